@@ -1,0 +1,226 @@
+-- The only doors through which a ledger grows. Both run as oc_owner; oc_app may only call them.
+
+SET LOCAL ROLE oc_owner;
+
+-- The text of an entry, format 1 (docs: src/ledger/FORMAT.md). The one place where the database writes it.
+CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text, seq bigint) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';
+
+-- One step of the chain, as the transition of an aggregate, so that hashing a batch is one pass over its rows.
+CREATE FUNCTION oc_chain_step(prev bytea, head bytea, body text, middle text, tail text, seq bigint) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  RETURN sha256(convert_to('{"body":' || body || middle || encode(coalesce(prev, head), 'hex') || tail || seq::text || '","v":1}',
+                           'UTF8'));
+END
+$$;
+CREATE AGGREGATE oc_chain_hash(head bytea, body text, middle text, tail text, seq bigint) (
+  sfunc = oc_chain_step, stype = bytea
+);
+
+-- oc_ledger_append(ledger, drafts, after)
+--
+-- drafts: one draft a line, two tab-separated fields: the body and the payload (or nothing), each as RFC 8785 text,
+--         which never holds a raw tab or line feed.
+-- after:  given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
+--         answered with what they became and are not written again.
+-- Answers one row a draft, in order: its position, hash, time and predecessor, or why it alone was refused:
+--   VERSION  the action has moved on: `body.action.version` is not the next one
+--   CHAIN    the principal's routing chain has moved on
+-- A malformed draft fails the whole call (the caller finds it by bisection); nothing of the call is then written.
+CREATE FUNCTION oc_ledger_append(p_ledger text, p_drafts text, p_after bigint DEFAULT NULL)
+RETURNS TABLE (ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Cached plans are made while tables are small; these keep them on the indexes when they are not.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  head    record;
+  draft   record;
+  refused record;
+  last    record;
+  moment  timestamptz;
+  middle  text;
+  tail    text;
+BEGIN
+  SELECT h.seq, h.hash, h.recorded_at INTO head
+    FROM oc_ledger_head h WHERE h.ledger = p_ledger FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'ledger % does not exist', p_ledger USING ERRCODE = 'OC001';
+  END IF;
+
+  -- Every draft is parsed once, into columns. What follows works on the columns.
+  SELECT array_agg(l.n) AS n, array_agg(l.body) AS body, array_agg(l.payload) AS payload, array_agg(b.id) AS id,
+         array_agg(b.type) AS type, array_agg(b.actor ->> 'id') AS actor_id, array_agg(b.session) AS session_id,
+         array_agg((b.action ->> 'id')::uuid) AS action_id, array_agg((b.action ->> 'version')::integer) AS action_version,
+         array_agg(b.action) AS action, array_agg(b.platform) AS platform, array_agg(b.tool) AS tool,
+         array_agg(b.effect) AS effect, array_agg(b.chain) AS chain, array_agg(b."chainNumber") AS chain_number,
+         array_agg(coalesce(b.conversation, '')) AS conversation, array_agg(b."sourceChain") AS source_chain
+    INTO draft
+    FROM (SELECT n::integer AS n, split_part(line, E'\t', 1) AS body, split_part(line, E'\t', 2) AS payload
+            FROM string_to_table(p_drafts, E'\n') WITH ORDINALITY AS t(line, n)) l,
+         jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, session uuid, action jsonb, platform text,
+           tool text, effect text, chain uuid, "chainNumber" integer, conversation text, "sourceChain" uuid);
+
+  -- Decided under the head lock, so nothing it rests on can move. Of two drafts of one batch that want the same
+  -- version, or that start different chains, the first wins.
+  SELECT array_agg(j.n) AS n, array_agg(j.why) AS why, array_agg(j.at) AS at INTO refused
+    FROM (SELECT d.n, before.seq AS at,
+                 CASE
+                   WHEN before.seq IS NOT NULL THEN 'RECORDED'
+                   WHEN d.version IS NOT NULL
+                        AND (d.version <> coalesce(a.version, 0) + 1
+                             OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
+                   WHEN d.number IS NOT NULL AND NOT (
+                          (c.number = d.number AND c.chain = d.chain)
+                          OR (d.number = coalesce(c.number, 0) + 1
+                              AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.conversation, d.number
+                                                                       ORDER BY d.n))) THEN 'CHAIN'
+                 END AS why
+            FROM unnest(draft.n, draft.id, draft.action_id, draft.action_version, draft.actor_id, draft.conversation,
+                        draft.chain_number, draft.chain)
+                   AS d(n, id, action_id, version, actor_id, conversation, number, chain)
+            LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
+                                LIMIT 1) a ON d.version IS NOT NULL
+            LEFT JOIN LATERAL (SELECT k.number, k.chain FROM oc_chain k
+                                WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                  AND k.conversation = d.conversation
+                                ORDER BY k.number DESC LIMIT 1) c ON d.number IS NOT NULL
+            LEFT JOIN LATERAL (SELECT e.seq FROM oc_audit_log e
+                                WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = d.id
+                                LIMIT 1) before ON p_after IS NOT NULL) j
+   WHERE j.why IS NOT NULL;
+
+  IF refused.n IS NOT NULL THEN
+    RETURN QUERY
+      SELECT r.n, nullif(r.why, 'RECORDED'), l.seq, l.hash, l.recorded_at, l.prev_hash
+        FROM unnest(refused.n, refused.why, refused.at) AS r(n, why, at)
+        LEFT JOIN oc_audit_log l ON l.ledger = p_ledger AND l.seq = r.at;
+    SELECT array_agg(d.n) AS n, array_agg(d.body) AS body, array_agg(d.payload) AS payload, array_agg(d.id) AS id,
+           array_agg(d.type) AS type, array_agg(d.actor_id) AS actor_id, array_agg(d.session_id) AS session_id,
+           array_agg(d.action_id) AS action_id, array_agg(d.action_version) AS action_version,
+           array_agg(d.action) AS action, array_agg(d.platform) AS platform, array_agg(d.tool) AS tool,
+           array_agg(d.effect) AS effect, array_agg(d.chain) AS chain, array_agg(d.chain_number) AS chain_number,
+           array_agg(d.conversation) AS conversation, array_agg(d.source_chain) AS source_chain
+      INTO draft
+      FROM unnest(draft.n, draft.body, draft.payload, draft.id, draft.type, draft.actor_id, draft.session_id,
+                  draft.action_id, draft.action_version, draft.action, draft.platform, draft.tool, draft.effect,
+                  draft.chain, draft.chain_number, draft.conversation, draft.source_chain)
+             AS d(n, body, payload, id, type, actor_id, session_id, action_id, action_version, action, platform, tool,
+                  effect, chain, chain_number, conversation, source_chain)
+     WHERE d.n <> ALL (refused.n);
+    IF draft.n IS NULL THEN
+      RETURN;
+    END IF;
+  END IF;
+
+  moment := greatest(clock_timestamp(), head.recorded_at);
+  middle := ',"ledger":"' || p_ledger || '","prevHash":"';
+  tail := '","recordedAt":"' || to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"';
+
+  WITH written AS (
+    INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, session_id,
+                              action_id, action_version, platform, tool, effect, chain, source_chain)
+    SELECT p_ledger, c.seq, moment, oc_entry_text(c.body, middle, c.prev_hash, tail, c.seq), c.hash, c.prev_hash, c.id,
+           c.type, c.actor_id, c.session_id, c.action_id, c.action_version, c.platform, c.tool, c.effect, c.chain,
+           c.source_chain
+      FROM (SELECT h.*, lag(h.hash, 1, head.hash) OVER (ORDER BY h.seq) AS prev_hash
+              FROM (SELECT d.*, head.seq + d.o AS seq,
+                           oc_chain_hash(head.hash, d.body, middle, tail, head.seq + d.o) OVER (ORDER BY d.o) AS hash
+                      FROM unnest(draft.body, draft.id, draft.type, draft.actor_id, draft.session_id, draft.action_id,
+                                  draft.action_version, draft.platform, draft.tool, draft.effect, draft.chain,
+                                  draft.source_chain)
+                           WITH ORDINALITY AS d(body, id, type, actor_id, session_id, action_id, action_version,
+                                                platform, tool, effect, chain, source_chain, o)) h) c
+    RETURNING oc_audit_log.seq, oc_audit_log.hash
+  )
+  SELECT array_agg(w.hash ORDER BY w.seq) AS hashes, max(w.seq) AS seq INTO last FROM written w;
+
+  INSERT INTO oc_audit_payload (ledger, seq, payload)
+  SELECT p_ledger, head.seq + d.o, d.payload::json
+    FROM unnest(draft.payload) WITH ORDINALITY AS d(payload, o) WHERE d.payload <> '';
+
+  IF array_remove(draft.action_version, NULL) <> '{}' THEN
+    INSERT INTO oc_action AS a (ledger, id, version, status, agent_id, approvals, expires_at, grant_id, grant_hash,
+                                grant_expires_at, proposed_seq, updated_seq, entries)
+    SELECT p_ledger, d.action_id, d.version, s.status, d.actor_id, s.approvals, s."expiresAt",
+           (s."grant" ->> 'id')::uuid, decode(s."grant" ->> 'hash', 'hex'), (s."grant" ->> 'expiresAt')::timestamptz,
+           head.seq + d.o, head.seq + d.o, ARRAY[head.seq + d.o]
+      FROM unnest(draft.action_id, draft.action_version, draft.actor_id, draft.action)
+           WITH ORDINALITY AS d(action_id, version, actor_id, action, o),
+           jsonb_to_record(d.action) AS s(status text, approvals integer, "expiresAt" timestamptz, "grant" jsonb)
+     WHERE d.version IS NOT NULL
+    ON CONFLICT (ledger, id) DO UPDATE SET
+      version = excluded.version, status = excluded.status, approvals = excluded.approvals,
+      expires_at = excluded.expires_at, grant_id = excluded.grant_id, grant_hash = excluded.grant_hash,
+      grant_expires_at = excluded.grant_expires_at, updated_seq = excluded.updated_seq,
+      entries = a.entries || excluded.entries;
+  END IF;
+
+  IF array_remove(draft.chain_number, NULL) <> '{}' THEN
+    INSERT INTO oc_chain (ledger, principal_id, conversation, number, chain, platform, started_seq)
+    SELECT DISTINCT ON (d.actor_id, d.conversation, d.number)
+           p_ledger, d.actor_id, d.conversation, d.number, d.chain, d.platform, head.seq + d.o
+      FROM unnest(draft.actor_id, draft.conversation, draft.chain_number, draft.chain, draft.platform)
+           WITH ORDINALITY AS d(actor_id, conversation, number, chain, platform, o)
+     WHERE d.number IS NOT NULL
+       AND NOT EXISTS (SELECT FROM oc_chain k WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                                AND k.conversation = d.conversation AND k.number = d.number)
+     ORDER BY d.actor_id, d.conversation, d.number, d.o;
+  END IF;
+
+  UPDATE oc_ledger_head h SET seq = last.seq, hash = last.hashes[cardinality(last.hashes)], recorded_at = moment
+   WHERE h.ledger = p_ledger;
+  PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last.seq);
+
+  RETURN QUERY
+    SELECT d.n, NULL::text, head.seq + d.o, d.hash, moment, lag(d.hash, 1, head.hash) OVER (ORDER BY d.o)
+      FROM unnest(draft.n, last.hashes) WITH ORDINALITY AS d(n, hash, o);
+END
+$$;
+
+-- Creates a ledger with its first entry, LEDGER_CREATED; an existing ledger is left as it is. Answers the head.
+CREATE FUNCTION oc_ledger_create(p_ledger text, p_body text)
+RETURNS TABLE (created boolean, seq bigint, hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  genesis constant bytea := decode(repeat('00', 32), 'hex');
+BEGIN
+  IF p_body::jsonb ->> 'type' IS DISTINCT FROM 'LEDGER_CREATED' THEN
+    RAISE EXCEPTION 'the first entry of a ledger is LEDGER_CREATED' USING ERRCODE = 'OC002';
+  END IF;
+  INSERT INTO oc_ledger_head (ledger, seq, hash, recorded_at)
+  VALUES (p_ledger, 0, genesis, '-infinity') ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    PERFORM oc_ledger_append(p_ledger, p_body || E'\t');
+    RETURN QUERY SELECT true, h.seq, h.hash FROM oc_ledger_head h WHERE h.ledger = p_ledger;
+  ELSE
+    RETURN QUERY SELECT false, h.seq, h.hash FROM oc_ledger_head h WHERE h.ledger = p_ledger;
+  END IF;
+END
+$$;
+
+-- Proves that an append would go through (lock, write, room for WAL) without recording anything. For readiness checks.
+CREATE FUNCTION oc_ledger_probe(p_ledger text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  UPDATE oc_ledger_head h SET seq = h.seq WHERE h.ledger = p_ledger;
+  RETURN FOUND;
+END
+$$;
+
+REVOKE ALL ON FUNCTION oc_ledger_append(text, text, bigint), oc_ledger_create(text, text), oc_ledger_probe(text),
+  oc_entry_text(text, text, bytea, text, bigint), oc_chain_step(bytea, bytea, text, text, text, bigint),
+  oc_chain_hash(bytea, text, text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, bigint), oc_ledger_create(text, text), oc_ledger_probe(text)
+  TO oc_app;
+-- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
+GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;

@@ -1,0 +1,97 @@
+-- What makes oc_audit_log append-only, for its owner and for superusers too.
+
+SET LOCAL ROLE oc_owner;
+
+CREATE FUNCTION oc_refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION 'oc_audit_log is append-only. Modification and deletion are blocked for Article 12 compliance.'
+    USING ERRCODE = 'OC403';
+END
+$$;
+
+-- Every inserted row must extend its chain: its predecessor is the row before it and no other row stands there. Unique
+-- indexes hold within a partition; this holds across partitions, and for the owner as well as for the append function.
+CREATE FUNCTION oc_check_links() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+  bad record;
+BEGIN
+  -- A row whose predecessor came in the same statement is compared with it; the others look theirs up.
+  SELECT n.ledger, n.seq INTO bad
+    FROM (SELECT i.ledger, i.seq, i.prev_hash, lag(i.seq) OVER w AS before_seq, lag(i.hash) OVER w AS before_hash
+            FROM inserted i WINDOW w AS (PARTITION BY i.ledger ORDER BY i.seq)) n
+   WHERE n.prev_hash IS DISTINCT FROM CASE
+           WHEN n.before_seq = n.seq - 1 THEN n.before_hash
+           WHEN n.seq = 1 THEN '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
+           ELSE (SELECT p.hash FROM oc_audit_log p WHERE p.ledger = n.ledger AND p.seq = n.seq - 1 LIMIT 1)
+         END
+      OR (n.before_seq IS DISTINCT FROM n.seq - 1
+          AND (SELECT count(*) FROM (SELECT FROM oc_audit_log o WHERE o.ledger = n.ledger AND o.seq = n.seq LIMIT 2) t) > 1)
+   LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'entry % of ledger % does not extend its chain', bad.seq, bad.ledger USING ERRCODE = 'OC409';
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+-- Puts the guards and the unique indexes on one table of the family: oc_audit_log itself or one of its partitions.
+CREATE FUNCTION oc_guard_table(p_table regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  is_parent boolean := p_table = 'public.oc_audit_log'::regclass;
+  name text := (SELECT relname FROM pg_class WHERE oid = p_table);
+  guard record;
+BEGIN
+  IF NOT is_parent THEN
+    -- Rows up to a page stay in line: compressing 3 KB on every append would cost more than the space is worth.
+    EXECUTE format('ALTER TABLE %s SET (toast_tuple_target = 8160)', p_table);
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s (ledger, seq)', name || '_seq', p_table);
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s (prev_hash, ledger)', name || '_prev_hash', p_table);
+  END IF;
+  EXECUTE format('CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
+                  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change()', p_table);
+  EXECUTE format('CREATE TRIGGER oc_check_links AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted
+                  FOR EACH STATEMENT EXECUTE FUNCTION oc_check_links()', p_table);
+  IF is_parent THEN -- a row trigger on the parent is cloned to its partitions, present and future
+    EXECUTE format('CREATE TRIGGER oc_refuse_row BEFORE UPDATE OR DELETE ON %s
+                    FOR EACH ROW EXECUTE FUNCTION oc_refuse_change()', p_table);
+  END IF;
+  FOR guard IN SELECT tgname FROM pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal LOOP
+    EXECUTE format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %I', p_table, guard.tgname);
+  END LOOP;
+END
+$$;
+
+-- Creates the partition of one month (UTC) if it is not there, guarded. Answers whether it was created.
+-- Runs as owner for a server's job; the default partition catches what comes before the job does.
+CREATE FUNCTION oc_ensure_partition(p_month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  first_day date := date_trunc('month', p_month::timestamp)::date;
+  name text := 'oc_audit_log_' || to_char(first_day, 'YYYY_MM');
+BEGIN
+  IF to_regclass('public.' || name) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  PERFORM set_config('countersign.migration', 'on', true);
+  EXECUTE format('CREATE TABLE public.%I PARTITION OF public.oc_audit_log FOR VALUES FROM (%L) TO (%L)', name,
+                 first_day::text || ' 00:00:00+00', (first_day + interval '1 month')::date::text || ' 00:00:00+00');
+  PERFORM oc_guard_table(('public.' || name)::regclass);
+  PERFORM set_config('countersign.migration', '', true);
+  RETURN true;
+END
+$$;
+REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
+
+SELECT oc_guard_table('oc_audit_log');
+CREATE TABLE oc_audit_log_default PARTITION OF oc_audit_log DEFAULT;
+SELECT oc_guard_table('oc_audit_log_default');
+SELECT oc_ensure_partition(current_date), oc_ensure_partition((current_date + interval '1 month')::date);
