@@ -1,0 +1,27 @@
+/** Errors every layer may raise. A layer's own codes live beside it, in a closed union. */
+
+/** A refusal or failure with a stable code. `code` is API; `message` is for people and says what to do. */
+export class DomainError<Code extends string = string> extends Error {
+  readonly code: Code;
+  /** Where in the input the cause lies, outermost first; empty when the whole input is meant. */
+  readonly path: readonly string[];
+
+  constructor(code: Code, message: string, options: { path?: readonly string[]; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.path = options.path ?? [];
+  }
+}
+
+/** The process was started with settings it cannot run on. Printed without a stack. */
+export class ConfigurationError extends DomainError<"CONFIGURATION"> {
+  constructor(message: string, cause?: unknown) {
+    super("CONFIGURATION", message, { cause });
+  }
+}
+
+/** `error` as an Error, whatever was thrown. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
