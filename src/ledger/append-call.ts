@@ -1,0 +1,114 @@
+import type { Pool } from "pg";
+import type { Sealed } from "./commitment.ts";
+import type { LedgerId } from "./entry.ts";
+import type { DraftRefusal } from "./errors.ts";
+
+/** A draft on its way: `id` is the uuid inside `body`. */
+export interface Draft extends Sealed {
+  readonly id: string;
+}
+
+/** What became of one draft. Hashes are 64 hex digits. */
+export type DraftOutcome =
+  | { readonly refusal: DraftRefusal }
+  | {
+      readonly refusal: undefined;
+      readonly seq: bigint;
+      readonly hash: string;
+      readonly prevHash: string;
+      readonly recordedAt: string;
+    };
+
+const INSTANT = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+
+// Accepted drafts take consecutive positions, so one row says everything: parsing a row a draft costs the client more
+// than the append costs the database.
+const APPEND = `
+  SELECT min(a.seq) AS first_seq,
+         to_char(min(a.recorded_at) AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at,
+         encode((array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1], 'hex') AS prev_hash,
+         string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL) AS hashes,
+         string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL) AS refused
+    FROM oc_ledger_append($1::text, $2::text) a`;
+
+interface AppendRow {
+  readonly first_seq: string | null;
+  readonly recorded_at: string | null;
+  readonly prev_hash: string | null;
+  readonly hashes: string | null;
+  readonly refused: string | null;
+}
+
+/** Appends a batch in one transaction. Answers each draft's outcome, in order. */
+export async function callAppend(
+  db: Pool,
+  ledger: LedgerId,
+  drafts: readonly Draft[],
+): Promise<readonly DraftOutcome[]> {
+  const values = [ledger, lines(drafts)];
+  const result = await db.query<AppendRow>({ name: "oc_ledger_append", text: APPEND, values });
+  const row = result.rows[0] as AppendRow;
+  const refusals = new Map<number, DraftRefusal>();
+  for (const item of row.refused?.split(" ") ?? []) {
+    const [ordinal = "", refusal = ""] = item.split(":");
+    refusals.set(Number(ordinal), refusal as DraftRefusal);
+  }
+  const firstSeq = BigInt(row.first_seq ?? 0);
+  const hashes = row.hashes ?? "";
+  let prevHash = row.prev_hash ?? "";
+  let accepted = 0;
+  return drafts.map((_, index) => {
+    const refusal = refusals.get(index + 1);
+    if (refusal !== undefined) return { refusal };
+    const hash = hashes.slice(accepted * 64, accepted * 64 + 64);
+    const outcome = { refusal, seq: firstSeq + BigInt(accepted), hash, prevHash, recordedAt: row.recorded_at ?? "" };
+    prevHash = hash;
+    accepted += 1;
+    return outcome;
+  });
+}
+
+const RETRY = `
+  SELECT a.refusal, a.seq, encode(a.hash, 'hex') AS hash, encode(a.prev_hash, 'hex') AS prev_hash,
+         to_char(a.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at
+    FROM oc_ledger_append($1::text, $2::text, $3::bigint) a
+   ORDER BY a.ordinal`;
+
+interface RetryRow {
+  readonly refusal: DraftRefusal | null;
+  readonly seq: string;
+  readonly hash: string;
+  readonly prev_hash: string;
+  readonly recorded_at: string;
+}
+
+/**
+ * The same after a commit of unknown outcome: drafts already recorded behind position `after` are found there and
+ * answered with what they became.
+ */
+export async function callAppendAgain(
+  db: Pool,
+  ledger: LedgerId,
+  drafts: readonly Draft[],
+  after: bigint,
+): Promise<readonly DraftOutcome[]> {
+  const result = await db.query<RetryRow>(RETRY, [ledger, lines(drafts), after]);
+  return result.rows.map((row) =>
+    row.refusal === null
+      ? {
+          refusal: undefined,
+          seq: BigInt(row.seq),
+          hash: row.hash,
+          prevHash: row.prev_hash,
+          recordedAt: row.recorded_at,
+        }
+      : { refusal: row.refusal },
+  );
+}
+
+// RFC 8785 text holds neither a raw tab nor a raw line feed: JSON escapes both.
+function lines(drafts: readonly Draft[]): string {
+  let text = "";
+  for (const draft of drafts) text += `${text === "" ? "" : "\n"}${draft.body}\t${draft.payload}`;
+  return text;
+}

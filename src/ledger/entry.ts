@@ -1,0 +1,73 @@
+import type { JsonObject, JsonValue } from "./canonical.ts";
+import type { Payload } from "./commitment.ts";
+
+/** `<organization>/<region>`: names one chain of entries. */
+export type LedgerId = `${string}/${string}`;
+
+/**
+ * One entry as read back. `entry` is the authority; the rest was derived from it.
+ * `hash` and `prevHash` are 64 hex digits, `recordedAt` RFC 3339 with microseconds as in the hashed bytes.
+ */
+export interface LedgerEntry {
+  readonly ledger: LedgerId;
+  readonly seq: bigint;
+  readonly recordedAt: string;
+  readonly entry: string;
+  readonly hash: string;
+  readonly prevHash: string;
+  readonly type: string;
+  /** The body inside the hashed bytes: commitments where erasable values were. */
+  readonly body: JsonObject;
+  /** The erasable values still there, by dotted path; undefined when the entry never had any or all were erased. */
+  readonly payload: Payload | undefined;
+}
+
+/** Where a ledger ends. `hash` is 64 hex digits. */
+export interface LedgerHead {
+  readonly seq: bigint;
+  readonly hash: string;
+}
+
+export const GENESIS_HASH = "0".repeat(64);
+
+/** What format 1 hashes, as parsed from an entry's text. */
+export interface EntryFields {
+  readonly body: JsonObject;
+  readonly ledger: LedgerId;
+  readonly prevHash: string;
+  readonly recordedAt: string;
+  readonly seq: bigint;
+  readonly v: 1;
+}
+
+/** The exact text of an entry, format 1 (FORMAT.md). `body` is RFC 8785 text. */
+export function entryText(fields: {
+  readonly body: string;
+  readonly ledger: LedgerId;
+  readonly prevHash: string;
+  readonly recordedAt: string;
+  readonly seq: bigint;
+}): string {
+  return (
+    `{"body":${fields.body},"ledger":${JSON.stringify(fields.ledger)},"prevHash":"${fields.prevHash}",` +
+    `"recordedAt":"${fields.recordedAt}","seq":"${fields.seq}","v":1}`
+  );
+}
+
+const HEX_64 = /^[0-9a-f]{64}$/;
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+/** Reads an entry's text. Throws a SyntaxError that names what is not of format 1. */
+export function parseEntry(text: string): EntryFields {
+  const fields = JSON.parse(text) as { [key: string]: JsonValue };
+  const { body, ledger, prevHash, recordedAt, seq, v } = fields;
+  if (v !== 1) throw new SyntaxError(`entry format ${String(v)} is not known`);
+  if (body === null || typeof body !== "object" || Array.isArray(body)) throw new SyntaxError("body is not an object");
+  if (typeof ledger !== "string" || !ledger.includes("/"))
+    throw new SyntaxError("ledger is not <organization>/<region>");
+  if (typeof prevHash !== "string" || !HEX_64.test(prevHash)) throw new SyntaxError("prevHash is not 64 hex digits");
+  if (typeof recordedAt !== "string" || !INSTANT.test(recordedAt))
+    throw new SyntaxError("recordedAt is not an instant");
+  if (typeof seq !== "string" || !/^[1-9]\d{0,18}$/.test(seq)) throw new SyntaxError("seq is not a decimal string");
+  return { body: body as JsonObject, ledger: ledger as LedgerId, prevHash, recordedAt, seq: BigInt(seq), v };
+}

@@ -1,0 +1,24 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+
+/** `sha256:` and 64 lowercase hex digits: how a hash looks wherever people or clients see one. */
+export type Hash = `sha256:${string}`;
+
+/** 64 lowercase hex digits: how a hash looks inside an entry, and what `sha256sum` prints. */
+export function sha256Hex(text: string): string {
+  return bytesToHex(sha256(utf8ToBytes(text)));
+}
+
+/** The SHA-256 of the UTF-8 bytes of `text`. */
+export function hashText(text: string): Hash {
+  return `sha256:${sha256Hex(text)}`;
+}
+
+export function hashFromHex(hex: string): Hash {
+  return `sha256:${hex}`;
+}
+
+/** The 64 hex digits of `hash`, or undefined when it is not one. */
+export function hexFromHash(hash: string): string | undefined {
+  return /^sha256:[0-9a-f]{64}$/.test(hash) ? hash.slice(7) : undefined;
+}
