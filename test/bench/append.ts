@@ -1,0 +1,82 @@
+/**
+ * npm run bench:append — entries per second and latency of the ledger's append, as ratios against baselines measured
+ * in the same run on the same server. Settings: SECONDS per measurement (2), ROUNDS (3).
+ */
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import pg from "pg";
+import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
+import { migrate } from "../../src/db/migrate.ts";
+import { createPool } from "../../src/db/pool.ts";
+import { createLedgers } from "../../src/ledger/ledger.ts";
+import { createLogger } from "../../src/log.ts";
+import {
+  auditTable,
+  type Baseline,
+  BASELINE_TABLES,
+  prismaTransaction,
+  singleInsert,
+  unnestInsert,
+} from "./append/baselines.ts";
+import { body, facts } from "./append/drafts.ts";
+import { drive, type Measured, medianRun, table } from "./load.ts";
+
+const SECONDS = Number(process.env.SECONDS ?? 2);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const CALLERS = (process.env.CALLERS ?? "1,16,64,256,1024").split(",").map(Number);
+
+const log = createLogger("warn");
+// A folder below the temporary one: the server makes it reachable for the account PostgreSQL runs as.
+const dataDir = path.join(tmpdir(), `countersign-bench-${process.pid}`);
+const postgres = await startEmbeddedPostgres({ dataDir, log });
+try {
+  await migrate({ connectionString: postgres.url, log });
+  const admin = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  await admin.query(BASELINE_TABLES);
+  const pool = createPool({ connectionString: postgres.url, max: 20, applicationName: "bench", log });
+  const ledgers = createLedgers({ pool, capacity: 100_000 });
+
+  const systems: Record<string, (callers: number) => Baseline> = {
+    ledger: () => ({ append: (caller) => ledgers.append("bench/eu", body(facts(caller))), close: async () => {} }),
+    "16 ledgers": () => ({
+      append: (caller) => ledgers.append(`bench/r${caller % 16}`, body(facts(caller))),
+      close: async () => {},
+    }),
+    "(a) prisma tx": (callers) => prismaTransaction(postgres.url, Math.min(callers, 64)),
+    "(b) unnest": () => unnestInsert(admin),
+    "(c) audit table": (callers) => auditTable(postgres.url, Math.min(callers, 64)),
+    "plain insert": () => singleInsert(admin),
+  };
+
+  const rows: string[][] = [];
+  for (const callers of CALLERS) {
+    const names = Object.keys(systems).filter((name) =>
+      name === "plain insert" ? callers === 1 : name === "16 ledgers" ? callers >= 16 : true,
+    );
+    const runs = new Map<string, Measured[]>(names.map((name) => [name, []]));
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const name of names) {
+        await admin.query("TRUNCATE bench.oc_audit_log, bench.oc_audit_payload, bench.oc_action, bench.event");
+        const system = (systems[name] as (callers: number) => Baseline)(callers);
+        runs.get(name)?.push(await drive(callers, SECONDS, (caller) => system.append(caller)));
+        await system.close();
+        process.stderr.write(`\r${callers} callers, round ${round + 1}/${ROUNDS}: ${name}          `);
+      }
+    }
+    const ours = medianRun(runs.get("ledger") ?? []);
+    for (const name of names) {
+      const run = medianRun(runs.get(name) ?? []);
+      const ratio = name === "ledger" ? "1" : name === "16 ledgers" ? `${(run.perSecond / ours.perSecond).toFixed(2)}` : `${(ours.perSecond / run.perSecond).toFixed(2)}`;
+      rows.push([String(callers), name, run.perSecond.toFixed(0), ratio, run.p50.toFixed(2), run.p99.toFixed(2)]);
+    }
+  }
+  process.stderr.write("\n");
+  console.log(table(["callers", "system", "entries/s", "ledger ÷ it", "p50 ms", "p99 ms"], rows));
+  await ledgers.close();
+  await pool.end();
+  await admin.end();
+} finally {
+  await postgres.stop();
+  await rm(dataDir, { recursive: true, force: true });
+}
