@@ -59,12 +59,17 @@ BEGIN
          array_agg((b.action ->> 'id')::uuid) AS action_id, array_agg((b.action ->> 'version')::integer) AS action_version,
          array_agg(b.action) AS action, array_agg(b.platform) AS platform, array_agg(b.tool) AS tool,
          array_agg(b.effect) AS effect, array_agg(b.chain) AS chain, array_agg(b."chainNumber") AS chain_number,
-         array_agg(coalesce(b.conversation, '')) AS conversation, array_agg(b."sourceChain") AS source_chain
+         array_agg(coalesce(b.conversation, '')) AS conversation, array_agg(b."sourceChain") AS source_chain,
+         bool_and(l.body IS JSON OBJECT WITH UNIQUE KEYS) AS well_formed
     INTO draft
     FROM (SELECT n::integer AS n, split_part(line, E'\t', 1) AS body, split_part(line, E'\t', 2) AS payload
             FROM string_to_table(p_drafts, E'\n') WITH ORDINALITY AS t(line, n)) l,
          jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, session uuid, action jsonb, platform text,
            tool text, effect text, chain uuid, "chainNumber" integer, conversation text, "sourceChain" uuid);
+
+  IF NOT draft.well_formed THEN
+    RAISE EXCEPTION 'a body is not a JSON object with unique keys' USING ERRCODE = 'OC003';
+  END IF;
 
   -- Decided under the head lock, so nothing it rests on can move. Of two drafts of one batch that want the same
   -- version, or that start different chains, the first wins.
@@ -75,11 +80,11 @@ BEGIN
                    WHEN d.version IS NOT NULL
                         AND (d.version <> coalesce(a.version, 0) + 1
                              OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
-                   WHEN d.number IS NOT NULL AND NOT (
-                          (c.number = d.number AND c.chain = d.chain)
-                          OR (d.number = coalesce(c.number, 0) + 1
-                              AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.conversation, d.number
-                                                                       ORDER BY d.n))) THEN 'CHAIN'
+                   WHEN d.number IS NOT NULL
+                        AND ((c.number = d.number AND c.chain = d.chain)
+                             OR (d.number = coalesce(c.number, 0) + 1
+                                 AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.conversation, d.number
+                                                                          ORDER BY d.n))) IS NOT TRUE THEN 'CHAIN'
                  END AS why
             FROM unnest(draft.n, draft.id, draft.action_id, draft.action_version, draft.actor_id, draft.conversation,
                         draft.chain_number, draft.chain)

@@ -1,0 +1,245 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPool } from "../../src/db/pool.ts";
+import { callAppend } from "../../src/ledger/append-call.ts";
+import { AppendQueue } from "../../src/ledger/append-queue.ts";
+import { Erasable, seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
+import { GENESIS_HASH, type LedgerEntry } from "../../src/ledger/entry.ts";
+import { sha256Hex } from "../../src/ledger/hash.ts";
+import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
+import { silent } from "../support/log.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { startProxy } from "../support/proxy.ts";
+
+let database: TestDatabase;
+let pool: Pool;
+let ledgers: Ledgers;
+const batches: number[] = [];
+
+function open(url: string): Pool {
+  return createPool({ connectionString: url, max: 4, applicationName: "append-test", log: silent });
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = open(database.appUrl);
+  ledgers = createLedgers({ pool, capacity: 2_000, onBatch: (_ledger, size) => batches.push(size) });
+});
+
+afterAll(async () => {
+  await ledgers.close();
+  await pool.end();
+  await database.drop();
+});
+
+const note = (text: string): UnsealedObject => ({
+  type: "NOTE",
+  actor: { id: "tester", kind: "HUMAN", profile: new Erasable({ email: "tester@example.com" }) },
+  text: new Erasable(text),
+});
+
+function actionEntry(id: string, version: number, status: string): UnsealedObject {
+  return { type: "ACTION_TEST", actor: { id: "tester" }, action: { approvals: 0, id, status, version } };
+}
+
+function expectChained(entries: readonly LedgerEntry[]): void {
+  for (const [index, entry] of entries.entries()) {
+    expect(sha256Hex(entry.entry)).toBe(entry.hash);
+    if (index > 0) {
+      expect(entry.seq).toBe((entries[index - 1] as LedgerEntry).seq + 1n);
+      expect(entry.prevHash).toBe((entries[index - 1] as LedgerEntry).hash);
+    }
+  }
+}
+
+const stored = async (ledger: string) =>
+  (
+    await pool.query<{ seq: string; entry: string; hash: string; prev: string; type: string; recorded: string }>(
+      `SELECT seq, entry, encode(hash, 'hex') AS hash, encode(prev_hash, 'hex') AS prev, type FROM oc_audit_log
+        WHERE ledger = $1 ORDER BY seq`,
+      [ledger],
+    )
+  ).rows;
+
+describe("append", () => {
+  it("begins a ledger with LEDGER_CREATED behind 64 zeros", async () => {
+    await ledgers.ensure("first/eu");
+    const [genesis] = await stored("first/eu");
+    expect(genesis).toMatchObject({ seq: "1", type: "LEDGER_CREATED", prev: GENESIS_HASH });
+  });
+
+  it("chains concurrent entries without a gap, in few transactions, and answers what is stored", async () => {
+    batches.length = 0;
+    const entries = await Promise.all(Array.from({ length: 300 }, (_, n) => ledgers.append("many/eu", note(`n ${n}`))));
+    entries.sort((a, b) => Number(a.seq - b.seq));
+    expect(entries[0]?.seq).toBe(2n);
+    expectChained(entries);
+    expect(batches.length).toBeLessThan(10);
+    const rows = await stored("many/eu");
+    expect(rows.slice(1).map((row) => row.entry)).toEqual(entries.map((entry) => entry.entry));
+    expect(rows.slice(1).map((row) => row.hash)).toEqual(entries.map((entry) => entry.hash));
+  });
+
+  it("keeps one order over several processes that share a ledger", async () => {
+    const pools = [open(database.appUrl), open(database.appUrl), open(database.appUrl)];
+    const writers = pools.map((each) => createLedgers({ pool: each, capacity: 1_000 }));
+    const entries = (
+      await Promise.all(
+        writers.flatMap((writer, w) =>
+          Array.from({ length: 60 }, (_, n) => writer.append("shared/eu", note(`${w} ${n}`))),
+        ),
+      )
+    ).sort((a, b) => Number(a.seq - b.seq));
+    expectChained(entries);
+    expect(entries.length).toBe(180);
+    for (const each of pools) await each.end();
+  });
+
+  it("keeps erasable values out of the hashed bytes and beside them", async () => {
+    const entry = await ledgers.append("erasable/eu", note("my bank card is 4421"));
+    expect(entry.entry).not.toContain("4421");
+    expect(entry.payload?.text?.value).toBe("my bank card is 4421");
+    const row = await pool.query(
+      "SELECT payload -> 'text' ->> 'value' AS value FROM oc_audit_payload WHERE ledger = $1",
+      ["erasable/eu"],
+    );
+    expect(row.rows).toEqual([{ value: "my bank card is 4421" }]);
+  });
+});
+
+describe("state", () => {
+  it("moves an action one version at a time and refuses whoever comes late, alone", async () => {
+    const id = uuidv7();
+    const first = await ledgers.append("state/eu", actionEntry(id, 1, "PENDING"));
+    const results = await Promise.allSettled([
+      ledgers.append("state/eu", actionEntry(id, 2, "APPROVED")),
+      ledgers.append("state/eu", actionEntry(id, 2, "DENIED")),
+      ledgers.append("state/eu", note("a bystander")),
+      ledgers.append("state/eu", actionEntry(id, 7, "DENIED")),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
+    expect(results[1]).toMatchObject({ reason: { code: "VERSION" } });
+    expect(results[3]).toMatchObject({ reason: { code: "VERSION" } });
+    const row = await pool.query("SELECT version, status, proposed_seq, entries FROM oc_action WHERE id = $1", [id]);
+    const second = (results[0] as PromiseFulfilledResult<LedgerEntry>).value;
+    expect(row.rows).toEqual([
+      { version: 2, status: "APPROVED", proposed_seq: String(first.seq), entries: [first.seq, second.seq].map(String) },
+    ]);
+  });
+
+  it("starts a routing chain once, and lets concurrent steps join it", async () => {
+    const step = (chain: string, chainNumber: number) =>
+      ledgers.append("route/eu", {
+        type: "STEP",
+        actor: { id: "a" },
+        chain,
+        chainNumber,
+        platform: "crm",
+        conversation: "c",
+      });
+    const [ours, theirs] = [uuidv7(), uuidv7()];
+    const results = await Promise.allSettled([step(ours, 1), step(ours, 1), step(theirs, 1)]);
+    expect(results.map((result) => result.status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
+    expect(results[2]).toMatchObject({ reason: { code: "CHAIN" } });
+    await expect(step(theirs, 2)).resolves.toBeDefined();
+    await expect(step(ours, 1)).rejects.toMatchObject({ code: "CHAIN" });
+    const rows = await pool.query("SELECT number, chain FROM oc_chain WHERE ledger = 'route/eu' ORDER BY number");
+    expect(rows.rows).toEqual([
+      { number: 1, chain: ours },
+      { number: 2, chain: theirs },
+    ]);
+  });
+});
+
+describe("faults", () => {
+  it("finds the one draft that cannot be recorded and records its companions", async () => {
+    await ledgers.ensure("poison/eu");
+    const results = await Promise.allSettled([
+      ledgers.append("poison/eu", note("before")),
+      ledgers.append("poison/eu", { type: "NOTE", actor: { id: "x" }, session: "not a uuid" }),
+      ledgers.append("poison/eu", note("after")),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(results[1]).toMatchObject({ reason: { code: "DRAFT_REJECTED" } });
+    expect((await stored("poison/eu")).length).toBe(3);
+  });
+
+  it("refuses a body with duplicate keys, even from a client that writes it by hand", async () => {
+    await ledgers.ensure("duplicate/eu");
+    const id = uuidv7();
+    const body = `{"actor":{"id":"x"},"id":"${id}","type":"NOTE","type":"OTHER"}`;
+    await expect(callAppend(pool, "duplicate/eu", [{ id, body, payload: "" }])).rejects.toThrow(/duplicate|unique/i);
+    expect((await stored("duplicate/eu")).length).toBe(1);
+  });
+
+  it("turns callers away when its queue is full, and goes on afterwards", async () => {
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const append: ConstructorParameters<typeof AppendQueue>[0]["append"] = async (drafts) => {
+      await gate;
+      return callAppend(pool, "pressure/eu", drafts);
+    };
+    await ledgers.ensure("pressure/eu");
+    const queue = new AppendQueue({ append, appendAgain: append, capacity: 3, head: 1n });
+    const draft = () => {
+      const id = uuidv7();
+      return { id, ...seal({ ...note("x"), id }) };
+    };
+    const running = queue.append(draft());
+    await new Promise((resolve) => setImmediate(resolve));
+    const waiting = [queue.append(draft()), queue.append(draft()), queue.append(draft())];
+    await expect(queue.append(draft())).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE", retryAfterSeconds: 1 });
+    release();
+    await Promise.all([running, ...waiting]);
+    await expect(queue.append(draft())).resolves.toMatchObject({ refusal: undefined });
+  });
+
+  it("learns the truth when the answer to a commit is lost, and records nothing twice", async () => {
+    const proxy = await startProxy(database.appUrl);
+    const flaky = open(proxy.url);
+    const writer = createLedgers({ pool: flaky, capacity: 100 });
+    await writer.append("lost/eu", note("warm"));
+    proxy.cutAnswerTo("the answer is lost");
+    const entry = await writer.append("lost/eu", {
+      type: "NOTE",
+      actor: { id: "tester" },
+      remark: "the answer is lost",
+    });
+    expect(proxy.cuts).toBe(1);
+    const rows = await stored("lost/eu");
+    expect(rows.length).toBe(3);
+    expect(rows[2]).toMatchObject({
+      seq: String(entry.seq),
+      hash: entry.hash,
+      prev: entry.prevHash,
+      entry: entry.entry,
+    });
+    await writer.close();
+    await flaky.end();
+    await proxy.close();
+  });
+
+  it("answers LEDGER_UNAVAILABLE while the database is away", async () => {
+    const nowhere = open("postgres://postgres@127.0.0.1:1/none");
+    const writer = createLedgers({ pool: nowhere, capacity: 10 });
+    await expect(writer.append("away/eu", note("x"))).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
+    await nowhere.end();
+  });
+
+  it("cannot be written any other way by the server's role", async () => {
+    await ledgers.ensure("door/eu");
+    for (const statement of [
+      "INSERT INTO oc_audit_log SELECT * FROM oc_audit_log",
+      "UPDATE oc_audit_log SET type = 'x'",
+      "DELETE FROM oc_audit_payload",
+      "UPDATE oc_ledger_head SET seq = 1",
+      "UPDATE oc_action SET status = 'APPROVED'",
+      "TRUNCATE oc_audit_log",
+    ]) {
+      await expect(pool.query(statement)).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+});
