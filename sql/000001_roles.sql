@@ -30,3 +30,6 @@ $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO oc_owner;
 GRANT USAGE ON SCHEMA public TO oc_app, oc_auditor, oc_bi, oc_reporting;
+
+-- Kept by the migration runner, which made it before this file ran. The server compares it with the files it ships.
+GRANT SELECT ON oc_migrations TO oc_app;

@@ -76,6 +76,7 @@ AS $$
 DECLARE
   first_day date := date_trunc('month', p_month::timestamp)::date;
   name text := 'oc_audit_log_' || to_char(first_day, 'YYYY_MM');
+  was_migrating text := coalesce(current_setting('countersign.migration', true), '');
 BEGIN
   IF to_regclass('public.' || name) IS NOT NULL THEN
     RETURN false;
@@ -84,11 +85,11 @@ BEGIN
   EXECUTE format('CREATE TABLE public.%I PARTITION OF public.oc_audit_log FOR VALUES FROM (%L) TO (%L)', name,
                  first_day::text || ' 00:00:00+00', (first_day + interval '1 month')::date::text || ' 00:00:00+00');
   PERFORM oc_guard_table(('public.' || name)::regclass);
-  PERFORM set_config('countersign.migration', '', true);
+  PERFORM set_config('countersign.migration', was_migrating, true);
   RETURN true;
 END
 $$;
-REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass), oc_refuse_change(), oc_check_links() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_guard_table('oc_audit_log');

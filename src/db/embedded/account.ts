@@ -1,0 +1,80 @@
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { promisify } from "node:util";
+import { EmbeddedPostgresError } from "./error.ts";
+
+const run = promisify(execFile);
+
+/** The operating system user the database runs as; absent when that is simply us. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+async function lookUp(name: string): Promise<Account | undefined> {
+  try {
+    const [uid, gid] = await Promise.all([run("id", ["-u", name]), run("id", ["-g", name])]);
+    return { name, uid: Number(uid.stdout), gid: Number(gid.stdout) };
+  } catch (error) {
+    // id exits with 1 for a name it does not know.
+    if (error instanceof Error && "code" in error && error.code === 1) return undefined;
+    throw error;
+  }
+}
+
+/** PostgreSQL refuses to run as root, so root lends it an existing unprivileged user. */
+export async function chooseAccount(): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const account = (await lookUp("postgres")) ?? (await lookUp("nobody"));
+  if (account === undefined || account.uid === 0) {
+    throw new EmbeddedPostgresError(
+      "NO_UNPRIVILEGED_USER",
+      "PostgreSQL does not run as root and there is no user `postgres` or `nobody` to run it as. " +
+        "Create one, start the server as another user, or set DATABASE_URL.",
+    );
+  }
+  return account;
+}
+
+/** What `spawn` takes to run a program as the account. */
+export function identity(account: Account | undefined): { uid?: number; gid?: number } {
+  return account === undefined ? {} : { uid: account.uid, gid: account.gid };
+}
+
+async function firstClosedDirectory(account: Account, path: string): Promise<string | undefined> {
+  const parents: string[] = [];
+  for (let at = resolve(path); at !== dirname(at); at = dirname(at)) parents.unshift(dirname(at));
+  for (const directory of parents) {
+    const { mode, uid, gid } = await stat(directory);
+    const bit = uid === account.uid ? 0o100 : gid === account.gid ? 0o010 : 0o001;
+    if ((mode & bit) === 0) return directory;
+  }
+  return undefined;
+}
+
+/**
+ * Proves that the account can reach `path` and execute it (for a directory: enter and, with `write`, fill it).
+ * Throws an error naming the directory that stands in the way.
+ */
+export async function assertReachable(account: Account | undefined, path: string, access: "execute" | "write") {
+  const test = access === "write" ? 'test -x "$1" && test -w "$1"' : 'test -x "$1"';
+  try {
+    await run("/bin/sh", ["-c", test, "sh", path], { cwd: "/", ...identity(account) });
+  } catch (cause) {
+    const closed = account === undefined ? undefined : await firstClosedDirectory(account, path);
+    const who = account === undefined ? "This user" : `User ${account.name}, which runs PostgreSQL for root,`;
+    const remedy =
+      closed === undefined
+        ? `check the permissions of ${path}`
+        : `run \`chmod o+x ${closed}\`, or move ${access === "write" ? "DATA_DIR" : "the checkout"} elsewhere`;
+    throw new EmbeddedPostgresError(
+      "UNREACHABLE_DIRECTORY",
+      `${who} cannot ${access === "write" ? "write to" : "execute"} ${path}: ` +
+        `${closed === undefined ? "permission denied" : `directory ${closed} is closed to it`}. ` +
+        `Either ${remedy}, or set DATABASE_URL.`,
+      { cause },
+    );
+  }
+}

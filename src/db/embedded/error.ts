@@ -1,0 +1,20 @@
+export type EmbeddedPostgresErrorCode =
+  | "UNSUPPORTED_PLATFORM"
+  | "BROKEN_INSTALLATION"
+  | "NO_UNPRIVILEGED_USER"
+  | "UNREACHABLE_DIRECTORY"
+  | "DATA_DIR_IN_USE"
+  | "INIT_FAILED"
+  | "START_FAILED"
+  | "STOP_FAILED";
+
+/** The built-in PostgreSQL cannot run; the message says what an operator can do about it. */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = "EmbeddedPostgresError";
+  readonly code: EmbeddedPostgresErrorCode;
+
+  constructor(code: EmbeddedPostgresErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,48 @@
+import { open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+const Record = z.object({
+  /** Superuser URL of database `countersign`. */
+  url: z.string(),
+  user: z.string(),
+  password: z.string(),
+  port: z.number().int(),
+  /** The running postmaster; null while stopped. */
+  pid: z.number().int().nullable(),
+  /** The server process that keeps it running; null while stopped. */
+  owner: z.number().int().nullable(),
+});
+
+/** What `<dataDir>/postgres.json` says: how to reach the built-in PostgreSQL, and who runs it. Holds a secret. */
+export type ClusterRecord = Readonly<z.infer<typeof Record>>;
+
+const file = (dataDir: string) => join(dataDir, "postgres.json");
+
+export function clusterUrl(at: { user: string; password: string; port: number }, database: string): string {
+  return `postgresql://${at.user}:${at.password}@127.0.0.1:${at.port}/${database}`;
+}
+
+/** Undefined when there is no record, or none that can be used. */
+export async function readRecord(dataDir: string): Promise<ClusterRecord | undefined> {
+  try {
+    return Record.parse(JSON.parse(await readFile(file(dataDir), "utf8")));
+  } catch (error) {
+    const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (absent || error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}
+
+/** Replaces the record at once and durably: a half-written one would lose the password. */
+export async function writeRecord(dataDir: string, record: ClusterRecord): Promise<void> {
+  const next = `${file(dataDir)}.new`;
+  const handle = await open(next, "w", 0o600);
+  try {
+    await handle.writeFile(`${JSON.stringify(record, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(next, file(dataDir));
+}

@@ -1,0 +1,50 @@
+import { Pool } from "pg";
+import type { Log } from "./log.ts";
+import { prepareSession, serverRole } from "./session.ts";
+
+export { UnsafeRoleError } from "./session.ts";
+
+export interface PoolOptions {
+  readonly connectionString: string;
+  /** Connections at most. */
+  readonly max: number;
+  readonly applicationName: string;
+  readonly log: Log;
+  /** The role every connection works as. */
+  readonly role?: string;
+  /** Milliseconds; 0 for no limit. */
+  readonly statementTimeout?: number;
+  /** Milliseconds; 0 for no limit. */
+  readonly idleInTransactionTimeout?: number;
+  /** Milliseconds to wait for a connection, new or released by somebody, before the caller is told. */
+  readonly connectionTimeout?: number;
+}
+
+/**
+ * A pool whose connections are all confined to one role before anybody gets to use them. The first use connects, and
+ * rejects with `UnsafeRoleError` when the login cannot be confined.
+ */
+export function createPool(options: PoolOptions): Pool {
+  const {
+    role = serverRole,
+    statementTimeout = 30_000,
+    idleInTransactionTimeout = 30_000,
+    connectionTimeout = 10_000,
+    log,
+  } = options;
+  const pool = new Pool({
+    connectionString: options.connectionString,
+    max: options.max,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: connectionTimeout,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // Awaited by the pool: a connection on which this fails is closed and never handed out.
+    onConnect: (client) => prepareSession(client, { role, statementTimeout, idleInTransactionTimeout }),
+  });
+  // An idle connection that breaks is removed by the pool; without a listener it would take the process with it.
+  pool.on("error", (error) => {
+    log.warn({ err: error }, "an idle database connection was lost");
+  });
+  return pool;
+}

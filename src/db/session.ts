@@ -1,0 +1,111 @@
+import type { ClientBase } from "pg";
+
+/** The role a server works as: it may call the append functions and read, and cannot write a ledger table itself. */
+export const serverRole = "oc_app";
+
+const setupTimeout = 10_000;
+
+/** The connection's login cannot be confined to the server's role, so nothing may be done on it. */
+export class UnsafeRoleError extends Error {
+  override readonly name = "UnsafeRoleError";
+}
+
+export interface SessionOptions {
+  readonly role: string;
+  /** Milliseconds a statement may take before the database cancels it; 0 for no limit. */
+  readonly statementTimeout: number;
+  /** Milliseconds a transaction may sit idle before the database ends its connection; 0 for no limit. */
+  readonly idleInTransactionTimeout: number;
+}
+
+/** Roles of PostgreSQL itself that reach around table privileges. */
+const predefinedPowers = [
+  "pg_write_all_data",
+  "pg_maintain",
+  "pg_execute_server_program",
+  "pg_read_server_files",
+  "pg_write_server_files",
+];
+
+interface Standing {
+  readonly role: string;
+  readonly powers: readonly string[];
+}
+
+async function takeRole(client: ClientBase, { role, statementTimeout, idleInTransactionTimeout }: SessionOptions) {
+  const settings: Readonly<Record<string, string>> = {
+    role,
+    search_path: "public",
+    statement_timeout: String(statementTimeout),
+    idle_in_transaction_session_timeout: String(idleInTransactionTimeout),
+    // Compiling plans never pays for statements as short as ours.
+    jit: "off",
+    timezone: "UTC",
+  };
+  const calls = Object.keys(settings).map((_, at) => `set_config($${2 * at + 1}, $${2 * at + 2}, false)`);
+  // A caller is answered after COMMIT, and the answer has to survive a power cut; stricter settings are left alone.
+  const durable = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
+  try {
+    const query = {
+      text: `SELECT ${[...calls, durable].join(", ")}`,
+      values: Object.entries(settings).flat(),
+      query_timeout: setupTimeout,
+    };
+    await client.query(query);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "22023") {
+      throw new UnsafeRoleError(`Role ${role} does not exist in this database: run \`countersign migrate\`.`, {
+        cause,
+      });
+    }
+    if (code === "42501") {
+      throw new UnsafeRoleError(
+        `The login of DATABASE_URL may not work as ${role}: log in as ${role}, or GRANT ${role} to this login.`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+async function standing(client: ClientBase): Promise<Standing> {
+  const query = {
+    text: `
+      SELECT current_user::text AS role, coalesce(array_agg(power ORDER BY power) FILTER (WHERE power IS NOT NULL), '{}') AS powers
+        FROM pg_roles r
+        CROSS JOIN LATERAL (VALUES
+          (CASE WHEN r.rolsuper THEN r.rolname || ' is a superuser' END),
+          (CASE WHEN r.rolbypassrls THEN r.rolname || ' bypasses row-level security' END),
+          (CASE WHEN r.rolcreaterole THEN r.rolname || ' may create roles' END),
+          (CASE WHEN r.rolname = ANY ($1) THEN r.rolname || ' is granted' END),
+          (CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid)
+                  OR EXISTS (SELECT FROM pg_proc f WHERE f.proowner = r.oid)
+                THEN r.rolname || ' owns tables or functions' END)) AS p(power)
+       WHERE pg_has_role(current_user, r.oid, 'MEMBER')`,
+    values: [predefinedPowers],
+    query_timeout: setupTimeout,
+  };
+  const { rows } = await client.query<Standing>(query);
+  return rows[0] ?? { role: "", powers: [] };
+}
+
+/**
+ * Confines a fresh connection to the server's role and proves it.
+ *
+ * A login that may do more can take its rights back with SET ROLE, so this guards against our own mistakes; against an
+ * attacker who can send SQL, let the server log in as the role itself.
+ *
+ * @throws UnsafeRoleError when the role cannot be taken, or has powers of which it must have none.
+ */
+export async function prepareSession(client: ClientBase, options: SessionOptions): Promise<void> {
+  await takeRole(client, options);
+  const { role, powers } = await standing(client);
+  if (role !== options.role) {
+    throw new UnsafeRoleError(`The connection works as ${role || "nobody"} where it has to work as ${options.role}.`);
+  }
+  if (powers.length > 0) {
+    throw new UnsafeRoleError(`Role ${role} could change the ledger by itself: ${powers.join(", ")}. Revoke that.`);
+  }
+}
