@@ -1,4 +1,5 @@
 import { type Logger, pino } from "pino";
+import { asError } from "./errors.ts";
 
 export type { Logger } from "pino";
 
@@ -28,6 +29,8 @@ export function createLogger(level: string, destination?: { write(line: string):
     level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    // An error of a driver carries its whole connection; a log line needs what happened, where, and the code.
+    serializers: { err: describeError, error: describeError },
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]),
@@ -35,4 +38,10 @@ export function createLogger(level: string, destination?: { write(line: string):
     },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+function describeError(error: unknown): Record<string, unknown> {
+  const { name, message, stack, cause } = asError(error);
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return { type: name, message, code, stack, ...(cause === undefined ? {} : { cause: asError(cause).message }) };
 }

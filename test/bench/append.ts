@@ -1,6 +1,6 @@
 /**
  * npm run bench:append — entries per second and latency of the ledger's append, as ratios against baselines measured
- * in the same run on the same server. Settings: SECONDS per measurement (2), ROUNDS (3).
+ * in the same run on the same server. Settings: SECONDS per measurement (2), ROUNDS (3), CALLERS, SYSTEMS (a pattern).
  */
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,6 +24,7 @@ import { drive, type Measured, medianRun, table } from "./load.ts";
 
 const SECONDS = Number(process.env.SECONDS ?? 2);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const SYSTEMS = new RegExp(process.env.SYSTEMS ?? "");
 const CALLERS = (process.env.CALLERS ?? "1,16,64,256,1024").split(",").map(Number);
 
 const log = createLogger("warn");
@@ -51,7 +52,8 @@ try {
 
   const rows: string[][] = [];
   for (const callers of CALLERS) {
-    const names = Object.keys(systems).filter((name) =>
+    const wanted = Object.keys(systems).filter((name) => name === "ledger" || SYSTEMS.test(name));
+    const names = wanted.filter((name) =>
       name === "plain insert" ? callers === 1 : name === "16 ledgers" ? callers >= 16 : true,
     );
     const runs = new Map<string, Measured[]>(names.map((name) => [name, []]));

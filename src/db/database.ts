@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { Client, escapeLiteral, type Pool } from "pg";
+import { startEmbeddedPostgres } from "./embedded.ts";
+import type { Log } from "./log.ts";
+import { type Migrated, migrate } from "./migrate.ts";
+import { createPool } from "./pool.ts";
+
+export interface DatabaseOptions {
+  /** Undefined: a server of our own below `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  /** The owner's connection, for migrations only; undefined: the same as `databaseUrl`. */
+  readonly migrationDatabaseUrl: string | undefined;
+  readonly dataDir: string;
+  /** Connections for everything but appends. */
+  readonly connections: number;
+  readonly log: Log;
+}
+
+/** A migrated database and the connections a server works with, all of them confined to `oc_app`. */
+export interface Database {
+  /** What a dedicated connection, a listener's, connects with. */
+  readonly url: string;
+  readonly pool: Pool;
+  /** For appends alone, so that readers can never keep the ledger waiting for a connection. */
+  readonly appendPool: Pool;
+  readonly migrated: Migrated;
+  close(): Promise<void>;
+}
+
+const APPEND_CONNECTIONS = 8;
+
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { log } = options;
+  if (options.databaseUrl !== undefined) {
+    const url = options.databaseUrl;
+    const migrated = await migrate({ connectionString: options.migrationDatabaseUrl ?? url, log });
+    return connect(url, migrated, options, async () => {});
+  }
+  const postgres = await startEmbeddedPostgres({
+    dataDir: options.dataDir,
+    log,
+    onRestart: () => log.warn({}, "the built-in PostgreSQL died and was started again"),
+  });
+  try {
+    const migrated = await migrate({ connectionString: postgres.url, log });
+    return connect(await appLogin(postgres.url), migrated, options, () => postgres.stop());
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop: () => Promise<void>): Database {
+  const { log } = options;
+  const pool = createPool({
+    connectionString: url,
+    max: options.connections,
+    applicationName: "countersign",
+    log,
+  });
+  const appendPool = createPool({
+    connectionString: url,
+    max: APPEND_CONNECTIONS,
+    applicationName: "countersign-append",
+    log,
+  });
+  return {
+    url,
+    pool,
+    appendPool,
+    migrated,
+    async close() {
+      await Promise.all([pool.end(), appendPool.end()]);
+      await stop();
+    },
+  };
+}
+
+/**
+ * Lets `oc_app` log in to our own server, with a password nobody else learns and that changes at every start: the
+ * server's connections then have no login behind them that could do more.
+ */
+async function appLogin(superuserUrl: string): Promise<string> {
+  const password = randomBytes(24).toString("base64url");
+  const client = new Client({ connectionString: superuserUrl });
+  await client.connect();
+  try {
+    await client.query(`ALTER ROLE oc_app LOGIN PASSWORD ${escapeLiteral(password)}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(superuserUrl);
+  url.username = "oc_app";
+  url.password = password;
+  return url.href;
+}
