@@ -43,23 +43,41 @@ export const MAX_DEPTH = 64;
 
 /** The RFC 8785 text of `value`. Keys whose value is undefined are left out. */
 export function canonicalize(value: Canonicalizable): string {
-  return write(value, 0);
+  return write(value, 0, undefined);
 }
 
-function write(value: Canonicalizable | undefined, depth: number): string {
+/** What a writer of more than plain JSON decides for itself. */
+export interface Extension {
+  /** The text of an object that is not plain, or undefined if it has none. `path` leads to it, for now: copy it to keep it. */
+  readonly write: (value: object, path: readonly string[]) => string | undefined;
+  /** Whether numbers that are no integers up to 2^53 are refused. */
+  readonly integersOnly: boolean;
+}
+
+/** The same with objects in it that `extension` knows how to write. */
+export function canonicalizeExtended(value: unknown, extension: Extension): string {
+  return write(value, 0, { extension, path: [] });
+}
+
+interface Writing {
+  readonly extension: Extension;
+  readonly path: string[];
+}
+
+function write(value: unknown, depth: number, writing: Writing | undefined): string {
   switch (typeof value) {
     case "string":
       return writeString(value);
     case "number":
-      if (!Number.isFinite(value)) throw new NotCanonicalError("a number that is not finite has no JSON form");
-      return String(value);
+      return writeNumber(value, writing);
     case "boolean":
       return value ? "true" : "false";
     case "object":
       if (value === null) return "null";
       if (value instanceof CanonicalText) return value.text;
       if (depth >= MAX_DEPTH) throw new NotCanonicalError(`nesting deeper than ${MAX_DEPTH}`);
-      return Array.isArray(value) ? writeArray(value, depth) : writeObject(value as Members, depth);
+      if (Array.isArray(value)) return writeArray(value, depth, writing);
+      return isPlain(value) ? writeObject(value, depth, writing) : writeOther(value, writing);
     default:
       throw new NotCanonicalError(`a value of type ${typeof value} has no JSON form`);
   }
@@ -75,13 +93,23 @@ function writeString(value: string): string {
   return JSON.stringify(value);
 }
 
-function writeArray(values: readonly Canonicalizable[], depth: number): string {
+function writeNumber(value: number, writing: Writing | undefined): string {
+  if (!Number.isFinite(value)) throw new NotCanonicalError("a number that is not finite has no JSON form");
+  if (writing?.extension.integersOnly && !Number.isSafeInteger(value)) {
+    throw new NotCanonicalError("a fraction or an integer beyond 2^53 has to be written as a string");
+  }
+  return String(value);
+}
+
+function writeArray(values: readonly unknown[], depth: number, writing: Writing | undefined): string {
   let text = "[";
   let index = 0;
   try {
     for (; index < values.length; index++) {
       if (index > 0) text += ",";
-      text += write(values[index], depth + 1);
+      writing?.path.push(String(index));
+      text += write(values[index], depth + 1, writing);
+      writing?.path.pop();
     }
   } catch (error) {
     throw within(String(index), error);
@@ -89,16 +117,12 @@ function writeArray(values: readonly Canonicalizable[], depth: number): string {
   return `${text}]`;
 }
 
-interface Members {
-  readonly [key: string]: Canonicalizable | undefined;
+function isPlain(value: object): value is { readonly [key: string]: unknown } {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
-function writeObject(value: Members, depth: number): string {
-  // A class instance (a date, a map, a value still to be sealed) would lose its meaning as a bag of its fields.
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    throw new NotCanonicalError("an object that is not plain has no JSON form");
-  }
+function writeObject(value: { readonly [key: string]: unknown }, depth: number, writing: Writing | undefined): string {
   let text = "{";
   let at = "";
   try {
@@ -108,12 +132,21 @@ function writeObject(value: Members, depth: number): string {
       if (member === undefined) continue;
       at = key;
       if (text.length > 1) text += ",";
-      text += `${writeString(key)}:${write(member, depth + 1)}`;
+      writing?.path.push(key);
+      text += `${writeString(key)}:${write(member, depth + 1, writing)}`;
+      writing?.path.pop();
     }
   } catch (error) {
     throw within(at, error);
   }
   return `${text}}`;
+}
+
+/** An instance of a class (a date, a map, a value still to be sealed) would lose its meaning as a bag of its fields. */
+function writeOther(value: object, writing: Writing | undefined): string {
+  const text = writing?.extension.write(value, writing.path);
+  if (text === undefined) throw new NotCanonicalError("an object that is not plain has no JSON form");
+  return text;
 }
 
 function within(key: string, error: unknown): unknown {

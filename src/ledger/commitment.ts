@@ -1,13 +1,13 @@
-import { randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import {
   type Canonicalizable,
   CanonicalText,
   canonicalize,
+  canonicalizeExtended,
   type JsonObject,
   type JsonValue,
-  MAX_DEPTH,
   NotCanonicalError,
 } from "./canonical.ts";
 
@@ -49,55 +49,54 @@ export function commit(salt: string, text: string): string {
   return bytesToHex(sha256(concatBytes(DOMAIN, hexToBytes(salt), utf8ToBytes(text))));
 }
 
+const encoder = new TextEncoder();
+/** Domain, salt and text are put together here, so that sealing allocates nothing for it. */
+let scratch = new Uint8Array(64 * 1024);
+scratch.set(DOMAIN);
+
+/** `commit` for the path every append takes: OpenSSL's SHA-256 takes a quarter of the time. */
+function commitQuickly(salt: Uint8Array, text: string): string {
+  const begin = DOMAIN.length + SALT_BYTES;
+  // A UTF-16 code unit takes three bytes of UTF-8 at most.
+  if (begin + text.length * 3 > scratch.length) {
+    scratch = new Uint8Array(begin + text.length * 3);
+    scratch.set(DOMAIN);
+  }
+  scratch.set(salt, DOMAIN.length);
+  const { written } = encoder.encodeInto(text, scratch.subarray(begin));
+  return hash("sha256", scratch.subarray(0, begin + written), "hex");
+}
+
 /** Replaces every erasable value of `body` by a commitment and collects salts and values under their dotted paths. */
 export function seal(body: UnsealedObject): Sealed {
-  const values = plain<CanonicalText>();
-  const sealed = replace(body, "", 0, values);
-  let empty = true;
-  for (const _path in values) empty = false;
-  return { body: canonicalize(sealed), payload: empty ? "" : canonicalize(values) };
-}
-
-/** No prototype: a key named `__proto__` is a key like any other. */
-function plain<T>(): Record<string, T> {
-  return Object.create(null) as Record<string, T>;
-}
-
-function replace(
-  value: Unsealed | undefined,
-  path: string,
-  depth: number,
-  values: Record<string, CanonicalText>,
-): Canonicalizable {
-  if (value === null || typeof value !== "object" || value instanceof CanonicalText) return value as Canonicalizable;
-  if (value instanceof Erasable) {
-    if (path.split(".").length !== depth)
-      throw new NotCanonicalError("no dotted path leads to an erasable value", [path]);
+  const values: [path: string, stored: string][] = [];
+  const write = (value: object, path: readonly string[]) => {
+    if (!(value instanceof Erasable)) return undefined;
+    if (path.some((key) => key.includes("."))) {
+      throw new NotCanonicalError("an erasable value below a key with a dot in it cannot be found again");
+    }
     const salt = nextSalt();
-    values[path] = new CanonicalText(`{"salt":"${salt}","value":${value.text}}`);
-    return new CanonicalText(`{"commit":"${commit(salt, value.text)}"}`);
-  }
-  if (depth >= MAX_DEPTH) throw new NotCanonicalError(`nesting deeper than ${MAX_DEPTH}`);
-  if (Array.isArray(value)) {
-    return value.map((item, index) =>
-      replace(item, depth === 0 ? String(index) : `${path}.${index}`, depth + 1, values),
-    );
-  }
-  const copy = plain<Canonicalizable>();
-  for (const [key, member] of Object.entries(value as UnsealedObject)) {
-    if (member === undefined) continue;
-    copy[key] = replace(member, depth === 0 ? key : `${path}.${key}`, depth + 1, values);
-  }
-  return copy;
+    values.push([path.join("."), `{"salt":"${bytesToHex(salt)}","value":${value.text}}`]);
+    return `{"commit":"${commitQuickly(salt, value.text)}"}`;
+  };
+  const text = canonicalizeExtended(body, { write, integersOnly: true });
+  return { body: text, payload: payloadText(values) };
 }
 
-function nextSalt(): string {
+function payloadText(values: [path: string, stored: string][]): string {
+  if (values.length === 0) return "";
+  values.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${values.map(([path, stored]) => `${JSON.stringify(path)}:${stored}`).join(",")}}`;
+}
+
+/** Random bytes are drawn for many salts at once. Good until the next call. */
+function nextSalt(): Uint8Array {
   if (used === pool.length) {
     randomFillSync(pool);
     used = 0;
   }
   used += SALT_BYTES;
-  return bytesToHex(pool.subarray(used - SALT_BYTES, used));
+  return pool.subarray(used - SALT_BYTES, used);
 }
 
 /** One erasable value as stored. */
@@ -115,17 +114,17 @@ export function unseal(body: JsonObject, payload: Payload | undefined): JsonObje
   return filled;
 }
 
-function put(target: JsonValue | undefined, [key, ...rest]: readonly string[], value: JsonValue): void {
+function put(target: unknown, [key, ...rest]: readonly string[], value: JsonValue): void {
   if (key === undefined || !isContainer(target) || !Object.hasOwn(target, key)) return;
   if (rest.length > 0) put(target[key], rest, value);
   // Nothing but a commitment gives way: what stands in the body itself cannot be talked over by a payload.
   else if (isCommitment(target[key])) target[key] = value;
 }
 
-function isContainer(value: JsonValue | undefined): value is { [key: string]: JsonValue | undefined } {
+function isContainer(value: unknown): value is { [key: string]: unknown } {
   return typeof value === "object" && value !== null;
 }
 
-function isCommitment(value: JsonValue | undefined): boolean {
+function isCommitment(value: unknown): boolean {
   return isContainer(value) && typeof value.commit === "string" && Object.keys(value).length === 1;
 }

@@ -1,0 +1,199 @@
+import { classify } from "../db/errors.ts";
+import type { LedgerEntry, LedgerId } from "./entry.ts";
+import { type Batch, type Reader, readBatch } from "./read.ts";
+
+/** Consecutive entries, oldest first; or that none came for `idleSeconds`. */
+export type Followed = readonly LedgerEntry[] | "idle";
+
+export interface Follower {
+  /**
+   * The entries of a ledger behind position `after`, and then each one as it is committed: in order, without a gap, none
+   * twice. Ends when `signal` aborts. Waits while the database is away; rejects when reading fails for another reason.
+   *
+   * Nothing is started before the first `next()`, nothing is read ahead of the consumer (a batch holds at most
+   * `BATCH_ENTRIES`), and nothing is left behind when the iteration ends.
+   */
+  follow(ledger: LedgerId, after: bigint, signal: AbortSignal): AsyncIterable<Followed>;
+  /** Iterations that run, over all ledgers. */
+  following(): number;
+  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  readonly onNotify: (payload: string) => void;
+  readonly onReconnect: () => void;
+}
+
+export interface FollowerOptions {
+  readonly pool: Reader;
+  /** Seconds after which the table is looked at though nothing was notified. */
+  readonly pollSeconds?: number;
+  /** Seconds without an entry after which an iteration yields "idle". */
+  readonly idleSeconds?: number;
+}
+
+/**
+ * Follows ledgers for any number of consumers of this process. The table is the truth; notifications, which PostgreSQL may
+ * lose, and the poll only say when to look at it. Consumers of one ledger that look from the same position share the look.
+ */
+export function createFollower({ pool, pollSeconds = 5, idleSeconds = 15 }: FollowerOptions): Follower {
+  const tips = new Map<LedgerId, Tip>();
+
+  async function* run(ledger: LedgerId, after: bigint, signal: AbortSignal): AsyncGenerator<Followed, void> {
+    const tip = tips.get(ledger) ?? new Tip(pool, ledger, pollSeconds * 1000);
+    tips.set(ledger, tip);
+    tip.join();
+    try {
+      yield* followTip(tip, after, idleSeconds * 1000, signal);
+    } finally {
+      if (tip.leave()) tips.delete(ledger);
+    }
+  }
+
+  return {
+    follow: (ledger, after, signal) => ({
+      [Symbol.asyncIterator]: () => interruptible((ended) => run(ledger, after, AbortSignal.any([signal, ended]))),
+    }),
+    following: () => [...tips.values()].reduce((sum, tip) => sum + tip.followers, 0),
+    onNotify: (payload) => tips.get(payload.slice(0, payload.lastIndexOf(" ")) as LedgerId)?.wake(),
+    onReconnect() {
+      for (const tip of tips.values()) tip.wake();
+    },
+  };
+}
+
+async function* followTip(
+  tip: Tip,
+  after: bigint,
+  idleMilliseconds: number,
+  signal: AbortSignal,
+): AsyncGenerator<Followed, void> {
+  let cursor = after;
+  let quietSince = performance.now();
+  while (!signal.aborted) {
+    // What is committed after this look wakes the tip after it, too: then `seen` is out of date and nobody sleeps.
+    const seen = tip.wakes;
+    const batch = await unlessAborted(tip.read(cursor), signal);
+    const newest = batch?.entries.at(-1);
+    if (batch !== undefined && newest !== undefined) {
+      yield batch.entries;
+      cursor = newest.seq;
+      quietSince = performance.now();
+      if (batch.more) continue;
+    }
+    const woken = await tip.wait(seen, quietSince + idleMilliseconds - performance.now(), signal);
+    if (!woken && !signal.aborted) {
+      yield "idle";
+      quietSince = performance.now();
+    }
+  }
+}
+
+/** Where one ledger ends, for those of this process who wait for it to grow. */
+class Tip {
+  /** Counts the reasons to look at the table. */
+  wakes = 0;
+  followers = 0;
+  readonly #pool: Reader;
+  readonly #ledger: LedgerId;
+  readonly #pollMilliseconds: number;
+  readonly #waiting = new Set<() => void>();
+  readonly #looks = new Map<bigint, { readonly wakes: number; readonly batch: Promise<Batch> }>();
+  #poll: NodeJS.Timeout | undefined;
+
+  constructor(pool: Reader, ledger: LedgerId, pollMilliseconds: number) {
+    this.#pool = pool;
+    this.#ledger = ledger;
+    this.#pollMilliseconds = pollMilliseconds;
+  }
+
+  join(): void {
+    this.followers += 1;
+    this.#poll ??= setInterval(() => this.wake(), this.#pollMilliseconds);
+  }
+
+  /** Answers whether that was the last one. */
+  leave(): boolean {
+    this.followers -= 1;
+    if (this.followers > 0) return false;
+    clearInterval(this.#poll);
+    return true;
+  }
+
+  wake(): void {
+    this.wakes += 1;
+    for (const resume of this.#waiting) resume();
+  }
+
+  /** What stands behind `after`; nothing while the database is away, which the next wake or poll finds out about. */
+  async read(after: bigint): Promise<Batch> {
+    try {
+      return await this.#look(after);
+    } catch (error) {
+      const meaning = classify(error);
+      if (meaning === "unavailable" || meaning === "timeout" || meaning === "conflict") {
+        return { entries: [], more: false };
+      }
+      throw error;
+    }
+  }
+
+  #look(after: bigint): Promise<Batch> {
+    // A look that began before the latest wake may have missed what the wake is about.
+    const shared = this.#looks.get(after);
+    if (shared?.wakes === this.wakes) return shared.batch;
+    const look = { wakes: this.wakes, batch: readBatch(this.#pool, this.#ledger, after) };
+    const forget = () => {
+      if (this.#looks.get(after) === look) this.#looks.delete(after);
+    };
+    look.batch.then(forget, forget);
+    this.#looks.set(after, look);
+    return look.batch;
+  }
+
+  /** Resolves to true at a wake (at once if one came after `seen`), to false after `milliseconds` or when aborted. */
+  wait(seen: number, milliseconds: number, signal: AbortSignal): Promise<boolean> {
+    if (this.wakes !== seen) return Promise.resolve(true);
+    if (signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const end = (woken: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(resume);
+        signal.removeEventListener("abort", give);
+        resolve(woken);
+      };
+      const resume = () => end(true);
+      const give = () => end(false);
+      const timer = setTimeout(give, milliseconds);
+      this.#waiting.add(resume);
+      signal.addEventListener("abort", give);
+    });
+  }
+}
+
+/** The outcome of `work`, or undefined as soon as `signal` aborts, whatever then becomes of the work. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const give = () => resolve(undefined);
+    const settled = () => signal.removeEventListener("abort", give);
+    signal.addEventListener("abort", give);
+    work.then(resolve, reject).then(settled);
+  });
+}
+
+/**
+ * A generator's own `return()` waits for the `next()` under way, which here may take as long as the ledger is quiet. This
+ * one ends it at once.
+ */
+function interruptible<T>(start: (ended: AbortSignal) => AsyncGenerator<T, void>): AsyncIterator<T, void> {
+  const ended = new AbortController();
+  const generator = start(ended.signal);
+  return {
+    next: () => generator.next(),
+    return() {
+      ended.abort();
+      return generator.return();
+    },
+    throw(error) {
+      ended.abort();
+      return generator.throw(error);
+    },
+  };
+}

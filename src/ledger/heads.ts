@@ -1,0 +1,210 @@
+import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { asError, DomainError } from "../errors.ts";
+import type { LedgerHead, LedgerId } from "./entry.ts";
+
+/**
+ * Heads kept outside the database, `<directory>/<organization>__<region>.json`: whoever rewrites or shortens a ledger
+ * inside the database cannot make these agree with it. A head on file is never replaced by an earlier one, nor by
+ * another of the same position, and some of the earlier ones stay: a server that goes on appending to a rewritten
+ * ledger must not wipe out the evidence.
+ */
+export interface KnownHeads {
+  /** The furthest head seen. */
+  readonly head: LedgerHead | undefined;
+  /** Heads seen before, by position, at most 64: many of the recent past, ever fewer of long ago. */
+  readonly earlier: readonly LedgerHead[];
+}
+
+/** One process's view of the files. Processes may share a directory. */
+export interface HeadStore {
+  /** Takes note of a head; it is on disk within the interval, or after `flush`. */
+  record(ledger: LedgerId, head: LedgerHead): void;
+  /** Writes what was noted, durably. Rejects when some file could not be written; it is then still to be written. */
+  flush(): Promise<void>;
+  /** What is known of `ledger`, on disk or noted. */
+  known(ledger: LedgerId): Promise<KnownHeads>;
+  /** Flushes and ends the timer. */
+  close(): Promise<void>;
+}
+
+export interface HeadStoreOptions {
+  readonly directory: string;
+  /** Milliseconds between a head noted and its file written. */
+  readonly interval?: number;
+  /** Called when a write in the background failed; it is tried again with the next head. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A heads file that cannot be read must not pass for one that is not there: somebody may have damaged it. */
+export class HeadsUnreadableError extends DomainError<"HEADS_UNREADABLE"> {
+  constructor(file: string, cause: unknown) {
+    super("HEADS_UNREADABLE", `${file} is not a file of ledger heads; move it away and find out why`, { cause });
+  }
+}
+
+const MAX_EARLIER = 64;
+/** A writer holds the lock for milliseconds; after this many it has died. */
+const LOCK_STALE = 10_000;
+
+/** Milliseconds a lock waits before it is tried again. */
+const LOCK_POLL = 10;
+
+function fileOf(directory: string, ledger: LedgerId): string {
+  return join(directory, `${ledger.replace("/", "__")}.json`);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** Reads what `directory` knows of `ledger`. Throws HeadsUnreadableError. */
+export async function readHeads(directory: string, ledger: LedgerId): Promise<KnownHeads> {
+  const file = fileOf(directory, ledger);
+  try {
+    const { head, earlier } = JSON.parse(await readFile(file, "utf8")) as { head: unknown; earlier: unknown };
+    if (!Array.isArray(earlier)) throw new SyntaxError("earlier is not a list");
+    return { head: parseHead(head), earlier: earlier.map(parseHead) };
+  } catch (error) {
+    if (isMissing(error)) return { head: undefined, earlier: [] };
+    throw new HeadsUnreadableError(file, error);
+  }
+}
+
+function parseHead(value: unknown): LedgerHead {
+  const { seq, hash } = Object(value) as { readonly seq?: unknown; readonly hash?: unknown };
+  if (typeof seq !== "string" || !/^[1-9]\d{0,18}$/.test(seq)) throw new SyntaxError("seq is not a position");
+  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/.test(hash)) throw new SyntaxError("hash is not 64 hex digits");
+  return { seq: BigInt(seq), hash };
+}
+
+/** `known` and one head more. A head that is not further than the known one changes nothing. */
+export function advance(known: KnownHeads, head: LedgerHead): KnownHeads {
+  if (known.head === undefined) return { head, earlier: [] };
+  if (head.seq <= known.head.seq) return known;
+  const earlier = [...known.earlier, known.head];
+  if (earlier.length > MAX_EARLIER) earlier.splice(leastMissed(earlier, head.seq), 1);
+  return { head, earlier };
+}
+
+/** Which head to forget: the gap it leaves is the smallest, measured by how long ago it is. Never the first. */
+function leastMissed(earlier: readonly LedgerHead[], now: bigint): number {
+  let least = 1;
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let at = 1; at < earlier.length - 1; at++) {
+    const gap = Number(earlier[at + 1]!.seq - earlier[at - 1]!.seq) / Number(now - earlier[at]!.seq);
+    if (gap < smallest) [least, smallest] = [at, gap];
+  }
+  return least;
+}
+
+export function createHeadStore({ directory, interval = 1_000, onError }: HeadStoreOptions): HeadStore {
+  const noted = new Map<LedgerId, LedgerHead>();
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
+
+  const writeNoted = async () => {
+    const failures: Error[] = [];
+    for (const [ledger, head] of [...noted]) {
+      try {
+        await writeHead(directory, ledger, head);
+        if (noted.get(ledger) === head) noted.delete(ledger);
+      } catch (error) {
+        failures.push(asError(error));
+      }
+    }
+    const [first] = failures;
+    if (first !== undefined) throw first;
+  };
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    // One write at a time; a flush that comes meanwhile waits its turn, whatever became of the one before.
+    const result = writing.then(writeNoted, writeNoted);
+    writing = result;
+    return result;
+  };
+  return {
+    record(ledger, head) {
+      const before = noted.get(ledger);
+      if (before !== undefined && before.seq >= head.seq) return;
+      noted.set(ledger, head);
+      timer ??= setTimeout(() => flush().catch(onError), interval).unref();
+    },
+    flush,
+    async known(ledger) {
+      const onDisk = await readHeads(directory, ledger);
+      const head = noted.get(ledger);
+      return head === undefined ? onDisk : advance(onDisk, head);
+    },
+    close: flush,
+  };
+}
+
+async function writeHead(directory: string, ledger: LedgerId, head: LedgerHead): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const file = fileOf(directory, ledger);
+  await locked(`${file}.lock`, async () => {
+    const known = await readHeads(directory, ledger);
+    const next = advance(known, head);
+    if (next === known) return;
+    const text = JSON.stringify(
+      { ledger, head: next.head, earlier: next.earlier },
+      (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
+      2,
+    );
+    const fresh = await open(`${file}.new`, "w", 0o600);
+    try {
+      await fresh.writeFile(`${text}\n`);
+      await fresh.sync();
+    } finally {
+      await fresh.close();
+    }
+    await rename(`${file}.new`, file);
+    await syncDirectory(directory);
+  });
+}
+
+/** The rename itself is durable only once its directory is. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs `work` while no other process that shares the directory does. */
+async function locked(lock: string, work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await (await open(lock, "wx")).close();
+      break;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      if (await isStale(lock)) await unlink(lock).catch(ignoreMissing);
+      else await sleep(LOCK_POLL);
+    }
+  }
+  try {
+    await work();
+  } finally {
+    await unlink(lock).catch(ignoreMissing);
+  }
+}
+
+async function isStale(lock: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(lock)).mtimeMs > LOCK_STALE;
+  } catch (error) {
+    ignoreMissing(error);
+    return false;
+  }
+}
+
+/** A lock that is gone was released by somebody else. */
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}

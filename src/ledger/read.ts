@@ -1,0 +1,168 @@
+import type { ClientBase } from "pg";
+import { DomainError } from "../errors.ts";
+import type { Payload } from "./commitment.ts";
+import { GENESIS_HASH, type LedgerEntry, type LedgerHead, type LedgerId, parseEntry } from "./entry.ts";
+
+/** A pool, or one client of it inside a transaction. */
+export type Reader = Pick<ClientBase, "query">;
+
+/** A stored row whose bytes are no entry of a known format: it was tampered with, or written by newer code. */
+export class UnreadableEntryError extends DomainError<"UNREADABLE_ENTRY"> {
+  constructor(ledger: LedgerId, seq: string, cause: unknown) {
+    super("UNREADABLE_ENTRY", `entry ${seq} of ledger ${ledger} cannot be read; verify the ledger`, { cause });
+  }
+}
+
+/** What every query over `oc_audit_log e LEFT JOIN oc_audit_payload p` selects to make entries of. */
+export const ENTRY_COLUMNS = "e.seq, e.entry, encode(e.hash, 'hex') AS hash, p.payload";
+export const ENTRY_TABLES = "oc_audit_log e LEFT JOIN oc_audit_payload p ON p.ledger = e.ledger AND p.seq = e.seq";
+
+export interface EntryRow {
+  readonly seq: string;
+  readonly entry: string;
+  readonly hash: string;
+  readonly payload: Payload | null;
+}
+
+/**
+ * The entry of a stored row: everything but its hash from the hashed bytes, nothing from the search columns.
+ * Throws UnreadableEntryError.
+ */
+export function toEntry(ledger: LedgerId, row: EntryRow): LedgerEntry {
+  try {
+    const { body, seq, recordedAt, prevHash } = parseEntry(row.entry);
+    const { entry, hash } = row;
+    return {
+      ledger,
+      seq,
+      recordedAt,
+      entry,
+      hash,
+      prevHash,
+      type: String(body.type),
+      body,
+      payload: row.payload ?? undefined,
+    };
+  } catch (cause) {
+    throw new UnreadableEntryError(ledger, row.seq, cause);
+  }
+}
+
+const LAST_POSITION = 2n ** 63n - 1n;
+
+/** `seq`, or the nearest position the database has a number for: callers send any integer. */
+export function position(seq: bigint): bigint {
+  if (seq > LAST_POSITION) return LAST_POSITION;
+  return seq < 0n ? 0n : seq;
+}
+
+const READ_ENTRY = {
+  name: "oc_read_entry",
+  text: `SELECT ${ENTRY_COLUMNS} FROM ${ENTRY_TABLES} WHERE e.ledger = $1 AND e.seq = $2::bigint`,
+};
+
+/** The entry at position `seq`, or undefined when the ledger has none there. */
+export async function readEntry(db: Reader, ledger: LedgerId, seq: bigint): Promise<LedgerEntry | undefined> {
+  const { rows } = await db.query<EntryRow>({ ...READ_ENTRY, values: [ledger, position(seq)] });
+  return rows[0] && toEntry(ledger, rows[0]);
+}
+
+// No index holds hashes. An entry's hash is the next one's prev_hash, which has one; the last entry's is the head's.
+const READ_BY_HASH = `
+  SELECT ${ENTRY_COLUMNS}
+    FROM ${ENTRY_TABLES}
+   WHERE e.ledger = $1 AND e.hash = decode($2, 'hex')
+     AND e.seq = coalesce((SELECT n.seq - 1 FROM oc_audit_log n WHERE n.ledger = $1 AND n.prev_hash = decode($2, 'hex') LIMIT 1),
+                          (SELECT h.seq FROM oc_ledger_head h WHERE h.ledger = $1 AND h.hash = decode($2, 'hex')))`;
+
+/** The entry whose hash is `hex` (64 lowercase hex digits), or undefined. */
+export async function readEntryByHash(db: Reader, ledger: LedgerId, hex: string): Promise<LedgerEntry | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(hex) || hex === GENESIS_HASH) return undefined;
+  const { rows } = await db.query<EntryRow>(READ_BY_HASH, [ledger, hex]);
+  return rows[0] && toEntry(ledger, rows[0]);
+}
+
+const READ_ENTRIES = {
+  name: "oc_read_entries",
+  text: `
+    SELECT ${ENTRY_COLUMNS}
+      FROM ${ENTRY_TABLES}
+     WHERE e.ledger = $1 AND e.seq = ANY ($2::bigint[])
+     ORDER BY e.seq`,
+};
+
+/** The entries at positions `seqs`, oldest first, each once; positions without an entry are left out. */
+export async function readEntries(db: Reader, ledger: LedgerId, seqs: readonly bigint[]): Promise<LedgerEntry[]> {
+  if (seqs.length === 0) return [];
+  const { rows } = await db.query<EntryRow>({ ...READ_ENTRIES, values: [ledger, seqs.map(position)] });
+  return rows.map((row) => toEntry(ledger, row));
+}
+
+export interface EntryRange {
+  /** Entries behind this position. */
+  readonly after?: bigint | undefined;
+  /** Entries ahead of this position. */
+  readonly before?: bigint | undefined;
+  readonly limit: number;
+  readonly newestFirst?: boolean | undefined;
+}
+
+/** At most `limit` entries between `after` and `before` (neither included), in the order asked for. */
+export async function readRange(db: Reader, ledger: LedgerId, range: EntryRange): Promise<LedgerEntry[]> {
+  const text = `
+    SELECT ${ENTRY_COLUMNS}
+      FROM ${ENTRY_TABLES}
+     WHERE e.ledger = $1 AND e.seq > $2::bigint AND e.seq < $3::bigint
+     ORDER BY e.seq ${range.newestFirst ? "DESC" : "ASC"}
+     LIMIT $4`;
+  const after = position(range.after ?? 0n);
+  const before = position(range.before ?? LAST_POSITION);
+  const { rows } = await db.query<EntryRow>(text, [ledger, after, before, range.limit]);
+  return rows.map((row) => toEntry(ledger, row));
+}
+
+const READ_HEAD = {
+  name: "oc_read_head",
+  text: "SELECT h.seq, encode(h.hash, 'hex') AS hash FROM oc_ledger_head h WHERE h.ledger = $1",
+};
+
+/** Where the ledger ends, or undefined when there is no such ledger. */
+export async function readHead(db: Reader, ledger: LedgerId): Promise<LedgerHead | undefined> {
+  const { rows } = await db.query<{ seq: string; hash: string }>({ ...READ_HEAD, values: [ledger] });
+  return rows[0] && { seq: BigInt(rows[0].seq), hash: rows[0].hash };
+}
+
+/** Entries and stored bytes one batch holds at most; a single larger entry is a batch of its own. */
+export const BATCH_ENTRIES = 256;
+export const BATCH_BYTES = 4 * 1024 * 1024;
+
+const READ_BATCH = {
+  name: "oc_read_batch",
+  text: `
+    SELECT t.*
+      FROM (SELECT r.*, sum(r.size) OVER (ORDER BY r.seq) - r.size AS bytes_before, count(*) OVER () AS found
+              FROM (SELECT ${ENTRY_COLUMNS}, octet_length(e.entry) + coalesce(pg_column_size(p.payload), 0) AS size
+                      FROM ${ENTRY_TABLES}
+                     WHERE e.ledger = $1 AND e.seq > $2::bigint
+                     ORDER BY e.seq LIMIT ${BATCH_ENTRIES}) r) t
+     WHERE t.bytes_before < ${BATCH_BYTES}
+     ORDER BY t.seq`,
+};
+
+export interface Batch {
+  /** Consecutive entries, oldest first. */
+  readonly entries: readonly LedgerEntry[];
+  /** Whether more stood behind them in the same snapshot, or may have. */
+  readonly more: boolean;
+}
+
+/** The entries next after position `after`, bounded in number and in bytes. */
+export async function readBatch(db: Reader, ledger: LedgerId, after: bigint): Promise<Batch> {
+  const values = [ledger, position(after)];
+  const { rows } = await db.query<EntryRow & { readonly found: string }>({ ...READ_BATCH, values });
+  const found = Number(rows[0]?.found ?? 0);
+  return {
+    entries: rows.map((row) => toEntry(ledger, row)),
+    more: found === BATCH_ENTRIES || rows.length < found,
+  };
+}

@@ -1,0 +1,226 @@
+import { canonicalize, type JsonValue, NotCanonicalError } from "./canonical.ts";
+import type { LedgerEntry, LedgerId } from "./entry.ts";
+import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRange, type EntryRow, position, type Reader, toEntry } from "./read.ts";
+
+/** Conditions an entry must meet, all of them. A member that is undefined or null asks for nothing. */
+export interface EntryFilter {
+  readonly actorId?: string | null | undefined;
+  /** The actor's address at the time, in any case; an entry whose profile was erased has none. */
+  readonly actorEmail?: string | null | undefined;
+  readonly sessionId?: string | null | undefined;
+  /** Entries that changed this action, and refused attempts to. */
+  readonly actionId?: string | null | undefined;
+  readonly types?: readonly string[] | null | undefined;
+  readonly platform?: string | null | undefined;
+  readonly tool?: string | null | undefined;
+  readonly effect?: string | null | undefined;
+  readonly chainHash?: string | null | undefined;
+  readonly sourceChainHash?: string | null | undefined;
+  /** RFC 3339; both ends belong to the range. */
+  readonly recordedFrom?: string | null | undefined;
+  readonly recordedTo?: string | null | undefined;
+  /** Words separated by white space, in any case, each a part of some recorded value or of a key of an erasable one. */
+  readonly text?: string | null | undefined;
+  /** A JSON fragment that the arguments or the result contain, as PostgreSQL's `jsonb @>` understands it. */
+  readonly contains?: JsonValue | undefined;
+}
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * At most `page.limit` entries that meet `filter`, between `page.after` and `page.before`, in the order asked for. Ask
+ * for one more than is shown to learn whether more follow. A filter that nothing recorded can meet (an id that is no
+ * UUID, a NUL) finds nothing.
+ */
+export async function searchEntries(
+  db: Reader,
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+): Promise<LedgerEntry[]> {
+  const statement = searchStatement(ledger, filter, page);
+  if (statement === undefined) return [];
+  const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
+  return rows.map((row) => toEntry(ledger, row));
+}
+
+/** The query of `searchEntries`; undefined when its answer is known to be empty. */
+export function searchStatement(ledger: LedgerId, filter: EntryFilter, page: EntryRange): Statement | undefined {
+  const values: unknown[] = [ledger];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = ["e.ledger = $1"];
+  if (page.after !== undefined) conditions.push(`e.seq > ${bind(position(page.after))}::bigint`);
+  if (page.before !== undefined) conditions.push(`e.seq < ${bind(position(page.before))}::bigint`);
+  try {
+    for (const condition of conditionsOf(filter, bind)) if (condition !== undefined) conditions.push(condition);
+  } catch (error) {
+    if (error instanceof NothingMeetsThis) return undefined;
+    throw error;
+  }
+  const direction = page.newestFirst ? "DESC" : "ASC";
+  const text = `
+    SELECT ${ENTRY_COLUMNS}
+      FROM ${ENTRY_TABLES}
+     WHERE ${conditions.join("\n       AND ")}
+     ORDER BY e.seq ${direction}
+     LIMIT ${bind(page.limit)}::bigint`;
+  return { text, values };
+}
+
+class NothingMeetsThis extends Error {}
+
+type Bind = (value: unknown) => string;
+
+function conditionsOf(filter: EntryFilter, bind: Bind): readonly (string | undefined)[] {
+  return [
+    equals("actor_id", filter.actorId, bind),
+    equalsId("session_id", filter.sessionId, bind),
+    equalsId("chain", filter.chainHash, bind),
+    equalsId("source_chain", filter.sourceChainHash, bind),
+    equals("platform", filter.platform, bind),
+    equals("tool", filter.tool, bind),
+    equals("effect", filter.effect, bind),
+    ofTypes(filter.types, bind),
+    recorded(">=", filter.recordedFrom, bind),
+    recorded("<=", filter.recordedTo, bind),
+    ofAction(filter.actionId, bind),
+    withEmail(filter.actorEmail, bind),
+    withWords(filter.text, bind),
+    withFragment(filter.contains, bind),
+  ];
+}
+
+type Maybe<T> = T | null | undefined;
+
+function equals(column: string, wanted: Maybe<string>, bind: Bind): string | undefined {
+  if (wanted === undefined || wanted === null) return undefined;
+  if (!isStorable(wanted)) throw new NothingMeetsThis();
+  return `e.${column} = ${bind(wanted)}::text`;
+}
+
+function equalsId(column: string, wanted: Maybe<string>, bind: Bind): string | undefined {
+  if (wanted === undefined || wanted === null) return undefined;
+  return `e.${column} = ${bind(uuid(wanted))}::uuid`;
+}
+
+/** PostgreSQL's text holds no NUL, and nothing recorded holds a lone surrogate. */
+function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
+function uuid(text: string): string {
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new NothingMeetsThis();
+  return text;
+}
+
+function ofTypes(types: Maybe<readonly string[]>, bind: Bind): string | undefined {
+  if (types === undefined || types === null) return undefined;
+  return `e.type = ANY (${bind(types.filter(isStorable))}::text[])`;
+}
+
+function recorded(comparison: "<=" | ">=", instant: Maybe<string>, bind: Bind): string | undefined {
+  if (instant === undefined || instant === null) return undefined;
+  // RFC 3339 knows a year 0000, PostgreSQL does not.
+  const bound = bind(instant.startsWith("0000") ? "-infinity" : instant);
+  return `e.recorded_at ${comparison} ${bound}::timestamptz`;
+}
+
+// The state row lists the entries that changed the action; a partial index holds the attempts that did not. Looked up
+// first, as an array, so that the plan is a few positions and never a join over the ledger.
+function ofAction(actionId: Maybe<string>, bind: Bind): string | undefined {
+  if (actionId === undefined || actionId === null) return undefined;
+  const id = bind(uuid(actionId));
+  return `e.seq = ANY (ARRAY(
+           SELECT unnest(s.entries) FROM oc_action s WHERE s.ledger = $1 AND s.id = ${id}::uuid
+           UNION ALL
+           SELECT a.seq FROM oc_audit_log a
+            WHERE a.ledger = $1 AND a.action_id = ${id}::uuid AND a.action_version IS NULL))`;
+}
+
+// --- Conditions on erasable values. None has an index: a cheap look at the stored text rules most rows out before the
+// --- rest is parsed.
+
+/** Stands for NUL, which JSON text can name and jsonb cannot hold. A noncharacter, so no text means anything else by it. */
+const NUL_STAND_IN = "\uffff";
+/** An escaped NUL: the backslash before `u0000` is not itself escaped. The same in JavaScript and PostgreSQL. */
+const ESCAPED_NUL = "(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000";
+
+function withoutNul(json: string): string {
+  return json.replace(new RegExp(ESCAPED_NUL, "g"), `$1${NUL_STAND_IN}`);
+}
+
+const PAYLOAD_TEXT = "p.payload::text";
+const PAYLOAD_DOCUMENT = `(CASE WHEN strpos(${PAYLOAD_TEXT}, '\\u0000') = 0 THEN ${PAYLOAD_TEXT}
+             ELSE regexp_replace(${PAYLOAD_TEXT}, '${ESCAPED_NUL}', '\\1${NUL_STAND_IN}', 'g') END)::jsonb`;
+
+function withEmail(actorEmail: Maybe<string>, bind: Bind): string | undefined {
+  if (actorEmail === undefined || actorEmail === null) return undefined;
+  if (!isStorable(actorEmail)) throw new NothingMeetsThis();
+  const collation = collationFor(actorEmail);
+  const lower = (text: string) => `lower(${text} COLLATE ${collation})`;
+  const member = bind(`"email":${JSON.stringify(actorEmail)}`);
+  return `CASE WHEN strpos(${lower(PAYLOAD_TEXT)}, ${lower(`${member}::text`)}) = 0 THEN false
+             ELSE ${lower(`${PAYLOAD_DOCUMENT} -> 'actor.profile' -> 'value' ->> 'email'`)}
+                  = ${lower(`${bind(actorEmail)}::text`)} END`;
+}
+
+// A look over the stored text finds what may meet the filter; only there are facts told from the format's own words, salts
+// and commitments. Every value of a body but commitments is a fact; so is all of an erasable value, its keys included.
+const BODY_FACTS = `(SELECT string_agg(v::text, ' ')
+                 FROM jsonb_path_query(CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END,
+                        '$.** ? (@.type() != "object" && @.type() != "array")') AS v
+                WHERE NOT (length(v::text) = 66 AND v::text ~ '^"[0-9a-f]{64}"$'))`;
+const PAYLOAD_FACTS = `(SELECT string_agg(v::text, ' ') FROM jsonb_path_query(${PAYLOAD_DOCUMENT}, '$.*.value') AS v)`;
+
+function withWords(text: Maybe<string>, bind: Bind): string | undefined {
+  const words = [...new Set(text?.split(/\s+/u).filter((word) => word !== ""))];
+  if (words.length === 0) return undefined;
+  const collation = collationFor(words.join(""));
+  const lower = (expression: string) => `lower((${expression}) COLLATE ${collation})`;
+  // Words are compared as JSON text writes them, on both sides.
+  const stored = words.map((word) => JSON.stringify(word).slice(1, -1));
+  const all = (wanted: readonly string[], facts: string) => `(
+             SELECT bool_and(strpos(f.facts, ${lower("word")}) > 0)
+               FROM (SELECT ${lower(facts)} AS facts OFFSET 0) f, unnest(${bind(wanted)}::text[]) AS word)`;
+  const anywhere = all(stored, `e.entry || coalesce(${PAYLOAD_TEXT}, '')`);
+  const among = all(stored.map(withoutNul), `concat_ws(' ', ${BODY_FACTS}, ${PAYLOAD_FACTS})`);
+  return `CASE WHEN ${anywhere} THEN ${among} ELSE false END`;
+}
+
+/** ASCII words are found among bytes; others need Unicode's idea of case, which costs several times as much. */
+function collationFor(text: string): string {
+  return /^[\0-\x7f]*$/.test(text) ? '"C"' : '"pg_c_utf8"';
+}
+
+function withFragment(contains: Maybe<JsonValue>, bind: Bind): string | undefined {
+  if (contains === undefined || contains === null) return undefined;
+  const fragment = bind(withoutNul(canonicalFragment(contains)));
+  const parts = bind([...new Set(textParts(contains))]);
+  return `CASE WHEN (SELECT bool_and(strpos(${PAYLOAD_TEXT}, part) > 0) FROM unnest(${parts}::text[]) AS part) IS FALSE
+                 OR p.payload IS NULL THEN false
+             ELSE (SELECT d.document -> 'arguments' -> 'value' @> ${fragment}::jsonb
+                       OR d.document -> 'result' -> 'value' @> ${fragment}::jsonb
+                     FROM (SELECT ${PAYLOAD_DOCUMENT} AS document OFFSET 0) d) END`;
+}
+
+function canonicalFragment(fragment: JsonValue): string {
+  try {
+    return canonicalize(fragment);
+  } catch (error) {
+    if (error instanceof NotCanonicalError) throw new NothingMeetsThis();
+    throw error;
+  }
+}
+
+/** Texts that must occur in the payload's text if it is to contain `fragment`: its keys and strings, as JSON writes them. */
+function* textParts(fragment: JsonValue | undefined): Generator<string> {
+  if (typeof fragment === "string") yield JSON.stringify(fragment);
+  if (typeof fragment !== "object" || fragment === null) return;
+  for (const [key, member] of Object.entries(fragment)) {
+    if (!Array.isArray(fragment)) yield `${JSON.stringify(key)}:`;
+    yield* textParts(member);
+  }
+}

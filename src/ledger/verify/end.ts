@@ -1,0 +1,105 @@
+import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../entry.ts";
+import { type Run, statements } from "./session.ts";
+import type { LedgerProblem } from "./verdict.ts";
+
+/** Where a ledger ends by its head row, by its entries, and by what entries leave in other tables; one moment. */
+export interface LedgerEnd {
+  readonly head: LedgerHead | undefined;
+  /** Whether head row and last entry are dated the same. */
+  readonly headDated: boolean;
+  /** Position of the last entry; 0 when there is none. */
+  readonly last: bigint;
+  /** Hash of the entry at the head's position. */
+  readonly entryHash: string | undefined;
+  /** The last position a payload or state row belongs to; 0 when there is none. */
+  readonly trace: bigint;
+}
+
+interface EndRow {
+  readonly head_seq: string | null;
+  readonly head_hash: string | null;
+  readonly head_dated: boolean | null;
+  readonly last_seq: string | null;
+  readonly entry_hash: string | null;
+  readonly trace_seq: string | null;
+}
+
+export async function readEnd(run: Run, ledger: LedgerId): Promise<LedgerEnd> {
+  const [row] = await run<EndRow & Record<string, unknown>>(statements.head, [ledger]);
+  return {
+    head: row?.head_seq && row.head_hash ? { seq: BigInt(row.head_seq), hash: row.head_hash } : undefined,
+    headDated: row?.head_dated === true,
+    last: BigInt(row?.last_seq ?? 0),
+    entryHash: row?.entry_hash ?? undefined,
+    trace: BigInt(row?.trace_seq ?? 0),
+  };
+}
+
+const positions = (from: bigint, to: bigint) => (from === to ? `position ${from}` : `positions ${from} to ${to}`);
+
+/** What is wrong with where the ledger ends. `seen`: the furthest head known from outside the database. */
+export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): LedgerProblem[] {
+  const { head, last, trace } = end;
+  const rowSays = head?.seq ?? 0n;
+  if (last > rowSays) {
+    const where = head === undefined ? "has no head row" : `ends at position ${rowSays} by its head row`;
+    const moved = seen !== undefined && seen.seq > rowSays;
+    const detail = moved
+      ? `the ledger ${where}, was known to reach ${seen.seq}, and has entries up to ${last}: the head was moved back. ` +
+        "Set nothing right by hand; compare with a backup"
+      : `the ledger ${where} but has entries up to ${last}, which the append function did not put there. ` +
+        "The next append would start a second history; compare them with a backup";
+    return [{ verdict: moved ? "ROLLED_BACK" : "FORKED", seq: rowSays + 1n, detail }];
+  }
+  if (last < rowSays) {
+    const detail = `the head row says the ledger ends at ${rowSays}, but ${positions(last + 1n, rowSays)} hold no entry. Restore them from a backup or an export`;
+    return [{ verdict: "TRUNCATED", seq: last + 1n, detail }];
+  }
+  if (trace > last) {
+    const detail = `payload or state rows belong to entries up to ${trace}, but the ledger ends at ${last}: its last entries were removed and the head row moved back. Restore them from a backup or an export`;
+    return [{ verdict: "TRUNCATED", seq: last + 1n, detail }];
+  }
+  if (seen !== undefined && seen.seq > last) {
+    const detail =
+      last === 0n
+        ? `the ledger was known to reach ${seen.seq}, and is gone. Restore it from a backup or an export`
+        : `the ledger was known to reach ${seen.seq} and ends at ${last}, without a trace of what came after: an earlier state was put in its place. Restore a newer backup`;
+    return [{ verdict: last === 0n ? "TRUNCATED" : "ROLLED_BACK", seq: last + 1n, detail }];
+  }
+  if (head === undefined || last === 0n) return [];
+  const problems: LedgerProblem[] = [];
+  if (end.entryHash !== head.hash) {
+    const detail = `the head row says the last entry's hash is ${head.hash}, the entry says ${end.entryHash ?? GENESIS_HASH}`;
+    problems.push({ verdict: "LINK_BROKEN", seq: last, detail });
+  }
+  if (!end.headDated) {
+    problems.push({ verdict: "CONTENT_MISMATCH", seq: last, detail: "the head row is dated otherwise than the last entry" });
+  }
+  return problems;
+}
+
+/** The first head seen outside the database that is not part of the ledger any more. */
+export async function rewrittenAt(
+  run: Run,
+  ledger: LedgerId,
+  seen: readonly LedgerHead[],
+): Promise<LedgerProblem | undefined> {
+  const inLedger = new Map<string, string[]>();
+  for (const { seq, hash } of await run<{ seq: string; hash: string }>(statements.known, [ledger, seen.map(({ seq }) => String(seq))])) {
+    inLedger.set(seq, [...(inLedger.get(seq) ?? []), hash]);
+  }
+  let proven = 0n;
+  for (const { seq, hash } of seen) {
+    const found = inLedger.get(String(seq));
+    if (found === undefined) continue; // a gap, or beyond the end: reported as that
+    if (found.includes(hash)) {
+      proven = seq;
+      continue;
+    }
+    const detail =
+      `the entry here was known outside the database as ${hash} and is ${found.join(", ")} now: history was rewritten from ` +
+      `${positions(proven + 1n, seq)} on. Compare with an export taken before`;
+    return { verdict: "CHECKPOINT_INCONSISTENT", seq, detail };
+  }
+  return undefined;
+}

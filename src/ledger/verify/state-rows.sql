@@ -1,0 +1,44 @@
+-- Names the state rows of ledger $1 that do not say what their entries at $2 to $3 say; at most $4.
+WITH action AS (
+  SELECT a.*, u.entry AS last, f.entry AS first
+    FROM public.oc_action a
+    LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS entry
+                         FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.updated_seq LIMIT 1) u ON true
+    LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS entry
+                         FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.proposed_seq LIMIT 1) f ON true
+   WHERE a.ledger = $1::text AND a.updated_seq BETWEEN $2::bigint AND $3::bigint
+),
+problem AS (
+  SELECT a.updated_seq AS seq, 'oc_action ' || a.id || ': ' || c.name || ' is ' || coalesce(c.stored, 'nothing')
+           || ', the entry says ' || coalesce(c.said, 'nothing') AS detail
+    FROM action a, LATERAL (VALUES
+           ('id', a.id::text, lower(a.last #>> '{action,id}')), ('version', a.version::text, a.last #>> '{action,version}'),
+           ('status', a.status, a.last #>> '{action,status}'), ('approvals', a.approvals::text, a.last #>> '{action,approvals}'),
+           ('expires_at', to_char(a.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+             to_char((a.last #>> '{action,expiresAt}')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+           ('grant_id', a.grant_id::text, lower(a.last #>> '{action,grant,id}')),
+           ('grant_hash', encode(a.grant_hash, 'hex'), lower(a.last #>> '{action,grant,hash}')),
+           ('grant_expires_at', to_char(a.grant_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+             to_char((a.last #>> '{action,grant,expiresAt}')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+           ('agent_id', a.agent_id, a.first #>> '{actor,id}'), ('proposed_seq', a.proposed_seq::text, a.entries[1]::text),
+           ('updated_seq', a.updated_seq::text, a.entries[a.version]::text),
+           ('the number of entries', cardinality(a.entries)::text, a.version::text)) AS c(name, stored, said)
+   WHERE c.stored IS DISTINCT FROM c.said
+  UNION ALL
+  SELECT e.seq, 'oc_action ' || e.action_id || ' does not list this entry as its version ' || e.action_version
+    FROM public.oc_audit_log e
+    LEFT JOIN public.oc_action a ON a.ledger = $1::text AND a.id = e.action_id
+   WHERE e.ledger = $1::text AND e.seq BETWEEN $2::bigint AND $3::bigint AND e.action_version IS NOT NULL
+     AND a.entries[e.action_version] IS DISTINCT FROM e.seq
+  UNION ALL
+  SELECT c.started_seq, 'oc_chain ' || c.chain || ' is not what the entry that started it says'
+    FROM public.oc_chain c
+    LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS body
+                         FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = c.started_seq LIMIT 1) s ON true
+   WHERE c.ledger = $1::text AND c.started_seq BETWEEN $2::bigint AND $3::bigint
+     AND (c.chain::text, c.number::text, c.principal_id, c.conversation, c.platform) IS DISTINCT FROM
+         (lower(s.body ->> 'chain'), s.body ->> 'chainNumber', s.body #>> '{actor,id}', coalesce(s.body ->> 'conversation', ''),
+          s.body ->> 'platform')
+)
+SELECT p.seq::text AS seq, 'CONTENT_MISMATCH' AS verdict, string_agg(DISTINCT p.detail, '; ') AS detail
+  FROM problem p GROUP BY p.seq ORDER BY p.seq LIMIT $4::integer

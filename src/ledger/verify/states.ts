@@ -1,0 +1,22 @@
+import type { LedgerId } from "../entry.ts";
+import type { Range } from "./ranges.ts";
+import { isDataError, type Run, statements } from "./session.ts";
+
+export interface StateResult {
+  readonly intact: boolean;
+  /** See RangeResult.versions. */
+  readonly versions: bigint;
+}
+
+/** Compares state rows and routing chains with the entries that made them, as far as these lie in the range. */
+export async function checkStates(run: Run, ledger: LedgerId, { from, to }: Range): Promise<StateResult> {
+  const values = [ledger, String(from), String(to)];
+  try {
+    const [states] = await run<{ bad: string; versions: string }>(statements.states, values);
+    const [chains] = await run<{ bad: string }>(statements.chains, values);
+    return { intact: states?.bad === "0" && chains?.bad === "0", versions: BigInt(states?.versions ?? 0) };
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    return { intact: false, versions: 0n };
+  }
+}

@@ -1,0 +1,92 @@
+import { DomainError } from "../../errors.ts";
+import type { LedgerHead } from "../entry.ts";
+
+/**
+ * What a verification found:
+ * - INTACT: everything that was asked for was re-hashed from stored bytes and found right
+ * - EMPTY: there was nothing to check
+ * - CONTENT_MISMATCH: bytes, a column, a payload value or a state row is not what was hashed
+ * - LINK_BROKEN: an entry is not the successor of the one before it
+ * - SEQUENCE_GAP: a position inside has no entry
+ * - FORKED: two entries claim one place
+ * - TRUNCATED: the end is missing, and something that was left behind says so
+ * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
+ * - CHECKPOINT_INCONSISTENT: history was rewritten: a head seen earlier is not part of it
+ * - UNGUARDED: the entries are right, but what should keep them so has been weakened
+ * - UNVERIFIABLE: an entry of a format this code does not know, or one that cannot be compared
+ *
+ * BAD_SIGNATURE and PREMATURE_DELETION belong to signed checkpoints and to retention.
+ */
+export type LedgerVerdict =
+  | "INTACT"
+  | "EMPTY"
+  | "CONTENT_MISMATCH"
+  | "LINK_BROKEN"
+  | "SEQUENCE_GAP"
+  | "FORKED"
+  | "TRUNCATED"
+  | "ROLLED_BACK"
+  | "CHECKPOINT_INCONSISTENT"
+  | "BAD_SIGNATURE"
+  | "PREMATURE_DELETION"
+  | "UNGUARDED"
+  | "UNVERIFIABLE";
+
+/** `seq` is the first position it concerns; undefined when it concerns no position. */
+export interface LedgerProblem {
+  readonly verdict: LedgerVerdict;
+  readonly seq: bigint | undefined;
+  readonly detail: string;
+}
+
+/** `fromSeq` to `toSeq` is what was asked for, `checkedEntries` how many entries of it were there to be re-hashed. */
+export interface LedgerVerification {
+  readonly verdict: LedgerVerdict;
+  readonly fromSeq: bigint;
+  readonly toSeq: bigint;
+  readonly checkedEntries: bigint;
+  /** The head row; position 0 and 64 zeros when there is none. */
+  readonly head: LedgerHead;
+  readonly problems: readonly LedgerProblem[];
+  readonly durationMs: number;
+}
+
+/** The positions asked for are not positions of the ledger. */
+export class VerificationRangeError extends DomainError<"BAD_RANGE"> {
+  constructor(message: string, path: readonly string[]) {
+    super("BAD_RANGE", message, { path });
+  }
+}
+
+/** At one position, what is said first. A wrong link explains more than a column that disagrees because of it. */
+const RANK: readonly LedgerVerdict[] = [
+  "TRUNCATED",
+  "ROLLED_BACK",
+  "FORKED",
+  "SEQUENCE_GAP",
+  "LINK_BROKEN",
+  "CONTENT_MISMATCH",
+  "CHECKPOINT_INCONSISTENT",
+  "UNVERIFIABLE",
+  "UNGUARDED",
+];
+
+/** Problems of entries by position, then problems of the guards. */
+export function inOrder(problems: readonly LedgerProblem[]): LedgerProblem[] {
+  return problems.toSorted((a, b) => {
+    if (a.seq !== b.seq) {
+      if (a.seq === undefined) return 1;
+      if (b.seq === undefined) return -1;
+      return a.seq < b.seq ? -1 : 1;
+    }
+    return RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict);
+  });
+}
+
+/** The verdict over ordered problems: the first; without one, whether anything was checked at all decides. */
+export function verdictOf(problems: readonly LedgerProblem[], checkedEntries: bigint): LedgerVerdict {
+  const [first] = problems;
+  if (first !== undefined && first.verdict !== "UNGUARDED") return first.verdict;
+  if (checkedEntries === 0n) return "EMPTY";
+  return first?.verdict ?? "INTACT";
+}

@@ -1,0 +1,103 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { LedgerHead } from "../../src/ledger/entry.ts";
+import { advance, createHeadStore, HeadsUnreadableError, type KnownHeads, readHeads } from "../../src/ledger/heads.ts";
+import { waitUntil } from "../support/wait.ts";
+
+let directory: string;
+const ledger = "acme/eu";
+const head = (seq: number, mark = "a"): LedgerHead => ({ seq: BigInt(seq), hash: mark.repeat(64) });
+const unexpected = (error: Error) => {
+  throw error;
+};
+
+beforeEach(async () => {
+  directory = join(await mkdtemp(join(tmpdir(), "countersign-heads-")), "heads");
+});
+afterEach(() => rm(join(directory, ".."), { recursive: true }));
+
+describe("createHeadStore", () => {
+  it("knows nothing of a ledger it never saw", async () => {
+    const store = createHeadStore({ directory, onError: unexpected });
+    expect(await store.known(ledger)).toEqual({ head: undefined, earlier: [] });
+  });
+
+  it("keeps heads for the next process, one file a ledger", async () => {
+    const store = createHeadStore({ directory, onError: unexpected });
+    store.record(ledger, head(3));
+    store.record("acme/us", head(9));
+    store.record(ledger, head(5, "b"));
+    expect((await store.known(ledger)).head).toEqual(head(5, "b"));
+    await store.close();
+    expect((await readdir(directory)).sort()).toEqual(["acme__eu.json", "acme__us.json"]);
+    expect(await readHeads(directory, ledger)).toEqual({ head: head(5, "b"), earlier: [] });
+    expect(await readHeads(directory, "acme/us")).toEqual({ head: head(9), earlier: [] });
+    expect(JSON.parse(await readFile(join(directory, "acme__eu.json"), "utf8"))).toMatchObject({ ledger, head: { seq: "5" } });
+  });
+
+  it("writes in the background, without being asked", async () => {
+    const store = createHeadStore({ directory, interval: 5, onError: unexpected });
+    store.record(ledger, head(3));
+    await waitUntil(async () => (await readHeads(directory, ledger)).head?.seq === 3n);
+    await store.close();
+  });
+
+  it("never moves back, and never replaces a hash", async () => {
+    const store = createHeadStore({ directory, onError: unexpected });
+    for (const next of [head(5), head(4, "b"), head(5, "c")]) {
+      store.record(ledger, next);
+      await store.flush();
+    }
+    expect(await store.known(ledger)).toEqual({ head: head(5), earlier: [] });
+    store.record(ledger, head(6, "d"));
+    await store.flush();
+    expect(await store.known(ledger)).toEqual({ head: head(6, "d"), earlier: [head(5)] });
+  });
+
+  it("takes the furthest of several processes that share the directory", async () => {
+    const stores = Array.from({ length: 8 }, () => createHeadStore({ directory, onError: unexpected }));
+    await Promise.all(
+      stores.flatMap((store, at) =>
+        [1, 2, 3, 4].map(async (round) => {
+          store.record(ledger, head(round * 100 + at));
+          await store.flush();
+        }),
+      ),
+    );
+    expect((await readHeads(directory, ledger)).head).toEqual(head(407));
+    expect(await readdir(directory)).toEqual(["acme__eu.json"]);
+  });
+
+  it("refuses a damaged file, and does not write over it", async () => {
+    const errors: Error[] = [];
+    const store = createHeadStore({ directory, interval: 1, onError: (error) => errors.push(error) });
+    store.record(ledger, head(3));
+    await store.flush();
+    for (const damaged of ["", "{}", '{"head":{"seq":"x","hash":"y"},"earlier":[]}', '{"head":null,"earlier":[]}']) {
+      await writeFile(join(directory, "acme__eu.json"), damaged);
+      await expect(store.known(ledger)).rejects.toBeInstanceOf(HeadsUnreadableError);
+      store.record(ledger, head(4));
+      await expect(store.flush()).rejects.toMatchObject({ code: "HEADS_UNREADABLE" });
+      expect(await readFile(join(directory, "acme__eu.json"), "utf8")).toBe(damaged);
+    }
+    store.record(ledger, head(5));
+    await waitUntil(() => errors.length > 0);
+    expect(errors[0]).toBeInstanceOf(HeadsUnreadableError);
+  });
+});
+
+describe("advance", () => {
+  it("thins out the past but keeps the first head and the recent ones", () => {
+    let known: KnownHeads = { head: undefined, earlier: [] };
+    for (let seq = 1; seq <= 5_000; seq++) known = advance(known, head(seq));
+    const seqs = known.earlier.map(({ seq }) => Number(seq));
+    expect(known.head?.seq).toBe(5_000n);
+    expect(seqs).toHaveLength(64);
+    expect(seqs[0]).toBe(1);
+    expect(seqs.slice(-3)).toEqual([4_997, 4_998, 4_999]);
+    // However far back one looks, the next known head is not much further.
+    for (let at = 1; at < seqs.length - 1; at++) expect(5_000 - seqs[at]!).toBeLessThan(2 * (5_000 - seqs[at + 1]!) + 3);
+  });
+});

@@ -1,0 +1,45 @@
+import { randomUUID } from "node:crypto";
+import type { Pool } from "pg";
+import { createPool } from "../../src/db/pool.ts";
+import { Erasable, type UnsealedObject } from "../../src/ledger/commitment.ts";
+import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
+import { silent } from "../support/log.ts";
+import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+
+/** A database with ledgers to append to, through the pool a server would use. */
+export interface Scene {
+  readonly database: TestDatabase;
+  readonly pool: Pool;
+  readonly ledgers: Ledgers;
+  asSuperuser(sql: string, values?: unknown[]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
+  close(): Promise<void>;
+}
+
+export async function openScene(): Promise<Scene> {
+  const database = await createTestDatabase();
+  const pool = createPool({ connectionString: database.appUrl, max: 6, applicationName: "ledger-test", log: silent });
+  const ledgers = createLedgers({ pool, capacity: 20_000 });
+  return {
+    database,
+    pool,
+    ledgers,
+    asSuperuser: (sql, values) => withClient(database.superuserUrl, (client) => client.query(sql, values)),
+    async close() {
+      await ledgers.close();
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+/** A body that says `text`, erasably. */
+export function note(text: string, more: UnsealedObject = {}): UnsealedObject {
+  return { actor: { id: "tester", kind: "HUMAN" }, text: new Erasable(text), type: "NOTE", ...more };
+}
+
+/** The members of an entry that gives an action its next state. */
+export function actionState(id: string, version: number, status: string): UnsealedObject {
+  return { action: { approvals: 0, id, status, version } };
+}
+
+export const newId = (): string => randomUUID();

@@ -1,0 +1,224 @@
+// Prints vectors of entry format 1, written by the database's own append function on an empty database:
+// `node test/vectors/make.ts > test/vectors/entry-v1.json`. Vectors of a released format are not made again.
+import type { Pool } from "pg";
+import { migrate } from "../../src/db/migrate.ts";
+import { createPool } from "../../src/db/pool.ts";
+import { Erasable, type Sealed, seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
+import type { LedgerId } from "../../src/ledger/entry.ts";
+import { readRange } from "../../src/ledger/read.ts";
+import { silent } from "../support/log.ts";
+import { startTestServer } from "../support/server.ts";
+
+const LEDGER: LedgerId = "vectors/eu-1";
+const id = (n: number) => `01920000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const sha = (digit: string) => `sha256:${digit.repeat(64)}`;
+
+const AGENT: UnsealedObject = {
+  id: "agent",
+  kind: "AGENT",
+  roles: ["agent"],
+  groups: [],
+  profile: new Erasable({ displayName: "Reiseagent Jürgen", email: "agent@example.com" }),
+};
+const SYSTEM: UnsealedObject = { id: "countersign", kind: "SERVICE", roles: [], groups: [] };
+
+const nested = (depth: number): unknown => (depth === 0 ? "innermost" : { b: [nested(depth - 1)], a: depth });
+
+const PROPOSAL: UnsealedObject = {
+  id: id(2),
+  type: "ACTION_PROPOSED",
+  actor: AGENT,
+  onBehalfOf: {
+    id: "member",
+    kind: "HUMAN",
+    roles: ["member"],
+    groups: [],
+    profile: new Erasable({ email: "m@example.com" }),
+  },
+  client: {
+    name: "example-agent",
+    version: "1.2.3",
+    confidence: "HEADER",
+    modelConfidence: "UNKNOWN",
+    evidence: new Erasable({ "user-agent": "example-agent/1.2.3" }),
+  },
+  session: id(0xa0),
+  conversation: "conversation 1",
+  traceId: "0af7651916cd43dd8448eb211c80319c",
+  action: { id: id(0xb0), version: 1, status: "PENDING", approvals: 0, expiresAt: "2030-01-01T00:00:00.000000Z" },
+  platform: "reservations",
+  tool: "book_reservation",
+  effect: "WRITE",
+  region: "eu",
+  digest: sha("d"),
+  policy: {
+    hash: sha("e"),
+    version: 1,
+    outcome: "REQUIRE",
+    rules: [{ ruleId: "writes-one-approver", outcome: "REQUIRE", because: { effect: "WRITE" } }],
+    requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
+  },
+  arguments: new Erasable({
+    passengers: [{ first_name: "Zoë", last_name: "Ångström" }],
+    flight: "HAT170",
+    price: 188.5,
+  }),
+  userRequest: new Erasable("Bitte buche mir den Flug für morgen früh."),
+  rationale: new Erasable("The member asked for the early flight."),
+  rendered: new Erasable("book_reservation on reservations"),
+  chain: id(0xc0),
+  chainNumber: 1,
+};
+
+const nameless = (n: number, more: UnsealedObject): UnsealedObject => ({
+  id: id(n),
+  type: "NOTE",
+  actor: SYSTEM,
+  ...more,
+});
+
+/** Drafts by what they are about; those of one list are appended in one call, so they share a `recordedAt`. */
+const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject])[])[] = [
+  [["a proposal with every kind of member", PROPOSAL]],
+  [
+    [
+      "a decision, which gives the action its next state",
+      {
+        id: id(3),
+        type: "ACTION_APPROVED",
+        actor: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
+        action: { id: id(0xb0), version: 2, status: "APPROVED", approvals: 1 },
+        platform: "reservations",
+        tool: "book_reservation",
+        effect: "WRITE",
+        region: "eu",
+        digest: sha("d"),
+        chain: id(0xc0),
+        decision: { verdict: "APPROVE", channel: "API", note: new Erasable("einverstanden 👍") },
+      },
+    ],
+  ],
+  [
+    [
+      "unicode: several scripts, combining marks, an emoji beyond the BMP, noncharacters",
+      nameless(4, {
+        text: "Ünïcödé ключ 漢字 עברית e\u0301 👩🏽‍🚀 \ufdd0 \uffff",
+        arguments: new Erasable({ ключ: "значение", "😀": "\u{10ffff}" }),
+      }),
+    ],
+    [
+      "escapes: quote, backslash, solidus, every control character but NUL, DEL, U+2028, U+2029",
+      nameless(5, {
+        text: `" \\ / ${Array.from({ length: 31 }, (_, n) => String.fromCharCode(n + 1)).join("")} \u007f \u2028 \u2029`,
+        arguments: new Erasable('tab\t, line feed\n, "quoted", C:\\path, </script>'),
+      }),
+    ],
+    [
+      "empty values: an object, a list, a string, null",
+      nameless(6, {
+        arguments: new Erasable({}),
+        result: new Erasable([]),
+        rationale: new Erasable(""),
+        error: new Erasable(null),
+        rules: [],
+      }),
+    ],
+  ],
+  [
+    [
+      "NUL in an erasable value, in a key of it, and a backslash before it",
+      nameless(7, {
+        arguments: new Erasable({ nul: "a\0b", "key\0": "\\\0", literal: "\\u0000" }),
+      }),
+    ],
+    [
+      "numbers in an erasable value, fractions and extremes too",
+      nameless(8, {
+        arguments: new Erasable([
+          0, -0, 1, -1.5, 0.1, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, 9007199254740991, 333333333.3333333,
+        ]),
+      }),
+    ],
+    [
+      "order of keys: by UTF-16 code units, not by code points",
+      nameless(9, {
+        arguments: new Erasable({
+          "\u20ac": 1,
+          "\r": 2,
+          "\ufb33": 3,
+          "1": 4,
+          "\u{1f600}": 5,
+          "\u0080": 6,
+          "\u00f6": 7,
+          "": 8,
+          A: 9,
+          a: 10,
+          "10": 11,
+          "9": 12,
+        }),
+      }),
+    ],
+    [
+      "names that mean something to JavaScript",
+      nameless(10, {
+        platform: "constructor",
+        tool: "__proto__",
+        arguments: new Erasable(JSON.parse('{"__proto__":{"polluted":true},"constructor":null,"toString":"x"}')),
+      }),
+    ],
+    [
+      "deep and wide: 30 levels of objects and lists, 1,000 members",
+      nameless(11, {
+        arguments: new Erasable(nested(30) as never),
+        result: new Erasable(
+          Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`member ${n}`, "x".repeat(n % 17)])),
+        ),
+      }),
+    ],
+    [
+      "erasable values inside lists",
+      nameless(12, { notes: [new Erasable("first"), "kept", { text: new Erasable("third") }] }),
+    ],
+    ["nothing erasable", nameless(13, { reason: "GRANT_SPENT", action: { id: id(0xb0) } })],
+  ],
+];
+
+interface Vector {
+  readonly name: string;
+  readonly recordedAt: string;
+  readonly prevHash: string;
+  readonly seq: string;
+  readonly body: string;
+  readonly payload: string;
+  readonly entry: string;
+  readonly hash: string;
+}
+
+async function make(pool: Pool): Promise<readonly Vector[]> {
+  const genesis = seal({ id: id(1), type: "LEDGER_CREATED", actor: SYSTEM });
+  const sealed: [string, Sealed][] = [["the first entry of a ledger", genesis]];
+  await pool.query("SELECT * FROM oc_ledger_create($1::text, $2::text)", [LEDGER, genesis.body]);
+  for (const batch of BATCHES) {
+    const drafts = batch.map(([name, body]): [string, Sealed] => [name, seal(body)]);
+    sealed.push(...drafts);
+    const text = drafts.map(([, draft]) => `${draft.body}\t${draft.payload}`).join("\n");
+    await pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text)", [LEDGER, text]);
+  }
+  const entries = await readRange(pool, LEDGER, { limit: sealed.length + 1 });
+  if (entries.length !== sealed.length) throw new Error(`${sealed.length} drafts made ${entries.length} entries`);
+  return entries.map(({ recordedAt, prevHash, seq, entry, hash }, index) => {
+    const [name, { body, payload }] = sealed[index] as [string, Sealed];
+    return { name, recordedAt, prevHash, seq: String(seq), body, payload, entry, hash };
+  });
+}
+
+const server = await startTestServer();
+try {
+  await migrate({ connectionString: server.url, log: silent });
+  const pool = createPool({ connectionString: server.url, max: 1, applicationName: "vectors", log: silent });
+  const entries = await make(pool);
+  await pool.end();
+  process.stdout.write(`${JSON.stringify({ format: 1, ledger: LEDGER, entries }, null, 2)}\n`);
+} finally {
+  await server.stop();
+}
