@@ -1,0 +1,90 @@
+import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import type { Hash } from "../../ledger/hash.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { Effect } from "../policy/catalog.ts";
+import type { Requirement } from "../policy/evaluate.ts";
+
+export const ACTION_STATUSES = [
+  "ALLOWED",
+  "PENDING",
+  "APPROVED",
+  "DENIED",
+  "BLOCKED",
+  "EXPIRED",
+  "CANCELLED",
+  "EXECUTING",
+  "SUCCEEDED",
+  "FAILED",
+  "AMBIGUOUS",
+] as const;
+export type ActionStatus = (typeof ACTION_STATUSES)[number];
+
+/** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
+export const ACTION_ENTRY_TYPES = [
+  "ACTION_PROPOSED",
+  "ACTION_APPROVED",
+  "ACTION_DENIED",
+  "ACTION_CANCELLED",
+  "ACTION_EXPIRED",
+  "GRANT_ISSUED",
+  "GRANT_REDEEMED",
+  "ACTION_COMPLETED",
+  "ACTION_AMBIGUOUS",
+  "DECISION_REFUSED",
+  "GRANT_REFUSED",
+] as const;
+export type ActionEntryType = (typeof ACTION_ENTRY_TYPES)[number];
+export type RefusedEntryType = Extract<ActionEntryType, `${string}_REFUSED`>;
+
+/** A row of `oc_action`: where an action stands. A projection of its entries, changed by nothing but an entry. */
+export interface ActionState {
+  readonly ledger: LedgerId;
+  readonly id: string;
+  /** How many entries have changed it; entry n of the action made version n. */
+  readonly version: number;
+  readonly status: ActionStatus;
+  /** Id of the principal that proposed it. */
+  readonly agentId: string;
+  readonly approvals: number;
+  /** PENDING: when people must have decided. EXECUTING: when the outcome must have been told. Else null. */
+  readonly expiresAt: Date | null;
+  readonly grantId: string | null;
+  /** SHA-256 of the latest grant token. */
+  readonly grantHash: Uint8Array | null;
+  /** Until when this action may be started; set as soon as it may be. */
+  readonly grantExpiresAt: Date | null;
+  readonly proposedSeq: bigint;
+  readonly updatedSeq: bigint;
+  /** Positions of the entries that changed it, oldest first. */
+  readonly entries: readonly bigint[];
+}
+
+/** What the proposal fixed for good. */
+export interface Terms {
+  readonly actionId: string;
+  readonly platform: string;
+  readonly tool: string;
+  readonly effect: Effect;
+  readonly region: string;
+  readonly chain: string;
+  readonly digest: Hash;
+  readonly requestedBy: Principal;
+  readonly requirements: readonly Requirement[];
+}
+
+/** An action as the API sees it: where it stands, and the entry that proposed it. */
+export interface ActionView {
+  readonly state: ActionState;
+  readonly proposal: LedgerEntry;
+  /** Who has approved so far, while people are still being asked; absent: nobody, or no longer of interest. */
+  readonly voters?: readonly Principal[];
+}
+
+/** Everything a decision rests on. */
+export interface Situation {
+  readonly state: ActionState;
+  readonly terms: Terms;
+  readonly voters: readonly Principal[];
+  /** When the state last changed, by the database's clock. */
+  readonly updatedAt: Date;
+}

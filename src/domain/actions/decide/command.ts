@@ -1,0 +1,96 @@
+import type { CanonicalText } from "../../../ledger/canonical.ts";
+import type { Principal } from "../../identity/principal.ts";
+import type { PolicyOutcome } from "../../policy/evaluate.ts";
+
+export type Channel = "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
+export type Outcome = "SUCCEEDED" | "FAILED";
+
+/** Lifetimes are seconds. */
+export interface Propose {
+  readonly type: "propose";
+  readonly outcome: PolicyOutcome;
+  /** Id of the grant to issue when the policy permits the action at once. */
+  readonly grantId: string;
+  readonly approvalTtl: number;
+  readonly grantTtl: number;
+}
+
+interface Ballot {
+  readonly by: Principal;
+  /** The digest of what the approver was shown. */
+  readonly digest: string;
+  readonly note?: string | undefined;
+  readonly channel: Channel;
+}
+export interface Approve extends Ballot {
+  readonly type: "approve";
+  readonly grantTtl: number;
+}
+export interface Deny extends Ballot {
+  readonly type: "deny";
+}
+
+export interface Cancel {
+  readonly type: "cancel";
+  readonly by: Principal;
+  readonly note?: string | undefined;
+  /** The action proposed in its place. */
+  readonly supersededBy?: string | undefined;
+}
+
+export interface ClaimGrant {
+  readonly type: "claimGrant";
+  readonly by: Principal;
+  readonly grantId: string;
+}
+
+/** A grant whose signature, type and issuer were found right. */
+export interface PresentedGrant {
+  readonly id: string;
+  readonly actionId: string;
+  readonly audience: string;
+  readonly digest: string;
+  readonly expiresAt: Date;
+  /** 64 hex digits of the SHA-256 of the token. */
+  readonly hash: string;
+}
+export interface RedeemGrant {
+  readonly type: "redeemGrant";
+  readonly by: Principal;
+  /** undefined: what was presented is not a grant of ours. */
+  readonly grant: PresentedGrant | undefined;
+  /** The digest of what is about to run. */
+  readonly digest: string;
+  readonly executionTtl: number;
+}
+
+export interface CompleteAction {
+  readonly type: "completeAction";
+  readonly by: Principal;
+  readonly outcome: Outcome;
+  readonly result?: CanonicalText | undefined;
+  readonly error?: string | undefined;
+}
+
+/** Nobody decided in time. */
+export interface Expire {
+  readonly type: "expire";
+}
+/** Nobody told the outcome in time. */
+export interface MarkAmbiguous {
+  readonly type: "markAmbiguous";
+}
+
+export type Command =
+  | Propose
+  | Approve
+  | Deny
+  | Cancel
+  | ClaimGrant
+  | RedeemGrant
+  | CompleteAction
+  | Expire
+  | MarkAmbiguous;
+
+/** Commands on an action that exists. */
+export type FollowUp = Exclude<Command, Propose>;

@@ -1,0 +1,32 @@
+import { Erasable } from "../../../ledger/commitment.ts";
+import { sameCaller } from "../../identity/people.ts";
+import type { Situation } from "../action.ts";
+import type { CompleteAction } from "./command.ts";
+import type { Decision } from "./decision.ts";
+import { grantOf } from "./grant.ts";
+
+/**
+ * What came of it, told by the caller that started it. A late report is taken as long as nothing else was recorded:
+ * knowing late is better than not knowing.
+ */
+export function completeAction({ state, terms, updatedAt }: Situation, command: CompleteAction, now: Date): Decision {
+  const { by, outcome, result, error } = command;
+  if (!sameCaller(by, terms.requestedBy)) {
+    return { kind: "refusal", code: "NOT_ALLOWED", message: "only the caller that started the action can complete it" };
+  }
+  if (state.status !== "EXECUTING") {
+    return { kind: "refusal", code: "NOT_EXECUTING", message: `the action is ${state.status}, not EXECUTING` };
+  }
+  return {
+    kind: "change",
+    type: "ACTION_COMPLETED",
+    next: { version: state.version + 1, status: outcome, approvals: state.approvals, grant: grantOf(state) },
+    facts: {
+      outcome,
+      result: result === undefined ? undefined : new Erasable(result),
+      error: error === undefined ? undefined : new Erasable(error),
+      // The state last changed when the grant was redeemed; both instants are the database's.
+      latencyMs: Math.max(0, now.getTime() - updatedAt.getTime()),
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Situation } from "../action.ts";
+import type { Decision } from "./decision.ts";
+import { isOver } from "./eligibility.ts";
+import { grantOf } from "./grant.ts";
+
+/** Silence is a no: nobody decided in time. */
+export function expire({ state }: Situation, now: Date): Decision {
+  if (state.status !== "PENDING" || !isOver(state.expiresAt, now)) return notDue("NOT_PENDING");
+  return {
+    kind: "change",
+    type: "ACTION_EXPIRED",
+    next: { version: state.version + 1, approvals: state.approvals, status: "EXPIRED" },
+    facts: { reason: "EXPIRED" },
+  };
+}
+
+/** The grant was spent and nobody said what came of it: it may have happened, and somebody has to look. */
+export function markAmbiguous({ state }: Situation, now: Date): Decision {
+  if (state.status !== "EXECUTING" || !isOver(state.expiresAt, now)) return notDue("NOT_EXECUTING");
+  return {
+    kind: "change",
+    type: "ACTION_AMBIGUOUS",
+    next: {
+      version: state.version + 1,
+      approvals: state.approvals,
+      status: "AMBIGUOUS",
+      grant: grantOf(state),
+    },
+    facts: { reason: "OUTCOME_NEVER_TOLD" },
+  };
+}
+
+function notDue(code: "NOT_PENDING" | "NOT_EXECUTING"): Decision {
+  return { kind: "refusal", code, message: "no deadline of this action has passed" };
+}

@@ -1,0 +1,67 @@
+import { sharePerson } from "../../identity/people.ts";
+import type { Principal } from "../../identity/principal.ts";
+import type { Situation } from "../action.ts";
+import type { ActionRefusalCode } from "../errors.ts";
+import { tally } from "./quorum.ts";
+
+export interface Objection {
+  readonly code: ActionRefusalCode;
+  readonly message: string;
+}
+
+/**
+ * Everything that keeps `by` from deciding, the gravest first: who they are comes before where the action stands. Roles
+ * play no part, so no role lifts any of it. The same for every channel.
+ */
+export function objections(situation: Situation, by: Principal, now: Date): readonly Objection[] {
+  return [...personal(situation, by), ...timely(situation, now)];
+}
+
+/** What is in the way of an approval, but not of a denial: whoever approved may still change their mind. */
+export function approvalObjections({ terms, voters }: Situation, by: Principal): readonly Objection[] {
+  if (voters.some((voter) => sharePerson(voter, by))) {
+    return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
+  }
+  const sum = (people: readonly Principal[]) => tally(terms.requirements, people).reduce((a, b) => a + b, 0);
+  if (terms.requirements.some(({ group }) => by.groups.includes(group)) && sum([...voters, by]) === sum(voters)) {
+    return [objection("NOT_ELIGIBLE", "your groups have given all the approvals needed of them")];
+  }
+  return [];
+}
+
+function personal({ terms }: Situation, by: Principal): readonly Objection[] {
+  const found: Objection[] = [];
+  if (by.kind !== "HUMAN") {
+    found.push(objection("AGENT_CANNOT_DECIDE", "only a person can decide; agents and services never can"));
+  }
+  if (by.id === terms.requestedBy.id || sharePerson(by, terms.requestedBy)) {
+    found.push(
+      objection("REQUESTER_CANNOT_DECIDE", "whoever requested an action, or had it requested, cannot decide it"),
+    );
+  }
+  if (!terms.requirements.some(({ group }) => by.groups.includes(group))) {
+    const groups = terms.requirements.map(({ group }) => group).join(", ");
+    const message = groups === "" ? "the policy asks nobody about this action" : `only members of ${groups} can decide`;
+    found.push(objection("NOT_ELIGIBLE", message));
+  }
+  return found;
+}
+
+function timely({ state }: Situation, now: Date): readonly Objection[] {
+  if (state.status !== "PENDING") {
+    return [objection("NOT_PENDING", `the action is ${state.status}; there is nothing left to decide`)];
+  }
+  if (isOver(state.expiresAt, now)) {
+    return [objection("EXPIRED", "the time to decide is over; the action was not approved")];
+  }
+  return [];
+}
+
+/** A deadline is over at its instant, not after it. */
+export function isOver(deadline: Date | null, now: Date): boolean {
+  return deadline !== null && now.getTime() >= deadline.getTime();
+}
+
+function objection(code: ActionRefusalCode, message: string): Objection {
+  return { code, message };
+}

@@ -1,0 +1,87 @@
+import { sameCaller } from "../../identity/people.ts";
+import type { ActionState, Situation } from "../action.ts";
+import type { ActionRefusalCode } from "../errors.ts";
+import type { ClaimGrant, RedeemGrant } from "./command.ts";
+import { type Decision, later, type NextGrant, type Refusal } from "./decision.ts";
+import { isOver } from "./eligibility.ts";
+
+/**
+ * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
+ * start, and claiming again does not prolong it: an approval is not for ever.
+ */
+export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): Decision {
+  if (!sameCaller(command.by, terms.requestedBy)) {
+    return refusal("GRANT_FOREIGN", "a grant is given only to the caller that proposed the action");
+  }
+  if (wasStarted(state)) return refusal("GRANT_SPENT", `the grant was spent; the action is ${state.status}`);
+  if (!mayStart(state) || state.grantExpiresAt === null) {
+    return {
+      kind: "refusal",
+      code: "NOT_APPROVED",
+      message: `the action is ${state.status}; there is no grant for it`,
+    };
+  }
+  if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the time to start this action is over");
+  return {
+    kind: "change",
+    type: "GRANT_ISSUED",
+    next: {
+      version: state.version + 1,
+      status: state.status,
+      approvals: state.approvals,
+      grant: { id: command.grantId, expiresAt: state.grantExpiresAt },
+    },
+    facts: { grant: { id: command.grantId, voids: state.grantId ?? undefined } },
+  };
+}
+
+/** Spends the grant. From here on only the outcome is missing. */
+export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): Decision {
+  const { by, grant, digest, executionTtl } = command;
+  if (grant === undefined) return refusal("GRANT_INVALID", "this is not a grant of ours, or it was altered");
+  if (grant.audience !== by.id || !sameCaller(by, terms.requestedBy)) {
+    return refusal("GRANT_FOREIGN", "the grant was issued to another caller");
+  }
+  if (grant.id !== state.grantId) return refusal("GRANT_VOID", "a later grant was issued in place of this one");
+  if (grant.hash !== hashOf(state)) return refusal("GRANT_INVALID", "the grant was altered");
+  if (wasStarted(state)) return refusal("GRANT_SPENT", `the grant was spent; the action is ${state.status}`);
+  if (!mayStart(state)) return refusal("GRANT_INVALID", `the action is ${state.status}; no grant of it is good`);
+  if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the grant has expired");
+  if (grant.digest !== terms.digest || digest !== terms.digest) {
+    return { ...refusal("DIGEST_MISMATCH", "what is about to run is not what was approved"), path: ["digest"] };
+  }
+  return {
+    kind: "change",
+    type: "GRANT_REDEEMED",
+    next: {
+      version: state.version + 1,
+      status: "EXECUTING",
+      approvals: state.approvals,
+      expiresAt: later(now, executionTtl),
+      grant: grantOf(state),
+    },
+    facts: { grant: { id: grant.id } },
+  };
+}
+
+/** The grant of `state`, kept so that a replay can be told from a forgery. */
+export function grantOf(state: ActionState): NextGrant | undefined {
+  if (state.grantExpiresAt === null) return undefined;
+  return { id: state.grantId ?? undefined, hash: hashOf(state), expiresAt: state.grantExpiresAt };
+}
+
+function hashOf({ grantHash }: ActionState): string | undefined {
+  return grantHash === null ? undefined : Buffer.from(grantHash).toString("hex");
+}
+
+function mayStart({ status }: ActionState): boolean {
+  return status === "ALLOWED" || status === "APPROVED";
+}
+
+function wasStarted({ status }: ActionState): boolean {
+  return status === "EXECUTING" || status === "SUCCEEDED" || status === "FAILED" || status === "AMBIGUOUS";
+}
+
+function refusal(code: ActionRefusalCode, message: string): Refusal {
+  return { kind: "refusal", code, message, recordedAs: "GRANT_REFUSED" };
+}

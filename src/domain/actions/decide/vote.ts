@@ -1,0 +1,57 @@
+import { Erasable, type UnsealedObject } from "../../../ledger/commitment.ts";
+import type { Situation } from "../action.ts";
+import type { Approve, Deny } from "./command.ts";
+import { type Decision, later, type NextState, type Refusal } from "./decision.ts";
+import { approvalObjections, type Objection, objections } from "./eligibility.ts";
+import { isMet } from "./quorum.ts";
+
+/** One person's yes. The last one needed starts the life of the grant. */
+export function approve(situation: Situation, command: Approve, now: Date): Decision {
+  const { state, terms, voters } = situation;
+  const refused = refuse(situation, command, now, approvalObjections(situation, command.by));
+  if (refused !== undefined) return refused;
+  const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
+  return {
+    kind: "change",
+    type: "ACTION_APPROVED",
+    next: isMet(terms.requirements, [...voters, command.by])
+      ? { ...next, status: "APPROVED", grant: { expiresAt: later(now, command.grantTtl) } }
+      : { ...next, expiresAt: state.expiresAt ?? undefined },
+    facts: { decision: ballot(command) },
+  };
+}
+
+/** One eligible person's no ends it, whatever approvals there are. */
+export function deny(situation: Situation, command: Deny, now: Date): Decision {
+  const { state } = situation;
+  const refused = refuse(situation, command, now, []);
+  if (refused !== undefined) return refused;
+  return {
+    kind: "change",
+    type: "ACTION_DENIED",
+    next: { version: state.version + 1, approvals: state.approvals, status: "DENIED" },
+    facts: { decision: ballot(command) },
+  };
+}
+
+function refuse(
+  situation: Situation,
+  command: Approve | Deny,
+  now: Date,
+  more: readonly Objection[],
+): Refusal | undefined {
+  const objection = [...objections(situation, command.by, now), ...more][0];
+  if (objection !== undefined) return { kind: "refusal", recordedAs: "DECISION_REFUSED", ...objection };
+  if (command.digest === situation.terms.digest) return undefined;
+  const message = "the digest is not that of this action: look at the action as it is before deciding";
+  return { kind: "refusal", recordedAs: "DECISION_REFUSED", code: "DIGEST_MISMATCH", message, path: ["digest"] };
+}
+
+/** A decision as an entry records it, taken or refused. */
+export function ballot({ type, channel, note }: Approve | Deny): UnsealedObject {
+  return {
+    verdict: type === "approve" ? "APPROVE" : "DENY",
+    channel,
+    note: note === undefined ? undefined : new Erasable(note),
+  };
+}

@@ -1,0 +1,107 @@
+import type { UnsealedObject } from "../../ledger/commitment.ts";
+import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { DatabaseClock } from "../lineage/database-clock.ts";
+import type { ActionView } from "./action.ts";
+import { type By, callerFacts, stateFacts, termFacts } from "./body.ts";
+import type { FollowUp } from "./decide/command.ts";
+import { decide } from "./decide/decide.ts";
+import type { Change, NextState, Refusal } from "./decide/decision.ts";
+import { ballot } from "./decide/vote.ts";
+import { ActionRefusal, notFound } from "./errors.ts";
+import { advance, type Loaded, loadAction } from "./store.ts";
+
+/** What became of an action, and the entry that says so. */
+export interface ActionResult {
+  readonly action: ActionView;
+  readonly entry: LedgerEntry;
+}
+
+export interface ExecutorOptions {
+  readonly ledgers: Ledgers;
+  readonly db: Reader;
+  readonly clock: DatabaseClock;
+}
+
+export interface Executor {
+  /**
+   * Decides `command` on the action as it stands and records the outcome; when somebody else was faster, decides again
+   * from what they left. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded.
+   * `complete` may add to the state what can only be made once the answer is yes (a signature).
+   */
+  execute(
+    ledger: LedgerId,
+    id: string,
+    by: By,
+    command: FollowUp,
+    complete?: (next: NextState, loaded: Loaded) => Promise<NextState>,
+  ): Promise<ActionResult>;
+}
+
+/** Every round some caller wins, so this many lost in a row is a crowd that should come back later. */
+const MAX_ROUNDS = 32;
+
+export function createExecutor({ ledgers, db, clock }: ExecutorOptions): Executor {
+  async function refuse(loaded: Loaded, by: By, command: FollowUp, refusal: Refusal): Promise<never> {
+    const { code, message, path, recordedAs } = refusal;
+    const { terms } = loaded.situation;
+    const entry =
+      recordedAs &&
+      (await ledgers.append(loaded.view.state.ledger, {
+        ...callerFacts(by),
+        ...termFacts(terms),
+        ...attempted(command),
+        type: recordedAs,
+        action: { id: terms.actionId },
+        reason: code,
+      }));
+    throw new ActionRefusal(code, message, { action: loaded.view, entry, ...(path === undefined ? {} : { path }) });
+  }
+
+  async function record(loaded: Loaded, by: By, change: Change, next: NextState): Promise<ActionResult> {
+    const { state, proposal } = loaded.view;
+    const { terms } = loaded.situation;
+    const entry = await ledgers.append(state.ledger, {
+      ...callerFacts(by),
+      ...termFacts(terms),
+      ...change.facts,
+      type: change.type,
+      action: stateFacts(state.id, next),
+    });
+    return { action: { state: advance(state, state, next, entry), proposal }, entry };
+  }
+
+  return {
+    async execute(ledger, id, by, command, complete) {
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const loaded = await loadAction(db, ledger, id);
+        if (loaded === undefined) throw notFound(["actionId"]);
+        clock.observe(loaded.now);
+        const decision = decide(loaded.situation, command, loaded.now);
+        if (decision.kind === "refusal") return refuse(loaded, by, command, decision);
+        const next = complete === undefined ? decision.next : await complete(decision.next, loaded);
+        try {
+          return await record(loaded, by, decision, next);
+        } catch (error) {
+          if (!(error instanceof DraftRefusedError)) throw error;
+        }
+      }
+      throw new LedgerUnavailableError("too many decide on this action at once; nothing was recorded", 1);
+    },
+  };
+}
+
+/** What a refused attempt was about. */
+function attempted(command: FollowUp): UnsealedObject {
+  switch (command.type) {
+    case "approve":
+    case "deny":
+      return { decision: ballot(command) };
+    case "redeemGrant":
+      return { grant: command.grant && { id: command.grant.id } };
+    default:
+      return {};
+  }
+}

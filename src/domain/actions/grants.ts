@@ -1,0 +1,105 @@
+import { CompactSign, compactVerify, decodeJwt, errors } from "jose";
+import { z } from "zod";
+import { sha256Hex } from "../../ledger/hash.ts";
+import { SIGNATURE_ALGORITHM, type SigningKey } from "../identity/keys.ts";
+import { isUuid } from "./action-id.ts";
+import type { PresentedGrant } from "./decide/command.ts";
+
+/** The `typ` and `iss` of a grant: neither is shared with any other token of ours. */
+export const GRANT_TYPE = "countersign-grant+jwt";
+export const GRANT_ISSUER = "urn:countersign:grants";
+
+/** Longer than any grant of ours: agent ids are at most 200 characters. */
+const MAX_TOKEN = 4096;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export interface GrantTerms {
+  readonly id: string;
+  readonly actionId: string;
+  /** Id of the one principal that may redeem it. */
+  readonly audience: string;
+  readonly digest: string;
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface SignedGrant {
+  readonly token: string;
+  /** 64 hex digits of the SHA-256 of the token: all that is kept of it. */
+  readonly hash: string;
+}
+
+export interface Grants {
+  sign(terms: GrantTerms): Promise<SignedGrant>;
+  /** The grant, or undefined when this is none of ours or was altered. Expiry is not looked at: that is the database's. */
+  verify(token: string): Promise<PresentedGrant | undefined>;
+}
+
+const payload = z.object({
+  iss: z.literal(GRANT_ISSUER),
+  aud: z.string().min(1),
+  jti: z.uuid(),
+  action: z.uuid(),
+  digest: z.string(),
+  iat: z.int(),
+  exp: z.int(),
+});
+
+/** Grants are compact JWS (RFC 7515) over `key`, EdDSA only. */
+export function createGrants(key: SigningKey): Grants {
+  const header = { alg: SIGNATURE_ALGORITHM, typ: GRANT_TYPE, kid: key.kid };
+  return {
+    async sign({ id, actionId, audience, digest, issuedAt, expiresAt }) {
+      const claims = {
+        iss: GRANT_ISSUER,
+        aud: audience,
+        jti: id,
+        action: actionId,
+        digest,
+        iat: Math.floor(issuedAt.getTime() / 1000),
+        // Whole seconds, as most readers expect; the state row holds the exact instant and decides.
+        exp: Math.ceil(expiresAt.getTime() / 1000),
+      };
+      const token = await new CompactSign(encoder.encode(JSON.stringify(claims)))
+        .setProtectedHeader(header)
+        .sign(key.privateKey);
+      return { token, hash: sha256Hex(token) };
+    },
+    async verify(token) {
+      if (token.length > MAX_TOKEN) return undefined;
+      try {
+        const verified = await compactVerify(token, key.publicKey, { algorithms: [SIGNATURE_ALGORITHM] });
+        if (verified.protectedHeader.typ !== GRANT_TYPE) return undefined;
+        const { aud, jti, action, digest, exp } = payload.parse(JSON.parse(decoder.decode(verified.payload)));
+        const expiresAt = new Date(exp * 1000);
+        return { id: jti, actionId: action, audience: aud, digest, expiresAt, hash: sha256Hex(token) };
+      } catch (error) {
+        if (isMalformed(error)) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** What a token says it is for, unverified: only good for writing down against which action somebody tried it. */
+export function claimedAction(token: string): { readonly actionId: string; readonly grantId?: string } | undefined {
+  if (token.length > MAX_TOKEN) return undefined;
+  try {
+    const { action, jti } = decodeJwt(token);
+    if (typeof action !== "string" || !isUuid(action)) return undefined;
+    return { actionId: action, ...(typeof jti === "string" && isUuid(jti) ? { grantId: jti } : {}) };
+  } catch (error) {
+    if (isMalformed(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMalformed(error: unknown): boolean {
+  return (
+    error instanceof errors.JOSEError ||
+    error instanceof z.ZodError ||
+    error instanceof SyntaxError ||
+    error instanceof TypeError
+  );
+}

@@ -1,0 +1,70 @@
+import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../ledger/canonical.ts";
+import { isUuid } from "./action-id.ts";
+import { invalidInput } from "./errors.ts";
+
+/** What is proposed, as it comes from outside. */
+export interface ProposeInput {
+  readonly idempotencyKey: string;
+  readonly platform: string;
+  readonly tool: string;
+  readonly arguments: JsonValue;
+  readonly userRequest?: string | undefined;
+  readonly rationale?: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly targetRegion?: string | undefined;
+  /** Id of an earlier action of the caller that this one replaces. */
+  readonly supersedes?: string | undefined;
+}
+
+/** The same, checked: every value can be recorded as it is. */
+export interface Proposal extends Omit<ProposeInput, "arguments"> {
+  readonly arguments: CanonicalText;
+}
+
+export const MAX_NAME = 200;
+export const MAX_NOTE = 10_000;
+export const MAX_TEXT = 100_000;
+/** Bytes of the RFC 8785 form of arguments or of a result. */
+export const MAX_JSON = 512 * 1024;
+
+/** Throws ActionRefusal INVALID_INPUT with the path of the first member that cannot be taken. */
+export function checkProposal(input: ProposeInput): Proposal {
+  if (!isUuid(input.idempotencyKey)) throw invalidInput(["idempotencyKey"], "must be a UUID");
+  checkText(input.platform, "platform", MAX_NAME, 1);
+  checkText(input.tool, "tool", MAX_NAME, 1);
+  checkText(input.conversationId, "conversationId", MAX_NAME);
+  checkText(input.targetRegion, "targetRegion", MAX_NAME, 1);
+  checkText(input.userRequest, "userRequest", MAX_TEXT);
+  checkText(input.rationale, "rationale", MAX_TEXT);
+  // No conversation and one without a name are the same.
+  const conversationId = input.conversationId === "" ? undefined : input.conversationId;
+  return { ...input, conversationId, arguments: canonicalJson(input.arguments, "arguments") };
+}
+
+/** Checks that `text` has between `least` and `most` UTF-16 code units and a UTF-8 form the database can hold. */
+export function checkText(text: string | undefined, name: string, most: number, least = 0): void {
+  if (text === undefined) return;
+  if (text.length < least) throw invalidInput([name], "must not be empty");
+  if (text.length > most) throw invalidInput([name], `must not be longer than ${most} characters`);
+  if (!text.isWellFormed()) throw invalidInput([name], "must be well-formed Unicode, without lone surrogates");
+  if (text.includes("\0")) throw invalidInput([name], "must not contain the character U+0000");
+}
+
+/** The RFC 8785 form of `value`, made once and used for digest, commitment and payload alike. */
+export function canonicalJson(value: JsonValue, name: string): CanonicalText {
+  let text: string;
+  try {
+    text = canonicalize(value);
+  } catch (error) {
+    if (error instanceof NotCanonicalError) throw invalidInput([name, ...error.path], error.message);
+    throw error;
+  }
+  if (text.length > MAX_JSON || Buffer.byteLength(text) > MAX_JSON) {
+    throw invalidInput([name], `must not be larger than ${MAX_JSON} bytes`);
+  }
+  // PostgreSQL cannot look into JSON that holds this character, and an entry nobody can search is a hiding place.
+  if (text.includes("\\u0000") && /(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
+    throw invalidInput([name], "must not contain the character U+0000");
+  }
+  return new CanonicalText(text);
+}

@@ -1,0 +1,33 @@
+import { canonicalize, type JsonValue } from "../../ledger/canonical.ts";
+import type { LedgerEntry } from "../../ledger/entry.ts";
+import { sameCaller } from "../identity/people.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { Proposal } from "./input.ts";
+import { termsOf } from "./terms.ts";
+
+/**
+ * Whether `proposal` by `principal` is what `recorded` says was proposed. A value erased since cannot be compared and is
+ * taken as the same: what was proposed is then known by its digest alone.
+ */
+export function isSameProposal(recorded: LedgerEntry, principal: Principal, proposal: Proposal): boolean {
+  const { body, payload } = recorded;
+  const plain: readonly (readonly [JsonValue | undefined, string | undefined])[] = [
+    [body.platform, proposal.platform],
+    [body.tool, proposal.tool],
+    [body.conversation, proposal.conversationId],
+    [body.targetRegion, proposal.targetRegion],
+    [body.supersedes, proposal.supersedes],
+  ];
+  const erasable = (name: string, text: string | undefined) => {
+    if (text === undefined) return body[name] === undefined;
+    const stored = payload?.[name];
+    return body[name] !== undefined && (stored === undefined || canonicalize(stored.value) === text);
+  };
+  return (
+    plain.every(([was, is]) => was === is) &&
+    sameCaller(termsOf(recorded).requestedBy, principal) &&
+    erasable("arguments", proposal.arguments.text) &&
+    erasable("userRequest", proposal.userRequest && canonicalize(proposal.userRequest)) &&
+    erasable("rationale", proposal.rationale && canonicalize(proposal.rationale))
+  );
+}

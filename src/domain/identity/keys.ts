@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { z } from "zod";
+import { ConfigurationError } from "../../errors.ts";
+
+/** The one algorithm of every signature of ours (RFC 8037). Verifiers pin it. */
+export const SIGNATURE_ALGORITHM = "EdDSA";
+
+/** An Ed25519 key pair. `kid` is the RFC 7638 thumbprint, so two servers that share a file agree on it. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+/** What one installation signs with. Separate keys: an access token can never be taken for a grant. */
+export interface Keys {
+  readonly grants: SigningKey;
+  readonly issuer: SigningKey;
+  /** Both public keys, as a JWK set (RFC 7517). */
+  publicJwks(): { readonly keys: readonly JWK[] };
+}
+
+const privateJwk = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string(), d: z.string() });
+const keyFile = z.object({ grants: privateJwk, issuer: privateJwk });
+
+/**
+ * The keys in `file`, which is made, readable by its owner alone, when it is not there. Servers that start at once on one
+ * shared file end up with the same keys. Throws ConfigurationError when the file is not one of ours.
+ */
+export async function loadKeys(file: string): Promise<Keys> {
+  const stored = (await read(file)) ?? (await create(file));
+  const parsed = keyFile.safeParse(stored);
+  if (!parsed.success) throw new ConfigurationError(`${file} does not hold the two Ed25519 keys of an installation`);
+  const grants = await signingKey(parsed.data.grants);
+  const issuer = await signingKey(parsed.data.issuer);
+  if (grants.kid === issuer.kid) throw new ConfigurationError(`${file} holds one key twice; grants need their own`);
+  return { grants, issuer, publicJwks: () => ({ keys: [grants.publicJwk, issuer.publicJwk] }) };
+}
+
+async function read(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw new ConfigurationError(`${file} cannot be read`, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigurationError(`${file} is not JSON`, error);
+  }
+}
+
+/** Writes a complete file beside the place and links it there: whoever comes second takes the first one's keys. */
+async function create(file: string): Promise<unknown> {
+  const text = `${JSON.stringify({ grants: await freshJwk(), issuer: await freshJwk() }, null, 2)}\n`;
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(draft, text, { mode: 0o600, flag: "wx", flush: true });
+    try {
+      await link(draft, file);
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+    } finally {
+      await unlink(draft);
+    }
+  } catch (error) {
+    throw new ConfigurationError(`${file} cannot be made`, error);
+  }
+  return read(file);
+}
+
+async function freshJwk(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, { extractable: true });
+  return exportJWK(privateKey);
+}
+
+async function signingKey({ d, ...publicPart }: z.infer<typeof privateJwk>): Promise<SigningKey> {
+  const kid = await calculateJwkThumbprint(publicPart);
+  return {
+    kid,
+    privateKey: await importKey({ ...publicPart, d }),
+    publicKey: await importKey(publicPart),
+    publicJwk: { ...publicPart, kid, alg: SIGNATURE_ALGORITHM, use: "sig" },
+  };
+}
+
+async function importKey(jwk: JWK): Promise<CryptoKey> {
+  const key = await importJWK(jwk, SIGNATURE_ALGORITHM);
+  if (key instanceof Uint8Array) throw new ConfigurationError("a signing key must be an asymmetric one");
+  return key;
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,90 @@
+import type { LedgerId } from "../../ledger/entry.ts";
+import type { Reader } from "../../ledger/read.ts";
+
+/** Whose steps, in which conversation. `conversation` is "" where the caller names none. */
+export interface RouteKey {
+  readonly ledger: LedgerId;
+  readonly principalId: string;
+  readonly conversation: string;
+}
+
+/** The latest chain of a key. Chains of one key are numbered from 1 without gaps. */
+export interface CurrentChain {
+  readonly number: number;
+  readonly chain: string;
+  readonly platform: string;
+  /** When its latest entry was recorded. */
+  readonly lastSeen: Date;
+}
+
+/** The chain a write may have drawn from, and when that chain was last read. */
+export interface Source {
+  readonly chain: string;
+  readonly platform: string;
+  readonly readAt: Date;
+}
+
+export interface Route {
+  readonly now: Date;
+  readonly current: CurrentChain | undefined;
+  readonly source: Source | undefined;
+}
+
+/** How many chains back a source is looked for. Further back there is always something, and it explains nothing. */
+export const SOURCE_REACH = 200;
+
+const ROUTE = {
+  name: "oc_route",
+  text: `
+    SELECT clock_timestamp() AS now, c.number, c.chain, c.platform, c.last_seen,
+           s.chain AS source_chain, s.platform AS source_platform, s.read_at AS source_read_at
+      FROM (SELECT 1) one
+      LEFT JOIN LATERAL (
+             SELECT k.number, k.chain, k.platform,
+                    (SELECT e.recorded_at FROM oc_audit_log e
+                      WHERE e.chain = k.chain AND e.ledger = k.ledger ORDER BY e.seq DESC LIMIT 1) AS last_seen
+               FROM oc_chain k
+              WHERE k.ledger = $1 AND k.principal_id = $2 AND k.conversation = $3
+              ORDER BY k.number DESC LIMIT 1) c ON true
+      LEFT JOIN LATERAL (
+             SELECT k.chain, k.platform, r.read_at
+               FROM oc_chain k
+               JOIN LATERAL (SELECT e.recorded_at AS read_at FROM oc_audit_log e
+                              WHERE e.chain = k.chain AND e.ledger = k.ledger AND e.effect = 'READ'
+                              ORDER BY e.seq DESC LIMIT 1) r ON true
+              WHERE $5::boolean AND k.ledger = $1 AND k.principal_id = $2 AND k.conversation = $3
+                AND k.platform <> $4 AND k.number > c.number - ${SOURCE_REACH}
+              ORDER BY k.number DESC LIMIT 1) s ON true`,
+};
+
+interface RouteRow {
+  readonly now: Date;
+  readonly number: number | null;
+  readonly chain: string | null;
+  readonly platform: string | null;
+  readonly last_seen: Date | null;
+  readonly source_chain: string | null;
+  readonly source_platform: string | null;
+  readonly source_read_at: Date | null;
+}
+
+/**
+ * The current chain of `key`, and for a step on `platform` that writes, the latest chain on another platform that holds a
+ * read. One round trip.
+ */
+export async function readRoute(db: Reader, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
+  const values = [key.ledger, key.principalId, key.conversation, platform, writes];
+  const { rows } = await db.query<RouteRow>({ ...ROUTE, values });
+  const row = rows[0];
+  if (row === undefined) throw new Error("a query over one row answered none");
+  const { now, number, chain, source_chain, source_platform, source_read_at } = row;
+  const current =
+    number === null || chain === null
+      ? undefined
+      : { number, chain, platform: row.platform ?? "", lastSeen: row.last_seen ?? now };
+  const source =
+    source_chain === null || source_platform === null || source_read_at === null
+      ? undefined
+      : { chain: source_chain, platform: source_platform, readAt: source_read_at };
+  return { now, current, source };
+}

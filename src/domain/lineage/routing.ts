@@ -1,0 +1,145 @@
+import { LRUCache } from "lru-cache";
+import { v7 as uuidv7 } from "uuid";
+import type { Reader } from "../../ledger/read.ts";
+import type { DatabaseClock } from "./database-clock.ts";
+import { type RouteKey, readRoute, type Source } from "./routes.ts";
+
+/** The place of one step. Exactly one of `recorded` and `failed` must be called when its append has ended. */
+export interface Step {
+  readonly chain: string;
+  readonly number: number;
+  readonly source: Source | undefined;
+  /** The entry is in the ledger: the chain exists, and was last seen then. */
+  recorded(at: Date): void;
+  /** The entry is not: `moved` when the append said that the chain is no longer the latest. */
+  failed(moved: boolean): void;
+}
+
+export interface Routing {
+  /** The place of the next step of `key` on `platform`. Reads the database at most once, and not at all as a rule. */
+  step(key: RouteKey, platform: string, writes: boolean): Promise<Step>;
+}
+
+export interface RoutingOptions {
+  readonly db: Reader;
+  readonly clock: DatabaseClock;
+  /** Idle seconds that end a chain. */
+  readonly chainIdle: number;
+  /** How many seconds old a read may be and still count as a possible source. */
+  readonly sessionWindow: number;
+  /** Keys remembered. */
+  readonly remembered?: number;
+}
+
+/** What this process believes about one key. Replaced as a whole when it turns out to be stale. */
+interface Known {
+  readonly number: number;
+  readonly chain: string;
+  readonly platform: string;
+  /** Milliseconds since the epoch. */
+  lastSeen: number;
+  /** Some entry of it is in the ledger. Until then others may join it, but nobody builds on it. */
+  confirmed: boolean;
+  /** Resolves when it is confirmed or given up. */
+  readonly settled: Promise<void>;
+  readonly settle: () => void;
+  /**
+   * The source of its writes. Once this chain is in the database every earlier one is closed, so what is found from then
+   * on is final; null: there is none; undefined: not looked up since.
+   */
+  source: Source | null | undefined;
+}
+
+export function createRouting(options: RoutingOptions): Routing {
+  const { db, clock } = options;
+  const known = new LRUCache<string, Known>({ max: options.remembered ?? 50_000 });
+
+  function isIdle(route: Known, now: number): boolean {
+    return now - route.lastSeen >= options.chainIdle * 1000;
+  }
+
+  function within(source: Source | null | undefined, now: number): Source | undefined {
+    return source && now - source.readAt.getTime() <= options.sessionWindow * 1000 ? source : undefined;
+  }
+
+  /** Another platform's chain that is still being started must exist before the next can be numbered after it. */
+  async function unhindered(id: string, platform: string): Promise<Known | undefined> {
+    for (;;) {
+      const route = known.get(id);
+      if (route === undefined || route.confirmed || route.platform === platform) return route;
+      await route.settled;
+    }
+  }
+
+  function remember(id: string, number: number, chain: string, platform: string, lastSeen: number): Known {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const route: Known = {
+      number,
+      chain,
+      platform,
+      lastSeen,
+      confirmed: false,
+      settled: promise,
+      settle: resolve,
+      source: undefined,
+    };
+    known.set(id, route);
+    return route;
+  }
+
+  function confirm(route: Known, at: number): void {
+    route.confirmed = true;
+    route.lastSeen = Math.max(route.lastSeen, at);
+    route.settle();
+  }
+
+  function forget(id: string, route: Known): void {
+    if (known.get(id) === route) known.delete(id);
+    route.settle();
+  }
+
+  function take(id: string, route: Known, source: Source | undefined): Step {
+    return {
+      chain: route.chain,
+      number: route.number,
+      source,
+      recorded: (at) => confirm(route, at.getTime()),
+      failed(moved) {
+        if (moved || !route.confirmed) forget(id, route);
+      },
+    };
+  }
+
+  return {
+    async step(key, platform, writes) {
+      const id = `${key.ledger}\0${key.principalId}\0${key.conversation}`;
+      let route = await unhindered(id, platform);
+      const now = clock.now()?.getTime();
+      if (route !== undefined && now !== undefined && !isIdle(route, now)) {
+        const joins = route.platform === platform;
+        if (joins && !writes) return take(id, route, undefined);
+        if (joins && route.source !== undefined) return take(id, route, within(route.source, now));
+        if (!joins && !writes) return take(id, remember(id, route.number + 1, uuidv7(), platform, now), undefined);
+      }
+      const read = await readRoute(db, key, platform, writes);
+      clock.observe(read.now);
+      const moment = read.now.getTime();
+      // Somebody else of this process may have gone on while we read.
+      route = await unhindered(id, platform);
+      if (read.current !== undefined && (route === undefined || read.current.number > route.number)) {
+        const { number, chain, platform: at, lastSeen } = read.current;
+        route = remember(id, number, chain, at, lastSeen.getTime());
+        confirm(route, lastSeen.getTime());
+      } else if (route !== undefined && read.current?.chain === route.chain) {
+        confirm(route, read.current.lastSeen.getTime());
+      }
+      if (route === undefined) route = remember(id, 1, uuidv7(), platform, moment);
+      else if (route.platform !== platform || (route.confirmed && isIdle(route, moment))) {
+        route = remember(id, route.number + 1, uuidv7(), platform, moment);
+      }
+      // Whoever sees this chain sees everything before it: appends to one ledger commit one after the other.
+      if (writes && read.current?.chain === route.chain) route.source = read.source ?? null;
+      return take(id, route, within(read.source, moment));
+    },
+  };
+}

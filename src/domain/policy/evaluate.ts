@@ -1,0 +1,102 @@
+import { CanonicalText, canonicalize, type JsonObject } from "../../ledger/canonical.ts";
+import { type Hash, hashText } from "../../ledger/hash.ts";
+import type { Catalog, Effect } from "./catalog.ts";
+
+export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
+
+export interface MatchedRule {
+  readonly ruleId: string;
+  readonly outcome: PolicyOutcome;
+  /** The values the rule looked at. */
+  readonly because: JsonObject;
+}
+
+/** `needed` different humans of `group` must approve. */
+export interface Requirement {
+  readonly id: string;
+  readonly group: string;
+  readonly needed: number;
+}
+
+export interface Evaluation {
+  readonly outcome: PolicyOutcome;
+  readonly policyHash: Hash;
+  readonly version: number;
+  readonly rules: readonly MatchedRule[];
+  readonly requirements: readonly Requirement[];
+  readonly effect: Effect;
+  readonly region: string;
+  /** The `policy` member of an entry's body, ready to embed. */
+  readonly recorded: CanonicalText;
+}
+
+export interface Policy {
+  readonly hash: Hash;
+  readonly version: number;
+  readonly catalog: Catalog;
+  /** What the policy says of a tool on a platform. Pure; the same answer every time. */
+  evaluate(platform: string, tool: string): Evaluation;
+}
+
+const VERSION = 1;
+const READS = { id: "reads-permitted", outcome: "PERMIT" } as const;
+const WRITES = {
+  id: "writes-one-approver",
+  outcome: "REQUIRE",
+  requirement: { id: "writes-one-approver", group: "approvers", needed: 1 },
+} as const;
+const OTHERS = { id: "unknown-tool-forbidden", outcome: "FORBID" } as const;
+
+/** The region of a platform nobody has catalogued. */
+export const UNKNOWN_REGION = "unknown";
+
+/** The first policy of an installation over `catalog`. Its hash covers rules and catalog. */
+export function createPolicy(catalog: Catalog): Policy {
+  const rules = [
+    { ...READS, when: { known: true, effect: "READ" } },
+    { ...WRITES, when: { known: true, effect: "WRITE" } },
+    { ...OTHERS, when: { known: false } },
+  ];
+  const hash = hashText(canonicalize({ version: VERSION, rules, catalog: catalog.document }));
+  const known = new Map<string, Evaluation>();
+  for (const { name, platform, effect, personalData } of catalog.tools.values()) {
+    const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;
+    const { id, outcome } = effect === "READ" ? READS : WRITES;
+    const rule = { ruleId: id, outcome, because: { platform, tool: name, effect, personalData } };
+    const requirements = effect === "READ" ? [] : [WRITES.requirement];
+    known.set(name, evaluation(hash, [rule], requirements, effect, region));
+  }
+  return {
+    hash,
+    version: VERSION,
+    catalog,
+    evaluate(platform, tool) {
+      const found = catalog.tools.get(tool)?.platform === platform ? known.get(tool) : undefined;
+      if (found !== undefined) return found;
+      const because = { platform, tool, known: false };
+      const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;
+      // What nobody has catalogued may do anything, so it counts as a write.
+      return evaluation(hash, [{ ruleId: OTHERS.id, outcome: OTHERS.outcome, because }], [], "WRITE", region);
+    },
+  };
+}
+
+function evaluation(
+  policyHash: Hash,
+  rules: readonly [MatchedRule],
+  requirements: readonly Requirement[],
+  effect: Effect,
+  region: string,
+): Evaluation {
+  const outcome = rules[0].outcome;
+  const recorded = new CanonicalText(
+    canonicalize({
+      hash: policyHash,
+      version: VERSION,
+      outcome,
+      rules: rules.map((rule) => ({ ...rule })),
+      requirements: requirements.map((requirement) => ({ ...requirement })),
+    }),
+  );
+  return { outcome, policyHash, version: VERSION, rules, requirements, effect, region, recorded };
+}

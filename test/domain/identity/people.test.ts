@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { peopleBehind, sameCaller, sharePerson } from "../../../src/domain/identity/people.ts";
+import { agent, approver, human, member } from "../support.ts";
+
+describe("people", () => {
+  it("stand behind agents, and agents of agents", () => {
+    const nested = { ...agent, id: "outer", onBehalfOf: agent };
+    expect(peopleBehind(nested)).toEqual([member]);
+    expect(sharePerson(nested, member)).toBe(true);
+    expect(sharePerson(nested, approver)).toBe(false);
+  });
+
+  it("are the same by id or by address, and nobody is not the same as nobody", () => {
+    const { email: _, ...unaddressed } = member;
+    expect(sharePerson(unaddressed, member)).toBe(true);
+    expect(sharePerson(human("m2", { email: "Member@ACME.example" }), member)).toBe(true);
+    expect(sharePerson({ ...unaddressed, id: "a" }, { ...unaddressed, id: "b" })).toBe(false);
+    const { onBehalfOf: __, ...alone } = agent;
+    expect(sharePerson(alone, alone)).toBe(false);
+  });
+});
+
+describe("sameCaller", () => {
+  it("compares the account and everyone behind it", () => {
+    expect(sameCaller(agent, { ...agent, roles: ["other"] })).toBe(true);
+    expect(sameCaller(agent, { ...agent, onBehalfOf: approver })).toBe(false);
+    const { onBehalfOf: _, ...alone } = agent;
+    expect(sameCaller(agent, alone)).toBe(false);
+    expect(sameCaller(agent, { ...agent, kind: "SERVICE" })).toBe(false);
+  });
+});

@@ -1,0 +1,206 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ProposeInput } from "../../../src/domain/actions/actions.ts";
+import { agent, approver, calling, createWorld, type Process, read, type World, write } from "../support.ts";
+
+let world: World;
+let process: Process;
+
+beforeAll(async () => {
+  world = await createWorld();
+  process = await world.process();
+});
+afterAll(() => world.close());
+
+const flights = { platform: "flights", tool: "search_direct_flight" };
+
+/** Steps of one fresh conversation, each by the process given or by the first. */
+function conversation(id: string = randomUUID()) {
+  return async (input: Partial<ProposeInput>, by: Process = process, caller = calling(agent)) => {
+    const { entry } = await by.actions.propose(caller, read({ conversationId: id, ...input }));
+    const { chain, chainNumber, sourceChain } = entry.body;
+    return { chain, number: chainNumber, source: sourceChain };
+  };
+}
+const vouchers = { platform: "vouchers", tool: "send_certificate" };
+const reservations = { platform: "reservations", tool: "cancel_reservation" };
+
+/** Counts the statements other than appends that the process sends during `work`. */
+async function readsOf(by: Process, work: () => Promise<unknown>): Promise<number> {
+  const before = queries(by);
+  await work();
+  return queries(by) - before;
+}
+const counted = new WeakMap<Process, { reads: number }>();
+function queries(by: Process): number {
+  const found = counted.get(by);
+  if (found !== undefined) return found.reads;
+  const counter = { reads: 0 };
+  counted.set(by, counter);
+  by.pool.on("acquire", (client) => {
+    const query = client.query.bind(client) as (...all: unknown[]) => unknown;
+    Object.assign(client, {
+      query(...all: unknown[]) {
+        const name = (all[0] as { name?: string } | undefined)?.name;
+        if (name !== "oc_ledger_append") counter.reads += 1;
+        return query(...all);
+      },
+    });
+  });
+  by.pool.on("release", (_, client) => {
+    Reflect.deleteProperty(client, "query");
+  });
+  return 0;
+}
+
+describe("the routing chain", () => {
+  it("is shared by consecutive steps on one platform, and a new one starts on another", async () => {
+    const step = conversation();
+    const one = await step({});
+    expect(one.number).toBe(1);
+    expect(await step({})).toEqual(one);
+    const two = await step(flights);
+    expect(two.number).toBe(2);
+    const three = await step({});
+    expect(three.number).toBe(3);
+    expect(new Set([one.chain, two.chain, three.chain]).size).toBe(3);
+  });
+
+  it("is one of the conversation and of the principal", async () => {
+    const id = randomUUID();
+    const one = await conversation(id)({});
+    expect((await conversation()({})).chain).not.toBe(one.chain);
+    const other = await conversation(id)({}, process, calling({ ...agent, id: "agent-2" }));
+    expect(other.chain).not.toBe(one.chain);
+    const human = await conversation(id)({}, process, calling(approver));
+    expect(human.chain).not.toBe(one.chain);
+  });
+
+  it("goes on in another process and after a restart", async () => {
+    const other = await world.process();
+    const step = conversation();
+    const one = await step({});
+    expect(await step({}, other)).toEqual(one);
+    const two = await step(flights, other);
+    // The first process still believes in the first chain; the append tells it otherwise.
+    const three = await step({});
+    expect([one.number, two.number, three.number]).toEqual([1, 2, 3]);
+    expect(await step({}, await world.process())).toEqual(three);
+  });
+
+  it("ends after the idle time, by the database's clock", async () => {
+    const brief = await world.process({ chainIdle: 1 });
+    const step = conversation();
+    const one = await step({}, brief);
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    const two = await step({}, brief);
+    expect(two.number).toBe(2);
+    expect(two.chain).not.toBe(one.chain);
+  });
+
+  it("does not end while another process keeps it busy", async () => {
+    const [brief, busy] = [await world.process({ chainIdle: 3 }), await world.process({ chainIdle: 3 })];
+    const step = conversation();
+    const one = await step({}, brief);
+    await brief.pool.query("SELECT pg_sleep(1.8)");
+    expect(await step({}, busy)).toEqual(one);
+    await brief.pool.query("SELECT pg_sleep(1.8)");
+    expect(await step({}, brief)).toEqual(one);
+  });
+
+  it("is one for proposals that start it together", async () => {
+    const step = conversation();
+    const steps = await Promise.all(Array.from({ length: 40 }, () => step({})));
+    expect(new Set(steps.map(({ chain }) => chain)).size).toBe(1);
+  });
+
+  it("numbers chains without gaps when platforms alternate at once, in two processes", async () => {
+    const other = await world.process();
+    const id = randomUUID();
+    const step = conversation(id);
+    const steps = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => step(index % 2 === 0 ? {} : flights, index % 3 === 0 ? other : process)),
+    );
+    const { rows } = await process.pool.query<{ number: number; chain: string }>(
+      "SELECT number, chain FROM oc_chain WHERE conversation = $1 ORDER BY number",
+      [id],
+    );
+    expect(rows.map(({ number }) => number)).toEqual(rows.map((_, index) => index + 1));
+    const recorded = new Map(rows.map(({ number, chain }) => [number, chain]));
+    expect(steps.every(({ number, chain }) => recorded.get(Number(number)) === chain)).toBe(true);
+  });
+
+  it("costs no read when it is known", async () => {
+    const own = await world.process();
+    const step = conversation();
+    await readsOf(own, async () => undefined);
+    await step({}, own);
+    expect(await readsOf(own, () => step({}, own))).toBe(0);
+    expect(await readsOf(own, () => step(flights, own))).toBe(0);
+    await step(reservations, own);
+    expect(await readsOf(own, () => step(reservations, own))).toBe(1);
+    expect(await readsOf(own, () => step(reservations, own))).toBe(0);
+    expect(await readsOf(own, () => conversation()({}, own))).toBe(1);
+    expect(await readsOf(own, () => conversation()(reservations, own))).toBe(1);
+  });
+});
+
+describe("the source of a write", () => {
+  it("is the latest earlier chain on another platform that holds a read", async () => {
+    const step = conversation();
+    await step({});
+    const searched = await step(flights);
+    const first = await step(reservations);
+    expect(first.source).toBe(searched.chain);
+    expect((await step(reservations)).source).toBe(searched.chain);
+    // A chain without a read is no source: the voucher's data came from flights as well.
+    expect((await step(vouchers)).source).toBe(searched.chain);
+  });
+
+  it("is never its own platform's", async () => {
+    const step = conversation();
+    const crm = await step({});
+    await step({ platform: "reservations", tool: "get_reservation_details" });
+    expect((await step(reservations)).source).toBe(crm.chain);
+  });
+
+  it("is nothing for a read, nor for a first step, nor across conversations", async () => {
+    const step = conversation();
+    expect((await step(reservations)).source).toBeUndefined();
+    await step({});
+    expect((await step(flights)).source).toBeUndefined();
+    expect((await conversation()(reservations)).source).toBeUndefined();
+  });
+
+  it("is found by a process that saw nothing of it", async () => {
+    const id = randomUUID();
+    const crm = await conversation(id)({});
+    const other = await world.process();
+    expect((await conversation(id)(reservations, other)).source).toBe(crm.chain);
+  });
+
+  it("is found when the read came through another process after ours began the chain", async () => {
+    const other = await world.process();
+    const step = conversation();
+    await step(vouchers);
+    const crm = await step(vouchers, other).then(() => step({}, other));
+    expect((await step(vouchers)).source).toBe(crm.chain);
+  });
+
+  it("lies within the session window", async () => {
+    const brief = await world.process({ sessionWindow: 1 });
+    const step = conversation();
+    const crm = await step({}, brief);
+    expect((await step(reservations, brief)).source).toBe(crm.chain);
+    expect((await step(reservations, brief)).source).toBe(crm.chain);
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    expect((await step(reservations, brief)).source).toBeUndefined();
+  });
+
+  it("is shown to the approver, and bound by the digest", async () => {
+    const id = randomUUID();
+    const crm = await conversation(id)({});
+    const { entry } = await process.actions.propose(calling(agent), write({ conversationId: id }));
+    expect(entry.payload?.rendered?.value).toContain(`Data may come from: "crm", chain ${String(crm.chain)}`);
+  });
+});

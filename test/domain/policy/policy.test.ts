@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { loadCatalog, parseCatalog } from "../../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
+import { ConfigurationError } from "../../../src/errors.ts";
+
+const platforms = { crm: { region: "eu" }, flights: { region: "us" } };
+const tools = {
+  look: { platform: "crm", effect: "READ" },
+  book: { platform: "flights", effect: "WRITE", personalData: true },
+};
+
+describe("loadCatalog", () => {
+  it("reads the sample that ships", async () => {
+    const catalog = await loadCatalog();
+    expect(catalog.tools.size).toBe(13);
+    expect(catalog.platforms.get("vouchers")).toEqual({ name: "vouchers", region: "us" });
+    expect(catalog.tools.get("calculate")).toEqual({
+      name: "calculate",
+      platform: "calculator",
+      effect: "READ",
+      personalData: false,
+    });
+  });
+
+  it("names what is wrong", async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), "countersign-catalog-"));
+    const file = path.join(directory, "catalog.json");
+    await expect(loadCatalog(file)).rejects.toThrow(ConfigurationError);
+    await writeFile(file, "{");
+    await expect(loadCatalog(file)).rejects.toThrow(ConfigurationError);
+    await rm(directory, { recursive: true });
+  });
+});
+
+describe("parseCatalog", () => {
+  it.each([
+    ["nothing", undefined],
+    ["a list", []],
+    ["no tools", { platforms }],
+    ["tools in a list", { platforms, tools: [] }],
+    ["an unknown effect", { platforms, tools: { x: { platform: "crm", effect: "BOTH" } } }],
+    ["an unknown member", { platforms, tools: { x: { platform: "crm", effect: "READ", approvers: 0 } } }],
+    ["a platform that is not listed", { platforms, tools: { x: { platform: "erp", effect: "READ" } } }],
+    ["a platform every object has", { platforms, tools: { x: { platform: "constructor", effect: "READ" } } }],
+    ["a region that is none", { platforms: { crm: { region: "E U" } }, tools: {} }],
+  ])("refuses %s", (_, data) => {
+    expect(() => parseCatalog(data)).toThrow(ConfigurationError);
+  });
+
+  it("takes tools of any name", () => {
+    const data = JSON.parse(
+      '{"platforms":{"__proto__":{"region":"eu"}},"tools":{"__proto__":{"platform":"__proto__","effect":"READ"}}}',
+    );
+    const catalog = parseCatalog(data);
+    expect(createPolicy(catalog).evaluate("__proto__", "__proto__").outcome).toBe("PERMIT");
+    expect(JSON.stringify(catalog.document)).toContain("__proto__");
+  });
+});
+
+describe("evaluate", () => {
+  const policy = createPolicy(parseCatalog({ platforms, tools }));
+
+  it("permits a catalogued read", () => {
+    expect(policy.evaluate("crm", "look")).toMatchObject({
+      outcome: "PERMIT",
+      effect: "READ",
+      region: "eu",
+      requirements: [],
+    });
+  });
+
+  it("asks one approver about a catalogued write", () => {
+    expect(policy.evaluate("flights", "book")).toMatchObject({
+      outcome: "REQUIRE",
+      effect: "WRITE",
+      region: "us",
+      requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
+      rules: [{ ruleId: "writes-one-approver", outcome: "REQUIRE", because: { personalData: true } }],
+    });
+  });
+
+  it.each([
+    ["crm", "unknown", "eu"],
+    ["crm", "book", "eu"],
+    ["erp", "look", "unknown"],
+    ["crm", "__proto__", "eu"],
+    ["crm", "constructor", "eu"],
+    ["crm", "toString", "eu"],
+    ["constructor", "look", "unknown"],
+    ["", "", "unknown"],
+  ])("forbids %s %s, which counts as a write", (platform, tool, region) => {
+    expect(policy.evaluate(platform, tool)).toMatchObject({
+      outcome: "FORBID",
+      effect: "WRITE",
+      region,
+      requirements: [],
+      rules: [{ ruleId: "unknown-tool-forbidden", because: { platform, tool, known: false } }],
+    });
+  });
+
+  it("has a hash that covers the catalog, and not the order it was written in", () => {
+    const reversed = { book: tools.book, look: tools.look };
+    expect(createPolicy(parseCatalog({ platforms, tools: reversed })).hash).toBe(policy.hash);
+    const changed = { ...tools, look: { ...tools.look, effect: "WRITE" } };
+    expect(createPolicy(parseCatalog({ platforms, tools: changed })).hash).not.toBe(policy.hash);
+    expect(policy.evaluate("crm", "look").recorded.text).toContain(policy.hash);
+  });
+});

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startSweep } from "../../src/jobs/sweep.ts";
+import { agent, calling, createWorld, type World, write } from "../domain/support.ts";
+import { recordingLog } from "../support/log.ts";
+import { waitUntil } from "../support/wait.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world.close());
+
+it("expires everything that is due, with two servers sweeping", async () => {
+  const [one, two] = await Promise.all([world.process({ approvalTtl: 1 }), world.process({ approvalTtl: 1 })]);
+  const count = 150;
+  await Promise.all(Array.from({ length: count }, () => one.actions.propose(calling(agent), write())));
+  const log = recordingLog();
+  const jobs = [one, two].map(({ actions }) => startSweep({ actions, interval: 0.05, log }));
+  const expired = async () => {
+    const { rows } = await one.pool.query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM oc_audit_log WHERE type = 'ACTION_EXPIRED'",
+    );
+    return rows[0]?.n ?? 0;
+  };
+  await waitUntil(async () => (await expired()) >= count);
+  await Promise.all(jobs.map((job) => job.stop()));
+  expect(await expired()).toBe(count);
+  const { rows } = await one.pool.query("SELECT DISTINCT status FROM oc_action");
+  expect(rows).toEqual([{ status: "EXPIRED" }]);
+});
