@@ -1,0 +1,146 @@
+import { instant } from "../domain/actions/body.ts";
+import type { JsonValue } from "../ledger/canonical.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
+import { builder } from "./builder.ts";
+import { ActionStatus, Effect } from "./enums.ts";
+import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
+import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "./principal.ts";
+import { blockedBecause, readEntriesOf } from "./reads.ts";
+import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "./rows.ts";
+
+/** Stands for text that was erased: what it was is gone, that it was is not. */
+const ERASED = "[erased]";
+
+function proposalOf(row: ActionRow): LedgerEntry {
+  return viewOf(row).proposal;
+}
+
+function text(entry: LedgerEntry, key: string): string {
+  const value = entry.body[key];
+  if (typeof value !== "string") throw new Error(`entry ${entry.seq} of ${entry.ledger} has no ${key}`);
+  return value;
+}
+
+function optionalText(value: JsonValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** A free text of the proposal; null when there was none. */
+function freeText(row: ActionRow, key: string): string | null {
+  const proposal = proposalOf(row);
+  return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
+}
+
+export const ActionRef = builder.prismaNode("Action", {
+  name: "Action",
+  description: "Something an agent wants to do with one tool on one platform, and what became of it.",
+  select: ACTION_SELECT,
+  id: { description: "Opaque.", resolve: ({ ledger, id }) => `${ledger}:${id}` },
+  findUnique: (id, { ledger }) => ({ ledger_id: { ledger, id: id.slice(id.lastIndexOf(":") + 1) } }),
+  fields: (t) => ({
+    uuid: t.field({
+      type: "UUID",
+      description: "The id that stands in the ledger's entries, in the digest and in grants. Taken wherever an action's id is.",
+      resolve: (row) => viewOf(row).state.id,
+    }),
+    status: t.field({ type: ActionStatus, description: "Where it stands.", resolve: (row) => viewOf(row).state.status }),
+    platform: t.string({ description: "The system the tool works on.", resolve: (row) => text(proposalOf(row), "platform") }),
+    tool: t.string({ description: "The tool to be used.", resolve: (row) => text(proposalOf(row), "tool") }),
+    effect: t.field({
+      type: Effect,
+      description: "What the tool does to its platform, as the catalog has it.",
+      resolve: (row) => text(proposalOf(row), "effect") as "READ" | "WRITE",
+    }),
+    region: t.string({ description: "The region of the platform.", resolve: (row) => text(proposalOf(row), "region") }),
+    arguments: t.field({
+      type: "JSON",
+      description: "What the tool is to be called with; the commitment alone once erased.",
+      resolve: (row) => revealed(proposalOf(row), "arguments") ?? proposalOf(row).body.arguments ?? null,
+    }),
+    userRequest: t.string({ nullable: true, description: "What the person asked the assistant for.", resolve: (row) => freeText(row, "userRequest") }),
+    rationale: t.string({ nullable: true, description: "What the assistant decided to do and why.", resolve: (row) => freeText(row, "rationale") }),
+    rendered: t.string({
+      description: "Exactly what an approver is shown; bidirectional, zero-width and control characters made visible.",
+      resolve: (row) => freeText(row, "rendered") ?? ERASED,
+    }),
+    digest: t.field({
+      type: "Hash",
+      description:
+        "Hash of the RFC 8785 form of everything an approval binds: action, arguments, agent, person, policy hash, region.",
+      resolve: (row) => text(proposalOf(row), "digest"),
+    }),
+    requestedBy: t.field({
+      type: PrincipalRef,
+      description: "The agent that proposed it, with the person it acts for.",
+      resolve: (row) => {
+        const actor = recordedActor(factsOf(proposalOf(row)));
+        if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
+        return actor;
+      },
+    }),
+    client: t.field({
+      type: ClientRef,
+      description: "Which client and model proposed it.",
+      resolve: (row) => recordedClient(factsOf(proposalOf(row))) ?? UNKNOWN_CLIENT,
+    }),
+    policy: t.field({
+      type: PolicyEvaluation,
+      description: "What policy said.",
+      resolve: (row) => recordedPolicy(proposalOf(row).body, viewOf(row).state.approvals),
+    }),
+    chainHash: t.field({ type: "UUID", description: "The routing chain it belongs to.", resolve: (row) => text(proposalOf(row), "chain") }),
+    sourceChainHash: t.field({
+      type: "UUID",
+      nullable: true,
+      description: "The chain its data was drawn from, as the server found it.",
+      resolve: (row) => optionalText(proposalOf(row).body.sourceChain),
+    }),
+    viewerCanDecide: t.boolean({
+      description: "Whether you may approve or deny it now.",
+      resolve: async (row, _args, context) => (await blockedBecause(context, row)).length === 0,
+    }),
+    viewerBlockedBecause: t.stringList({
+      description: "Why you may not; empty when you may.",
+      resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
+    }),
+    expiresAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it lapses if nothing happens.",
+      resolve: (row) => {
+        const { expiresAt } = viewOf(row).state;
+        return expiresAt && instant(expiresAt);
+      },
+    }),
+    result: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "What carrying it out answered, unless erased.",
+      resolve: async (row, _args, context) => {
+        const completed = await completionOf(row, context);
+        return completed === undefined ? null : revealed(completed, "result");
+      },
+    }),
+    latencyMs: t.int({
+      nullable: true,
+      description: "From redemption to completion in milliseconds, on the server's clock.",
+      resolve: async (row, _args, context) => {
+        const latency = (await completionOf(row, context))?.body.latencyMs;
+        return typeof latency === "number" ? latency : null;
+      },
+    }),
+  }),
+});
+
+/** The entry that told the outcome. Only a status that has one costs a look. */
+async function completionOf(row: ActionRow, context: Parameters<typeof readEntriesOf>[0]): Promise<LedgerEntry | undefined> {
+  const { status } = viewOf(row).state;
+  if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
+  const rows = await readEntriesOf(context, row);
+  return rows.map(entryOf).findLast(({ type }) => type === "ACTION_COMPLETED");
+}
+
+export const ActionConnection = builder.connectionObject(
+  { type: ActionRef, name: "ActionConnection", description: "A page of actions." },
+  { name: "ActionEdge", description: "An action on a page." },
+);

@@ -1,0 +1,42 @@
+import type { JsonValue } from "../ledger/canonical.ts";
+import { builder } from "./builder.ts";
+import { EntryRef } from "./entry.ts";
+import { Channel, Verdict } from "./enums.ts";
+import { type PrincipalShape, PrincipalRef, recordedActor } from "./principal.ts";
+import { type EntryRow, entryOf, factsOf } from "./rows.ts";
+
+interface DecisionShape {
+  readonly approver: PrincipalShape;
+  readonly verdict: "APPROVE" | "DENY";
+  readonly note: string | null;
+  readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
+  readonly entry: EntryRow;
+}
+
+type Recorded = { readonly verdict: DecisionShape["verdict"]; readonly channel: DecisionShape["channel"]; readonly note?: JsonValue };
+
+/** The decisions among an action's entries. */
+export function decisionsOf(rows: readonly EntryRow[]): DecisionShape[] {
+  return rows.flatMap((row) => {
+    const entry = entryOf(row);
+    if (entry.type !== "ACTION_APPROVED" && entry.type !== "ACTION_DENIED") return [];
+    const facts = factsOf(entry);
+    const approver = recordedActor(facts);
+    const decision = facts.decision as Recorded | undefined;
+    if (approver === undefined || decision === undefined) return [];
+    const { verdict, channel, note } = decision;
+    return [{ approver, verdict, channel, note: typeof note === "string" ? note : null, entry: row }];
+  });
+}
+
+export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implement({
+  description: "One person's approve or deny on an action.",
+  fields: (t) => ({
+    approver: t.field({ type: PrincipalRef, description: "Who decided.", resolve: ({ approver }) => approver }),
+    verdict: t.expose("verdict", { type: Verdict, description: "What they decided." }),
+    note: t.exposeString("note", { nullable: true, description: "What they had to say, unless erased." }),
+    channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
+    decidedAt: t.field({ type: "DateTime", description: "When it was recorded.", resolve: ({ entry }) => entryOf(entry).recordedAt }),
+    entry: t.field({ type: EntryRef, description: "The fact it is recorded as.", resolve: ({ entry }) => entry }),
+  }),
+});

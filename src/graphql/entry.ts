@@ -1,0 +1,94 @@
+import type { LedgerEntry } from "../ledger/entry.ts";
+import { builder } from "./builder.ts";
+import { Effect } from "./enums.ts";
+import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "./principal.ts";
+import { ENTRY_SELECT, entryOf, factsOf, revealed } from "./rows.ts";
+
+function text(entry: LedgerEntry, key: string): string | null {
+  const value = entry.body[key];
+  return typeof value === "string" ? value : null;
+}
+
+
+
+export const EntryRef = builder.prismaNode("Entry", {
+  name: "AuditEntry",
+  description: "One immutable fact of the ledger.",
+  select: ENTRY_SELECT,
+  id: { description: "Opaque.", resolve: ({ ledger, seq }) => `${ledger}:${seq}` },
+  findUnique: (id, { ledger }) => ({ ledger_seq: { ledger, seq: BigInt(id.slice(id.lastIndexOf(":") + 1)) } }),
+  fields: (t) => ({
+    seq: t.field({ type: "Sequence", description: "Its position: 1 for the first, without gaps.", resolve: ({ seq }) => seq }),
+    type: t.string({ description: "What kind of fact it is, such as ACTION_PROPOSED.", resolve: (row) => entryOf(row).type }),
+    recordedAt: t.field({
+      type: "DateTime",
+      description: "The database's clock; never moves backwards within a ledger, and is never used for order.",
+      resolve: (row) => entryOf(row).recordedAt,
+    }),
+    actor: t.field({
+      type: PrincipalRef,
+      nullable: true,
+      description: "Who did it.",
+      resolve: (row) => recordedActor(factsOf(entryOf(row))),
+    }),
+    client: t.field({
+      type: ClientRef,
+      nullable: true,
+      description: "Which client and model made the call.",
+      resolve: (row) => recordedClient(factsOf(entryOf(row))),
+    }),
+    platform: t.string({ nullable: true, description: "The platform of the action.", resolve: (row) => text(entryOf(row), "platform") }),
+    tool: t.string({ nullable: true, description: "The tool of the action.", resolve: (row) => text(entryOf(row), "tool") }),
+    effect: t.field({
+      type: Effect,
+      nullable: true,
+      description: "What the tool does to its platform.",
+      resolve: (row) => text(entryOf(row), "effect") as "READ" | "WRITE" | null,
+    }),
+    chainHash: t.field({
+      type: "UUID",
+      nullable: true,
+      description: "The routing chain it belongs to.",
+      resolve: (row) => text(entryOf(row), "chain"),
+    }),
+    sourceChainHash: t.field({
+      type: "UUID",
+      nullable: true,
+      description: "The chain its data was drawn from, as the server found it.",
+      resolve: (row) => text(entryOf(row), "sourceChain"),
+    }),
+    arguments: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "The action's arguments, unless erased.",
+      resolve: (row) => revealed(entryOf(row), "arguments"),
+    }),
+    result: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "What carrying the action out answered, unless erased.",
+      resolve: (row) => revealed(entryOf(row), "result"),
+    }),
+    latencyMs: t.int({
+      nullable: true,
+      description: "From redemption to completion in milliseconds, on the server's clock.",
+      resolve: (row) => {
+        const { latencyMs } = entryOf(row).body;
+        return typeof latencyMs === "number" ? latencyMs : null;
+      },
+    }),
+    body: t.field({
+      type: "JSON",
+      description: "The recorded facts, personal values filled in unless erased.",
+      resolve: (row) => factsOf(entryOf(row)),
+    }),
+    canonical: t.string({ description: "The exact UTF-8 bytes that `hash` covers.", resolve: ({ entry }) => entry }),
+    prevHash: t.field({ type: "Hash", description: "The hash of the entry before it; 64 zeros for the first.", resolve: (row) => entryOf(row).prevHash }),
+    hash: t.field({ type: "Hash", description: "The SHA-256 of `canonical`.", resolve: (row) => entryOf(row).hash }),
+  }),
+});
+
+export const EntryConnection = builder.connectionObject(
+  { type: EntryRef, name: "AuditEntryConnection", description: "A page of entries." },
+  { name: "AuditEntryEdge", description: "An entry on a page." },
+);

@@ -1,0 +1,111 @@
+import { GraphQLError } from "graphql";
+import { DomainError } from "../errors.ts";
+import { LedgerUnavailableError } from "../ledger/errors.ts";
+
+/** Every `extensions.code` a GraphQL error of ours can have, and when. schema/errors.md is checked against it. */
+export const ERROR_CODES = {
+  UNAUTHENTICATED: "No token came with the call, or it is not valid, or no longer.",
+  FORBIDDEN: "The caller is known, and may not do this.",
+  BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
+  QUERY_TOO_COMPLEX: "The document asks for too much at once. Ask for less, or for it in several requests.",
+  RATE_LIMITED: "Too many at a time. Try again later, or with fewer in parallel.",
+  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; nothing happened. Try again after `retryAfterSeconds`.",
+  CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
+  INTERNAL_SERVER_ERROR: "A fault of ours. `traceId` names the call in the server's log.",
+} as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What HTTP says of an error when it is all there is to say. `spec`: a client that accepts only application/json gets 200. */
+interface HttpAnswer {
+  readonly status: number;
+  readonly spec?: boolean;
+  readonly headers?: Record<string, string>;
+}
+
+const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
+  UNAUTHENTICATED: { status: 401, headers: { "www-authenticate": 'Bearer realm="countersign"' } },
+  QUERY_TOO_COMPLEX: { status: 400 },
+};
+
+/** An error for the client, with a code of the published list. `facts` become further extensions. */
+export function graphqlError(
+  code: ErrorCode,
+  message: string,
+  options: {
+    readonly http?: HttpAnswer;
+    readonly facts?: Readonly<Record<string, unknown>>;
+    readonly source?: GraphQLError;
+  } = {},
+): GraphQLError {
+  const http = options.http ?? httpAnswers[code];
+  const { source } = options;
+  return new GraphQLError(message, {
+    ...(source?.nodes === undefined ? {} : { nodes: source.nodes }),
+    ...(source?.source === undefined ? {} : { source: source.source }),
+    ...(source?.positions === undefined ? {} : { positions: source.positions }),
+    ...(source?.path === undefined ? {} : { path: source.path }),
+    extensions: { code, ...options.facts, ...(http === undefined ? {} : { http: { ...http } }) },
+  });
+}
+
+export function badUserInput(message: string): GraphQLError {
+  return graphqlError("BAD_USER_INPUT", message);
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERROR_CODES, code);
+}
+
+/** `error`, or what it wraps: a domain's error arrives inside the GraphQLError that located it. */
+function causeOf(error: unknown): unknown {
+  for (let at = error, depth = 0; depth < 8; depth++) {
+    if (!(at instanceof GraphQLError) || at.originalError === undefined) return at;
+    at = at.originalError;
+  }
+  return error;
+}
+
+/**
+ * The error a client gets for whatever went wrong. What is not known to be harmless is masked, and `report` is told.
+ *
+ * @param report hears of each error that is a fault of ours
+ */
+export function publicError(error: unknown, traceId: string, report: (fault: unknown) => void): GraphQLError {
+  const cause = causeOf(error);
+  const located = error instanceof GraphQLError ? { source: error } : {};
+  if (cause instanceof GraphQLError) return publicGraphQLError(cause, located, traceId, report);
+  if (cause instanceof LedgerUnavailableError) {
+    const seconds = Math.max(1, Math.ceil(cause.retryAfterSeconds));
+    return graphqlError("LEDGER_UNAVAILABLE", cause.message, {
+      ...located,
+      facts: { retryAfterSeconds: seconds },
+      http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
+    });
+  }
+  if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
+    return graphqlError(cause.code, cause.message, located);
+  }
+  report(cause);
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+}
+
+function publicGraphQLError(
+  error: GraphQLError,
+  located: { readonly source?: GraphQLError },
+  traceId: string,
+  report: (fault: unknown) => void,
+): GraphQLError {
+  const { code, http } = error.extensions as { readonly code?: unknown; readonly http?: HttpAnswer };
+  if (isErrorCode(code)) {
+    return located.source === undefined || located.source === error
+      ? error
+      : graphqlError(code, error.message, { ...located, facts: error.extensions, ...(http === undefined ? {} : { http }) });
+  }
+  const path = located.source?.path ?? error.path;
+  // Without a path nothing was executed: the request itself is at fault. With one, only its arguments can be.
+  if (path === undefined || error.message.startsWith("Argument ")) {
+    return graphqlError("BAD_USER_INPUT", error.message, { ...located, http: http ?? { status: 400, spec: true } });
+  }
+  report(error);
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+}

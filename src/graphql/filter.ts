@@ -1,0 +1,43 @@
+import type { LedgerId } from "../ledger/entry.ts";
+import type { EntryFilter } from "../ledger/search.ts";
+import { builder } from "./builder.ts";
+import { Effect } from "./enums.ts";
+import { uuidOf } from "./node-id.ts";
+
+export const AuditFilter = builder.inputType("AuditFilter", {
+  description: "Conditions on an entry; it must meet all of them. What is left out or null asks for nothing.",
+  fields: (t) => ({
+    actorId: t.id({ description: "The id of the principal who did it." }),
+    actorEmail: t.string({ description: "The address of the principal who did it, in any case." }),
+    sessionId: t.id({ description: "The session it happened in." }),
+    actionId: t.id({ description: "The action it is about." }),
+    types: t.stringList({ description: "One of these kinds of fact." }),
+    platform: t.string({ description: "The platform of the action." }),
+    tool: t.string({ description: "The tool of the action." }),
+    effect: t.field({ type: Effect, description: "What the tool does to its platform." }),
+    chainHash: t.field({ type: "UUID", description: "The routing chain it belongs to." }),
+    sourceChainHash: t.field({ type: "UUID", description: "The chain its data was drawn from." }),
+    recordedFrom: t.field({ type: "DateTime", description: "Recorded then or later." }),
+    recordedTo: t.field({ type: "DateTime", description: "Recorded then or earlier." }),
+    text: t.string({ description: "Words found anywhere in the recorded facts." }),
+    contains: t.field({ type: "JSON", description: "A JSON fragment the arguments or the result contain." }),
+  }),
+});
+
+type Given = typeof AuditFilter.$inferInput;
+
+/** What `given` asks of the entries of `ledger`. */
+export function entryFilter(ledger: LedgerId, given: Given | null | undefined): EntryFilter {
+  if (given === null || given === undefined) return {};
+  const { sessionId, actionId, ...rest } = given;
+  return {
+    ...rest,
+    ...(sessionId ? { sessionId: uuidOf("Session", ledger, sessionId) } : {}),
+    ...(actionId ? { actionId: uuidOf("Action", ledger, actionId) } : {}),
+  };
+}
+
+/** Whether `filter` lets everything through. */
+export function asksNothing(filter: EntryFilter): boolean {
+  return Object.values(filter).every((value) => value === undefined || value === null);
+}

@@ -1,0 +1,69 @@
+import type { JsonValue } from "../ledger/canonical.ts";
+import { ActionRef } from "./action.ts";
+import { builder } from "./builder.ts";
+import { DecisionRef, decisionsOf } from "./decision.ts";
+import { EntryRef } from "./entry.ts";
+import { edgesOf, LineageEdgeRef } from "./lineage-edge.ts";
+import { readAction, readChain, readEntriesOf, seesAction } from "./reads.ts";
+import { entryOf, viewOf } from "./rows.ts";
+import { readSession, SessionRef } from "./session.ts";
+
+/** Fields that lead from one type to another which leads back: added once both exist. */
+
+function asText(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function idOf(value: JsonValue | undefined): string | undefined {
+  return typeof value === "object" && value !== null && "id" in value ? asText(value.id) : undefined;
+}
+
+builder.prismaObjectFields(EntryRef, (t) => ({
+  action: t.field({
+    type: ActionRef,
+    nullable: true,
+    description: "The action it is about, as it stands now.",
+    resolve: async (row, _args, context) => {
+      const action = await readAction(context, idOf(entryOf(row).body.action));
+      return action !== null && seesAction(context, action) ? action : null;
+    },
+  }),
+  session: t.field({
+    type: SessionRef,
+    nullable: true,
+    description: "The session it happened in.",
+    resolve: (row, _args, context) => readSession(context, asText(entryOf(row).body.session)),
+  }),
+  sources: t.field({
+    type: [EntryRef],
+    complexity: { field: 2, multiplier: 20 },
+    description: "The entries whose chain this one's sourceChainHash names: one step back along the lineage.",
+    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.sourceChain)),
+  }),
+  derived: t.field({
+    type: [EntryRef],
+    complexity: { field: 2, multiplier: 20 },
+    description: "The entries that name this one's chain as their source: one step forward.",
+    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.chain), "sourceChain"),
+  }),
+}));
+
+builder.prismaObjectFields(ActionRef, (t) => ({
+  lineage: t.field({
+    type: [LineageEdgeRef],
+    description: "Where its data came from.",
+    resolve: (row, _args, context) => edgesOf(context, viewOf(row).proposal),
+  }),
+  decisions: t.field({
+    type: [DecisionRef],
+    complexity: { field: 1, multiplier: 3 },
+    description: "What people said of it, oldest first.",
+    resolve: async (row, _args, context) => decisionsOf(await readEntriesOf(context, row)),
+  }),
+  entries: t.field({
+    type: [EntryRef],
+    complexity: { field: 2, multiplier: 6 },
+    description: "The facts its state rests on, oldest first.",
+    resolve: (row, _args, context) => readEntriesOf(context, row),
+  }),
+}));

@@ -1,0 +1,38 @@
+/**
+ * Node ids are opaque to clients: base64url of `<type>:<ledger>:<key>`. They carry the ledger, so that an id of another
+ * organization names nothing here, whatever numbers it holds.
+ */
+export function encodeNodeId(typename: string, id: string): string {
+  return Buffer.from(`${typename}:${id}`).toString("base64url");
+}
+
+/** The two parts; both are empty when `nodeId` is none of ours. */
+export function decodeNodeId(nodeId: string): { readonly typename: string; readonly id: string } {
+  const text = Buffer.from(nodeId, "base64url").toString();
+  const colon = text.indexOf(":");
+  const decoded = { typename: text.slice(0, Math.max(colon, 0)), id: text.slice(colon + 1) };
+  // Only the one spelling we write is an id: two strings never name the same node.
+  return colon > 0 && encodeNodeId(decoded.typename, decoded.id) === nodeId ? decoded : { typename: "", id: "" };
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** Names nothing, ever (RFC 9562, section 5.9). */
+const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+
+/** `<ledger>:<key>` of a decoded id. */
+export function splitKey(id: string): { readonly ledger: string; readonly key: string } {
+  const colon = id.lastIndexOf(":");
+  return { ledger: id.slice(0, Math.max(colon, 0)), key: id.slice(colon + 1) };
+}
+
+/**
+ * The UUID inside an id of `typename` in `ledger`; a bare UUID is taken too, as it stands in the ledger's entries. For
+ * anything else the UUID that names nothing, so that whoever looks it up finds nothing.
+ */
+export function uuidOf(typename: string, ledger: string, id: string): string {
+  const bare = id.toLowerCase();
+  if (UUID.test(bare)) return bare;
+  const decoded = decodeNodeId(id);
+  const { ledger: of, key } = splitKey(decoded.id);
+  return decoded.typename === typename && of === ledger && UUID.test(key) ? key : NIL_UUID;
+}

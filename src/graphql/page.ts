@@ -1,0 +1,67 @@
+import { badUserInput } from "./errors.ts";
+
+/** Nodes on a page when the client does not say. */
+export const DEFAULT_PAGE = 20;
+/** Nodes on a page at most; more are not an error, the page is just shorter than asked for. */
+export const MAX_PAGE = 500;
+
+const CURSOR = /^[1-9]\d{0,18}$/;
+
+/** Arguments of a connection over ledger positions. A cursor is a position, opaque to clients. */
+export interface PageArguments {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+}
+
+export function pageSize({ first }: Pick<PageArguments, "first">): number {
+  if (first === undefined || first === null) return DEFAULT_PAGE;
+  if (first < 0) throw badUserInput("`first` is not negative.");
+  return Math.min(first, MAX_PAGE);
+}
+
+/** What a page costs: once for itself, and its fields for every node. */
+export function pageComplexity({ first }: Pick<PageArguments, "first">): { field: number; multiplier: number } {
+  return { field: 1, multiplier: Math.max(1, Math.min(first ?? DEFAULT_PAGE, MAX_PAGE)) };
+}
+
+export function encodeCursor(position: bigint): string {
+  return Buffer.from(`seq:${position}`).toString("base64url");
+}
+
+/** The position behind which the page starts; undefined for the first page. */
+export function decodeCursor({ after }: Pick<PageArguments, "after">): bigint | undefined {
+  if (after === undefined || after === null) return undefined;
+  const [kind, digits = ""] = Buffer.from(after, "base64url").toString().split(":");
+  if (kind !== "seq" || !CURSOR.test(digits)) throw badUserInput("`after` is no cursor of this list.");
+  return BigInt(digits);
+}
+
+/** A page in Relay's shape. */
+export interface Page<Node> {
+  readonly edges: { readonly cursor: string; readonly node: Node }[];
+  readonly pageInfo: {
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: string | null;
+    readonly endCursor: string | null;
+  };
+}
+
+/** The page of `found`, which holds one node more than `size` when more follow. */
+export function pageOf<Node>(
+  found: readonly Node[],
+  size: number,
+  after: bigint | undefined,
+  positionOf: (node: Node) => bigint,
+): Page<Node> {
+  const edges = found.slice(0, size).map((node) => ({ cursor: encodeCursor(positionOf(node)), node }));
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: found.length > size,
+      hasPreviousPage: after !== undefined,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}

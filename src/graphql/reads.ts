@@ -1,0 +1,95 @@
+import { mayRead } from "../domain/visibility/visibility.ts";
+import { callerOf, type Context, viewerOf } from "./context.ts";
+import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, viewOf } from "./rows.ts";
+
+/** Entries of one chain that are shown at most: a chain ends after idle minutes, so only abuse makes a longer one. */
+export const MAX_CHAIN_ENTRIES = 200;
+
+function organizationOf(ledger: string): string {
+  return ledger.slice(0, ledger.indexOf("/"));
+}
+
+function idOf(value: unknown): string | undefined {
+  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string" ? value.id : undefined;
+}
+
+/** Whether the caller may read `action`. */
+export function seesAction(context: Context, action: ActionRow): boolean {
+  const { proposal } = viewOf(action);
+  return mayRead(viewerOf(context), {
+    organization: organizationOf(proposal.ledger),
+    actorId: idOf(proposal.body.actor),
+    onBehalfOfId: idOf(proposal.body.onBehalfOf),
+  });
+}
+
+/** Whether the caller may read `entry`: for what it says of its actor, or because it is about an action of theirs. */
+export async function seesEntry(context: Context, row: EntryRow): Promise<boolean> {
+  const entry = entryOf(row);
+  const seen = mayRead(viewerOf(context), {
+    organization: organizationOf(entry.ledger),
+    actorId: idOf(entry.body.actor),
+    onBehalfOfId: idOf(entry.body.onBehalfOf),
+  });
+  if (seen || organizationOf(entry.ledger) !== viewerOf(context).organization) return seen;
+  const action = await readAction(context, idOf(entry.body.action));
+  return action !== null && seesAction(context, action);
+}
+
+/** The action of this id in the caller's ledger. Calls of one tick share a query, as Prisma batches them. */
+export async function readAction(context: Context, id: string | undefined): Promise<ActionRow | null> {
+  if (id === undefined) return null;
+  const { services, ledger, known } = context;
+  const where = { ledger_id: { ledger, id } };
+  return known.actions.get(id) ?? services.prisma.action.findUnique({ where, select: ACTION_SELECT });
+}
+
+/** The entries at `positions` of the caller's ledger, in that order. Calls of one tick share a query. */
+export async function readPositions(context: Context, positions: readonly bigint[]): Promise<EntryRow[]> {
+  const { services, ledger, known } = context;
+  const rows = await Promise.all(
+    positions.map(
+      (seq) =>
+        known.entries.get(seq) ??
+        services.prisma.entry.findUnique({ where: { ledger_seq: { ledger, seq } }, select: ENTRY_SELECT }),
+    ),
+  );
+  return rows.filter((row) => row !== null);
+}
+
+/** Every entry an action's state rests on, oldest first. */
+export function readEntriesOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+  const { state, proposal } = viewOf(action);
+  return readPositions(context, state.entries).then((rows) =>
+    rows.map((row) => (row.seq === proposal.seq ? action.proposal : row)),
+  );
+}
+
+/** Entries of a chain the caller may read, oldest first; `of: "sourceChain"`: those that name it as their source. */
+export async function readChain(
+  context: Context,
+  chain: string | undefined,
+  of: "chain" | "sourceChain" = "chain",
+): Promise<EntryRow[]> {
+  if (chain === undefined) return [];
+  const { services, ledger } = context;
+  const rows = await services.prisma.entry.findMany({
+    where: of === "chain" ? { ledger, chain } : { ledger, sourceChain: chain },
+    orderBy: { seq: "asc" },
+    take: MAX_CHAIN_ENTRIES,
+    select: ENTRY_SELECT,
+  });
+  const seen = await Promise.all(rows.map((row) => seesEntry(context, row)));
+  return rows.filter((_, at) => seen[at]);
+}
+
+/** Why the caller may not decide on `action`; empty when they may. */
+export async function blockedBecause(context: Context, action: ActionRow): Promise<readonly string[]> {
+  const { actions } = context.services;
+  const caller = callerOf(context);
+  const view = viewOf(action);
+  // Who approved already is in the entries alone: only while some have, and more are needed, does it have to be read.
+  const undecided = view.voters === undefined && view.state.status === "PENDING" && view.state.approvals > 0;
+  const complete = undecided ? await actions.load(caller, view.state.id) : view;
+  return complete === undefined ? ["NOT_FOUND"] : actions.blockedBecause(complete, caller.principal);
+}

@@ -1,0 +1,160 @@
+import type { ActionState } from "../domain/actions/action.ts";
+import type { JsonObject } from "../ledger/canonical.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
+import { searchEntries } from "../ledger/search.ts";
+import { ActionRef } from "./action.ts";
+import { builder } from "./builder.ts";
+import type { Context } from "./context.ts";
+import { EntryRef } from "./entry.ts";
+import { PendingApprovalChange } from "./enums.ts";
+import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
+import { type Batch, followLedger } from "./follow.ts";
+import { uuidOf } from "./node-id.ts";
+import { blockedBecause, readAction, seesAction } from "./reads.ts";
+import { type ActionRow, actionRow, type EntryRow, entryRow, viewOf } from "./rows.ts";
+
+/** `body.action` of an entry that changed its action. */
+type Change = JsonObject & { readonly id: string; readonly version: number; readonly status: ActionState["status"] };
+
+function changeOf({ body: { action } }: LedgerEntry): Change | undefined {
+  return typeof action === "object" && action !== null && "version" in action ? (action as Change) : undefined;
+}
+
+/** The action an entry changed, as it stood right then: so that what is told is what happened, in order. */
+async function actionAt(context: Context, entry: LedgerEntry, change: Change): Promise<ActionRow | undefined> {
+  const latest = await readAction(context, change.id);
+  if (latest === null || !seesAction(context, latest)) return undefined;
+  const { state, proposal } = viewOf(latest);
+  const then: ActionState = {
+    ...state,
+    version: change.version,
+    status: change.status,
+    approvals: Number(change.approvals ?? 0),
+    expiresAt: typeof change.expiresAt === "string" ? new Date(change.expiresAt) : null,
+    updatedSeq: entry.seq,
+    entries: state.entries.filter((seq) => seq <= entry.seq),
+  };
+  return actionRow({ state: then, proposal });
+}
+
+interface PendingEvent {
+  readonly cursor: bigint;
+  readonly change: "ADDED" | "UPDATED" | "REMOVED" | "HEARTBEAT";
+  readonly action: ActionRow | null;
+}
+
+const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
+
+/** What an entry did to the list of actions that wait for people. */
+function pendingChange({ type }: LedgerEntry, { status }: Change): "ADDED" | "UPDATED" | "REMOVED" | undefined {
+  if (status === "PENDING") return type === "ACTION_PROPOSED" ? "ADDED" : "UPDATED";
+  return DECIDED.includes(type) ? "REMOVED" : undefined;
+}
+
+async function* pendingEvents(context: Context, onlyDecidable: boolean, { entries, cursor }: Batch): AsyncGenerator<PendingEvent> {
+  if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
+  for (const entry of entries) {
+    const stated = changeOf(entry);
+    const change = stated && pendingChange(entry, stated);
+    if (stated === undefined || change === undefined) continue;
+    const action = await actionAt(context, entry, stated);
+    if (action === undefined) continue;
+    const concerns = !onlyDecidable || change === "REMOVED" || (await blockedBecause(context, action)).length === 0;
+    if (concerns) yield { cursor: entry.seq, change, action };
+  }
+}
+
+const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
+  description: "A change of the list of actions that wait for people.",
+  fields: (t) => ({
+    cursor: t.field({ type: "Sequence", description: "Pass as `after` to continue behind this event.", resolve: ({ cursor }) => cursor }),
+    change: t.field({ type: PendingApprovalChange, description: "What happened.", resolve: ({ change }) => change }),
+    action: t.field({ type: ActionRef, nullable: true, description: "The action, as it stood then; null in a heartbeat.", resolve: ({ action }) => action }),
+  }),
+});
+
+builder.subscriptionField("pendingApprovals", (t) =>
+  t.field({
+    type: PendingApprovalEvent,
+    description:
+      "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps; a heartbeat (action null) when idle.",
+    authScopes: { signedIn: true },
+    args: {
+      after: t.arg({ type: "Sequence", description: "The last cursor seen; only what comes from now on when left out." }),
+      onlyDecidable: t.arg.boolean({ description: "Only actions you may decide on." }),
+    },
+    subscribe: (_root, { after, onlyDecidable }, context) =>
+      followLedger(context, after, (batch) => pendingEvents(context, onlyDecidable === true, batch)),
+    resolve: (event) => event,
+  }),
+);
+
+async function* actionEvents(context: Context, id: string, { entries }: Batch): AsyncGenerator<ActionRow> {
+  for (const entry of entries) {
+    const change = changeOf(entry);
+    if (change?.id !== id) continue;
+    const action = await actionAt(context, entry, change);
+    if (action !== undefined) yield action;
+  }
+}
+
+builder.subscriptionField("actionChanged", (t) =>
+  t.field({
+    type: ActionRef,
+    description: "An action after each change: those after `after`, then each as it happens.",
+    authScopes: { signedIn: true },
+    args: {
+      id: t.arg.id({ required: true, description: "The action. One you may not see never changes." }),
+      after: t.arg({ type: "Sequence", description: "The position to start behind; now when left out." }),
+    },
+    subscribe: (_root, { id, after }, context) => {
+      const uuid = uuidOf("Action", context.ledger, id);
+      return followLedger(context, after, (batch) => actionEvents(context, uuid, batch));
+    },
+    resolve: (action) => action,
+  }),
+);
+
+interface EntryEvent {
+  readonly cursor: bigint;
+  readonly entry: EntryRow | null;
+}
+
+const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
+  description: "An entry that was recorded.",
+  fields: (t) => ({
+    cursor: t.field({ type: "Sequence", description: "Pass as `after` to continue behind this event.", resolve: ({ cursor }) => cursor }),
+    entry: t.field({ type: EntryRef, nullable: true, description: "The entry; null in a heartbeat.", resolve: ({ entry }) => entry }),
+  }),
+});
+
+/** The entries of a batch that meet the filter: asked of the database, so that it means what it means in a query. */
+async function* entryEvents(context: Context, filter: ReturnType<typeof entryFilter>, batch: Batch): AsyncGenerator<EntryEvent> {
+  const { entries, cursor } = batch;
+  const first = entries[0];
+  if (first === undefined) {
+    yield { cursor, entry: null };
+    return;
+  }
+  const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
+  const { services, ledger } = context;
+  const met = asksNothing(filter) ? entries : await searchEntries(services.pool, ledger, filter, range);
+  for (const entry of met) yield { cursor: entry.seq, entry: entryRow(entry) };
+}
+
+builder.subscriptionField("auditEntries", (t) =>
+  t.field({
+    type: AuditEntryEvent,
+    description: "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps.",
+    authScopes: { readsLedger: true },
+    args: {
+      after: t.arg({ type: "Sequence", description: "The last cursor seen; only what comes from now on when left out." }),
+      filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
+    },
+    subscribe: (_root, { after, filter }, context) => {
+      const wanted = entryFilter(context.ledger, filter);
+      return followLedger(context, after, (batch) => entryEvents(context, wanted, batch));
+    },
+    resolve: (event) => event,
+  }),
+);

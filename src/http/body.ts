@@ -1,0 +1,83 @@
+import { isUtf8 } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { GraphQLParams } from "graphql-yoga";
+import { graphqlError } from "../graphql/errors.ts";
+import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
+
+/** Bytes a request may have. */
+export const MAX_BODY = 1_000_000;
+
+function refuse(status: number, message: string) {
+  return graphqlError("BAD_USER_INPUT", message, { http: { status } });
+}
+
+/** The body of a request. Throws 413 as soon as it is known to be larger than MAX_BODY; the rest is then discarded. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = () => refuse(413, `The request is larger than ${MAX_BODY} bytes.`);
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) {
+    request.resume();
+    return Promise.reject(tooLarge());
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const collect = (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= MAX_BODY) return;
+      request.off("data", collect);
+      request.resume();
+      reject(tooLarge());
+    };
+    request.on("data", collect);
+    request.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => reject(refuse(400, "The request broke off.")));
+  });
+}
+
+const JSON_TYPE = /^application\/(?:graphql\+)?json\s*(?:;|$)/i;
+const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)/i;
+
+function checkContentType(contentType: string | undefined): void {
+  const charset = CHARSET.exec(contentType ?? "")?.[1] ?? "utf-8";
+  if (!JSON_TYPE.test(contentType ?? "") || !/^utf-?8$/i.test(charset)) {
+    throw refuse(415, "Send the request as application/json, in UTF-8.");
+  }
+}
+
+/** The JSON value of `text`, as BAD_USER_INPUT when it cannot be read in one way only. */
+function strict(text: string): unknown {
+  try {
+    return parseStrictJson(text);
+  } catch (error) {
+    if (error instanceof StrictJsonError) throw refuse(400, `The request is not acceptable JSON: ${error.message}.`);
+    throw error;
+  }
+}
+
+/** The GraphQL parameters of a POST. What they hold is Yoga's to check. */
+export async function readPost(request: IncomingMessage): Promise<GraphQLParams> {
+  checkContentType(request.headers["content-type"]);
+  const body = await readBody(request);
+  if (!isUtf8(body)) throw refuse(400, "The request is not UTF-8.");
+  const params = strict(body.toString("utf8"));
+  if (typeof params !== "object" || params === null || Array.isArray(params)) {
+    throw refuse(400, "The request is one JSON object; batches are not supported.");
+  }
+  return params;
+}
+
+/** The GraphQL parameters of a GET. */
+export function readGet({ url = "" }: IncomingMessage): GraphQLParams {
+  const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?") + 1) : "");
+  const json = (name: string) => {
+    const text = query.get(name);
+    return text === null || text === "" ? {} : { [name]: strict(text) };
+  };
+  const text = (name: string) => {
+    const value = query.get(name);
+    return value === null || value === "" ? {} : { [name]: value };
+  };
+  return { ...text("query"), ...text("operationName"), ...json("variables"), ...json("extensions") };
+}

@@ -1,0 +1,91 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** What the metrics ask for when they are scraped. */
+export interface MetricsSources {
+  /** Drafts that wait in the append queues. */
+  readonly waiting: () => number;
+  /** Actions that wait for people, over all organizations. */
+  readonly pendingApprovals: () => Promise<number>;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** The Prometheus metrics of one process. */
+export function createMetrics(sources: MetricsSources) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const requests = new Histogram({
+    name: "countersign_http_request_duration_seconds",
+    help: "HTTP requests, by route and status.",
+    labelNames: ["method", "route", "status"],
+    buckets: SECONDS,
+    registers,
+  });
+  const errors = new Counter({
+    name: "countersign_graphql_errors_total",
+    help: "GraphQL errors sent to clients, by extensions.code.",
+    labelNames: ["code"],
+    registers,
+  });
+  const refusals = new Counter({
+    name: "countersign_refusals_total",
+    help: "Expected refusals sent to clients as user errors, by code.",
+    labelNames: ["code"],
+    registers,
+  });
+  const batchSeconds = new Histogram({
+    name: "countersign_append_duration_seconds",
+    help: "Append transactions, from the call to the answer after COMMIT.",
+    buckets: SECONDS,
+    registers,
+  });
+  const batchSize = new Histogram({
+    name: "countersign_append_batch_entries",
+    help: "Entries tried by one append transaction.",
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+    registers,
+  });
+  const sockets = new Gauge({ name: "countersign_websocket_connections", help: "WebSocket connections that are open.", registers });
+  const subscriptions = new Gauge({ name: "countersign_websocket_operations", help: "Operations under way over WebSocket.", registers });
+  const slow = new Counter({ name: "countersign_slow_subscribers_total", help: "Connections closed because the client did not read.", registers });
+  new Gauge({
+    name: "countersign_append_queue_length",
+    help: "Drafts that wait to be appended.",
+    registers,
+    collect() {
+      this.set(sources.waiting());
+    },
+  });
+  new Gauge({
+    name: "countersign_approvals_pending",
+    help: "Actions that wait for people.",
+    registers,
+    async collect() {
+      this.set(await sources.pendingApprovals());
+    },
+  });
+
+  return {
+    contentType: registry.contentType,
+    /** The text Prometheus scrapes. */
+    scrape: () => registry.metrics(),
+    request: (method: string, route: string, status: number, seconds: number) =>
+      requests.observe({ method, route, status }, seconds),
+    error: (code: string) => errors.inc({ code }),
+    refusal: (code: string) => refusals.inc({ code }),
+    /** One append transaction; `createLedgers` calls it as `onBatch`. */
+    append: (entries: number, seconds: number) => {
+      batchSeconds.observe(seconds);
+      batchSize.observe(entries);
+    },
+    socketOpened: () => sockets.inc(),
+    socketClosed: () => sockets.dec(),
+    operationStarted: () => subscriptions.inc(),
+    operationEnded: () => subscriptions.dec(),
+    slowSubscriber: () => slow.inc(),
+  };
+}

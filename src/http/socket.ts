@@ -1,0 +1,92 @@
+import { CloseCode, type Server } from "graphql-ws";
+import type { RawData, WebSocket } from "ws";
+import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
+
+/** Bytes that may wait to be sent on one connection. */
+export const MAX_BUFFERED = 4 * 1024 * 1024;
+
+export interface SocketOptions {
+  /** Milliseconds between pings; a client that has not answered one by the next is gone. */
+  readonly pingInterval: number;
+  /** Milliseconds one message may take to leave; a client that reads slower is closed. */
+  readonly sendTimeout: number;
+  readonly onSlow: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** RFC 6455, section 7.4.1: come back later. Clients of graphql-transport-ws do. */
+export const TRY_AGAIN_LATER = 1013;
+
+/** Binds a connection to the protocol: strict JSON in, bounded buffers out. `extra` is the protocol's to keep. */
+export function serveSocket<Extra>(server: Server<Extra>, socket: WebSocket, extra: Extra, options: SocketOptions): void {
+  const { pingInterval, sendTimeout, onSlow, onError } = options;
+  let alive = true;
+  const pings = setInterval(() => {
+    if (!alive) return socket.terminate();
+    alive = false;
+    socket.ping();
+  }, pingInterval);
+  socket.on("pong", () => {
+    alive = true;
+  });
+  // Errors of a connection end it; what ends it otherwise is told by its close code.
+  socket.on("error", onError);
+
+  const closeSlow = () => {
+    if (socket.readyState !== socket.OPEN) return;
+    onSlow();
+    socket.close(TRY_AGAIN_LATER, "You read too slowly");
+    // A client that does not read does not see that either.
+    socket.terminate();
+  };
+
+  const send = (data: string): Promise<void> =>
+    new Promise((resolve) => {
+      if (socket.readyState !== socket.OPEN) return resolve();
+      if (socket.bufferedAmount > MAX_BUFFERED) {
+        closeSlow();
+        return resolve();
+      }
+      const late = setTimeout(closeSlow, sendTimeout);
+      // Failing to send closes the connection, which is how everybody learns of it.
+      socket.send(data, () => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+
+  const closed = server.opened(
+    {
+      protocol: socket.protocol,
+      send,
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (handle) => {
+        socket.on("message", (data, isBinary) => {
+          const problem = problemOf(data, isBinary);
+          if (problem !== undefined) return socket.close(CloseCode.BadRequest, problem);
+          handle(String(data)).catch((error: unknown) => {
+            onError(error);
+            socket.close(CloseCode.InternalServerError, "Internal server error");
+          });
+        });
+      },
+    },
+    extra,
+  );
+  socket.once("close", (code, reason) => {
+    clearInterval(pings);
+    closed(code, String(reason)).catch(onError);
+  });
+}
+
+/** Why a message is refused, in the 123 bytes a close frame has room for. */
+function problemOf(data: RawData, isBinary: boolean): string | undefined {
+  if (isBinary) return "Messages are text";
+  try {
+    parseStrictJson(String(data));
+    return undefined;
+  } catch (error) {
+    if (error instanceof StrictJsonError) return error.message.slice(0, 120);
+    throw error;
+  }
+}

@@ -1,0 +1,245 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from "graphql";
+import { CloseCode, type Context as Connection, handleProtocols, makeServer } from "graphql-ws";
+import { isAsyncIterable } from "graphql-yoga";
+import { type WebSocket, WebSocketServer } from "ws";
+import { graphqlError } from "../graphql/errors.ts";
+import type { Logger } from "../log.ts";
+import { authorizationOf, bearerToken } from "./bearer.ts";
+import { MAX_BODY } from "./body.ts";
+import { type Authenticate, type Call, createCall, millisecondsUntil, type SignedIn } from "./call.ts";
+import type { Metrics } from "./metrics.ts";
+import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
+import type { Yoga } from "./yoga.ts";
+
+/** Times are milliseconds. */
+export interface SocketLimits {
+  readonly initTimeout: number;
+  readonly pingInterval: number;
+  readonly sendTimeout: number;
+  readonly socketsPerPrincipal: number;
+  readonly operationsPerSocket: number;
+}
+
+export const SOCKET_LIMITS: SocketLimits = {
+  initTimeout: 3_000,
+  pingInterval: 12_000,
+  sendTimeout: 30_000,
+  socketsPerPrincipal: 32,
+  operationsPerSocket: 64,
+};
+
+export interface WebSocketDeps {
+  readonly yoga: Yoga;
+  readonly authenticate: Authenticate;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly corsOrigins: readonly string[];
+  readonly stopping: AbortSignal;
+  readonly limits: SocketLimits;
+}
+
+interface Extra {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+  /** From the upgrade's Authorization header; else set when the connection is initialised. */
+  signedIn: SignedIn | undefined;
+  readonly calls: Map<string, Call>;
+  expiry?: NodeJS.Timeout;
+}
+
+type Params = Record<string, unknown> | undefined;
+
+/** Whether a browser may connect from `origin`: browsers do not apply CORS to WebSockets, so the server has to. */
+function originAllowed({ headers }: IncomingMessage, corsOrigins: readonly string[]): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined) return true;
+  return corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+function refuseUpgrade(stream: Duplex, status: string): void {
+  stream.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}
+
+/** graphql-transport-ws on `/graphql`. */
+export function createWebSockets(deps: WebSocketDeps) {
+  const { yoga, authenticate, metrics, log, corsOrigins, stopping, limits } = deps;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
+  const open = new Map<string, number>();
+
+  const keyOf = ({ principal }: SignedIn) => `${principal.organization}/${principal.id}`;
+
+  /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
+  async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
+    const given = connectionParams?.authorization ?? connectionParams?.Authorization;
+    try {
+      if (given !== undefined) {
+        // Two credentials could name two principals: which one counts?
+        if (typeof given !== "string" || extra.signedIn !== undefined) return false;
+        extra.signedIn = await authenticate(bearerToken(given));
+      }
+    } catch (error) {
+      log.debug({ err: error }, "a connection was refused");
+      return false;
+    }
+    const { signedIn, socket } = extra;
+    if (signedIn === undefined || socket.readyState !== socket.OPEN) return false;
+    const count = (open.get(keyOf(signedIn)) ?? 0) + 1;
+    if (count > limits.socketsPerPrincipal) {
+      socket.close(TRY_AGAIN_LATER, "You have too many connections");
+      return false;
+    }
+    open.set(keyOf(signedIn), count);
+    socket.once("close", () => release(keyOf(signedIn)));
+    extra.expiry = setTimeout(() => socket.close(CloseCode.Forbidden, "Token expired"), millisecondsUntil(signedIn.expiresAt));
+    return true;
+  }
+
+  function release(key: string): void {
+    const left = (open.get(key) ?? 1) - 1;
+    if (left === 0) open.delete(key);
+    else open.set(key, left);
+  }
+
+  const server = makeServer<Params, Extra>({
+    connectionInitWaitTimeout: limits.initTimeout,
+    onConnect: connect,
+    async onSubscribe({ extra, subscriptions }, id, params) {
+      const call = createCall({ request: extra.request, signedIn: extra.signedIn, stopping, onRefusal: metrics.refusal });
+      if (Object.keys(subscriptions).length > limits.operationsPerSocket) {
+        return publish(call, [graphqlError("RATE_LIMITED", `A connection has at most ${limits.operationsPerSocket} operations.`)]);
+      }
+      extra.calls.set(id, call);
+      metrics.operationStarted();
+      return prepare(call, params);
+    },
+    onOperation(connection, id, _params, _args, result) {
+      const call = connection.extra.calls.get(id);
+      return isAsyncIterable<ExecutionResult>(result) && call !== undefined ? told(result) : undefined;
+    },
+    onNext({ extra }, id, _params, _args, result) {
+      const call = extra.calls.get(id);
+      if (call === undefined || result.errors === undefined) return undefined;
+      const finished = yoga.finish({ ...result } as Parameters<typeof yoga.finish>[0], call);
+      return { ...finished, errors: formatted(finished.errors ?? []) };
+    },
+    onError: (_connection, _id, _params, errors) => formatted(errors),
+    onComplete({ extra }, id) {
+      if (extra.calls.delete(id)) metrics.operationEnded();
+    },
+  });
+
+  function publish(call: Call, errors: readonly unknown[]): readonly GraphQLError[] {
+    const located = errors.map((error) => (error instanceof GraphQLError ? error : new GraphQLError("", { originalError: error as Error })));
+    return yoga.finish({ errors: located }, call).errors ?? [];
+  }
+
+  /** What the protocol executes, or why it does not. */
+  async function prepare(call: Call, params: { readonly query: string; readonly operationName?: string | null | undefined; readonly variables?: Record<string, unknown> | null | undefined }) {
+    try {
+      const enveloped = yoga.yoga.getEnveloped({ call, params, readParams: () => ({}) } as never);
+      const document = enveloped.parse(params.query);
+      const errors = enveloped.validate(enveloped.schema, document) as readonly GraphQLError[];
+      if (errors.length > 0) return publish(call, errors);
+      return {
+        schema: enveloped.schema,
+        document,
+        operationName: params.operationName ?? undefined,
+        variableValues: params.variables ?? undefined,
+        contextValue: await enveloped.contextFactory(),
+        execute: enveloped.execute,
+        subscribe: enveloped.subscribe,
+      } as unknown as ExecutionArgs;
+    } catch (error) {
+      return publish(call, [error]);
+    }
+  }
+
+  sockets.on("connection", (socket: WebSocket, request: IncomingMessage, signedIn: SignedIn | undefined) => {
+    const extra: Extra = { socket, request, signedIn, calls: new Map() };
+    metrics.socketOpened();
+    socket.once("close", () => {
+      clearTimeout(extra.expiry);
+      metrics.socketClosed();
+      for (const _ of extra.calls) metrics.operationEnded();
+      extra.calls.clear();
+    });
+    serveSocket(server, socket, extra, {
+      pingInterval: limits.pingInterval,
+      sendTimeout: limits.sendTimeout,
+      onSlow: metrics.slowSubscriber,
+      onError: (error) => log.debug({ err: error }, "a connection failed"),
+    });
+  });
+
+  return {
+    /** Takes over a connection that asks to become a WebSocket. */
+    async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+      if (request.url?.split("?")[0] !== "/graphql") return refuseUpgrade(stream, "404 Not Found");
+      if (stopping.aborted) return refuseUpgrade(stream, "503 Service Unavailable");
+      if (!originAllowed(request, corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
+      let signedIn: SignedIn | undefined;
+      try {
+        const authorization = authorizationOf(request);
+        signedIn = authorization === undefined ? undefined : await authenticate(bearerToken(authorization));
+      } catch (error) {
+        log.debug({ err: error }, "an upgrade was refused");
+        return refuseUpgrade(stream, "401 Unauthorized");
+      }
+      sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit("connection", socket, request, signedIn));
+    },
+    /** Closes every connection with 1001, and cuts those that do not answer within `milliseconds`. */
+    async close(milliseconds: number): Promise<void> {
+      const all = [...sockets.clients];
+      const gone = all.map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())));
+      for (const socket of all) socket.close(1001, "Going away");
+      const late = setTimeout(() => {
+        for (const socket of all) socket.terminate();
+      }, milliseconds);
+      await Promise.all(gone);
+      clearTimeout(late);
+      sockets.close();
+    },
+  };
+}
+
+/** Errors as they go over the wire, without what only HTTP understands. */
+function formatted(errors: readonly GraphQLError[]) {
+  return errors.map((error) => {
+    const { extensions, ...rest } = error.toJSON();
+    const { http: _, ...told } = extensions ?? {};
+    return { ...rest, extensions: told };
+  });
+}
+
+/** `results`, with an error of their source told as a last result: a protocol error would end the whole connection. */
+function told(results: AsyncIterable<ExecutionResult>): AsyncGenerator<ExecutionResult> {
+  const source = results[Symbol.asyncIterator]();
+  let over = false;
+  const next = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
+    if (over) return { done: true, value: undefined };
+    try {
+      const step = await source.next();
+      return step.done === true ? { done: true, value: undefined } : step;
+    } catch (error) {
+      over = true;
+      const located = error instanceof GraphQLError ? error : new GraphQLError("", { originalError: error as Error });
+      return { done: false, value: { errors: [located] } };
+    }
+  };
+  const stop = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
+    over = true;
+    await source.return?.();
+    return { done: true, value: undefined };
+  };
+  return {
+    next,
+    return: stop,
+    throw: stop,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
+}

@@ -1,0 +1,141 @@
+import { type DocumentNode, type ExecutionResult, type GraphQLError, NoSchemaIntrospectionCustomRule, parse, type ValidationRule } from "graphql";
+import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
+import { LRUCache } from "lru-cache";
+import { checkComplexity } from "../graphql/complexity.ts";
+import { createContext } from "../graphql/context.ts";
+import { publicError } from "../graphql/errors.ts";
+import { MAX_TOKENS, NoNulRule, SizeLimitRule } from "../graphql/limits.ts";
+import { schema } from "../graphql/schema.ts";
+import type { Services } from "../graphql/services.ts";
+import type { Logger } from "../log.ts";
+import type { Call } from "./call.ts";
+
+/** What a transport hands to Yoga with each operation. */
+export interface ServerContext {
+  readonly call: Call;
+  /** The parameters as read by us, or why they could not be. */
+  readonly readParams: () => GraphQLParams;
+}
+
+export interface YogaDeps {
+  readonly services: Services;
+  readonly log: Logger;
+  readonly corsOrigins: readonly string[];
+  /** Hears of each `extensions.code` a client is sent. */
+  readonly onError: (code: string) => void;
+}
+
+type OurPlugin = Plugin<ServerContext, ServerContext>;
+
+/** Parameters come from our own reader: Yoga's would accept what can be read in two ways. */
+const ownParameters: OurPlugin = {
+  onRequestParse({ serverContext, setRequestParser }) {
+    setRequestParser(() => serverContext.readParams());
+  },
+};
+
+const limits: OurPlugin = {
+  onParse({ setParseFn }) {
+    setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
+  },
+  onValidate({ addValidationRule, context }) {
+    addValidationRule(SizeLimitRule satisfies ValidationRule);
+    addValidationRule(NoNulRule satisfies ValidationRule);
+    if (context.call.caller === undefined) addValidationRule(NoSchemaIntrospectionCustomRule);
+  },
+  onExecute({ args, context, setResultAndStopExecution }) {
+    const errors = inspect(args, context.call);
+    if (errors.length > 0) setResultAndStopExecution({ errors });
+  },
+  onSubscribe({ args, context, setResultAndStopExecution }) {
+    const errors = inspect(args, context.call);
+    if (errors.length > 0) setResultAndStopExecution({ errors });
+  },
+};
+
+interface Operation {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null;
+  readonly variableValues?: Readonly<Record<string, unknown>> | null;
+  readonly contextValue?: unknown;
+}
+
+/** Notes what the operation is, for the log, and says what speaks against executing it. */
+function inspect({ document, operationName, variableValues, contextValue }: Operation, { seen }: Call): readonly GraphQLError[] {
+  const operation = document.definitions.find(
+    (definition) =>
+      definition.kind === "OperationDefinition" && (!operationName || definition.name?.value === operationName),
+  );
+  if (operation?.kind === "OperationDefinition") {
+    seen.operation = operation.operation;
+    if (operation.name !== undefined) seen.name = operation.name.value;
+  }
+  return checkComplexity(schema, document, operationName ?? undefined, variableValues ?? {}, contextValue as object);
+}
+
+/** Caches by the text of a document; texts may be a megabyte, so what they hold together is bounded too. */
+function textCache<Value extends object>() {
+  return new LRUCache<string, Value>({ max: 1_000, maxSize: 2_000_000, maxEntrySize: 200_000, sizeCalculation: (_, text) => text.length + 1 });
+}
+
+export type Yoga = ReturnType<typeof createCountersignYoga>;
+
+/** Yoga with our schema and rules; knows nothing of how a request reached us. */
+export function createCountersignYoga({ services, log, corsOrigins, onError }: YogaDeps) {
+  /** The result a client gets: each of its errors is public, and counted. */
+  const finish = (result: ExecutionResult, { traceId, seen }: Call): ExecutionResult => {
+    if (result.errors === undefined || result.errors.length === 0) return result;
+    const report = (fault: unknown) => log.error({ err: fault, traceId }, "a call failed");
+    const errors = result.errors.map((error) => publicError(error, traceId, report));
+    for (const { extensions } of errors) {
+      const code = String(extensions.code);
+      seen.codes.push(code);
+      onError(code);
+    }
+    return { ...result, errors };
+  };
+
+  const finishing: OurPlugin = {
+    onResultProcess({ result, setResult, serverContext: { call } }) {
+      if (isAsyncIterable(result)) setResult(mapResults(result, (one) => finish(one, call)));
+      else if (!Array.isArray(result)) setResult(finish(result, call));
+    },
+  };
+
+  const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
+    schema,
+    context: ({ call }) => createContext(services, call),
+    graphqlEndpoint: "/graphql",
+    plugins: [ownParameters, limits, finishing],
+    cors: corsOrigins.length === 0 ? false : { origin: [...corsOrigins], credentials: false, methods: ["GET", "POST"], maxAge: 600 },
+    graphiql: false,
+    landingPage: false,
+    batching: false,
+    multipart: false,
+    logging: false,
+    // `finish` sees every error once, whichever way it came about, and masks what must be.
+    maskedErrors: false,
+    // The body is read, and bounded, before Yoga sees the request.
+    maxRequestBodySize: false,
+    healthCheckEndpoint: "/livez",
+    parserAndValidationCache: { documentCache: textCache<DocumentNode>(), errorCache: textCache<Error>() },
+    disposeOnProcessTerminate: false,
+  });
+  return { yoga, finish };
+}
+
+/** `results`, each as `change` makes it. Ends its source when it is ended. */
+function mapResults<Result>(results: AsyncIterable<Result>, change: (result: Result) => Result): AsyncIterable<Result> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source = results[Symbol.asyncIterator]();
+      const map = (step: IteratorResult<Result>): IteratorResult<Result> =>
+        step.done === true ? step : { done: false, value: change(step.value) };
+      return {
+        next: () => source.next().then(map),
+        return: async (value?: unknown) => (await source.return?.(value)) ?? { done: true, value },
+        throw: async (error?: unknown) => (await source.throw?.(error)) ?? { done: true, value: undefined },
+      };
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { loadKeys } from "../../src/domain/identity/keys.ts";
+import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
+import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
+import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { createActions } from "../../src/domain/actions/actions.ts";
+import { createSessions } from "../../src/domain/sessions/sessions.ts";
+import { loadCatalog } from "../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../src/domain/policy/evaluate.ts";
+import { createListener } from "../../src/db/listen.ts";
+import { createPool } from "../../src/db/pool.ts";
+import { createPrisma } from "../../src/db/prisma.ts";
+import type { Services } from "../../src/graphql/services.ts";
+import { createMetrics } from "../../src/http/metrics.ts";
+import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
+import { createFollower } from "../../src/ledger/follow.ts";
+import { createLedgers } from "../../src/ledger/ledger.ts";
+import { verifyLedger } from "../../src/ledger/verify.ts";
+import { createLogger } from "../../src/log.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
+export interface Api {
+  readonly url: string;
+  readonly wsUrl: string;
+  readonly services: Services;
+  /** Lines the server logged. */
+  readonly logged: readonly string[];
+  /** Statements sent to the database since the last call. */
+  queries(): number;
+  token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
+  gql(query: string, variables?: object, options?: { readonly as?: DemoName; readonly token?: string }): Promise<Answer>;
+  post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are whatever the query selected; tests assert what they are
+  readonly data: any;
+  // biome-ignore lint/suspicious/noExplicitAny: likewise
+  readonly errors: readonly any[] | undefined;
+}
+
+export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks">> & {
+  readonly heartbeat?: number;
+  readonly services?: (services: Services) => Services;
+};
+
+export async function startApi(databaseUrl: string, options: ApiOptions = {}): Promise<Api> {
+  const logged: string[] = [];
+  const log = createLogger("debug", { write: (line) => void logged.push(line) });
+  const pool = createPool({ connectionString: databaseUrl, max: 8, applicationName: "test-api", log });
+  let statements = 0;
+  pool.on("connect", (client) => {
+    const query = client.query.bind(client) as (...parameters: unknown[]) => unknown;
+    Object.assign(client, {
+      query: (...parameters: unknown[]) => {
+        statements += 1;
+        return query(...parameters);
+      },
+    });
+  });
+  const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
+  const keys = await loadKeys(join(directory, "keys.json"));
+  const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
+  const authenticator = createAuthenticator({ trusted: issuer.trusted });
+  const ledgers = createLedgers({ pool, capacity: 1_000 });
+  const policy = createPolicy(await loadCatalog());
+  const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
+  const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
+  const listener = createListener({ connectionString: databaseUrl, log, onNotify: follower.onNotify, onReconnect: follower.onReconnect });
+  await listener.start();
+  const services: Services = {
+    actions: createActions({ ledgers, pool, policy, keys, config }),
+    sessions: createSessions({ ledgers, db: pool, region: "eu" }),
+    ledgers,
+    pool,
+    prisma: createPrisma(pool),
+    follower,
+    verify: (ledger, range) => verifyLedger(pool, ledger, range),
+    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+    region: "eu",
+  };
+  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0 });
+  const server = createHttpServer({
+    services: options.services?.(services) ?? services,
+    authenticate: authenticator.authenticate,
+    checks: options.checks ?? (async () => ({ ledger: await ledgers.ready() })),
+    metrics,
+    log,
+    corsOrigins: options.corsOrigins ?? [],
+    ...(options.socketLimits === undefined ? {} : { socketLimits: options.socketLimits }),
+  });
+  const port = await server.listen(0, "127.0.0.1");
+  const url = `http://127.0.0.1:${port}/graphql`;
+  const token: Api["token"] = (as, how) => issuer.sign(as, how);
+  const post: Api["post"] = (body, headers = {}) =>
+    fetch(url, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });
+  return {
+    url,
+    wsUrl: url.replace("http", "ws"),
+    services,
+    logged,
+    queries() {
+      const count = statements;
+      statements = 0;
+      return count;
+    },
+    token,
+    post,
+    async gql(query, variables = {}, { as, token: given } = {}) {
+      const bearer = given ?? (as === undefined ? undefined : await token(as));
+      const response = await post(JSON.stringify({ query, variables }), bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
+      const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
+      return { status: response.status, headers: response.headers, data, errors };
+    },
+    async close() {
+      await server.close(1_000);
+      await ledgers.close();
+      await listener.stop();
+      await services.prisma.$disconnect();
+      await pool.end();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { type Api, startApi } from "./harness.ts";
+import { randomUUID } from "node:crypto";
+let db: TestDatabase; let api: Api;
+beforeAll(async () => { db = await createTestDatabase(); api = await startApi(db.appUrl); });
+afterAll(async () => { await api?.close(); await db.drop(); });
+const FULL = `id uuid status platform tool effect region arguments userRequest rationale rendered digest requestedBy{id kind email displayName roles groups onBehalfOf{id email}} client{name version confidence model modelConfidence evidence} policy{outcome policyHash version matchedRules{ruleId outcome because} requirements{id group needed have}} chainHash sourceChainHash lineage{kind} decisions{approver{id} verdict note channel decidedAt entry{seq}} viewerCanDecide viewerBlockedBecause expiresAt result latencyMs entries{seq type}`;
+it("works", async () => {
+   console.log(JSON.stringify(await api.gql("{viewer{id kind onBehalfOf{id}} ledger{id head{seq hash} publicKeys}}", {}, { as: "agent" })));
+  console.log(api.logged.join(""));
+  const t = (await import("../../src/domain/policy/catalog.ts")); const cat = await t.loadCatalog(); console.log([...cat.tools.entries()].slice(0,3), [...cat.tools.values()].find(x=>x.effect==="WRITE"));
+  const [name, tool] = [...cat.tools.entries()].find(([,x])=>x.effect==="WRITE")!;
+  api.queries();
+  const p = await api.gql(`mutation($input:ProposeActionInput!){proposeAction(input:$input){action{${FULL}} grant{token expiresAt} entry{id seq type canonical hash prevHash body action{id}} userErrors{code message path}}}`, { input: { idempotencyKey: randomUUID(), platform: tool.platform, tool: name, arguments: { a: 1, ["__proto__"]: 3 }, userRequest: "hi" } }, { as: "agent" });
+  console.log("queries", api.queries()); console.log(JSON.stringify(p.data ?? p.errors, null, 1));
+  const a = p.data.proposeAction.action;
+  const q = await api.gql(`query($id:ID!){action(id:$id){${FULL}} node(id:$id){__typename id} actions{nodes{id status} pageInfo{hasNextPage endCursor}} pendingApprovals(onlyDecidable:true){edges{cursor node{id}}} auditEntries(newestFirst:true){nodes{seq type action{id} sources{seq} derived{seq}}} verifyLedger{verdict fromSeq toSeq checkedEntries problems{verdict detail} durationMs}}`, { id: a.id }, { as: "approver" });
+  console.log(JSON.stringify(q.data ?? q.errors, null, 1).slice(0, 3000), q.errors);
+  api.queries();
+  const ap = await api.gql(`mutation($input:ApproveActionInput!){approveAction(input:$input){action{${FULL}} entry{seq} userErrors{code message path}}}`, { input: { actionId: a.id, digest: a.digest } }, { as: "approver" });
+  console.log("queries", api.queries()); console.log(JSON.stringify(ap.data ?? ap.errors).slice(0, 1500));
+  console.log(api.logged.slice(-3));
+});
