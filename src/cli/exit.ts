@@ -1,0 +1,38 @@
+import { ConfigurationError, DomainError } from "../errors.ts";
+
+/** What a script learns from `$?`. Printed by `countersign --help`; changing one breaks somebody's script. */
+export const exitCodes = {
+  /** Done; for verify and replay: the verdict is INTACT. */
+  OK: 0,
+  /** It did not work, or the verdict is anything but INTACT. */
+  FAILED: 1,
+  /** Wrong arguments, settings or input files: trying again changes nothing. */
+  USAGE: 2,
+  /** Server or database cannot be reached, or is not ready: try again later. */
+  UNREACHABLE: 3,
+  /** Reached, and refused: not signed in, or not allowed. */
+  REFUSED: 4,
+} as const;
+
+export type CommandErrorCode = Exclude<keyof typeof exitCodes, "OK">;
+
+/** Ends a command with the exit code of its name; the message is all that people see. */
+export class CommandError extends DomainError<CommandErrorCode> {}
+
+/** The exit code an error ends the process with. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return exitCodes[error.code];
+  if (error instanceof ConfigurationError) return exitCodes.USAGE;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "ETIMEDOUT"
+    ? exitCodes.UNREACHABLE
+    : exitCodes.FAILED;
+}
+
+export const exitCodesHelp = `
+Exit codes:
+  0  done; for verify and replay: the verdict is INTACT
+  1  failed, or the verdict is anything but INTACT
+  2  wrong arguments, settings or input files
+  3  server or database not reachable or not ready
+  4  refused: not signed in, or not allowed`;

@@ -1,0 +1,119 @@
+import { createWriteStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Command } from "commander";
+import { z } from "zod";
+import type { LedgerId } from "../ledger/entry.ts";
+import { exportLines } from "../ledger/export.ts";
+import { readHead } from "../ledger/read.ts";
+import { createApi, type Operation } from "./api.ts";
+import { type DatabaseOption, withAuditorPool } from "./database.ts";
+import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
+import { type Progress, startProgress } from "./progress.ts";
+import { openDemoTokens } from "./tokens.ts";
+
+interface ExportOptions {
+  readonly url?: string;
+  readonly databaseUrl?: DatabaseOption;
+  readonly ledger: LedgerId;
+  readonly from?: string;
+  readonly to?: string;
+  readonly output?: string;
+  readonly patience: number;
+}
+
+const page = z.object({
+  ledger: z.object({ head: z.object({ seq: z.string() }) }),
+  auditEntries: z.object({
+    nodes: z.array(z.object({ seq: z.string(), canonical: z.string() })),
+    pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
+  }),
+});
+
+const READ_PAGE: Operation<z.infer<typeof page>> = {
+  document: `query ReadPage($after: String) {
+    ledger { head { seq } }
+    auditEntries(first: 100, after: $after) { nodes { seq canonical } pageInfo { hasNextPage endCursor } }
+  }`,
+  answer: page,
+};
+
+interface Line {
+  readonly text: string;
+  readonly seq: bigint;
+  /** The last position the export will reach. */
+  readonly last: bigint;
+}
+
+async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncGenerator<Line, void> {
+  const config = settings();
+  const tokens = await openDemoTokens(config);
+  const api = createApi({ url: url ?? defaultEndpoint(config), token: tokens.keep("auditor"), patience });
+  const first = BigInt(from ?? 1);
+  let last: bigint | undefined;
+  let after: string | null = null;
+  do {
+    const { data }: { readonly data: z.infer<typeof page> } = await api.run(READ_PAGE, { after });
+    // Where the ledger ends now: an export of a busy one has to end as well.
+    last ??= BigInt(to ?? data.ledger.head.seq);
+    for (const { seq, canonical } of data.auditEntries.nodes) {
+      if (BigInt(seq) > last) return;
+      if (BigInt(seq) >= first) yield { text: canonical, seq: BigInt(seq), last };
+    }
+    after = data.auditEntries.pageInfo.hasNextPage ? data.auditEntries.pageInfo.endCursor : null;
+  } while (after !== null);
+}
+
+async function write(lines: AsyncIterable<Line>, file: string | undefined): Promise<void> {
+  let count = 0;
+  let progress: Progress | undefined;
+  const texts = async function* () {
+    for await (const { text, seq, last } of lines) {
+      progress ??= startProgress("export", Number(last - seq) + 1);
+      yield `${text}\n`;
+      count += 1;
+      progress.advance();
+    }
+  };
+  await pipeline(Readable.from(texts()), file === undefined ? process.stdout : createWriteStream(file), {
+    end: file !== undefined,
+  });
+  progress?.finish();
+  process.stderr.write(`${count} entries${file === undefined ? "" : ` in ${file}`}\n`);
+}
+
+async function exportLedger(options: ExportOptions): Promise<void> {
+  const { databaseUrl, ledger, from, to, output } = options;
+  if (databaseUrl === undefined) return write(linesOverApi(options), output);
+  await withAuditorPool({ source: databaseUrl, max: 2 }, async (pool) => {
+    const last = to === undefined ? ((await readHead(pool, ledger))?.seq ?? 0n) : BigInt(to);
+    const direct = async function* (): AsyncGenerator<Line, void> {
+      let seq = BigInt(from ?? 1);
+      for await (const text of exportLines(pool, ledger, { fromSeq: seq, toSeq: last }))
+        yield { text, seq: seq++, last };
+    };
+    await write(direct(), output);
+  });
+}
+
+export function defineExport(program: Command): void {
+  program
+    .command("export")
+    .summary("write the ledger as text, one entry a line")
+    .description(
+      "Writes the exact bytes that were hashed, oldest entry first. sha256sum of a line is the prevHash inside the next. " +
+        "Personal values are not in them, only commitments to these.",
+    )
+    .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
+    .option("--database-url [url]", "read the database instead; without a value: DATABASE_URL or the built-in one")
+    .option("--ledger <id>", "which ledger, with --database-url", ledgerId, "acme/eu")
+    .option("--from <position>", "first entry", position)
+    .option("--to <position>", "last entry (default: where the ledger ends now)", position)
+    .option("-o, --output <file>", "where to (default: standard output)")
+    .option("--patience <seconds>", "how long to wait for a server that is away", wholeNumber(0, 3_600), 10)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum",
+    )
+    .action(exportLedger);
+}

@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { asError } from "../errors.ts";
+import { besides } from "./api.ts";
+import { CommandError } from "./exit.ts";
+import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
+
+interface HealthOptions {
+  readonly url?: string;
+  readonly timeout: number;
+  readonly json?: true;
+}
+
+interface Probe {
+  readonly path: string;
+  readonly status: number;
+  readonly body: unknown;
+}
+
+function readBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text.trim();
+  }
+}
+
+async function probe(url: string, path: string, seconds: number): Promise<Probe> {
+  try {
+    const response = await fetch(besides(url, path), { signal: AbortSignal.timeout(seconds * 1_000) });
+    return { path, status: response.status, body: readBody(await response.text()) };
+  } catch (cause) {
+    const { cause: reason, message } = asError(cause);
+    const why = reason instanceof Error && "code" in reason ? String(reason.code) : message;
+    throw new CommandError("UNREACHABLE", `${besides(url, path)} cannot be reached (${why})`, { cause });
+  }
+}
+
+function describe({ path, status, body }: Probe): string {
+  const details = typeof body === "object" && body !== null ? Object.entries(body) : [["answer", body]];
+  const lines = details.map(
+    ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [`${path} ${status === 200 ? "ok" : `not ok (HTTP ${status})`}`, ...lines].join("\n");
+}
+
+async function health(options: HealthOptions): Promise<void> {
+  const url = options.url ?? defaultEndpoint(settings());
+  const probes = [await probe(url, "/livez", options.timeout), await probe(url, "/readyz", options.timeout)];
+  process.stdout.write(`${options.json ? JSON.stringify(probes) : probes.map(describe).join("\n")}\n`);
+  if (probes.some(({ status }) => status !== 200)) throw new CommandError("UNREACHABLE", `${url} is not ready`);
+}
+
+export function defineHealth(program: Command): void {
+  program
+    .command("health")
+    .summary("ask a server whether it lives and can append to its ledger")
+    .description("Asks /livez and /readyz of a server and shows what they say. Exits with 3 unless both are well.")
+    .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
+    .option("--timeout <seconds>", "how long to wait for an answer", wholeNumber(1, 600), 5)
+    .option("--json", "print one JSON line")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign health\n  countersign health --url https://countersign.example/graphql",
+    )
+    .action(health);
+}

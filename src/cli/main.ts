@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import packageFile from "../../package.json" with { type: "json" };
+import { asError } from "../errors.ts";
+import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
+import { defineExport } from "./export.ts";
+import { defineHealth } from "./health.ts";
+import { defineMigrate } from "./migrate.ts";
+import { defineReplay } from "./replay.ts";
+import { defineServe } from "./serve.ts";
+import { defineToken } from "./token.ts";
+import { defineVerify } from "./verify.ts";
+
+function createProgram(): Command {
+  const program = new Command("countersign")
+    .description(packageFile.description)
+    .version(packageFile.version)
+    .showHelpAfterError("(run with --help for what there is)")
+    .addHelpText("afterAll", exitCodesHelp)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  countersign serve                                       in one terminal
+  countersign replay traces.jsonl --catalog catalog.json  in another
+  countersign verify`,
+    )
+    // Commands inherit this: commander ends the process with 1 for wrong usage, which is what a failure ends with.
+    .exitOverride();
+  for (const define of [
+    defineServe,
+    defineMigrate,
+    defineToken,
+    defineReplay,
+    defineVerify,
+    defineExport,
+    defineHealth,
+  ]) {
+    define(program);
+  }
+  return program;
+}
+
+async function main(): Promise<number> {
+  try {
+    await createProgram().parseAsync();
+    return exitCodes.OK;
+  } catch (error) {
+    // Commander has printed its message; asking for help or the version is no mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.USAGE;
+    process.stderr.write(`countersign: ${asError(error).message}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+process.exitCode = await main();

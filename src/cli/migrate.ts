@@ -1,0 +1,68 @@
+import type { Command } from "commander";
+import { startEmbeddedPostgres } from "../db/embedded.ts";
+import { MigrationError, migrate } from "../db/migrate.ts";
+import { createLogger } from "../log.ts";
+import { CommandError } from "./exit.ts";
+import { settings } from "./options.ts";
+import { type Progress, startProgress } from "./progress.ts";
+
+interface MigrateCommandOptions {
+  readonly databaseUrl?: string;
+  readonly dataDir?: string;
+}
+
+async function migrateDatabase(connectionString: string): Promise<void> {
+  const log = createLogger("warn", process.stderr);
+  let progress: Progress | undefined;
+  try {
+    const { applied, current } = await migrate({
+      connectionString,
+      log,
+      onProgress({ name, index, total }) {
+        progress ??= startProgress("migrate", total);
+        if (index > 1) progress.advance(1, name);
+      },
+    });
+    progress?.advance();
+    progress?.finish();
+    process.stdout.write(
+      applied.length === 0
+        ? `Nothing to do, the database is at ${current}.\n`
+        : `${applied.map((name) => `applied ${name}\n`).join("")}The database is at ${current}.\n`,
+    );
+  } catch (error) {
+    progress?.finish();
+    if (error instanceof MigrationError) throw new CommandError("FAILED", error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function run(options: MigrateCommandOptions): Promise<void> {
+  const config = settings(options);
+  const given = options.databaseUrl ?? config.migrationDatabaseUrl ?? config.databaseUrl;
+  if (given !== undefined) return migrateDatabase(given);
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: createLogger("warn", process.stderr) });
+  try {
+    await migrateDatabase(postgres.url);
+  } finally {
+    await postgres.stop();
+  }
+}
+
+export function defineMigrate(program: Command): void {
+  program
+    .command("migrate")
+    .summary("bring the database up to date")
+    .description(
+      "Applies the migrations the database lacks, one process at a time, each in a transaction of its own. Refuses a " +
+        "database that newer code has migrated. Without any database address: the built-in one in the data directory, " +
+        "which no server may be using meanwhile.",
+    )
+    .option("--database-url <url>", "the owner's connection (default: MIGRATION_DATABASE_URL, then DATABASE_URL)")
+    .option("--data-dir <directory>", "where the built-in database lives (default: DATA_DIR)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign migrate\n  MIGRATION_DATABASE_URL=postgres://oc_owner@db/countersign countersign migrate",
+    )
+    .action(run);
+}

@@ -1,0 +1,60 @@
+import path from "node:path";
+import { InvalidArgumentError } from "commander";
+import { type Config, loadConfig } from "../config.ts";
+import type { LedgerId } from "../ledger/entry.ts";
+
+/** Parsers of option values, and the settings every command starts from. */
+
+export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < minimum || value > maximum) {
+      throw new InvalidArgumentError(`It has to be a whole number from ${minimum} to ${maximum}.`);
+    }
+    return value;
+  };
+}
+
+/** A ledger position stays a string: it may be beyond what a number holds. */
+export function position(text: string): string {
+  if (!/^[1-9]\d{0,18}$/.test(text)) throw new InvalidArgumentError("It has to be a ledger position: 1 or more.");
+  return text;
+}
+
+export function endpoint(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError("It has to be an http or https address, such as http://127.0.0.1:4000/graphql.");
+  }
+  return url.href;
+}
+
+export interface ServerOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly dataDir?: string;
+  readonly catalog?: string;
+}
+
+/** The settings of the environment, with what the command line says on top. */
+export function settings(options: ServerOptions = {}): Config {
+  const overrides: { -readonly [Key in keyof Config]?: Config[Key] } = {};
+  if (options.port !== undefined) overrides.port = options.port;
+  if (options.host !== undefined) overrides.host = options.host;
+  if (options.dataDir !== undefined) overrides.dataDir = path.resolve(options.dataDir);
+  if (options.catalog !== undefined) overrides.catalog = path.resolve(options.catalog);
+  return loadConfig(undefined, overrides);
+}
+
+/** Where a server with these settings listens, as seen from this machine. */
+export function defaultEndpoint({ host, port }: Config): string {
+  const reachable =
+    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `http://${reachable}:${port}/graphql`;
+}
+
+export function ledgerId(text: string): LedgerId {
+  const parts = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9-]{0,62})$/.exec(text);
+  if (parts === null) throw new InvalidArgumentError("It has to be <organization>/<region>, such as acme/eu.");
+  return `${parts[1]!}/${parts[2]!}`;
+}

@@ -1,0 +1,67 @@
+import { Presets, SingleBar } from "cli-progress";
+
+/** Where progress is shown; `process.stderr`, so that a result on stdout can be piped. */
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+export interface Progress {
+  /** Moves on, and names what was just done or is being done. */
+  advance(by?: number, what?: string): void;
+  /** Sets the number of things done so far. */
+  to(value: number, total?: number): void;
+  finish(): void;
+}
+
+const plainSteps = 10;
+
+function bar(label: string, total: number, stream: ProgressStream): Progress {
+  const drawn = new SingleBar(
+    {
+      format: `${label} [{bar}] {value}/{total} {duration_formatted} {what}`,
+      stream,
+      hideCursor: true,
+      fps: 15,
+      // Ctrl-C is the command's to handle.
+      gracefulExit: false,
+    },
+    Presets.shades_grey,
+  );
+  drawn.start(total, 0, { what: "" });
+  return {
+    advance: (by = 1, what = "") => drawn.increment(by, { what }),
+    to(value, newTotal) {
+      if (newTotal !== undefined) drawn.setTotal(newTotal);
+      drawn.update(value);
+    },
+    finish: () => drawn.stop(),
+  };
+}
+
+/** A line each time another tenth is done: readable in the log of a CI job. */
+function lines(label: string, initialTotal: number, stream: ProgressStream): Progress {
+  let total = initialTotal;
+  let value = 0;
+  let printed = 0;
+  const show = () => {
+    const tenth = total === 0 ? plainSteps : Math.floor((value / total) * plainSteps);
+    if (tenth <= printed) return;
+    printed = tenth;
+    stream.write(`${label} ${value}/${total}\n`);
+  };
+  return {
+    advance(by = 1) {
+      value += by;
+      show();
+    },
+    to(newValue, newTotal = total) {
+      value = newValue;
+      total = newTotal;
+      show();
+    },
+    finish() {},
+  };
+}
+
+/** A progress bar on a terminal, plain lines anywhere else. */
+export function startProgress(label: string, total: number, stream: ProgressStream = process.stderr): Progress {
+  return stream.isTTY === true ? bar(label, total, stream) : lines(label, total, stream);
+}

@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
+import type { Config } from "../config.ts";
+import { createLogger } from "../log.ts";
+import { type Api, besides, createApi } from "./api.ts";
+import { CommandError } from "./exit.ts";
+import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
+import { startProgress } from "./progress.ts";
+import { catalogEffects } from "./replay/catalog.ts";
+import { describeTotals, noCounts, type Totals } from "./replay/counts.ts";
+import { openInbox } from "./replay/inbox.ts";
+import { READ_HEAD } from "./replay/operations.ts";
+import { replayConversations } from "./replay/run.ts";
+import { type Conversation, readTraces } from "./replay/traces.ts";
+import { type DemoTokens, openDemoTokens } from "./tokens.ts";
+import { demandIntact, describeVerification, VERIFY, type Verification } from "./verification.ts";
+
+interface ReplayOptions {
+  readonly url?: string;
+  readonly catalog?: string;
+  readonly dataDir?: string;
+  readonly concurrency: number;
+  readonly run?: string;
+  readonly patience: number;
+  readonly json?: true;
+}
+
+interface Target {
+  readonly url: string;
+  /** Stops the server, if it was started for this replay. */
+  close(): Promise<void>;
+}
+
+const approvers = ["approver", "approver2"] as const;
+
+async function listens(url: string): Promise<boolean> {
+  try {
+    await fetch(besides(url, "/livez"), { signal: AbortSignal.timeout(5_000) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The server that was named, the one that listens where one would, or else one of our own. */
+async function findServer(options: ReplayOptions, config: Config): Promise<Target> {
+  const url = options.url ?? defaultEndpoint(config);
+  if (options.url !== undefined || (await listens(url))) return { url, close: () => Promise.resolve() };
+  process.stderr.write(`no server at ${url}: starting one for this replay\n`);
+  const { startServer } = await import("../main.ts");
+  const server = await startServer({ ...config, port: 0 }, { log: createLogger("warn", process.stderr) });
+  return { url: server.url, close: () => server.close() };
+}
+
+function newRunId(): string {
+  return `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-${randomBytes(3).toString("hex")}`;
+}
+
+async function drive(
+  target: Target,
+  tokens: DemoTokens,
+  conversations: readonly Conversation[],
+  options: ReplayOptions,
+): Promise<{ readonly totals: Totals; readonly verification: Verification }> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const client = (as: Parameters<DemoTokens["keep"]>[0]): Api =>
+    createApi({ url: target.url, token: tokens.keep(as), patience: options.patience });
+  const auditor = client("auditor");
+  const before = BigInt((await auditor.run(READ_HEAD)).data.ledger.head.seq);
+  const steps = conversations.reduce((sum, conversation) => sum + conversation.steps.length, 0);
+  const inbox = openInbox({
+    approvers: approvers.map(client),
+    token: tokens.keep("approver"),
+    after: String(before),
+    warn: (message) => process.stderr.write(`${message}\n`),
+  });
+  const run = {
+    id: options.run ?? newRunId(),
+    agent: client("agent"),
+    auditor,
+    inbox,
+    counts: noCounts(),
+    ...(options.catalog === undefined ? {} : await catalogEffects(options.catalog)),
+  };
+  process.stderr.write(
+    `run ${run.id}: ${steps} steps of ${conversations.length} conversations against ${target.url}\n`,
+  );
+  const progress = startProgress("replay", steps);
+  const started = performance.now();
+  try {
+    await replayConversations(run, conversations, {
+      concurrency: options.concurrency,
+      onStep: () => progress.advance(),
+      signal: interruption.signal,
+    });
+  } finally {
+    progress.finish();
+    await inbox.close();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  const milliseconds = performance.now() - started;
+  const { verifyLedger } = (await auditor.run(VERIFY)).data;
+  const entries = BigInt(verifyLedger.head.seq) - before;
+  return { totals: { run: run.id, counts: run.counts, entries, milliseconds }, verification: verifyLedger };
+}
+
+function asJson({ run, counts, entries, milliseconds }: Totals, verification: Verification): string {
+  const approvals = Object.fromEntries(counts.approvals);
+  return JSON.stringify({ run, ...counts, approvals, entries: String(entries), milliseconds, verification });
+}
+
+async function replay(file: string, options: ReplayOptions): Promise<void> {
+  const { catalog, dataDir, json } = options;
+  const config = settings({
+    ...(catalog === undefined ? {} : { catalog }),
+    ...(dataDir === undefined ? {} : { dataDir }),
+  });
+  const conversations = await readTraces(file);
+  const target = await findServer(options, config);
+  try {
+    const tokens = await openDemoTokens(config);
+    const { totals, verification } = await drive(target, tokens, conversations, options);
+    const text = json
+      ? asJson(totals, verification)
+      : `${describeTotals(totals)}\n\n${describeVerification(verification)}`;
+    process.stdout.write(`${text}\n`);
+    const { counts } = totals;
+    if (counts.writesApproved !== counts.writesProposed) {
+      throw new CommandError("FAILED", "not every write was approved by a person before it ran");
+    }
+    demandIntact(verification);
+  } finally {
+    await target.close();
+  }
+}
+
+export function defineReplay(program: Command): void {
+  program
+    .command("replay")
+    .summary("drive a server with recorded agent work, then verify the ledger")
+    .description(
+      "Proposes each recorded tool call as the demo agent, has the demo approvers countersign the writes, redeems each " +
+        "grant, reports the recorded output, and verifies the ledger. Nothing of the tools themselves is run. Without " +
+        "--url, and with no server where one would listen, it starts one in this process and stops it at the end.",
+    )
+    .argument("<traces>", "file of conversations, one JSON object a line")
+    .option(
+      "--catalog <file>",
+      "what the tools are; a server started for the replay uses it, a running one is checked against it",
+    )
+    .option("--url <url>", "GraphQL endpoint of a running server (default: from HOST and PORT)", endpoint)
+    .option(
+      "--data-dir <directory>",
+      "that of the server, whose keys sign the demo tokens (default: DATA_DIR, then .data)",
+    )
+    .option("--concurrency <number>", "conversations under way at once", wholeNumber(1, 256), 8)
+    .option("--run <id>", "continue the run of this id, which an interrupted replay has printed (default: a new run)")
+    .option("--patience <seconds>", "how long to keep trying while the server cannot answer", wholeNumber(0, 3_600), 30)
+    .option("--json", "print one JSON line")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign replay traces.jsonl --catalog catalog.json\n" +
+        "  countersign replay traces.jsonl --url http://127.0.0.1:8080/graphql --concurrency 32",
+    )
+    .action(replay);
+}

@@ -1,0 +1,21 @@
+import { loadCatalog } from "../../domain/policy/catalog.ts";
+import type { Effect } from "./step.ts";
+
+/** What a catalog file says, for comparing with what the server answers. */
+export interface CatalogEffects {
+  readonly catalogFile: string;
+  /** Undefined for a tool that is not listed, or not on that platform. */
+  readonly effectOf: (platform: string, tool: string) => Effect | undefined;
+}
+
+/** Reads a catalog file. Throws ConfigurationError. */
+export async function catalogEffects(file: string): Promise<CatalogEffects> {
+  const { tools } = await loadCatalog(file);
+  return {
+    catalogFile: file,
+    effectOf(platform, name) {
+      const tool = tools.get(name);
+      return tool?.platform === platform ? tool.effect : undefined;
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import type { Operation } from "../api.ts";
+
+/** Every operation a replay sends, each with the shape of its answer. */
+
+const status = z.enum([
+  "ALLOWED",
+  "PENDING",
+  "APPROVED",
+  "DENIED",
+  "BLOCKED",
+  "EXPIRED",
+  "CANCELLED",
+  "EXECUTING",
+  "SUCCEEDED",
+  "FAILED",
+  "AMBIGUOUS",
+]);
+export type Status = z.infer<typeof status>;
+
+const userErrors = z.array(z.object({ code: z.string(), message: z.string() }));
+export type UserErrors = z.infer<typeof userErrors>;
+
+const effect = z.enum(["READ", "WRITE"]);
+const grant = z.object({ token: z.string() }).nullable();
+const moved = z.object({ action: z.object({ status }).nullable(), userErrors });
+
+const proposed = z.object({
+  action: z
+    .object({
+      id: z.string(),
+      status,
+      effect,
+      digest: z.string(),
+      policy: z.object({ matchedRules: z.array(z.object({ ruleId: z.string() })) }),
+    })
+    .nullable(),
+  grant,
+  userErrors,
+});
+
+export const PROPOSE: Operation<{ proposeAction: z.infer<typeof proposed> }> = {
+  document: `mutation Propose($input: ProposeActionInput!) {
+    proposeAction(input: $input) {
+      action { id status effect digest policy { matchedRules { ruleId } } }
+      grant { token }
+      userErrors { code message }
+    }
+  }`,
+  answer: z.object({ proposeAction: proposed }),
+};
+
+export const APPROVE: Operation<{ approveAction: z.infer<typeof moved> }> = {
+  document: `mutation Approve($input: ApproveActionInput!) {
+    approveAction(input: $input) { action { status } userErrors { code message } }
+  }`,
+  answer: z.object({ approveAction: moved }),
+};
+
+const claimed = z.object({ grant, action: z.object({ status }).nullable(), userErrors });
+
+export const CLAIM: Operation<{ claimGrant: z.infer<typeof claimed> }> = {
+  document: `mutation Claim($input: ClaimGrantInput!) {
+    claimGrant(input: $input) { grant { token } action { status } userErrors { code message } }
+  }`,
+  answer: z.object({ claimGrant: claimed }),
+};
+
+export const REDEEM: Operation<{ redeemGrant: z.infer<typeof moved> }> = {
+  document: `mutation Redeem($input: RedeemGrantInput!) {
+    redeemGrant(input: $input) { action { status } userErrors { code message } }
+  }`,
+  answer: z.object({ redeemGrant: moved }),
+};
+
+export const COMPLETE: Operation<{ completeAction: z.infer<typeof moved> }> = {
+  document: `mutation Complete($input: CompleteActionInput!) {
+    completeAction(input: $input) { action { status } userErrors { code message } }
+  }`,
+  answer: z.object({ completeAction: moved }),
+};
+
+const record = z.object({
+  status,
+  digest: z.string(),
+  decisions: z.array(z.object({ verdict: z.string(), approver: z.object({ id: z.string(), kind: z.string() }) })),
+  entries: z.array(z.object({ seq: z.string(), type: z.string() })),
+});
+export type ActionRecord = z.infer<typeof record>;
+
+/** An action as the ledger tells it. */
+export const READ_ACTION: Operation<{ action: ActionRecord | null }> = {
+  document: `query ReadAction($id: ID!) {
+    action(id: $id) { status digest decisions { verdict approver { id kind } } entries { seq type } }
+  }`,
+  answer: z.object({ action: record.nullable() }),
+};
+
+export const pendingEvent = z.object({
+  pendingApprovals: z.object({
+    change: z.enum(["ADDED", "UPDATED", "REMOVED", "HEARTBEAT"]),
+    action: z.object({ id: z.string(), digest: z.string() }).nullable(),
+  }),
+});
+
+/** What an approver's inbox listens to. */
+export const FOLLOW_PENDING = `subscription FollowPending($after: Sequence) {
+  pendingApprovals(after: $after, onlyDecidable: true) { change action { id digest } }
+}`;
+
+const head = z.object({ seq: z.string(), hash: z.string() });
+
+export const READ_HEAD: Operation<{ ledger: { head: z.infer<typeof head> } }> = {
+  document: "query ReadHead { ledger { head { seq hash } } }",
+  answer: z.object({ ledger: z.object({ head }) }),
+};

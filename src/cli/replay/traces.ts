@@ -1,0 +1,80 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import { asError } from "../../errors.ts";
+import { CommandError } from "../exit.ts";
+
+const step = z.object({
+  tool: z.string().min(1),
+  platform: z.string().min(1),
+  arguments: z.record(z.string(), z.unknown()),
+  /** What the tool answered: any JSON; a text that begins with `Error` is a failure. */
+  output: z.unknown().optional(),
+  /** The person's latest message before the call. */
+  userRequest: z.string().optional(),
+  /** What the model said it was doing. */
+  rationale: z.string().optional(),
+});
+
+const conversation = z.object({
+  /** Unique within the file. */
+  id: z.string().min(1),
+  model: z.string().optional(),
+  userRequest: z.string().optional(),
+  steps: z.array(step),
+});
+
+/** One recorded tool call. */
+export type Step = Readonly<z.infer<typeof step>>;
+
+/** One recorded conversation: a line of a trace file. */
+export type Conversation = Readonly<z.infer<typeof conversation>>;
+
+/** Reading has rounded such a number already, and what gets recorded must be what the file says. */
+function isRounded(value: unknown): boolean {
+  if (typeof value === "number")
+    return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
+  if (typeof value === "object" && value !== null) return Object.values(value).some(isRounded);
+  return false;
+}
+
+function readLine(line: string): Conversation {
+  const value: unknown = JSON.parse(line);
+  const parsed = conversation.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new Error(`${issue.path.join(".") || "the line"}: ${issue.message}`);
+  }
+  if (isRounded(value)) throw new Error("an integer beyond 2^53 would be rounded; write it as a string");
+  return parsed.data;
+}
+
+/**
+ * Reads a file of recorded conversations, one JSON object a line; empty lines are skipped.
+ *
+ * @throws CommandError USAGE naming file and line.
+ */
+export async function readTraces(file: string): Promise<readonly Conversation[]> {
+  const conversations: Conversation[] = [];
+  const ids = new Set<string>();
+  let number = 0;
+  try {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+      number += 1;
+      if (line.trim() === "") continue;
+      const read = readLine(line);
+      if (ids.has(read.id)) throw new Error(`a second conversation with id ${read.id}`);
+      ids.add(read.id);
+      conversations.push(read);
+    }
+  } catch (cause) {
+    throw new CommandError("USAGE", `${file}${number === 0 ? "" : `:${number}`}: ${asError(cause).message}`, { cause });
+  }
+  if (conversations.length === 0) throw new CommandError("USAGE", `${file} holds no conversation.`);
+  return conversations;
+}
+
+/** What a failed tool said, or undefined for an output that is a success. */
+export function failureOf({ output }: Step): string | undefined {
+  return typeof output === "string" && output.startsWith("Error") ? output : undefined;
+}

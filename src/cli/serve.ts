@@ -1,0 +1,78 @@
+import type { Command } from "commander";
+import type { Config } from "../config.ts";
+import { createLogger } from "../log.ts";
+import { type ServerOptions, settings, wholeNumber } from "./options.ts";
+
+/** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
+const echo = 1_000;
+
+/** Ready to paste: where the server is, and how to be somebody there. */
+function firstSteps(url: string, config: Config): string {
+  if (config.production) return `Countersign serves ${url}\n`;
+  const isDefault = config.dataDir === settings().dataDir;
+  const place = isDefault ? "" : `DATA_DIR=${config.dataDir} `;
+  return `Countersign serves ${url}
+
+In another terminal:
+  ${place}npm run demo
+  TOKEN=$(${place}npx countersign token --as member)
+  curl -s ${url} -H "authorization: Bearer $TOKEN" -H "content-type: application/json" \\
+    -d '{"query":"{ viewer { id kind roles } ledger { id head { seq hash } } }"}'
+
+`;
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function untilTold(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let first: number | undefined;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (first === undefined) {
+        first = Date.now();
+        resolve(signal);
+      } else if (Date.now() - first > echo) {
+        process.stderr.write(`${signal} again: stopping at once\n`);
+        process.exit(130);
+      }
+    };
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+  });
+}
+
+async function serve(options: ServerOptions): Promise<void> {
+  const config = settings(options);
+  const log = createLogger(config.logLevel);
+  const told = untilTold();
+  // The schema takes a second to build, which no other command should wait for.
+  const { startServer } = await import("../main.ts");
+  const server = await startServer(config, { log });
+  // Logs go to stdout, a line an event; this is for whoever sits in front of it.
+  process.stderr.write(firstSteps(server.url, server.config));
+  log.info({ signal: await told }, "stopping");
+  await server.close();
+}
+
+export function defineServe(program: Command): void {
+  program
+    .command("serve")
+    .summary("run the server")
+    .description(
+      "Serves GraphQL over HTTP, Server-Sent Events and WebSocket. Without DATABASE_URL it runs its own PostgreSQL in the " +
+        "data directory. SIGINT or SIGTERM stops it once what is under way is finished; a second one stops it at once.",
+    )
+    .option(
+      "--port <number>",
+      "port to listen on, 0 for any free one (default: PORT, then 4000)",
+      wholeNumber(0, 65_535),
+    )
+    .option("--host <address>", "address to listen on (default: HOST, then 127.0.0.1)")
+    .option("--data-dir <directory>", "keys, last known heads, built-in database (default: DATA_DIR, then .data)")
+    .option("--catalog <file>", "which tools and platforms there are (default: CATALOG, then the sample)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign serve\n  countersign serve --port 8080 --catalog catalog.json\n" +
+        "  DATABASE_URL=postgres://oc_app@db/countersign countersign serve --host 0.0.0.0",
+    )
+    .action(serve);
+}

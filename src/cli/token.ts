@@ -1,0 +1,42 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DEMO_NAMES, type DemoName } from "../domain/identity/demo-principals.ts";
+import { settings, wholeNumber } from "./options.ts";
+import { openDemoTokens } from "./tokens.ts";
+
+interface TokenOptions {
+  readonly as: DemoName;
+  readonly role?: readonly string[];
+  readonly ttl: number;
+  readonly dataDir?: string;
+}
+
+function addRole(role: string, earlier: readonly string[] = []): readonly string[] {
+  if (!/^[\w.:-]{1,64}$/.test(role)) throw new InvalidArgumentError("It has to be a word.");
+  return [...earlier, role];
+}
+
+async function token({ as, role, ttl, dataDir }: TokenOptions): Promise<void> {
+  const tokens = await openDemoTokens(settings(dataDir === undefined ? {} : { dataDir }));
+  const signed = await tokens.sign(as, role === undefined ? { ttl } : { ttl, roles: role });
+  process.stdout.write(`${signed}\n`);
+}
+
+export function defineToken(program: Command): void {
+  program
+    .command("token")
+    .summary("print a token of the built-in issuer")
+    .description(
+      "Signs a token for one of the demo principals with the keys in the data directory of a server on this machine. " +
+        "Refused in production, where tokens come from your identity provider.",
+    )
+    .addOption(new Option("--as <principal>", "whose token").choices(DEMO_NAMES).makeOptionMandatory())
+    .option("--role <role>", "a role instead of the principal's own; may be repeated", addRole)
+    .option("--ttl <seconds>", "how long it is good for", wholeNumber(1, 86_400), 3_600)
+    .option("--data-dir <directory>", "that of the server (default: DATA_DIR, then .data)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  countersign token --as approver\n  TOKEN=$(countersign token --as agent --ttl 600)\n" +
+        "  countersign token --as agent --role approver   # still cannot approve: it is an agent",
+    )
+    .action(token);
+}

@@ -1,0 +1,157 @@
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = path.resolve(import.meta.dirname, "..");
+
+/** A file imports from its own layer and from those after it. */
+const layers = ["http", "graphql", "domain", "ledger", "db"];
+/** These wire the layers together; no layer imports from them. */
+const entryPoints = ["cli", "jobs", "main.ts"];
+/** Anybody may import these, and they import from no layer. */
+const foundations = ["errors.ts", "log.ts", "telemetry.ts"];
+const longest = 500;
+const vagueNames = ["utils", "util", "helpers", "common", "services", "misc", "shared"];
+
+type Sources = ReadonlyMap<string, string>;
+
+const importPattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)["'](?<to>\.{1,2}\/[^"']+)["']/g;
+
+/** `../ledger/read.ts` as imported by `src/domain/x.ts` is `src/ledger/read.ts`. */
+function importsOf(file: string, text: string): readonly string[] {
+  return [...text.matchAll(importPattern)].map((match) =>
+    path.posix.normalize(path.posix.join(path.posix.dirname(file), match.groups?.to ?? "")),
+  );
+}
+
+/** The part of `src` a file belongs to: a folder, or its own name at the top. */
+function partOf(file: string): string | undefined {
+  return file.startsWith("src/") ? file.split("/")[1] : undefined;
+}
+
+function mayImport(from: string, to: string): boolean {
+  if (from === to || foundations.includes(to)) return true;
+  if (entryPoints.includes(from)) return true;
+  if (foundations.includes(from) || entryPoints.includes(to)) return false;
+  // Settings are read once, by whoever wires; a layer is handed what it needs.
+  if (to === "config.ts") return false;
+  if (from === "config.ts") return false;
+  const [upper, lower] = [layers.indexOf(from), layers.indexOf(to)];
+  return upper !== -1 && lower !== -1 && upper < lower;
+}
+
+function forbiddenImports(sources: Sources): readonly string[] {
+  return [...sources].flatMap(([file, text]) =>
+    importsOf(file, text)
+      .filter((target) => {
+        const [from, to] = [partOf(file), partOf(target)];
+        // package.json is data; nothing else outside src is there when the product runs.
+        if (to === undefined) return target !== "package.json";
+        return from === undefined || !mayImport(from, to);
+      })
+      .map((target) => `${file} imports ${target}`),
+  );
+}
+
+function environmentReaders(sources: Sources): readonly string[] {
+  return [...sources].filter(([, text]) => /\bprocess\s*(\.|\[\s*["'])\s*env\b/.test(text)).map(([file]) => file);
+}
+
+function read(files: readonly string[]): Sources {
+  return new Map(files.map((file) => [file, readFileSync(path.join(root, file), "utf8")]));
+}
+
+function find(...patterns: readonly string[]): readonly string[] {
+  return globSync(patterns, { cwd: root })
+    .map((file) => file.split(path.sep).join("/"))
+    .filter((file) => !file.includes("/generated/"))
+    .sort();
+}
+
+const product = read(find("src/**/*.ts"));
+
+describe("layers", () => {
+  it("finds the product", () => {
+    const parts = new Set([...product.keys()].map(partOf));
+    expect([...layers, ...entryPoints, ...foundations, "config.ts"].filter((part) => !parts.has(part))).toEqual([]);
+  });
+
+  it("notices an import against the flow, of an entry point, and from the tests", () => {
+    const wrong = new Map([
+      ["src/ledger/a.ts", 'import { x } from "../domain/x.ts";\nimport type { y } from "./y.ts";'],
+      ["src/domain/actions/b.ts", 'const { startServer } = await import("../../main.ts");'],
+      ["src/db/c.ts", 'export * from "../../test/support/wait.ts";\nimport "../errors.ts";'],
+      ["src/errors.ts", 'import { meter } from "./db/pool.ts";'],
+      ["src/graphql/d.ts", 'import { loadConfig } from "../config.ts";'],
+    ]);
+    expect(forbiddenImports(wrong)).toEqual([
+      "src/ledger/a.ts imports src/domain/x.ts",
+      "src/domain/actions/b.ts imports src/main.ts",
+      "src/db/c.ts imports test/support/wait.ts",
+      "src/errors.ts imports src/db/pool.ts",
+      "src/graphql/d.ts imports src/config.ts",
+    ]);
+  });
+
+  it("import downwards only", () => {
+    expect(forbiddenImports(product)).toEqual([]);
+  });
+});
+
+describe("settings", () => {
+  it("are noticed wherever the environment is read", () => {
+    const wrong = new Map([
+      ["src/db/a.ts", "const url = process.env.DATABASE_URL;"],
+      ["src/db/b.ts", 'const { PORT } = process["env"];'],
+      ["src/db/c.ts", "const { environment } = process;"],
+    ]);
+    expect(environmentReaders(wrong)).toEqual(["src/db/a.ts", "src/db/b.ts"]);
+  });
+
+  it("are read from the environment in src/config.ts alone", () => {
+    expect(environmentReaders(product)).toEqual(["src/config.ts"]);
+  });
+});
+
+describe("files", () => {
+  it(`written by hand have at most ${longest} lines`, () => {
+    const written = read(find("src/**/*.ts", "test/**/*.ts", "clients/**/*.ts", "sql/*.sql", "*.ts"));
+    const long = [...written].filter(([, text]) => text.split("\n").length - 1 > longest).map(([file]) => file);
+    expect(written.size).toBeGreaterThan(product.size);
+    expect(long).toEqual([]);
+  });
+
+  it("are named in kebab-case, and no folder after a technique", () => {
+    const names = find("src/**/*.ts", "test/**/*.ts", "clients/**/*.ts");
+    const folders = new Set(names.flatMap((file) => file.split("/").slice(0, -1)));
+    expect(names.filter((file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)?\.ts$/.test(path.basename(file)))).toEqual([]);
+    expect(vagueNames.filter((name) => folders.has(name))).toEqual([]);
+  });
+
+  it("of each area of src are introduced by a README", () => {
+    const areas = new Set(
+      [...product.keys()].flatMap((file) => {
+        const [, area, inner] = file.split("/").slice(0, -1);
+        if (area === undefined) return [];
+        return area === "domain" && inner !== undefined ? [`src/${area}`, `src/${area}/${inner}`] : [`src/${area}`];
+      }),
+    );
+    const introduced = new Set(find("src/**/README.md").map((file) => path.posix.dirname(file)));
+    expect(areas.size).toBeGreaterThanOrEqual(layers.length);
+    expect([...areas].filter((area) => !introduced.has(area))).toEqual([]);
+  });
+});
+
+describe("packages", () => {
+  const lock = readFileSync(path.join(root, "package-lock.json"), "utf8");
+
+  it("are locked without addresses, so that any registry can serve them", () => {
+    expect(lock).toContain('"integrity"');
+    expect(lock).not.toContain('"resolved"');
+  });
+
+  it("hold graphql exactly once: two copies refuse each other's schemas", () => {
+    const copies = find("node_modules/graphql/package.json", "node_modules/**/node_modules/graphql/package.json");
+    expect(copies).toEqual(["node_modules/graphql/package.json"]);
+  });
+});

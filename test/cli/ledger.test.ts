@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { exitCodes } from "../../src/cli/exit.ts";
+import { withClient } from "../support/server.ts";
+import { countersign, root } from "./run.ts";
+import { type Serving, startServing } from "./serving.ts";
+
+const demo = path.join(root, "clients/demo");
+const line = z.object({ ledger: z.string(), prevHash: z.string(), seq: z.string(), v: z.literal(1) });
+const found = z.object({
+  verdict: z.string(),
+  checkedEntries: z.string(),
+  head: z.object({ seq: z.string(), hash: z.string() }),
+  problems: z.array(z.object({ verdict: z.string(), seq: z.string().nullable() })),
+});
+
+let serving: Serving;
+let entries: number;
+beforeAll(async () => {
+  serving = await startServing(["--catalog", path.join(demo, "catalog.json")]);
+  const replayed = await countersign(["replay", path.join(demo, "airline.jsonl"), "--json"], serving.environment);
+  expect(replayed.stderr).not.toContain("countersign:");
+  entries = Number(z.object({ verification: found }).parse(JSON.parse(replayed.stdout)).verification.head.seq);
+});
+afterAll(() => serving?.close());
+
+const run = (...args: readonly string[]) => countersign(args, serving.environment);
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+describe("export", () => {
+  it("writes lines whose SHA-256 is the prevHash of the next, the same from the API and the database", async () => {
+    const file = path.join(serving.dataDir, "ledger.jsonl");
+    expect((await run("export", "--output", file)).code).toBe(exitCodes.OK);
+    const text = await readFile(file, "utf8");
+    const lines = text.split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines).toHaveLength(entries);
+    for (const [index, each] of lines.entries()) {
+      const { prevHash, seq, ledger } = line.parse(JSON.parse(each));
+      expect({ seq, ledger }).toEqual({ seq: String(index + 1), ledger: "acme/eu" });
+      expect(prevHash).toBe(index === 0 ? "0".repeat(64) : sha256(lines[index - 1]!));
+    }
+    const direct = await run("export", "--database-url");
+    expect(direct.stdout).toBe(text);
+    const part = await run("export", "--from", "2", "--to", "3");
+    expect(part.stdout).toBe(`${lines.slice(1, 3).join("\n")}\n`);
+  });
+});
+
+describe("health", () => {
+  it("tells a server that is ready from one that is not there", async () => {
+    const well = await run("health");
+    expect(well.stdout).toMatch(/^\/livez ok/);
+    expect(well.stdout).toMatch(/^\/readyz ok/m);
+    expect(well.code).toBe(exitCodes.OK);
+    const nowhere = await run("health", "--url", "http://127.0.0.1:1/graphql");
+    expect(nowhere.code).toBe(exitCodes.UNREACHABLE);
+  });
+});
+
+describe("verify", () => {
+  it("finds the ledger INTACT, over the API and on the database itself", async () => {
+    const overApi = await run("verify", "--json");
+    const { verdict, checkedEntries, head, problems } = found.parse(JSON.parse(overApi.stdout));
+    expect({ verdict, checkedEntries, problems }).toEqual({
+      verdict: "INTACT",
+      checkedEntries: String(entries),
+      problems: [],
+    });
+    expect(overApi.code).toBe(exitCodes.OK);
+    const direct = await run("verify", "--database-url", serving.database.superuserUrl, "--json");
+    expect(found.parse(JSON.parse(direct.stdout))).toMatchObject({ verdict, checkedEntries, head, problems });
+    expect(direct.code).toBe(exitCodes.OK);
+  });
+
+  it("checks the range it is asked for", async () => {
+    const { stdout, code } = await run("verify", "--from", "5", "--to", "9");
+    expect(stdout).toMatch(/^INTACT\n {2}5 entries re-hashed, 5 to 9,/);
+    expect(code).toBe(exitCodes.OK);
+  });
+
+  it("ends with 1 and names the place once somebody changed a letter", async () => {
+    await withClient(serving.database.superuserUrl, async (client) => {
+      await client.query("SET event_triggers = off");
+      await client.query("SET session_replication_role = replica");
+      await client.query("ALTER TABLE oc_audit_log DISABLE TRIGGER ALL");
+      await client.query("ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash");
+      await client.query(`UPDATE oc_audit_log SET entry = replace(entry, '"type":"', '"type":"X') WHERE seq = 7`);
+    });
+    for (const args of [["verify"], ["verify", "--database-url", serving.database.superuserUrl]]) {
+      const { stdout, stderr, code } = await run(...args);
+      expect(stdout).not.toMatch(/^INTACT/);
+      expect(stdout).toMatch(/CONTENT_MISMATCH at 7:/);
+      expect(stdout).toContain("UNGUARDED");
+      expect(stderr).toContain("not INTACT");
+      expect(code).toBe(exitCodes.FAILED);
+    }
+  });
+});

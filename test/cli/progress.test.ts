@@ -1,0 +1,37 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { startProgress } from "../../src/cli/progress.ts";
+
+function screen(isTTY: boolean) {
+  const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 });
+  return { stream, shown: () => String(stream.read() ?? "") };
+}
+
+describe("startProgress", () => {
+  it("prints a plain line each tenth where there is no terminal", () => {
+    const { stream, shown } = screen(false);
+    const progress = startProgress("replay", 40, stream);
+    for (let done = 0; done < 40; done += 1) progress.advance();
+    progress.finish();
+    const lines = shown().trimEnd().split("\n");
+    expect(lines).toHaveLength(10);
+    expect(lines[0]).toBe("replay 4/40");
+    expect(lines.at(-1)).toBe("replay 40/40");
+  });
+
+  it("learns the total late", () => {
+    const { stream, shown } = screen(false);
+    const progress = startProgress("verify", 1, stream);
+    progress.to(500, 1_000);
+    progress.to(1_000);
+    expect(shown()).toBe("verify 500/1000\nverify 1000/1000\n");
+  });
+
+  it("draws a bar on a terminal", () => {
+    const { stream, shown } = screen(true);
+    const progress = startProgress("replay", 2, stream);
+    progress.advance();
+    progress.finish();
+    expect(shown()).toMatch(/replay \[.*\] 1\/2/);
+  });
+});

@@ -1,0 +1,63 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
+import { type Environment, start } from "./run.ts";
+
+/** `countersign serve` as a process of its own, on a database and a data directory of its own. */
+export interface Serving {
+  readonly url: string;
+  readonly child: ChildProcess;
+  readonly database: TestDatabase;
+  /** Its DATA_DIR, removed at the end. */
+  readonly dataDir: string;
+  /** What a command needs in order to find this server. */
+  readonly environment: Environment;
+  /** What the server has written so far, logs and hints. */
+  said(): string;
+  /** Asks the server to stop, with SIGTERM, and answers its exit code. */
+  end(): Promise<number | null>;
+  /** Ends the server, if it still runs, and removes what it used. */
+  close(): Promise<void>;
+}
+
+export async function startServing(args: readonly string[] = [], environment: Environment = {}): Promise<Serving> {
+  const database = await createTestDatabase();
+  const dataDir = await mkdtemp(path.join(tmpdir(), "countersign-cli-"));
+  const settings = { DATABASE_URL: database.appUrl, DATA_DIR: dataDir, ...environment };
+  const child = start(["serve", "--port", "0", ...args], settings);
+  let said = "";
+  const listen = (chunk: Buffer) => {
+    said += chunk.toString();
+  };
+  child.stdout?.on("data", listen);
+  child.stderr?.on("data", listen);
+  const ended = once(child, "exit").then(([code]: (number | null)[]) => code ?? null);
+  const address = () => /Countersign serves (http:\S+)/.exec(said)?.[1];
+  await waitUntil(() => {
+    if (child.exitCode !== null) throw new Error(`countersign serve ended with ${child.exitCode}: ${said}`);
+    return address() !== undefined;
+  });
+  const url = address()!;
+  const end = () => {
+    child.kill("SIGTERM");
+    return ended;
+  };
+  return {
+    url,
+    child,
+    database,
+    dataDir,
+    environment: { ...settings, PORT: new URL(url).port },
+    said: () => said,
+    end,
+    async close() {
+      if (child.exitCode === null && child.signalCode === null) await end();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { exitCodeOf, exitCodes } from "../../src/cli/exit.ts";
+import { ConfigurationError } from "../../src/errors.ts";
+import { countersign, root } from "./run.ts";
+
+const commands = ["serve", "migrate", "token", "replay", "verify", "export", "health"];
+
+describe("help", () => {
+  it("lists every command and every exit code", async () => {
+    const { code, stdout } = await countersign(["--help"]);
+    expect(code).toBe(exitCodes.OK);
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
+    for (const exitCode of Object.values(exitCodes)) expect(stdout).toMatch(new RegExp(`^ {2}${exitCode}  \\w`, "m"));
+  });
+
+  it.each(commands)("of %s gives examples and the exit codes", async (command) => {
+    const { code, stdout } = await countersign([command, "--help"]);
+    expect(code).toBe(exitCodes.OK);
+    expect(stdout).toContain(`Examples:\n  `);
+    expect(stdout).toContain("Exit codes:");
+  });
+
+  it("names the commands that the README describes", () => {
+    const readme = readFileSync(path.join(root, "README.md"), "utf8");
+    for (const command of commands) expect(readme).toContain(`countersign ${command}`);
+  });
+});
+
+describe("wrong usage", () => {
+  it.each([
+    [["frobnicate"], "unknown command"],
+    [["token", "--as", "nobody"], "Allowed choices are agent, member"],
+    [["token"], "required option '--as <principal>'"],
+    [["serve", "--port", "70000"], "a whole number from 0 to 65535"],
+    [["verify", "--from", "0"], "a ledger position"],
+    [["verify", "--ledger", "acme"], "acme/eu"],
+    [["health", "--url", "nowhere"], "an http or https address"],
+    [["replay"], "missing required argument 'traces'"],
+    [["replay", "no-such-file.jsonl"], "no-such-file.jsonl"],
+  ])("%j ends with 2 and says why", async (args, message) => {
+    const { code, stdout, stderr } = await countersign(args);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe("");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it("in the environment is named by variable", async () => {
+    const { code, stderr } = await countersign(["token", "--as", "agent"], { APPROVAL_TTL: "soon" });
+    expect(stderr).toContain("APPROVAL_TTL");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+});
+
+describe("exitCodeOf", () => {
+  it("tells settings, unreachable peers and failures apart", () => {
+    expect(exitCodeOf(new ConfigurationError("bad settings"))).toBe(exitCodes.USAGE);
+    expect(exitCodeOf(Object.assign(new Error("connect"), { code: "ECONNREFUSED" }))).toBe(exitCodes.UNREACHABLE);
+    expect(exitCodeOf(new Error("anything else"))).toBe(exitCodes.FAILED);
+  });
+});
