@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // Node's own conditions: with Vite's "development", graphql would be there twice, once for us and once for Yoga.
+  ssr: { resolve: { conditions: ["node", "module-sync"] } },
   test: {
     include: ["test/**/*.test.ts"],
     // One PostgreSQL for the run, and a database of its own for each file that wants one.
