@@ -1,5 +1,7 @@
-import type { ClientBase } from "pg";
+import { Client, type ClientBase, Pool } from "pg";
 import type { GuardFact } from "../../src/ledger/guards.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
 
 /** What sql/guards.json has to say about a freshly migrated database: facts by class, both sorted. */
 export async function describeGuards(client: ClientBase): Promise<string> {
@@ -7,4 +9,24 @@ export async function describeGuards(client: ClientBase): Promise<string> {
   const classes = Map.groupBy(rows, (row) => row.class);
   const sorted = [...classes.keys()].sort().map((name) => [name, classes.get(name)!.map(({ fact }) => fact).sort()]);
   return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
+}
+
+/** Gives `work` a database that nobody minds being broken, with a superuser's connection and a pool. */
+export async function inOwnDatabase(
+  work: (superuser: Client, pool: Pool, database: TestDatabase) => Promise<void>,
+): Promise<void> {
+  const database = await createTestDatabase();
+  const superuser = new Client({ connectionString: database.superuserUrl });
+  const pool = new Pool({ connectionString: database.superuserUrl, max: 3 });
+  await superuser.connect();
+  try {
+    await work(superuser, pool, database);
+  } finally {
+    await pool.end();
+    // Dropping the database would break the connections that are still saying goodbye.
+    const others = "SELECT count(*)::integer AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    await waitUntil(async () => (await superuser.query<{ n: number }>(others)).rows[0]?.n === 0);
+    await superuser.end();
+    await database.drop();
+  }
 }

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { guardReport } from "../../src/ledger/guards.ts";
-import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
-import { describeGuards } from "./guards.fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { describeGuards, inOwnDatabase } from "./guards.fixture.ts";
 import { appendActions, createLedger } from "./verify.fixture.ts";
 
 const MESSAGE = "oc_audit_log is append-only. Modification and deletion are blocked for Article 12 compliance.";
@@ -239,14 +239,12 @@ describe("the event triggers", () => {
   });
 
   it("let entries be appended to a table with a new column and a new index", async () => {
-    const own = await createTestDatabase();
-    await withClient(own.superuserUrl, async (superuser) => {
+    await inOwnDatabase(async (superuser) => {
       await superuser.query("ALTER TABLE oc_audit_log ADD COLUMN remark text; CREATE INDEX remark ON oc_audit_log (remark)");
       await createLedger(superuser, LEDGER);
       await appendActions(superuser, LEDGER, 0, 1);
       expect((await superuser.query("SELECT * FROM oc_guard.problems()")).rows).toEqual([]);
     });
-    await own.drop();
   });
 });
 
@@ -258,9 +256,7 @@ describe("guardReport", () => {
   });
 
   it("finds the guards of a month that was added later, and of one that lacks them", async () => {
-    const own = await createTestDatabase();
-    const ownPool = new Pool({ connectionString: own.superuserUrl, max: 1 });
-    await withClient(own.superuserUrl, async (superuser) => {
+    await inOwnDatabase(async (superuser, ownPool) => {
       await superuser.query("SELECT oc_ensure_partition('2041-03-01')");
       expect((await guardReport(ownPool)).problems).toEqual([]);
       await superuser.query(`SET countersign.migration = 'on';
@@ -273,8 +269,6 @@ describe("guardReport", () => {
       ]);
       expect((await superuser.query("SELECT * FROM oc_guard.problems()")).rows).toHaveLength(2);
     });
-    await ownPool.end();
-    await own.drop();
   });
 
   const WEAKENED: Readonly<Record<string, readonly [sql: string, object: string, problem: RegExp]>> = {
@@ -315,23 +309,17 @@ describe("guardReport", () => {
   };
   it.each(Object.keys(WEAKENED))("reports %s", async (name) => {
     const [sql, object, problem] = WEAKENED[name]!;
-    const own = await createTestDatabase();
-    const ownPool = new Pool({ connectionString: own.superuserUrl, max: 1 });
-    await withClient(own.superuserUrl, async (superuser) => {
+    await inOwnDatabase(async (superuser, ownPool, own) => {
       await superuser.query(`SET countersign.migration = 'on'`);
       await superuser.query(sql.replaceAll("%DB%", own.name));
+      const report = await guardReport(ownPool);
+      expect(report.intact).toBe(false);
+      expect(report.problems).toContainEqual({ object, problem: expect.stringMatching(problem) });
     });
-    const report = await guardReport(ownPool);
-    await ownPool.end();
-    await own.drop();
-    expect(report.intact).toBe(false);
-    expect(report.problems).toContainEqual({ object, problem: expect.stringMatching(problem) });
   });
 
   it("says so where no superuser migrated, and the migration goes on", async () => {
-    const own = await createTestDatabase();
-    const ownPool = new Pool({ connectionString: own.superuserUrl, max: 1 });
-    await withClient(own.superuserUrl, async (superuser) => {
+    await inOwnDatabase(async (superuser, ownPool, own) => {
       const migration = await readFile(new URL("../../sql/000005_event_triggers.sql", import.meta.url), "utf8");
       const role = `migrator_${own.name}`;
       await superuser.query("SET countersign.migration = 'on'; DROP SCHEMA oc_guard CASCADE");
@@ -342,7 +330,5 @@ describe("guardReport", () => {
       expect(report.problems).toContainEqual({ object: "event triggers", problem: expect.stringContaining("a superuser has to create them") });
       await superuser.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
     });
-    await ownPool.end();
-    await own.drop();
   });
 });

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { type App, forget, startApp } from "../support/app.ts";
+import { waitUntil } from "../support/wait.ts";
+
+const PROPOSE = `mutation ($input: ProposeActionInput!) {
+  proposeAction(input: $input) { action { id status } entry { seq hash } userErrors { code } }
+}`;
+const ENTRY = `query ($seq: Sequence!) { auditEntry(seq: $seq) { hash } }`;
+const VERIFY = `{ verifyLedger { verdict checkedEntries head { seq } problems { verdict seq detail } } }`;
+
+const apps: App[] = [];
+afterEach(async () => {
+  for (const app of apps.splice(0)) {
+    await app.stop();
+    await forget(app);
+  }
+});
+
+async function start(dataDir?: string): Promise<App> {
+  const app = await startApp(dataDir === undefined ? {} : { dataDir });
+  apps.push(app);
+  return app;
+}
+
+interface Outcome {
+  readonly key: string;
+  readonly seq?: string;
+  readonly hash?: string;
+  readonly code?: string;
+}
+
+/** Proposes without pause from many callers until told to stop; notes what each call was told. */
+function load(app: App, callers: number) {
+  const outcomes: Outcome[] = [];
+  let going = true;
+  const input = (key: string) => ({
+    idempotencyKey: key,
+    platform: "reservations",
+    tool: "cancel_reservation",
+    arguments: { reservation_id: key },
+  });
+  const propose = async (key: string): Promise<Outcome> => {
+    try {
+      const { data, errors } = await app.gql(PROPOSE, { input: input(key) }, "agent");
+      const entry = data?.proposeAction?.entry;
+      if (entry) return { key, seq: entry.seq, hash: entry.hash };
+      return { key, code: errors?.[0]?.extensions?.code ?? "NO_ANSWER" };
+    } catch {
+      return { key, code: "CONNECTION" };
+    }
+  };
+  const running = Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (going) outcomes.push(await propose(randomUUID()));
+    }),
+  );
+  return {
+    outcomes,
+    propose,
+    acknowledged: () => outcomes.filter((outcome) => outcome.seq !== undefined),
+    async stop() {
+      going = false;
+      await running;
+    },
+  };
+}
+
+async function expectNothingLost(app: App, acknowledged: readonly Outcome[]): Promise<void> {
+  const { data } = await app.gql(VERIFY, {}, "auditor");
+  expect(data.verifyLedger.problems).toEqual([]);
+  expect(data.verifyLedger.verdict).toBe("INTACT");
+  expect(acknowledged.length).toBeGreaterThan(0);
+  for (const { seq, hash } of acknowledged) {
+    const { data: found } = await app.gql(ENTRY, { seq }, "auditor");
+    expect(found.auditEntry?.hash).toBe(hash);
+  }
+}
+
+async function postmaster(dataDir: string): Promise<number> {
+  const file = await readFile(path.join(dataDir, "postgres", "postmaster.pid"), "utf8");
+  return Number(file.split("\n")[0]);
+}
+
+describe("the database killed under load", () => {
+  it("loses no acknowledged entry, tells clients LEDGER_UNAVAILABLE, and goes on", async () => {
+    const app = await start();
+    const clients = load(app, 16);
+    await waitUntil(() => clients.acknowledged().length >= 100);
+    process.kill(await postmaster(app.dataDir), "SIGKILL");
+    const before = clients.acknowledged().length;
+    await waitUntil(() => clients.acknowledged().length >= before + 100);
+    await clients.stop();
+
+    const codes = new Set(clients.outcomes.flatMap(({ code }) => (code === undefined ? [] : [code])));
+    expect([...codes].filter((code) => code !== "LEDGER_UNAVAILABLE")).toEqual([]);
+    // Whoever was turned away repeats the call and is answered, once.
+    for (const { key } of clients.outcomes.filter(({ code }) => code !== undefined)) {
+      const again = await clients.propose(key);
+      expect(again.seq).toBeDefined();
+      expect((await clients.propose(key)).seq).toBe(again.seq);
+    }
+    await expectNothingLost(app, clients.acknowledged());
+  });
+});
+
+describe("the server killed under load", () => {
+  it("loses no acknowledged entry and serves again on the same data", async () => {
+    const first = await start();
+    const clients = load(first, 16);
+    await waitUntil(() => clients.acknowledged().length >= 100);
+    await first.kill();
+    await clients.stop();
+
+    const second = await start(first.dataDir);
+    await expectNothingLost(second, clients.acknowledged());
+    const { data } = await second.gql(
+      PROPOSE,
+      { input: { idempotencyKey: randomUUID(), platform: "crm", tool: "get_user_details", arguments: {} } },
+      "agent",
+    );
+    expect(data.proposeAction.action.status).toBe("ALLOWED");
+  });
+
+  it("ends in good order when asked to: requests under way are answered", async () => {
+    const app = await start();
+    const clients = load(app, 8);
+    await waitUntil(() => clients.acknowledged().length >= 50);
+    const code = app.stop();
+    await clients.stop();
+    expect(await code).toBe(0);
+    const second = await start(app.dataDir);
+    await expectNothingLost(second, clients.acknowledged());
+  });
+});

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { openDemoTokens } from "../../src/cli/tokens.ts";
+import { loadConfig } from "../../src/config.ts";
+import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { makeDataDir } from "./server.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+
+/** The whole product as a process of its own, as `npm start` runs it. */
+export interface App {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  token(as: DemoName): Promise<string>;
+  gql(query: string, variables: object, as: DemoName): Promise<Answer>;
+  /** SIGKILL, without a chance to tidy up. */
+  kill(): Promise<void>;
+  /** SIGTERM, and waits for the end. Answers the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface Answer {
+  // biome-ignore lint/suspicious/noExplicitAny: answers are whatever the query selected; tests assert what they are
+  readonly data: any;
+  // biome-ignore lint/suspicious/noExplicitAny: likewise
+  readonly errors: readonly any[] | undefined;
+  readonly status: number;
+}
+
+export interface AppOptions {
+  /** Undefined: the app runs a PostgreSQL of its own. */
+  readonly databaseUrl?: string;
+  /** A directory to start on again; undefined: a fresh one. */
+  readonly dataDir?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function startApp(options: AppOptions = {}): Promise<App> {
+  const dataDir = options.dataDir ?? (await makeDataDir());
+  const child = spawn(process.execPath, ["src/cli/main.ts", "serve", "--port", "0", "--data-dir", dataDir], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+      ...options.environment,
+    },
+  });
+  const url = await serving(child);
+  const config = loadConfig({}, { dataDir, signingKeyFile: path.join(dataDir, "keys.json") });
+  const tokens = await openDemoTokens(config);
+  const kept = new Map<DemoName, () => Promise<string>>();
+  const token = (as: DemoName) => {
+    const keep = kept.get(as) ?? tokens.keep(as);
+    kept.set(as, keep);
+    return keep();
+  };
+  return {
+    url,
+    dataDir,
+    process: child,
+    token,
+    async gql(query, variables, as) {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${await token(as)}` },
+        body: JSON.stringify({ query, variables }),
+      });
+      const { data, errors } = (await response.json()) as Answer;
+      return { data, errors, status: response.status };
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await ended(child);
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      return ended(child);
+    },
+  };
+}
+
+/** Removes what a stopped app left behind. */
+export async function forget(app: App): Promise<void> {
+  await rm(app.dataDir, { recursive: true, force: true });
+}
+
+async function serving(child: ChildProcess): Promise<string> {
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on("line", (line) => lines.push(line));
+  }
+  for (;;) {
+    const found = lines.map((line) => /"url":"([^"]+)".*"msg":"serving"/.exec(line)?.[1]).find(Boolean);
+    if (found !== undefined) return found;
+    if (child.exitCode !== null) throw new Error(`the app ended with ${child.exitCode}:\n${lines.join("\n")}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  return child.exitCode;
+}
