@@ -39,7 +39,7 @@ export function readableVerification(found: LedgerVerification): Verification {
   };
 }
 
-const problemsShown = 20;
+const problemsShown = 10;
 
 /** A verification as people read it: the verdict first, then what is wrong and where. */
 export function describeVerification(found: Verification, ledger?: string): string {
@@ -52,7 +52,8 @@ export function describeVerification(found: Verification, ledger?: string): stri
       .slice(0, problemsShown)
       .map((problem) => `  ${problem.verdict}${problem.seq === null ? "" : ` at ${problem.seq}`}: ${problem.detail}`),
   ];
-  if (problems.length > problemsShown) lines.push(`  and ${problems.length - problemsShown} more problems`);
+  if (problems.length > problemsShown)
+    lines.push(`  and ${problems.length - problemsShown} more, all of them with --json`);
   return lines.join("\n");
 }
 

@@ -1,6 +1,8 @@
 import { GraphQLError } from "graphql";
+import { classify } from "../db/errors.ts";
 import { DomainError } from "../errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
+import { VerificationRangeError } from "../ledger/verify.ts";
 
 /** Every `extensions.code` a GraphQL error of ours can have, and when. schema/errors.md is checked against it. */
 export const ERROR_CODES = {
@@ -24,7 +26,7 @@ interface HttpAnswer {
 
 const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
   UNAUTHENTICATED: { status: 401, headers: { "www-authenticate": 'Bearer realm="countersign"' } },
-  QUERY_TOO_COMPLEX: { status: 400 },
+  QUERY_TOO_COMPLEX: { status: 400, spec: false },
 };
 
 /** An error for the client, with a code of the published list. `facts` become further extensions. */
@@ -74,24 +76,36 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   const cause = causeOf(error);
   const located = error instanceof GraphQLError ? { source: error } : {};
   if (cause instanceof GraphQLError) return publicGraphQLError(cause, located, traceId, report);
-  if (cause instanceof LedgerUnavailableError) {
-    const seconds = Math.max(1, Math.ceil(cause.retryAfterSeconds));
-    return graphqlError("LEDGER_UNAVAILABLE", cause.message, {
-      ...located,
-      facts: { retryAfterSeconds: seconds },
-      http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
-    });
-  }
+  if (cause instanceof LedgerUnavailableError) return unavailable(cause.message, cause.retryAfterSeconds, located);
+  if (cause instanceof VerificationRangeError) return graphqlError("BAD_USER_INPUT", cause.message, located);
   if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
     return graphqlError(cause.code, cause.message, located);
   }
   report(cause);
+  if (isOutage(cause)) return unavailable("the ledger cannot be read now", 1, located);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+}
+
+type Located = { readonly source?: GraphQLError };
+
+function unavailable(message: string, retryAfterSeconds: number, located: Located): GraphQLError {
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
+  return graphqlError("LEDGER_UNAVAILABLE", message, {
+    ...located,
+    facts: { retryAfterSeconds: seconds },
+    http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
+  });
+}
+
+/** Whether the database, and nothing about this call, is to blame. */
+function isOutage(cause: unknown): boolean {
+  const failure = classify(cause);
+  return failure === "unavailable" || failure === "timeout" || failure === "disk-full";
 }
 
 function publicGraphQLError(
   error: GraphQLError,
-  located: { readonly source?: GraphQLError },
+  located: Located,
   traceId: string,
   report: (fault: unknown) => void,
 ): GraphQLError {

@@ -2,6 +2,9 @@ import {
   type ASTVisitor,
   type DocumentNode,
   type FragmentDefinitionNode,
+  getNamedType,
+  isCompositeType,
+  isIntrospectionType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -96,8 +99,27 @@ export function NoNulRule(context: ValidationContext): ASTVisitor {
   return {
     StringValue(node) {
       if (node.value.includes("\0")) {
-        context.reportError(graphqlError("BAD_USER_INPUT", "A string holds U+0000, which cannot be stored.", { http: { status: 400 } }));
+        context.reportError(graphqlError("BAD_USER_INPUT", "A string holds U+0000, which cannot be stored.", { http: { status: 400, spec: false } }));
       }
+    },
+  };
+}
+
+/**
+ * A validation rule for callers without a token: they may ask what a named type is, and not what it is made of, nor what
+ * types there are.
+ */
+export function ShallowIntrospectionRule(context: ValidationContext): ASTVisitor {
+  let refused = false;
+  return {
+    Field(node) {
+      const parent = context.getParentType();
+      const opensSchema = node.name.value === "__schema";
+      const goesDeeper = parent && isIntrospectionType(parent) && isCompositeType(getNamedType(context.getType()));
+      if (refused || !(opensSchema || goesDeeper)) return;
+      refused = true;
+      const http = { status: 401, spec: false };
+      context.reportError(graphqlError("UNAUTHENTICATED", "Sign in to read the schema.", { http }));
     },
   };
 }

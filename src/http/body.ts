@@ -25,14 +25,20 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       size += chunk.length;
       chunks.push(chunk);
       if (size <= MAX_BODY) return;
-      request.off("data", collect);
+      stop();
       request.resume();
       reject(tooLarge());
     };
-    request.on("data", collect);
-    request.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-    request.on("error", reject);
-    request.on("close", () => reject(refuse(400, "The request broke off.")));
+    const end = () => {
+      stop();
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    };
+    const brokenOff = () => {
+      stop();
+      reject(refuse(400, "The request broke off."));
+    };
+    const stop = () => request.off("data", collect).off("end", end).off("error", brokenOff).off("close", brokenOff);
+    request.on("data", collect).on("end", end).on("error", brokenOff).on("close", brokenOff);
   });
 }
 

@@ -1,10 +1,10 @@
-import { type DocumentNode, type ExecutionResult, type GraphQLError, NoSchemaIntrospectionCustomRule, parse, type ValidationRule } from "graphql";
+import { type DocumentNode, type ExecutionResult, type GraphQLError, parse, type ValidationRule } from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import { checkComplexity } from "../graphql/complexity.ts";
 import { createContext } from "../graphql/context.ts";
 import { publicError } from "../graphql/errors.ts";
-import { MAX_TOKENS, NoNulRule, SizeLimitRule } from "../graphql/limits.ts";
+import { MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLimitRule } from "../graphql/limits.ts";
 import { schema } from "../graphql/schema.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
@@ -34,14 +34,28 @@ const ownParameters: OurPlugin = {
   },
 };
 
+/** What validation found, by document. Yoga's own cache would spell out the names of all rules to look a verdict up. */
+const validated = new WeakMap<DocumentNode, readonly GraphQLError[]>();
+const validatedAnonymous = new WeakMap<DocumentNode, readonly GraphQLError[]>();
+
 const limits: OurPlugin = {
   onParse({ setParseFn }) {
     setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
   },
-  onValidate({ addValidationRule, context }) {
+  onValidate({ addValidationRule, context, params: { documentAST }, setResult }) {
+    const anonymous = context.call.caller === undefined;
+    const verdicts = anonymous ? validatedAnonymous : validated;
+    const known = verdicts.get(documentAST);
+    if (known !== undefined) {
+      setResult(known);
+      return undefined;
+    }
     addValidationRule(SizeLimitRule satisfies ValidationRule);
     addValidationRule(NoNulRule satisfies ValidationRule);
-    if (context.call.caller === undefined) addValidationRule(NoSchemaIntrospectionCustomRule);
+    if (anonymous) addValidationRule(ShallowIntrospectionRule satisfies ValidationRule);
+    return ({ result }) => {
+      verdicts.set(documentAST, result as readonly GraphQLError[]);
+    };
   },
   onExecute({ args, context, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
@@ -118,7 +132,7 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     // The body is read, and bounded, before Yoga sees the request.
     maxRequestBodySize: false,
     healthCheckEndpoint: "/livez",
-    parserAndValidationCache: { documentCache: textCache<DocumentNode>(), errorCache: textCache<Error>() },
+    parserAndValidationCache: { documentCache: textCache<DocumentNode>(), errorCache: textCache<Error>(), validationCache: false },
     disposeOnProcessTerminate: false,
   });
   return { yoga, finish };

@@ -59,7 +59,9 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 /** Reads an entry's text. Throws a SyntaxError that names what is not of format 1. */
 export function parseEntry(text: string): EntryFields {
-  const fields = JSON.parse(text) as { [key: string]: JsonValue };
+  const parsed = JSON.parse(text) as JsonValue;
+  if (parsed === null || typeof parsed !== "object") throw new SyntaxError("an entry is a JSON object");
+  const fields = parsed as { [key: string]: JsonValue };
   const { body, ledger, prevHash, recordedAt, seq, v } = fields;
   if (v !== 1) throw new SyntaxError(`entry format ${String(v)} is not known`);
   if (body === null || typeof body !== "object" || Array.isArray(body)) throw new SyntaxError("body is not an object");

@@ -61,7 +61,10 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
         (fact) => fact.startsWith(`function ${reporter?.language} `) && fact.endsWith(reporter?.body ?? "missing"),
       );
       if (expected !== true) {
-        problems.push({ object, problem: reporter === undefined ? "missing" : "changed: what it reports cannot be relied on" });
+        problems.push({
+          object,
+          problem: reporter === undefined ? "missing" : "changed: what it reports cannot be relied on",
+        });
       }
     }
     const untold = problems.length > 0;
@@ -69,7 +72,10 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
     if (!untold) problems.push(...compareGuards(facts, shipped));
     for (const { name, value } of (await client.query<{ name: string; value: string | null }>(SETTINGS)).rows) {
       if (name === "countersign.migration" && value === "on") {
-        problems.push({ object: "settings", problem: "unexpected: countersign.migration is on for ordinary connections" });
+        problems.push({
+          object: "settings",
+          problem: "unexpected: countersign.migration is on for ordinary connections",
+        });
       }
       if (name === "event_triggers" && value === "off") {
         problems.push({ object: "settings", problem: "unexpected: event_triggers is off" });
@@ -90,7 +96,8 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
 export function compareGuards(facts: readonly GuardFact[], expected: ShippedGuards): GuardProblem[] {
   const problems: GuardProblem[] = [];
   const objects = new Map<string, { readonly class: string; readonly facts: Set<string> }>();
-  for (const [name] of Object.entries(expected)) if (!MONTHS.test(name)) objects.set(name, { class: name, facts: new Set() });
+  for (const [name] of Object.entries(expected))
+    if (!MONTHS.test(name)) objects.set(name, { class: name, facts: new Set() });
   for (const fact of facts) {
     const object = objects.get(fact.object) ?? { class: fact.class, facts: new Set<string>() };
     object.facts.add(fact.fact);
@@ -107,7 +114,8 @@ export function compareGuards(facts: readonly GuardFact[], expected: ShippedGuar
     }
   }
   if (!eventTriggers) {
-    const problem = "missing: a superuser has to create them. Until then a change of the schema can weaken the other guards";
+    const problem =
+      "missing: a superuser has to create them. Until then a change of the schema can weaken the other guards";
     problems.push({ object: "event triggers", problem });
   }
   return problems.toSorted((a, b) => (a.object + a.problem < b.object + b.problem ? -1 : 1));

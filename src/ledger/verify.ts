@@ -1,4 +1,6 @@
 /** Whether a ledger is what it was: the door to `verify/`. */
+
+export { type GuardProblem, type GuardReport, guardReport } from "./guards.ts";
 export { DEFAULT_WORKERS, MAX_PROBLEMS, RANGE_SIZE } from "./verify/limits.ts";
 export {
   type LedgerProblem,
@@ -7,4 +9,3 @@ export {
   VerificationRangeError,
 } from "./verify/verdict.ts";
 export { type VerifyOptions, verifyLedger } from "./verify/verify.ts";
-export { type GuardProblem, type GuardReport, guardReport } from "./guards.ts";

@@ -24,7 +24,8 @@ const outcome = z.object({
   grant: z.object({ token: z.string() }).nullish(),
   userErrors: z.array(z.unknown()).length(0),
 });
-const answer = z.object({ data: z.record(z.string(), outcome), errors: z.undefined() });
+// Strict: an answer with `errors` beside its data is not one.
+const answer = z.strictObject({ data: z.record(z.string(), outcome) });
 
 interface Tokens {
   readonly agent: string;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -21,7 +21,10 @@ let serving: Serving;
 let entries: number;
 beforeAll(async () => {
   serving = await startServing(["--catalog", path.join(demo, "catalog.json")]);
-  const replayed = await countersign(["replay", path.join(demo, "airline.jsonl"), "--json"], serving.environment);
+  const traces = path.join(serving.dataDir, "traces.jsonl");
+  const [first = ""] = (await readFile(path.join(demo, "airline.jsonl"), "utf8")).split("\n");
+  await writeFile(traces, first);
+  const replayed = await countersign(["replay", traces, "--json"], serving.environment);
   expect(replayed.stderr).not.toContain("countersign:");
   entries = Number(z.object({ verification: found }).parse(JSON.parse(replayed.stdout)).verification.head.seq);
 });

@@ -1,9 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { rm } from "node:fs/promises";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { type Environment, start } from "./run.ts";
 
@@ -26,7 +25,7 @@ export interface Serving {
 
 export async function startServing(args: readonly string[] = [], environment: Environment = {}): Promise<Serving> {
   const database = await createTestDatabase();
-  const dataDir = await mkdtemp(path.join(tmpdir(), "countersign-cli-"));
+  const dataDir = await makeDataDir();
   const settings = { DATABASE_URL: database.appUrl, DATA_DIR: dataDir, ...environment };
   const child = start(["serve", "--port", "0", ...args], settings);
   let said = "";
@@ -42,7 +41,9 @@ export async function startServing(args: readonly string[] = [], environment: En
     return address() !== undefined;
   });
   const url = address()!;
+  let told = false;
   const end = () => {
+    told = true;
     child.kill("SIGTERM");
     return ended;
   };
@@ -55,9 +56,11 @@ export async function startServing(args: readonly string[] = [], environment: En
     said: () => said,
     end,
     async close() {
-      if (child.exitCode === null && child.signalCode === null) await end();
+      const died = !told && (child.exitCode !== null || child.signalCode !== null);
+      if (!died) await end();
       await database.drop();
       await rm(dataDir, { recursive: true, force: true });
+      if (died) throw new Error(`the server ended by itself, with ${child.exitCode ?? child.signalCode}: ${said}`);
     },
   };
 }

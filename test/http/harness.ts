@@ -98,7 +98,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const url = `http://127.0.0.1:${port}/graphql`;
   const token: Api["token"] = (as, how) => issuer.sign(as, how);
   const post: Api["post"] = (body, headers = {}) =>
-    fetch(url, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });
+    fetch(url, { method: "POST", body: body as BodyInit, headers: { "content-type": "application/json", ...headers } });
   return {
     url,
     wsUrl: url.replace("http", "ws"),

@@ -68,24 +68,31 @@ const CHANGES: Readonly<Record<string, (table: string) => string>> = {
   "MERGE … DELETE": (table) =>
     `MERGE INTO ${table} t USING (SELECT 2::bigint AS seq) s ON t.seq = s.seq WHEN MATCHED THEN DELETE`,
   "a CTE that deletes": (table) => `WITH gone AS (DELETE FROM ${table} RETURNING *) SELECT count(*) FROM gone`,
-  "a CTE that updates": (table) => `WITH gone AS (UPDATE ${table} SET type = 'FORGED' RETURNING *) SELECT count(*) FROM gone`,
+  "a CTE that updates": (table) =>
+    `WITH gone AS (UPDATE ${table} SET type = 'FORGED' RETURNING *) SELECT count(*) FROM gone`,
   "copy and delete": (table) =>
     `CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM ${table}; DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM kept`,
   "UPDATE … FROM": (table) => `UPDATE ${table} t SET entry = o.entry FROM oc_audit_log o WHERE o.seq = t.seq + 1`,
 };
 
 describe.each(attackers)("as %s", (attacker) => {
-  it.each(Object.keys(CHANGES))("%s is refused on the table and on every partition, with the same message", async (change) => {
-    expect(tables.length).toBeGreaterThanOrEqual(4);
-    for (const table of tables) expect(await attempt(attacker, CHANGES[change]!(table)), table).toBe(MESSAGE);
-  });
+  it.each(Object.keys(CHANGES))(
+    "%s is refused on the table and on every partition, with the same message",
+    async (change) => {
+      expect(tables.length).toBeGreaterThanOrEqual(4);
+      for (const table of tables) expect(await attempt(attacker, CHANGES[change]!(table)), table).toBe(MESSAGE);
+    },
+  );
 
   it("ON CONFLICT DO UPDATE is refused wherever PostgreSQL can plan it", async () => {
     for (const table of tables) {
       const sql = `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM oc_audit_log WHERE seq = 2
                    ON CONFLICT (ledger, seq) DO UPDATE SET type = 'FORGED'`;
       // The partitioned table has no unique index to infer from: a conflict cannot even be stated there.
-      const message = table === "oc_audit_log" ? "there is no unique or exclusion constraint matching the ON CONFLICT specification" : MESSAGE;
+      const message =
+        table === "oc_audit_log"
+          ? "there is no unique or exclusion constraint matching the ON CONFLICT specification"
+          : MESSAGE;
       expect(await attempt(attacker, sql), table).toBe(message);
     }
   });
@@ -98,10 +105,16 @@ describe.each(attackers)("as %s", (attacker) => {
                      '{"body":{},"ledger":"acme/eu","prevHash":"' || encode(${prev}, 'hex') || '","recordedAt":"2026-11-22T00:00:00.000000Z","seq":"'
                        || ${seq} || '","v":1}' AS text
                 FROM oc_audit_log e WHERE seq = 9) x`;
-    expect(await attempt(attacker, forged("9::bigint", "e.prev_hash"))).toMatch(/duplicate key|does not extend its chain/);
-    expect(await attempt(attacker, forged("40::bigint", "e.prev_hash"))).toMatch(/duplicate key|does not extend its chain/);
+    expect(await attempt(attacker, forged("9::bigint", "e.prev_hash"))).toMatch(
+      /duplicate key|does not extend its chain/,
+    );
+    expect(await attempt(attacker, forged("40::bigint", "e.prev_hash"))).toMatch(
+      /duplicate key|does not extend its chain/,
+    );
     expect(await attempt(attacker, forged("40::bigint", "e.hash"))).toMatch(/duplicate key|does not extend its chain/);
-    expect(await attempt(attacker, "INSERT INTO oc_audit_log SELECT * FROM oc_audit_log WHERE seq = 9")).toMatch(/duplicate key/);
+    expect(await attempt(attacker, "INSERT INTO oc_audit_log SELECT * FROM oc_audit_log WHERE seq = 9")).toMatch(
+      /duplicate key/,
+    );
   });
 });
 
@@ -235,12 +248,19 @@ describe("the event triggers", () => {
   });
 
   it("let a migration change what it must", async () => {
-    expect(await attempt("a superuser", `SET LOCAL countersign.migration = 'on'; DROP TRIGGER oc_refuse_row ON oc_audit_log`)).toBeUndefined();
+    expect(
+      await attempt(
+        "a superuser",
+        `SET LOCAL countersign.migration = 'on'; DROP TRIGGER oc_refuse_row ON oc_audit_log`,
+      ),
+    ).toBeUndefined();
   });
 
   it("let entries be appended to a table with a new column and a new index", async () => {
     await inOwnDatabase(async (superuser) => {
-      await superuser.query("ALTER TABLE oc_audit_log ADD COLUMN remark text; CREATE INDEX remark ON oc_audit_log (remark)");
+      await superuser.query(
+        "ALTER TABLE oc_audit_log ADD COLUMN remark text; CREATE INDEX remark ON oc_audit_log (remark)",
+      );
       await createLedger(superuser, LEDGER);
       await appendActions(superuser, LEDGER, 0, 1);
       expect((await superuser.query("SELECT * FROM oc_guard.problems()")).rows).toEqual([]);
@@ -251,7 +271,8 @@ describe("the event triggers", () => {
 describe("guardReport", () => {
   it("knows the guards of this checkout's migrations: sql/guards.json", async () => {
     const committed = await readFile(new URL("../../sql/guards.json", import.meta.url), "utf8");
-    const advice = "The guards have changed: run `node test/ledger/write-guards.ts` and review what it changes in sql/guards.json.";
+    const advice =
+      "The guards have changed: run `node test/ledger/write-guards.ts` and review what it changes in sql/guards.json.";
     expect(JSON.parse(await describeGuards(client)), advice).toEqual(JSON.parse(committed));
   });
 
@@ -273,8 +294,16 @@ describe("guardReport", () => {
 
   const WEAKENED: Readonly<Record<string, readonly [sql: string, object: string, problem: RegExp]>> = {
     "an event trigger dropped": ["DROP EVENT TRIGGER oc_guard_drop", "event trigger oc_guard_drop", /^missing: /],
-    "an event trigger disabled": ["ALTER EVENT TRIGGER oc_guard_ddl DISABLE", "event trigger oc_guard_ddl", /^unexpected: event trigger disabled/],
-    "an event trigger not for replicas": ["ALTER EVENT TRIGGER oc_guard_ddl ENABLE", "event trigger oc_guard_ddl", /not for replicas/],
+    "an event trigger disabled": [
+      "ALTER EVENT TRIGGER oc_guard_ddl DISABLE",
+      "event trigger oc_guard_ddl",
+      /^unexpected: event trigger disabled/,
+    ],
+    "an event trigger not for replicas": [
+      "ALTER EVENT TRIGGER oc_guard_ddl ENABLE",
+      "event trigger oc_guard_ddl",
+      /not for replicas/,
+    ],
     "all event triggers dropped": [
       "DROP EVENT TRIGGER oc_guard_ddl; DROP EVENT TRIGGER oc_guard_drop; DROP EVENT TRIGGER oc_guard_function; DROP EVENT TRIGGER oc_guard_rewrite",
       "event triggers",
@@ -292,19 +321,47 @@ describe("guardReport", () => {
       "public.oc_refuse_change()",
       /^unexpected: function plpgsql/,
     ],
-    "a rule": ["CREATE RULE quiet AS ON INSERT TO oc_audit_log DO INSTEAD NOTHING", "public.oc_audit_log", /^unexpected: rule/],
-    "an inheritance child": ["CREATE TABLE ghosts () INHERITS (oc_audit_payload)", "public.ghosts", /^unexpected: table owner/],
-    "a table put in place of another": ["ALTER TABLE oc_audit_log RENAME TO aside; CREATE TABLE oc_audit_log (LIKE aside)", "public.oc_audit_log", /^missing: partitioned table/],
+    "a rule": [
+      "CREATE RULE quiet AS ON INSERT TO oc_audit_log DO INSTEAD NOTHING",
+      "public.oc_audit_log",
+      /^unexpected: rule/,
+    ],
+    "an inheritance child": [
+      "CREATE TABLE ghosts () INHERITS (oc_audit_payload)",
+      "public.ghosts",
+      /^unexpected: table owner/,
+    ],
+    "a table put in place of another": [
+      "ALTER TABLE oc_audit_log RENAME TO aside; CREATE TABLE oc_audit_log (LIKE aside)",
+      "public.oc_audit_log",
+      /^missing: partitioned table/,
+    ],
     "a new owner": ["ALTER TABLE oc_audit_payload OWNER TO oc_app", "public.oc_audit_payload", /owner oc_app/],
     "everything given to another owner, by the one command that fires no event trigger": [
       "REASSIGN OWNED BY oc_owner TO oc_app",
       "public.oc_audit_log",
       /^unexpected: partitioned table owner oc_app/,
     ],
-    "a write right": ["GRANT INSERT ON oc_audit_log TO oc_app", "public.oc_audit_log", /^unexpected: grant INSERT to oc_app/],
-    "a trigger skipped by replicas": ["ALTER TABLE oc_audit_log ENABLE TRIGGER oc_refuse_row", "public.oc_audit_log", /trigger not for replicas/],
-    "a policy that hides an entry": ["CREATE POLICY hide ON oc_audit_log AS RESTRICTIVE TO oc_app USING (seq <> 5)", "public.oc_audit_log", /policy hide restrictive/],
-    "a setting that skips triggers": ["ALTER ROLE ALL IN DATABASE %DB% SET session_replication_role = replica", "settings", /session_replication_role for everybody/],
+    "a write right": [
+      "GRANT INSERT ON oc_audit_log TO oc_app",
+      "public.oc_audit_log",
+      /^unexpected: grant INSERT to oc_app/,
+    ],
+    "a trigger skipped by replicas": [
+      "ALTER TABLE oc_audit_log ENABLE TRIGGER oc_refuse_row",
+      "public.oc_audit_log",
+      /trigger not for replicas/,
+    ],
+    "a policy that hides an entry": [
+      "CREATE POLICY hide ON oc_audit_log AS RESTRICTIVE TO oc_app USING (seq <> 5)",
+      "public.oc_audit_log",
+      /policy hide restrictive/,
+    ],
+    "a setting that skips triggers": [
+      "ALTER ROLE ALL IN DATABASE %DB% SET session_replication_role = replica",
+      "settings",
+      /session_replication_role for everybody/,
+    ],
     "a door left open": ["ALTER DATABASE %DB% SET countersign.migration = 'on'", "settings", /countersign.migration/],
   };
   it.each(Object.keys(WEAKENED))("reports %s", async (name) => {
@@ -327,7 +384,10 @@ describe("guardReport", () => {
       await superuser.query(migration);
       const report = await guardReport(ownPool);
       expect(report).toMatchObject({ intact: false, eventTriggers: false });
-      expect(report.problems).toContainEqual({ object: "event triggers", problem: expect.stringContaining("a superuser has to create them") });
+      expect(report.problems).toContainEqual({
+        object: "event triggers",
+        problem: expect.stringContaining("a superuser has to create them"),
+      });
       await superuser.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
     });
   });

@@ -34,7 +34,10 @@ describe("createHeadStore", () => {
     expect((await readdir(directory)).sort()).toEqual(["acme__eu.json", "acme__us.json"]);
     expect(await readHeads(directory, ledger)).toEqual({ head: head(5, "b"), earlier: [] });
     expect(await readHeads(directory, "acme/us")).toEqual({ head: head(9), earlier: [] });
-    expect(JSON.parse(await readFile(join(directory, "acme__eu.json"), "utf8"))).toMatchObject({ ledger, head: { seq: "5" } });
+    expect(JSON.parse(await readFile(join(directory, "acme__eu.json"), "utf8"))).toMatchObject({
+      ledger,
+      head: { seq: "5" },
+    });
   });
 
   it("writes in the background, without being asked", async () => {
@@ -98,6 +101,7 @@ describe("advance", () => {
     expect(seqs[0]).toBe(1);
     expect(seqs.slice(-3)).toEqual([4_997, 4_998, 4_999]);
     // However far back one looks, the next known head is not much further.
-    for (let at = 1; at < seqs.length - 1; at++) expect(5_000 - seqs[at]!).toBeLessThan(2 * (5_000 - seqs[at + 1]!) + 3);
+    for (let at = 1; at < seqs.length - 1; at++)
+      expect(5_000 - seqs[at]!).toBeLessThan(2 * (5_000 - seqs[at + 1]!) + 3);
   });
 });

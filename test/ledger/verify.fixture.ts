@@ -59,7 +59,13 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
   return [
     step(1, "ACTION_PROPOSED", "PENDING", {
       actor: agent(chain),
-      onBehalfOf: { id: "member", kind: "HUMAN", roles: ["member"], groups: [], profile: new Erasable({ email: "m@acme.example" }) },
+      onBehalfOf: {
+        id: "member",
+        kind: "HUMAN",
+        roles: ["member"],
+        groups: [],
+        profile: new Erasable({ email: "m@acme.example" }),
+      },
       client,
       chainNumber: 1,
       conversation: `conversation ${chain}`,
@@ -78,14 +84,23 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
         destination: "SEA",
         flight_type: "one_way",
         cabin: "economy",
-        flights: [{ flight_number: "HAT136", date: "2024-05-20" }, { flight_number: "HAT039", date: "2024-05-20" }],
+        flights: [
+          { flight_number: "HAT136", date: "2024-05-20" },
+          { flight_number: "HAT039", date: "2024-05-20" },
+        ],
         passengers: [{ first_name: "Mia", last_name: "Li", dob: "1990-04-05" }],
         payment_methods: [{ payment_id: "certificate_7504069", amount: 250.5 }],
         insurance: "no",
       }),
-      userRequest: new Erasable("Book me the cheapest flight from New York to Seattle on May 20, after 11am – “economy” please."),
-      rationale: new Erasable("The customer asked for a one-way economy booking; the certificate covers part of the price."),
-      rendered: new Erasable(`reservations.book_reservation\n  user_id: mia_li_${n}\n  origin: JFK\n  destination: SEA\n  cabin: economy`),
+      userRequest: new Erasable(
+        "Book me the cheapest flight from New York to Seattle on May 20, after 11am – “economy” please.",
+      ),
+      rationale: new Erasable(
+        "The customer asked for a one-way economy booking; the certificate covers part of the price.",
+      ),
+      rendered: new Erasable(
+        `reservations.book_reservation\n  user_id: mia_li_${n}\n  origin: JFK\n  destination: SEA\n  cabin: economy`,
+      ),
     }),
     step(2, "ACTION_APPROVED", "APPROVED", {
       actor: approver,
@@ -107,7 +122,11 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
 
 /** Creates `ledger` when it is missing. */
 export async function createLedger(client: ClientBase, ledger: string): Promise<void> {
-  const { body } = seal({ id: uuid(ledger, 0), type: "LEDGER_CREATED", actor: { id: "countersign", kind: "SERVICE", roles: [], groups: [] } });
+  const { body } = seal({
+    id: uuid(ledger, 0),
+    type: "LEDGER_CREATED",
+    actor: { id: "countersign", kind: "SERVICE", roles: [], groups: [] },
+  });
   await client.query("SELECT oc_ledger_create($1, $2)", [ledger, body]);
 }
 
@@ -117,10 +136,10 @@ export async function appendActions(client: ClientBase, ledger: string, from: nu
     const lives = Array.from({ length: Math.min(50, to - at) }, (_, index) => actionBodies(at + index));
     for (let stage = 0; stage < 5; stage++) {
       const drafts = lives.map((life) => seal(life[stage]!)).map(({ body, payload }) => `${body}\t${payload}`);
-      const { rows } = await client.query<{ refusal: string | null }>(
-        "SELECT refusal FROM oc_ledger_append($1, $2)",
-        [ledger, drafts.join("\n")],
-      );
+      const { rows } = await client.query<{ refusal: string | null }>("SELECT refusal FROM oc_ledger_append($1, $2)", [
+        ledger,
+        drafts.join("\n"),
+      ]);
       const refused = rows.find(({ refusal }) => refusal !== null);
       if (refused !== undefined) throw new Error(`a draft of the fixture was refused: ${refused.refusal}`);
     }

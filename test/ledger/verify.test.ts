@@ -53,7 +53,13 @@ describe("verifyLedger", () => {
   });
 
   it("works for the auditor's role too", async () => {
-    const auditor = createPool({ connectionString: database.superuserUrl, max: 2, applicationName: "test", log: silent, role: "oc_auditor" });
+    const auditor = createPool({
+      connectionString: database.superuserUrl,
+      max: 2,
+      applicationName: "test",
+      log: silent,
+      role: "oc_auditor",
+    });
     expect((await verifyLedger(auditor, LEDGER)).verdict).toBe("INTACT");
     await auditor.end();
   });
@@ -71,7 +77,11 @@ describe("verifyLedger", () => {
 
   it("says that a ledger known outside is gone", async () => {
     const report = await verifyLedger(pool, "nobody/eu", { knownHead: head });
-    expect(report).toMatchObject({ verdict: "TRUNCATED", checkedEntries: 0n, problems: [{ verdict: "TRUNCATED", seq: 1n }] });
+    expect(report).toMatchObject({
+      verdict: "TRUNCATED",
+      checkedEntries: 0n,
+      problems: [{ verdict: "TRUNCATED", seq: 1n }],
+    });
   });
 
   it("checks a part and says which", async () => {
@@ -82,7 +92,11 @@ describe("verifyLedger", () => {
       checkedEntries: 50n,
       head,
     });
-    expect(await verifyLedger(pool, LEDGER, { fromSeq: 201n })).toMatchObject({ verdict: "INTACT", toSeq: 201n, checkedEntries: 1n });
+    expect(await verifyLedger(pool, LEDGER, { fromSeq: 201n })).toMatchObject({
+      verdict: "INTACT",
+      toSeq: 201n,
+      checkedEntries: 1n,
+    });
   });
 
   it.each([
@@ -102,12 +116,16 @@ describe("verifyLedger", () => {
   });
 
   it("takes an erased value for erased, not for tampered", async () => {
-    const { rows } = await superuser.query<{ payload: string }>("SELECT payload::text AS payload FROM oc_audit_payload WHERE seq = 2");
+    const { rows } = await superuser.query<{ payload: string }>(
+      "SELECT payload::text AS payload FROM oc_audit_payload WHERE seq = 2",
+    );
     const before = rows[0]!.payload;
     const without = before.replace(/"rationale":\{"salt":"[^"]+","value":"[^"]*"\},/, "");
     expect(without).not.toBe(before);
     await superuser.query("UPDATE oc_audit_payload SET payload = $1::json WHERE seq = 2", [without]);
-    const { rows: kept } = await superuser.query<{ payload: string }>("DELETE FROM oc_audit_payload WHERE seq = 3 RETURNING payload::text AS payload");
+    const { rows: kept } = await superuser.query<{ payload: string }>(
+      "DELETE FROM oc_audit_payload WHERE seq = 3 RETURNING payload::text AS payload",
+    );
     expect((await verifyLedger(pool, LEDGER, { knownHead: head })).verdict).toBe("INTACT");
     await superuser.query("UPDATE oc_audit_payload SET payload = $1::json WHERE seq = 2", [before]);
     await superuser.query("INSERT INTO oc_audit_payload VALUES ($1, 3, $2::json)", [LEDGER, kept[0]!.payload]);
@@ -116,13 +134,40 @@ describe("verifyLedger", () => {
   it("verifies every kind of value an entry may hold", async () => {
     const ledger = "globex/eu";
     await createLedger(superuser, ledger);
-    const odd = { "…": "“quotes” \"escaped\" \\ \u2028 \u{1f600} \u0001", n: 1e21, z: -0, nested: { salt: "x", value: [null, true, 0.1] } };
+    const odd = {
+      "…": '“quotes” "escaped" \\ \u2028 \u{1f600} \u0001',
+      n: 1e21,
+      z: -0,
+      nested: { salt: "x", value: [null, true, 0.1] },
+    };
     const drafts = [
-      { id: uuid("odd", 1), type: "ODD", actor: { id: "“ünï”\t\"a\"" }, arguments: new Erasable(odd), text: "\"type\":\"FORGED\"" },
-      { id: uuid("odd", 2), type: "ODD", actor: {}, deep: { deeper: { deepest: new Erasable("") } }, list: [{ note: new Erasable([]) }] },
-      { id: uuid("odd", 3), type: "ODD", platform: "", tool: "__proto__", effect: "constructor", "": new Erasable(null) },
+      {
+        id: uuid("odd", 1),
+        type: "ODD",
+        actor: { id: '“ünï”\t"a"' },
+        arguments: new Erasable(odd),
+        text: '"type":"FORGED"',
+      },
+      {
+        id: uuid("odd", 2),
+        type: "ODD",
+        actor: {},
+        deep: { deeper: { deepest: new Erasable("") } },
+        list: [{ note: new Erasable([]) }],
+      },
+      {
+        id: uuid("odd", 3),
+        type: "ODD",
+        platform: "",
+        tool: "__proto__",
+        effect: "constructor",
+        "": new Erasable(null),
+      },
     ].map((body) => seal(body));
-    await superuser.query("SELECT oc_ledger_append($1, $2)", [ledger, drafts.map(({ body, payload }) => `${body}\t${payload}`).join("\n")]);
+    await superuser.query("SELECT oc_ledger_append($1, $2)", [
+      ledger,
+      drafts.map(({ body, payload }) => `${body}\t${payload}`).join("\n"),
+    ]);
     const report = await verifyLedger(pool, ledger);
     expect(report).toMatchObject({ verdict: "INTACT", checkedEntries: 4n, problems: [] });
   });

@@ -10,7 +10,9 @@ import { describeGuards } from "./guards.fixture.ts";
 const server = await startTestServer();
 try {
   const database = `guards_${randomBytes(6).toString("hex")}`;
-  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${escapeIdentifier(database)} TEMPLATE template0`));
+  await withClient(server.url, (client) =>
+    client.query(`CREATE DATABASE ${escapeIdentifier(database)} TEMPLATE template0`),
+  );
   const url = withDatabase(server.url, database);
   await migrate({ connectionString: url, log: silent });
   await writeFile(new URL("../../sql/guards.json", import.meta.url), await withClient(url, describeGuards));

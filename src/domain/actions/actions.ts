@@ -138,7 +138,7 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
     async redeemGrant(caller, { token, digest }) {
       const grant = await grants.verify(token);
       // What names no action of ours cannot be written down anywhere.
-      const actionId = (grant ?? claimedAction(token))?.actionId;
+      const actionId = grant?.actionId ?? claimedAction(token);
       if (actionId === undefined) throw notAGrant();
       const command = { type: "redeemGrant", by: caller.principal, grant, digest, executionTtl } as const;
       try {

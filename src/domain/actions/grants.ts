@@ -83,12 +83,11 @@ export function createGrants(key: SigningKey): Grants {
 }
 
 /** What a token says it is for, unverified: only good for writing down against which action somebody tried it. */
-export function claimedAction(token: string): { readonly actionId: string; readonly grantId?: string } | undefined {
+export function claimedAction(token: string): string | undefined {
   if (token.length > MAX_TOKEN) return undefined;
   try {
-    const { action, jti } = decodeJwt(token);
-    if (typeof action !== "string" || !isUuid(action)) return undefined;
-    return { actionId: action, ...(typeof jti === "string" && isUuid(jti) ? { grantId: jti } : {}) };
+    const { action } = decodeJwt(token);
+    return typeof action === "string" && isUuid(action) ? action : undefined;
   } catch (error) {
     if (isMalformed(error)) return undefined;
     throw error;

@@ -1,5 +1,6 @@
 import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { reading } from "../reading.ts";
 import { ActionRefusal } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 
@@ -29,7 +30,7 @@ export async function settleDue(
   { db, executor }: { readonly db: Reader; readonly executor: Executor },
   limit: number,
 ): Promise<DueSettled> {
-  const { rows } = await db.query<DueRow>(DUE, [limit]);
+  const { rows } = await reading(db.query<DueRow>(DUE, [limit]));
   const settled = await Promise.all(rows.map((row) => settle(executor, row)));
   return {
     found: rows.length,

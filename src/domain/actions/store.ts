@@ -1,5 +1,6 @@
 import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "../../ledger/read.ts";
+import { reading } from "../reading.ts";
 import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
 import { isUuid } from "./action-id.ts";
 import type { NextState } from "./decide/decision.ts";
@@ -57,7 +58,7 @@ const LOAD = {
 /** The action `id` of `ledger`, or undefined: also for an id that is none. */
 export async function loadAction(db: Reader, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
   if (!isUuid(id)) return undefined;
-  const { rows } = await db.query<LoadRow>({ ...LOAD, values: [ledger, id] });
+  const { rows } = await reading(db.query<LoadRow>({ ...LOAD, values: [ledger, id] }));
   const row = rows[0];
   if (row === undefined) return undefined;
   const proposal = toEntry(ledger, row);

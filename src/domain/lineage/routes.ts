@@ -1,5 +1,6 @@
 import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { reading } from "../reading.ts";
 
 /** Whose steps, in which conversation. `conversation` is "" where the caller names none. */
 export interface RouteKey {
@@ -74,7 +75,7 @@ interface RouteRow {
  */
 export async function readRoute(db: Reader, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
   const values = [key.ledger, key.principalId, key.conversation, platform, writes];
-  const { rows } = await db.query<RouteRow>({ ...ROUTE, values });
+  const { rows } = await reading(db.query<RouteRow>({ ...ROUTE, values }));
   const row = rows[0];
   if (row === undefined) throw new Error("a query over one row answered none");
   const { now, number, chain, source_chain, source_platform, source_read_at } = row;

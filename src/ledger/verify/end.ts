@@ -73,7 +73,11 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
     problems.push({ verdict: "LINK_BROKEN", seq: last, detail });
   }
   if (!end.headDated) {
-    problems.push({ verdict: "CONTENT_MISMATCH", seq: last, detail: "the head row is dated otherwise than the last entry" });
+    problems.push({
+      verdict: "CONTENT_MISMATCH",
+      seq: last,
+      detail: "the head row is dated otherwise than the last entry",
+    });
   }
   return problems;
 }
@@ -85,7 +89,10 @@ export async function rewrittenAt(
   seen: readonly LedgerHead[],
 ): Promise<LedgerProblem | undefined> {
   const inLedger = new Map<string, string[]>();
-  for (const { seq, hash } of await run<{ seq: string; hash: string }>(statements.known, [ledger, seen.map(({ seq }) => String(seq))])) {
+  for (const { seq, hash } of await run<{ seq: string; hash: string }>(statements.known, [
+    ledger,
+    seen.map(({ seq }) => String(seq)),
+  ])) {
     inLedger.set(seq, [...(inLedger.get(seq) ?? []), hash]);
   }
   let proven = 0n;

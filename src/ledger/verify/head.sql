@@ -3,10 +3,10 @@
 SELECT h.seq::text AS head_seq, encode(h.hash, 'hex') AS head_hash, h.recorded_at = l.recorded_at AS head_dated,
        (SELECT max(e.seq) FROM public.oc_audit_log e WHERE e.ledger = $1::text)::text AS last_seq,
        encode(l.hash, 'hex') AS entry_hash,
-       greatest((SELECT max(p.seq) FROM public.oc_audit_payload p WHERE p.ledger = $1::text),
-                (SELECT max(a.updated_seq) FROM public.oc_action a WHERE a.ledger = $1::text),
-                (SELECT max(c.started_seq) FROM public.oc_chain c WHERE c.ledger = $1::text))::text AS trace_seq
+       greatest((SELECT max(p.seq) FROM ONLY public.oc_audit_payload p WHERE p.ledger = $1::text),
+                (SELECT max(a.updated_seq) FROM ONLY public.oc_action a WHERE a.ledger = $1::text),
+                (SELECT max(c.started_seq) FROM ONLY public.oc_chain c WHERE c.ledger = $1::text))::text AS trace_seq
   FROM (SELECT 1) AS always
-  LEFT JOIN public.oc_ledger_head h ON h.ledger = $1::text
+  LEFT JOIN ONLY public.oc_ledger_head h ON h.ledger = $1::text
   LEFT JOIN LATERAL (SELECT e.hash, e.recorded_at FROM public.oc_audit_log e
                       WHERE e.ledger = $1::text AND e.seq = h.seq ORDER BY e.hash LIMIT 1) l ON true

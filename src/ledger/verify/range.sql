@@ -30,7 +30,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                AND (e.body ->> 'chain')::uuid IS NOT DISTINCT FROM e.chain
                AND (e.body ->> 'sourceChain')::uuid IS NOT DISTINCT FROM e.source_chain
                AND (e.body -> 'chainNumber' IS NULL
-                    OR EXISTS (SELECT FROM public.oc_chain k
+                    OR EXISTS (SELECT FROM ONLY public.oc_chain k
                                 WHERE k.ledger = $1::text AND k.principal_id = e.actor_id
                                   AND k.conversation = coalesce(e.body ->> 'conversation', '')
                                   AND k.number = (e.body ->> 'chainNumber')::integer AND k.chain = e.chain
@@ -42,7 +42,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                                  AND encode(sha256('\x636f756e7465727369676e2f636f6d6d69742f763100'::bytea -- countersign/commit/v1 NUL
                                                    || decode(substr(v.value, 10, 32), 'hex')
                                                    || substring(v.bytes FROM 52 FOR octet_length(v.bytes) - 52)), 'hex')
-                                     = CASE WHEN position('.' IN v.key) = 0 THEN e.body -> v.key ->> 'commit'
+                                     IS NOT DISTINCT FROM CASE WHEN position('.' IN v.key) = 0 THEN e.body -> v.key ->> 'commit'
                                             ELSE e.body #>> string_to_array(v.key || '.commit', '.') END)
                           FROM (SELECT x.key, x.value, convert_to(x.value, 'UTF8') AS bytes
                                   FROM json_each_text(e.payload) x OFFSET 0) v))
@@ -55,7 +55,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                          || to_char(l.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
                          || '","seq":"' || l.seq || '","v":1}' AS tail
                   FROM public.oc_audit_log l
-                  LEFT JOIN public.oc_audit_payload p ON p.ledger = $1::text AND p.seq = l.seq AND p.seq BETWEEN $2::bigint - 1 AND $3::bigint
+                  LEFT JOIN ONLY public.oc_audit_payload p ON p.ledger = $1::text AND p.seq = l.seq AND p.seq BETWEEN $2::bigint - 1 AND $3::bigint
                  WHERE l.ledger = $1::text AND l.seq BETWEEN $2::bigint - 1 AND $3::bigint
                 OFFSET 0
               ) s OFFSET 0

@@ -112,7 +112,11 @@ export async function nameProblems(
   limit: number,
 ): Promise<LedgerProblem[]> {
   const unnamed = (why: string): LedgerProblem[] => [
-    { verdict: "UNVERIFIABLE", seq: from, detail: `something in positions ${from} to ${to} is wrong that cannot be named: ${why}` },
+    {
+      verdict: "UNVERIFIABLE",
+      seq: from,
+      detail: `something in positions ${from} to ${to} is wrong that cannot be named: ${why}`,
+    },
   ];
   try {
     const rows = await inSnapshot(pool, (run) =>

@@ -4,7 +4,7 @@ WITH row AS (
   SELECT l.*, p.payload, convert_to(l.entry, 'UTF8') AS bytes,
          pg_input_is_valid(l.entry, 'jsonb') AS readable
     FROM public.oc_audit_log l
-    LEFT JOIN public.oc_audit_payload p ON p.ledger = $1::text AND p.seq = l.seq AND p.seq BETWEEN $2::bigint - 1 AND $3::bigint
+    LEFT JOIN ONLY public.oc_audit_payload p ON p.ledger = $1::text AND p.seq = l.seq AND p.seq BETWEEN $2::bigint - 1 AND $3::bigint
    WHERE l.ledger = $1::text AND l.seq BETWEEN $2::bigint - 1 AND $3::bigint
 ),
 parsed AS (
@@ -73,7 +73,7 @@ problem AS (
   SELECT j.seq, 'CONTENT_MISMATCH', 'no row of oc_chain has the routing chain that the entry is a step of'
     FROM judged j
    WHERE j.comparable AND j.body ? 'chainNumber'
-     AND NOT EXISTS (SELECT FROM public.oc_chain k
+     AND NOT EXISTS (SELECT FROM ONLY public.oc_chain k
                       WHERE k.ledger = j.ledger AND k.principal_id = j.actor_id AND k.number::text = j.body ->> 'chainNumber'
                         AND k.conversation = coalesce(j.body ->> 'conversation', '') AND k.chain = j.chain
                         AND k.started_seq <= j.seq)

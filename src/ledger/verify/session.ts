@@ -48,7 +48,11 @@ export async function inSnapshot<Result>(pool: Pool, work: (run: Run) => Promise
   }
 }
 
-async function select<Row extends QueryResultRow>(client: PoolClient, sql: string, values: readonly unknown[]): Promise<Row[]> {
+async function select<Row extends QueryResultRow>(
+  client: PoolClient,
+  sql: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
   const { rows } = await client.query<Row>(sql, [...values]);
   return rows;
 }

@@ -1,7 +1,7 @@
 -- Names the state rows of ledger $1 that do not say what their entries at $2 to $3 say; at most $4.
 WITH action AS (
   SELECT a.*, u.entry AS last, f.entry AS first
-    FROM public.oc_action a
+    FROM ONLY public.oc_action a
     LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS entry
                          FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.updated_seq LIMIT 1) u ON true
     LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS entry
@@ -27,12 +27,12 @@ problem AS (
   UNION ALL
   SELECT e.seq, 'oc_action ' || e.action_id || ' does not list this entry as its version ' || e.action_version
     FROM public.oc_audit_log e
-    LEFT JOIN public.oc_action a ON a.ledger = $1::text AND a.id = e.action_id
+    LEFT JOIN ONLY public.oc_action a ON a.ledger = $1::text AND a.id = e.action_id
    WHERE e.ledger = $1::text AND e.seq BETWEEN $2::bigint AND $3::bigint AND e.action_version IS NOT NULL
      AND a.entries[e.action_version] IS DISTINCT FROM e.seq
   UNION ALL
   SELECT c.started_seq, 'oc_chain ' || c.chain || ' is not what the entry that started it says'
-    FROM public.oc_chain c
+    FROM ONLY public.oc_chain c
     LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS body
                          FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = c.started_seq LIMIT 1) s ON true
    WHERE c.ledger = $1::text AND c.started_seq BETWEEN $2::bigint AND $3::bigint

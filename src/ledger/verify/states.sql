@@ -13,7 +13,7 @@ SELECT count(*) AS states, count(*) FILTER (WHERE s.intact IS NOT TRUE) AS bad, 
              AND a.grant_expires_at IS NOT DISTINCT FROM (u.said #>> '{grant,expiresAt}')::timestamptz AS intact,
            (SELECT bit_xor(uuid_hash_extended(a.id, v.seq # (v.version << 48)))
               FROM unnest(a.entries) WITH ORDINALITY AS v(seq, version)) AS versions
-      FROM public.oc_action a
+      FROM ONLY public.oc_action a
       LEFT JOIN LATERAL (SELECT e.action_id, e.action_version, e.entry::jsonb #> '{body,action}' AS said
                            FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.updated_seq LIMIT 1) u ON true
       LEFT JOIN LATERAL (SELECT e.actor_id, e.action_id, e.action_version

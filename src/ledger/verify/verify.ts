@@ -28,7 +28,11 @@ export interface VerifyOptions {
  *
  * @throws VerificationRangeError when `fromSeq` or `toSeq` is not a position of the ledger.
  */
-export async function verifyLedger(pool: Pool, ledger: LedgerId, options: VerifyOptions = {}): Promise<LedgerVerification> {
+export async function verifyLedger(
+  pool: Pool,
+  ledger: LedgerId,
+  options: VerifyOptions = {},
+): Promise<LedgerVerification> {
   const started = performance.now();
   const seen = inSequence([...(options.earlierHeads ?? []), ...(options.knownHead ? [options.knownHead] : [])]);
   const guards = await guardReport(pool);
@@ -57,17 +61,28 @@ export async function verifyLedger(pool: Pool, ledger: LedgerId, options: Verify
 
   // The state rows of entries that are gone are told by where the ledger ends.
   const comparable = range.from === 1n && range.to === end.head?.seq && end.trace <= end.last;
-  const named = await nameAll(pool, ledger, range, sweep, !states.intact || (comparable && states.versions !== sweep.versions));
-  const problems = inOrder([
+  const named = await nameAll(
+    pool,
+    ledger,
+    range,
+    sweep,
+    !states.intact || (comparable && states.versions !== sweep.versions),
+  );
+  const unguarded = guards.problems.map(({ object, problem }) => ({
+    verdict: "UNGUARDED" as const,
+    seq: undefined,
+    detail: `${object}: ${problem}`,
+  }));
+  const found = inOrder([
     ...(range.to >= end.last ? endProblems(end, seen.at(-1)) : []),
     ...(rewritten === undefined ? [] : [rewritten]),
     ...named,
-    ...guards.problems.map(({ object, problem }) => ({
-      verdict: "UNGUARDED" as const,
-      seq: undefined,
-      detail: `${object}: ${problem}`,
-    })),
-  ]).slice(0, MAX_PROBLEMS);
+  ]);
+  // However many entries are wrong, what is wrong with the guards is told too.
+  const problems = [...found.slice(0, MAX_PROBLEMS - Math.min(unguarded.length, 10)), ...unguarded].slice(
+    0,
+    MAX_PROBLEMS,
+  );
   return {
     verdict: verdictOf(problems, sweep.entries),
     fromSeq: range.from,
@@ -79,7 +94,8 @@ export async function verifyLedger(pool: Pool, ledger: LedgerId, options: Verify
   };
 }
 
-const inSequence = (heads: readonly LedgerHead[]) => heads.toSorted((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
+const inSequence = (heads: readonly LedgerHead[]) =>
+  heads.toSorted((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
 
 /** The positions to check. Those that the ledger is known to have had are positions, even when it has them no more. */
 function asked(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: LedgerHead | undefined): Range {
@@ -107,5 +123,7 @@ async function nameAll(
   if (!statesToo) return problems;
   const states = await nameProblems(pool, ledger, range, statements.stateRows, MAX_PROBLEMS);
   // An entry that is wrong itself makes the fingerprints differ; it is named already, and no state row is to blame.
-  return bad.length > 0 && states.every(({ verdict }) => verdict === "UNVERIFIABLE") ? problems : [...problems, ...states];
+  return bad.length > 0 && states.every(({ verdict }) => verdict === "UNVERIFIABLE")
+    ? problems
+    : [...problems, ...states];
 }

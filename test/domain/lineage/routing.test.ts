@@ -188,12 +188,12 @@ describe("the source of a write", () => {
   });
 
   it("lies within the session window", async () => {
-    const brief = await world.process({ sessionWindow: 1 });
+    const brief = await world.process({ sessionWindow: 3 });
     const step = conversation();
     const crm = await step({}, brief);
     expect((await step(reservations, brief)).source).toBe(crm.chain);
     expect((await step(reservations, brief)).source).toBe(crm.chain);
-    await brief.pool.query("SELECT pg_sleep(1.1)");
+    await brief.pool.query("SELECT pg_sleep(3.1)");
     expect((await step(reservations, brief)).source).toBeUndefined();
   });
 

@@ -1,0 +1,226 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { connect, openSocket } from "./client.ts";
+import { type Api, startApi } from "./harness.ts";
+
+let database: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await startApi(database.appUrl, {
+    heartbeat: 0.2,
+    socketLimits: { initTimeout: 300, sendTimeout: 500, socketsPerPrincipal: 3, operationsPerSocket: 4 },
+  });
+});
+
+afterAll(async () => {
+  await api?.close();
+  await database?.drop();
+});
+
+const FOLLOW = "subscription{auditEntries{cursor entry{seq}}}";
+
+describe("a connection is closed with", () => {
+  it("4400 when a message is no JSON", async () => {
+    const client = await openSocket(api.wsUrl);
+    client.send("{nonsense");
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
+  it.each([
+    ["has a member twice", '{"type":"ping","type":"ping"}'],
+    ["has a number that would change", '{"type":"ping","payload":{"n":9007199254740993}}'],
+    ["has a lone surrogate", '{"type":"ping","payload":{"n":"\\ud800"}}'],
+    ["is nested too deep", `{"type":"ping","payload":{"a":${"[".repeat(70)}${"]".repeat(70)}}}`],
+    ["is of no known type", '{"type":"frobnicate"}'],
+  ])("4400 when a message %s", async (_, message) => {
+    const client = await openSocket(api.wsUrl);
+    client.send(message);
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
+  it("4400 when a message is binary", async () => {
+    const client = await openSocket(api.wsUrl);
+    client.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
+  it("4401 when it subscribes before it is acknowledged", async () => {
+    const client = await openSocket(api.wsUrl);
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    expect(await client.closed).toMatchObject({ code: 4401 });
+  });
+
+  it.each([
+    ["no token", undefined],
+    ["a token that is none", { authorization: "Bearer nonsense" }],
+    ["something else than text", { authorization: 7 }],
+  ])("4403 when it comes with %s", async (_, payload) => {
+    const client = await openSocket(api.wsUrl);
+    client.send({ type: "connection_init", payload });
+    expect(await client.closed).toMatchObject({ code: 4403 });
+  });
+
+  it("4403 when its token expires", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor", { ttl: 2 }));
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    await client.next(({ type }) => type === "next");
+    expect(await client.closed).toEqual({ code: 4403, reason: "Token expired" });
+  });
+
+  it("4403 when the header and the parameters name a token each", async () => {
+    const authorization = `Bearer ${await api.token("auditor")}`;
+    const client = await openSocket(api.wsUrl, { headers: { authorization } });
+    client.send({ type: "connection_init", payload: { authorization } });
+    expect(await client.closed).toMatchObject({ code: 4403 });
+  });
+
+  it("4406 when it speaks another protocol", async () => {
+    const refused = openSocket(api.wsUrl, { protocol: "graphql-ws" }).then(({ closed }) => closed);
+    await expect(refused.then(({ code }) => code, (error: Error) => error.message)).resolves.toSatisfy(
+      (outcome) => outcome === 4406 || String(outcome).includes("subprotocol"),
+    );
+  });
+
+  it("4408 when it is not initialised in time", async () => {
+    const client = await openSocket(api.wsUrl);
+    expect(await client.closed).toMatchObject({ code: 4408 });
+  });
+
+  it("4409 when it uses an operation id twice", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "subscribe", id: "same", payload: { query: FOLLOW } });
+    client.send({ type: "subscribe", id: "same", payload: { query: FOLLOW } });
+    expect(await client.closed).toMatchObject({ code: 4409 });
+  });
+
+  it("4429 when it is initialised twice", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "connection_init", payload: { authorization: "Bearer again" } });
+    expect(await client.closed).toMatchObject({ code: 4429 });
+  });
+
+  it("1009 when a message is larger than a request may be", async () => {
+    const client = await openSocket(api.wsUrl);
+    client.send({ type: "ping", payload: { a: "x".repeat(1_100_000) } });
+    expect(await client.closed).toMatchObject({ code: 1009 });
+  });
+
+  it("1013 when its principal has too many", async () => {
+    const token = await api.token("admin");
+    const three = [await connect(api.wsUrl, token), await connect(api.wsUrl, token), await connect(api.wsUrl, token)];
+    const fourth = await openSocket(api.wsUrl);
+    fourth.send({ type: "connection_init", payload: { authorization: `Bearer ${token}` } });
+    expect(await fourth.closed).toMatchObject({ code: 1013 });
+    three[0]?.socket.close();
+    await three[0]?.closed;
+    await expect.poll(() => connect(api.wsUrl, token).then((client) => client.socket.close(), () => "full")).toBeUndefined();
+    for (const { socket } of three) socket.close();
+  });
+});
+
+describe("an upgrade", () => {
+  const init = { type: "connection_init" };
+
+  it("may bring the token in its header", async () => {
+    const client = await openSocket(api.wsUrl, { headers: { authorization: `Bearer ${await api.token("approver")}` } });
+    client.send(init);
+    await client.next(({ type }) => type === "connection_ack");
+    client.send({ type: "subscribe", id: "q", payload: { query: "{viewer{id}}" } });
+    expect((await client.next(({ type }) => type === "next")).payload).toEqual({ data: { viewer: { id: "approver" } } });
+    client.socket.close();
+  });
+
+  it("with a token that is none is refused", async () => {
+    await expect(openSocket(api.wsUrl, { headers: { authorization: "Bearer nonsense" } })).rejects.toThrow("401");
+  });
+
+  it("from a page of another origin is refused, from one of our own is not", async () => {
+    await expect(openSocket(api.wsUrl, { headers: { origin: "https://evil.example" } })).rejects.toThrow("403");
+    const own = await openSocket(api.wsUrl, { headers: { origin: new URL(api.url).origin } });
+    own.socket.close();
+  });
+
+  it("elsewhere is refused", async () => {
+    await expect(openSocket(api.wsUrl.replace("/graphql", "/other"))).rejects.toThrow("404");
+  });
+});
+
+describe("an operation over a connection", () => {
+  it("that is invalid is told so, and the connection stays", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "subscribe", id: "bad", payload: { query: "{nonsense}" } });
+    const { payload } = await client.next(({ id, type }) => id === "bad" && type === "error");
+    expect(payload[0].extensions).toEqual({ code: "BAD_USER_INPUT" });
+    client.send({ type: "subscribe", id: "syntax", payload: { query: "{" } });
+    expect((await client.next(({ id }) => id === "syntax")).payload[0].extensions).toEqual({ code: "BAD_USER_INPUT" });
+    client.send({ type: "subscribe", id: "good", payload: { query: "{viewer{id}}" } });
+    expect((await client.next(({ id }) => id === "good")).payload.data.viewer.id).toBe("auditor");
+    client.socket.close();
+  });
+
+  it("that is too large is told so", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    const query = `{${Array.from({ length: 21 }, (_, at) => `a${at}:__typename`).join(" ")}}`;
+    client.send({ type: "subscribe", id: "1", payload: { query } });
+    expect((await client.next(({ id }) => id === "1")).payload[0].extensions).toEqual({ code: "QUERY_TOO_COMPLEX" });
+    client.socket.close();
+  });
+
+  it("beyond the limit is refused alone", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    for (let at = 0; at < 5; at++) client.send({ type: "subscribe", id: `s${at}`, payload: { query: FOLLOW } });
+    const { payload } = await client.next(({ type }) => type === "error");
+    expect(payload[0].extensions).toEqual({ code: "RATE_LIMITED" });
+    await client.next(({ id, type }) => id === "s0" && type === "next");
+    client.socket.close();
+  });
+
+  it("without the rights for it is told so", async () => {
+    const client = await connect(api.wsUrl, await api.token("agent"));
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    const { payload } = await client.next(({ id }) => id === "1");
+    expect(JSON.stringify(payload)).toContain('"code":"FORBIDDEN"');
+    client.socket.close();
+  });
+
+  it("that follows is stopped by complete, and by leaving", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    await client.next(({ type }) => type === "next");
+    const following = () => (api.services.follower as unknown as { following(): number }).following();
+    expect(following()).toBeGreaterThan(0);
+    client.send({ type: "complete", id: "1" });
+    await expect.poll(following).toBe(0);
+    client.send({ type: "subscribe", id: "2", payload: { query: FOLLOW } });
+    await expect.poll(following).toBe(1);
+    client.socket.terminate();
+    await expect.poll(following).toBe(0);
+  });
+});
+
+describe("a subscriber that does not read", () => {
+  it("is closed, and what it did not read is not kept", async () => {
+    const text = "x".repeat(50_000);
+    const propose = () =>
+      api.gql(
+        "mutation($input:ProposeActionInput!){proposeAction(input:$input){userErrors{code}}}",
+        { input: { idempotencyKey: randomUUID(), platform: "crm", tool: "get_user_details", arguments: { text } } },
+        { as: "agent" },
+      );
+    for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, propose));
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.socket.pause();
+    for (const id of ["1", "2"]) {
+      client.send({ type: "subscribe", id, payload: { query: 'subscription{auditEntries(after:"0"){cursor entry{body canonical}}}' } });
+    }
+    const slow = async () => /countersign_slow_subscribers_total (\d+)/.exec(await (await fetch(new URL("/metrics", api.url))).text())?.[1];
+    await expect.poll(slow, { timeout: 20_000 }).toBe("1");
+    const following = () => (api.services.follower as unknown as { following(): number }).following();
+    await expect.poll(following).toBe(0);
+    client.socket.resume();
+    await client.closed;
+  });
+});
