@@ -52,7 +52,7 @@ export interface Config {
   readonly logLevel: string;
   /** Seconds a PENDING action waits for people before it expires. */
   readonly approvalTtl: number;
-  /** Seconds a grant lives, from approval or from its latest claim. */
+  /** Seconds a grant can be spent, from approval on; claiming it again does not prolong it. */
   readonly grantTtl: number;
   /** Seconds an EXECUTING action may stay unreported before it becomes AMBIGUOUS. */
   readonly executionTtl: number;

@@ -75,10 +75,15 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
       progress.advance();
     }
   };
-  await pipeline(Readable.from(texts()), file === undefined ? process.stdout : createWriteStream(file), {
-    end: file !== undefined,
-  });
-  progress?.finish();
+  try {
+    const sink = file === undefined ? process.stdout : createWriteStream(file);
+    await pipeline(Readable.from(texts()), sink, { end: file !== undefined });
+  } catch (error) {
+    // Whoever reads has had enough, as in `countersign export | head`.
+    if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
+  } finally {
+    progress?.finish();
+  }
   process.stderr.write(`${count} entries${file === undefined ? "" : ` in ${file}`}\n`);
 }
 

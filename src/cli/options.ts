@@ -46,11 +46,9 @@ export function settings(options: ServerOptions = {}): Config {
   return loadConfig(undefined, overrides);
 }
 
-/** Where a server with these settings listens, as seen from this machine. */
+/** Where a server with these settings listens. */
 export function defaultEndpoint({ host, port }: Config): string {
-  const reachable =
-    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${reachable}:${port}/graphql`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/graphql`;
 }
 
 export function ledgerId(text: string): LedgerId {

@@ -70,7 +70,12 @@ async function drive(
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const client = (as: Parameters<DemoTokens["keep"]>[0]): Api =>
-    createApi({ url: target.url, token: tokens.keep(as), patience: options.patience });
+    createApi({
+      url: target.url,
+      token: tokens.keep(as),
+      patience: options.patience,
+      signal: interruption.signal,
+    });
   const auditor = client("auditor");
   const before = BigInt((await auditor.run(READ_HEAD)).data.ledger.head.seq);
   const steps = conversations.reduce((sum, conversation) => sum + conversation.steps.length, 0);

@@ -8,7 +8,6 @@ const echo = 1_000;
 
 /** Ready to paste: where the server is, and how to be somebody there. */
 function firstSteps(url: string, config: Config): string {
-  if (config.production) return `Countersign serves ${url}\n`;
   const isDefault = config.dataDir === settings().dataDir;
   const place = isDefault ? "" : `DATA_DIR=${config.dataDir} `;
   return `Countersign serves ${url}
@@ -72,7 +71,7 @@ export function defineServe(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  countersign serve\n  countersign serve --port 8080 --catalog catalog.json\n" +
-        "  DATABASE_URL=postgres://oc_app@db/countersign countersign serve --host 0.0.0.0",
+        "  DATABASE_URL=postgres://oc_app@db/countersign countersign serve",
     )
     .action(serve);
 }

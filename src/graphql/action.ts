@@ -40,11 +40,19 @@ export const ActionRef = builder.prismaNode("Action", {
   fields: (t) => ({
     uuid: t.field({
       type: "UUID",
-      description: "The id that stands in the ledger's entries, in the digest and in grants. Taken wherever an action's id is.",
+      description:
+        "The id that stands in the ledger's entries, in the digest and in grants. Taken wherever an action's id is.",
       resolve: (row) => viewOf(row).state.id,
     }),
-    status: t.field({ type: ActionStatus, description: "Where it stands.", resolve: (row) => viewOf(row).state.status }),
-    platform: t.string({ description: "The system the tool works on.", resolve: (row) => text(proposalOf(row), "platform") }),
+    status: t.field({
+      type: ActionStatus,
+      description: "Where it stands.",
+      resolve: (row) => viewOf(row).state.status,
+    }),
+    platform: t.string({
+      description: "The system the tool works on.",
+      resolve: (row) => text(proposalOf(row), "platform"),
+    }),
     tool: t.string({ description: "The tool to be used.", resolve: (row) => text(proposalOf(row), "tool") }),
     effect: t.field({
       type: Effect,
@@ -57,8 +65,16 @@ export const ActionRef = builder.prismaNode("Action", {
       description: "What the tool is to be called with; the commitment alone once erased.",
       resolve: (row) => revealed(proposalOf(row), "arguments") ?? proposalOf(row).body.arguments ?? null,
     }),
-    userRequest: t.string({ nullable: true, description: "What the person asked the assistant for.", resolve: (row) => freeText(row, "userRequest") }),
-    rationale: t.string({ nullable: true, description: "What the assistant decided to do and why.", resolve: (row) => freeText(row, "rationale") }),
+    userRequest: t.string({
+      nullable: true,
+      description: "What the person asked the assistant for.",
+      resolve: (row) => freeText(row, "userRequest"),
+    }),
+    rationale: t.string({
+      nullable: true,
+      description: "What the assistant decided to do and why.",
+      resolve: (row) => freeText(row, "rationale"),
+    }),
     rendered: t.string({
       description: "Exactly what an approver is shown; bidirectional, zero-width and control characters made visible.",
       resolve: (row) => freeText(row, "rendered") ?? ERASED,
@@ -88,7 +104,11 @@ export const ActionRef = builder.prismaNode("Action", {
       description: "What policy said.",
       resolve: (row) => recordedPolicy(proposalOf(row).body, viewOf(row).state.approvals),
     }),
-    chainHash: t.field({ type: "UUID", description: "The routing chain it belongs to.", resolve: (row) => text(proposalOf(row), "chain") }),
+    chainHash: t.field({
+      type: "UUID",
+      description: "The routing chain it belongs to.",
+      resolve: (row) => text(proposalOf(row), "chain"),
+    }),
     sourceChainHash: t.field({
       type: "UUID",
       nullable: true,
@@ -133,7 +153,10 @@ export const ActionRef = builder.prismaNode("Action", {
 });
 
 /** The entry that told the outcome. Only a status that has one costs a look. */
-async function completionOf(row: ActionRow, context: Parameters<typeof readEntriesOf>[0]): Promise<LedgerEntry | undefined> {
+async function completionOf(
+  row: ActionRow,
+  context: Parameters<typeof readEntriesOf>[0],
+): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
   const rows = await readEntriesOf(context, row);

@@ -62,7 +62,9 @@ builder.queryField("pendingApprovals", (t) =>
         statuses: ["PENDING"],
         before,
         limit: size + 1,
-        ...(onlyDecidable === true ? { keep: async (action) => (await blockedBecause(context, action)).length === 0 } : {}),
+        ...(onlyDecidable === true
+          ? { keep: async (action) => (await blockedBecause(context, action)).length === 0 }
+          : {}),
       });
       return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq);
     },

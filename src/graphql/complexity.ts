@@ -16,7 +16,9 @@ function integerVariables(document: DocumentNode): readonly string[] {
   if (names === undefined) {
     names = document.definitions.flatMap((definition) =>
       definition.kind === Kind.OPERATION_DEFINITION
-        ? (definition.variableDefinitions ?? []).filter(({ type }) => isInt(type)).map(({ variable }) => variable.name.value)
+        ? (definition.variableDefinitions ?? [])
+            .filter(({ type }) => isInt(type))
+            .map(({ variable }) => variable.name.value)
         : [],
     );
     integers.set(document, names);
@@ -25,7 +27,9 @@ function integerVariables(document: DocumentNode): readonly string[] {
 }
 
 function isInt(type: TypeNode): boolean {
-  return type.kind === Kind.NON_NULL_TYPE ? isInt(type.type) : type.kind === Kind.NAMED_TYPE && type.name.value === "Int";
+  return type.kind === Kind.NON_NULL_TYPE
+    ? isInt(type.type)
+    : type.kind === Kind.NAMED_TYPE && type.name.value === "Int";
 }
 
 /**

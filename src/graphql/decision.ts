@@ -2,7 +2,7 @@ import type { JsonValue } from "../ledger/canonical.ts";
 import { builder } from "./builder.ts";
 import { EntryRef } from "./entry.ts";
 import { Channel, Verdict } from "./enums.ts";
-import { type PrincipalShape, PrincipalRef, recordedActor } from "./principal.ts";
+import { PrincipalRef, type PrincipalShape, recordedActor } from "./principal.ts";
 import { type EntryRow, entryOf, factsOf } from "./rows.ts";
 
 interface DecisionShape {
@@ -13,7 +13,11 @@ interface DecisionShape {
   readonly entry: EntryRow;
 }
 
-type Recorded = { readonly verdict: DecisionShape["verdict"]; readonly channel: DecisionShape["channel"]; readonly note?: JsonValue };
+type Recorded = {
+  readonly verdict: DecisionShape["verdict"];
+  readonly channel: DecisionShape["channel"];
+  readonly note?: JsonValue;
+};
 
 /** The decisions among an action's entries. */
 export function decisionsOf(rows: readonly EntryRow[]): DecisionShape[] {
@@ -36,7 +40,11 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
     verdict: t.expose("verdict", { type: Verdict, description: "What they decided." }),
     note: t.exposeString("note", { nullable: true, description: "What they had to say, unless erased." }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
-    decidedAt: t.field({ type: "DateTime", description: "When it was recorded.", resolve: ({ entry }) => entryOf(entry).recordedAt }),
+    decidedAt: t.field({
+      type: "DateTime",
+      description: "When it was recorded.",
+      resolve: ({ entry }) => entryOf(entry).recordedAt,
+    }),
     entry: t.field({ type: EntryRef, description: "The fact it is recorded as.", resolve: ({ entry }) => entry }),
   }),
 });

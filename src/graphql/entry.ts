@@ -9,8 +9,6 @@ function text(entry: LedgerEntry, key: string): string | null {
   return typeof value === "string" ? value : null;
 }
 
-
-
 export const EntryRef = builder.prismaNode("Entry", {
   name: "AuditEntry",
   description: "One immutable fact of the ledger.",
@@ -18,8 +16,15 @@ export const EntryRef = builder.prismaNode("Entry", {
   id: { description: "Opaque.", resolve: ({ ledger, seq }) => `${ledger}:${seq}` },
   findUnique: (id, { ledger }) => ({ ledger_seq: { ledger, seq: BigInt(id.slice(id.lastIndexOf(":") + 1)) } }),
   fields: (t) => ({
-    seq: t.field({ type: "Sequence", description: "Its position: 1 for the first, without gaps.", resolve: ({ seq }) => seq }),
-    type: t.string({ description: "What kind of fact it is, such as ACTION_PROPOSED.", resolve: (row) => entryOf(row).type }),
+    seq: t.field({
+      type: "Sequence",
+      description: "Its position: 1 for the first, without gaps.",
+      resolve: ({ seq }) => seq,
+    }),
+    type: t.string({
+      description: "What kind of fact it is, such as ACTION_PROPOSED.",
+      resolve: (row) => entryOf(row).type,
+    }),
     recordedAt: t.field({
       type: "DateTime",
       description: "The database's clock; never moves backwards within a ledger, and is never used for order.",
@@ -37,8 +42,16 @@ export const EntryRef = builder.prismaNode("Entry", {
       description: "Which client and model made the call.",
       resolve: (row) => recordedClient(factsOf(entryOf(row))),
     }),
-    platform: t.string({ nullable: true, description: "The platform of the action.", resolve: (row) => text(entryOf(row), "platform") }),
-    tool: t.string({ nullable: true, description: "The tool of the action.", resolve: (row) => text(entryOf(row), "tool") }),
+    platform: t.string({
+      nullable: true,
+      description: "The platform of the action.",
+      resolve: (row) => text(entryOf(row), "platform"),
+    }),
+    tool: t.string({
+      nullable: true,
+      description: "The tool of the action.",
+      resolve: (row) => text(entryOf(row), "tool"),
+    }),
     effect: t.field({
       type: Effect,
       nullable: true,
@@ -83,7 +96,11 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: (row) => factsOf(entryOf(row)),
     }),
     canonical: t.string({ description: "The exact UTF-8 bytes that `hash` covers.", resolve: ({ entry }) => entry }),
-    prevHash: t.field({ type: "Hash", description: "The hash of the entry before it; 64 zeros for the first.", resolve: (row) => entryOf(row).prevHash }),
+    prevHash: t.field({
+      type: "Hash",
+      description: "The hash of the entry before it; 64 zeros for the first.",
+      resolve: (row) => entryOf(row).prevHash,
+    }),
     hash: t.field({ type: "Hash", description: "The SHA-256 of `canonical`.", resolve: (row) => entryOf(row).hash }),
   }),
 });

@@ -94,7 +94,8 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
 });
 
 export const EdgeKind = builder.enumType("EdgeKind", {
-  description: "OBSERVED rests on content seen in both places; POSSIBLE only on order in time. Never the one shown as the other.",
+  description:
+    "OBSERVED rests on content seen in both places; POSSIBLE only on order in time. Never the one shown as the other.",
   values: described({
     OBSERVED: "Values read in one place were seen again in what was written to the other.",
     POSSIBLE: "The same principal read in the one place before writing to the other.",
@@ -103,7 +104,11 @@ export const EdgeKind = builder.enumType("EdgeKind", {
 
 export const LineageDirection = builder.enumType("LineageDirection", {
   description: "Which way to walk from a chain.",
-  values: described({ UPSTREAM: "Towards where its data came from.", DOWNSTREAM: "Towards where its data went.", BOTH: "Both ways." }),
+  values: described({
+    UPSTREAM: "Towards where its data came from.",
+    DOWNSTREAM: "Towards where its data went.",
+    BOTH: "Both ways.",
+  }),
 });
 
 export const PendingApprovalChange = builder.enumType("PendingApprovalChange", {

@@ -11,7 +11,8 @@ export const ERROR_CODES = {
   BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
   QUERY_TOO_COMPLEX: "The document asks for too much at once. Ask for less, or for it in several requests.",
   RATE_LIMITED: "Too many at a time. Try again later, or with fewer in parallel.",
-  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; nothing happened. Try again after `retryAfterSeconds`.",
+  LEDGER_UNAVAILABLE:
+    "The ledger cannot be written or read now; nothing happened. Try again after `retryAfterSeconds`.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
   INTERNAL_SERVER_ERROR: "A fault of ours. `traceId` names the call in the server's log.",
 } as const;
@@ -113,7 +114,11 @@ function publicGraphQLError(
   if (isErrorCode(code)) {
     return located.source === undefined || located.source === error
       ? error
-      : graphqlError(code, error.message, { ...located, facts: error.extensions, ...(http === undefined ? {} : { http }) });
+      : graphqlError(code, error.message, {
+          ...located,
+          facts: error.extensions,
+          ...(http === undefined ? {} : { http }),
+        });
   }
   const path = located.source?.path ?? error.path;
   // Without a path nothing was executed: the request itself is at fault. With one, only its arguments can be.

@@ -43,7 +43,10 @@ async function* run<Event>(
 ): AsyncGenerator<Event, undefined> {
   const head = await headOf(context);
   if (after !== null && after !== undefined && after > head.seq) {
-    throw graphqlError("CURSOR_EXPIRED", `The ledger ends at ${head.seq}: there is nothing to continue behind ${after}.`);
+    throw graphqlError(
+      "CURSOR_EXPIRED",
+      `The ledger ends at ${head.seq}: there is nothing to continue behind ${after}.`,
+    );
   }
   let cursor = after ?? head.seq;
   for await (const entries of context.services.follower.follow(context.ledger, cursor, signal)) {

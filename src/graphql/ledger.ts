@@ -1,5 +1,5 @@
-import { hexFromHash } from "../ledger/hash.ts";
 import type { LedgerHead, LedgerId } from "../ledger/entry.ts";
+import { hexFromHash } from "../ledger/hash.ts";
 import { readEntry, readEntryByHash, readHead } from "../ledger/read.ts";
 import { searchEntries } from "../ledger/search.ts";
 import { builder } from "./builder.ts";
@@ -27,8 +27,16 @@ export async function headOf({ services, ledger }: Context): Promise<LedgerHead>
 const HeadRef = builder.objectRef<LedgerHead>("LedgerHead").implement({
   description: "The last entry of a ledger.",
   fields: (t) => ({
-    seq: t.field({ type: "Sequence", description: "Its position: how many entries there are.", resolve: ({ seq }) => seq }),
-    hash: t.field({ type: "Hash", description: "Its hash, which stands for the whole ledger.", resolve: ({ hash }) => hash }),
+    seq: t.field({
+      type: "Sequence",
+      description: "Its position: how many entries there are.",
+      resolve: ({ seq }) => seq,
+    }),
+    hash: t.field({
+      type: "Hash",
+      description: "Its hash, which stands for the whole ledger.",
+      resolve: ({ hash }) => hash,
+    }),
   }),
 });
 
@@ -36,7 +44,11 @@ const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").impleme
   description: "Your organization's chain of entries in this region.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`<organization>/<region>`." }),
-    head: t.field({ type: HeadRef, description: "Where it ends now.", resolve: (_ledger, _args, context) => headOf(context) }),
+    head: t.field({
+      type: HeadRef,
+      description: "Where it ends now.",
+      resolve: (_ledger, _args, context) => headOf(context),
+    }),
     publicKeys: t.field({
       type: "JSON",
       description: "The JSON Web Key Set (RFC 7517) that grants and tokens of this server verify with.",
@@ -49,20 +61,42 @@ const ProblemRef = builder.objectRef<Verification["problems"][number]>("LedgerPr
   description: "Something that is not as it must be.",
   fields: (t) => ({
     verdict: t.field({ type: LedgerVerdict, description: "What kind of thing.", resolve: ({ verdict }) => verdict }),
-    seq: t.field({ type: "Sequence", nullable: true, description: "Where; null when it is no single position.", resolve: ({ seq }) => seq }),
+    seq: t.field({
+      type: "Sequence",
+      nullable: true,
+      description: "Where; null when it is no single position.",
+      resolve: ({ seq }) => seq,
+    }),
     detail: t.exposeString("detail", { description: "What is wrong, for people." }),
   }),
 });
 
 const VerificationRef = builder.objectRef<Verification>("LedgerVerification").implement({
-  description: "What a verification found. INTACT only when everything that was asked for was re-hashed and found right.",
+  description:
+    "What a verification found. INTACT only when everything that was asked for was re-hashed and found right.",
   fields: (t) => ({
-    verdict: t.field({ type: LedgerVerdict, description: "The gravest of the problems, or INTACT.", resolve: ({ verdict }) => verdict }),
-    fromSeq: t.field({ type: "Sequence", description: "The first position checked.", resolve: ({ fromSeq }) => fromSeq }),
+    verdict: t.field({
+      type: LedgerVerdict,
+      description: "The gravest of the problems, or INTACT.",
+      resolve: ({ verdict }) => verdict,
+    }),
+    fromSeq: t.field({
+      type: "Sequence",
+      description: "The first position checked.",
+      resolve: ({ fromSeq }) => fromSeq,
+    }),
     toSeq: t.field({ type: "Sequence", description: "The last position checked.", resolve: ({ toSeq }) => toSeq }),
-    checkedEntries: t.field({ type: "Sequence", description: "How many entries were re-hashed.", resolve: ({ checkedEntries }) => checkedEntries }),
+    checkedEntries: t.field({
+      type: "Sequence",
+      description: "How many entries were re-hashed.",
+      resolve: ({ checkedEntries }) => checkedEntries,
+    }),
     head: t.field({ type: HeadRef, description: "Where the ledger ended at the time.", resolve: ({ head }) => head }),
-    problems: t.field({ type: [ProblemRef], description: "What was found, the first positions first.", resolve: ({ problems }) => [...problems] }),
+    problems: t.field({
+      type: [ProblemRef],
+      description: "What was found, the first positions first.",
+      resolve: ({ problems }) => [...problems],
+    }),
     durationMs: t.exposeInt("durationMs", { description: "How long it took, in milliseconds." }),
   }),
 });
@@ -92,7 +126,10 @@ builder.queryField("auditEntries", (t) =>
       const size = pageSize(page);
       const after = decodeCursor(page);
       const range = newestFirst === true ? { before: after, newestFirst } : { after };
-      const found = await searchEntries(services.pool, ledger, entryFilter(ledger, filter), { ...range, limit: size + 1 });
+      const found = await searchEntries(services.pool, ledger, entryFilter(ledger, filter), {
+        ...range,
+        limit: size + 1,
+      });
       return pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
     },
   }),
@@ -123,7 +160,8 @@ builder.queryField("auditEntry", (t) =>
 builder.queryField("verifyLedger", (t) =>
   t.field({
     type: VerificationRef,
-    description: "Re-hashes entries from stored bytes and checks all that holds them together. Both ends belong to the range.",
+    description:
+      "Re-hashes entries from stored bytes and checks all that holds them together. Both ends belong to the range.",
     authScopes: { readsLedger: true },
     complexity: 100,
     args: {

@@ -64,7 +64,9 @@ function createMeasure(document: DocumentNode): (set: SelectionSetNode) => Size 
         fields += within.fields;
       } else {
         const within =
-          selection.kind === Kind.FRAGMENT_SPREAD ? measureFragment(selection.name.value) : measure(selection.selectionSet);
+          selection.kind === Kind.FRAGMENT_SPREAD
+            ? measureFragment(selection.name.value)
+            : measure(selection.selectionSet);
         depth = Math.max(depth, within.depth);
         aliases += within.aliases;
         rootFields += within.rootFields;
@@ -89,7 +91,8 @@ export function SizeLimitRule(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(operation: OperationDefinitionNode) {
       const problem = excess(measure(operation.selectionSet));
-      if (problem !== undefined) context.reportError(graphqlError("QUERY_TOO_COMPLEX", `The operation is too large: ${problem}.`));
+      if (problem !== undefined)
+        context.reportError(graphqlError("QUERY_TOO_COMPLEX", `The operation is too large: ${problem}.`));
     },
   };
 }
@@ -99,7 +102,11 @@ export function NoNulRule(context: ValidationContext): ASTVisitor {
   return {
     StringValue(node) {
       if (node.value.includes("\0")) {
-        context.reportError(graphqlError("BAD_USER_INPUT", "A string holds U+0000, which cannot be stored.", { http: { status: 400, spec: false } }));
+        context.reportError(
+          graphqlError("BAD_USER_INPUT", "A string holds U+0000, which cannot be stored.", {
+            http: { status: 400, spec: false },
+          }),
+        );
       }
     },
   };

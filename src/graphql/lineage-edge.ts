@@ -37,13 +37,21 @@ export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implem
   description: "Data may have moved from one chain to another.",
   fields: (t) => ({
     kind: t.expose("kind", { type: EdgeKind, description: "What the edge rests on." }),
-    sourceChainHash: t.field({ type: "UUID", description: "The chain it came from.", resolve: (edge) => edge.sourceChainHash }),
+    sourceChainHash: t.field({
+      type: "UUID",
+      description: "The chain it came from.",
+      resolve: (edge) => edge.sourceChainHash,
+    }),
     chainHash: t.field({ type: "UUID", description: "The chain it went to.", resolve: (edge) => edge.chainHash }),
     sourcePlatform: t.exposeString("sourcePlatform", { description: "The platform it was read from." }),
     platform: t.exposeString("platform", { description: "The platform it was written to." }),
     confidence: t.exposeFloat("confidence", {
       description: "How much content speaks for it, from 0 to 1. 0 for a POSSIBLE edge: no content was compared.",
     }),
-    evidence: t.field({ type: "JSON", description: "What the edge rests on, in detail.", resolve: ({ evidence }) => evidence }),
+    evidence: t.field({
+      type: "JSON",
+      description: "What the edge rests on, in detail.",
+      resolve: ({ evidence }) => evidence,
+    }),
   }),
 });

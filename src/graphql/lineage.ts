@@ -25,7 +25,11 @@ const LineageNode = builder.objectRef<WalkedChain>("LineageNode").implement({
 const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
   description: "Chains that data may have moved between.",
   fields: (t) => ({
-    nodes: t.field({ type: [LineageNode], description: "The chains, the asked one among them.", resolve: ({ chains }) => [...chains] }),
+    nodes: t.field({
+      type: [LineageNode],
+      description: "The chains, the asked one among them.",
+      resolve: ({ chains }) => [...chains],
+    }),
     edges: t.field({
       type: [LineageEdgeRef],
       description: "Where data may have moved.",
@@ -37,7 +41,9 @@ const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
         });
       },
     }),
-    truncated: t.exposeBoolean("truncated", { description: `Whether more lies beyond the depth, or beyond ${MAX_WALK_CHAINS} chains.` }),
+    truncated: t.exposeBoolean("truncated", {
+      description: `Whether more lies beyond the depth, or beyond ${MAX_WALK_CHAINS} chains.`,
+    }),
   }),
 });
 

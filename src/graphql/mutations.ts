@@ -6,34 +6,47 @@ import { Outcome } from "./enums.ts";
 import { uuidOf } from "./node-id.ts";
 import { type ActionPayload, actionPayloadType, answer } from "./payload.ts";
 
-
 interface GrantingPayload extends ActionPayload {
   readonly grant?: IssuedGrant | undefined;
 }
 
 const Grant = builder.objectRef<IssuedGrant>("Grant").implement({
-  description: "A session key: a single-use signed token (JWS) bound to one action digest, one agent and one deadline. Shown once.",
+  description:
+    "A session key: a single-use signed token (JWS) bound to one action digest, one agent and one deadline. Shown once.",
   fields: (t) => ({
     token: t.exposeString("token", { description: "What redeemGrant takes." }),
-    expiresAt: t.field({ type: "DateTime", description: "Until when it can be redeemed.", resolve: ({ expiresAt }) => instant(expiresAt) }),
+    expiresAt: t.field({
+      type: "DateTime",
+      description: "Until when it can be redeemed.",
+      resolve: ({ expiresAt }) => instant(expiresAt),
+    }),
   }),
 });
 
 /** Null and left out mean the same in an input. */
 function present<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], null> } {
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as { [K in keyof T]: Exclude<T[K], null> };
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as {
+    [K in keyof T]: Exclude<T[K], null>;
+  };
 }
 
 const ProposeActionInput = builder.inputType("ProposeActionInput", {
-  description: "A step an agent wants to take. Who asks, whether the tool writes and where its data came from, the server knows.",
+  description:
+    "A step an agent wants to take. Who asks, whether the tool writes and where its data came from, the server knows.",
   fields: (t) => ({
-    idempotencyKey: t.field({ type: "UUID", required: true, description: "The same key with the same input answers the same action." }),
+    idempotencyKey: t.field({
+      type: "UUID",
+      required: true,
+      description: "The same key with the same input answers the same action.",
+    }),
     platform: t.string({ required: true, description: "The system the tool works on." }),
     tool: t.string({ required: true, description: "The tool to be used." }),
     arguments: t.field({ type: "JSON", required: true, description: "What it is to be called with." }),
     userRequest: t.string({ description: "What the person asked the assistant for." }),
     rationale: t.string({ description: "What the assistant decided to do and why." }),
-    conversationId: t.string({ description: "Steps of one conversation share a routing chain as long as they stay on one platform." }),
+    conversationId: t.string({
+      description: "Steps of one conversation share a routing chain as long as they stay on one platform.",
+    }),
     targetRegion: t.string({ description: "The region data would go to." }),
     supersedes: t.id({ description: "An earlier action of yours that this one replaces." }),
   }),
@@ -69,7 +82,11 @@ const ApproveActionInput = builder.inputType("ApproveActionInput", {
   description: "A person's yes to exactly what they were shown.",
   fields: (t) => ({
     actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({ type: "Hash", required: true, description: "The digest of what was shown; any other is refused." }),
+    digest: t.field({
+      type: "Hash",
+      required: true,
+      description: "The digest of what was shown; any other is refused.",
+    }),
     note: t.string({ description: "What there is to say." }),
   }),
 });
@@ -78,7 +95,11 @@ const DenyActionInput = builder.inputType("DenyActionInput", {
   description: "A person's no.",
   fields: (t) => ({
     actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({ type: "Hash", required: true, description: "The digest of what was shown; any other is refused." }),
+    digest: t.field({
+      type: "Hash",
+      required: true,
+      description: "The digest of what was shown; any other is refused.",
+    }),
     note: t.string({ required: true, description: "Why not." }),
   }),
 });
@@ -142,13 +163,19 @@ const ClaimGrantInput = builder.inputType("ClaimGrantInput", {
 
 const ClaimGrantPayload = actionPayloadType<GrantingPayload>("ClaimGrantPayload", "What became of a claim.");
 builder.objectField(ClaimGrantPayload, "grant", (t) =>
-  t.field({ type: Grant, nullable: true, description: "The grant; an earlier one is void.", resolve: ({ grant }) => grant }),
+  t.field({
+    type: Grant,
+    nullable: true,
+    description: "The grant; an earlier one is void.",
+    resolve: ({ grant }) => grant,
+  }),
 );
 
 builder.mutationField("claimGrant", (t) =>
   t.field({
     type: ClaimGrantPayload,
-    description: "The agent that proposed a since approved action collects its grant. Claiming again voids the earlier one.",
+    description:
+      "The agent that proposed a since approved action collects its grant. Claiming again voids the earlier one.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimGrantInput, required: true, description: "What is claimed." }) },
     resolve: (_root, { input }, context): Promise<GrantingPayload> => {

@@ -20,7 +20,10 @@ const UserError = builder.interfaceRef<UserErrorShape>("UserError").implement({
   fields: (t) => ({
     code: t.exposeString("code", { description: "One of the published codes." }),
     message: t.exposeString("message", { description: "Why, and what to do about it, for people." }),
-    path: t.stringList({ description: "The member of the input that is meant; empty for the whole.", resolve: ({ path }) => [...path] }),
+    path: t.stringList({
+      description: "The member of the input that is meant; empty for the whole.",
+      resolve: ({ path }) => [...path],
+    }),
   }),
 });
 
@@ -81,11 +84,18 @@ function userError({ code, message, path }: ActionRefusal | SessionRefusal): Use
 }
 
 /** Registers a payload type; every one has `userErrors`. */
-export function payloadType<Shape extends { readonly userErrors: readonly UserErrorShape[] }>(name: string, description: string) {
+export function payloadType<Shape extends { readonly userErrors: readonly UserErrorShape[] }>(
+  name: string,
+  description: string,
+) {
   const ref = builder.objectRef<Shape>(name);
   builder.objectType(ref, { description });
   builder.objectField(ref, "userErrors", (t) =>
-    t.field({ type: [UserError], description: "Why nothing was done; empty when it was.", resolve: ({ userErrors }) => [...userErrors] }),
+    t.field({
+      type: [UserError],
+      description: "Why nothing was done; empty when it was.",
+      resolve: ({ userErrors }) => [...userErrors],
+    }),
   );
   return ref;
 }
@@ -94,8 +104,18 @@ export function payloadType<Shape extends { readonly userErrors: readonly UserEr
 export function actionPayloadType<Shape extends ActionPayload>(name: string, description: string) {
   const ref = payloadType<Shape>(name, description);
   builder.objectFields(ref, (t) => ({
-    action: t.field({ type: ActionRef, nullable: true, description: "The action as it stands now.", resolve: ({ action }) => action }),
-    entry: t.field({ type: EntryRef, nullable: true, description: "What was recorded: the receipt.", resolve: ({ entry }) => entry }),
+    action: t.field({
+      type: ActionRef,
+      nullable: true,
+      description: "The action as it stands now.",
+      resolve: ({ action }) => action,
+    }),
+    entry: t.field({
+      type: EntryRef,
+      nullable: true,
+      description: "What was recorded: the receipt.",
+      resolve: ({ entry }) => entry,
+    }),
   }));
   return ref;
 }

@@ -48,7 +48,11 @@ const MatchedRule = builder.objectRef<RuleShape>("MatchedRule").implement({
   fields: (t) => ({
     ruleId: t.exposeID("ruleId", { description: "The rule's name in the policy." }),
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "What this rule alone says." }),
-    because: t.field({ type: "JSON", description: "The facts it applied to.", resolve: ({ because }) => because ?? null }),
+    because: t.field({
+      type: "JSON",
+      description: "The facts it applied to.",
+      resolve: ({ because }) => because ?? null,
+    }),
   }),
 });
 
@@ -68,7 +72,11 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest of what the rules say." }),
     policyHash: t.field({ type: "Hash", description: "Names the exact policy document.", resolve: ({ hash }) => hash }),
     version: t.exposeInt("version", { description: "The version of the policy document." }),
-    matchedRules: t.field({ type: [MatchedRule], description: "The rules that applied.", resolve: ({ rules }) => [...rules] }),
+    matchedRules: t.field({
+      type: [MatchedRule],
+      description: "The rules that applied.",
+      resolve: ({ rules }) => [...rules],
+    }),
     requirements: t.field({
       type: [Requirement],
       description: "What must be met before the action is approved.",

@@ -28,7 +28,11 @@ function asText(value: JsonValue | undefined): string | undefined {
 }
 
 /** The principal recorded under `key` of an entry's facts; undefined when none is. */
-export function recordedPrincipal(facts: JsonObject, key: string, onBehalfOf?: PrincipalShape): PrincipalShape | undefined {
+export function recordedPrincipal(
+  facts: JsonObject,
+  key: string,
+  onBehalfOf?: PrincipalShape,
+): PrincipalShape | undefined {
   const recorded = asObject(facts[key]);
   const id = asText(recorded?.id);
   if (recorded === undefined || id === undefined) return undefined;
@@ -50,7 +54,12 @@ export function recordedActor(facts: JsonObject): PrincipalShape | undefined {
 }
 
 /** What is said of a client when nothing is known of it. */
-export const UNKNOWN_CLIENT: ClientShape = { name: "unknown", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} };
+export const UNKNOWN_CLIENT: ClientShape = {
+  name: "unknown",
+  confidence: "UNKNOWN",
+  modelConfidence: "UNKNOWN",
+  evidence: {},
+};
 
 /** The client an entry says was used; undefined when none was recorded. */
 export function recordedClient(facts: JsonObject): ClientShape | undefined {
@@ -94,8 +103,15 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
     version: t.exposeString("version", { nullable: true, description: "The client's version." }),
     confidence: t.expose("confidence", { type: Confidence, description: "How sure the server is of the client." }),
     model: t.exposeString("model", { nullable: true, description: "The model that drove the client." }),
-    modelConfidence: t.expose("modelConfidence", { type: Confidence, description: "How sure the server is of the model." }),
-    evidence: t.field({ type: "JSON", description: "The raw material the answer rests on.", resolve: ({ evidence }) => evidence }),
+    modelConfidence: t.expose("modelConfidence", {
+      type: Confidence,
+      description: "How sure the server is of the model.",
+    }),
+    evidence: t.field({
+      type: "JSON",
+      description: "The raw material the answer rests on.",
+      resolve: ({ evidence }) => evidence,
+    }),
   }),
 });
 

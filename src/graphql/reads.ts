@@ -1,5 +1,5 @@
 import { mayRead } from "../domain/visibility/visibility.ts";
-import { callerOf, type Context, viewerOf } from "./context.ts";
+import { type Context, callerOf, viewerOf } from "./context.ts";
 import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, viewOf } from "./rows.ts";
 
 /** Entries of one chain that are shown at most: a chain ends after idle minutes, so only abuse makes a longer one. */
@@ -10,7 +10,9 @@ function organizationOf(ledger: string): string {
 }
 
 function idOf(value: unknown): string | undefined {
-  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string" ? value.id : undefined;
+  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string"
+    ? value.id
+    : undefined;
 }
 
 /** Whether the caller may read `action`. */

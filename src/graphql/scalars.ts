@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, type ValueNode } from "graphql";
+import { type GraphQLError, Kind, type ValueNode } from "graphql";
 import type { JsonValue } from "../ledger/canonical.ts";
 import { hashFromHex, hexFromHash } from "../ledger/hash.ts";
 import type { Builder } from "./builder.ts";

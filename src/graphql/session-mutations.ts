@@ -16,8 +16,18 @@ interface SessionPayload {
 function sessionPayloadType(name: string, description: string) {
   const ref = payloadType<SessionPayload>(name, description);
   builder.objectFields(ref, (t) => ({
-    session: t.field({ type: SessionRef, nullable: true, description: "The session as it stands now.", resolve: ({ session }) => session }),
-    entry: t.field({ type: EntryRef, nullable: true, description: "What was recorded: the receipt.", resolve: ({ entry }) => entry }),
+    session: t.field({
+      type: SessionRef,
+      nullable: true,
+      description: "The session as it stands now.",
+      resolve: ({ session }) => session,
+    }),
+    entry: t.field({
+      type: EntryRef,
+      nullable: true,
+      description: "What was recorded: the receipt.",
+      resolve: ({ entry }) => entry,
+    }),
   }));
   return ref;
 }

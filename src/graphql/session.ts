@@ -1,6 +1,6 @@
 import type { Session } from "../domain/sessions/sessions.ts";
 import { builder } from "./builder.ts";
-import { callerOf, type Context } from "./context.ts";
+import { type Context, callerOf } from "./context.ts";
 import { EntryConnection } from "./entry.ts";
 import { uuidOf } from "./node-id.ts";
 import { decodeCursor, pageComplexity, pageOf, pageSize } from "./page.ts";
@@ -35,7 +35,11 @@ builder.node(SessionRef, {
       description: "Which client and model began it.",
       resolve: ({ started }) => recordedClient(factsOf(started)) ?? UNKNOWN_CLIENT,
     }),
-    startedAt: t.field({ type: "DateTime", description: "When it began.", resolve: ({ started }) => started.recordedAt }),
+    startedAt: t.field({
+      type: "DateTime",
+      description: "When it began.",
+      resolve: ({ started }) => started.recordedAt,
+    }),
     endedAt: t.field({
       type: "DateTime",
       nullable: true,

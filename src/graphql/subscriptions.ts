@@ -51,7 +51,11 @@ function pendingChange({ type }: LedgerEntry, { status }: Change): "ADDED" | "UP
   return DECIDED.includes(type) ? "REMOVED" : undefined;
 }
 
-async function* pendingEvents(context: Context, onlyDecidable: boolean, { entries, cursor }: Batch): AsyncGenerator<PendingEvent> {
+async function* pendingEvents(
+  context: Context,
+  onlyDecidable: boolean,
+  { entries, cursor }: Batch,
+): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   for (const entry of entries) {
     const stated = changeOf(entry);
@@ -67,9 +71,18 @@ async function* pendingEvents(context: Context, onlyDecidable: boolean, { entrie
 const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
   description: "A change of the list of actions that wait for people.",
   fields: (t) => ({
-    cursor: t.field({ type: "Sequence", description: "Pass as `after` to continue behind this event.", resolve: ({ cursor }) => cursor }),
+    cursor: t.field({
+      type: "Sequence",
+      description: "Pass as `after` to continue behind this event.",
+      resolve: ({ cursor }) => cursor,
+    }),
     change: t.field({ type: PendingApprovalChange, description: "What happened.", resolve: ({ change }) => change }),
-    action: t.field({ type: ActionRef, nullable: true, description: "The action, as it stood then; null in a heartbeat.", resolve: ({ action }) => action }),
+    action: t.field({
+      type: ActionRef,
+      nullable: true,
+      description: "The action, as it stood then; null in a heartbeat.",
+      resolve: ({ action }) => action,
+    }),
   }),
 });
 
@@ -80,7 +93,10 @@ builder.subscriptionField("pendingApprovals", (t) =>
       "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps; a heartbeat (action null) when idle.",
     authScopes: { signedIn: true },
     args: {
-      after: t.arg({ type: "Sequence", description: "The last cursor seen; only what comes from now on when left out." }),
+      after: t.arg({
+        type: "Sequence",
+        description: "The last cursor seen; only what comes from now on when left out.",
+      }),
       onlyDecidable: t.arg.boolean({ description: "Only actions you may decide on." }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) =>
@@ -123,13 +139,26 @@ interface EntryEvent {
 const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
   description: "An entry that was recorded.",
   fields: (t) => ({
-    cursor: t.field({ type: "Sequence", description: "Pass as `after` to continue behind this event.", resolve: ({ cursor }) => cursor }),
-    entry: t.field({ type: EntryRef, nullable: true, description: "The entry; null in a heartbeat.", resolve: ({ entry }) => entry }),
+    cursor: t.field({
+      type: "Sequence",
+      description: "Pass as `after` to continue behind this event.",
+      resolve: ({ cursor }) => cursor,
+    }),
+    entry: t.field({
+      type: EntryRef,
+      nullable: true,
+      description: "The entry; null in a heartbeat.",
+      resolve: ({ entry }) => entry,
+    }),
   }),
 });
 
 /** The entries of a batch that meet the filter: asked of the database, so that it means what it means in a query. */
-async function* entryEvents(context: Context, filter: ReturnType<typeof entryFilter>, batch: Batch): AsyncGenerator<EntryEvent> {
+async function* entryEvents(
+  context: Context,
+  filter: ReturnType<typeof entryFilter>,
+  batch: Batch,
+): AsyncGenerator<EntryEvent> {
   const { entries, cursor } = batch;
   const first = entries[0];
   if (first === undefined) {
@@ -145,10 +174,14 @@ async function* entryEvents(context: Context, filter: ReturnType<typeof entryFil
 builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
-    description: "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps.",
+    description:
+      "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps.",
     authScopes: { readsLedger: true },
     args: {
-      after: t.arg({ type: "Sequence", description: "The last cursor seen; only what comes from now on when left out." }),
+      after: t.arg({
+        type: "Sequence",
+        description: "The last cursor seen; only what comes from now on when left out.",
+      }),
       filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
     },
     subscribe: (_root, { after, filter }, context) => {

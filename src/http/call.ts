@@ -34,12 +34,14 @@ export function millisecondsUntil(expiresAt: number): number {
 /** Aborts, with the error to tell, when the token expires or the server stops. */
 function endOf(expiresAt: number | undefined, stopping: AbortSignal): AbortSignal {
   const ends = new AbortController();
-  const stop = () => ends.abort(new LedgerUnavailableError("the server is stopping; continue from your last cursor", 1));
+  const stop = () =>
+    ends.abort(new LedgerUnavailableError("the server is stopping; continue from your last cursor", 1));
   if (stopping.aborted) stop();
   else stopping.addEventListener("abort", stop, { once: true, signal: ends.signal });
   if (expiresAt !== undefined) {
     const expired = AbortSignal.timeout(millisecondsUntil(expiresAt));
-    const tell = () => ends.abort(graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."));
+    const tell = () =>
+      ends.abort(graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."));
     expired.addEventListener("abort", tell, { once: true, signal: ends.signal });
   }
   return ends.signal;

@@ -24,8 +24,14 @@ export function wantsPage({ method, url = "", headers }: IncomingMessage): boole
 
 function refuse(response: ServerResponse, status: number, message: string): void {
   // A browser knows one way to ask for a secret before a page: the password prompt of RFC 7617.
-  if (status === 401) response.setHeader("www-authenticate", 'Basic realm="Countersign: any name, and your token as the password", charset="UTF-8"');
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }).end(`${message}\n`);
+  if (status === 401)
+    response.setHeader(
+      "www-authenticate",
+      'Basic realm="Countersign: any name, and your token as the password", charset="UTF-8"',
+    );
+  response
+    .writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
+    .end(`${message}\n`);
 }
 
 /**

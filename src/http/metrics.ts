@@ -49,9 +49,21 @@ export function createMetrics(sources: MetricsSources) {
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
     registers,
   });
-  const sockets = new Gauge({ name: "countersign_websocket_connections", help: "WebSocket connections that are open.", registers });
-  const subscriptions = new Gauge({ name: "countersign_websocket_operations", help: "Operations under way over WebSocket.", registers });
-  const slow = new Counter({ name: "countersign_slow_subscribers_total", help: "Connections closed because the client did not read.", registers });
+  const sockets = new Gauge({
+    name: "countersign_websocket_connections",
+    help: "WebSocket connections that are open.",
+    registers,
+  });
+  const subscriptions = new Gauge({
+    name: "countersign_websocket_operations",
+    help: "Operations under way over WebSocket.",
+    registers,
+  });
+  const slow = new Counter({
+    name: "countersign_slow_subscribers_total",
+    help: "Connections closed because the client did not read.",
+    registers,
+  });
   new Gauge({
     name: "countersign_append_queue_length",
     help: "Drafts that wait to be appended.",

@@ -106,13 +106,16 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("not found\n");
   }
 
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
-    route(request, response).catch((error: unknown) => {
-      log.error({ err: error }, "a request failed");
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("internal error\n");
-    });
-  });
+  const server = createServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
+    (request, response) => {
+      route(request, response).catch((error: unknown) => {
+        log.error({ err: error }, "a request failed");
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("internal error\n");
+      });
+    },
+  );
   server.on("upgrade", (request, stream, head) => {
     stream.on("error", (error) => log.debug({ err: error }, "a connection failed"));
     sockets.upgrade(request, stream, head).catch((error: unknown) => {
@@ -154,12 +157,19 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 
 /** Runs `work` in a span, under the caller's trace when it sent one. */
 function traced(request: IncomingMessage, work: () => Promise<void>): Promise<void> {
-  const parent = request.headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, request.headers);
+  const parent =
+    request.headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, request.headers);
   const attributes = { "http.request.method": request.method ?? "", "url.path": "/graphql" };
   return context.with(parent, () => inSpan("graphql", attributes, work));
 }
 
-function logRequest(log: Logger, request: IncomingMessage, response: ServerResponse, call: Call, seconds: number): void {
+function logRequest(
+  log: Logger,
+  request: IncomingMessage,
+  response: ServerResponse,
+  call: Call,
+  seconds: number,
+): void {
   const { caller, traceId, seen } = call;
   log.info(
     {

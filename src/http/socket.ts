@@ -18,7 +18,12 @@ export interface SocketOptions {
 export const TRY_AGAIN_LATER = 1013;
 
 /** Binds a connection to the protocol: strict JSON in, bounded buffers out. `extra` is the protocol's to keep. */
-export function serveSocket<Extra>(server: Server<Extra>, socket: WebSocket, extra: Extra, options: SocketOptions): void {
+export function serveSocket<Extra>(
+  server: Server<Extra>,
+  socket: WebSocket,
+  extra: Extra,
+  options: SocketOptions,
+): void {
   const { pingInterval, sendTimeout, onSlow, onError } = options;
   let alive = true;
   const pings = setInterval(() => {

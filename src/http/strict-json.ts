@@ -63,7 +63,8 @@ function inspect(text: string): void {
       }
       at = end - 1;
     } else if (code === 0x7b /* { */ || code === 0x5b /* [ */) {
-      if (open.length === MAX_NESTING) throw new StrictJsonError(`nesting deeper than ${MAX_NESTING} at character ${at}`);
+      if (open.length === MAX_NESTING)
+        throw new StrictJsonError(`nesting deeper than ${MAX_NESTING} at character ${at}`);
       name = code === 0x7b;
       open.push(name ? new Set() : null);
     } else if (code === 0x7d /* } */ || code === 0x5d /* ] */) {

@@ -92,7 +92,10 @@ export function createWebSockets(deps: WebSocketDeps) {
     }
     open.set(keyOf(signedIn), count);
     socket.once("close", () => release(keyOf(signedIn)));
-    extra.expiry = setTimeout(() => socket.close(CloseCode.Forbidden, "Token expired"), millisecondsUntil(signedIn.expiresAt));
+    extra.expiry = setTimeout(
+      () => socket.close(CloseCode.Forbidden, "Token expired"),
+      millisecondsUntil(signedIn.expiresAt),
+    );
     return true;
   }
 
@@ -106,9 +109,16 @@ export function createWebSockets(deps: WebSocketDeps) {
     connectionInitWaitTimeout: limits.initTimeout,
     onConnect: connect,
     async onSubscribe({ extra, subscriptions }, id, params) {
-      const call = createCall({ request: extra.request, signedIn: extra.signedIn, stopping, onRefusal: metrics.refusal });
+      const call = createCall({
+        request: extra.request,
+        signedIn: extra.signedIn,
+        stopping,
+        onRefusal: metrics.refusal,
+      });
       if (Object.keys(subscriptions).length > limits.operationsPerSocket) {
-        return publish(call, [graphqlError("RATE_LIMITED", `A connection has at most ${limits.operationsPerSocket} operations.`)]);
+        return publish(call, [
+          graphqlError("RATE_LIMITED", `A connection has at most ${limits.operationsPerSocket} operations.`),
+        ]);
       }
       extra.calls.set(id, call);
       metrics.operationStarted();
@@ -131,12 +141,21 @@ export function createWebSockets(deps: WebSocketDeps) {
   });
 
   function publish(call: Call, errors: readonly unknown[]): readonly GraphQLError[] {
-    const located = errors.map((error) => (error instanceof GraphQLError ? error : new GraphQLError("", { originalError: error as Error })));
+    const located = errors.map((error) =>
+      error instanceof GraphQLError ? error : new GraphQLError("", { originalError: error as Error }),
+    );
     return yoga.finish({ errors: located }, call).errors ?? [];
   }
 
   /** What the protocol executes, or why it does not. */
-  async function prepare(call: Call, params: { readonly query: string; readonly operationName?: string | null | undefined; readonly variables?: Record<string, unknown> | null | undefined }) {
+  async function prepare(
+    call: Call,
+    params: {
+      readonly query: string;
+      readonly operationName?: string | null | undefined;
+      readonly variables?: Record<string, unknown> | null | undefined;
+    },
+  ) {
     try {
       const enveloped = yoga.yoga.getEnveloped({ call, params, readParams: () => ({}) } as never);
       const document = enveloped.parse(params.query);

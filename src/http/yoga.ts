@@ -75,7 +75,10 @@ interface Operation {
 }
 
 /** Notes what the operation is, for the log, and says what speaks against executing it. */
-function inspect({ document, operationName, variableValues, contextValue }: Operation, { seen }: Call): readonly GraphQLError[] {
+function inspect(
+  { document, operationName, variableValues, contextValue }: Operation,
+  { seen }: Call,
+): readonly GraphQLError[] {
   const operation = document.definitions.find(
     (definition) =>
       definition.kind === "OperationDefinition" && (!operationName || definition.name?.value === operationName),
@@ -89,7 +92,12 @@ function inspect({ document, operationName, variableValues, contextValue }: Oper
 
 /** Caches by the text of a document; texts may be a megabyte, so what they hold together is bounded too. */
 function textCache<Value extends object>() {
-  return new LRUCache<string, Value>({ max: 1_000, maxSize: 2_000_000, maxEntrySize: 200_000, sizeCalculation: (_, text) => text.length + 1 });
+  return new LRUCache<string, Value>({
+    max: 1_000,
+    maxSize: 2_000_000,
+    maxEntrySize: 200_000,
+    sizeCalculation: (_, text) => text.length + 1,
+  });
 }
 
 export type Yoga = ReturnType<typeof createCountersignYoga>;
@@ -121,7 +129,10 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     context: ({ call }) => createContext(services, call),
     graphqlEndpoint: "/graphql",
     plugins: [ownParameters, limits, finishing],
-    cors: corsOrigins.length === 0 ? false : { origin: [...corsOrigins], credentials: false, methods: ["GET", "POST"], maxAge: 600 },
+    cors:
+      corsOrigins.length === 0
+        ? false
+        : { origin: [...corsOrigins], credentials: false, methods: ["GET", "POST"], maxAge: 600 },
     graphiql: false,
     landingPage: false,
     batching: false,
@@ -132,7 +143,11 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     // The body is read, and bounded, before Yoga sees the request.
     maxRequestBodySize: false,
     healthCheckEndpoint: "/livez",
-    parserAndValidationCache: { documentCache: textCache<DocumentNode>(), errorCache: textCache<Error>(), validationCache: false },
+    parserAndValidationCache: {
+      documentCache: textCache<DocumentNode>(),
+      errorCache: textCache<Error>(),
+      validationCache: false,
+    },
     disposeOnProcessTerminate: false,
   });
   return { yoga, finish };

@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { exitCodes } from "../../src/cli/exit.ts";
@@ -37,8 +40,8 @@ describe("export", () => {
   it("writes lines whose SHA-256 is the prevHash of the next, the same from the API and the database", async () => {
     const file = path.join(serving.dataDir, "ledger.jsonl");
     expect((await run("export", "--output", file)).code).toBe(exitCodes.OK);
-    const text = await readFile(file, "utf8");
-    const lines = text.split("\n");
+    const whole = await readFile(file, "utf8");
+    const lines = whole.split("\n");
     expect(lines.pop()).toBe("");
     expect(lines).toHaveLength(entries);
     for (const [index, each] of lines.entries()) {
@@ -47,9 +50,24 @@ describe("export", () => {
       expect(prevHash).toBe(index === 0 ? "0".repeat(64) : sha256(lines[index - 1]!));
     }
     const direct = await run("export", "--database-url");
-    expect(direct.stdout).toBe(text);
+    expect(direct.stdout).toBe(whole);
     const part = await run("export", "--from", "2", "--to", "3");
     expect(part.stdout).toBe(`${lines.slice(1, 3).join("\n")}\n`);
+  });
+});
+
+describe("export into a reader that has had enough", () => {
+  it("ends without a complaint", async () => {
+    const command = `"${process.execPath}" src/cli/main.ts export | head -n 1`;
+    const child = spawn("bash", ["-o", "pipefail", "-c", command], {
+      cwd: root,
+      env: { ...process.env, ...serving.environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+    expect(stdout.split("\n")).toHaveLength(2);
+    expect(stderr).not.toContain("EPIPE");
+    expect(code).toBe(exitCodes.OK);
   });
 });
 

@@ -1,14 +1,17 @@
-import { loadKeys } from "../../src/domain/identity/keys.ts";
-import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
-import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
-import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
-import { createActions } from "../../src/domain/actions/actions.ts";
-import { createSessions } from "../../src/domain/sessions/sessions.ts";
-import { loadCatalog } from "../../src/domain/policy/catalog.ts";
-import { createPolicy } from "../../src/domain/policy/evaluate.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { createPrisma } from "../../src/db/prisma.ts";
+import { createActions } from "../../src/domain/actions/actions.ts";
+import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
+import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
+import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { loadKeys } from "../../src/domain/identity/keys.ts";
+import { loadCatalog } from "../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../src/domain/policy/evaluate.ts";
+import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import type { Services } from "../../src/graphql/services.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
@@ -16,9 +19,6 @@ import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -30,7 +30,11 @@ export interface Api {
   /** Statements sent to the database since the last call. */
   queries(): number;
   token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
-  gql(query: string, variables?: object, options?: { readonly as?: DemoName; readonly token?: string }): Promise<Answer>;
+  gql(
+    query: string,
+    variables?: object,
+    options?: { readonly as?: DemoName; readonly token?: string },
+  ): Promise<Answer>;
   post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -71,7 +75,12 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const policy = createPolicy(await loadCatalog());
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
-  const listener = createListener({ connectionString: databaseUrl, log, onNotify: follower.onNotify, onReconnect: follower.onReconnect });
+  const listener = createListener({
+    connectionString: databaseUrl,
+    log,
+    onNotify: follower.onNotify,
+    onReconnect: follower.onReconnect,
+  });
   await listener.start();
   const services: Services = {
     actions: createActions({ ledgers, pool, policy, keys, config }),
@@ -113,7 +122,10 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     post,
     async gql(query, variables = {}, { as, token: given } = {}) {
       const bearer = given ?? (as === undefined ? undefined : await token(as));
-      const response = await post(JSON.stringify({ query, variables }), bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
+      const response = await post(
+        JSON.stringify({ query, variables }),
+        bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+      );
       const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
       return { status: response.status, headers: response.headers, data, errors };
     },

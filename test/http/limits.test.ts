@@ -15,7 +15,8 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const many = (count: number, text: (index: number) => string) => Array.from({ length: count }, (_, index) => text(index)).join(" ");
+const many = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join(" ");
 
 async function codeOf(query: string, variables: object = {}) {
   const { status, errors } = await api.gql(query, variables, { as: "auditor" });
@@ -27,7 +28,8 @@ const FINE = { status: 200, codes: undefined };
 
 describe("an operation", () => {
   it("may be 12 levels deep, and no more", async () => {
-    const chain = (levels: number) => `{auditEntry(seq:"1"){actor{${"onBehalfOf{".repeat(levels - 3)}id${"}".repeat(levels - 3)}}}}`;
+    const chain = (levels: number) =>
+      `{auditEntry(seq:"1"){actor{${"onBehalfOf{".repeat(levels - 3)}id${"}".repeat(levels - 3)}}}}`;
     expect(await codeOf(chain(12))).toEqual(FINE);
     expect(await codeOf(chain(13))).toEqual(TOO_COMPLEX);
     const spread = `query{...A} fragment A on Query{auditEntry(seq:"1"){...B}} fragment B on AuditEntry{actor{${"onBehalfOf{".repeat(10)}id${"}".repeat(10)}}}`;
@@ -37,13 +39,19 @@ describe("an operation", () => {
   it("may have 30 aliases, and no more", async () => {
     expect(await codeOf(`{viewer{${many(30, (n) => `a${n}:id`)}}}`)).toEqual(FINE);
     expect(await codeOf(`{viewer{${many(31, (n) => `a${n}:id`)}}}`)).toEqual(TOO_COMPLEX);
-    expect(await codeOf(`{viewer{...A onBehalfOf{...A}}} fragment A on Principal{${many(16, (n) => `a${n}:id`)}}`)).toEqual(TOO_COMPLEX);
+    expect(
+      await codeOf(`{viewer{...A onBehalfOf{...A}}} fragment A on Principal{${many(16, (n) => `a${n}:id`)}}`),
+    ).toEqual(TOO_COMPLEX);
   });
 
   it("may have 20 fields at its root, and no more", async () => {
     expect(await codeOf(`{${many(20, (n) => `a${n}:__typename`)}}`)).toEqual(FINE);
     expect(await codeOf(`{${many(21, (n) => `a${n}:__typename`)}}`)).toEqual(TOO_COMPLEX);
-    expect(await codeOf(`{...A ...B} fragment A on Query{${many(11, (n) => `a${n}:__typename`)}} fragment B on Query{${many(10, (n) => `b${n}:__typename`)}}`)).toEqual(TOO_COMPLEX);
+    expect(
+      await codeOf(
+        `{...A ...B} fragment A on Query{${many(11, (n) => `a${n}:__typename`)}} fragment B on Query{${many(10, (n) => `b${n}:__typename`)}}`,
+      ),
+    ).toEqual(TOO_COMPLEX);
   });
 
   it("may have 5,000 tokens, and no more", async () => {
@@ -57,7 +65,8 @@ describe("an operation", () => {
     expect(await codeOf(query, { n: 500 })).toEqual(TOO_COMPLEX);
     expect(await codeOf(query, { n: 1 })).toEqual(FINE);
     // What cannot be measured is not remembered as harmless.
-    const strict = "query($n:Int,$s:Sequence!){auditEntry(seq:$s){seq} auditEntries(first:$n){nodes{action{entries{sources{seq}}}}}}";
+    const strict =
+      "query($n:Int,$s:Sequence!){auditEntry(seq:$s){seq} auditEntries(first:$n){nodes{action{entries{sources{seq}}}}}}";
     expect((await codeOf(strict, { n: 500, s: 1 })).codes).toEqual(["BAD_USER_INPUT"]);
     expect(await codeOf(strict, { n: 500, s: "1" })).toEqual(TOO_COMPLEX);
   });

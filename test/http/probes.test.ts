@@ -34,7 +34,10 @@ describe("probes", () => {
     });
     checks = async () => ({ ledger: false, schema: true });
     const behind = await get("/readyz");
-    expect({ status: behind.status, body: await behind.json() }).toMatchObject({ status: 503, body: { ready: false, checks: { ledger: false } } });
+    expect({ status: behind.status, body: await behind.json() }).toMatchObject({
+      status: 503,
+      body: { ready: false, checks: { ledger: false } },
+    });
   });
 
   it("are not ready when that cannot be told, and do not say why", async () => {
@@ -48,12 +51,22 @@ describe("probes", () => {
   it("count requests, errors and refusals", async () => {
     await api.gql("{viewer{id}}");
     const input = { actionId: "nothing", digest: `sha256:${"0".repeat(64)}` };
-    await api.gql("mutation($input:ApproveActionInput!){approveAction(input:$input){userErrors{code}}}", { input }, { as: "approver" });
+    await api.gql(
+      "mutation($input:ApproveActionInput!){approveAction(input:$input){userErrors{code}}}",
+      { input },
+      { as: "approver" },
+    );
     await expect.poll(async () => (await get("/metrics")).text()).toContain('route="/graphql",status="401"');
     const text = await (await get("/metrics")).text();
     expect(text).toContain('countersign_graphql_errors_total{code="UNAUTHENTICATED"} 1');
     expect(text).toContain('countersign_refusals_total{code="NOT_FOUND"} 1');
-    for (const name of ["append_duration_seconds", "append_batch_entries", "append_queue_length", "approvals_pending", "websocket_connections"]) {
+    for (const name of [
+      "append_duration_seconds",
+      "append_batch_entries",
+      "append_queue_length",
+      "approvals_pending",
+      "websocket_connections",
+    ]) {
       expect(text).toContain(`# TYPE countersign_${name}`);
     }
   });
@@ -64,7 +77,8 @@ describe("probes", () => {
 });
 
 describe("GraphiQL", () => {
-  const page = (headers: Record<string, string> = {}) => fetch(api.url, { headers: { accept: "text/html,*/*", ...headers } });
+  const page = (headers: Record<string, string> = {}) =>
+    fetch(api.url, { headers: { accept: "text/html,*/*", ...headers } });
   const basic = (token: string) => ({ authorization: `Basic ${Buffer.from(`anyone:${token}`).toString("base64")}` });
 
   it("asks a browser for a token", async () => {

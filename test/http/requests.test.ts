@@ -19,7 +19,9 @@ afterAll(async () => {
 async function answerTo(body: string | Uint8Array, headers: Record<string, string> = {}) {
   const response = await api.post(body, headers);
   const text = await response.text();
-  const { errors } = (text === "" ? {} : JSON.parse(text)) as { errors?: { message: string; extensions: { code: string } }[] };
+  const { errors } = (text === "" ? {} : JSON.parse(text)) as {
+    errors?: { message: string; extensions: { code: string } }[];
+  };
   return { status: response.status, code: errors?.[0]?.extensions.code, message: errors?.[0]?.message };
 }
 
@@ -36,7 +38,11 @@ describe("a request", () => {
     ["bytes that are no UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ["null", "null"],
   ])("with %s is answered 400 BAD_USER_INPUT", async (_, body) => {
-    expect(await answerTo(body)).toMatchObject({ status: 400, code: "BAD_USER_INPUT", message: expect.stringMatching(/./) });
+    expect(await answerTo(body)).toMatchObject({
+      status: 400,
+      code: "BAD_USER_INPUT",
+      message: expect.stringMatching(/./),
+    });
   });
 
   it("of 10 MB is answered 413, and the server goes on", async () => {
@@ -58,15 +64,17 @@ describe("a request", () => {
     expect(status).toBe(413);
   });
 
-  it.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=utf-16"])(
-    "of type %s is answered 415",
-    async (contentType) => {
-      expect((await answerTo('{"query":"{__typename}"}', { "content-type": contentType })).status).toBe(415);
-    },
-  );
+  it.each([
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/json; charset=utf-16",
+  ])("of type %s is answered 415", async (contentType) => {
+    expect((await answerTo('{"query":"{__typename}"}', { "content-type": contentType })).status).toBe(415);
+  });
 
   it("that mutates by GET is refused", async () => {
-    const url = `${api.url}?query=${encodeURIComponent('mutation{endSession(input:{}){userErrors{code}}}')}`;
+    const url = `${api.url}?query=${encodeURIComponent("mutation{endSession(input:{}){userErrors{code}}}")}`;
     const response = await fetch(url, { headers: { authorization: `Bearer ${await api.token("agent")}` } });
     expect(response.status).toBe(405);
   });
@@ -109,7 +117,16 @@ describe("a token", () => {
   it("sent twice is refused, even when both are the same", async () => {
     const authorization = `Bearer ${await api.token("approver")}`;
     const status = await new Promise((resolve, reject) => {
-      const headers = ["host", "x", "content-type", "application/json", "authorization", authorization, "Authorization", authorization];
+      const headers = [
+        "host",
+        "x",
+        "content-type",
+        "application/json",
+        "authorization",
+        authorization,
+        "Authorization",
+        authorization,
+      ];
       const sent = request(api.url, { method: "POST", headers }, (response) => resolve(response.resume().statusCode));
       sent.on("error", reject);
       sent.end(viewer);
@@ -135,7 +152,13 @@ describe("the log", () => {
     await api.gql("query Whoami{viewer{id}}", {}, { token });
     await expect.poll(() => api.logged.find((line) => line.includes('"name":"Whoami"'))).toBeDefined();
     const line = JSON.parse(api.logged.find((text) => text.includes('"name":"Whoami"')) ?? "{}");
-    expect(line).toMatchObject({ method: "POST", status: 200, operation: "query", principal: "auditor", organization: "acme" });
+    expect(line).toMatchObject({
+      method: "POST",
+      status: 200,
+      operation: "query",
+      principal: "auditor",
+      organization: "acme",
+    });
     expect(api.logged.join("")).not.toContain(token);
   });
 });

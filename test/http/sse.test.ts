@@ -49,7 +49,11 @@ describe("server-sent events", () => {
     await propose();
     const leave = new AbortController();
     const seen: string[] = [];
-    for await (const { data } of follow('subscription{auditEntries(after:"0"){cursor entry{type}}}', await api.token("auditor"), leave.signal)) {
+    for await (const { data } of follow(
+      'subscription{auditEntries(after:"0"){cursor entry{type}}}',
+      await api.token("auditor"),
+      leave.signal,
+    )) {
       const { cursor, entry } = data.auditEntries;
       seen.push(`${cursor} ${entry?.type ?? "heartbeat"}`);
       if (seen.length === 3) await propose();
@@ -62,18 +66,24 @@ describe("server-sent events", () => {
   });
 
   it("end when the token does", async () => {
-    const events = await Array.fromAsync(follow("subscription{auditEntries{cursor}}", await api.token("auditor", { ttl: 2 })));
+    const events = await Array.fromAsync(
+      follow("subscription{auditEntries{cursor}}", await api.token("auditor", { ttl: 2 })),
+    );
     expect(events.at(-1)).toBe("complete");
     expect(events.at(-2).errors).toMatchObject([{ extensions: { code: "UNAUTHENTICATED" } }]);
   });
 
   it("say when a cursor is beyond the ledger", async () => {
-    const [first] = await Array.fromAsync(follow('subscription{auditEntries(after:"999"){cursor}}', await api.token("auditor")));
+    const [first] = await Array.fromAsync(
+      follow('subscription{auditEntries(after:"999"){cursor}}', await api.token("auditor")),
+    );
     expect(first.errors).toMatchObject([{ extensions: { code: "CURSOR_EXPIRED" } }]);
   });
 
   it("need a token", async () => {
-    const response = await api.post(JSON.stringify({ query: "subscription{auditEntries{cursor}}" }), { accept: "text/event-stream" });
+    const response = await api.post(JSON.stringify({ query: "subscription{auditEntries{cursor}}" }), {
+      accept: "text/event-stream",
+    });
     expect(await response.text()).toContain('"code":"UNAUTHENTICATED"');
   });
 });

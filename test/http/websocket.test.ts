@@ -79,9 +79,12 @@ describe("a connection is closed with", () => {
 
   it("4406 when it speaks another protocol", async () => {
     const refused = openSocket(api.wsUrl, { protocol: "graphql-ws" }).then(({ closed }) => closed);
-    await expect(refused.then(({ code }) => code, (error: Error) => error.message)).resolves.toSatisfy(
-      (outcome) => outcome === 4406 || String(outcome).includes("subprotocol"),
-    );
+    await expect(
+      refused.then(
+        ({ code }) => code,
+        (error: Error) => error.message,
+      ),
+    ).resolves.toSatisfy((outcome) => outcome === 4406 || String(outcome).includes("subprotocol"));
   });
 
   it("4408 when it is not initialised in time", async () => {
@@ -116,7 +119,14 @@ describe("a connection is closed with", () => {
     expect(await fourth.closed).toMatchObject({ code: 1013 });
     three[0]?.socket.close();
     await three[0]?.closed;
-    await expect.poll(() => connect(api.wsUrl, token).then((client) => client.socket.close(), () => "full")).toBeUndefined();
+    await expect
+      .poll(() =>
+        connect(api.wsUrl, token).then(
+          (client) => client.socket.close(),
+          () => "full",
+        ),
+      )
+      .toBeUndefined();
     for (const { socket } of three) socket.close();
   });
 });
@@ -129,7 +139,9 @@ describe("an upgrade", () => {
     client.send(init);
     await client.next(({ type }) => type === "connection_ack");
     client.send({ type: "subscribe", id: "q", payload: { query: "{viewer{id}}" } });
-    expect((await client.next(({ type }) => type === "next")).payload).toEqual({ data: { viewer: { id: "approver" } } });
+    expect((await client.next(({ type }) => type === "next")).payload).toEqual({
+      data: { viewer: { id: "approver" } },
+    });
     client.socket.close();
   });
 
@@ -214,9 +226,14 @@ describe("a subscriber that does not read", () => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     client.socket.pause();
     for (const id of ["1", "2"]) {
-      client.send({ type: "subscribe", id, payload: { query: 'subscription{auditEntries(after:"0"){cursor entry{body canonical}}}' } });
+      client.send({
+        type: "subscribe",
+        id,
+        payload: { query: 'subscription{auditEntries(after:"0"){cursor entry{body canonical}}}' },
+      });
     }
-    const slow = async () => /countersign_slow_subscribers_total (\d+)/.exec(await (await fetch(new URL("/metrics", api.url))).text())?.[1];
+    const slow = async () =>
+      /countersign_slow_subscribers_total (\d+)/.exec(await (await fetch(new URL("/metrics", api.url))).text())?.[1];
     await expect.poll(slow, { timeout: 20_000 }).toBe("1");
     const following = () => (api.services.follower as unknown as { following(): number }).following();
     await expect.poll(following).toBe(0);

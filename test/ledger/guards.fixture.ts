@@ -7,14 +7,10 @@ import { waitUntil } from "../support/wait.ts";
 export async function describeGuards(client: ClientBase): Promise<string> {
   const { rows } = await client.query<GuardFact>("SELECT DISTINCT class, fact FROM oc_guard.state()");
   const classes = Map.groupBy(rows, (row) => row.class);
-  const sorted = [...classes.keys()].sort().map((name) => [
-    name,
-    classes
-      .get(name)!
-      .map(({ fact }) => fact)
-      .sort(),
-  ]);
-  return `{\n${sorted.map(([name, facts]) => list(name, facts)).join(",\n")}\n}\n`;
+  const lines = [...classes.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, its]) => list(name, its.map(({ fact }) => fact).sort()));
+  return `{\n${lines.join(",\n")}\n}\n`;
 }
 
 /** As the formatter writes it: on one line when that is at most 120 wide. */

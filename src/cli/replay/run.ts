@@ -24,8 +24,7 @@ export async function replayConversations(
   const work = async () => {
     for (const conversation of queue) {
       for (const [index, step] of conversation.steps.entries()) {
-        if (signal.aborted) failure ??= new CommandError("FAILED", "interrupted");
-        if (failure !== undefined) return;
+        if (failure !== undefined || signal.aborted) return;
         try {
           await replayStep(run, conversation, step, index);
         } catch (cause) {
@@ -40,5 +39,6 @@ export async function replayConversations(
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, conversations.length) }, work));
+  if (signal.aborted) throw new CommandError("FAILED", "interrupted; --run with the id above continues");
   if (failure !== undefined) throw failure;
 }

@@ -1,0 +1,241 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Api, startApi } from "../http/harness.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { ACTION, act, ENTRY, propose, READ } from "./steps.ts";
+
+let database: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await startApi(database.appUrl);
+});
+
+afterAll(async () => {
+  await api?.close();
+  await database?.drop();
+});
+
+const later = `action{id status decisions{approver{id} verdict note channel entry{seq type}} entries{seq type} result latencyMs} entry{type} userErrors{code path message}`;
+
+describe("an action over the API", () => {
+  it("goes from proposal to outcome, and answers each step with its receipt", async () => {
+    const { action, grant, entry } = await propose(api, { userRequest: "please", rationale: "because" });
+    expect(action).toMatchObject({
+      status: "PENDING",
+      effect: "WRITE",
+      region: "us",
+      userRequest: "please",
+      rationale: "because",
+      arguments: { user_id: "mia" },
+    });
+    expect(action.policy).toMatchObject({
+      outcome: "REQUIRE",
+      requirements: [{ group: "approvers", needed: 1, have: 0 }],
+    });
+    expect(action.requestedBy).toMatchObject({ id: "agent", kind: "AGENT", onBehalfOf: { id: "member" } });
+    expect(grant).toBeNull();
+    expect(entry).toMatchObject({
+      type: "ACTION_PROPOSED",
+      hash: `sha256:${createHash("sha256").update(entry.canonical).digest("hex")}`,
+    });
+
+    const approval = await act(
+      api,
+      "approveAction",
+      { actionId: action.id, digest: action.digest, note: "fine" },
+      "approver",
+      later,
+    );
+    expect(approval.action).toMatchObject({
+      status: "APPROVED",
+      decisions: [{ approver: { id: "approver" }, verdict: "APPROVE", note: "fine", channel: "API" }],
+    });
+    const claim = await act(
+      api,
+      "claimGrant",
+      { actionId: action.id },
+      "agent",
+      "grant{token expiresAt} userErrors{code}",
+    );
+    const redeemed = await act(api, "redeemGrant", { token: claim.grant.token, digest: action.digest }, "agent", later);
+    expect(redeemed.action.status).toBe("EXECUTING");
+    const done = await act(
+      api,
+      "completeAction",
+      { actionId: action.id, outcome: "SUCCEEDED", result: { booked: [1, null] } },
+      "agent",
+      later,
+    );
+    expect(done.action).toMatchObject({
+      status: "SUCCEEDED",
+      result: { booked: [1, null] },
+      latencyMs: expect.any(Number),
+    });
+    expect(done.action.entries.map((one: { type: string }) => one.type)).toEqual([
+      "ACTION_PROPOSED",
+      "ACTION_APPROVED",
+      "GRANT_ISSUED",
+      "GRANT_REDEEMED",
+      "ACTION_COMPLETED",
+    ]);
+
+    const read = await api.gql(
+      `query($id:ID!){action(id:$id){${ACTION}} node(id:$id){__typename id ...on Action{status}}}`,
+      { id: action.id },
+      { as: "agent" },
+    );
+    expect(read.data.node).toEqual({ __typename: "Action", id: action.id, status: "SUCCEEDED" });
+    const settled = {
+      status: "SUCCEEDED",
+      expiresAt: null,
+      result: { booked: [1, null] },
+      latencyMs: expect.any(Number),
+      viewerBlockedBecause: expect.any(Array),
+      policy: expect.any(Object),
+    };
+    expect(read.data.action).toEqual({ ...action, ...settled });
+  });
+
+  it("is read as it was proposed, whichever way it is read", async () => {
+    const { action, entry } = await propose(api);
+    const { data } = await api.gql(
+      `query($id:ID!,$seq:Sequence!,$hash:Hash!){action(id:$id){${ACTION}} auditEntry(seq:$seq){${ENTRY}} byHash:auditEntry(hash:$hash){seq} page:auditEntries(filter:{actionId:$id}){nodes{${ENTRY}}}}`,
+      { id: action.id, seq: entry.seq, hash: entry.hash },
+      { as: "auditor" },
+    );
+    expect(data.action).toEqual({ ...action, viewerBlockedBecause: expect.any(Array) });
+    expect(data.auditEntry).toEqual(entry);
+    expect(data.byHash).toEqual({ seq: entry.seq });
+    expect(data.page.nodes).toEqual([entry]);
+  });
+
+  it.each([
+    ["names every object has", { ["__proto__"]: { a: 1 }, constructor: "x", toString: null, hasOwnProperty: [] }],
+    ["numbers at the edge", { a: 9007199254740992, b: -0.1, c: 1e-300, d: 0 }],
+    ["text of every kind", { "": "", é: '\u202e\ud83d\ude00\\u0000\n\t"', "a.b": { "0": [] } }],
+    ["a bare text", "just text"],
+    ["a list", [1, [2, [3]]]],
+  ])("gives back %s", async (_, values) => {
+    const text = JSON.stringify(values);
+    const { action, userErrors } = await propose(api, { arguments: JSON.parse(text) });
+    expect(userErrors).toEqual([]);
+    const { data } = await api.gql("query($id:ID!){action(id:$id){arguments}}", { id: action.id }, { as: "agent" });
+    expect(JSON.parse(JSON.stringify(data.action.arguments))).toEqual(JSON.parse(text));
+    expect(Object.keys(data.action.arguments).sort()).toEqual(Object.keys(JSON.parse(text)).sort());
+  });
+
+  it("takes arguments written into the document, as strictly", async () => {
+    const propose = (literal: string) =>
+      api.gql(
+        `mutation{proposeAction(input:{idempotencyKey:"${crypto.randomUUID()}",platform:"crm",tool:"get_user_details",arguments:${literal}}){action{arguments} userErrors{code}}}`,
+        {},
+        { as: "agent" },
+      );
+    const { data } = await propose('{__proto__:{a:1.50},b:[true,null,"x"],constructor:-3}');
+    expect(JSON.stringify(data.proposeAction.action.arguments)).toBe(
+      '{"__proto__":{"a":1.5},"b":[true,null,"x"],"constructor":-3}',
+    );
+    for (const bad of [
+      "{n:9007199254740993}",
+      "{a:1,a:2}",
+      "{e:ENUM}",
+      '{s:"\\u0000"}',
+      `${"[".repeat(60)}${"]".repeat(60)}`,
+    ]) {
+      const { errors } = await propose(bad);
+      expect(errors?.[0].extensions.code, bad).toBe("BAD_USER_INPUT");
+    }
+  });
+
+  it.each(["__proto__", "constructor", "toString"])("names no tool called %s", async (tool) => {
+    const { action, userErrors } = await propose(api, { tool, platform: tool });
+    expect(userErrors).toEqual([]);
+    expect(action).toMatchObject({ status: "BLOCKED", tool, platform: tool });
+  });
+
+  it("answers the same action for the same key", async () => {
+    const idempotencyKey = crypto.randomUUID();
+    const [one, other] = [await propose(api, { idempotencyKey }), await propose(api, { idempotencyKey })];
+    expect(other.action.id).toBe(one.action.id);
+    expect(other.entry.seq).toBe(one.entry.seq);
+    const { userErrors } = await propose(api, { idempotencyKey, tool: "cancel_reservation" });
+    expect(userErrors).toMatchObject([{ code: "IDEMPOTENCY_KEY_REUSED" }]);
+  });
+
+  it("gives the grant at once when policy permits", async () => {
+    const { action, grant } = await propose(api, READ);
+    expect(action.status).toBe("ALLOWED");
+    expect(grant).toMatchObject({ token: expect.stringMatching(/^ey/), expiresAt: expect.stringMatching(/\.\d{6}Z$/) });
+  });
+
+  it.each([
+    ["the agent", "agent", "AGENT_CANNOT_DECIDE"],
+    ["whom it acts for", "member", "REQUESTER_CANNOT_DECIDE"],
+    ["an auditor", "auditor", "NOT_ELIGIBLE"],
+    ["an approver of another organization", "outsider", "NOT_FOUND"],
+  ] as const)("is not decided by %s", async (_, as, code) => {
+    const { action } = await propose(api);
+    const { userErrors } = await act(api, "approveAction", { actionId: action.id, digest: action.digest }, as);
+    expect(userErrors).toMatchObject([{ code }]);
+  });
+
+  it("tells a refusal as data, with the path into the input", async () => {
+    const { action } = await propose(api);
+    const digest = `sha256:${"0".repeat(64)}`;
+    const refused = await act(
+      api,
+      "approveAction",
+      { actionId: action.id, digest },
+      "approver",
+      "action{status} entry{type} userErrors{code path message}",
+    );
+    expect(refused).toMatchObject({
+      action: { status: "PENDING" },
+      userErrors: [{ code: "DIGEST_MISMATCH", path: ["input", "digest"] }],
+    });
+    for (const actionId of ["", "nonsense", crypto.randomUUID(), "QWN0aW9uOmFjbWUvZXU6eA"]) {
+      expect((await act(api, "cancelAction", { actionId }, "agent")).userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
+    }
+  });
+
+  it("is taken by its bare UUID too", async () => {
+    const { action } = await propose(api);
+    expect(await act(api, "cancelAction", { actionId: action.uuid, note: null }, "agent")).toMatchObject({
+      action: { status: "CANCELLED" },
+      userErrors: [],
+    });
+  });
+});
+
+describe("a mutation", () => {
+  it("reads nothing to answer what its selection asks of what it did", async () => {
+    const input = { idempotencyKey: crypto.randomUUID() };
+    await propose(api, input, "agent", "action{id}");
+    api.queries();
+    const { action } = await propose(api, {}, "agent", "action{id digest}");
+    const bare = api.queries();
+    await propose(
+      api,
+      {},
+      "agent",
+      `action{${ACTION} decisions{verdict} entries{seq}} grant{token} entry{${ENTRY} action{id status}}`,
+    );
+    expect(api.queries()).toBe(bare);
+
+    const approve = { actionId: action.id, digest: action.digest };
+    await act(
+      api,
+      "approveAction",
+      approve,
+      "approver",
+      `action{${ACTION} decisions{verdict note approver{id}} entries{type}} entry{${ENTRY}}`,
+    );
+    const whole = api.queries();
+    const { action: second } = await propose(api, {}, "agent", "action{id digest}");
+    api.queries();
+    await act(api, "approveAction", { actionId: second.id, digest: second.digest }, "approver", "action{id}");
+    expect(whole).toBe(api.queries());
+  });
+});

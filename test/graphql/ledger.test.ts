@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Api, startApi } from "../http/harness.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { act, propose, READ } from "./steps.ts";
+
+let database: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await startApi(database.appUrl);
+  for (let at = 0; at < 12; at++)
+    await propose(api, { tool: at % 2 === 0 ? "book_reservation" : "cancel_reservation" });
+});
+
+afterAll(async () => {
+  await api?.close();
+  await database?.drop();
+});
+
+/** Walks a connection to its end, `first` at a time. */
+async function walk(field: string, first: number) {
+  const found: string[] = [];
+  let after: string | null = null;
+  for (let pages = 0; pages < 100; pages++) {
+    const query: string = `query($first:Int,$after:String){${field.replace("ARGS", "first:$first after:$after")}{nodes{id} edges{cursor node{id}} pageInfo{hasNextPage hasPreviousPage endCursor}}}`;
+    const { data, errors } = await api.gql(query, { first, after }, { as: "admin" });
+    if (errors !== undefined) throw new Error(JSON.stringify(errors));
+    const [page] = Object.values(data) as [
+      {
+        nodes: { id: string }[];
+        edges: { node: { id: string } }[];
+        pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; endCursor: string };
+      },
+    ];
+    expect(page.pageInfo.hasPreviousPage).toBe(after !== null);
+    expect(page.edges.map(({ node }) => node)).toEqual(page.nodes);
+    found.push(...page.nodes.map(({ id }) => id));
+    if (!page.pageInfo.hasNextPage) return found;
+    after = page.pageInfo.endCursor;
+  }
+  throw new Error("endless");
+}
+
+describe("connections", () => {
+  it.each([
+    ["auditEntries(ARGS)", 13],
+    ["auditEntries(newestFirst:true ARGS)", 13],
+    ['auditEntries(filter:{tool:"book_reservation"} ARGS)', 6],
+    ["actions(ARGS)", 12],
+    ["actions(status:[PENDING,SUCCEEDED] ARGS)", 12],
+    ["actions(status:[SUCCEEDED] ARGS)", 0],
+    ["pendingApprovals(ARGS)", 12],
+    ["pendingApprovals(onlyDecidable:true ARGS)", 12],
+  ])("%s gives every node once, whatever the page", async (field, count) => {
+    const whole = await walk(field, 500);
+    expect(whole).toHaveLength(count);
+    expect(new Set(whole).size).toBe(count);
+    expect(await walk(field, 5)).toEqual(whole);
+    expect(await walk(field, 1)).toEqual(whole);
+  });
+
+  it("refuse what is no page", async () => {
+    for (const page of ["first:-1", 'after:"nonsense"', 'after:"c2VxOi0x"']) {
+      const { errors } = await api.gql(`{auditEntries(${page}){nodes{id}} }`, {}, { as: "admin" });
+      expect(errors?.[0].extensions.code, page).toBe("BAD_USER_INPUT");
+    }
+  });
+
+  it("load a page of actions and what is asked of them in a number of statements that does not grow", async () => {
+    const query =
+      "query($first:Int){actions(first:$first){nodes{id tool arguments entries{seq} decisions{verdict} lineage{kind}}} auditEntries(first:$first){nodes{action{id}}}}";
+    const statements = async (first: number) => {
+      api.queries();
+      await api.gql(query, { first }, { as: "admin" });
+      return api.queries();
+    };
+    await statements(2);
+    expect(await statements(10)).toBe(await statements(3));
+  });
+});
+
+describe("values", () => {
+  it.each([
+    ["auditEntry(seq:1)", "a number for a Sequence"],
+    ['auditEntry(seq:"-1")', "a negative Sequence"],
+    ['auditEntry(seq:"01")', "a Sequence with a zero before"],
+    ['auditEntry(seq:"99999999999999999999")', "a Sequence beyond 63 bits"],
+    ['auditEntry(hash:"sha256:abc")', "a short Hash"],
+    ["auditEntry", "neither position nor hash"],
+    ['auditEntries(filter:{recordedFrom:"2026-02-30T00:00:00Z"})', "a day that is none"],
+    ['auditEntries(filter:{recordedFrom:"2026-02-20T00:00:00+01:00"})', "a time that is not in UTC"],
+    ['auditEntries(filter:{chainHash:"x"})', "a UUID that is none"],
+    ['verifyLedger(fromSeq:"99999")', "a range beyond the ledger"],
+  ])("%s is refused: %s", async (field) => {
+    const selection = field.startsWith("auditEntries")
+      ? "{nodes{id}}"
+      : field.startsWith("verify")
+        ? "{verdict}"
+        : "{id}";
+    const { errors } = await api.gql(`{${field}${selection}}`, {}, { as: "auditor" });
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["BAD_USER_INPUT"]);
+  });
+
+  it("of every kind are read from variables as from the document", async () => {
+    const { data } = await api.gql(
+      "query($seq:Sequence,$f:AuditFilter){auditEntry(seq:$seq){seq recordedAt} auditEntries(filter:$f,first:1){nodes{seq}}}",
+      { seq: "1", f: { recordedFrom: "2020-01-01T00:00:00Z", types: ["LEDGER_CREATED"], contains: null } },
+      { as: "auditor" },
+    );
+    expect(data).toEqual({
+      auditEntry: { seq: "1", recordedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) },
+      auditEntries: { nodes: [{ seq: "1" }] },
+    });
+  });
+});
+
+describe("verification", () => {
+  it("tells what it re-hashed", async () => {
+    const query =
+      "query($from:Sequence,$to:Sequence){verifyLedger(fromSeq:$from,toSeq:$to){verdict fromSeq toSeq checkedEntries head{seq} problems{detail} durationMs}}";
+    const { data } = await api.gql(query, { from: "2", to: "5" }, { as: "auditor" });
+    expect(data.verifyLedger).toMatchObject({
+      verdict: "INTACT",
+      fromSeq: "2",
+      toSeq: "5",
+      checkedEntries: "4",
+      problems: [],
+    });
+    const whole = await api.gql(query, {}, { as: "approver" });
+    expect(whole.data.verifyLedger).toMatchObject({
+      verdict: "INTACT",
+      fromSeq: "1",
+      checkedEntries: whole.data.verifyLedger.head.seq,
+    });
+  });
+});
+
+describe("lineage", () => {
+  it("leads from a write to the read before it, and back", async () => {
+    const conversationId = "lineage";
+    const read = await propose(api, { ...READ, conversationId });
+    await act(api, "redeemGrant", { token: read.grant.token, digest: read.action.digest }, "agent");
+    await act(
+      api,
+      "completeAction",
+      { actionId: read.action.id, outcome: "SUCCEEDED", result: { name: "Mia" } },
+      "agent",
+    );
+    const write = await propose(api, { conversationId });
+    expect(write.action.sourceChainHash).toBe(read.action.chainHash);
+
+    const { data } = await api.gql(
+      `query($write:UUID!,$read:UUID!,$seq:Sequence!,$source:Sequence!){
+        up:lineage(chainHash:$write){truncated nodes{chainHash platform entries{type}} edges{kind sourceChainHash chainHash sourcePlatform platform confidence evidence}}
+        down:lineage(chainHash:$read,direction:DOWNSTREAM){nodes{chainHash}}
+        near:lineage(chainHash:$write,depth:0){truncated nodes{chainHash}}
+        unknown:lineage(chainHash:"00000000-0000-0000-0000-000000000000"){nodes{chainHash} edges{kind}}
+        entry:auditEntry(seq:$seq){sources{action{id} chainHash} action{lineage{kind sourcePlatform}}}
+        source:auditEntry(seq:$source){derived{seq}}
+      }`,
+      { write: write.action.chainHash, read: read.action.chainHash, seq: write.entry.seq, source: read.entry.seq },
+      { as: "auditor" },
+    );
+    expect(data.up.edges).toEqual([
+      {
+        kind: "POSSIBLE",
+        sourceChainHash: read.action.chainHash,
+        chainHash: write.action.chainHash,
+        sourcePlatform: "crm",
+        platform: "reservations",
+        confidence: 0,
+        evidence: { basis: "order in time", recordedIn: write.entry.seq },
+      },
+    ]);
+    expect(data.up.truncated).toBe(false);
+    expect(data.up.nodes.map(({ platform }: { platform: string }) => platform).sort()).toEqual(["crm", "reservations"]);
+    expect(data.down.nodes).toHaveLength(2);
+    expect(data.near).toEqual({ truncated: true, nodes: [{ chainHash: write.action.chainHash }] });
+    expect(data.unknown).toEqual({ nodes: [], edges: [] });
+    expect(data.entry.action.lineage).toEqual([{ kind: "POSSIBLE", sourcePlatform: "crm" }]);
+    expect(new Set(data.entry.sources.map(({ chainHash }: { chainHash: string }) => chainHash))).toEqual(
+      new Set([read.action.chainHash]),
+    );
+    expect(data.source.derived).toContainEqual({ seq: write.entry.seq });
+  });
+});
+
+describe("sessions", () => {
+  it("begin and end as facts", async () => {
+    const fields =
+      "session{id method startedAt endedAt principal{id} client{name} entries{nodes{type}}} entry{type session{id}} userErrors{code}";
+    const started = await act(api, "startSession", { conversationId: "c" }, "member", fields);
+    expect(started).toMatchObject({
+      session: { method: "bearer-token", endedAt: null, principal: { id: "member" } },
+      entry: { type: "SESSION_STARTED" },
+    });
+    expect(started.entry.session.id).toBe(started.session.id);
+    const { id } = started.session;
+    expect((await act(api, "endSession", { sessionId: id }, "approver", fields)).userErrors).toEqual([
+      { code: "NOT_FOUND" },
+    ]);
+    const ended = await act(api, "endSession", {}, "member", fields);
+    expect(ended.session).toMatchObject({
+      id,
+      endedAt: expect.any(String),
+      entries: { nodes: [{ type: "SESSION_STARTED" }, { type: "SESSION_ENDED" }] },
+    });
+    expect((await act(api, "endSession", { sessionId: id }, "member", fields)).userErrors).toEqual([
+      { code: "ALREADY_ENDED" },
+    ]);
+    const query = "query($id:ID!){session(id:$id){id} node(id:$id){__typename}}";
+    expect((await api.gql(query, { id }, { as: "auditor" })).data).toEqual({
+      session: { id },
+      node: { __typename: "Session" },
+    });
+    expect((await api.gql(query, { id }, { as: "outsider" })).data).toEqual({ session: null, node: null });
+    expect((await api.gql(query, { id }, { as: "agent" })).data).toEqual({ session: null, node: null });
+  });
+});

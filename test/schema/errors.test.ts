@@ -1,0 +1,25 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { ACTION_REFUSAL_CODES } from "../../src/domain/actions/errors.ts";
+import { SESSION_REFUSAL_CODES } from "../../src/domain/sessions/errors.ts";
+import { ERROR_CODES } from "../../src/graphql/errors.ts";
+
+const text = await readFile(new URL("../../schema/errors.md", import.meta.url), "utf8");
+
+/** First and second column of the table under the heading that begins with `heading`. */
+function table(heading: string): Record<string, string> {
+  const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
+  const rows = [...section.matchAll(/^\| `([A-Z0-9_]+)`\s*\| (.*?)\s*\|/gm)];
+  return Object.fromEntries(rows.map(([, code, when]) => [code ?? "", when ?? ""]));
+}
+
+describe("schema/errors.md", () => {
+  it("has every code of a user error, and no other", () => {
+    const codes = new Set<string>([...ACTION_REFUSAL_CODES, ...SESSION_REFUSAL_CODES]);
+    expect(Object.keys(table("`userErrors")).sort()).toEqual([...codes].sort());
+  });
+
+  it("has every code of a GraphQL error, and says of each what the code says", () => {
+    expect(table("`errors[]")).toEqual(ERROR_CODES);
+  });
+});
