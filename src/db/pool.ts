@@ -44,6 +44,8 @@ export function createPool(options: PoolOptions): Pool {
   });
   // An idle connection that breaks is removed by the pool; without a listener it would take the process with it.
   pool.on("error", (error) => {
+    // A pool that is ending closes its connections politely; a server that goes first is no news.
+    if (pool.ending) return;
     log.warn({ err: error }, "an idle database connection was lost");
   });
   return pool;

@@ -1,5 +1,6 @@
 import type { Caller, Principal } from "../domain/identity/principal.ts";
 import type { LedgerId } from "../ledger/entry.ts";
+import { type ChainReads, createChainReads } from "./chains.ts";
 import { graphqlError } from "./errors.ts";
 import type { ActionRow, EntryRow } from "./rows.ts";
 import type { Services } from "./services.ts";
@@ -16,6 +17,7 @@ export interface Context {
   readonly ends: () => AbortSignal;
   /** Hears of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
+  readonly chains: ChainReads;
   /** What a mutation of this operation answered, so that its selection reads nothing again. */
   readonly known: {
     readonly actions: Map<string, ActionRow>;
@@ -28,7 +30,9 @@ export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "on
 export function createContext(services: Services, operation: OperationOptions): Context {
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger: LedgerId = `${caller?.principal.organization ?? ""}/${services.region}`;
-  return { services, caller, ledger, traceId, ends, onRefusal, known: { actions: new Map(), entries: new Map() } };
+  const chains = createChainReads(services.prisma, ledger);
+  const known = { actions: new Map(), entries: new Map() };
+  return { services, caller, ledger, traceId, ends, onRefusal, chains, known };
 }
 
 /** Who calls. Scopes have seen to it already; this says so to the compiler. */

@@ -23,6 +23,48 @@ export const MAX_ROOT_FIELDS = 20;
 /** Fields an operation may have once its fragments are spread out: what bounds everything that walks it. */
 export const MAX_FIELDS = 5_000;
 
+/** Brackets of any kind that may be open at a time in a document, which is how deep whatever walks it may have to go. */
+export const MAX_BRACKETS = 100;
+
+/** Throws QUERY_TOO_COMPLEX for a document so deep that parsing it could exhaust the stack. */
+export function checkBrackets(source: string): void {
+  let open = 0;
+  for (let at = 0; at < source.length; at++) {
+    const character = source[at];
+    if (character === '"') at = source.startsWith('"""', at) ? endOfBlock(source, at) : endOfString(source, at);
+    else if (character === "#") at = endOfLine(source, at);
+    else if (character === "(" || character === "[" || character === "{") open += 1;
+    else if (character === ")" || character === "]" || character === "}") open -= 1;
+    if (open > MAX_BRACKETS) {
+      throw graphqlError("QUERY_TOO_COMPLEX", `The document is nested deeper than ${MAX_BRACKETS} brackets.`);
+    }
+  }
+}
+
+function endOfLine(source: string, start: number): number {
+  let at = start;
+  while (at < source.length && source[at] !== "\n" && source[at] !== "\r") at++;
+  return at;
+}
+
+/** Where the string that begins at `start` ends, or its line does: no string goes on behind that. */
+function endOfString(source: string, start: number): number {
+  let at = start + 1;
+  while (at < source.length && source[at] !== '"' && source[at] !== "\n" && source[at] !== "\r") {
+    at += source[at] === "\\" ? 2 : 1;
+  }
+  return at;
+}
+
+function endOfBlock(source: string, start: number): number {
+  for (let from = start + 3; ; ) {
+    const quotes = source.indexOf('"""', from);
+    if (quotes === -1) return source.length;
+    if (source[quotes - 1] !== "\\") return quotes + 2;
+    from = quotes + 3;
+  }
+}
+
 /** What an operation or a fragment amounts to with every fragment in it spread out. */
 interface Size {
   readonly depth: number;

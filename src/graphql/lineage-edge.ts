@@ -20,17 +20,12 @@ export function possibleEdge(edge: Omit<EdgeShape, "kind" | "confidence" | "evid
 }
 
 /** The edges into the chain of a proposal. */
-export async function edgesOf({ services, ledger }: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
+export async function edgesOf({ chains }: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
   const { sourceChain, chain, platform } = proposal.body;
   if (typeof sourceChain !== "string" || typeof chain !== "string" || typeof platform !== "string") return [];
-  const source = await services.prisma.entry.findFirst({
-    where: { ledger, chain: sourceChain },
-    orderBy: { seq: "asc" },
-    select: { platform: true },
-  });
-  if (source?.platform === null || source === null) return [];
-  const ends = { sourceChainHash: sourceChain, chainHash: chain, sourcePlatform: source.platform, platform };
-  return [possibleEdge(ends, proposal.seq)];
+  const sourcePlatform = await chains.platform(sourceChain);
+  if (sourcePlatform === undefined) return [];
+  return [possibleEdge({ sourceChainHash: sourceChain, chainHash: chain, sourcePlatform, platform }, proposal.seq)];
 }
 
 export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({

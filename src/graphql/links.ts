@@ -44,7 +44,7 @@ builder.prismaObjectFields(EntryRef, (t) => ({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
     description: "The entries that name this one's chain as their source: one step forward.",
-    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.chain), "sourceChain"),
+    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.chain), "derived"),
   }),
 }));
 

@@ -2,9 +2,6 @@ import { mayRead } from "../domain/visibility/visibility.ts";
 import { type Context, callerOf, viewerOf } from "./context.ts";
 import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, viewOf } from "./rows.ts";
 
-/** Entries of one chain that are shown at most: a chain ends after idle minutes, so only abuse makes a longer one. */
-export const MAX_CHAIN_ENTRIES = 200;
-
 function organizationOf(ledger: string): string {
   return ledger.slice(0, ledger.indexOf("/"));
 }
@@ -67,20 +64,14 @@ export function readEntriesOf(context: Context, action: ActionRow): Promise<Entr
   );
 }
 
-/** Entries of a chain the caller may read, oldest first; `of: "sourceChain"`: those that name it as their source. */
+/** Entries of a chain the caller may read, oldest first; `of: "derived"`: those that name it as their source. */
 export async function readChain(
   context: Context,
   chain: string | undefined,
-  of: "chain" | "sourceChain" = "chain",
+  of: "entries" | "derived" = "entries",
 ): Promise<EntryRow[]> {
   if (chain === undefined) return [];
-  const { services, ledger } = context;
-  const rows = await services.prisma.entry.findMany({
-    where: of === "chain" ? { ledger, chain } : { ledger, sourceChain: chain },
-    orderBy: { seq: "asc" },
-    take: MAX_CHAIN_ENTRIES,
-    select: ENTRY_SELECT,
-  });
+  const rows = (await context.chains[of](chain)) ?? [];
   const seen = await Promise.all(rows.map((row) => seesEntry(context, row)));
   return rows.filter((_, at) => seen[at]);
 }

@@ -21,8 +21,12 @@ function changeOf({ body: { action } }: LedgerEntry): Change | undefined {
 }
 
 /** The action an entry changed, as it stood right then: so that what is told is what happened, in order. */
-async function actionAt(context: Context, entry: LedgerEntry, change: Change): Promise<ActionRow | undefined> {
-  const latest = await readAction(context, change.id);
+function actionAt(
+  context: Context,
+  latest: ActionRow | null,
+  entry: LedgerEntry,
+  change: Change,
+): ActionRow | undefined {
   if (latest === null || !seesAction(context, latest)) return undefined;
   const { state, proposal } = viewOf(latest);
   const then: ActionState = {
@@ -57,11 +61,15 @@ async function* pendingEvents(
   { entries, cursor }: Batch,
 ): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
-  for (const entry of entries) {
+  const changes = entries.flatMap((entry) => {
     const stated = changeOf(entry);
     const change = stated && pendingChange(entry, stated);
-    if (stated === undefined || change === undefined) continue;
-    const action = await actionAt(context, entry, stated);
+    return stated === undefined || change === undefined ? [] : [{ entry, stated, change }];
+  });
+  // All of a batch at once: calls of one tick share a query.
+  const latest = await Promise.all(changes.map(({ stated }) => readAction(context, stated.id)));
+  for (const [at, { entry, stated, change }] of changes.entries()) {
+    const action = actionAt(context, latest[at] ?? null, entry, stated);
     if (action === undefined) continue;
     const concerns = !onlyDecidable || change === "REMOVED" || (await blockedBecause(context, action)).length === 0;
     if (concerns) yield { cursor: entry.seq, change, action };
@@ -106,10 +114,14 @@ builder.subscriptionField("pendingApprovals", (t) =>
 );
 
 async function* actionEvents(context: Context, id: string, { entries }: Batch): AsyncGenerator<ActionRow> {
-  for (const entry of entries) {
+  const changes = entries.flatMap((entry) => {
     const change = changeOf(entry);
-    if (change?.id !== id) continue;
-    const action = await actionAt(context, entry, change);
+    return change?.id === id ? [{ entry, change }] : [];
+  });
+  if (changes.length === 0) return;
+  const latest = await readAction(context, id);
+  for (const { entry, change } of changes) {
+    const action = actionAt(context, latest, entry, change);
     if (action !== undefined) yield action;
   }
 }

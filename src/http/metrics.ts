@@ -77,7 +77,8 @@ export function createMetrics(sources: MetricsSources) {
     help: "Actions that wait for people.",
     registers,
     async collect() {
-      this.set(await sources.pendingApprovals());
+      // Unknown while the database is away, which is when the other metrics are needed most.
+      this.set(await sources.pendingApprovals().catch(() => Number.NaN));
     },
   });
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
+import { graphqlError } from "../graphql/errors.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -11,6 +12,8 @@ import { type Authenticate, type Call, createCall, type SignedIn } from "./call.
 import { serveGraphiQL, wantsPage } from "./graphiql.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
+import { createSlots } from "./slots.ts";
+import { cutWhenSlow, wantsStream } from "./stream.ts";
 import { createWebSockets, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
@@ -51,6 +54,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     metrics,
     log,
   });
+  const limits = { ...SOCKET_LIMITS, ...deps.socketLimits };
+  const slots = createSlots(limits.streamsPerPrincipal);
   const sockets = createWebSockets({
     yoga,
     authenticate,
@@ -58,17 +63,22 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     log,
     corsOrigins,
     stopping: stopping.signal,
-    limits: { ...SOCKET_LIMITS, ...deps.socketLimits },
+    slots,
+    limits,
   });
 
   /** Reads what Yoga needs to know; what is wrong with it is Yoga's to tell, in the media type the client asked for. */
-  async function prepare(request: IncomingMessage): Promise<{ call: Call; readParams: () => GraphQLParams }> {
+  async function prepare(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<{ call: Call; readParams: () => GraphQLParams }> {
     let signedIn: SignedIn | undefined;
     let params: GraphQLParams = {};
     let problem: unknown;
     try {
       const authorization = authorizationOf(request);
       if (authorization !== undefined) signedIn = await authenticate(bearerToken(authorization));
+      if (wantsStream(request)) admitStream(response, signedIn);
       if (request.method === "POST") params = await readPost(request);
       else if (request.method === "GET") params = readGet(request);
     } catch (error) {
@@ -83,10 +93,21 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     return { call, readParams };
   }
 
+  /** Counts a stream, and watches that it is read. */
+  function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): void {
+    if (signedIn === undefined) return;
+    const release = slots.take(signedIn);
+    if (release === undefined) {
+      throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
+    }
+    response.once("close", release);
+    cutWhenSlow(response, limits.sendTimeout, metrics.slowSubscriber);
+  }
+
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (wantsPage(request)) return serveGraphiQL(request.headers.authorization, authenticate, response);
     const started = performance.now();
-    const { call, readParams } = await prepare(request);
+    const { call, readParams } = await prepare(request, response);
     response.once("close", () => {
       const seconds = (performance.now() - started) / 1000;
       metrics.request(request.method ?? "", "/graphql", response.statusCode, seconds);
@@ -94,6 +115,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     });
     response.setHeader("x-trace-id", call.traceId);
     response.setHeader("cache-control", "no-store");
+    response.setHeader("x-content-type-options", "nosniff");
     await yoga.yoga.handle(request, response, { call, readParams });
   }
 

@@ -10,6 +10,7 @@ import { authorizationOf, bearerToken } from "./bearer.ts";
 import { MAX_BODY } from "./body.ts";
 import { type Authenticate, type Call, createCall, millisecondsUntil, type SignedIn } from "./call.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Slots } from "./slots.ts";
 import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
 import type { Yoga } from "./yoga.ts";
 
@@ -18,7 +19,8 @@ export interface SocketLimits {
   readonly initTimeout: number;
   readonly pingInterval: number;
   readonly sendTimeout: number;
-  readonly socketsPerPrincipal: number;
+  /** Connections and event streams together. */
+  readonly streamsPerPrincipal: number;
   readonly operationsPerSocket: number;
 }
 
@@ -26,7 +28,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   initTimeout: 3_000,
   pingInterval: 12_000,
   sendTimeout: 30_000,
-  socketsPerPrincipal: 32,
+  streamsPerPrincipal: 32,
   operationsPerSocket: 64,
 };
 
@@ -37,6 +39,7 @@ export interface WebSocketDeps {
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
   readonly stopping: AbortSignal;
+  readonly slots: Slots;
   readonly limits: SocketLimits;
 }
 
@@ -64,12 +67,8 @@ function refuseUpgrade(stream: Duplex, status: string): void {
 
 /** graphql-transport-ws on `/graphql`. */
 export function createWebSockets(deps: WebSocketDeps) {
-  const { yoga, authenticate, metrics, log, corsOrigins, stopping, limits } = deps;
+  const { yoga, authenticate, metrics, log, corsOrigins, stopping, slots, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
-  const open = new Map<string, number>();
-
-  const keyOf = ({ principal }: SignedIn) => `${principal.organization}/${principal.id}`;
-
   /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
     const given = connectionParams?.authorization ?? connectionParams?.Authorization;
@@ -85,24 +84,17 @@ export function createWebSockets(deps: WebSocketDeps) {
     }
     const { signedIn, socket } = extra;
     if (signedIn === undefined || socket.readyState !== socket.OPEN) return false;
-    const count = (open.get(keyOf(signedIn)) ?? 0) + 1;
-    if (count > limits.socketsPerPrincipal) {
+    const release = slots.take(signedIn);
+    if (release === undefined) {
       socket.close(TRY_AGAIN_LATER, "You have too many connections");
       return false;
     }
-    open.set(keyOf(signedIn), count);
-    socket.once("close", () => release(keyOf(signedIn)));
+    socket.once("close", release);
     extra.expiry = setTimeout(
       () => socket.close(CloseCode.Forbidden, "Token expired"),
       millisecondsUntil(signedIn.expiresAt),
     );
     return true;
-  }
-
-  function release(key: string): void {
-    const left = (open.get(key) ?? 1) - 1;
-    if (left === 0) open.delete(key);
-    else open.set(key, left);
   }
 
   const server = makeServer<Params, Extra>({

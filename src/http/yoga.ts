@@ -1,10 +1,17 @@
-import { type DocumentNode, type ExecutionResult, type GraphQLError, parse, type ValidationRule } from "graphql";
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLError,
+  parse,
+  type ValidationRule,
+  validate,
+} from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import { checkComplexity } from "../graphql/complexity.ts";
 import { createContext } from "../graphql/context.ts";
 import { publicError } from "../graphql/errors.ts";
-import { MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLimitRule } from "../graphql/limits.ts";
+import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLimitRule } from "../graphql/limits.ts";
 import { schema } from "../graphql/schema.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
@@ -40,9 +47,12 @@ const validatedAnonymous = new WeakMap<DocumentNode, readonly GraphQLError[]>();
 
 const limits: OurPlugin = {
   onParse({ setParseFn }) {
-    setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
+    setParseFn((source, options) => {
+      checkBrackets(String(source));
+      return parse(source, { ...options, maxTokens: MAX_TOKENS });
+    });
   },
-  onValidate({ addValidationRule, context, params: { documentAST }, setResult }) {
+  onValidate({ addValidationRule, context, params: { documentAST }, setResult, setValidationFn }) {
     const anonymous = context.call.caller === undefined;
     const verdicts = anonymous ? validatedAnonymous : validated;
     const known = verdicts.get(documentAST);
@@ -52,7 +62,13 @@ const limits: OurPlugin = {
     }
     addValidationRule(SizeLimitRule satisfies ValidationRule);
     addValidationRule(NoNulRule satisfies ValidationRule);
-    if (anonymous) addValidationRule(ShallowIntrospectionRule satisfies ValidationRule);
+    if (anonymous) {
+      addValidationRule(ShallowIntrospectionRule satisfies ValidationRule);
+      // Suggestions would spell the schema out, name by name.
+      setValidationFn((...[of, document, rules]: Parameters<typeof validate>) =>
+        validate(of, document, rules, { hideSuggestions: true }),
+      );
+    }
     return ({ result }) => {
       verdicts.set(documentAST, result as readonly GraphQLError[]);
     };

@@ -13,8 +13,8 @@ import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
 import {
   auditTable,
-  type Baseline,
   BASELINE_TABLES,
+  type Baseline,
   prismaTransaction,
   singleInsert,
   unnestInsert,
@@ -69,7 +69,12 @@ try {
     const ours = medianRun(runs.get("ledger") ?? []);
     for (const name of names) {
       const run = medianRun(runs.get(name) ?? []);
-      const ratio = name === "ledger" ? "1" : name === "16 ledgers" ? `${(run.perSecond / ours.perSecond).toFixed(2)}` : `${(ours.perSecond / run.perSecond).toFixed(2)}`;
+      const ratio =
+        name === "ledger"
+          ? "1"
+          : name === "16 ledgers"
+            ? `${(run.perSecond / ours.perSecond).toFixed(2)}`
+            : `${(ours.perSecond / run.perSecond).toFixed(2)}`;
       rows.push([String(callers), name, run.perSecond.toFixed(0), ratio, run.p50.toFixed(2), run.p99.toFixed(2)]);
     }
   }

@@ -1,7 +1,8 @@
 /**
  * npm run bench:verify — entries verified a second, as ratios against reading the same rows and taking plain SHA-256 of
  * the same bytes, with as many connections, on the same server, in interleaved rounds.
- * Settings: ENTRIES (100000), ROUNDS (5), WORKERS (1,2), or DATABASE_URL of a migrated database with a ledger bench/eu.
+ * Settings: ENTRIES (100000), ROUNDS (5), WORKERS (1,2); DATABASE_URL of a migrated database with a ledger bench/eu of at
+ * least one range, to use that.
  */
 import { hash } from "node:crypto";
 import { rm } from "node:fs/promises";
@@ -12,10 +13,12 @@ import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
 import type { LedgerId } from "../../src/ledger/entry.ts";
+import { SETTINGS, statements } from "../../src/ledger/verify/session.ts";
 import { RANGE_SIZE, verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { appendActions, createLedger } from "../ledger/verify.fixture.ts";
 import { median, percentile, table } from "./load.ts";
+import { profile } from "./verify/profile.ts";
 
 const ENTRIES = Number(process.env.ENTRIES ?? 100_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
@@ -34,22 +37,27 @@ const ROWS = `
   LEFT JOIN public.oc_audit_payload p ON p.ledger = $1 AND p.seq = l.seq AND p.seq BETWEEN $2 AND $3
  WHERE l.ledger = $1 AND l.seq BETWEEN $2 AND $3`;
 const IN_SQL = `SELECT count(sha256(convert_to(l.entry, 'UTF8'))) AS entries, count(sha256(convert_to(p.payload::text, 'UTF8'))) ${ROWS}`;
-const TO_CLIENT = `SELECT l.entry, p.payload::text ${ROWS}`;
+const BYTES = `SELECT l.entry, p.payload::text ${ROWS}`;
+const EVERYTHING = `SELECT l.entry, p.payload::text, l.* ${ROWS}`;
+/** No baseline pays for turning text into values. */
+const AS_TEXT = { getTypeParser: () => (value: unknown) => value };
 
 type Piece = (pool: pg.Pool, from: bigint, to: bigint) => Promise<number>;
 const inSql: Piece = async (pool, from, to) => {
   const { rows } = await pool.query<{ entries: string }>(IN_SQL, [LEDGER, String(from), String(to)]);
   return Number(rows[0]?.entries);
 };
-const inNode: Piece = async (pool, from, to) => {
-  const values = [LEDGER, String(from), String(to)];
-  const { rows } = await pool.query<[string, string | null]>({ text: TO_CLIENT, values, rowMode: "array" });
-  for (const [entry, payload] of rows) {
-    hash("sha256", entry);
-    if (payload !== null) hash("sha256", payload);
-  }
-  return rows.length;
-};
+const inNode =
+  (text: string): Piece =>
+  async (pool, from, to) => {
+    const values = [LEDGER, String(from), String(to)];
+    const { rows } = await pool.query<[string, string | null]>({ text, values, rowMode: "array", types: AS_TEXT });
+    for (const [entry, payload] of rows) {
+      hash("sha256", entry);
+      if (payload !== null) hash("sha256", payload);
+    }
+    return rows.length;
+  };
 
 interface Run {
   readonly perSecond: number;
@@ -113,11 +121,12 @@ try {
   const total = (await verifyLedger(pool, LEDGER)).checkedEntries;
   const cells: string[][] = [];
   for (const workers of WORKERS) {
-    const runs: Record<"verify" | "sql" | "node", Run[]> = { verify: [], sql: [], node: [] };
+    const runs: Record<"verify" | "rows" | "bytes" | "sql", Run[]> = { verify: [], rows: [], bytes: [], sql: [] };
     for (let round = 0; round < ROUNDS; round++) {
       runs.verify.push(await verify(pool, workers, total));
       runs.sql.push(await baseline(pool, workers, total, RANGE_SIZE, inSql));
-      runs.node.push(await baseline(pool, workers, total, 2_000n, inNode));
+      runs.rows.push(await baseline(pool, workers, total, 2_000n, inNode(EVERYTHING)));
+      runs.bytes.push(await baseline(pool, workers, total, 2_000n, inNode(BYTES)));
     }
     const speed = (name: keyof typeof runs) => median(runs[name].map(({ perSecond }) => perSecond));
     const sorted = (times: readonly number[]) => times.toSorted((a, b) => a - b);
@@ -131,20 +140,29 @@ try {
     cells.push(
       shown("verifyLedger", "verify", await rangeTimes(pool)),
       shown(
-        "rows read, SHA-256 in Node",
-        "node",
-        runs.node.flatMap(({ pieces }) => pieces),
+        "whole rows read, SHA-256 in Node",
+        "rows",
+        runs.rows.flatMap(({ pieces }) => pieces),
       ),
       shown(
-        "SHA-256 inside PostgreSQL, nothing else",
+        "entry and payload alone read, SHA-256 in Node",
+        "bytes",
+        runs.bytes.flatMap(({ pieces }) => pieces),
+      ),
+      shown(
+        "SHA-256 inside PostgreSQL, nothing read out",
         "sql",
         runs.sql.flatMap(({ pieces }) => pieces),
       ),
     );
   }
+  const steps = await profile(pool, LEDGER, RANGE_SIZE, { sql: statements.range, settings: SETTINGS });
   await pool.end();
   process.stdout.write(`${total} entries, ${ROUNDS} rounds; ranges of ${RANGE_SIZE}, of 2000 in Node\n\n`);
   process.stdout.write(`${table(["", "entries/s", "verifyLedger is × of it", "p50 ms a range", "p99"], cells)}\n`);
+  const whole = steps.reduce((sum, [, microseconds]) => sum + microseconds, 0);
+  const profiled = steps.map(([what, us]) => [what, us.toFixed(1), `${Math.round((100 * us) / whole)} %`]);
+  process.stdout.write(`\nOne range on one connection, step by step\n\n${table(["", "µs an entry", ""], profiled)}\n`);
 } finally {
   await postgres?.stop();
   if (given === undefined) await rm(dataDir, { recursive: true, force: true });

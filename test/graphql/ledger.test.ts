@@ -67,16 +67,28 @@ describe("connections", () => {
     }
   });
 
-  it("load a page of actions and what is asked of them in a number of statements that does not grow", async () => {
-    const query =
-      "query($first:Int){actions(first:$first){nodes{id tool arguments entries{seq} decisions{verdict} lineage{kind}}} auditEntries(first:$first){nodes{action{id}}}}";
-    const statements = async (first: number) => {
+  it("load a page, and what is asked of its nodes, in a number of statements that does not grow", async () => {
+    for (let at = 0; at < 6; at++) {
+      const conversationId = `page ${at}`;
+      const read = await propose(api, { ...READ, conversationId });
+      await act(api, "redeemGrant", { token: read.grant.token, digest: read.action.digest }, "agent");
+      await act(api, "completeAction", { actionId: read.action.id, outcome: "SUCCEEDED", result: {} }, "agent");
+      await propose(api, { conversationId });
+    }
+    const actions =
+      "query($first:Int){actions(status:[PENDING],first:$first){nodes{id tool arguments entries{seq} decisions{verdict} lineage{kind}}}}";
+    const entries =
+      "query($first:Int){auditEntries(newestFirst:true,first:$first){nodes{action{id} sources{seq} derived{seq}}}}";
+    const statements = async (query: string, first: number) => {
       api.queries();
-      await api.gql(query, { first }, { as: "admin" });
+      const { errors } = await api.gql(query, { first }, { as: "admin" });
+      expect(errors).toBeUndefined();
       return api.queries();
     };
-    await statements(2);
-    expect(await statements(10)).toBe(await statements(3));
+    for (const query of [actions, entries]) {
+      await statements(query, 2);
+      expect(await statements(query, 18)).toBe(await statements(query, 6));
+    }
   });
 });
 

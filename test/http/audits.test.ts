@@ -16,8 +16,17 @@ afterAll(async () => {
   await database?.drop();
 });
 
-describe("GraphQL over HTTP", () => {
-  const audits = serverAudits({ url: () => api.url });
+const signedIn: typeof fetch = async (input, init = {}) => {
+  const headers = new Headers(init.headers);
+  headers.set("authorization", `Bearer ${await api.token("agent")}`);
+  return fetch(input, { ...init, headers });
+};
+
+describe.each([
+  ["without a token", fetch],
+  ["with a token", signedIn],
+])("GraphQL over HTTP %s", (_how, fetchFn) => {
+  const audits = serverAudits({ url: () => api.url, fetchFn });
 
   it("is audited in full", () => {
     expect(audits.length).toBeGreaterThanOrEqual(61);

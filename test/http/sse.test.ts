@@ -25,9 +25,10 @@ async function* follow(query: string, token: string, signal?: AbortSignal) {
     signal: signal ?? null,
   });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const decoder = new TextDecoder();
   let buffered = "";
-  for await (const chunk of (response.body ?? new ReadableStream<Uint8Array>()).pipeThrough(new TextDecoderStream())) {
-    buffered += chunk;
+  for await (const chunk of response.body ?? []) {
+    buffered += decoder.decode(chunk as Uint8Array, { stream: true });
     const events = buffered.split("\n\n");
     buffered = events.pop() ?? "";
     for (const event of events) {
@@ -43,6 +44,12 @@ const propose = () =>
     { input: { idempotencyKey: randomUUID(), platform: "crm", tool: "get_user_details", arguments: {} } },
     { as: "agent" },
   );
+
+async function all<Event>(events: AsyncIterable<Event>): Promise<Event[]> {
+  const found: Event[] = [];
+  for await (const event of events) found.push(event);
+  return found;
+}
 
 describe("server-sent events", () => {
   it("replay, follow, and tell that nothing happens", async () => {
@@ -66,18 +73,55 @@ describe("server-sent events", () => {
   });
 
   it("end when the token does", async () => {
-    const events = await Array.fromAsync(
-      follow("subscription{auditEntries{cursor}}", await api.token("auditor", { ttl: 2 })),
-    );
+    const events = await all(follow("subscription{auditEntries{cursor}}", await api.token("auditor", { ttl: 2 })));
     expect(events.at(-1)).toBe("complete");
     expect(events.at(-2).errors).toMatchObject([{ extensions: { code: "UNAUTHENTICATED" } }]);
   });
 
   it("say when a cursor is beyond the ledger", async () => {
-    const [first] = await Array.fromAsync(
-      follow('subscription{auditEntries(after:"999"){cursor}}', await api.token("auditor")),
-    );
+    const [first] = await all(follow('subscription{auditEntries(after:"999"){cursor}}', await api.token("auditor")));
     expect(first.errors).toMatchObject([{ extensions: { code: "CURSOR_EXPIRED" } }]);
+  });
+
+  it("are limited in number, and those that are not read are cut", async () => {
+    const other = await createTestDatabase();
+    const small = await startApi(other.appUrl, { socketLimits: { streamsPerPrincipal: 2, sendTimeout: 200 } });
+    try {
+      const args = { text: "x".repeat(50_000) };
+      const input = () => ({
+        idempotencyKey: randomUUID(),
+        platform: "crm",
+        tool: "get_user_details",
+        arguments: args,
+      });
+      const query = "mutation($input:ProposeActionInput!){proposeAction(input:$input){userErrors{code}}}";
+      for (let round = 0; round < 10; round++) {
+        await Promise.all(Array.from({ length: 20 }, () => small.gql(query, { input: input() }, { as: "agent" })));
+      }
+      const headers = { accept: "text/event-stream", authorization: `Bearer ${await small.token("auditor")}` };
+      const body = JSON.stringify({ query: 'subscription{auditEntries(after:"0"){entry{body canonical}}}' });
+      const unread = [await small.post(body, headers), await small.post(body, headers)];
+      expect(unread.map(({ status }) => status)).toEqual([200, 200]);
+      const third = await small.post(body, headers);
+      expect([third.status, await third.text()]).toEqual([429, expect.stringContaining('"code":"RATE_LIMITED"')]);
+      const metrics = async () => (await fetch(new URL("/metrics", small.url))).text();
+      await expect.poll(metrics, { timeout: 20_000 }).toContain("countersign_slow_subscribers_total 2");
+      await expect.poll(async () => (await small.post(body, headers)).status).toBe(200);
+    } finally {
+      await small.close();
+      await other.drop();
+    }
+  });
+
+  it("end when the server stops, and say so", async () => {
+    const other = await createTestDatabase();
+    const stopping = await startApi(other.appUrl, { heartbeat: 0.2 });
+    const headers = { accept: "text/event-stream", authorization: `Bearer ${await stopping.token("auditor")}` };
+    const response = await stopping.post('{"query":"subscription{auditEntries{cursor}}"}', headers);
+    const text = response.text();
+    await stopping.close();
+    expect(await text).toMatch(/"code":"LEDGER_UNAVAILABLE".*event: complete/s);
+    await other.drop();
   });
 
   it("need a token", async () => {

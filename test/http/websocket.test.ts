@@ -11,7 +11,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   api = await startApi(database.appUrl, {
     heartbeat: 0.2,
-    socketLimits: { initTimeout: 300, sendTimeout: 500, socketsPerPrincipal: 3, operationsPerSocket: 4 },
+    socketLimits: { initTimeout: 300, sendTimeout: 500, streamsPerPrincipal: 3, operationsPerSocket: 4 },
   });
 });
 

@@ -49,7 +49,10 @@ describe("the reporting views", () => {
   });
 
   it("say who did what where, and how long it took", async () => {
-    const [completed] = await as("analyst", "SELECT * FROM oc_report_entries WHERE region = 'us' AND type = 'ACTION_COMPLETED'");
+    const [completed] = await as(
+      "analyst",
+      "SELECT * FROM oc_report_entries WHERE region = 'us' AND type = 'ACTION_COMPLETED'",
+    );
     expect(completed).toMatchObject({
       organization: "acme",
       actor_kind: "AGENT",
@@ -62,7 +65,10 @@ describe("the reporting views", () => {
     expect(action).toMatchObject({ status: "SUCCEEDED", approvals: 1, tool: "book_reservation" });
     const [edge] = await as("analyst", "SELECT * FROM oc_report_lineage WHERE region = 'eu' ORDER BY seq LIMIT 1");
     expect(edge).toMatchObject({ source_platform: "crm", platform: "reservations" });
-    const daily = await as<{ entries: string }>("analyst", "SELECT entries FROM oc_report_daily WHERE region = 'us' AND type = 'LEDGER_CREATED'");
+    const daily = await as<{ entries: string }>(
+      "analyst",
+      "SELECT entries FROM oc_report_daily WHERE region = 'us' AND type = 'LEDGER_CREATED'",
+    );
     expect(daily).toEqual([{ entries: "1" }]);
   });
 
@@ -89,7 +95,9 @@ describe("the reporting views", () => {
   });
 
   it("do not let a leaky function see another organization's rows", async () => {
-    await client.query("CREATE FUNCTION leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'");
+    await client.query(
+      "CREATE FUNCTION leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'",
+    );
     const seen: (string | undefined)[] = [];
     const listen = ({ message }: { message?: string | undefined }) => seen.push(message);
     client.on("notice", listen);
@@ -104,7 +112,9 @@ describe("row-level security", () => {
   it.each(["oc_app", "oc_auditor"])("leaves %s unhindered and its plans as they were", async (role) => {
     await client.query(`BEGIN; SET LOCAL ROLE ${role}`);
     const { rows } = await client.query<{ n: string }>("SELECT count(*) AS n FROM oc_audit_log");
-    const plan = await client.query<Record<string, string>>("EXPLAIN SELECT * FROM oc_audit_log WHERE ledger = 'acme/eu' AND seq = 3");
+    const plan = await client.query<Record<string, string>>(
+      "EXPLAIN SELECT * FROM oc_audit_log WHERE ledger = 'acme/eu' AND seq = 3",
+    );
     await client.query("ROLLBACK");
     expect(rows).toEqual([{ n: String(41 + 6 + 16) }]);
     const text = plan.rows.map((row) => Object.values(row)[0]).join("\n");

@@ -22,7 +22,7 @@ export type Run = <Row extends QueryResultRow>(sql: string, values: readonly unk
  * Names resolve in pg_catalog alone, so nothing in `public` can stand in for a function of PostgreSQL. The plans are the
  * ones that read entries in order, whatever the statistics say; parallelism is ours, by ranges.
  */
-const SETTINGS = `
+export const SETTINGS = `
   SET LOCAL search_path = pg_catalog;
   SET LOCAL timezone = 'UTC';
   SET LOCAL statement_timeout = 0;

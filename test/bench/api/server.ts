@@ -40,7 +40,8 @@ export async function startProcess(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Measurable> {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], {
+  // Options of this Node go along: `node --cpu-prof test/bench/api.ts` profiles the servers as well.
+  const child = spawn(process.execPath, [...process.execArgv, file, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment },
   });

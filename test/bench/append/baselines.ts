@@ -56,7 +56,13 @@ export function prismaTransaction(url: string, connections: number): Baseline {
           const now = new Date();
           const recordedAt = now.toISOString().replace("Z", "000Z");
           const entry = entryText({ body: draft.body, ledger: LEDGER, prevHash, recordedAt, seq });
-          const row = { ...columns(of), recordedAt: now, entry, hash: bytes(sha256Hex(entry)), prevHash: bytes(prevHash) };
+          const row = {
+            ...columns(of),
+            recordedAt: now,
+            entry,
+            hash: bytes(sha256Hex(entry)),
+            prevHash: bytes(prevHash),
+          };
           await tx.entry.create({ data: { ledger: LEDGER, seq, ...row } });
           await tx.payload.create({ data: { ledger: LEDGER, seq, payload: JSON.parse(draft.payload) } });
           await tx.action.create({ data: { ...state(of, seq), ledger: LEDGER } });
@@ -153,7 +159,11 @@ export function auditTable(url: string, connections: number): Baseline {
     async append(caller) {
       const of = facts(caller);
       const values = [of.id, of.actor, "book_reservation", plainEvent(of)];
-      await pool.query({ name: "event", text: "INSERT INTO bench.event (id, actor, tool, event) VALUES ($1, $2, $3, $4)", values });
+      await pool.query({
+        name: "event",
+        text: "INSERT INTO bench.event (id, actor, tool, event) VALUES ($1, $2, $3, $4)",
+        values,
+      });
     },
     close: () => pool.end(),
   };

@@ -45,7 +45,11 @@ export function body({ actionId, chain, actor }: Facts): UnsealedObject {
     type: "ACTION_PROPOSED",
     actor: { groups: [], id: actor, kind: "AGENT", profile: erasable(PERSON), roles: ["agent"] },
     onBehalfOf: { groups: [], id: "member", kind: "HUMAN", profile: erasable(PERSON), roles: ["member"] },
-    client: { confidence: "HEADER", evidence: erasable({ "user-agent": "claude-code/2.1.66 (cli)" }), name: "claude-code" },
+    client: {
+      confidence: "HEADER",
+      evidence: erasable({ "user-agent": "claude-code/2.1.66 (cli)" }),
+      name: "claude-code",
+    },
     action: { approvals: 0, expiresAt: "2026-11-22T23:00:00.000000Z", id: actionId, status: "PENDING", version: 1 },
     platform: "reservations",
     tool: "book_reservation",
@@ -70,7 +74,9 @@ export function body({ actionId, chain, actor }: Facts): UnsealedObject {
 /** The same facts as an ordinary audit table would hold them: values in place, no commitments. */
 export function plainEvent(of: Facts): string {
   const unsealed = JSON.parse(
-    JSON.stringify({ ...body(of), id: of.id }, (_key, value) => (value instanceof Erasable ? JSON.parse(value.text) : value)),
+    JSON.stringify({ ...body(of), id: of.id }, (_key, value) =>
+      value instanceof Erasable ? JSON.parse(value.text) : value,
+    ),
   );
   return JSON.stringify(unsealed);
 }

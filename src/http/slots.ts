@@ -1,0 +1,27 @@
+import type { SignedIn } from "./call.ts";
+
+/** Counts what a principal has open at a time: connections and streams share one allowance. */
+export interface Slots {
+  /** Takes one; undefined when all are taken. The answer gives it back, once however often it is called. */
+  take(signedIn: SignedIn): (() => void) | undefined;
+}
+
+export function createSlots(perPrincipal: number): Slots {
+  const taken = new Map<string, number>();
+  return {
+    take({ principal }) {
+      const key = `${principal.organization}/${principal.id}`;
+      const count = (taken.get(key) ?? 0) + 1;
+      if (count > perPrincipal) return undefined;
+      taken.set(key, count);
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        const left = (taken.get(key) ?? 1) - 1;
+        if (left === 0) taken.delete(key);
+        else taken.set(key, left);
+      };
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Whether the answer may go on for as long as the client stays. */
+export function wantsStream({ headers }: IncomingMessage): boolean {
+  return (headers.accept ?? "").includes("text/event-stream");
+}
+
+/**
+ * Cuts a stream whose client has read nothing for `milliseconds` while there was something to read. What waits meanwhile is
+ * bounded: nothing is read from the ledger for a stream that is not drained.
+ */
+export function cutWhenSlow(response: ServerResponse, milliseconds: number, onSlow: () => void): void {
+  let written = -1;
+  const look = setInterval(() => {
+    const now = response.socket?.bytesWritten ?? 0;
+    const pending = response.writableNeedDrain || (response.socket?.writableLength ?? 0) > 0;
+    if (pending && now === written) {
+      onSlow();
+      response.destroy();
+    }
+    written = now;
+  }, milliseconds);
+  response.once("close", () => clearInterval(look));
+}

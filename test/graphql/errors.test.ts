@@ -1,0 +1,97 @@
+import { GraphQLError } from "graphql";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DomainError } from "../../src/errors.ts";
+import { publicError } from "../../src/graphql/errors.ts";
+import { LedgerUnavailableError } from "../../src/ledger/errors.ts";
+import { type Api, startApi } from "../http/harness.ts";
+import { createTestDatabase, type TestDatabase, withDatabase } from "../support/postgres.ts";
+import { startProxy } from "../support/proxy.ts";
+import { propose, WRITE } from "./steps.ts";
+
+const located = (cause: Error) => new GraphQLError(cause.message, { originalError: cause, path: ["proposeAction"] });
+
+describe("an error for a client", () => {
+  it("hides what is ours, and names where the log has it", () => {
+    const faults: unknown[] = [];
+    const cause = new Error("password is hunter2");
+    const error = publicError(located(cause), "trace", (fault) => faults.push(fault));
+    expect(error.toJSON()).toEqual({
+      message: "Something went wrong on our side.",
+      path: ["proposeAction"],
+      extensions: { code: "INTERNAL_SERVER_ERROR", traceId: "trace" },
+    });
+    expect(faults).toEqual([cause]);
+  });
+
+  it("hides the codes of a layer that are not for clients", () => {
+    const error = publicError(located(new DomainError("UNREADABLE_ENTRY", "inside")), "trace", () => {});
+    expect(error.extensions).toEqual({ code: "INTERNAL_SERVER_ERROR", traceId: "trace" });
+  });
+
+  it("hides a null where none may be", () => {
+    const error = publicError(
+      new GraphQLError("Cannot return null for non-nullable field A.b.", { path: ["a", "b"] }),
+      "t",
+      () => {},
+    );
+    expect(error.extensions).toMatchObject({ code: "INTERNAL_SERVER_ERROR" });
+  });
+
+  it("says when to try again", () => {
+    const error = publicError(located(new LedgerUnavailableError("the queue is full", 2.5)), "trace", () => {});
+    expect(error.extensions).toEqual({
+      code: "LEDGER_UNAVAILABLE",
+      retryAfterSeconds: 3,
+      http: { status: 503, spec: true, headers: { "retry-after": "3" } },
+    });
+  });
+});
+
+describe("over the API", () => {
+  let database: TestDatabase;
+  let api: Api;
+  let broken: Api;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    api = await startApi(database.appUrl);
+    broken = await startApi(database.appUrl, {
+      services: (services) => ({ ...services, verify: () => Promise.reject(new Error("hunter2")) }),
+    });
+  });
+
+  afterAll(async () => {
+    await api?.close();
+    await broken?.close();
+    await database?.drop();
+  });
+
+  it("a fault is masked, and its trace id is in the log with the cause", async () => {
+    const { errors } = await broken.gql("{verifyLedger{verdict}}", {}, { as: "auditor" });
+    const { code, traceId } = errors?.[0].extensions ?? {};
+    expect(code).toBe("INTERNAL_SERVER_ERROR");
+    expect(JSON.stringify(errors)).not.toContain("hunter2");
+    expect(broken.logged.filter((line) => line.includes(traceId)).join("")).toContain("hunter2");
+  });
+
+  it("the database being away is LEDGER_UNAVAILABLE, to readers and writers alike, with Retry-After", async () => {
+    const proxy = await startProxy(database.superuserUrl);
+    const away = await startApi(withDatabase(proxy.url, database.name));
+    await propose(away);
+    await proxy.close();
+    const propositions = `mutation($input:ProposeActionInput!){proposeAction(input:$input){userErrors{code}}}`;
+    const input = { idempotencyKey: crypto.randomUUID(), arguments: {}, ...WRITE };
+    for (const answer of [
+      await away.gql(propositions, { input }, { as: "agent" }),
+      await away.gql("{actions{nodes{id}}}", {}, { as: "agent" }),
+      await away.gql('{auditEntry(seq:"1"){seq}}', {}, { as: "auditor" }),
+    ]) {
+      expect(answer.errors?.[0].extensions).toEqual({
+        code: "LEDGER_UNAVAILABLE",
+        retryAfterSeconds: expect.any(Number),
+      });
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    await away.close();
+  });
+});
