@@ -1,5 +1,7 @@
 import type { Caller, Principal } from "../domain/identity/principal.ts";
 import type { LedgerId } from "../ledger/entry.ts";
+import { createAttemptReads } from "./attempts.ts";
+import type { Batch } from "./batch.ts";
 import { type ChainReads, createChainReads } from "./chains.ts";
 import { graphqlError } from "./errors.ts";
 import type { ActionRow, EntryRow } from "./rows.ts";
@@ -18,6 +20,8 @@ export interface Context {
   /** Hears of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
   readonly chains: ChainReads;
+  /** The refused attempts on an action, oldest first. */
+  readonly attempts: Batch<string, EntryRow[]>;
   /** What a mutation of this operation answered, so that its selection reads nothing again. */
   readonly known: {
     readonly actions: Map<string, ActionRow>;
@@ -31,8 +35,9 @@ export function createContext(services: Services, operation: OperationOptions): 
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger: LedgerId = `${caller?.principal.organization ?? ""}/${services.region}`;
   const chains = createChainReads(services.prisma, ledger);
+  const attempts = createAttemptReads(services.prisma, ledger);
   const known = { actions: new Map(), entries: new Map() };
-  return { services, caller, ledger, traceId, ends, onRefusal, chains, known };
+  return { services, caller, ledger, traceId, ends, onRefusal, chains, attempts, known };
 }
 
 /** Who calls. Scopes have seen to it already; this says so to the compiler. */

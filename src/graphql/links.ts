@@ -4,7 +4,7 @@ import { builder } from "./builder.ts";
 import { DecisionRef, decisionsOf } from "./decision.ts";
 import { EntryRef } from "./entry.ts";
 import { edgesOf, LineageEdgeRef } from "./lineage-edge.ts";
-import { readAction, readChain, readEntriesOf, seesAction } from "./reads.ts";
+import { readAction, readChain, readEntriesOf, readTimelineOf, seesAction } from "./reads.ts";
 import { entryOf, viewOf } from "./rows.ts";
 import { readSession, SessionRef } from "./session.ts";
 
@@ -63,7 +63,7 @@ builder.prismaObjectFields(ActionRef, (t) => ({
   entries: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 6 },
-    description: "The facts its state rests on, oldest first.",
-    resolve: (row, _args, context) => readEntriesOf(context, row),
+    description: "The facts its state rests on and the refused attempts on it, oldest first.",
+    resolve: (row, _args, context) => readTimelineOf(context, row),
   }),
 }));

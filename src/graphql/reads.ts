@@ -64,6 +64,12 @@ export function readEntriesOf(context: Context, action: ActionRow): Promise<Entr
   );
 }
 
+/** The same and, in their places, the refused attempts on the action. */
+export async function readTimelineOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+  const [entries, attempts] = await Promise.all([readEntriesOf(context, action), context.attempts(action.id)]);
+  return attempts === undefined ? entries : [...entries, ...attempts].sort((a, b) => (a.seq < b.seq ? -1 : 1));
+}
+
 /** Entries of a chain the caller may read, oldest first; `of: "derived"`: those that name it as their source. */
 export async function readChain(
   context: Context,

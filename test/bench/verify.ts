@@ -119,6 +119,7 @@ try {
   }
   const pool = createPool({ connectionString: url, max: 8, applicationName: "bench", log });
   const total = (await verifyLedger(pool, LEDGER)).checkedEntries;
+  if (total < RANGE_SIZE) throw new Error(`the ledger has to have ${RANGE_SIZE} entries, it has ${total}`);
   const cells: string[][] = [];
   for (const workers of WORKERS) {
     const runs: Record<"verify" | "rows" | "bytes" | "sql", Run[]> = { verify: [], rows: [], bytes: [], sql: [] };

@@ -200,6 +200,23 @@ describe("an action over the API", () => {
     }
   });
 
+  it("shows refused attempts on it among its entries, in their places", async () => {
+    const { action } = await propose(api);
+    const wrong = `sha256:${"0".repeat(64)}`;
+    await act(api, "approveAction", { actionId: action.id, digest: wrong }, "approver");
+    await act(api, "approveAction", { actionId: action.id, digest: action.digest }, "agent");
+    const approve = { actionId: action.id, digest: action.digest };
+    const done = await act(api, "approveAction", approve, "approver", "action{entries{type body}} userErrors{code}");
+    expect(
+      done.action.entries.map(({ type, body }: { type: string; body: { reason?: string } }) => [type, body.reason]),
+    ).toEqual([
+      ["ACTION_PROPOSED", undefined],
+      ["DECISION_REFUSED", "DIGEST_MISMATCH"],
+      ["DECISION_REFUSED", "AGENT_CANNOT_DECIDE"],
+      ["ACTION_APPROVED", undefined],
+    ]);
+  });
+
   it("is taken by its bare UUID too", async () => {
     const { action } = await propose(api);
     expect(await act(api, "cancelAction", { actionId: action.uuid, note: null }, "agent")).toMatchObject({
@@ -220,7 +237,7 @@ describe("a mutation", () => {
       api,
       {},
       "agent",
-      `action{${ACTION} decisions{verdict} entries{seq}} grant{token} entry{${ENTRY} action{id status}}`,
+      `action{${ACTION} decisions{verdict}} grant{token} entry{${ENTRY} action{id status}}`,
     );
     expect(api.queries()).toBe(bare);
 
@@ -230,7 +247,7 @@ describe("a mutation", () => {
       "approveAction",
       approve,
       "approver",
-      `action{${ACTION} decisions{verdict note approver{id}} entries{type}} entry{${ENTRY}}`,
+      `action{${ACTION} decisions{verdict note approver{id}}} entry{${ENTRY}}`,
     );
     const whole = api.queries();
     const { action: second } = await propose(api, {}, "agent", "action{id digest}");

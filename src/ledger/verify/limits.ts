@@ -1,5 +1,5 @@
 /** Entries one statement checks: enough to make its cost that of the entries, few enough to keep memory flat. */
-export const RANGE_SIZE = 20_000n;
+export const RANGE_SIZE = 10_000n;
 
 /** Connections a verification uses unless told otherwise. */
 export const DEFAULT_WORKERS = 2;

@@ -15,6 +15,8 @@ interface RangeResult {
   readonly intact: boolean;
   /** Fingerprint of which action's version stands where; combines over ranges by XOR. */
   readonly versions: bigint;
+  /** How many entries start a routing chain. */
+  readonly chains: bigint;
 }
 
 /** `from` to `to` in pieces that one statement checks. */
@@ -28,18 +30,22 @@ function* split(from: bigint, to: bigint, size = RANGE_SIZE): Generator<Range> {
 async function checkRange(pool: Pool, ledger: LedgerId, { from, to }: Range): Promise<RangeResult> {
   try {
     return await inSnapshot(pool, async (run) => {
-      const [row] = await run<{ entries: string; bad: string; last: string; versions: string }>(statements.range, [
-        ledger,
-        String(from),
-        String(to),
-      ]);
+      const [row] = await run<{ entries: string; bad: string; last: string; versions: string; chains: string }>(
+        statements.range,
+        [ledger, String(from), String(to)],
+      );
       const entries = BigInt(row?.entries ?? 0);
       const intact = row?.bad === "0" && entries === to - from + 1n && BigInt(row.last) === to;
-      return { entries, intact, versions: BigInt(row?.versions ?? 0) };
+      return { entries, intact, versions: BigInt(row?.versions ?? 0), chains: BigInt(row?.chains ?? 0) };
     });
   } catch (error) {
     if (!isDataError(error)) throw error;
-    return { entries: await inSnapshot(pool, (run) => count(run, ledger, from, to)), intact: false, versions: 0n };
+    return {
+      entries: await inSnapshot(pool, (run) => count(run, ledger, from, to)),
+      intact: false,
+      versions: 0n,
+      chains: 0n,
+    };
   }
 }
 
@@ -54,6 +60,7 @@ export interface Sweep {
   readonly bad: readonly Range[];
   /** Over all entries, see RangeResult. */
   readonly versions: bigint;
+  readonly chains: bigint;
 }
 
 export function createSweep(
@@ -65,15 +72,16 @@ export function createSweep(
   const total = range.to - range.from + 1n;
   const pieces = split(range.from, range.to);
   const bad: Range[] = [];
-  const sum = { entries: 0n, positions: 0n, versions: 0n };
+  const sum = { entries: 0n, positions: 0n, versions: 0n, chains: 0n };
   return {
     async work() {
       // The pieces are shared: a call that fails ends them for the others too.
       for (const piece of pieces) {
-        const { entries, intact, versions } = await checkRange(pool, ledger, piece);
+        const { entries, intact, versions, chains } = await checkRange(pool, ledger, piece);
         if (!intact) bad.push(piece);
         sum.entries += entries;
         sum.versions ^= versions;
+        sum.chains += chains;
         sum.positions += piece.to - piece.from + 1n;
         onProgress?.({ checked: sum.positions, total });
       }
@@ -85,6 +93,9 @@ export function createSweep(
     },
     get versions() {
       return sum.versions;
+    },
+    get chains() {
+      return sum.chains;
     },
   };
 }

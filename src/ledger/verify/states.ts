@@ -6,17 +6,23 @@ export interface StateResult {
   readonly intact: boolean;
   /** See RangeResult.versions. */
   readonly versions: bigint;
+  /** Routing chains that started in the range. */
+  readonly chains: bigint;
 }
 
-/** Compares state rows and routing chains with the entries that made them, as far as these lie in the range. */
+/** Compares state rows with the entries that made them, as far as these lie in the range, and counts the chains. */
 export async function checkStates(run: Run, ledger: LedgerId, { from, to }: Range): Promise<StateResult> {
   const values = [ledger, String(from), String(to)];
   try {
     const [states] = await run<{ bad: string; versions: string }>(statements.states, values);
-    const [chains] = await run<{ bad: string }>(statements.chains, values);
-    return { intact: states?.bad === "0" && chains?.bad === "0", versions: BigInt(states?.versions ?? 0) };
+    const [row] = await run<{ chains: string }>(statements.chains, values);
+    return {
+      intact: states?.bad === "0",
+      versions: BigInt(states?.versions ?? 0),
+      chains: BigInt(row?.chains ?? 0),
+    };
   } catch (error) {
     if (!isDataError(error)) throw error;
-    return { intact: false, versions: 0n };
+    return { intact: false, versions: 0n, chains: 0n };
   }
 }

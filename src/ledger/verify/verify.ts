@@ -61,13 +61,9 @@ export async function verifyLedger(
 
   // The state rows of entries that are gone are told by where the ledger ends.
   const comparable = range.from === 1n && range.to === end.head?.seq && end.trace <= end.last;
-  const named = await nameAll(
-    pool,
-    ledger,
-    range,
-    sweep,
-    !states.intact || (comparable && states.versions !== sweep.versions),
-  );
+  const statesToo =
+    !states.intact || states.chains !== sweep.chains || (comparable && states.versions !== sweep.versions);
+  const named = await nameAll(pool, ledger, range, sweep, statesToo);
   const unguarded = guards.problems.map(({ object, problem }) => ({
     verdict: "UNGUARDED" as const,
     seq: undefined,
