@@ -9,7 +9,7 @@ import { countersign, root } from "./run.ts";
 import { type Serving, startServing } from "./serving.ts";
 
 const traces = path.join(root, "clients/demo/airline.jsonl");
-const catalog = path.join(root, "clients/demo/catalog.json");
+const catalog = path.join(root, "src/domain/policy/sample-catalog.json");
 
 const report = z.object({
   run: z.string(),

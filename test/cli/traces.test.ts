@@ -23,7 +23,7 @@ const step = { tool: "calculate", platform: "calculator", arguments: { expressio
 describe("readTraces", () => {
   it("reads what ships with the product, all of it in the catalog beside it", async () => {
     const conversations = await readTraces(path.join(root, "clients/demo/airline.jsonl"));
-    const { tools } = await loadCatalog(path.join(root, "clients/demo/catalog.json"));
+    const { tools } = await loadCatalog(path.join(root, "src/domain/policy/sample-catalog.json"));
     const steps = conversations.flatMap((conversation) => conversation.steps);
     expect(conversations).toHaveLength(12);
     expect(steps).toHaveLength(63);
