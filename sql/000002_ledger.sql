@@ -14,6 +14,7 @@ CREATE TABLE oc_audit_log (
   id             uuid        NOT NULL,
   type           text        NOT NULL,
   actor_id       text,
+  on_behalf_of_id text,
   session_id     uuid,
   action_id      uuid,
   action_version integer,
@@ -35,9 +36,10 @@ COMMENT ON TABLE oc_audit_log IS 'Append-only: one row is one entry of format 1.
 -- check (000003) covers the seam between them.
 -- Only (ledger, seq) leads with the ledger: a plan made while the tables are small, and kept, then has no second
 -- index to look a position up by. The others lead with what they are for.
--- Queries of the API that earn the others: actor and tool filters, walking a chain, walking lineage forward,
+-- Queries of the API that earn the others: actor, person and tool filters, walking a chain, walking lineage forward,
 -- a session's timeline, refused attempts on an action (the accepted ones are listed in its state row), time ranges.
 CREATE INDEX oc_audit_log_actor ON oc_audit_log (actor_id, ledger, seq);
+CREATE INDEX oc_audit_log_on_behalf_of ON oc_audit_log (on_behalf_of_id, ledger, seq) WHERE on_behalf_of_id IS NOT NULL;
 CREATE INDEX oc_audit_log_tool ON oc_audit_log (tool, ledger, seq) WHERE tool IS NOT NULL;
 CREATE INDEX oc_audit_log_chain ON oc_audit_log (chain, ledger, seq) WHERE chain IS NOT NULL;
 CREATE INDEX oc_audit_log_source_chain ON oc_audit_log (source_chain, ledger, seq) WHERE source_chain IS NOT NULL;
@@ -71,6 +73,7 @@ CREATE TABLE oc_action (
   version          integer     NOT NULL,
   status           text        NOT NULL,
   agent_id         text        NOT NULL,
+  on_behalf_of_id  text,
   approvals        integer     NOT NULL,
   expires_at       timestamptz,
   grant_id         uuid,
@@ -85,17 +88,33 @@ CREATE TABLE oc_action (
 CREATE INDEX oc_action_status ON oc_action (status, ledger, proposed_seq);
 CREATE INDEX oc_action_due ON oc_action (expires_at) WHERE expires_at IS NOT NULL;
 
--- The routing chains of one principal in one conversation, in the order they began. The latest is the current one.
+-- The routing chains of one principal in one conversation, in the order they began. The latest is the current one. An
+-- agent is another principal for each person it acts for; '' stands for nobody.
 CREATE TABLE oc_chain (
-  ledger       text    NOT NULL,
-  principal_id text    NOT NULL,
-  conversation text    NOT NULL,
-  number       integer NOT NULL,
-  chain        uuid    NOT NULL,
-  platform     text    NOT NULL,
-  started_seq  bigint  NOT NULL,
-  PRIMARY KEY (ledger, principal_id, conversation, number)
+  ledger          text    NOT NULL,
+  principal_id    text    NOT NULL,
+  on_behalf_of_id text    NOT NULL,
+  conversation    text    NOT NULL,
+  number          integer NOT NULL,
+  chain           uuid    NOT NULL,
+  platform        text    NOT NULL,
+  started_seq     bigint  NOT NULL,
+  PRIMARY KEY (ledger, principal_id, on_behalf_of_id, conversation, number)
 );
 
-GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_action, oc_chain TO oc_app;
+-- Where each session stands: version 1 was its start, version 2 its end.
+CREATE TABLE oc_session (
+  ledger          text    NOT NULL,
+  id              uuid    NOT NULL,
+  version         integer NOT NULL,
+  actor_id        text    NOT NULL,
+  on_behalf_of_id text,
+  started_seq     bigint  NOT NULL,
+  updated_seq     bigint  NOT NULL,
+  ended           boolean NOT NULL,
+  PRIMARY KEY (ledger, id)
+);
+CREATE INDEX oc_session_open ON oc_session (actor_id, ledger, started_seq) WHERE NOT ended;
+
+GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_action, oc_chain, oc_session TO oc_app;
 GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head TO oc_auditor;

@@ -27,7 +27,7 @@ CREATE AGGREGATE oc_chain_hash(head bytea, body text, middle text, tail text, se
 -- after:  given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --         answered with what they became and are not written again.
 -- Answers one row a draft, in order: its position, hash, time and predecessor, or why it alone was refused:
---   VERSION  the action has moved on: `body.action.version` is not the next one
+--   VERSION  the action or the session has moved on: `body.action.version` or `body.sessionVersion` is not the next one
 --   CHAIN    the principal's routing chain has moved on
 -- A malformed draft fails the whole call (the caller finds it by bisection); nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_drafts text, p_after bigint DEFAULT NULL)
@@ -56,7 +56,9 @@ BEGIN
 
   -- Every draft is parsed once, into columns. What follows works on the columns.
   SELECT array_agg(l.n) AS n, array_agg(l.body) AS body, array_agg(l.payload) AS payload, array_agg(b.id) AS id,
-         array_agg(b.type) AS type, array_agg(b.actor ->> 'id') AS actor_id, array_agg(b.session) AS session_id,
+         array_agg(b.type) AS type, array_agg(b.actor ->> 'id') AS actor_id,
+         array_agg(b."onBehalfOf" ->> 'id') AS on_behalf_of_id, array_agg(b.session) AS session_id,
+         array_agg(b."sessionVersion") AS session_version,
          array_agg((b.action ->> 'id')::uuid) AS action_id, array_agg((b.action ->> 'version')::integer) AS action_version,
          array_agg(b.action) AS action, array_agg(b.platform) AS platform, array_agg(b.tool) AS tool,
          array_agg(b.effect) AS effect, array_agg(b.chain) AS chain, array_agg(b."chainNumber") AS chain_number,
@@ -65,8 +67,8 @@ BEGIN
     INTO draft
     FROM (SELECT n::integer AS n, split_part(line, E'\t', 1) AS body, split_part(line, E'\t', 2) AS payload
             FROM string_to_table(p_drafts, E'\n') WITH ORDINALITY AS t(line, n)) l,
-         jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, session uuid, action jsonb, platform text,
-           tool text, effect text, chain uuid, "chainNumber" integer, conversation text, "sourceChain" uuid);
+         jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
+           "sessionVersion" integer, action jsonb, platform text, tool text, effect text, chain uuid, "chainNumber" integer, conversation text, "sourceChain" uuid);
 
   IF NOT draft.well_formed THEN
     RAISE EXCEPTION 'a body is not a JSON object with unique keys' USING ERRCODE = 'OC003';
@@ -81,19 +83,28 @@ BEGIN
                    WHEN d.version IS NOT NULL
                         AND (d.version <> coalesce(a.version, 0) + 1
                              OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
+                   WHEN d.session_version IS NOT NULL
+                        AND (d.session_version <> coalesce(s.version, 0) + 1
+                             OR row_number() OVER (PARTITION BY d.session_id, d.session_version ORDER BY d.n) > 1)
+                     THEN 'VERSION'
                    WHEN d.number IS NOT NULL
                         AND ((c.number = d.number AND c.chain = d.chain)
                              OR (d.number = coalesce(c.number, 0) + 1
-                                 AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.conversation, d.number
+                                 AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.on_behalf_of_id,
+                                                                          d.conversation, d.number
                                                                           ORDER BY d.n))) IS NOT TRUE THEN 'CHAIN'
                  END AS why
-            FROM unnest(draft.n, draft.id, draft.action_id, draft.action_version, draft.actor_id, draft.conversation,
-                        draft.chain_number, draft.chain)
-                   AS d(n, id, action_id, version, actor_id, conversation, number, chain)
+            FROM unnest(draft.n, draft.id, draft.action_id, draft.action_version, draft.session_id, draft.session_version,
+                        draft.actor_id, draft.on_behalf_of_id, draft.conversation, draft.chain_number, draft.chain)
+                   AS d(n, id, action_id, version, session_id, session_version, actor_id, on_behalf_of_id, conversation,
+                        number, chain)
             LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
                                 LIMIT 1) a ON d.version IS NOT NULL
+            LEFT JOIN LATERAL (SELECT x.version FROM oc_session x WHERE x.ledger = p_ledger AND x.id = d.session_id
+                                LIMIT 1) s ON d.session_version IS NOT NULL
             LEFT JOIN LATERAL (SELECT k.number, k.chain FROM oc_chain k
                                 WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                  AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
                                   AND k.conversation = d.conversation
                                 ORDER BY k.number DESC LIMIT 1) c ON d.number IS NOT NULL
             LEFT JOIN LATERAL (SELECT e.seq FROM oc_audit_log e
@@ -107,16 +118,17 @@ BEGIN
         FROM unnest(refused.n, refused.why, refused.at) AS r(n, why, at)
         LEFT JOIN oc_audit_log l ON l.ledger = p_ledger AND l.seq = r.at;
     SELECT array_agg(d.n) AS n, array_agg(d.body) AS body, array_agg(d.payload) AS payload, array_agg(d.id) AS id,
-           array_agg(d.type) AS type, array_agg(d.actor_id) AS actor_id, array_agg(d.session_id) AS session_id,
+           array_agg(d.type) AS type, array_agg(d.actor_id) AS actor_id, array_agg(d.on_behalf_of_id) AS on_behalf_of_id,
+           array_agg(d.session_id) AS session_id, array_agg(d.session_version) AS session_version,
            array_agg(d.action_id) AS action_id, array_agg(d.action_version) AS action_version,
            array_agg(d.action) AS action, array_agg(d.platform) AS platform, array_agg(d.tool) AS tool,
            array_agg(d.effect) AS effect, array_agg(d.chain) AS chain, array_agg(d.chain_number) AS chain_number,
            array_agg(d.conversation) AS conversation, array_agg(d.source_chain) AS source_chain
       INTO draft
-      FROM unnest(draft.n, draft.body, draft.payload, draft.id, draft.type, draft.actor_id, draft.session_id,
-                  draft.action_id, draft.action_version, draft.action, draft.platform, draft.tool, draft.effect,
+      FROM unnest(draft.n, draft.body, draft.payload, draft.id, draft.type, draft.actor_id, draft.on_behalf_of_id,
+                  draft.session_id, draft.session_version, draft.action_id, draft.action_version, draft.action, draft.platform, draft.tool, draft.effect,
                   draft.chain, draft.chain_number, draft.conversation, draft.source_chain)
-             AS d(n, body, payload, id, type, actor_id, session_id, action_id, action_version, action, platform, tool,
+             AS d(n, body, payload, id, type, actor_id, on_behalf_of_id, session_id, session_version, action_id, action_version, action, platform, tool,
                   effect, chain, chain_number, conversation, source_chain)
      WHERE d.n <> ALL (refused.n);
     IF draft.n IS NULL THEN
@@ -129,18 +141,18 @@ BEGIN
   tail := '","recordedAt":"' || to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"';
 
   WITH written AS (
-    INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, session_id,
-                              action_id, action_version, platform, tool, effect, chain, source_chain)
+    INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id,
+                              on_behalf_of_id, session_id, action_id, action_version, platform, tool, effect, chain, source_chain)
     SELECT p_ledger, c.seq, moment, oc_entry_text(c.body, middle, c.prev_hash, tail, c.seq), c.hash, c.prev_hash, c.id,
-           c.type, c.actor_id, c.session_id, c.action_id, c.action_version, c.platform, c.tool, c.effect, c.chain,
+           c.type, c.actor_id, c.on_behalf_of_id, c.session_id, c.action_id, c.action_version, c.platform, c.tool, c.effect, c.chain,
            c.source_chain
       FROM (SELECT h.*, lag(h.hash, 1, head.hash) OVER (ORDER BY h.seq) AS prev_hash
               FROM (SELECT d.*, head.seq + d.o AS seq,
                            oc_chain_hash(head.hash, d.body, middle, tail, head.seq + d.o) OVER (ORDER BY d.o) AS hash
-                      FROM unnest(draft.body, draft.id, draft.type, draft.actor_id, draft.session_id, draft.action_id,
+                      FROM unnest(draft.body, draft.id, draft.type, draft.actor_id, draft.on_behalf_of_id, draft.session_id, draft.action_id,
                                   draft.action_version, draft.platform, draft.tool, draft.effect, draft.chain,
                                   draft.source_chain)
-                           WITH ORDINALITY AS d(body, id, type, actor_id, session_id, action_id, action_version,
+                           WITH ORDINALITY AS d(body, id, type, actor_id, on_behalf_of_id, session_id, action_id, action_version,
                                                 platform, tool, effect, chain, source_chain, o)) h) c
     RETURNING oc_audit_log.seq, oc_audit_log.hash
   )
@@ -151,13 +163,13 @@ BEGIN
     FROM unnest(draft.payload) WITH ORDINALITY AS d(payload, o) WHERE d.payload <> '';
 
   IF array_remove(draft.action_version, NULL) <> '{}' THEN
-    INSERT INTO oc_action AS a (ledger, id, version, status, agent_id, approvals, expires_at, grant_id, grant_hash,
+    INSERT INTO oc_action AS a (ledger, id, version, status, agent_id, on_behalf_of_id, approvals, expires_at, grant_id, grant_hash,
                                 grant_expires_at, proposed_seq, updated_seq, entries)
-    SELECT p_ledger, d.action_id, d.version, s.status, d.actor_id, s.approvals, s."expiresAt",
+    SELECT p_ledger, d.action_id, d.version, s.status, d.actor_id, d.on_behalf_of_id, s.approvals, s."expiresAt",
            (s."grant" ->> 'id')::uuid, decode(s."grant" ->> 'hash', 'hex'), (s."grant" ->> 'expiresAt')::timestamptz,
            head.seq + d.o, head.seq + d.o, ARRAY[head.seq + d.o]
-      FROM unnest(draft.action_id, draft.action_version, draft.actor_id, draft.action)
-           WITH ORDINALITY AS d(action_id, version, actor_id, action, o),
+      FROM unnest(draft.action_id, draft.action_version, draft.actor_id, draft.on_behalf_of_id, draft.action)
+           WITH ORDINALITY AS d(action_id, version, actor_id, on_behalf_of_id, action, o),
            jsonb_to_record(d.action) AS s(status text, approvals integer, "expiresAt" timestamptz, "grant" jsonb)
      WHERE d.version IS NOT NULL
     ON CONFLICT (ledger, id) DO UPDATE SET
@@ -168,15 +180,28 @@ BEGIN
   END IF;
 
   IF array_remove(draft.chain_number, NULL) <> '{}' THEN
-    INSERT INTO oc_chain (ledger, principal_id, conversation, number, chain, platform, started_seq)
-    SELECT DISTINCT ON (d.actor_id, d.conversation, d.number)
-           p_ledger, d.actor_id, d.conversation, d.number, d.chain, d.platform, head.seq + d.o
-      FROM unnest(draft.actor_id, draft.conversation, draft.chain_number, draft.chain, draft.platform)
-           WITH ORDINALITY AS d(actor_id, conversation, number, chain, platform, o)
+    INSERT INTO oc_chain (ledger, principal_id, on_behalf_of_id, conversation, number, chain, platform, started_seq)
+    SELECT DISTINCT ON (d.actor_id, d.on_behalf_of_id, d.conversation, d.number)
+           p_ledger, d.actor_id, coalesce(d.on_behalf_of_id, ''), d.conversation, d.number, d.chain, d.platform,
+           head.seq + d.o
+      FROM unnest(draft.actor_id, draft.on_behalf_of_id, draft.conversation, draft.chain_number, draft.chain,
+                  draft.platform)
+           WITH ORDINALITY AS d(actor_id, on_behalf_of_id, conversation, number, chain, platform, o)
      WHERE d.number IS NOT NULL
        AND NOT EXISTS (SELECT FROM oc_chain k WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                                AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
                                                 AND k.conversation = d.conversation AND k.number = d.number)
-     ORDER BY d.actor_id, d.conversation, d.number, d.o;
+     ORDER BY d.actor_id, d.on_behalf_of_id, d.conversation, d.number, d.o;
+  END IF;
+
+  IF array_remove(draft.session_version, NULL) <> '{}' THEN
+    INSERT INTO oc_session AS x (ledger, id, version, actor_id, on_behalf_of_id, started_seq, updated_seq, ended)
+    SELECT p_ledger, d.session_id, d.version, d.actor_id, d.on_behalf_of_id, head.seq + d.o, head.seq + d.o, d.version > 1
+      FROM unnest(draft.session_id, draft.session_version, draft.actor_id, draft.on_behalf_of_id)
+           WITH ORDINALITY AS d(session_id, version, actor_id, on_behalf_of_id, o)
+     WHERE d.version IS NOT NULL
+    ON CONFLICT (ledger, id) DO UPDATE SET
+      version = excluded.version, updated_seq = excluded.updated_seq, ended = excluded.ended;
   END IF;
 
   UPDATE oc_ledger_head h SET seq = last.seq, hash = last.hashes[cardinality(last.hashes)], recorded_at = moment

@@ -27,7 +27,7 @@ CREATE POLICY oc_report ON oc_action FOR SELECT TO oc_reporting
 
 GRANT SELECT ON oc_audit_log, oc_action TO oc_reporting;
 -- Verification compares the state rows with what the entries say.
-GRANT SELECT ON oc_action, oc_chain TO oc_auditor;
+GRANT SELECT ON oc_action, oc_chain, oc_session TO oc_auditor;
 
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO oc_reporting;
@@ -37,7 +37,7 @@ CREATE VIEW oc_report_entries AS
 SELECT split_part(e.ledger, '/', 1) AS organization, split_part(e.ledger, '/', 2) AS region, e.seq, e.recorded_at, e.type,
        e.actor_id, e.session_id, e.action_id, e.platform, e.tool, e.effect, e.chain, e.source_chain,
        e.entry::jsonb #>> '{body,actor,kind}' AS actor_kind,
-       e.entry::jsonb #>> '{body,onBehalfOf,id}' AS on_behalf_of,
+       e.on_behalf_of_id AS on_behalf_of,
        e.entry::jsonb #>> '{body,client,name}' AS client,
        e.entry::jsonb #>> '{body,client,model}' AS model,
        e.entry::jsonb #>> '{body,policy,outcome}' AS policy_outcome,

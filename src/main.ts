@@ -184,6 +184,14 @@ async function checkEnds(
     const from = BigInt(seq) - START_CHECK;
     const { verdict, problems, head } = await verify(ledger, from > 1n ? { fromSeq: from } : {});
     if (verdict === "INTACT") record(ledger, head);
-    else log.error({ ledger, verdict, problems: problems.slice(0, 3).map(String) }, "a ledger is not as it was left");
+    else
+      log.error(
+        {
+          ledger,
+          verdict,
+          problems: problems.slice(0, 3).map((problem) => ({ ...problem, seq: String(problem.seq) })),
+        },
+        "a ledger is not as it was left",
+      );
   }
 }

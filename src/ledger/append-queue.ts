@@ -128,7 +128,7 @@ export class AppendQueue {
       }
     }
     const message = "the database went away while this was being recorded; repeat the call to learn what became of it";
-    this.#fail(batch, message, cause);
+    this.#fail(batch, message, cause, "UNKNOWN");
   }
 
   /** Halves the batch until the draft that cannot be recorded stands alone, and refuses that one. */
@@ -154,7 +154,9 @@ export class AppendQueue {
     });
   }
 
-  #fail(batch: readonly Waiting[], message: string, cause: unknown): void {
-    for (const { reject } of batch) reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause));
+  #fail(batch: readonly Waiting[], message: string, cause: unknown, outcome?: "UNKNOWN"): void {
+    for (const { reject } of batch) {
+      reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause, outcome));
+    }
   }
 }

@@ -1,15 +1,23 @@
 import { DomainError } from "../errors.ts";
 
 /**
- * The ledger cannot take an entry now: the database is away, its disk is full, or the queue is. Whatever the entry was
- * about has not happened. Try again after `retryAfterSeconds`.
+ * The ledger cannot take an entry now: the database is away, its disk is full, or the queue is. Try again after
+ * `retryAfterSeconds`. `outcome` says what is known of the entry: NOTHING was recorded, so what it was about has not
+ * happened; or UNKNOWN, because the database went away under the commit and did not come back in time to be asked.
  */
 export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
   readonly retryAfterSeconds: number;
+  readonly outcome: "NOTHING" | "UNKNOWN";
 
-  constructor(message: string, retryAfterSeconds: number, cause?: unknown) {
+  constructor(
+    message: string,
+    retryAfterSeconds: number,
+    cause?: unknown,
+    outcome: LedgerUnavailableError["outcome"] = "NOTHING",
+  ) {
     super("LEDGER_UNAVAILABLE", message, { cause });
     this.retryAfterSeconds = retryAfterSeconds;
+    this.outcome = outcome;
   }
 }
 
@@ -17,12 +25,12 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
 export type DraftRefusal = "VERSION" | "CHAIN";
 
 /**
- * Nothing of this draft was written: VERSION, the action moved on meanwhile; CHAIN, the principal's routing chain did.
+ * Nothing of this draft was written: VERSION, the action or session moved on meanwhile; CHAIN, the principal's routing chain did.
  * The caller reads the state again and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
   constructor(refusal: DraftRefusal) {
-    super(refusal, refusal === "VERSION" ? "the action has moved on" : "the routing chain has moved on");
+    super(refusal, refusal === "VERSION" ? "the action or session has moved on" : "the routing chain has moved on");
   }
 }
 

@@ -299,7 +299,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     /does not list this entry as its version 3/,
   ],
   "an action invented": [
-    `INSERT INTO oc_action SELECT ledger, gen_random_uuid(), version, status, agent_id, approvals, expires_at, grant_id, grant_hash, grant_expires_at, proposed_seq, updated_seq, entries
+    `INSERT INTO oc_action SELECT ledger, gen_random_uuid(), version, status, agent_id, on_behalf_of_id, approvals, expires_at, grant_id, grant_hash, grant_expires_at, proposed_seq, updated_seq, entries
        FROM oc_action WHERE updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,

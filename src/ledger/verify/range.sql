@@ -23,6 +23,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                AND (e.body ->> 'id')::uuid = e.id
                AND (e.body ->> 'type') = e.type
                AND (e.actor ->> 'id') IS NOT DISTINCT FROM e.actor_id
+               AND (e.body -> 'onBehalfOf' ->> 'id') IS NOT DISTINCT FROM e.on_behalf_of_id
                AND (e.body ->> 'session')::uuid IS NOT DISTINCT FROM e.session_id
                AND (e.action ->> 'id')::uuid IS NOT DISTINCT FROM e.action_id
                AND (e.action ->> 'version')::integer IS NOT DISTINCT FROM e.action_version
@@ -54,6 +55,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                    CASE WHEN s.body -> 'chainNumber' IS NOT NULL
                         THEN (SELECT k.started_seq FROM ONLY public.oc_chain k
                                WHERE k.ledger = $1::text AND k.principal_id = s.actor_id
+                                 AND k.on_behalf_of_id = coalesce(s.on_behalf_of_id, '')
                                  AND k.conversation = coalesce(s.body ->> 'conversation', '')
                                  AND k.number = (s.body ->> 'chainNumber')::integer AND k.chain = s.chain
                                  AND (k.started_seq < s.seq OR k.platform = s.platform)) END AS chain_started

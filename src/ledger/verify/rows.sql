@@ -50,7 +50,8 @@ problem AS (
     FROM judged j, LATERAL (VALUES
            ('recorded_at', to_char(j.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), j.json ->> 'recordedAt'),
            ('id', j.id::text, lower(j.body ->> 'id')), ('type', j.type, j.body ->> 'type'),
-           ('actor_id', j.actor_id, j.body #>> '{actor,id}'), ('session_id', j.session_id::text, lower(j.body ->> 'session')),
+           ('actor_id', j.actor_id, j.body #>> '{actor,id}'),
+           ('on_behalf_of_id', j.on_behalf_of_id, j.body #>> '{onBehalfOf,id}'), ('session_id', j.session_id::text, lower(j.body ->> 'session')),
            ('action_id', j.action_id::text, lower(j.body #>> '{action,id}')),
            ('action_version', j.action_version::text, j.body #>> '{action,version}'),
            ('platform', j.platform, j.body ->> 'platform'), ('tool', j.tool, j.body ->> 'tool'),
@@ -74,7 +75,8 @@ problem AS (
     FROM judged j
    WHERE j.comparable AND j.body ? 'chainNumber'
      AND NOT EXISTS (SELECT FROM ONLY public.oc_chain k
-                      WHERE k.ledger = j.ledger AND k.principal_id = j.actor_id AND k.number::text = j.body ->> 'chainNumber'
+                      WHERE k.ledger = j.ledger AND k.principal_id = j.actor_id
+                        AND k.on_behalf_of_id = coalesce(j.on_behalf_of_id, '') AND k.number::text = j.body ->> 'chainNumber'
                         AND k.conversation = coalesce(j.body ->> 'conversation', '') AND k.chain = j.chain
                         AND k.started_seq <= j.seq)
   UNION ALL

@@ -13,6 +13,7 @@ export const statements = {
   rows: load("rows"),
   states: load("states"),
   chains: load("chains"),
+  sessions: load("sessions"),
   stateRows: load("state-rows"),
 } as const;
 

@@ -20,7 +20,8 @@ problem AS (
            ('grant_hash', encode(a.grant_hash, 'hex'), lower(a.last #>> '{action,grant,hash}')),
            ('grant_expires_at', to_char(a.grant_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
              to_char((a.last #>> '{action,grant,expiresAt}')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
-           ('agent_id', a.agent_id, a.first #>> '{actor,id}'), ('proposed_seq', a.proposed_seq::text, a.entries[1]::text),
+           ('agent_id', a.agent_id, a.first #>> '{actor,id}'),
+           ('on_behalf_of_id', a.on_behalf_of_id, a.first #>> '{onBehalfOf,id}'), ('proposed_seq', a.proposed_seq::text, a.entries[1]::text),
            ('updated_seq', a.updated_seq::text, a.entries[a.version]::text),
            ('the number of entries', cardinality(a.entries)::text, a.version::text)) AS c(name, stored, said)
    WHERE c.stored IS DISTINCT FROM c.said
@@ -36,9 +37,27 @@ problem AS (
     LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS body
                          FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = c.started_seq LIMIT 1) s ON true
    WHERE c.ledger = $1::text AND c.started_seq BETWEEN $2::bigint AND $3::bigint
-     AND (c.chain::text, c.number::text, c.principal_id, c.conversation, c.platform) IS DISTINCT FROM
-         (lower(s.body ->> 'chain'), s.body ->> 'chainNumber', s.body #>> '{actor,id}', coalesce(s.body ->> 'conversation', ''),
+     AND (c.chain::text, c.number::text, c.principal_id, c.on_behalf_of_id, c.conversation, c.platform) IS DISTINCT FROM
+         (lower(s.body ->> 'chain'), s.body ->> 'chainNumber', s.body #>> '{actor,id}',
+          coalesce(s.body #>> '{onBehalfOf,id}', ''), coalesce(s.body ->> 'conversation', ''),
           s.body ->> 'platform')
+  UNION ALL
+  SELECT x.updated_seq, 'oc_session ' || x.id || ' is not what its entries say'
+    FROM ONLY public.oc_session x
+    LEFT JOIN public.oc_audit_log f ON f.ledger = $1::text AND f.seq = x.started_seq
+    LEFT JOIN public.oc_audit_log u ON u.ledger = $1::text AND u.seq = x.updated_seq
+   WHERE x.ledger = $1::text AND x.updated_seq BETWEEN $2::bigint AND $3::bigint
+     AND (x.id, x.actor_id, x.on_behalf_of_id, '1', x.id, x.version::text, x.ended) IS DISTINCT FROM
+         (f.session_id, f.actor_id, f.on_behalf_of_id,
+          CASE WHEN pg_input_is_valid(f.entry, 'jsonb') THEN f.entry::jsonb #>> '{body,sessionVersion}' END, u.session_id,
+          CASE WHEN pg_input_is_valid(u.entry, 'jsonb') THEN u.entry::jsonb #>> '{body,sessionVersion}' END, x.version > 1)
+  UNION ALL
+  SELECT e.seq, 'oc_session has no row for the session that starts here'
+    FROM public.oc_audit_log e
+   WHERE e.ledger = $1::text AND e.seq BETWEEN $2::bigint AND $3::bigint AND e.session_id IS NOT NULL
+     AND e.type = 'SESSION_STARTED'
+     AND NOT EXISTS (SELECT FROM ONLY public.oc_session x
+                      WHERE x.ledger = $1::text AND x.id = e.session_id AND x.started_seq = e.seq)
 )
 SELECT p.seq::text AS seq, 'CONTENT_MISMATCH' AS verdict, string_agg(DISTINCT p.detail, '; ') AS detail
   FROM problem p GROUP BY p.seq ORDER BY p.seq LIMIT $4::integer

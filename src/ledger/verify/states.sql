@@ -5,7 +5,7 @@ SELECT count(*) AS states, count(*) FILTER (WHERE s.intact IS NOT TRUE) AS bad, 
     SELECT a.updated_seq,
            a.version = u.action_version AND a.id = u.action_id AND cardinality(a.entries) = a.version
              AND a.entries[a.version] = a.updated_seq AND a.entries[1] = a.proposed_seq
-             AND a.agent_id = f.actor_id AND f.action_id = a.id AND f.action_version = 1
+             AND a.agent_id = f.actor_id AND a.on_behalf_of_id IS NOT DISTINCT FROM f.on_behalf_of_id AND f.action_id = a.id AND f.action_version = 1
              -- RFC 8785 puts `action` first in the body and its members in this order, so the state's own text is how
              -- the entry begins. Where it has more members, or other spellings, it is read.
              AND CASE WHEN starts_with(u.entry, '{"body":{"action":{"approvals":' || a.approvals
@@ -26,7 +26,7 @@ SELECT count(*) AS states, count(*) FILTER (WHERE s.intact IS NOT TRUE) AS bad, 
       FROM ONLY public.oc_action a
       LEFT JOIN LATERAL (SELECT e.action_id, e.action_version, e.entry
                            FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.updated_seq LIMIT 1) u ON true
-      LEFT JOIN LATERAL (SELECT e.actor_id, e.action_id, e.action_version
+      LEFT JOIN LATERAL (SELECT e.actor_id, e.on_behalf_of_id, e.action_id, e.action_version
                            FROM public.oc_audit_log e WHERE e.ledger = $1::text AND e.seq = a.proposed_seq LIMIT 1) f ON true
      WHERE a.ledger = $1::text AND a.updated_seq BETWEEN $2::bigint AND $3::bigint
     OFFSET 0

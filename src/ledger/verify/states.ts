@@ -16,8 +16,9 @@ export async function checkStates(run: Run, ledger: LedgerId, { from, to }: Rang
   try {
     const [states] = await run<{ bad: string; versions: string }>(statements.states, values);
     const [row] = await run<{ chains: string }>(statements.chains, values);
+    const [sessions] = await run<{ bad: string }>(statements.sessions, values);
     return {
-      intact: states?.bad === "0",
+      intact: states?.bad === "0" && sessions?.bad === "0",
       versions: BigInt(states?.versions ?? 0),
       chains: BigInt(row?.chains ?? 0),
     };
