@@ -22,13 +22,14 @@ CREATE AGGREGATE oc_chain_hash(head bytea, body text, middle text, tail text, se
 
 -- oc_ledger_append(ledger, drafts, after)
 --
--- drafts: one draft a line, two tab-separated fields: the body and the payload (or nothing), each as RFC 8785 text,
---         which never holds a raw tab or line feed.
+-- drafts: one draft a line, three tab-separated fields: the body and the payload (or nothing), each as RFC 8785 text,
+--         which never holds a raw control character; and the instant (or nothing) at which it is too late to record it.
 -- after:  given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --         answered with what they became and are not written again.
 -- Answers one row a draft, in order: its position, hash, time and predecessor, or why it alone was refused:
 --   VERSION  the action or the session has moved on: `body.action.version` or `body.sessionVersion` is not the next one
 --   CHAIN    the principal's routing chain has moved on
+--   LATE     its instant has passed: a deadline that held when the caller decided need not hold under the head lock
 -- A malformed draft fails the whole call (the caller finds it by bisection); nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_drafts text, p_after bigint DEFAULT NULL)
 RETURNS TABLE (ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
@@ -54,8 +55,13 @@ BEGIN
     RAISE EXCEPTION 'ledger % does not exist', p_ledger USING ERRCODE = 'OC001';
   END IF;
 
+  IF p_drafts ~ '[\x01-\x08\x0b-\x1f]' THEN
+    RAISE EXCEPTION 'a draft holds a raw control character' USING ERRCODE = 'OC003';
+  END IF;
+  moment := greatest(clock_timestamp(), head.recorded_at);
+
   -- Every draft is parsed once, into columns. What follows works on the columns.
-  SELECT array_agg(l.n) AS n, array_agg(l.body) AS body, array_agg(l.payload) AS payload, array_agg(b.id) AS id,
+  SELECT array_agg(l.n) AS n, array_agg(l.body) AS body, array_agg(l.payload) AS payload, array_agg(l.not_after) AS not_after, array_agg(b.id) AS id,
          array_agg(b.type) AS type, array_agg(b.actor ->> 'id') AS actor_id,
          array_agg(b."onBehalfOf" ->> 'id') AS on_behalf_of_id, array_agg(b.session) AS session_id,
          array_agg(b."sessionVersion") AS session_version,
@@ -65,7 +71,8 @@ BEGIN
          array_agg(coalesce(b.conversation, '')) AS conversation, array_agg(b."sourceChain") AS source_chain,
          bool_and(l.body IS JSON OBJECT WITH UNIQUE KEYS) AS well_formed
     INTO draft
-    FROM (SELECT n::integer AS n, split_part(line, E'\t', 1) AS body, split_part(line, E'\t', 2) AS payload
+    FROM (SELECT n::integer AS n, split_part(line, E'\t', 1) AS body, split_part(line, E'\t', 2) AS payload,
+                 nullif(split_part(line, E'\t', 3), '')::timestamptz AS not_after
             FROM string_to_table(p_drafts, E'\n') WITH ORDINALITY AS t(line, n)) l,
          jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
            "sessionVersion" integer, action jsonb, platform text, tool text, effect text, chain uuid, "chainNumber" integer, conversation text, "sourceChain" uuid);
@@ -80,6 +87,7 @@ BEGIN
     FROM (SELECT d.n, before.seq AS at,
                  CASE
                    WHEN before.seq IS NOT NULL THEN 'RECORDED'
+                   WHEN d.not_after <= moment THEN 'LATE'
                    WHEN d.version IS NOT NULL
                         AND (d.version <> coalesce(a.version, 0) + 1
                              OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
@@ -94,9 +102,9 @@ BEGIN
                                                                           d.conversation, d.number
                                                                           ORDER BY d.n))) IS NOT TRUE THEN 'CHAIN'
                  END AS why
-            FROM unnest(draft.n, draft.id, draft.action_id, draft.action_version, draft.session_id, draft.session_version,
+            FROM unnest(draft.n, draft.not_after, draft.id, draft.action_id, draft.action_version, draft.session_id, draft.session_version,
                         draft.actor_id, draft.on_behalf_of_id, draft.conversation, draft.chain_number, draft.chain)
-                   AS d(n, id, action_id, version, session_id, session_version, actor_id, on_behalf_of_id, conversation,
+                   AS d(n, not_after, id, action_id, version, session_id, session_version, actor_id, on_behalf_of_id, conversation,
                         number, chain)
             LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
                                 LIMIT 1) a ON d.version IS NOT NULL
@@ -136,7 +144,6 @@ BEGIN
     END IF;
   END IF;
 
-  moment := greatest(clock_timestamp(), head.recorded_at);
   middle := ',"ledger":"' || p_ledger || '","prevHash":"';
   tail := '","recordedAt":"' || to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"';
 
@@ -240,7 +247,7 @@ $$;
 
 -- Proves that an append would go through (lock, write, room for WAL) without recording anything. For readiness checks.
 CREATE FUNCTION oc_ledger_probe(p_ledger text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '2s'
 AS $$
 BEGIN
   UPDATE oc_ledger_head h SET seq = h.seq WHERE h.ledger = p_ledger;

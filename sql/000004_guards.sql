@@ -79,6 +79,10 @@ DECLARE
   name text := 'oc_audit_log_' || to_char(first_day, 'YYYY_MM');
   was_migrating text := coalesce(current_setting('countersign.migration', true), '');
 BEGIN
+  -- The server may ask for the months that are near; nobody has a use for others, and they could not be taken back.
+  IF p_month NOT BETWEEN current_date - 31 AND current_date + 800 THEN
+    RAISE EXCEPTION 'partitions are made for the last month to two years ahead, not for %', p_month USING ERRCODE = 'OC004';
+  END IF;
   IF to_regclass('public.' || name) IS NOT NULL THEN
     RETURN false;
   END IF;

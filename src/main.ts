@@ -37,6 +37,11 @@ const VERIFY_WORKERS = 2;
 /** How far back the end of each known ledger is re-hashed at start. */
 const START_CHECK = 1_000n;
 
+interface Range {
+  readonly fromSeq?: bigint;
+  readonly toSeq?: bigint;
+}
+
 /** Everything that must be undone at the end, the last first. */
 type Closers = (() => Promise<unknown> | unknown)[];
 
@@ -108,7 +113,15 @@ async function start(config: Config, log: Logger, closers: Closers): Promise<str
   });
   closers.push(() => ledgers.close());
 
-  async function verify(ledger: LedgerId, range: { readonly fromSeq?: bigint; readonly toSeq?: bigint }) {
+  // Whoever asks for what is being verified already gets the same answer: a re-hash costs as much as it costs.
+  const verifications = new Map<string, ReturnType<typeof verifyLedger>>();
+  function verify(ledger: LedgerId, range: Range) {
+    const key = `${ledger} ${range.fromSeq ?? ""} ${range.toSeq ?? ""}`;
+    const running = verifications.get(key) ?? verifyNow(ledger, range).finally(() => verifications.delete(key));
+    verifications.set(key, running);
+    return running;
+  }
+  async function verifyNow(ledger: LedgerId, range: Range) {
     const { head, earlier } = await heads.known(ledger);
     return verifyLedger(verifying, ledger, {
       ...range,

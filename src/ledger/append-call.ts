@@ -3,9 +3,10 @@ import type { Sealed } from "./commitment.ts";
 import type { LedgerId } from "./entry.ts";
 import type { DraftRefusal } from "./errors.ts";
 
-/** A draft on its way: `id` is the uuid inside `body`. */
+/** A draft on its way: `id` is the uuid inside `body`; at the instant `notAfter` it is too late to record it. */
 export interface Draft extends Sealed {
   readonly id: string;
+  readonly notAfter?: Date | undefined;
 }
 
 /** What became of one draft. Hashes are 64 hex digits. */
@@ -109,6 +110,9 @@ export async function callAppendAgain(
 // RFC 8785 text holds neither a raw tab nor a raw line feed: JSON escapes both.
 function lines(drafts: readonly Draft[]): string {
   let text = "";
-  for (const draft of drafts) text += `${text === "" ? "" : "\n"}${draft.body}\t${draft.payload}`;
+  for (const { body, payload, notAfter } of drafts) {
+    text += `${text === "" ? "" : "\n"}${body}\t${payload}`;
+    if (notAfter !== undefined) text += `\t${notAfter.toISOString()}`;
+  }
   return text;
 }

@@ -5,6 +5,8 @@ import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 /** Drafts and UTF-16 code units of text one transaction may hold. */
 const MAX_BATCH = 512;
 const MAX_BATCH_SIZE = 4 * 1024 * 1024;
+/** UTF-16 code units of text that may wait in one queue: a few large drafts weigh as much as many small ones. */
+const MAX_WAITING_SIZE = 64 * 1024 * 1024;
 /** How long the truth about a commit of unknown outcome is looked for, in milliseconds, before callers are told. */
 const RECOVERY_LIMIT = 10_000;
 const RETRY_AFTER_SECONDS = 1;
@@ -37,6 +39,7 @@ interface Waiting {
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
   #waiting: Waiting[] = [];
+  #waitingSize = 0;
   #running = false;
   /** No draft of this process that is still unanswered stands at or before this position. */
   #floor: bigint;
@@ -53,12 +56,14 @@ export class AppendQueue {
 
   /** Resolves when the draft is committed, or was refused alone. Rejects when nothing of it was written. */
   append(draft: Draft): Promise<DraftOutcome> {
-    if (this.#waiting.length >= this.#options.capacity) {
+    const size = draft.body.length + draft.payload.length;
+    if (this.#waiting.length >= this.#options.capacity || this.#waitingSize + size > MAX_WAITING_SIZE) {
       const message = `${this.#waiting.length} entries wait to be recorded; try again in ${RETRY_AFTER_SECONDS} s`;
       return Promise.reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS));
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject });
+      this.#waitingSize += size;
       if (!this.#running) {
         this.#running = true;
         setImmediate(() => void this.#run());
@@ -88,10 +93,12 @@ export class AppendQueue {
     let size = 0;
     let count = 0;
     for (const { draft } of this.#waiting) {
-      size += draft.body.length + draft.payload.length;
-      if (count === MAX_BATCH || (count > 0 && size > MAX_BATCH_SIZE)) break;
+      const more = draft.body.length + draft.payload.length;
+      if (count === MAX_BATCH || (count > 0 && size + more > MAX_BATCH_SIZE)) break;
+      size += more;
       count += 1;
     }
+    this.#waitingSize -= size;
     return this.#waiting.splice(0, count);
   }
 

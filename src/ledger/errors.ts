@@ -22,15 +22,22 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
 }
 
 /** Why one draft was refused while others of its batch went through. */
-export type DraftRefusal = "VERSION" | "CHAIN";
+export type DraftRefusal = "VERSION" | "CHAIN" | "LATE";
+
+const REFUSALS: Readonly<Record<DraftRefusal, string>> = {
+  VERSION: "the action or session has moved on",
+  CHAIN: "the routing chain has moved on",
+  LATE: "the deadline has passed",
+};
 
 /**
- * Nothing of this draft was written: VERSION, the action or session moved on meanwhile; CHAIN, the principal's routing chain did.
+ * Nothing of this draft was written: VERSION, the action or session moved on meanwhile; CHAIN, the principal's routing chain did; LATE, a
+ * deadline has passed since the caller looked.
  * The caller reads the state again and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
   constructor(refusal: DraftRefusal) {
-    super(refusal, refusal === "VERSION" ? "the action or session has moved on" : "the routing chain has moved on");
+    super(refusal, REFUSALS[refusal]);
   }
 }
 

@@ -2,7 +2,7 @@ import { classify } from "../db/errors.ts";
 import type { LedgerEntry, LedgerId } from "./entry.ts";
 import { type Batch, type Reader, readBatch } from "./read.ts";
 
-/** Consecutive entries, oldest first; or that none came for `idleSeconds`. */
+/** Consecutive entries, oldest first; or that the consumer had nothing to pass on for `idleSeconds`. */
 export type Followed = readonly LedgerEntry[] | "idle";
 
 export interface Follower {
@@ -12,8 +12,16 @@ export interface Follower {
    *
    * Nothing is started before the first `next()`, nothing is read ahead of the consumer (a batch holds at most
    * `BATCH_ENTRIES`), and nothing is left behind when the iteration ends.
+   *
+   * @param usedAt when the consumer last passed something on, as `performance.now()` has it; undefined: not yet. Idleness
+   *   counts from there, however many entries come that are of no use to it. Left out: every entry is of use.
    */
-  follow(ledger: LedgerId, after: bigint, signal: AbortSignal): AsyncIterable<Followed>;
+  follow(
+    ledger: LedgerId,
+    after: bigint,
+    signal: AbortSignal,
+    usedAt?: () => number | undefined,
+  ): AsyncIterable<Followed>;
   /** Iterations that run, over all ledgers. */
   following(): number;
   /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
@@ -25,7 +33,7 @@ export interface FollowerOptions {
   readonly pool: Reader;
   /** Seconds after which the table is looked at though nothing was notified. */
   readonly pollSeconds?: number;
-  /** Seconds without an entry after which an iteration yields "idle". */
+  /** Seconds without an entry that was of use after which an iteration yields "idle". */
   readonly idleSeconds?: number;
 }
 
@@ -36,20 +44,26 @@ export interface FollowerOptions {
 export function createFollower({ pool, pollSeconds = 5, idleSeconds = 15 }: FollowerOptions): Follower {
   const tips = new Map<LedgerId, Tip>();
 
-  async function* run(ledger: LedgerId, after: bigint, signal: AbortSignal): AsyncGenerator<Followed, void> {
+  async function* run(
+    ledger: LedgerId,
+    after: bigint,
+    signal: AbortSignal,
+    usedAt: (() => number | undefined) | undefined,
+  ): AsyncGenerator<Followed, void> {
     const tip = tips.get(ledger) ?? new Tip(pool, ledger, pollSeconds * 1000);
     tips.set(ledger, tip);
     tip.join();
     try {
-      yield* followTip(tip, after, idleSeconds * 1000, signal);
+      yield* followTip(tip, after, idleSeconds * 1000, signal, usedAt);
     } finally {
       if (tip.leave()) tips.delete(ledger);
     }
   }
 
   return {
-    follow: (ledger, after, signal) => ({
-      [Symbol.asyncIterator]: () => interruptible((ended) => run(ledger, after, AbortSignal.any([signal, ended]))),
+    follow: (ledger, after, signal, usedAt) => ({
+      [Symbol.asyncIterator]: () =>
+        interruptible((ended) => run(ledger, after, AbortSignal.any([signal, ended]), usedAt)),
     }),
     following: () => [...tips.values()].reduce((sum, tip) => sum + tip.followers, 0),
     onNotify: (payload) => tips.get(payload.slice(0, payload.lastIndexOf(" ")) as LedgerId)?.wake(),
@@ -64,9 +78,11 @@ async function* followTip(
   after: bigint,
   idleMilliseconds: number,
   signal: AbortSignal,
+  usedAt: (() => number | undefined) | undefined,
 ): AsyncGenerator<Followed, void> {
   let cursor = after;
   let quietSince = performance.now();
+  const untilIdle = () => Math.max(quietSince, usedAt?.() ?? 0) + idleMilliseconds - performance.now();
   while (!signal.aborted) {
     // What is committed after this look wakes the tip after it, too: then `seen` is out of date and nobody sleeps.
     const seen = tip.wakes;
@@ -75,14 +91,12 @@ async function* followTip(
     if (batch !== undefined && newest !== undefined) {
       yield batch.entries;
       cursor = newest.seq;
-      quietSince = performance.now();
-      if (batch.more) continue;
+      if (usedAt === undefined) quietSince = performance.now();
     }
-    const woken = await tip.wait(seen, quietSince + idleMilliseconds - performance.now(), signal);
-    if (!woken && !signal.aborted) {
-      yield "idle";
-      quietSince = performance.now();
-    }
+    const woken = (batch?.more === true && untilIdle() > 0) || (await tip.wait(seen, untilIdle(), signal));
+    if (signal.aborted || (woken && untilIdle() > 0)) continue;
+    yield "idle";
+    quietSince = performance.now();
   }
 }
 

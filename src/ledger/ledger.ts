@@ -8,6 +8,11 @@ import { type Payload, type Sealed, seal, type UnsealedObject } from "./commitme
 import { entryText, type LedgerEntry, type LedgerId } from "./entry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
 
+export interface AppendOptions {
+  /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
+  readonly notAfter?: Date | undefined;
+}
+
 /** The ledgers of one process: every append of a process goes through here, so that callers share transactions. */
 export interface Ledgers {
   /**
@@ -15,7 +20,7 @@ export interface Ledgers {
    * Throws DraftRefusedError (nothing was written: read the state and decide again), LedgerUnavailableError, or
    * DraftRejectedError (this draft can never be recorded).
    */
-  append(ledger: LedgerId, body: UnsealedObject): Promise<LedgerEntry>;
+  append(ledger: LedgerId, body: UnsealedObject, options?: AppendOptions): Promise<LedgerEntry>;
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there. */
   ensure(ledger: LedgerId): Promise<void>;
   /** Ledgers this process has appended to or ensured. */
@@ -121,11 +126,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   }
 
   return {
-    async append(ledger, body) {
+    async append(ledger, body, { notAfter } = {}) {
       const id = uuidv7();
       const sealed = seal({ ...body, id });
       const queue = await queueOf(ledger);
-      const outcome = await queue.append({ id, ...sealed });
+      const outcome = await queue.append({ id, notAfter, ...sealed });
       if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
       const entry = new AppendedEntry(ledger, String(body.type), sealed, outcome);
       options.onAppended?.(ledger, entry);

@@ -5,7 +5,12 @@ import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRange, type EntryRow, position, 
 /** Conditions an entry must meet, all of them. A member that is undefined or null asks for nothing. */
 export interface EntryFilter {
   readonly actorId?: string | null | undefined;
-  /** The actor's address at the time, in any case; an entry whose profile was erased has none. */
+  /** The id of the person the actor acted for. */
+  readonly onBehalfOfId?: string | null | undefined;
+  /**
+   * The address, at the time and in any case, of the actor or of the person the actor acted for; an erased profile has
+   * none.
+   */
   readonly actorEmail?: string | null | undefined;
   readonly sessionId?: string | null | undefined;
   /** Entries that changed this action, and refused attempts to. */
@@ -77,6 +82,7 @@ type Bind = (value: unknown) => string;
 function conditionsOf(filter: EntryFilter, bind: Bind): readonly (string | undefined)[] {
   return [
     equals("actor_id", filter.actorId, bind),
+    equals("on_behalf_of_id", filter.onBehalfOfId, bind),
     equalsId("session_id", filter.sessionId, bind),
     equalsId("chain", filter.chainHash, bind),
     equalsId("source_chain", filter.sourceChainHash, bind),
@@ -162,9 +168,11 @@ function withEmail(actorEmail: Maybe<string>, bind: Bind): string | undefined {
   const collation = collationFor(actorEmail);
   const lower = (text: string) => `lower(${text} COLLATE ${collation})`;
   const member = bind(`"email":${JSON.stringify(actorEmail)}`);
+  const address = (key: string) => lower(`d.document -> '${key}' -> 'value' ->> 'email'`);
   return `CASE WHEN strpos(${lower(PAYLOAD_TEXT)}, ${lower(`${member}::text`)}) = 0 THEN false
-             ELSE ${lower(`${PAYLOAD_DOCUMENT} -> 'actor.profile' -> 'value' ->> 'email'`)}
-                  = ${lower(`${bind(actorEmail)}::text`)} END`;
+             ELSE (SELECT ${lower(`${bind(actorEmail)}::text`)}
+                            IN (${address("actor.profile")}, ${address("onBehalfOf.profile")})
+                     FROM (SELECT ${PAYLOAD_DOCUMENT} AS document OFFSET 0) d) END`;
 }
 
 // A look over the stored text finds what may meet the filter; only there are facts told from the format's own words, salts

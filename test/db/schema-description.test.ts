@@ -28,15 +28,16 @@ describe("describeSchema", () => {
     const before = await describeAfter();
     expect(before.match(/^table oc_audit_log_<month> /gm)).toHaveLength(1);
     expect(before).not.toMatch(/20\d\d/);
-    expect(await describeAfter("SELECT oc_ensure_partition('2031-12-01'), oc_ensure_partition('2032-02-01')")).toBe(
-      before,
-    );
+    expect(
+      await describeAfter("SELECT oc_ensure_partition(current_date + 200), oc_ensure_partition(current_date + 300)"),
+    ).toBe(before);
   });
 
   it("shows one partition that differs from the others, a dropped guard and a new right", async () => {
+    const thisMonth = new Date().toISOString().slice(0, 7).replace("-", "_");
     const changed = await describeAfter(`
       ALTER TABLE oc_audit_log_default DISABLE TRIGGER oc_refuse_statement;
-      CREATE INDEX extra ON oc_audit_log_2031_12 (type);
+      CREATE INDEX extra ON oc_audit_log_${thisMonth} (type);
       GRANT INSERT ON oc_audit_log TO oc_app`);
     expect(changed).toContain("trigger [DISABLED] CREATE TRIGGER oc_refuse_statement");
     expect(changed.match(/^table oc_audit_log_<month> /gm)).toHaveLength(2);

@@ -173,6 +173,13 @@ describe("faults", () => {
     expect((await stored("duplicate/eu")).length).toBe(1);
   });
 
+  it("refuses raw control characters, which an export could not carry", async () => {
+    await ledgers.ensure("control/eu");
+    const id = uuidv7();
+    const body = `{"actor":{"id":"x"},\r"id":"${id}","type":"NOTE"}`;
+    await expect(callAppend(pool, "control/eu", [{ id, body, payload: "" }])).rejects.toMatchObject({ code: "OC003" });
+  });
+
   it("turns callers away when its queue is full, and goes on afterwards", async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
@@ -240,6 +247,24 @@ describe("faults", () => {
       "TRUNCATE oc_audit_log",
     ]) {
       await expect(pool.query(statement)).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+});
+
+describe("deadlines", () => {
+  it("are judged under the head lock, by the database's clock", async () => {
+    const late = ledgers.append("late/eu", note("too late"), { notAfter: new Date(Date.now() - 60_000) });
+    await expect(late).rejects.toMatchObject({ code: "LATE" });
+    await expect(
+      ledgers.append("late/eu", note("in time"), { notAfter: new Date(Date.now() + 60_000) }),
+    ).resolves.toMatchObject({ seq: 2n });
+  });
+});
+
+describe("months", () => {
+  it("far away get no partition, whoever of the server's role asks", async () => {
+    for (const month of ["0044-03-15 BC", "2200-01-01", "1999-12-01"]) {
+      await expect(pool.query("SELECT oc_ensure_partition($1)", [month])).rejects.toMatchObject({ code: "OC004" });
     }
   });
 });
