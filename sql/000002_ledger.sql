@@ -115,7 +115,7 @@ CREATE TABLE oc_session (
   ended           boolean NOT NULL,
   PRIMARY KEY (ledger, id)
 );
-CREATE INDEX oc_session_open ON oc_session (actor_id, ledger, started_seq) WHERE NOT ended;
+CREATE INDEX oc_session_started ON oc_session (actor_id, ledger, started_seq);
 
 GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_action, oc_chain, oc_session TO oc_app;
 GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head TO oc_auditor;

@@ -1,11 +1,10 @@
-import { metrics, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { asError } from "./errors.ts";
 
 /**
  * Traces through the OpenTelemetry API alone: without an SDK loaded (`node --import …`) every call here is a no-op.
  */
 const tracer = trace.getTracer("countersign");
-export const meter = metrics.getMeter("countersign");
 
 /** Runs `work` in a span; an error it throws is recorded on the span and thrown on. */
 export async function inSpan<T>(

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 
 const root = path.resolve(import.meta.dirname, "..");
 
@@ -27,6 +28,13 @@ function importsOf(file: string, text: string): readonly string[] {
 /** The part of `src` a file belongs to: a folder, or its own name at the top. */
 function partOf(file: string): string | undefined {
   return file.startsWith("src/") ? file.split("/")[1] : undefined;
+}
+
+/** The packages a file imports, by name: `@prisma/client` of `@prisma/client/runtime/client`. */
+function packagesOf(text: string): readonly string[] {
+  const pattern =
+    /(?:\bfrom\s*|\b(?:import|resolve)\s*\(\s*|\bimport\s+)["'](?<name>(?:@[\w-]+\/)?[\w-][\w.-]*)(?:\/[^"']*)?["']/g;
+  return [...text.matchAll(pattern)].map((match) => match.groups?.name ?? "").filter((name) => name !== "");
 }
 
 function mayImport(from: string, to: string): boolean {
@@ -128,26 +136,62 @@ describe("files", () => {
     expect(vagueNames.filter((name) => folders.has(name))).toEqual([]);
   });
 
-  it("of each area of src are introduced by a README", () => {
-    const areas = new Set(
-      [...product.keys()].flatMap((file) => {
-        const [, area, inner] = file.split("/").slice(0, -1);
-        if (area === undefined) return [];
-        return area === "domain" && inner !== undefined ? [`src/${area}`, `src/${area}/${inner}`] : [`src/${area}`];
-      }),
-    );
+  it("of each folder of src are introduced by a README", () => {
+    const folders = new Set([...product.keys()].map((file) => path.posix.dirname(file)));
     const introduced = new Set(find("src/**/README.md").map((file) => path.posix.dirname(file)));
-    expect(areas.size).toBeGreaterThanOrEqual(layers.length);
-    expect([...areas].filter((area) => !introduced.has(area))).toEqual([]);
+    expect(folders.size).toBeGreaterThan(layers.length);
+    expect([...folders].filter((folder) => !introduced.has(folder))).toEqual([]);
   });
 });
 
 describe("packages", () => {
   const lock = readFileSync(path.join(root, "package-lock.json"), "utf8");
+  const versions = z.record(z.string(), z.string());
+  const manifest = z
+    .object({
+      scripts: versions,
+      dependencies: versions,
+      devDependencies: versions,
+      optionalDependencies: versions,
+    })
+    .parse(JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")));
+
+  /** The commands an installed package brings, by name. */
+  function binariesOf(name: string): Readonly<Record<string, string>> {
+    const text = readFileSync(path.join(root, "node_modules", name, "package.json"), "utf8");
+    const { bin = {} } = z.object({ bin: z.union([z.string(), versions]).optional() }).parse(JSON.parse(text));
+    return typeof bin === "string" ? { [path.posix.basename(name)]: bin } : bin;
+  }
 
   it("are locked without addresses, so that any registry can serve them", () => {
     expect(lock).toContain('"integrity"');
     expect(lock).not.toContain('"resolved"');
+  });
+
+  it("are noticed by name, whatever is imported of them", () => {
+    const text = `import { a } from "graphql-ws/use/ws";\nimport type { B } from '@pothos/core';\nawait import("pg");
+import "./c.ts";\nimport { d } from "../d.ts";\nexport * from "prom-client";\nimport.meta.resolve("zod/v4");\nimport { e } from "node:fs";`;
+    expect(packagesOf(text)).toEqual(["graphql-ws", "@pothos/core", "pg", "prom-client", "zod"]);
+  });
+
+  it("are each needed: imported, run by a script, or typing one that is", () => {
+    // Generated code imports packages as well.
+    const files = globSync(["src/**/*.ts", "test/**/*.ts", "clients/**/*.ts", "prisma/*.ts", "*.ts"], { cwd: root });
+    const imported = new Set([...read(files).values()].flatMap(packagesOf));
+    const commands = new Set(Object.values(manifest.scripts).flatMap((script) => script.split(/\s+/)));
+    const isRun = (name: string) => Object.keys(binariesOf(name)).some((binary) => commands.has(binary));
+    const isTyping = (name: string) => name.startsWith("@types/") && imported.has(name.slice("@types/".length));
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+    const needed = (name: string) => imported.has(name) || isRun(name) || isTyping(name) || name === "@types/node";
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !needed(name))).toEqual([]);
+    // The binaries test/support/lint.ts chooses from.
+    expect(Object.keys(manifest.optionalDependencies).filter((name) => !name.startsWith("@biomejs/cli-"))).toEqual([]);
+  });
+
+  it("that the product imports are dependencies of its own", () => {
+    const imported = new Set([...product.values()].flatMap(packagesOf));
+    expect([...imported].filter((name) => !(name in manifest.dependencies))).toEqual([]);
   });
 
   it("hold graphql exactly once: two copies refuse each other's schemas", () => {

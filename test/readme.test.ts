@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { buildSchema, getOperationAST, getVariableValues, parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 
@@ -23,6 +24,19 @@ describe("README", () => {
     for (const [name, value] of declared) {
       if (value !== undefined && value !== "") expect(described.get(name), name).toBe(`\`${value}\``);
     }
+  });
+
+  it("sends a request that the schema accepts", () => {
+    const body = /curl [\s\S]*? -d '(\{[\s\S]*?\})'\n/.exec(readme)?.[1] ?? "";
+    const { query, variables } = z
+      .object({ query: z.string(), variables: z.record(z.string(), z.unknown()) })
+      .parse(JSON.parse(body));
+    const schema = buildSchema(read("schema/schema.graphql"));
+    const document = parse(query);
+    expect(validate(schema, document).map(({ message }) => message)).toEqual([]);
+    const definitions = getOperationAST(document)?.variableDefinitions ?? [];
+    expect(definitions.length).toBeGreaterThan(0);
+    expect(getVariableValues(schema, definitions, variables)).toHaveProperty("variableValues");
   });
 
   it("names npm scripts that exist", () => {

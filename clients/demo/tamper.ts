@@ -31,8 +31,8 @@ const takeGuardsOff = [
 ];
 
 const client = new Client({ connectionString: record.url });
-await client.connect();
 try {
+  await client.connect();
   // Ordinary triggers do not fire in this mode, which only a superuser may choose.
   await client.query("SET session_replication_role = replica");
   if (values.force) for (const statement of takeGuardsOff) await client.query(statement);

@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import { readRecord } from "../db/embedded/record.ts";
+import { classify } from "../db/errors.ts";
 import { createPool } from "../db/pool.ts";
+import { asError } from "../errors.ts";
 import { createLogger } from "../log.ts";
 import { CommandError } from "./exit.ts";
 import { settings } from "./options.ts";
@@ -18,12 +20,42 @@ export interface AuditorPoolOptions {
   readonly max: number;
 }
 
-async function address({ source, dataDir }: AuditorPoolOptions): Promise<string> {
-  if (source !== true) return source;
+interface Target {
+  readonly url: string;
+  /** Why there may be nothing at `url`, and what to do about it. */
+  readonly whenUnreachable: string;
+}
+
+async function findDatabase({ source, dataDir }: AuditorPoolOptions): Promise<Target> {
+  const named = (url: string) => ({
+    url,
+    whenUnreachable: `the database at ${URL.parse(url)?.host} cannot be reached`,
+  });
+  if (source !== true) return named(source);
   const config = settings(dataDir === undefined ? {} : { dataDir });
-  const known = config.databaseUrl ?? (await readRecord(config.dataDir))?.url;
-  if (known !== undefined) return known;
+  if (config.databaseUrl !== undefined) return named(config.databaseUrl);
+  const record = await readRecord(config.dataDir);
+  if (record !== undefined) {
+    const whenUnreachable =
+      `no server runs on data directory ${config.dataDir}, and its database runs only while one does: ` +
+      "`countersign serve` starts it";
+    // Its port may be somebody else's by now, who need not be offered the password.
+    if (record.pid === null) throw new CommandError("UNREACHABLE", whenUnreachable);
+    return { url: record.url, whenUnreachable };
+  }
   throw new CommandError("USAGE", "which database? Give --database-url an address, or set DATABASE_URL or DATA_DIR.");
+}
+
+/** Connects once, so that a database that is not there is told from one that fails at work. */
+async function assertReachable(pool: Pool, { whenUnreachable }: Target): Promise<void> {
+  try {
+    (await pool.connect()).release();
+  } catch (cause) {
+    if (classify(cause) !== "unavailable") throw cause;
+    const { message } = asError(cause);
+    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : message;
+    throw new CommandError("UNREACHABLE", `${whenUnreachable} (${reason})`, { cause });
+  }
 }
 
 /** Runs `work` on connections that may read the ledger and change nothing, whatever their login may do. */
@@ -31,8 +63,9 @@ export async function withAuditorPool<Result>(
   options: AuditorPoolOptions,
   work: (pool: Pool) => Promise<Result>,
 ): Promise<Result> {
+  const target = await findDatabase(options);
   const pool = createPool({
-    connectionString: await address(options),
+    connectionString: target.url,
     max: options.max,
     applicationName: "countersign-cli",
     role: auditorRole,
@@ -41,6 +74,7 @@ export async function withAuditorPool<Result>(
     log: createLogger("warn", process.stderr),
   });
   try {
+    await assertReachable(pool, target);
     return await work(pool);
   } finally {
     await pool.end();

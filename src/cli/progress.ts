@@ -65,3 +65,27 @@ function lines(label: string, initialTotal: number, stream: ProgressStream): Pro
 export function startProgress(label: string, total: number, stream: ProgressStream = process.stderr): Progress {
   return stream.isTTY === true ? bar(label, total, stream) : lines(label, total, stream);
 }
+
+const frames = ["-", "\\", "|", "/"];
+const frameTime = 125;
+
+/** Shows on a terminal that something is under way whose length nobody knows; nothing anywhere else. */
+export async function whileWaiting<Result>(
+  label: string,
+  work: Promise<Result>,
+  stream: ProgressStream = process.stderr,
+): Promise<Result> {
+  if (stream.isTTY !== true) return work;
+  const started = Date.now();
+  let frame = 0;
+  const turning = setInterval(() => {
+    stream.write(`\r${label} ${frames[frame++ % frames.length]} ${Math.floor((Date.now() - started) / 1_000)}s`);
+  }, frameTime);
+  try {
+    return await work;
+  } finally {
+    clearInterval(turning);
+    // Back to the start of the line, and clear it (ECMA-48 EL).
+    if (frame > 0) stream.write("\r\u001b[K");
+  }
+}

@@ -6,7 +6,7 @@ import { createLogger } from "../log.ts";
 import { type Api, besides, createApi } from "./api.ts";
 import { CommandError } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
-import { startProgress } from "./progress.ts";
+import { startProgress, whileWaiting } from "./progress.ts";
 import { catalogEffects } from "./replay/catalog.ts";
 import { describeTotals, noCounts, type Totals } from "./replay/counts.ts";
 import { openInbox } from "./replay/inbox.ts";
@@ -111,7 +111,7 @@ async function drive(
     process.off("SIGTERM", interrupt);
   }
   const milliseconds = performance.now() - started;
-  const { verifyLedger } = (await auditor.run(VERIFY)).data;
+  const { verifyLedger } = (await whileWaiting("verify", auditor.run(VERIFY))).data;
   const entries = BigInt(verifyLedger.head.seq) - before;
   return { totals: { run: run.id, counts: run.counts, entries, milliseconds }, verification: verifyLedger };
 }

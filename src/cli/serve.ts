@@ -1,20 +1,22 @@
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import { type Config, loadConfig } from "../config.ts";
 import { createLogger } from "../log.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
 
 /** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
 const echo = 1_000;
 
-/** Ready to paste: where the server is, and how to be somebody there. */
+/** Ready to paste: where the server is, and how to be somebody there, from a terminal without this one's settings. */
 function firstSteps(url: string, config: Config): string {
-  const isDefault = config.dataDir === settings().dataDir;
-  const place = isDefault ? "" : `DATA_DIR=${config.dataDir} `;
+  const plain = loadConfig({});
+  const { hostname, port } = new URL(url);
+  const directory = config.dataDir === plain.dataDir ? "" : `DATA_DIR=${config.dataDir} `;
+  const address = `${hostname === plain.host ? "" : `HOST=${hostname} `}${Number(port) === plain.port ? "" : `PORT=${port} `}`;
   return `Countersign serves ${url}
 
 In another terminal:
-  ${place}npm run demo
-  TOKEN=$(${place}npx countersign token --as member)
+  ${directory}${address}npm run demo
+  TOKEN=$(${directory}npx countersign token --as member)
   curl -s ${url} -H "authorization: Bearer $TOKEN" -H "content-type: application/json" \\
     -d '{"query":"{ viewer { id kind roles } ledger { id head { seq hash } } }"}'
 

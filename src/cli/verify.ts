@@ -7,7 +7,7 @@ import { createApi } from "./api.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
-import { startProgress } from "./progress.ts";
+import { startProgress, whileWaiting } from "./progress.ts";
 import { openDemoTokens } from "./tokens.ts";
 import { demandIntact, describeVerification, readableVerification, VERIFY, type Verification } from "./verification.ts";
 
@@ -27,7 +27,7 @@ async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Veri
   const config = settings();
   const tokens = await openDemoTokens(config);
   const api = createApi({ url: url ?? defaultEndpoint(config), token: tokens.keep("auditor"), patience });
-  const { data } = await api.run(VERIFY, { fromSeq: from, toSeq: to });
+  const { data } = await whileWaiting("verify", api.run(VERIFY, { fromSeq: from, toSeq: to }));
   return data.verifyLedger;
 }
 

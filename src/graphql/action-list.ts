@@ -3,8 +3,8 @@ import { type Context, viewerOf } from "./context.ts";
 import { seesAction } from "./reads.ts";
 import { ACTION_SELECT, type ActionRow } from "./rows.ts";
 
-/** Rows looked at for one page at most; a page may end short there, and goes on behind its last cursor. */
-const MAX_SCANNED = 5_000;
+/** Rows looked at for one page at most, when something is asked of them that the database cannot answer. */
+const MAX_LOOKS = 1_000;
 const BATCH = 100;
 
 export interface ListOptions {
@@ -14,74 +14,94 @@ export interface ListOptions {
   readonly before: bigint | undefined;
   readonly limit: number;
   /** Asked of each action the caller may see. */
-  readonly keep?: (action: ActionRow) => boolean | Promise<boolean>;
+  readonly keep?: (action: ActionRow) => Promise<boolean>;
+}
+
+export interface Listed {
+  readonly found: readonly ActionRow[];
+  /** Where looking ended early: more may lie behind. */
+  readonly stoppedAt: bigint | undefined;
 }
 
 /** Actions the caller may see, the latest proposed first; at most `limit`. */
-export async function listActions(context: Context, options: ListOptions): Promise<ActionRow[]> {
-  const { limit, keep = () => true } = options;
+export async function listActions(context: Context, options: ListOptions): Promise<Listed> {
+  const { statuses, limit, keep } = options;
   const found: ActionRow[] = [];
-  const ownOnly = !readsOrganization(viewerOf(context));
-  const size = ownOnly || options.keep !== undefined ? Math.max(limit, BATCH) : limit;
+  const size = keep === undefined ? limit : Math.max(limit, BATCH);
   let before = options.before;
-  for (let scanned = 0; found.length < limit && scanned < MAX_SCANNED; ) {
-    const batch = await readBatch(context, options.statuses, before, size);
+  for (let looks = 0; looks < MAX_LOOKS; ) {
+    const batch = await readBatch(context, statuses, before, size);
     for (const action of batch) {
-      if (found.length < limit && seesAction(context, action) && (await keep(action))) found.push(action);
+      if (!seesAction(context, action) || !((await keep?.(action)) ?? true)) continue;
+      found.push(action);
+      if (found.length === limit) return { found, stoppedAt: undefined };
     }
-    const last = batch.at(-1);
-    if (last === undefined || batch.length < size) return found;
-    before = last.proposedSeq;
-    scanned += batch.length;
+    before = batch.at(-1)?.proposedSeq ?? before;
+    if (batch.length < size) return { found, stoppedAt: undefined };
+    looks += batch.length;
   }
-  return found;
+  return { found, stoppedAt: before };
 }
 
+/** What an action must have in its row for the caller to see it: one of these. The same as `domain/visibility` says. */
+type Theirs = { readonly agentId?: string; readonly onBehalfOfId?: string | null };
+
+function theirs(context: Context): readonly Theirs[] {
+  const viewer = viewerOf(context);
+  if (readsOrganization(viewer)) return [{}];
+  const own: Theirs = { agentId: viewer.id, onBehalfOfId: viewer.onBehalfOf?.id ?? null };
+  return viewer.kind === "AGENT" ? [own] : [own, { onBehalfOfId: viewer.id }];
+}
+
+/** The next `take` actions the caller may see, as one look at an index for each way an action can be among them. */
 async function readBatch(
   context: Context,
   statuses: readonly string[] | undefined,
   before: bigint | undefined,
   take: number,
 ): Promise<ActionRow[]> {
-  if (statuses === undefined) return readProposed(context, before, take);
-  // One look at the index for each status: each is in order there, and all of them together are not.
-  const lists = await Promise.all([...new Set(statuses)].map((status) => readStatus(context, status, before, take)));
-  return lists
-    .flat()
-    .sort((one, other) => Number(other.proposedSeq - one.proposedSeq))
-    .slice(0, take);
+  const lists = await Promise.all(
+    theirs(context).flatMap((whose) =>
+      statuses === undefined
+        ? [readProposed(context, whose, before, take)]
+        : [...new Set(statuses)].map((status) => readStatus(context, status, whose, before, take)),
+    ),
+  );
+  const [only = []] = lists;
+  if (lists.length === 1) return only;
+  // Each list is in order, and all of them together are not. What is in two of them is one action.
+  const all = new Map(lists.flat().map((action) => [action.proposedSeq, action]));
+  return [...all.values()].sort((one, other) => Number(other.proposedSeq - one.proposedSeq)).slice(0, take);
 }
 
-function agentOf(context: Context): string | undefined {
-  const viewer = viewerOf(context);
-  return viewer.kind === "AGENT" ? viewer.id : undefined;
-}
-
-function readStatus(context: Context, status: string, before: bigint | undefined, take: number): Promise<ActionRow[]> {
-  const { services, ledger } = context;
-  const agentId = agentOf(context);
+function readStatus(
+  { services, ledger }: Context,
+  status: string,
+  whose: Theirs,
+  before: bigint | undefined,
+  take: number,
+): Promise<ActionRow[]> {
   return services.prisma.action.findMany({
-    where: {
-      ledger,
-      status,
-      ...(agentId === undefined ? {} : { agentId }),
-      ...(before === undefined ? {} : { proposedSeq: { lt: before } }),
-    },
+    where: { ledger, status, ...whose, ...(before === undefined ? {} : { proposedSeq: { lt: before } }) },
     orderBy: { proposedSeq: "desc" },
     take,
     select: ACTION_SELECT,
   });
 }
 
-/** By the entries that proposed them: the ledger has those in order, and the actions of one agent together. */
-async function readProposed(context: Context, before: bigint | undefined, take: number): Promise<ActionRow[]> {
-  const { services, ledger } = context;
-  const actorId = agentOf(context);
+/** By the entries that proposed them: the ledger has those in order, and those of one principal or person together. */
+async function readProposed(
+  { services, ledger }: Context,
+  { agentId, onBehalfOfId }: Theirs,
+  before: bigint | undefined,
+  take: number,
+): Promise<ActionRow[]> {
   const rows = await services.prisma.entry.findMany({
     where: {
       ledger,
       type: "ACTION_PROPOSED",
-      ...(actorId === undefined ? {} : { actorId }),
+      ...(agentId === undefined ? {} : { actorId: agentId }),
+      ...(onBehalfOfId === undefined ? {} : { onBehalfOfId }),
       ...(before === undefined ? {} : { seq: { lt: before } }),
     },
     orderBy: { seq: "desc" },

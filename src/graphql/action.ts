@@ -116,20 +116,23 @@ export const ActionRef = builder.prismaNode("Action", {
       resolve: (row) => optionalText(proposalOf(row).body.sourceChain),
     }),
     viewerCanDecide: t.boolean({
-      description: "Whether you may approve or deny it now.",
+      description:
+        "Whether you may approve it now. Whoever has approved it already may not, but may still deny it while it is PENDING.",
       resolve: async (row, _args, context) => (await blockedBecause(context, row)).length === 0,
     }),
     viewerBlockedBecause: t.stringList({
-      description: "Why you may not; empty when you may.",
+      description: "Codes of what keeps you from approving it; empty when you may.",
       resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
     }),
     expiresAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it lapses if nothing happens.",
+      description:
+        "When it lapses if nothing happens: PENDING, until when people must decide; ALLOWED and APPROVED, until when it can be started; EXECUTING, until when its outcome must be told.",
       resolve: (row) => {
-        const { expiresAt } = viewOf(row).state;
-        return expiresAt && instant(expiresAt);
+        const { status, expiresAt, grantExpiresAt } = viewOf(row).state;
+        const lapses = status === "ALLOWED" || status === "APPROVED" ? grantExpiresAt : expiresAt;
+        return lapses && instant(lapses);
       },
     }),
     result: t.field({

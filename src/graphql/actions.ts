@@ -38,7 +38,7 @@ builder.queryField("actions", (t) =>
     resolve: async (_root, { status, ...page }, context) => {
       const size = pageSize(page);
       const before = decodeCursor(page);
-      const found = await listActions(context, { statuses: status ?? undefined, before, limit: size + 1 });
+      const { found } = await listActions(context, { statuses: status ?? undefined, before, limit: size + 1 });
       return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq);
     },
   }),
@@ -47,18 +47,19 @@ builder.queryField("actions", (t) =>
 builder.queryField("pendingApprovals", (t) =>
   t.field({
     type: ActionConnection,
-    description: "Actions you may see that wait for people, the latest proposed first.",
+    description:
+      "Actions you may see that wait for people, the latest proposed first. A page can be short although more follow.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      onlyDecidable: t.arg.boolean({ description: "Only those you may decide on." }),
+      onlyDecidable: t.arg.boolean({ description: "Only those with `viewerCanDecide`." }),
       first: t.arg.int({ description: "How many at most." }),
       after: t.arg.string({ description: "Continue behind this cursor." }),
     },
     resolve: async (_root, { onlyDecidable, ...page }, context) => {
       const size = pageSize(page);
       const before = decodeCursor(page);
-      const found = await listActions(context, {
+      const { found, stoppedAt } = await listActions(context, {
         statuses: ["PENDING"],
         before,
         limit: size + 1,
@@ -66,7 +67,7 @@ builder.queryField("pendingApprovals", (t) =>
           ? { keep: async (action) => (await blockedBecause(context, action)).length === 0 }
           : {}),
       });
-      return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq);
+      return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq, stoppedAt);
     },
   }),
 );

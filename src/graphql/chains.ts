@@ -1,7 +1,8 @@
-import type { PrismaClient } from "../db/generated/prisma/client.ts";
 import type { LedgerId } from "../ledger/entry.ts";
+import type { Reader } from "../ledger/read.ts";
+import { type Relation, readRelated } from "../ledger/related.ts";
 import { type Batch, createBatch } from "./batch.ts";
-import { ENTRY_SELECT, type EntryRow } from "./rows.ts";
+import { type EntryRow, entryRow } from "./rows.ts";
 
 /** Entries of one chain that are shown at most: a chain ends after idle minutes, so only abuse makes a longer one. */
 export const MAX_CHAIN_ENTRIES = 200;
@@ -15,34 +16,19 @@ export interface ChainReads {
   readonly platform: Batch<string, string>;
 }
 
-export function createChainReads(prisma: PrismaClient, ledger: LedgerId): ChainReads {
-  const read = async (column: "chain" | "sourceChain", chains: readonly string[]) => {
-    const rows = await prisma.entry.findMany({
-      where: { ledger, [column]: { in: [...chains] } },
-      orderBy: { seq: "asc" },
-      take: MAX_CHAIN_ENTRIES * chains.length,
-      select: { ...ENTRY_SELECT, chain: true, sourceChain: true },
+export function createChainReads(db: Reader, ledger: LedgerId): ChainReads {
+  const read = (relation: Relation) =>
+    createBatch<string, EntryRow[]>(async (chains) => {
+      const found = await readRelated(db, ledger, relation, chains, MAX_CHAIN_ENTRIES);
+      return new Map([...found].map(([chain, entries]) => [chain, entries.map(entryRow)]));
     });
-    const found = new Map<string, EntryRow[]>();
-    for (const row of rows) {
-      const chain = row[column] ?? "";
-      const entries = found.get(chain);
-      if (entries === undefined) found.set(chain, [row]);
-      else if (entries.length < MAX_CHAIN_ENTRIES) entries.push(row);
-    }
-    return found;
-  };
   return {
-    entries: createBatch((chains) => read("chain", chains)),
-    derived: createBatch((chains) => read("sourceChain", chains)),
+    entries: read("chain"),
+    derived: read("sourceChain"),
+    // A chain stays on one platform, so its first entry knows.
     platform: createBatch(async (chains) => {
-      const rows = await prisma.entry.findMany({
-        where: { ledger, chain: { in: [...chains] }, platform: { not: null } },
-        orderBy: { seq: "asc" },
-        distinct: ["chain"],
-        select: { chain: true, platform: true },
-      });
-      return new Map(rows.map(({ chain, platform }) => [chain ?? "", platform ?? ""]));
+      const found = await readRelated(db, ledger, "chain", chains, 1);
+      return new Map([...found].map(([chain, [first]]) => [chain, String(first?.body.platform)]));
     }),
   };
 }

@@ -34,8 +34,8 @@ export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "on
 export function createContext(services: Services, operation: OperationOptions): Context {
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger: LedgerId = `${caller?.principal.organization ?? ""}/${services.region}`;
-  const chains = createChainReads(services.prisma, ledger);
-  const attempts = createAttemptReads(services.prisma, ledger);
+  const chains = createChainReads(services.pool, ledger);
+  const attempts = createAttemptReads(services.pool, ledger);
   const known = { actions: new Map(), entries: new Map() };
   return { services, caller, ledger, traceId, ends, onRefusal, chains, attempts, known };
 }

@@ -1,12 +1,23 @@
+import type { JsonValue } from "../ledger/canonical.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { builder } from "./builder.ts";
+import type { Context } from "./context.ts";
 import { Effect } from "./enums.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "./principal.ts";
-import { ENTRY_SELECT, entryOf, factsOf, revealed } from "./rows.ts";
+import { actionOf } from "./reads.ts";
+import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed, viewOf } from "./rows.ts";
 
 function text(entry: LedgerEntry, key: string): string | null {
   const value = entry.body[key];
   return typeof value === "string" ? value : null;
+}
+
+/** They are recorded once, where the action was proposed. */
+async function argumentsOf(row: EntryRow, context: Context): Promise<JsonValue | undefined> {
+  const entry = entryOf(row);
+  if (entry.body.arguments !== undefined) return revealed(entry, "arguments");
+  const action = await actionOf(row, context);
+  return action === null ? undefined : revealed(viewOf(action).proposal, "arguments");
 }
 
 export const EntryRef = builder.prismaNode("Entry", {
@@ -73,8 +84,8 @@ export const EntryRef = builder.prismaNode("Entry", {
     arguments: t.field({
       type: "JSON",
       nullable: true,
-      description: "The action's arguments, unless erased.",
-      resolve: (row) => revealed(entryOf(row), "arguments"),
+      description: "The arguments of the action it is about, unless erased; null when the action is not yours to see.",
+      resolve: (row, _args, context) => argumentsOf(row, context),
     }),
     result: t.field({
       type: "JSON",

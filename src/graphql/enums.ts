@@ -116,7 +116,7 @@ export const PendingApprovalChange = builder.enumType("PendingApprovalChange", {
   values: described({
     ADDED: "An action began to wait.",
     UPDATED: "An action that waits has changed.",
-    REMOVED: "An action no longer waits.",
-    HEARTBEAT: "Nothing happened for a while; the connection lives.",
+    REMOVED: "An action no longer waits, or no longer for you.",
+    HEARTBEAT: "Nothing was told for a while; the connection lives.",
   }),
 });

@@ -9,10 +9,9 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: "No token came with the call, or it is not valid, or no longer.",
   FORBIDDEN: "The caller is known, and may not do this.",
   BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
-  QUERY_TOO_COMPLEX: "The document asks for too much at once. Ask for less, or for it in several requests.",
+  QUERY_TOO_COMPLEX: "Too much at once, or reading took too long. Narrow it, or ask in several requests.",
   RATE_LIMITED: "Too many at a time. Try again later, or with fewer in parallel.",
-  LEDGER_UNAVAILABLE:
-    "The ledger cannot be written or read now; nothing happened. Try again after `retryAfterSeconds`.",
+  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Try again after `retryAfterSeconds`.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
   INTERNAL_SERVER_ERROR: "A fault of ours. `traceId` names the call in the server's log.",
 } as const;
@@ -77,31 +76,41 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   const cause = causeOf(error);
   const located = error instanceof GraphQLError ? { source: error } : {};
   if (cause instanceof GraphQLError) return publicGraphQLError(cause, located, traceId, report);
-  if (cause instanceof LedgerUnavailableError) return unavailable(cause.message, cause.retryAfterSeconds, located);
+  if (cause instanceof LedgerUnavailableError) return unavailable(cause, located);
   if (cause instanceof VerificationRangeError) return graphqlError("BAD_USER_INPUT", cause.message, located);
   if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
     return graphqlError(cause.code, cause.message, located);
   }
+  if (isTimeout(cause)) return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
   report(cause);
-  if (isOutage(cause)) return unavailable("the ledger cannot be read now", 1, located);
+  if (isOutage(cause)) return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
 }
 
 type Located = { readonly source?: GraphQLError };
 
-function unavailable(message: string, retryAfterSeconds: number, located: Located): GraphQLError {
+function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLError {
+  const { message, retryAfterSeconds, outcome } = cause;
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
   return graphqlError("LEDGER_UNAVAILABLE", message, {
     ...located,
-    facts: { retryAfterSeconds: seconds },
+    facts: { retryAfterSeconds: seconds, outcome },
     http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
   });
+}
+
+const TOO_SLOW =
+  "This takes too long to read. Narrow what you ask for: a time range (recordedFrom, recordedTo), an actor, a tool, fewer at a time.";
+
+/** Whether a statement was stopped because it took too long. Writes report that as a ledger that is unavailable. */
+function isTimeout(cause: unknown): boolean {
+  return classify(cause) === "timeout";
 }
 
 /** Whether the database, and nothing about this call, is to blame. */
 function isOutage(cause: unknown): boolean {
   const failure = classify(cause);
-  return failure === "unavailable" || failure === "timeout" || failure === "disk-full";
+  return failure === "unavailable" || failure === "disk-full";
 }
 
 function publicGraphQLError(

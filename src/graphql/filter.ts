@@ -7,8 +7,15 @@ import { uuidOf } from "./node-id.ts";
 export const AuditFilter = builder.inputType("AuditFilter", {
   description: "Conditions on an entry; it must meet all of them. What is left out or null asks for nothing.",
   fields: (t) => ({
-    actorId: t.id({ description: "The id of the principal who did it." }),
-    actorEmail: t.string({ description: "The address of the principal who did it, in any case." }),
+    actorId: t.id({
+      description:
+        "The id of the principal who did it themselves: an agent's own, not that of the person it acted for.",
+    }),
+    onBehalfOfId: t.id({ description: "The id of the person an agent did it for." }),
+    actorEmail: t.string({
+      description:
+        "The address, in any case, of the person who did it or whom an agent did it for. An erased address is not found.",
+    }),
     sessionId: t.id({ description: "The session it happened in." }),
     actionId: t.id({ description: "The action it is about." }),
     types: t.stringList({ description: "One of these kinds of fact." }),

@@ -3,12 +3,12 @@ import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
 import { headOf } from "./ledger.ts";
 
-/** What a subscription makes of the ledger: entries in order, or that nothing came for a while. */
+/** What a subscription makes of the ledger: entries in order, or none when it told nothing for a while. */
 export type Batch = { readonly entries: readonly LedgerEntry[]; readonly cursor: bigint };
 
 /**
  * The entries behind `after` (where the ledger ends now, when left out) and each one that follows. A batch without entries
- * is a heartbeat. Ends when the consumer stops, and with UNAUTHENTICATED when the token expires. Nothing is read ahead of
+ * asks for a heartbeat: nothing was told to this subscriber for a while, whatever happened meanwhile. Ends when the consumer stops, and with UNAUTHENTICATED when the token expires. Nothing is read ahead of
  * the consumer, so a slow one costs no memory here.
  */
 export function followLedger<Event>(
@@ -49,13 +49,15 @@ async function* run<Event>(
     );
   }
   let cursor = after ?? head.seq;
-  for await (const entries of context.services.follower.follow(context.ledger, cursor, signal)) {
-    if (entries === "idle") {
-      yield* toEvents({ entries: [], cursor });
-      continue;
+  let toldAt: number | undefined;
+  for await (const entries of context.services.follower.follow(context.ledger, cursor, signal, () => toldAt)) {
+    const batch: Batch =
+      entries === "idle" ? { entries: [], cursor } : { entries, cursor: entries.at(-1)?.seq ?? cursor };
+    for await (const event of toEvents(batch)) {
+      yield event;
+      toldAt = performance.now();
     }
-    cursor = entries.at(-1)?.seq ?? cursor;
-    yield* toEvents({ entries, cursor });
+    cursor = batch.cursor;
   }
   if (ends.aborted) throw ends.reason;
 }

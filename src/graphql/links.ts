@@ -4,7 +4,7 @@ import { builder } from "./builder.ts";
 import { DecisionRef, decisionsOf } from "./decision.ts";
 import { EntryRef } from "./entry.ts";
 import { edgesOf, LineageEdgeRef } from "./lineage-edge.ts";
-import { readAction, readChain, readEntriesOf, readTimelineOf, seesAction } from "./reads.ts";
+import { actionOf, readChain, readEntriesOf, readTimelineOf } from "./reads.ts";
 import { entryOf, viewOf } from "./rows.ts";
 import { readSession, SessionRef } from "./session.ts";
 
@@ -14,19 +14,12 @@ function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function idOf(value: JsonValue | undefined): string | undefined {
-  return typeof value === "object" && value !== null && "id" in value ? asText(value.id) : undefined;
-}
-
 builder.prismaObjectFields(EntryRef, (t) => ({
   action: t.field({
     type: ActionRef,
     nullable: true,
     description: "The action it is about, as it stands now.",
-    resolve: async (row, _args, context) => {
-      const action = await readAction(context, idOf(entryOf(row).body.action));
-      return action !== null && seesAction(context, action) ? action : null;
-    },
+    resolve: (row, _args, context) => actionOf(row, context),
   }),
   session: t.field({
     type: SessionRef,

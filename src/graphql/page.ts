@@ -47,21 +47,27 @@ export interface Page<Node> {
   };
 }
 
-/** The page of `found`, which holds one node more than `size` when more follow. */
+/**
+ * The page of `found`, which holds one node more than `size` when more follow.
+ *
+ * @param stoppedAt where looking for nodes ended before enough were found; the next page begins there
+ */
 export function pageOf<Node>(
   found: readonly Node[],
   size: number,
   after: bigint | undefined,
   positionOf: (node: Node) => bigint,
+  stoppedAt?: bigint,
 ): Page<Node> {
   const edges = found.slice(0, size).map((node) => ({ cursor: encodeCursor(positionOf(node)), node }));
+  const early = found.length <= size && stoppedAt !== undefined;
   return {
     edges,
     pageInfo: {
-      hasNextPage: found.length > size,
+      hasNextPage: found.length > size || early,
       hasPreviousPage: after !== undefined,
       startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      endCursor: early ? encodeCursor(stoppedAt) : (edges.at(-1)?.cursor ?? null),
     },
   };
 }

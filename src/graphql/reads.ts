@@ -31,8 +31,7 @@ export async function seesEntry(context: Context, row: EntryRow): Promise<boolea
     onBehalfOfId: idOf(entry.body.onBehalfOf),
   });
   if (seen || organizationOf(entry.ledger) !== viewerOf(context).organization) return seen;
-  const action = await readAction(context, idOf(entry.body.action));
-  return action !== null && seesAction(context, action);
+  return (await actionOf(row, context)) !== null;
 }
 
 /** The action of this id in the caller's ledger. Calls of one tick share a query, as Prisma batches them. */
@@ -41,6 +40,12 @@ export async function readAction(context: Context, id: string | undefined): Prom
   const { services, ledger, known } = context;
   const where = { ledger_id: { ledger, id } };
   return known.actions.get(id) ?? services.prisma.action.findUnique({ where, select: ACTION_SELECT });
+}
+
+/** The action an entry is about, if the caller may see it. */
+export async function actionOf(row: EntryRow, context: Context): Promise<ActionRow | null> {
+  const action = await readAction(context, idOf(entryOf(row).body.action));
+  return action !== null && seesAction(context, action) ? action : null;
 }
 
 /** The entries at `positions` of the caller's ledger, in that order. Calls of one tick share a query. */
@@ -82,7 +87,7 @@ export async function readChain(
   return rows.filter((_, at) => seen[at]);
 }
 
-/** Why the caller may not decide on `action`; empty when they may. */
+/** Why the caller may not approve `action`; empty when they may. */
 export async function blockedBecause(context: Context, action: ActionRow): Promise<readonly string[]> {
   const { actions } = context.services;
   const caller = callerOf(context);

@@ -22,6 +22,7 @@ export const ACTION_SELECT = {
   version: true,
   status: true,
   agentId: true,
+  onBehalfOfId: true,
   approvals: true,
   expiresAt: true,
   grantId: true,

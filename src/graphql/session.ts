@@ -29,7 +29,10 @@ builder.node(SessionRef, {
         return actor;
       },
     }),
-    method: t.string({ description: "How the principal signed in.", resolve: () => "bearer-token" }),
+    method: t.string({
+      description: "How the principal signed in; `unknown` when that was not recorded.",
+      resolve: ({ started: { body } }) => (typeof body.method === "string" ? body.method : "unknown"),
+    }),
     client: t.field({
       type: ClientRef,
       description: "Which client and model began it.",

@@ -1,5 +1,5 @@
 import type { ActionState } from "../domain/actions/action.ts";
-import type { JsonObject } from "../ledger/canonical.ts";
+import type { JsonObject, JsonValue } from "../ledger/canonical.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { searchEntries } from "../ledger/search.ts";
 import { ActionRef } from "./action.ts";
@@ -20,6 +20,10 @@ function changeOf({ body: { action } }: LedgerEntry): Change | undefined {
   return typeof action === "object" && action !== null && "version" in action ? (action as Change) : undefined;
 }
 
+function instantOf(value: JsonValue | undefined): Date | null {
+  return typeof value === "string" ? new Date(value) : null;
+}
+
 /** The action an entry changed, as it stood right then: so that what is told is what happened, in order. */
 function actionAt(
   context: Context,
@@ -34,7 +38,8 @@ function actionAt(
     version: change.version,
     status: change.status,
     approvals: Number(change.approvals ?? 0),
-    expiresAt: typeof change.expiresAt === "string" ? new Date(change.expiresAt) : null,
+    expiresAt: instantOf(change.expiresAt),
+    grantExpiresAt: instantOf((change.grant as JsonObject | undefined)?.expiresAt),
     updatedSeq: entry.seq,
     entries: state.entries.filter((seq) => seq <= entry.seq),
   };
@@ -71,9 +76,22 @@ async function* pendingEvents(
   for (const [at, { entry, stated, change }] of changes.entries()) {
     const action = actionAt(context, latest[at] ?? null, entry, stated);
     if (action === undefined) continue;
-    const concerns = !onlyDecidable || change === "REMOVED" || (await blockedBecause(context, action)).length === 0;
-    if (concerns) yield { cursor: entry.seq, change, action };
+    const shown = onlyDecidable ? await decidableChange(context, change, action) : change;
+    if (shown !== undefined) yield { cursor: entry.seq, change: shown, action };
   }
+}
+
+/**
+ * What a change means to a list of what the caller can decide. What they cannot, or no longer, is never left there: it is
+ * removed, which is also told of what was never on it, because a list may come from an earlier connection.
+ */
+async function decidableChange(
+  context: Context,
+  change: "ADDED" | "UPDATED" | "REMOVED",
+  action: ActionRow,
+): Promise<PendingEvent["change"] | undefined> {
+  if (change === "REMOVED" || (await blockedBecause(context, action)).length === 0) return change;
+  return change === "UPDATED" ? "REMOVED" : undefined;
 }
 
 const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
@@ -98,14 +116,17 @@ builder.subscriptionField("pendingApprovals", (t) =>
   t.field({
     type: PendingApprovalEvent,
     description:
-      "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps; a heartbeat (action null) when idle.",
+      "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps. A heartbeat (action null) when nothing was told for a while; its cursor moves on.",
     authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
         description: "The last cursor seen; only what comes from now on when left out.",
       }),
-      onlyDecidable: t.arg.boolean({ description: "Only actions you may decide on." }),
+      onlyDecidable: t.arg.boolean({
+        description:
+          "Only actions with `viewerCanDecide`: one that loses it is REMOVED, also by your own approval. REMOVED can come for one that was never ADDED.",
+      }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) =>
       followLedger(context, after, (batch) => pendingEvents(context, onlyDecidable === true, batch)),
@@ -187,7 +208,7 @@ builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
     description:
-      "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps.",
+      "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on.",
     authScopes: { readsLedger: true },
     args: {
       after: t.arg({

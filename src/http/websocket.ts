@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from "graphql";
+import { type ExecutionArgs, type ExecutionResult, type execute, GraphQLError, type subscribe } from "graphql";
 import { CloseCode, type Context as Connection, handleProtocols, makeServer } from "graphql-ws";
 import { isAsyncIterable } from "graphql-yoga";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -52,6 +52,12 @@ interface Extra {
   expiry?: NodeJS.Timeout;
 }
 
+/** What the protocol is given to execute, with what to execute it by. */
+interface Prepared extends ExecutionArgs {
+  readonly execute: typeof execute;
+  readonly subscribe: typeof subscribe;
+}
+
 type Params = Record<string, unknown> | undefined;
 
 /** Whether a browser may connect from `origin`: browsers do not apply CORS to WebSockets, so the server has to. */
@@ -99,6 +105,9 @@ export function createWebSockets(deps: WebSocketDeps) {
 
   const server = makeServer<Params, Extra>({
     connectionInitWaitTimeout: limits.initTimeout,
+    // Yoga's own, so that what holds over HTTP holds here.
+    execute: (args) => (args as Prepared).execute(args),
+    subscribe: (args) => (args as Prepared).subscribe(args),
     onConnect: connect,
     async onSubscribe({ extra, subscriptions }, id, params) {
       const call = createCall({
@@ -161,7 +170,7 @@ export function createWebSockets(deps: WebSocketDeps) {
         contextValue: await enveloped.contextFactory(),
         execute: enveloped.execute,
         subscribe: enveloped.subscribe,
-      } as unknown as ExecutionArgs;
+      } as unknown as Prepared;
     } catch (error) {
       return publish(call, [error]);
     }

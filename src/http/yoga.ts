@@ -15,6 +15,7 @@ import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLim
 import { schema } from "../graphql/schema.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
+import { inSpan } from "../telemetry.ts";
 import type { Call } from "./call.ts";
 
 /** What a transport hands to Yoga with each operation. */
@@ -73,15 +74,25 @@ const limits: OurPlugin = {
       verdicts.set(documentAST, result as readonly GraphQLError[]);
     };
   },
-  onExecute({ args, context, setResultAndStopExecution }) {
+  onExecute({ args, context, executeFn, setExecuteFn, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
     if (errors.length > 0) setResultAndStopExecution({ errors });
+    else setExecuteFn((given) => traced(context.call, async () => executeFn(given)));
   },
-  onSubscribe({ args, context, setResultAndStopExecution }) {
+  onSubscribe({ args, context, subscribeFn, setSubscribeFn, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
     if (errors.length > 0) setResultAndStopExecution({ errors });
+    // The span ends when events can come: what follows has no end of its own.
+    else setSubscribeFn((given) => traced(context.call, async () => subscribeFn(given)));
   },
 };
+
+/** Runs an operation in a span of its own. Names come from clients, so they are no names of spans. */
+function traced<Result>({ seen }: Call, work: () => Promise<Result>): Promise<Result> {
+  const { operation = "operation", name } = seen;
+  const attributes = { "graphql.operation.type": operation, ...(name && { "graphql.operation.name": name }) };
+  return inSpan(operation, attributes, work);
+}
 
 interface Operation {
   readonly document: DocumentNode;

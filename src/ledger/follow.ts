@@ -93,7 +93,7 @@ async function* followTip(
       cursor = newest.seq;
       if (usedAt === undefined) quietSince = performance.now();
     }
-    const woken = (batch?.more === true && untilIdle() > 0) || (await tip.wait(seen, untilIdle(), signal));
+    const woken = (batch?.more === true && untilIdle() > 0) || (await tip.wait(seen, Math.max(0, untilIdle()), signal));
     if (signal.aborted || (woken && untilIdle() > 0)) continue;
     yield "idle";
     quietSince = performance.now();

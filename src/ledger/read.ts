@@ -132,16 +132,16 @@ export async function readHead(db: Reader, ledger: LedgerId): Promise<LedgerHead
   return rows[0] && { seq: BigInt(rows[0].seq), hash: rows[0].hash };
 }
 
-/** Entries and stored bytes one batch holds at most; a single larger entry is a batch of its own. */
+/** Entries and bytes of text one batch holds at most; a single larger entry is a batch of its own. */
 export const BATCH_ENTRIES = 256;
-export const BATCH_BYTES = 4 * 1024 * 1024;
+export const BATCH_BYTES = 1024 * 1024;
 
 const READ_BATCH = {
   name: "oc_read_batch",
   text: `
     SELECT t.*
       FROM (SELECT r.*, sum(r.size) OVER (ORDER BY r.seq) - r.size AS bytes_before, count(*) OVER () AS found
-              FROM (SELECT ${ENTRY_COLUMNS}, octet_length(e.entry) + coalesce(pg_column_size(p.payload), 0) AS size
+              FROM (SELECT ${ENTRY_COLUMNS}, octet_length(e.entry) + coalesce(octet_length(p.payload::text), 0) AS size
                       FROM ${ENTRY_TABLES}
                      WHERE e.ledger = $1 AND e.seq > $2::bigint
                      ORDER BY e.seq LIMIT ${BATCH_ENTRIES}) r) t

@@ -23,7 +23,7 @@ const found = z.object({
 let serving: Serving;
 let entries: number;
 beforeAll(async () => {
-  serving = await startServing(["--catalog", path.join(demo, "catalog.json")]);
+  serving = await startServing();
   const traces = path.join(serving.dataDir, "traces.jsonl");
   const [first = ""] = (await readFile(path.join(demo, "airline.jsonl"), "utf8")).split("\n");
   await writeFile(traces, first);

@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { startProgress } from "../../src/cli/progress.ts";
+import { startProgress, whileWaiting } from "../../src/cli/progress.ts";
 
 function screen(isTTY: boolean) {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 });
@@ -33,5 +34,30 @@ describe("startProgress", () => {
     progress.advance();
     progress.finish();
     expect(shown()).toMatch(/replay \[.*\] 1\/2/);
+  });
+});
+
+describe("whileWaiting", () => {
+  it("turns on a terminal until the work is done, and leaves the line empty", async () => {
+    const { stream, shown } = screen(true);
+    const work = Promise.withResolvers<number>();
+    const waiting = whileWaiting("verify", work.promise, stream);
+    await once(stream, "readable");
+    work.resolve(7);
+    expect(await waiting).toBe(7);
+    const drawn = shown();
+    expect(drawn).toMatch(/^\rverify - 0s/);
+    expect(drawn.endsWith("\r\u001b[K")).toBe(true);
+  });
+
+  it("passes a failure on", async () => {
+    const { stream } = screen(true);
+    await expect(whileWaiting("verify", Promise.reject(new Error("no")), stream)).rejects.toThrow("no");
+  });
+
+  it("writes nothing where there is no terminal", async () => {
+    const { stream, shown } = screen(false);
+    expect(await whileWaiting("verify", Promise.resolve(7), stream)).toBe(7);
+    expect(shown()).toBe("");
   });
 });

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MAX_ATTEMPTS } from "../../src/graphql/attempts.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { ACTION, act, ENTRY, propose, READ } from "./steps.ts";
+import { ACTION, act, ENTRY, type Proposed, propose, READ } from "./steps.ts";
 
 let database: TestDatabase;
 let api: Api;
@@ -59,8 +60,14 @@ describe("an action over the API", () => {
       "agent",
       "grant{token expiresAt} userErrors{code}",
     );
-    const redeemed = await act(api, "redeemGrant", { token: claim.grant.token, digest: action.digest }, "agent", later);
-    expect(redeemed.action.status).toBe("EXECUTING");
+    const redeemed = await act(
+      api,
+      "redeemGrant",
+      { token: claim.grant?.token, digest: action.digest },
+      "agent",
+      later,
+    );
+    expect(redeemed.action?.status).toBe("EXECUTING");
     const done = await act(
       api,
       "completeAction",
@@ -73,7 +80,7 @@ describe("an action over the API", () => {
       result: { booked: [1, null] },
       latencyMs: expect.any(Number),
     });
-    expect(done.action.entries.map((one: { type: string }) => one.type)).toEqual([
+    expect(done.action?.entries.map(({ type }) => type)).toEqual([
       "ACTION_PROPOSED",
       "ACTION_APPROVED",
       "GRANT_ISSUED",
@@ -81,7 +88,7 @@ describe("an action over the API", () => {
       "ACTION_COMPLETED",
     ]);
 
-    const read = await api.gql(
+    const read = await api.gql<{ action: object; node: object }>(
       `query($id:ID!){action(id:$id){${ACTION}} node(id:$id){__typename id ...on Action{status}}}`,
       { id: action.id },
       { as: "agent" },
@@ -100,7 +107,9 @@ describe("an action over the API", () => {
 
   it("is read as it was proposed, whichever way it is read", async () => {
     const { action, entry } = await propose(api);
-    const { data } = await api.gql(
+    const { data } = await api.gql<
+      Readonly<Record<"action" | "auditEntry" | "byHash", object>> & { page: { nodes: object[] } }
+    >(
       `query($id:ID!,$seq:Sequence!,$hash:Hash!){action(id:$id){${ACTION}} auditEntry(seq:$seq){${ENTRY}} byHash:auditEntry(hash:$hash){seq} page:auditEntries(filter:{actionId:$id}){nodes{${ENTRY}}}}`,
       { id: action.id, seq: entry.seq, hash: entry.hash },
       { as: "auditor" },
@@ -121,14 +130,18 @@ describe("an action over the API", () => {
     const text = JSON.stringify(values);
     const { action, userErrors } = await propose(api, { arguments: JSON.parse(text) });
     expect(userErrors).toEqual([]);
-    const { data } = await api.gql("query($id:ID!){action(id:$id){arguments}}", { id: action.id }, { as: "agent" });
+    const { data } = await api.gql<{ action: { arguments: object } }>(
+      "query($id:ID!){action(id:$id){arguments}}",
+      { id: action.id },
+      { as: "agent" },
+    );
     expect(JSON.parse(JSON.stringify(data.action.arguments))).toEqual(JSON.parse(text));
     expect(Object.keys(data.action.arguments).sort()).toEqual(Object.keys(JSON.parse(text)).sort());
   });
 
   it("takes arguments written into the document, as strictly", async () => {
     const propose = (literal: string) =>
-      api.gql(
+      api.gql<{ proposeAction: Proposed }>(
         `mutation{proposeAction(input:{idempotencyKey:"${crypto.randomUUID()}",platform:"crm",tool:"get_user_details",arguments:${literal}}){action{arguments} userErrors{code}}}`,
         {},
         { as: "agent" },
@@ -145,7 +158,7 @@ describe("an action over the API", () => {
       `${"[".repeat(60)}${"]".repeat(60)}`,
     ]) {
       const { errors } = await propose(bad);
-      expect(errors?.[0].extensions.code, bad).toBe("BAD_USER_INPUT");
+      expect(errors?.[0]?.extensions.code, bad).toBe("BAD_USER_INPUT");
     }
   });
 
@@ -164,9 +177,10 @@ describe("an action over the API", () => {
     expect(userErrors).toMatchObject([{ code: "IDEMPOTENCY_KEY_REUSED" }]);
   });
 
-  it("gives the grant at once when policy permits", async () => {
+  it("gives the grant at once when policy permits, and lapses when the grant does", async () => {
     const { action, grant } = await propose(api, READ);
     expect(action.status).toBe("ALLOWED");
+    expect(action.expiresAt).toBe(grant?.expiresAt);
     expect(grant).toMatchObject({ token: expect.stringMatching(/^ey/), expiresAt: expect.stringMatching(/\.\d{6}Z$/) });
   });
 
@@ -207,14 +221,59 @@ describe("an action over the API", () => {
     await act(api, "approveAction", { actionId: action.id, digest: action.digest }, "agent");
     const approve = { actionId: action.id, digest: action.digest };
     const done = await act(api, "approveAction", approve, "approver", "action{entries{type body}} userErrors{code}");
-    expect(
-      done.action.entries.map(({ type, body }: { type: string; body: { reason?: string } }) => [type, body.reason]),
-    ).toEqual([
+    expect(done.action?.entries.map(({ type, body }) => [type, body.reason])).toEqual([
       ["ACTION_PROPOSED", undefined],
       ["DECISION_REFUSED", "DIGEST_MISMATCH"],
       ["DECISION_REFUSED", "AGENT_CANNOT_DECIDE"],
       ["ACTION_APPROVED", undefined],
     ]);
+  });
+
+  it("lets no crowd of attempts on it hide those on another", async () => {
+    const [crowded, quiet] = [(await propose(api)).action, (await propose(api)).action];
+    const wrong = `sha256:${"0".repeat(64)}`;
+    const attempt = ({ id }: { readonly id: string }) =>
+      act(api, "approveAction", { actionId: id, digest: wrong }, "approver", "userErrors{code}");
+    for (let at = 0; at < 21; at++) await Promise.all(Array.from({ length: 20 }, () => attempt(crowded)));
+    await attempt(quiet);
+    const { data } = await api.gql<{ crowded: { entries: object[] }; quiet: { entries: object[] } }>(
+      "query($crowded:ID!,$quiet:ID!){crowded:action(id:$crowded){entries{type}} quiet:action(id:$quiet){entries{type}}}",
+      { crowded: crowded.id, quiet: quiet.id },
+      { as: "auditor" },
+    );
+    expect(data.quiet.entries).toEqual([{ type: "ACTION_PROPOSED" }, { type: "DECISION_REFUSED" }]);
+    expect(data.crowded.entries).toHaveLength(1 + MAX_ATTEMPTS);
+  });
+
+  it("gives its arguments and its chains with each of its entries", async () => {
+    const conversationId = "arguments";
+    const read = await propose(api, { ...READ, conversationId });
+    await act(api, "redeemGrant", { token: read.grant?.token, digest: read.action.digest }, "agent");
+    await act(api, "completeAction", { actionId: read.action.id, outcome: "SUCCEEDED", result: 1 }, "agent");
+    const { action } = await propose(api, { conversationId, arguments: { seat: 7 } });
+    expect(action.sourceChainHash).toBe(read.action.chainHash);
+    const approve = { actionId: action.id, digest: action.digest };
+    await act(api, "approveAction", { ...approve, digest: `sha256:${"0".repeat(64)}` }, "approver");
+    const fields = "type arguments chainHash sourceChainHash sources{seq}";
+    type Entries = { action: { entries: object[] } };
+    const { action: approved } = await act<Entries>(
+      api,
+      "approveAction",
+      approve,
+      "approver",
+      `action{entries{${fields}}}`,
+    );
+    const { data } = await api.gql<{ auditEntries: { nodes: object[] } }>(
+      `query($id:ID!){auditEntries(filter:{actionId:$id}){nodes{${fields}}}}`,
+      { id: action.id },
+      { as: "auditor" },
+    );
+    const [proposed] = data.auditEntries.nodes;
+    expect(proposed).toMatchObject({ arguments: { seat: 7 }, sourceChainHash: read.action.chainHash });
+    expect(data.auditEntries.nodes).toEqual(
+      ["ACTION_PROPOSED", "DECISION_REFUSED", "ACTION_APPROVED"].map((type) => ({ ...proposed, type })),
+    );
+    expect(approved.entries).toEqual(data.auditEntries.nodes);
   });
 
   it("is taken by its bare UUID too", async () => {

@@ -4,7 +4,7 @@ import { DomainError } from "../../src/errors.ts";
 import { publicError } from "../../src/graphql/errors.ts";
 import { LedgerUnavailableError } from "../../src/ledger/errors.ts";
 import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase, withDatabase } from "../support/postgres.ts";
+import { createTestDatabase, type TestDatabase, withClient, withDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
 import { propose, WRITE } from "./steps.ts";
 
@@ -37,11 +37,13 @@ describe("an error for a client", () => {
     expect(error.extensions).toMatchObject({ code: "INTERNAL_SERVER_ERROR" });
   });
 
-  it("says when to try again", () => {
-    const error = publicError(located(new LedgerUnavailableError("the queue is full", 2.5)), "trace", () => {});
+  it.each(["NOTHING", "UNKNOWN"] as const)("says when to try again, and that %s happened", (outcome) => {
+    const cause = new LedgerUnavailableError("the queue is full", 2.5, undefined, outcome);
+    const error = publicError(located(cause), "trace", () => {});
     expect(error.extensions).toEqual({
       code: "LEDGER_UNAVAILABLE",
       retryAfterSeconds: 3,
+      outcome,
       http: { status: 503, spec: true, headers: { "retry-after": "3" } },
     });
   });
@@ -68,10 +70,24 @@ describe("over the API", () => {
 
   it("a fault is masked, and its trace id is in the log with the cause", async () => {
     const { errors } = await broken.gql("{verifyLedger{verdict}}", {}, { as: "auditor" });
-    const { code, traceId } = errors?.[0].extensions ?? {};
+    const { code, traceId = "none" } = errors?.[0]?.extensions ?? {};
     expect(code).toBe("INTERNAL_SERVER_ERROR");
     expect(JSON.stringify(errors)).not.toContain("hunter2");
     expect(broken.logged.filter((line) => line.includes(traceId)).join("")).toContain("hunter2");
+  });
+
+  it("a search that takes too long is QUERY_TOO_COMPLEX, through either reader, and says what to do", async () => {
+    const hurried = await startApi(database.appUrl, { statementTimeout: 300 });
+    await propose(hurried);
+    await withClient(database.superuserUrl, async (client) => {
+      await client.query("BEGIN; LOCK TABLE oc_audit_payload IN ACCESS EXCLUSIVE MODE");
+      for (const query of ['{auditEntries(filter:{text:"x"}){nodes{seq}}}', "{actions{nodes{id}}}"]) {
+        const { errors } = await hurried.gql(query, {}, { as: "auditor" });
+        expect(errors?.[0]?.extensions).toEqual({ code: "QUERY_TOO_COMPLEX" });
+        expect(errors?.[0]?.message).toContain("Narrow");
+      }
+    });
+    await hurried.close();
   });
 
   it("the database being away is LEDGER_UNAVAILABLE, to readers and writers alike, with Retry-After", async () => {
@@ -86,9 +102,10 @@ describe("over the API", () => {
       await away.gql("{actions{nodes{id}}}", {}, { as: "agent" }),
       await away.gql('{auditEntry(seq:"1"){seq}}', {}, { as: "auditor" }),
     ]) {
-      expect(answer.errors?.[0].extensions).toEqual({
+      expect(answer.errors?.[0]?.extensions).toEqual({
         code: "LEDGER_UNAVAILABLE",
         retryAfterSeconds: expect.any(Number),
+        outcome: "NOTHING",
       });
       expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
     }

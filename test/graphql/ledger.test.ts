@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
+import { type Answer, type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";
 
@@ -18,21 +18,22 @@ afterAll(async () => {
   await database?.drop();
 });
 
+interface Page {
+  readonly nodes: readonly { readonly id: string }[];
+  readonly edges: readonly { readonly node: { readonly id: string } }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly hasPreviousPage: boolean; readonly endCursor: string };
+}
+
 /** Walks a connection to its end, `first` at a time. */
 async function walk(field: string, first: number) {
   const found: string[] = [];
   let after: string | null = null;
   for (let pages = 0; pages < 100; pages++) {
     const query: string = `query($first:Int,$after:String){${field.replace("ARGS", "first:$first after:$after")}{nodes{id} edges{cursor node{id}} pageInfo{hasNextPage hasPreviousPage endCursor}}}`;
-    const { data, errors } = await api.gql(query, { first, after }, { as: "admin" });
-    if (errors !== undefined) throw new Error(JSON.stringify(errors));
-    const [page] = Object.values(data) as [
-      {
-        nodes: { id: string }[];
-        edges: { node: { id: string } }[];
-        pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; endCursor: string };
-      },
-    ];
+    const answer: Answer<Record<string, Page>> = await api.gql(query, { first, after }, { as: "admin" });
+    const { data, errors } = answer;
+    const page: Page | undefined = Object.values(data ?? {})[0];
+    if (page === undefined) throw new Error(JSON.stringify(errors));
     expect(page.pageInfo.hasPreviousPage).toBe(after !== null);
     expect(page.edges.map(({ node }) => node)).toEqual(page.nodes);
     found.push(...page.nodes.map(({ id }) => id));
@@ -63,7 +64,7 @@ describe("connections", () => {
   it("refuse what is no page", async () => {
     for (const page of ["first:-1", 'after:"nonsense"', 'after:"c2VxOi0x"']) {
       const { errors } = await api.gql(`{auditEntries(${page}){nodes{id}} }`, {}, { as: "admin" });
-      expect(errors?.[0].extensions.code, page).toBe("BAD_USER_INPUT");
+      expect(errors?.[0]?.extensions.code, page).toBe("BAD_USER_INPUT");
     }
   });
 
@@ -71,7 +72,7 @@ describe("connections", () => {
     for (let at = 0; at < 6; at++) {
       const conversationId = `page ${at}`;
       const read = await propose(api, { ...READ, conversationId });
-      await act(api, "redeemGrant", { token: read.grant.token, digest: read.action.digest }, "agent");
+      await act(api, "redeemGrant", { token: read.grant?.token, digest: read.action.digest }, "agent");
       await act(api, "completeAction", { actionId: read.action.id, outcome: "SUCCEEDED", result: {} }, "agent");
       await propose(api, { conversationId });
     }
@@ -131,7 +132,8 @@ describe("verification", () => {
   it("tells what it re-hashed", async () => {
     const query =
       "query($from:Sequence,$to:Sequence){verifyLedger(fromSeq:$from,toSeq:$to){verdict fromSeq toSeq checkedEntries head{seq} problems{detail} durationMs}}";
-    const { data } = await api.gql(query, { from: "2", to: "5" }, { as: "auditor" });
+    type Verified = { verifyLedger: { head: { seq: string } } };
+    const { data } = await api.gql<Verified>(query, { from: "2", to: "5" }, { as: "auditor" });
     expect(data.verifyLedger).toMatchObject({
       verdict: "INTACT",
       fromSeq: "2",
@@ -139,7 +141,7 @@ describe("verification", () => {
       checkedEntries: "4",
       problems: [],
     });
-    const whole = await api.gql(query, {}, { as: "approver" });
+    const whole = await api.gql<Verified>(query, {}, { as: "approver" });
     expect(whole.data.verifyLedger).toMatchObject({
       verdict: "INTACT",
       fromSeq: "1",
@@ -152,7 +154,7 @@ describe("lineage", () => {
   it("leads from a write to the read before it, and back", async () => {
     const conversationId = "lineage";
     const read = await propose(api, { ...READ, conversationId });
-    await act(api, "redeemGrant", { token: read.grant.token, digest: read.action.digest }, "agent");
+    await act(api, "redeemGrant", { token: read.grant?.token, digest: read.action.digest }, "agent");
     await act(
       api,
       "completeAction",
@@ -162,7 +164,13 @@ describe("lineage", () => {
     const write = await propose(api, { conversationId });
     expect(write.action.sourceChainHash).toBe(read.action.chainHash);
 
-    const { data } = await api.gql(
+    type Graph = { truncated: boolean; nodes: { chainHash: string; platform: string }[]; edges: object[] };
+    const { data } = await api.gql<
+      Readonly<Record<"up" | "down" | "near" | "unknown", Graph>> & {
+        entry: { sources: { chainHash: string }[]; action: { lineage: object[] } };
+        source: { derived: { seq: string }[] };
+      }
+    >(
       `query($write:UUID!,$read:UUID!,$seq:Sequence!,$source:Sequence!){
         up:lineage(chainHash:$write){truncated nodes{chainHash platform entries{type}} edges{kind sourceChainHash chainHash sourcePlatform platform confidence evidence}}
         down:lineage(chainHash:$read,direction:DOWNSTREAM){nodes{chainHash}}
@@ -186,14 +194,12 @@ describe("lineage", () => {
       },
     ]);
     expect(data.up.truncated).toBe(false);
-    expect(data.up.nodes.map(({ platform }: { platform: string }) => platform).sort()).toEqual(["crm", "reservations"]);
+    expect(data.up.nodes.map(({ platform }) => platform).sort()).toEqual(["crm", "reservations"]);
     expect(data.down.nodes).toHaveLength(2);
     expect(data.near).toEqual({ truncated: true, nodes: [{ chainHash: write.action.chainHash }] });
     expect(data.unknown).toEqual({ nodes: [], edges: [] });
     expect(data.entry.action.lineage).toEqual([{ kind: "POSSIBLE", sourcePlatform: "crm" }]);
-    expect(new Set(data.entry.sources.map(({ chainHash }: { chainHash: string }) => chainHash))).toEqual(
-      new Set([read.action.chainHash]),
-    );
+    expect(new Set(data.entry.sources.map(({ chainHash }) => chainHash))).toEqual(new Set([read.action.chainHash]));
     expect(data.source.derived).toContainEqual({ seq: write.entry.seq });
   });
 });
@@ -202,7 +208,8 @@ describe("sessions", () => {
   it("begin and end as facts", async () => {
     const fields =
       "session{id method startedAt endedAt principal{id} client{name} entries{nodes{type}}} entry{type session{id}} userErrors{code}";
-    const started = await act(api, "startSession", { conversationId: "c" }, "member", fields);
+    type Told = { session: { id: string }; entry: { session: { id: string } }; userErrors: object[] };
+    const started = await act<Told>(api, "startSession", { conversationId: "c" }, "member", fields);
     expect(started).toMatchObject({
       session: { method: "bearer-token", endedAt: null, principal: { id: "member" } },
       entry: { type: "SESSION_STARTED" },
@@ -212,7 +219,7 @@ describe("sessions", () => {
     expect((await act(api, "endSession", { sessionId: id }, "approver", fields)).userErrors).toEqual([
       { code: "NOT_FOUND" },
     ]);
-    const ended = await act(api, "endSession", {}, "member", fields);
+    const ended = await act<Told>(api, "endSession", {}, "member", fields);
     expect(ended.session).toMatchObject({
       id,
       endedAt: expect.any(String),

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
-import { connect, type Message } from "../http/client.ts";
+import { connect, dataOf, type Message } from "../http/client.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { act, propose } from "./steps.ts";
+import { act, propose, READ } from "./steps.ts";
 
 let database: TestDatabase;
 /** Two servers on one database. */
@@ -22,7 +22,29 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const head = async () => (await api.gql("{ledger{head{seq}}}", {}, { as: "auditor" })).data.ledger.head.seq as string;
+const head = async () =>
+  (await api.gql<{ ledger: { head: { seq: string } } }>("{ledger{head{seq}}}", {}, { as: "auditor" })).data.ledger.head
+    .seq;
+
+/** What events hold, as far as tests look into it. */
+interface Event {
+  readonly pendingApprovals: {
+    readonly cursor: string;
+    readonly change: string;
+    readonly action: { readonly id: string; readonly status: string };
+  };
+  readonly actionChanged: {
+    readonly status: string;
+    readonly expiresAt: string | null;
+    readonly decisions: readonly object[];
+    readonly entries: readonly object[];
+    readonly result: unknown;
+  };
+  readonly auditEntries: {
+    readonly cursor: string;
+    readonly entry: { readonly seq: string; readonly hash: string; readonly prevHash: string };
+  };
+}
 
 /** Subscribes; `events` are the payloads' data that came, heartbeats left out. */
 async function subscribe(at: Api, as: DemoName, query: string) {
@@ -33,11 +55,8 @@ async function subscribe(at: Api, as: DemoName, query: string) {
     !JSON.stringify(payload).includes("HEARTBEAT") &&
     !JSON.stringify(payload).includes('"entry":null');
   return {
-    events: () => client.messages.filter(isEvent).map(({ payload }) => payload.data ?? payload),
-    heard: () =>
-      client.messages
-        .filter((message) => message.type === "next" && !isEvent(message))
-        .map(({ payload }) => payload.data),
+    events: () => client.messages.filter(isEvent).map(dataOf<Event>),
+    heard: () => client.messages.filter((message) => message.type === "next" && !isEvent(message)).map(dataOf<Event>),
     leave: async () => {
       client.socket.close();
       await client.closed;
@@ -100,8 +119,69 @@ describe("pendingApprovals", () => {
     await propose(api);
     await expect.poll(() => outsider.heard().length).toBeGreaterThan(1);
     expect(outsider.events()).toEqual([]);
-    expect(outsider.heard()[0].pendingApprovals).toMatchObject({ change: "HEARTBEAT", action: null });
+    expect(outsider.heard()[0]?.pendingApprovals).toMatchObject({ change: "HEARTBEAT", action: null });
     await outsider.leave();
+  });
+});
+
+describe("a busy ledger that says nothing to a subscriber", () => {
+  it("lets it know that it lives, and how far it is", async () => {
+    const pending = await subscribe(api, "approver", "subscription{pendingApprovals{cursor change action{id}}}");
+    const filtered = await subscribe(
+      api,
+      "auditor",
+      'subscription{auditEntries(filter:{tool:"no such tool"}){cursor entry{seq}}}',
+    );
+    const cursors = () => [
+      pending.heard().map(({ pendingApprovals }) => BigInt(pendingApprovals.cursor)),
+      filtered.heard().map(({ auditEntries }) => BigInt(auditEntries.cursor)),
+    ];
+    // Never quiet for as long as a heartbeat takes, until each has heard three.
+    await expect
+      .poll(
+        async () => {
+          await propose(other, READ, "agent", "action{id}");
+          return Math.min(...cursors().map((heard) => heard.length));
+        },
+        { interval: 20, timeout: 30_000 },
+      )
+      .toBeGreaterThanOrEqual(3);
+    for (const heard of cursors()) {
+      const [first = 0n] = heard;
+      expect(heard.at(-1)).toBeGreaterThan(first);
+    }
+    expect([...pending.events(), ...filtered.events()]).toEqual([]);
+    await pending.leave();
+    await filtered.leave();
+  });
+});
+
+describe("pendingApprovals where two must approve", () => {
+  it("removes, for whom it matters, what somebody approved but others still may", async () => {
+    const strict = await startApi(database.appUrl, { approvers: 2 });
+    const after = await head();
+    const query = (options: string) =>
+      `subscription{pendingApprovals(after:"${after}"${options}){change action{id status}}}`;
+    const mine = await subscribe(strict, "approver", query(",onlyDecidable:true"));
+    const others = await subscribe(strict, "approver2", query(",onlyDecidable:true"));
+    const all = await subscribe(strict, "approver", query(""));
+    const changes = (of: typeof mine) => of.events().map(({ pendingApprovals }) => pendingApprovals.change);
+    const { action } = await propose(strict);
+    const approve = { actionId: action.id, digest: action.digest };
+    const selection = "action{status viewerCanDecide viewerBlockedBecause} userErrors{code}";
+    expect(await act(strict, "approveAction", approve, "approver", selection)).toEqual({
+      action: { status: "PENDING", viewerCanDecide: false, viewerBlockedBecause: ["ALREADY_VOTED"] },
+      userErrors: [],
+    });
+    await expect.poll(() => changes(mine)).toEqual(["ADDED", "REMOVED"]);
+    await expect.poll(() => changes(others)).toEqual(["ADDED", "UPDATED"]);
+    await expect.poll(() => changes(all)).toEqual(["ADDED", "UPDATED"]);
+    // Whoever approved may still deny, as `viewerCanDecide` says.
+    const denied = await act(strict, "denyAction", { ...approve, note: "on second thoughts" }, "approver");
+    expect(denied).toMatchObject({ action: { status: "DENIED" }, userErrors: [] });
+    await expect.poll(() => changes(others)).toEqual(["ADDED", "UPDATED", "REMOVED"]);
+    for (const subscription of [mine, others, all]) await subscription.leave();
+    await strict.close();
   });
 });
 
@@ -114,7 +194,7 @@ describe("actionChanged", () => {
     const following = await subscribe(other, "agent", query);
     await expect.poll(() => following.events().length).toBe(2);
     const { grant } = await act(api, "claimGrant", { actionId: action.id }, "agent", "grant{token}");
-    await act(api, "redeemGrant", { token: grant.token, digest: action.digest }, "agent");
+    await act(api, "redeemGrant", { token: grant?.token, digest: action.digest }, "agent");
     await act(api, "completeAction", { actionId: action.id, outcome: "FAILED", result: [1] }, "agent");
     await expect.poll(() => following.events().length).toBe(5);
     const told = following
@@ -125,6 +205,10 @@ describe("actionChanged", () => {
         entries.length,
         result,
       ]);
+    expect(following.events().map(({ actionChanged: { expiresAt } }) => expiresAt)).toEqual([
+      ...Array.from({ length: 4 }, () => expect.any(String)),
+      null,
+    ]);
     expect(told).toEqual([
       ["PENDING", 0, 1, null],
       ["APPROVED", 1, 2, null],

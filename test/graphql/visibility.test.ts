@@ -3,12 +3,11 @@ import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
 import { mayRead, readsOrganization } from "../../src/domain/visibility/visibility.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { act, propose } from "./steps.ts";
+import { act, type Proposed, propose } from "./steps.ts";
 
 let database: TestDatabase;
 let api: Api;
-// biome-ignore lint/suspicious/noExplicitAny: an answer of the API
-let proposed: any;
+let proposed: Proposed;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -120,7 +119,10 @@ describe("who may read", () => {
     expect(mayRead(human, about)).toBe(true);
     expect(mayRead({ ...human, id: "x" }, about)).toBe(false);
     expect(mayRead({ ...human, id: "x", roles: ["auditor"] }, about)).toBe(true);
-    expect(mayRead({ ...human, id: "a", kind: "AGENT" }, about)).toBe(true);
+    const agent = { ...human, id: "a", kind: "AGENT" } as const;
+    expect(mayRead({ ...agent, onBehalfOf: human }, about)).toBe(true);
+    expect(mayRead({ ...agent, onBehalfOf: { ...human, id: "x" } }, about)).toBe(false);
+    expect(mayRead(agent, about)).toBe(false);
     expect(mayRead({ ...human, kind: "AGENT" }, about)).toBe(false);
   });
 

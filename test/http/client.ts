@@ -1,4 +1,9 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import type { Socket } from "node:net";
 import { WebSocket } from "ws";
+import type { AnswerError } from "./harness.ts";
 
 /** A client that speaks graphql-transport-ws message by message, so that tests can also speak it wrongly. */
 export interface RawClient {
@@ -13,8 +18,18 @@ export interface RawClient {
 export interface Message {
   readonly type: string;
   readonly id?: string;
-  // biome-ignore lint/suspicious/noExplicitAny: payloads are whatever the protocol carries; tests assert what they are
-  readonly payload?: any;
+  readonly payload?: unknown;
+}
+
+/** What a "next" brings, as the test takes it to be. */
+export function dataOf<Data>({ payload }: Message): Data {
+  return (payload as { readonly data: Data }).data;
+}
+
+/** Codes of the errors that an "error", or else a "next", brings. */
+export function codesOf({ type, payload }: Message): readonly string[] {
+  const errors = type === "error" ? payload : (payload as { readonly errors?: unknown }).errors;
+  return ((errors ?? []) as readonly AnswerError[]).map(({ extensions }) => extensions.code);
 }
 
 export async function openSocket(
@@ -57,6 +72,32 @@ export async function openSocket(
         look();
       }),
   };
+}
+
+/**
+ * The code of the close frame (RFC 6455, 5.5.1) that answers an upgrade with `protocol`. Read from the bytes: a client
+ * library closes by itself, with a code of its own, when the server picks none of its protocols.
+ */
+export async function closeCodeOf(url: string, protocol: string | undefined): Promise<number> {
+  const upgrade = request(url.replace("ws", "http"), {
+    headers: {
+      connection: "Upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": randomBytes(16).toString("base64"),
+      ...(protocol === undefined ? {} : { "sec-websocket-protocol": protocol }),
+    },
+  });
+  upgrade.end();
+  const [, stream, head] = (await once(upgrade, "upgrade")) as [unknown, Socket, Buffer];
+  let frame = head;
+  while (frame.length < 4) {
+    const [bytes] = (await once(stream, "data")) as [Buffer];
+    frame = Buffer.concat([frame, bytes]);
+  }
+  stream.destroy();
+  if (frame[0] !== 0x88) throw new Error(`no close frame: ${frame.toString("hex")}`);
+  return frame.readUInt16BE(2);
 }
 
 /** A connection that was acknowledged. */

@@ -1,20 +1,23 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type JWTPayload, SignJWT } from "jose";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { createPrisma } from "../../src/db/prisma.ts";
 import { createActions } from "../../src/domain/actions/actions.ts";
-import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
+import { ACCESS_TOKEN_TYPE, createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
-import { loadKeys } from "../../src/domain/identity/keys.ts";
+import { loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
-import { createPolicy } from "../../src/domain/policy/evaluate.ts";
+import { createPolicy, type Policy } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import type { Services } from "../../src/graphql/services.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
+import { CanonicalText, canonicalize, type JsonObject } from "../../src/ledger/canonical.ts";
 import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
@@ -30,33 +33,49 @@ export interface Api {
   /** Statements sent to the database since the last call. */
   queries(): number;
   token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
-  gql(
+  /** A token with these claims, signed like the others. */
+  sign(claims: JWTPayload): Promise<string>;
+  /** `Data`: what the query selects, as the test takes it to be. */
+  gql<Data = unknown>(
     query: string,
     variables?: object,
     options?: { readonly as?: DemoName; readonly token?: string },
-  ): Promise<Answer>;
+  ): Promise<Answer<Data>>;
   post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
   close(): Promise<void>;
 }
 
-export interface Answer {
+export interface Answer<Data = unknown> {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are whatever the query selected; tests assert what they are
-  readonly data: any;
-  // biome-ignore lint/suspicious/noExplicitAny: likewise
-  readonly errors: readonly any[] | undefined;
+  readonly data: Data;
+  readonly errors: readonly AnswerError[] | undefined;
+}
+
+export interface AnswerError {
+  readonly message: string;
+  readonly extensions: { readonly code: string; readonly traceId?: string };
 }
 
 export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks">> & {
   readonly heartbeat?: number;
+  /** Milliseconds. */
+  readonly statementTimeout?: number;
+  /** How many people must approve a write; one when left out. */
+  readonly approvers?: number;
   readonly services?: (services: Services) => Services;
 };
 
 export async function startApi(databaseUrl: string, options: ApiOptions = {}): Promise<Api> {
   const logged: string[] = [];
   const log = createLogger("debug", { write: (line) => void logged.push(line) });
-  const pool = createPool({ connectionString: databaseUrl, max: 8, applicationName: "test-api", log });
+  const pool = createPool({
+    connectionString: databaseUrl,
+    max: 8,
+    applicationName: "test-api",
+    log,
+    statementTimeout: options.statementTimeout ?? 30_000,
+  });
   let statements = 0;
   pool.on("connect", (client) => {
     const query = client.query.bind(client) as (...parameters: unknown[]) => unknown;
@@ -72,7 +91,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
   const authenticator = createAuthenticator({ trusted: issuer.trusted });
   const ledgers = createLedgers({ pool, capacity: 1_000 });
-  const policy = createPolicy(await loadCatalog());
+  const policy = withApprovers(createPolicy(await loadCatalog()), options.approvers ?? 1);
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
   const listener = createListener({
@@ -119,14 +138,23 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       return count;
     },
     token,
+    sign: (claims) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: SIGNATURE_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid: keys.issuer.kid })
+        .setIssuer(issuer.issuer)
+        .setAudience("countersign")
+        .setIssuedAt()
+        .setExpirationTime("1h")
+        .setJti(randomUUID())
+        .sign(keys.issuer.privateKey),
     post,
-    async gql(query, variables = {}, { as, token: given } = {}) {
+    async gql<Data>(query: string, variables = {}, { as, token: given }: { as?: DemoName; token?: string } = {}) {
       const bearer = given ?? (as === undefined ? undefined : await token(as));
       const response = await post(
         JSON.stringify({ query, variables }),
         bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
       );
-      const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
+      const { data, errors } = (await response.json()) as Pick<Answer<Data>, "data" | "errors">;
       return { status: response.status, headers: response.headers, data, errors };
     },
     async close() {
@@ -136,6 +164,22 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       await services.prisma.$disconnect();
       await pool.end();
       await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same policy, asking for `needed` people where it asks for anybody. */
+function withApprovers(policy: Policy, needed: number): Policy {
+  if (needed === 1) return policy;
+  return {
+    ...policy,
+    evaluate(platform, tool) {
+      const evaluation = policy.evaluate(platform, tool);
+      const requirements = evaluation.requirements.map((requirement) => ({ ...requirement, needed }));
+      const recorded = new CanonicalText(
+        canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements }),
+      );
+      return { ...evaluation, requirements, recorded };
     },
   };
 }

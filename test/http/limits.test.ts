@@ -85,7 +85,11 @@ describe("an operation", () => {
 
   it("may introspect the whole schema", async () => {
     const { getIntrospectionQuery } = await import("graphql");
-    const { errors, data } = await api.gql(getIntrospectionQuery(), {}, { as: "auditor" });
+    const { errors, data } = await api.gql<{ __schema: { types: object[] } }>(
+      getIntrospectionQuery(),
+      {},
+      { as: "auditor" },
+    );
     expect(errors).toBeUndefined();
     expect(data.__schema.types.length).toBeGreaterThan(30);
   });

@@ -203,6 +203,32 @@ describe("follow", () => {
     expect(follower.following()).toBe(0);
   });
 
+  it("says when nothing that comes is of use to its consumer, though much comes", async () => {
+    const ledger = newLedger();
+    await scene.ledgers.append(ledger, note("first"));
+    const follower = await follow({ idleSeconds: 0.1 });
+    let usedAt: number | undefined;
+    let quietSince = performance.now();
+    /** Milliseconds without use before each "idle". */
+    const idles: number[] = [];
+    const controller = new AbortController();
+    const consumer = (async () => {
+      for await (const batch of follower.follow(ledger, 0n, controller.signal, () => usedAt)) {
+        if (batch === "idle") {
+          idles.push(performance.now() - Math.max(quietSince, usedAt ?? 0));
+          quietSince = performance.now();
+        } else if (batch.some(({ type }) => type === "useful")) usedAt = performance.now();
+      }
+    })();
+    // Never quiet for as long as idleness takes, and of use for some of the time.
+    for (let n = 0; idles.length < 4; n++) {
+      await scene.ledgers.append(ledger, { ...note(`${n}`), type: n % 200 < 60 ? "useful" : "useless" });
+    }
+    for (const quiet of idles) expect(quiet).toBeGreaterThan(99);
+    controller.abort();
+    await consumer;
+  });
+
   it("ends at once when aborted or returned from while it waits, and leaves nothing behind", async () => {
     const ledger = newLedger();
     await scene.ledgers.append(ledger, note("only"));

@@ -41,6 +41,15 @@ describe("searchEntries by what is recorded in columns", () => {
     expect(await find({ actorId: "agent-7" }, "other/eu")).toEqual([]);
   });
 
+  it("finds by the person acted for, who is not the actor", async () => {
+    const self = await append(by("person-9"));
+    const agent = await append({ ...by("agent-9"), onBehalfOf: { id: "person-9", roles: [] } });
+    await append({ ...by("agent-9"), onBehalfOf: { id: "person-10", roles: [] } });
+    expect(await find({ onBehalfOfId: "person-9" })).toEqual(named(agent));
+    expect(await find({ actorId: "person-9" })).toEqual(named(self));
+    expect(await find({ actorId: "agent-9", onBehalfOfId: "person-9" })).toEqual(named(agent));
+  });
+
   it("finds by chain and by source chain", async () => {
     const [source, target] = [newId(), newId()];
     const first = await append({ ...by("c"), chain: source });
@@ -109,12 +118,14 @@ describe("searchEntries by what is recorded in columns", () => {
 });
 
 describe("searchEntries by erasable values", () => {
-  it("finds the actor's address in any case, and nobody else's", async () => {
+  it("finds the address of the actor, or of whom they acted for, in any case, and nobody else's", async () => {
     const mine = await append(by("m", { displayName: "Émile", email: "Émile.Z@Example.com" }));
     await append(by("o", { displayName: "émile.z@example.com", email: "other@example.com" }));
-    await append({ ...by("p"), onBehalfOf: { id: "m", profile: new Erasable({ email: "émile.z@example.com" }) } });
+    const profile = new Erasable({ email: "émile.z@example.com" });
+    const forMe = await append({ ...by("p", { email: "p@example.com" }), onBehalfOf: { id: "m", profile } });
     await append({ ...by("q"), arguments: new Erasable({ email: "émile.z@example.com" }) });
-    expect(await find({ actorEmail: "émile.z@EXAMPLE.com" })).toEqual(named(mine));
+    expect(await find({ actorEmail: "émile.z@EXAMPLE.com" })).toEqual(named(mine, forMe));
+    expect(await find({ actorEmail: "émile.z@example.com", actorId: "m" })).toEqual(named(mine));
     expect(await find({ actorEmail: "mile.z@example.com" })).toEqual([]);
   });
 
@@ -242,7 +253,7 @@ describe("searchEntries on a ledger of some size", () => {
       ),
     );
     await append(
-      { ...by("rare"), tool: "rare", chain, sourceChain: source, session, ...actionState(action, 1, "X") },
+      { ...by("rare"), tool: "rare", chain, sourceChain: source, session, ...actionState(action, 1, "PENDING") },
       ledger,
     );
     const attempt = { ...by("rare"), tool: "rare", chain, sourceChain: source, session, action: { id: action } };

@@ -61,8 +61,13 @@ async function follow(app: App, after: string | undefined) {
   };
 }
 
-async function propose(app: App): Promise<{ id: string; digest: string }> {
-  const { data } = await app.gql(
+interface Proposal {
+  readonly id: string;
+  readonly digest: string;
+}
+
+async function propose(app: App): Promise<Proposal> {
+  const { proposeAction } = await app.ask<{ proposeAction: { action: Proposal } }>(
     `mutation ($input: ProposeActionInput!) { proposeAction(input: $input) { action { id digest } userErrors { code } } }`,
     {
       input: {
@@ -74,24 +79,26 @@ async function propose(app: App): Promise<{ id: string; digest: string }> {
     },
     "agent",
   );
-  return data.proposeAction.action;
+  return proposeAction.action;
 }
 
-async function approve(app: App, { id, digest }: { id: string; digest: string }): Promise<void> {
-  const { data } = await app.gql(
+async function approve(app: App, { id, digest }: Proposal): Promise<void> {
+  const { approveAction } = await app.ask<{ approveAction: unknown }>(
     `mutation ($input: ApproveActionInput!) { approveAction(input: $input) { action { status } userErrors { code } } }`,
     { input: { actionId: id, digest } },
     "approver",
   );
-  expect(data.approveAction).toEqual({ action: { status: "APPROVED" }, userErrors: [] });
+  expect(approveAction).toEqual({ action: { status: "APPROVED" }, userErrors: [] });
 }
 
-const HEAD = "{ ledger { head { seq } } }";
+async function head(app: App): Promise<string> {
+  const { ledger } = await app.ask<{ ledger: { head: { seq: string } } }>("{ ledger { head { seq } } }", {}, "auditor");
+  return ledger.head.seq;
+}
 
 describe("two servers on one database", () => {
   it("carries an approval through one to a subscriber of the other", async () => {
-    const { data } = await second.gql(HEAD, {}, "auditor");
-    const subscriber = await follow(second, data.ledger.head.seq);
+    const subscriber = await follow(second, await head(second));
     const action = await propose(first);
     await waitUntil(() => subscriber.events.some(({ change }) => change === "ADDED"));
     await approve(first, action);
@@ -104,8 +111,7 @@ describe("two servers on one database", () => {
   });
 
   it("gives a subscriber that comes back with its cursor everything it missed, in order", async () => {
-    const { data } = await first.gql(HEAD, {}, "auditor");
-    const before = await follow(first, data.ledger.head.seq);
+    const before = await follow(first, await head(first));
     const seen = await propose(first);
     await waitUntil(() => before.events.length === 1);
     await before.disconnect();
@@ -127,29 +133,29 @@ describe("two servers on one database", () => {
   it("redeems at one server a grant that the other issued, once", async () => {
     const action = await propose(first);
     await approve(second, action);
-    const claimed = await first.gql(
+    const { claimGrant } = await first.ask<{ claimGrant: { grant: { token: string } } }>(
       `mutation ($input: ClaimGrantInput!) { claimGrant(input: $input) { grant { token } userErrors { code } } }`,
       { input: { actionId: action.id } },
       "agent",
     );
-    const { token } = claimed.data.claimGrant.grant;
+    const { token } = claimGrant.grant;
     const redeem = (app: App) =>
-      app.gql(
+      app.ask<{ redeemGrant: { userErrors: readonly { code: string }[] } }>(
         `mutation ($input: RedeemGrantInput!) { redeemGrant(input: $input) { action { status } userErrors { code } } }`,
         { input: { token, digest: action.digest } },
         "agent",
       );
     const answers = await Promise.all(Array.from({ length: 64 }, (_, n) => redeem(n % 2 ? first : second)));
-    const codes = answers.map(({ data }) => data.redeemGrant.userErrors[0]?.code ?? "SPENT_HERE");
+    const codes = answers.map(({ redeemGrant }) => redeemGrant.userErrors[0]?.code ?? "SPENT_HERE");
     expect(codes.filter((code) => code === "SPENT_HERE")).toHaveLength(1);
     expect(codes.filter((code) => code === "GRANT_SPENT")).toHaveLength(63);
-    const { data } = await first.gql(
+    const recorded = await first.ask<{ action: { entries: readonly { type: string }[] } }>(
       "query ($id: ID!) { action(id: $id) { status entries { type } } }",
       { id: action.id },
       "auditor",
     );
-    const types = data.action.entries.map(({ type }: { type: string }) => type);
-    expect(types.filter((type: string) => type === "GRANT_REDEEMED")).toHaveLength(1);
-    expect(types.filter((type: string) => type === "GRANT_REFUSED")).toHaveLength(63);
+    const types = recorded.action.entries.map(({ type }) => type);
+    expect(types.filter((type) => type === "GRANT_REDEEMED")).toHaveLength(1);
+    expect(types.filter((type) => type === "GRANT_REFUSED")).toHaveLength(63);
   });
 });

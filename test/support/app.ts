@@ -16,19 +16,20 @@ export interface App {
   readonly dataDir: string;
   readonly process: ChildProcess;
   token(as: DemoName): Promise<string>;
-  gql(query: string, variables: object, as: DemoName): Promise<Answer>;
+  /** What the server answers, errors included. `Data` is what the query selects. */
+  gql<Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>>;
+  /** The data of an answer that has to be without errors. */
+  ask<Data>(query: string, variables: object, as: DemoName): Promise<Data>;
   /** SIGKILL, without a chance to tidy up. */
   kill(): Promise<void>;
   /** SIGTERM, and waits for the end. Answers the exit code. */
   stop(): Promise<number | null>;
 }
 
-export interface Answer {
-  // biome-ignore lint/suspicious/noExplicitAny: answers are whatever the query selected; tests assert what they are
-  readonly data: any;
-  // biome-ignore lint/suspicious/noExplicitAny: likewise
-  readonly errors: readonly any[] | undefined;
-  readonly status: number;
+export interface Answer<Data> {
+  /** Absent when the operation was not run, null when an error reached the top. */
+  readonly data?: Data | null;
+  readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[];
 }
 
 export interface AppOptions {
@@ -60,19 +61,24 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     kept.set(as, keep);
     return keep();
   };
+  const gql = async <Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>> => {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${await token(as)}` },
+      body: JSON.stringify({ query, variables }),
+    });
+    return (await response.json()) as Answer<Data>;
+  };
   return {
     url,
     dataDir,
     process: child,
     token,
-    async gql(query, variables, as) {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${await token(as)}` },
-        body: JSON.stringify({ query, variables }),
-      });
-      const { data, errors } = (await response.json()) as Answer;
-      return { data, errors, status: response.status };
+    gql,
+    async ask<Data>(query: string, variables: object, as: DemoName) {
+      const { data, errors } = await gql<Data>(query, variables, as);
+      if (data === undefined || data === null || errors !== undefined) throw new Error(JSON.stringify(errors));
+      return data;
     },
     async kill() {
       child.kill("SIGKILL");

@@ -86,7 +86,7 @@ const record = z.object({
   decisions: z.array(z.object({ verdict: z.string(), approver: z.object({ id: z.string(), kind: z.string() }) })),
   entries: z.array(z.object({ seq: z.string(), type: z.string() })),
 });
-export type ActionRecord = z.infer<typeof record>;
+type ActionRecord = z.infer<typeof record>;
 
 /** An action as the ledger tells it. */
 export const READ_ACTION: Operation<{ action: ActionRecord | null }> = {

@@ -4,11 +4,17 @@ import { canonicalize } from "../../ledger/canonical.ts";
 import type { Principal } from "../identity/principal.ts";
 
 /**
- * The id of the action that `idempotencyKey` of this caller names: a UUIDv8 (RFC 9562 5.8) out of SHA-256. Repeating a
+ * The id of the action that `idempotencyKey` names: of this account, acting for this person. A UUIDv8 (RFC 9562 5.8) out of SHA-256. Repeating a
  * proposal therefore meets the action it made, and the primary key alone keeps it from being made twice.
  */
-export function actionIdOf({ organization, id }: Principal, idempotencyKey: string): string {
-  const name = canonicalize(["countersign/action/v1", organization, id, idempotencyKey.toLowerCase()]);
+export function actionIdOf({ organization, id, onBehalfOf }: Principal, idempotencyKey: string): string {
+  const name = canonicalize([
+    "countersign/action/v1",
+    organization,
+    id,
+    onBehalfOf?.id ?? null,
+    idempotencyKey.toLowerCase(),
+  ]);
   const bytes = sha256(utf8ToBytes(name)).subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -67,7 +67,11 @@ export interface Terms {
   readonly effect: Effect;
   readonly region: string;
   readonly chain: string;
+  /** The chain the data may have come from; undefined: none is known. */
+  readonly sourceChain: string | undefined;
   readonly digest: Hash;
+  /** Of the policy the action was evaluated by. */
+  readonly policyHash: Hash;
   readonly requestedBy: Principal;
   readonly requirements: readonly Requirement[];
 }

@@ -9,13 +9,14 @@ import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import type { ActionView } from "./action.ts";
-import type { Channel, Outcome } from "./decide/command.ts";
-import type { NextState } from "./decide/decision.ts";
+import { callerFacts } from "./body.ts";
+import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
+import type { NextState } from "./decide/ruling.ts";
 import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
-import { canonicalJson, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
+import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import { createProposer, type IssuedGrant, type ProposeResult } from "./propose.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
 import { type Loaded, loadAction } from "./store.ts";
@@ -26,7 +27,7 @@ export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
 export type { IssuedGrant, ProposeResult } from "./propose.ts";
 
-export interface BallotInput {
+export interface DecisionInput {
   readonly actionId: string;
   /** The digest of what the approver was shown. */
   readonly digest: string;
@@ -47,8 +48,8 @@ export interface CompleteInput {
  */
 export interface Actions {
   propose(caller: Caller, input: ProposeInput): Promise<ProposeResult>;
-  approve(caller: Caller, input: BallotInput): Promise<ActionResult>;
-  deny(caller: Caller, input: BallotInput): Promise<ActionResult>;
+  approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
+  deny(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   cancel(
     caller: Caller,
     input: { readonly actionId: string; readonly note?: string | undefined },
@@ -97,22 +98,31 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
   const supersede = createSupersede({ db, executor });
   const propose = createProposer({ ledgers, db, clock, routing, policy, grants, approvalTtl, grantTtl, supersede });
   const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${config.region}`;
-  const execute = (caller: Caller, id: string, command: Parameters<typeof executor.execute>[3]) =>
-    executor.execute(ledgerOf(caller), id, caller, command);
+  const apply = (caller: Caller, id: string, command: FollowUp) =>
+    executor.apply(ledgerOf(caller), id, caller, command);
+
+  /** A token that names no action of the caller's organization: recorded there, without anything the token says. */
+  async function refuseUnknown(caller: Caller): Promise<ActionRefusal> {
+    const code = "GRANT_INVALID";
+    const facts = { ...callerFacts(caller), type: "GRANT_REFUSED", reason: code };
+    const entry = await ledgers.append(ledgerOf(caller), facts);
+    return new ActionRefusal(code, "this is not a grant of ours, or it was altered", { path: ["token"], entry });
+  }
 
   return {
     propose: (caller, input) => propose(caller, ledgerOf(caller), input),
-    async approve(caller, { actionId, ...ballot }) {
-      checkText(ballot.note, "note", MAX_NOTE);
-      return execute(caller, actionId, { type: "approve", by: caller.principal, grantTtl, ...ballot });
+    async approve(caller, { actionId, ...decision }) {
+      checkText(decision.note, "note", MAX_NOTE);
+      return apply(caller, actionId, { type: "approve", by: caller.principal, grantTtl, ...decision });
     },
-    async deny(caller, { actionId, ...ballot }) {
-      checkText(ballot.note, "note", MAX_NOTE);
-      return execute(caller, actionId, { type: "deny", by: caller.principal, ...ballot });
+    async deny(caller, { actionId, ...decision }) {
+      checkText(decision.note, "note", MAX_NOTE);
+      checkReason(decision.note);
+      return apply(caller, actionId, { type: "deny", by: caller.principal, ...decision });
     },
     async cancel(caller, { actionId, note }) {
       checkText(note, "note", MAX_NOTE);
-      return execute(caller, actionId, { type: "cancel", by: caller.principal, note });
+      return apply(caller, actionId, { type: "cancel", by: caller.principal, note });
     },
     async claimGrant(caller, { actionId }) {
       const command = { type: "claimGrant", by: caller.principal, grantId: uuidv7() } as const;
@@ -131,26 +141,25 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
         grant = { token, expiresAt };
         return { ...next, grant: { id: command.grantId, hash, expiresAt } };
       };
-      const result = await executor.execute(ledgerOf(caller), actionId, caller, command, sign);
+      const result = await executor.apply(ledgerOf(caller), actionId, caller, command, sign);
       if (grant === undefined) throw new Error("a grant was recorded that was never signed");
       return { ...result, grant };
     },
     async redeemGrant(caller, { token, digest }) {
       const grant = await grants.verify(token);
-      // What names no action of ours cannot be written down anywhere.
       const actionId = grant?.actionId ?? claimedAction(token);
-      if (actionId === undefined) throw notAGrant();
+      if (actionId === undefined) throw await refuseUnknown(caller);
       const command = { type: "redeemGrant", by: caller.principal, grant, digest, executionTtl } as const;
       try {
-        return await execute(caller, actionId, command);
+        return await apply(caller, actionId, command);
       } catch (error) {
-        throw error instanceof ActionRefusal && error.code === "NOT_FOUND" ? notAGrant() : error;
+        throw error instanceof ActionRefusal && error.code === "NOT_FOUND" ? await refuseUnknown(caller) : error;
       }
     },
     async complete(caller, { actionId, outcome, result, error }) {
       checkText(error, "error", MAX_TEXT);
       const told = result === undefined ? undefined : canonicalJson(result, "result");
-      return execute(caller, actionId, { type: "completeAction", by: caller.principal, outcome, result: told, error });
+      return apply(caller, actionId, { type: "completeAction", by: caller.principal, outcome, result: told, error });
     },
     async load(caller, actionId) {
       const loaded = await loadAction(db, ledgerOf(caller), actionId);
@@ -166,8 +175,4 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
     },
     settleDue: (limit) => settleDue({ db, executor }, limit),
   };
-}
-
-function notAGrant(): ActionRefusal {
-  return new ActionRefusal("GRANT_INVALID", "this is not a grant of ours, or it was altered", { path: ["token"] });
 }

@@ -2,7 +2,7 @@ import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
 import { SYSTEM_ACTOR } from "../../ledger/ledger.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
 import type { Terms } from "./action.ts";
-import type { NextState } from "./decide/decision.ts";
+import type { NextState } from "./decide/ruling.ts";
 
 /** Who made an entry. */
 export type By = Caller | "system";
@@ -19,9 +19,10 @@ export function callerFacts(by: By): UnsealedObject {
   };
 }
 
-/** What every entry of an action repeats, so that each answers filters by itself. */
-export function termFacts({ platform, tool, effect, region, chain, digest }: Terms): UnsealedObject {
-  return { platform, tool, effect, region, chain, digest };
+/** What every later entry of an action repeats, so that each answers filters by itself. */
+export function termFacts(terms: Terms): UnsealedObject {
+  const { platform, tool, effect, region, chain, sourceChain, digest, policyHash } = terms;
+  return { platform, tool, effect, region, chain, sourceChain, digest, policyHash };
 }
 
 /** The `action` member: with it, the append moves the state, if the version is still the one before. */

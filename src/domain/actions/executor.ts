@@ -8,8 +8,8 @@ import type { ActionView } from "./action.ts";
 import { type By, callerFacts, stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
-import type { Change, NextState, Refusal } from "./decide/decision.ts";
-import { ballot } from "./decide/vote.ts";
+import { decisionFacts } from "./decide/decision.ts";
+import type { Change, NextState, Refusal } from "./decide/ruling.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import { advance, type Loaded, loadAction } from "./store.ts";
 
@@ -31,7 +31,7 @@ export interface Executor {
    * from what they left. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded.
    * `complete` may add to the state what can only be made once the answer is yes (a signature).
    */
-  execute(
+  apply(
     ledger: LedgerId,
     id: string,
     by: By,
@@ -63,27 +63,28 @@ export function createExecutor({ ledgers, db, clock }: ExecutorOptions): Executo
   async function record(loaded: Loaded, by: By, change: Change, next: NextState): Promise<ActionResult> {
     const { state, proposal } = loaded.view;
     const { terms } = loaded.situation;
-    const entry = await ledgers.append(state.ledger, {
+    const body = {
       ...callerFacts(by),
       ...termFacts(terms),
       ...change.facts,
       type: change.type,
       action: stateFacts(state.id, next),
-    });
+    };
+    const entry = await ledgers.append(state.ledger, body, { notAfter: change.notAfter });
     return { action: { state: advance(state, state, next, entry), proposal }, entry };
   }
 
   return {
-    async execute(ledger, id, by, command, complete) {
+    async apply(ledger, id, by, command, complete) {
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         const loaded = await loadAction(db, ledger, id);
         if (loaded === undefined) throw notFound(["actionId"]);
         clock.observe(loaded.now);
-        const decision = decide(loaded.situation, command, loaded.now);
-        if (decision.kind === "refusal") return refuse(loaded, by, command, decision);
-        const next = complete === undefined ? decision.next : await complete(decision.next, loaded);
+        const ruling = decide(loaded.situation, command, loaded.now);
+        if (ruling.kind === "refusal") return refuse(loaded, by, command, ruling);
+        const next = complete === undefined ? ruling.next : await complete(ruling.next, loaded);
         try {
-          return await record(loaded, by, decision, next);
+          return await record(loaded, by, ruling, next);
         } catch (error) {
           if (!(error instanceof DraftRefusedError)) throw error;
         }
@@ -98,7 +99,7 @@ function attempted(command: FollowUp): UnsealedObject {
   switch (command.type) {
     case "approve":
     case "deny":
-      return { decision: ballot(command) };
+      return { decision: decisionFacts(command) };
     case "redeemGrant":
       return { grant: command.grant && { id: command.grant.id } };
     default:

@@ -25,7 +25,7 @@ export const MAX_NAME = 200;
 export const MAX_NOTE = 10_000;
 export const MAX_TEXT = 100_000;
 /** Bytes of the RFC 8785 form of arguments or of a result. */
-export const MAX_JSON = 512 * 1024;
+export const MAX_JSON = 256 * 1024;
 
 /** Throws ActionRefusal INVALID_INPUT with the path of the first member that cannot be taken. */
 export function checkProposal(input: ProposeInput): Proposal {
@@ -38,7 +38,12 @@ export function checkProposal(input: ProposeInput): Proposal {
   checkText(input.rationale, "rationale", MAX_TEXT);
   // No conversation and one without a name are the same.
   const conversationId = input.conversationId === "" ? undefined : input.conversationId;
-  return { ...input, conversationId, arguments: canonicalJson(input.arguments, "arguments") };
+  return {
+    ...input,
+    conversationId,
+    supersedes: input.supersedes?.toLowerCase(),
+    arguments: canonicalJson(input.arguments, "arguments"),
+  };
 }
 
 /** Checks that `text` has between `least` and `most` UTF-16 code units and a UTF-8 form the database can hold. */
@@ -48,6 +53,11 @@ export function checkText(text: string | undefined, name: string, most: number, 
   if (text.length > most) throw invalidInput([name], `must not be longer than ${most} characters`);
   if (!text.isWellFormed()) throw invalidInput([name], "must be well-formed Unicode, without lone surrogates");
   if (text.includes("\0")) throw invalidInput([name], "must not contain the character U+0000");
+}
+
+/** A denial says why: whoever asked has to know what to do differently. */
+export function checkReason(note: string | undefined): void {
+  if (note === undefined || note.trim() === "") throw invalidInput(["note"], "must say why the action is denied");
 }
 
 /** The RFC 8785 form of `value`, made once and used for digest, commitment and payload alike. */

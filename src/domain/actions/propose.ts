@@ -13,15 +13,16 @@ import type { Evaluation, Policy } from "../policy/evaluate.ts";
 import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { callerFacts, stateFacts } from "./body.ts";
-import type { NextState } from "./decide/decision.ts";
 import { propose } from "./decide/propose.ts";
+import type { NextState } from "./decide/ruling.ts";
 import { digestOf } from "./digest.ts";
-import { ActionRefusal } from "./errors.ts";
+import { ActionRefusal, invalidInput } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import { checkProposal, type Proposal, type ProposeInput } from "./input.ts";
 import { render } from "./render.ts";
 import { isSameProposal } from "./same-proposal.ts";
 import { advance, loadAction } from "./store.ts";
+import type { Supersede } from "./supersede.ts";
 
 /** A signed, single-use grant. Shown once, never stored. */
 export interface IssuedGrant {
@@ -46,22 +47,25 @@ export interface ProposerOptions {
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
-  /** Takes back the action that this one replaces, before it is proposed. */
-  readonly supersede: (caller: Caller, ledger: LedgerId, earlier: string, id: string) => Promise<void>;
+  readonly supersede: Supersede;
 }
+
+/** Characters that are invisible are written out for approvers, so little input can become much text. */
+const MAX_RENDERED = 400_000;
 
 /** Every round lost means that the caller's chain moved on in another process. */
 const MAX_ROUNDS = 16;
 
 /**
  * Proposes actions. A proposal is one entry; nothing is read before it as a rule, and its answer is built from what was
- * appended.
+ * appended. One that supersedes another looks first and cancels the other last: whatever fails in between, the other is
+ * still there, and repeating the call finishes the work.
  */
 export function createProposer(options: ProposerOptions) {
-  const { ledgers, db, clock, routing, policy, grants } = options;
+  const { ledgers, db, clock, routing, policy, grants, supersede } = options;
 
-  /** The caller's proposal, evaluated and placed; `place` is called anew when the chain has moved on. */
-  async function draft(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: Step) {
+  /** What an approver is shown of the proposal at this step, and the hash that binds it. */
+  function shown(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: Step) {
     const { principal } = caller;
     const { region, policyHash } = evaluation;
     const { platform, tool } = proposal;
@@ -77,6 +81,10 @@ export function createProposer(options: ProposerOptions) {
         }),
       ),
     );
+    if (rendered.text.length > MAX_RENDERED) {
+      const message = `what approvers would be shown is longer than ${MAX_RENDERED} characters; nobody can answer for that`;
+      throw invalidInput(["arguments"], message);
+    }
     const bound = { actionId: id, platform, tool, arguments: proposal.arguments, region, policyHash, rendered };
     return { digest: digestOf({ ...bound, requestedBy: principal }), rendered };
   }
@@ -89,7 +97,7 @@ export function createProposer(options: ProposerOptions) {
     evaluation: Evaluation,
     step: Step,
   ): Promise<ProposeResult> {
-    const { digest, rendered } = await draft(caller, id, proposal, evaluation, step);
+    const { digest, rendered } = shown(caller, id, proposal, evaluation, step);
     const now = clock.now() ?? new Date();
     const { approvalTtl, grantTtl } = options;
     const command = { type: "propose", outcome: evaluation.outcome, grantId: uuidv7(), approvalTtl, grantTtl } as const;
@@ -131,24 +139,24 @@ export function createProposer(options: ProposerOptions) {
     return { next: { ...next, grant: { ...grant, hash } }, grant: { token, expiresAt } };
   }
 
-  /** The key was used before: the same proposal gets the action it made, any other is refused. */
-  async function repeat(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal): Promise<ProposeResult> {
+  /** The key was used before: the same proposal gets the action it made, any other is refused. undefined: it was not. */
+  async function repeat(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal) {
     const loaded = await loadAction(db, ledger, id);
-    if (loaded === undefined) throw new LedgerUnavailableError("the action cannot be read now; repeat the call", 1);
+    if (loaded === undefined) return undefined;
     if (!isSameProposal(loaded.view.proposal, caller.principal, proposal)) {
       const message = "this idempotency key was used for another proposal; use a fresh one";
       throw new ActionRefusal("IDEMPOTENCY_KEY_REUSED", message, { path: ["idempotencyKey"] });
     }
-    return { action: loaded.view, entry: loaded.view.proposal };
+    return { action: loaded.view, entry: loaded.view.proposal } satisfies ProposeResult;
   }
 
-  return async (caller: Caller, ledger: LedgerId, input: ProposeInput): Promise<ProposeResult> => {
-    const proposal = checkProposal(input);
-    const { platform, tool, conversationId = "", supersedes } = proposal;
-    const id = actionIdOf(caller.principal, proposal.idempotencyKey);
+  /** The proposal as an action: a new one, or the one its key made before. */
+  async function record(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal): Promise<ProposeResult> {
+    const { platform, tool, conversationId = "" } = proposal;
     const evaluation = policy.evaluate(platform, tool);
-    if (supersedes !== undefined) await options.supersede(caller, ledger, supersedes, id);
-    const key = { ledger, principalId: caller.principal.id, conversation: conversationId };
+    const { principal } = caller;
+    const onBehalfOfId = principal.onBehalfOf?.id ?? "";
+    const key = { ledger, principalId: principal.id, onBehalfOfId, conversation: conversationId };
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const step = await routing.step(key, platform, evaluation.effect === "WRITE");
       try {
@@ -160,10 +168,37 @@ export function createProposer(options: ProposerOptions) {
       } catch (error) {
         const refusal = error instanceof DraftRefusedError ? error.code : undefined;
         step.failed(refusal === "CHAIN");
-        if (refusal === "VERSION") return repeat(caller, ledger, id, proposal);
+        if (refusal === "VERSION") {
+          const made = await repeat(caller, ledger, id, proposal);
+          if (made === undefined) {
+            const message = "the action was recorded but cannot be read now; repeat the call";
+            throw new LedgerUnavailableError(message, 1, undefined, "UNKNOWN");
+          }
+          return made;
+        }
         if (refusal !== "CHAIN") throw error;
       }
     }
     throw new LedgerUnavailableError("the routing chain of this caller moves too fast; nothing was recorded", 1);
+  }
+
+  /** The proposal, in place of `earlier`; or the rest of that work, when an earlier call began it. */
+  async function replace(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal, earlier: string) {
+    let result = await repeat(caller, ledger, id, proposal);
+    if (result === undefined) {
+      await supersede.check(caller, ledger, earlier, id);
+      result = await record(caller, ledger, id, proposal);
+    }
+    // What the policy blocked replaces nothing.
+    if (result.action.state.status !== "BLOCKED") await supersede.settle(caller, ledger, earlier, id);
+    return result;
+  }
+
+  return async (caller: Caller, ledger: LedgerId, input: ProposeInput): Promise<ProposeResult> => {
+    const proposal = checkProposal(input);
+    const id = actionIdOf(caller.principal, proposal.idempotencyKey);
+    return proposal.supersedes === undefined
+      ? record(caller, ledger, id, proposal)
+      : replace(caller, ledger, id, proposal, proposal.supersedes);
   };
 }

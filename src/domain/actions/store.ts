@@ -3,7 +3,7 @@ import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from
 import { reading } from "../reading.ts";
 import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
 import { isUuid } from "./action-id.ts";
-import type { NextState } from "./decide/decision.ts";
+import type { NextState } from "./decide/ruling.ts";
 import { actorOf, termsOf } from "./terms.ts";
 
 /** An action as the database has it at `now`, its own clock. */

@@ -1,9 +1,10 @@
 import type { LedgerId } from "../../ledger/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { ActionStatus } from "./action.ts";
-import { ActionRefusal, notFound } from "./errors.ts";
+import { ActionRefusal, invalidInput, notFound } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { loadAction } from "./store.ts";
 
@@ -11,26 +12,40 @@ const PATH = ["supersedes"];
 /** Over, without having run and without being able to: there is nothing to take back. */
 const OVER: readonly ActionStatus[] = ["DENIED", "BLOCKED", "EXPIRED", "CANCELLED"];
 
-/**
- * Takes back the caller's earlier action before another is proposed in its place, so that both are never open at once.
- * Throws ActionRefusal when it is somebody else's, or when it is too late to take it back.
- */
-export function createSupersede({ db, executor }: { readonly db: Reader; readonly executor: Executor }) {
-  return async (caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void> => {
-    const loaded = await loadAction(db, ledger, earlier);
-    if (loaded === undefined) throw notFound(PATH);
-    const { terms, state } = loaded.situation;
-    if (!sameCaller(caller.principal, terms.requestedBy)) {
-      throw new ActionRefusal("NOT_ALLOWED", "only the proposer of an action can supersede it", { path: PATH });
-    }
-    if (OVER.includes(state.status)) return;
-    try {
-      await executor.execute(ledger, earlier, caller, { type: "cancel", by: caller.principal, supersededBy: id });
-    } catch (error) {
-      if (!(error instanceof ActionRefusal)) throw error;
-      // Decided or expired while we looked: over is over, however it came.
-      if (error.code === "EXPIRED" || (error.action && OVER.includes(error.action.state.status))) return;
-      throw new ActionRefusal(error.code, error.message, { path: PATH, action: error.action });
-    }
+/** Takes back an earlier action of the caller for another that replaces it: `check`, then record that one, then `settle`. */
+export interface Supersede {
+  /** Throws ActionRefusal unless the earlier action is one the caller can still take back, or is over already. */
+  check(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
+  /**
+   * Cancels the earlier action in favour of `id`, which is recorded. Whoever decided on it meanwhile was first, and it
+   * stays as they decided. Calling again changes nothing. Throws LedgerUnavailableError when it could not be cancelled.
+   */
+  settle(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
+}
+
+export function createSupersede({ db, executor }: { readonly db: Reader; readonly executor: Executor }): Supersede {
+  return {
+    async check(caller, ledger, earlier, id) {
+      if (earlier === id) throw invalidInput(PATH, "an action cannot supersede itself");
+      const loaded = await loadAction(db, ledger, earlier);
+      if (loaded === undefined) throw notFound(PATH);
+      const { terms, state } = loaded.situation;
+      if (!sameCaller(caller.principal, terms.requestedBy)) {
+        throw new ActionRefusal("NOT_ALLOWED", "only the proposer of an action can supersede it", { path: PATH });
+      }
+      if (state.status === "PENDING" || OVER.includes(state.status)) return;
+      const message = `the action is ${state.status} and cannot be superseded`;
+      throw new ActionRefusal("NOT_PENDING", message, { path: PATH, action: loaded.view });
+    },
+    async settle(caller, ledger, earlier, id) {
+      try {
+        await executor.apply(ledger, earlier, caller, { type: "cancel", by: caller.principal, supersededBy: id });
+      } catch (error) {
+        if (error instanceof ActionRefusal && (error.code === "NOT_PENDING" || error.code === "EXPIRED")) return;
+        if (!(error instanceof LedgerUnavailableError)) throw error;
+        const message = "the action is recorded, but what it supersedes is not cancelled yet; repeat the call";
+        throw new LedgerUnavailableError(message, error.retryAfterSeconds, error, "UNKNOWN");
+      }
+    },
   };
 }

@@ -28,7 +28,9 @@ function read(proposal: LedgerEntry): Terms {
     effect: text(body.effect) as Effect,
     region: text(body.region),
     chain: text(body.chain),
+    sourceChain: typeof body.sourceChain === "string" ? body.sourceChain : undefined,
     digest: text(body.digest) as Hash,
+    policyHash: text(object(body.policy).hash) as Hash,
     requestedBy: actorOf(proposal),
     requirements: list(object(body.policy).requirements).map((item) => {
       const { id, group, needed } = object(item);

@@ -12,9 +12,19 @@ interface ClientRule {
   readonly userAgent: RegExp;
 }
 
-/** The first rule that matches names the client. Whoever sends a header may write anything into it. */
+/** The first rule that matches names the client: the particular ones come first. Whoever sends a header may write anything into it. */
 export const CLIENT_RULES: readonly ClientRule[] = [
+  // Programs built on Claude Code send its name and version, and say in the comment what they are themselves.
+  { name: "claude-desktop", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(claude-desktop\b/i },
+  { name: "claude-vscode", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(claude-vscode\b/i },
+  {
+    name: "claude-agent-sdk",
+    userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \([^)]{0,100}\bagent-sdk\/([\w.+-]{1,40})/i,
+  },
+  { name: "claude-agent-sdk", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(sdk-\w/i },
   { name: "claude-code", userAgent: /^claude-(?:code|cli)\/([\w.+-]{1,40})/i },
+  { name: "claude-desktop", userAgent: /^claude-desktop\/([\w.+-]{1,40})/i },
+  { name: "claude-desktop", userAgent: /^(?:Mozilla\/5\.0 .*?)?\bClaude\/([\w.+-]{1,40}) .*\bElectron\// },
   { name: "chatgpt", userAgent: /^openai-mcp\/([\w.+-]{1,40}) \(ChatGPT\)/i },
   { name: "codex", userAgent: /^codex[\w-]{0,40}\/([\w.+-]{1,40})/i },
   { name: "codex", userAgent: /^openai-mcp\/([\w.+-]{1,40}) \(Codex\)/i },

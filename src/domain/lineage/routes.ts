@@ -2,10 +2,14 @@ import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { reading } from "../reading.ts";
 
-/** Whose steps, in which conversation. `conversation` is "" where the caller names none. */
+/**
+ * Whose steps, in which conversation. `onBehalfOfId` is "" where the caller acts for nobody, `conversation` where it names
+ * none.
+ */
 export interface RouteKey {
   readonly ledger: LedgerId;
   readonly principalId: string;
+  readonly onBehalfOfId: string;
   readonly conversation: string;
 }
 
@@ -14,7 +18,7 @@ export interface CurrentChain {
   readonly number: number;
   readonly chain: string;
   readonly platform: string;
-  /** When its latest entry was recorded. */
+  /** When the principal's latest entry in it was recorded; what others did about it keeps no chain alive. */
   readonly lastSeen: Date;
 }
 
@@ -34,6 +38,10 @@ export interface Route {
 /** How many chains back a source is looked for. Further back there is always something, and it explains nothing. */
 export const SOURCE_REACH = 200;
 
+const OF_KEY = "k.ledger = $1 AND k.principal_id = $2 AND k.on_behalf_of_id = $3 AND k.conversation = $4";
+// An expression, so that no plan walks the index of actors to find entries of one chain.
+const BY_PRINCIPAL = "coalesce(e.actor_id, '') = $2 AND coalesce(e.on_behalf_of_id, '') = $3";
+
 const ROUTE = {
   name: "oc_route",
   text: `
@@ -43,18 +51,20 @@ const ROUTE = {
       LEFT JOIN LATERAL (
              SELECT k.number, k.chain, k.platform,
                     (SELECT e.recorded_at FROM oc_audit_log e
-                      WHERE e.chain = k.chain AND e.ledger = k.ledger ORDER BY e.seq DESC LIMIT 1) AS last_seen
+                      WHERE e.chain = k.chain AND e.ledger = k.ledger AND ${BY_PRINCIPAL}
+                      ORDER BY e.seq DESC LIMIT 1) AS last_seen
                FROM oc_chain k
-              WHERE k.ledger = $1 AND k.principal_id = $2 AND k.conversation = $3
+              WHERE ${OF_KEY}
               ORDER BY k.number DESC LIMIT 1) c ON true
       LEFT JOIN LATERAL (
              SELECT k.chain, k.platform, r.read_at
                FROM oc_chain k
                JOIN LATERAL (SELECT e.recorded_at AS read_at FROM oc_audit_log e
-                              WHERE e.chain = k.chain AND e.ledger = k.ledger AND e.effect = 'READ'
+                              WHERE e.chain = k.chain AND e.ledger = k.ledger AND ${BY_PRINCIPAL}
+                                AND e.effect = 'READ'
                               ORDER BY e.seq DESC LIMIT 1) r ON true
-              WHERE $5::boolean AND k.ledger = $1 AND k.principal_id = $2 AND k.conversation = $3
-                AND k.platform <> $4 AND k.number > c.number - ${SOURCE_REACH}
+              WHERE $6::boolean AND ${OF_KEY}
+                AND k.platform <> $5 AND k.number > c.number - ${SOURCE_REACH}
               ORDER BY k.number DESC LIMIT 1) s ON true`,
 };
 
@@ -74,7 +84,7 @@ interface RouteRow {
  * read. One round trip.
  */
 export async function readRoute(db: Reader, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
-  const values = [key.ledger, key.principalId, key.conversation, platform, writes];
+  const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await reading(db.query<RouteRow>({ ...ROUTE, values }));
   const row = rows[0];
   if (row === undefined) throw new Error("a query over one row answered none");

@@ -112,7 +112,7 @@ export function createRouting(options: RoutingOptions): Routing {
 
   return {
     async step(key, platform, writes) {
-      const id = `${key.ledger}\0${key.principalId}\0${key.conversation}`;
+      const id = `${key.ledger}\0${key.principalId}\0${key.onBehalfOfId}\0${key.conversation}`;
       let route = await unhindered(id, platform);
       const now = clock.now()?.getTime();
       if (route !== undefined && now !== undefined && !isIdle(route, now)) {

@@ -1,13 +1,18 @@
 import { v7 as uuidv7 } from "uuid";
 import type { UnsealedObject } from "../../ledger/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Reader, readEntries } from "../../ledger/read.ts";
 import { callerFacts } from "../actions/body.ts";
+import { actorOf } from "../actions/terms.ts";
+import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
 import { SessionRefusal } from "./errors.ts";
 
 const MAX_CONVERSATION = 200;
+const PATH = ["sessionId"];
 
 /** A session is its two entries; without `ended` it goes on. */
 export interface Session {
@@ -38,31 +43,39 @@ export interface SessionsOptions {
   readonly region: string;
 }
 
-const OF_SESSION = `
-  SELECT e.seq, e.type FROM oc_audit_log e
-   WHERE e.ledger = $1 AND e.session_id = $2::uuid AND e.type IN ('SESSION_STARTED', 'SESSION_ENDED')
-   ORDER BY e.seq`;
+/** How every caller signs in so far; recorded, so that it stays true of old sessions when there are other ways. */
+const METHOD = "bearer-token";
+
+const STATE = "SELECT started_seq, updated_seq, ended FROM oc_session WHERE ledger = $1 AND id = $2::uuid";
+
+interface StateRow {
+  readonly started_seq: string;
+  readonly updated_seq: string;
+  readonly ended: boolean;
+}
 
 const LATEST = `
-  SELECT e.session_id FROM oc_audit_log e
-   WHERE e.ledger = $1 AND e.actor_id = $2 AND e.type = 'SESSION_STARTED'
-   ORDER BY e.seq DESC LIMIT 1`;
+  SELECT id FROM oc_session
+   WHERE actor_id = $2 AND ledger = $1 AND on_behalf_of_id IS NOT DISTINCT FROM $3
+   ORDER BY started_seq DESC LIMIT 1`;
 
 export function createSessions({ ledgers, db, region }: SessionsOptions): Sessions {
   const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${region}`;
 
   async function load(caller: Caller, sessionId: string): Promise<Session | undefined> {
     const ledger = ledgerOf(caller);
-    const { rows } = await db.query<{ seq: string; type: string }>(OF_SESSION, [ledger, sessionId]);
-    const first = (type: string) => rows.find((row) => row.type === type)?.seq;
-    const seqs = [first("SESSION_STARTED"), first("SESSION_ENDED")].filter((seq) => seq !== undefined);
-    const [started, ended] = await readEntries(db, ledger, seqs.map(BigInt));
-    return started?.type === "SESSION_STARTED" ? { id: sessionId, started, ended } : undefined;
+    const { rows } = await reading(db.query<StateRow>(STATE, [ledger, sessionId]));
+    const state = rows[0];
+    if (state === undefined) return undefined;
+    const seqs = [state.started_seq, ...(state.ended ? [state.updated_seq] : [])];
+    const [started, ended] = await reading(readEntries(db, ledger, seqs.map(BigInt)));
+    return started && { id: sessionId, started, ended };
   }
 
   async function latest(caller: Caller): Promise<string | undefined> {
-    const { rows } = await db.query<{ session_id: string }>(LATEST, [ledgerOf(caller), caller.principal.id]);
-    return rows[0]?.session_id;
+    const { id, onBehalfOf } = caller.principal;
+    const { rows } = await reading(db.query<{ id: string }>(LATEST, [ledgerOf(caller), id, onBehalfOf?.id ?? null]));
+    return rows[0]?.id;
   }
 
   return {
@@ -70,32 +83,43 @@ export function createSessions({ ledgers, db, region }: SessionsOptions): Sessio
     async start(caller, { conversationId }) {
       checkConversation(conversationId);
       const id = uuidv7();
-      const facts: UnsealedObject = { ...callerFacts(caller), session: id, conversation: conversationId };
-      const entry = await ledgers.append(ledgerOf(caller), { ...facts, type: "SESSION_STARTED" });
+      const entry = await ledgers.append(ledgerOf(caller), {
+        ...callerFacts(caller),
+        type: "SESSION_STARTED",
+        session: id,
+        sessionVersion: 1,
+        conversation: conversationId,
+        method: METHOD,
+      });
       return { session: { id, started: entry, ended: undefined }, entry };
     },
     async end(caller, { sessionId }) {
       const id = sessionId ?? (await latest(caller));
       const session = id === undefined ? undefined : await load(caller, id);
-      const path = ["sessionId"];
-      if (session === undefined || !isOf(session, caller)) {
-        throw new SessionRefusal("NOT_FOUND", "there is no such session of yours", { path });
+      if (session === undefined || !sameCaller(caller.principal, actorOf(session.started))) {
+        throw new SessionRefusal("NOT_FOUND", "there is no such session of yours", { path: PATH });
       }
-      if (session.ended !== undefined) throw new SessionRefusal("ALREADY_ENDED", "the session ended before", { path });
-      const facts: UnsealedObject = {
+      if (session.ended !== undefined) throw alreadyEnded();
+      const ended: UnsealedObject = {
         ...callerFacts(caller),
+        type: "SESSION_ENDED",
         session: session.id,
+        sessionVersion: 2,
         conversation: session.started.body.conversation,
       };
-      const entry = await ledgers.append(ledgerOf(caller), { ...facts, type: "SESSION_ENDED" });
-      return { session: { ...session, ended: entry }, entry };
+      try {
+        const entry = await ledgers.append(ledgerOf(caller), ended);
+        return { session: { ...session, ended: entry }, entry };
+      } catch (error) {
+        // Somebody ended it while we looked.
+        throw error instanceof DraftRefusedError && error.code === "VERSION" ? alreadyEnded() : error;
+      }
     },
   };
 }
 
-function isOf({ started }: Session, { principal }: Caller): boolean {
-  const { actor } = started.body;
-  return typeof actor === "object" && actor !== null && "id" in actor && actor.id === principal.id;
+function alreadyEnded(): SessionRefusal {
+  return new SessionRefusal("ALREADY_ENDED", "the session ended before", { path: PATH });
 }
 
 function checkConversation(conversationId: string | undefined): void {

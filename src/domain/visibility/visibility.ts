@@ -19,11 +19,13 @@ export interface Concerned {
 }
 
 /**
- * Whether `principal` may read what concerns `concerned`: an agent what it did itself, a person what they or their agents
- * did, a reader of the organization all of it, and nobody anything of another organization.
+ * Whether `principal` may read what concerns `concerned`: an agent what it did itself for the same person, a person what
+ * they or their agents did, a reader of the organization all of it, and nobody anything of another organization.
  */
 export function mayRead(principal: Principal, concerned: Concerned): boolean {
   if (principal.organization !== concerned.organization) return false;
-  if (readsOrganization(principal) || concerned.actorId === principal.id) return true;
+  if (readsOrganization(principal)) return true;
+  // One agent account serves many people: what it did for one of them is not the others' to read.
+  if (concerned.actorId === principal.id && concerned.onBehalfOfId === principal.onBehalfOf?.id) return true;
   return principal.kind !== "AGENT" && concerned.onBehalfOfId === principal.id;
 }

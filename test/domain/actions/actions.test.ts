@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { actionIdOf } from "../../../src/domain/actions/action-id.ts";
 import type { Actions } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
 import { unseal } from "../../../src/ledger/commitment.ts";
@@ -33,6 +34,14 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const typesOf = async (id: string) => (await entriesOf(process.pool, id)).map(({ type }) => type);
+
+describe("what approvers are shown", () => {
+  it("has a bound, however little input it takes to make it long", async () => {
+    const invisible = "\u200b".repeat(90_000);
+    const refusal = await refusalOf(actions.propose(calling(agent), write({ arguments: { text: invisible } })));
+    expect(refusal).toMatchObject({ code: "INVALID_INPUT", path: ["arguments"] });
+  });
+});
 
 async function pending() {
   const { action } = await actions.propose(calling(agent), write());
@@ -79,6 +88,34 @@ describe("actions", () => {
     expect(entries[4]!.body).toMatchObject({ outcome: "SUCCEEDED", latencyMs: expect.any(Number) });
     const stored = await actions.load(calling(auditor), id);
     expect(stored?.state).toEqual({ ...done.action.state, grantHash: expect.any(Buffer) });
+  });
+
+  it("repeats in every later entry from which chain the data may come, and by which policy", async () => {
+    const conversationId = randomUUID();
+    const source = await actions.propose(calling(agent), read({ conversationId }));
+    const { action } = await actions.propose(calling(agent), write({ conversationId }));
+    const { id: actionId } = action.state;
+    const { digest } = termsOf(action.proposal);
+    const decision = { actionId, digest, channel: "API" } as const;
+    await refusalOf(actions.approve(calling(auditor), decision));
+    await actions.approve(calling(approver), decision);
+    const { grant } = await actions.claimGrant(calling(agent), { actionId });
+    await actions.redeemGrant(calling(agent), { token: grant.token, digest });
+    await actions.complete(calling(agent), { actionId, outcome: "SUCCEEDED" });
+    const [proposal, ...later] = await entriesOf(process.pool, actionId);
+    const { hash: policyHash } = proposal!.body.policy as { readonly hash: string };
+    expect(later.map(({ type }) => type)).toEqual([
+      "DECISION_REFUSED",
+      "ACTION_APPROVED",
+      "GRANT_ISSUED",
+      "GRANT_REDEEMED",
+      "ACTION_COMPLETED",
+    ]);
+    for (const { body } of later) expect(body).toMatchObject({ sourceChain: source.entry.body.chain, policyHash });
+    const { rows } = await process.pool.query("SELECT DISTINCT source_chain FROM oc_audit_log WHERE action_id = $1", [
+      actionId,
+    ]);
+    expect(rows).toEqual([{ source_chain: source.entry.body.chain }]);
   });
 
   it("permits a catalogued read at once, with a grant in the same entry", async () => {
@@ -154,8 +191,6 @@ describe("propose", () => {
       const refusal = await refusalOf(actions.propose(calling(agent), { ...input, ...other }));
       expect(refusal).toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED", path: ["idempotencyKey"] });
     }
-    const anothers = calling({ ...agent, onBehalfOf: auditor });
-    expect((await refusalOf(actions.propose(anothers, input))).code).toBe("IDEMPOTENCY_KEY_REUSED");
   });
 
   it("keeps the keys of different proposers apart", async () => {
@@ -163,6 +198,8 @@ describe("propose", () => {
     const one = await actions.propose(calling(agent), input);
     const other = await actions.propose(calling({ ...agent, id: "agent-2" }), input);
     expect(other.action.state.id).not.toBe(one.action.state.id);
+    const others = await actions.propose(calling({ ...agent, onBehalfOf: auditor }), input);
+    expect(others.action.state.id).not.toBe(one.action.state.id);
   });
 
   it("makes one action of 32 proposals with one key at once", async () => {
@@ -172,7 +209,7 @@ describe("propose", () => {
     expect(results.filter(({ grant }) => grant !== undefined)).toHaveLength(1);
   });
 
-  it("takes its own pending action back for another", async () => {
+  it("takes its own pending action back for another, once it is recorded", async () => {
     const { id } = await pending();
     const { action } = await actions.propose(calling(agent), write({ supersedes: id }));
     expect(action.proposal.body.supersedes).toBe(id);
@@ -180,8 +217,62 @@ describe("propose", () => {
     expect(old?.state.status).toBe("CANCELLED");
     const [, cancelled] = await entriesOf(process.pool, id);
     expect(cancelled?.body).toMatchObject({ reason: "SUPERSEDED", supersededBy: action.state.id });
-    const next = await actions.propose(calling(agent), write({ supersedes: id }));
+    expect(cancelled!.seq).toBeGreaterThan(action.proposal.seq);
+    const next = await actions.propose(calling(agent), write({ supersedes: id.toUpperCase() }));
     expect(next.action.state.status).toBe("PENDING");
+  });
+
+  it("supersedes nothing with a key that was used before, nor with itself, nor with what is blocked", async () => {
+    const { id } = await pending();
+    const input = write();
+    await actions.propose(calling(agent), input);
+    const reused = await refusalOf(actions.propose(calling(agent), { ...input, supersedes: id }));
+    expect(reused.code).toBe("IDEMPOTENCY_KEY_REUSED");
+
+    const fresh = write();
+    const itself = actionIdOf(agent, fresh.idempotencyKey);
+    const own = await refusalOf(actions.propose(calling(agent), { ...fresh, supersedes: itself }));
+    expect(own).toMatchObject({ code: "INVALID_INPUT", path: ["supersedes"] });
+    const made = await actions.propose(calling(agent), fresh);
+    const again = await refusalOf(actions.propose(calling(agent), { ...fresh, supersedes: itself }));
+    expect(again.code).toBe("IDEMPOTENCY_KEY_REUSED");
+    expect((await actions.load(calling(agent), itself))?.state.status).toBe(made.action.state.status);
+
+    const blocked = await actions.propose(calling(agent), read({ tool: "unknown", supersedes: id }));
+    expect(blocked.action.state.status).toBe("BLOCKED");
+    expect((await actions.load(calling(agent), id))?.state).toMatchObject({ status: "PENDING", version: 1 });
+  });
+
+  it("supersedes once however often and at once the call is repeated", async () => {
+    const { id } = await pending();
+    const input = write({ supersedes: id });
+    const results = await Promise.all([1, 2, 3].map(() => actions.propose(calling(agent), input)));
+    expect(new Set(results.map(({ entry }) => entry.seq)).size).toBe(1);
+    await actions.propose(calling(agent), input);
+    expect(await typesOf(id)).toEqual(["ACTION_PROPOSED", "ACTION_CANCELLED"]);
+    expect((await actions.load(calling(agent), results[0]!.action.state.id))?.state).toMatchObject({
+      status: "PENDING",
+      version: 1,
+    });
+  });
+
+  it("either supersedes or comes after the decision, when both happen at once", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { id, digest } = await pending();
+      const [superseding] = await Promise.all([
+        actions.propose(calling(agent), write({ supersedes: id })).catch((error: unknown) => error),
+        actions.approve(calling(approver), { actionId: id, digest, channel: "API" }).catch((error: unknown) => error),
+      ]);
+      const old = (await actions.load(calling(agent), id))!.state;
+      expect(old.version).toBe(2);
+      if (old.status === "CANCELLED") expect(superseding).toHaveProperty("action.state.status", "PENDING");
+      else {
+        expect(old.status).toBe("APPROVED");
+        // Refused up front, or recorded while the approval was: then both stand.
+        if (superseding instanceof Error) expect(superseding).toMatchObject({ code: "NOT_PENDING" });
+        else expect(superseding).toHaveProperty("action.state.status", "PENDING");
+      }
+    }
   });
 
   it("supersedes neither what is another's, nor what is approved, nor what is unknown", async () => {
@@ -219,7 +310,9 @@ describe("decisions", () => {
   ])("refuses %s, and records it", async (_, principal, code) => {
     const { id, digest } = await pending();
     for (const verdict of ["approve", "deny"] as const) {
-      const refusal = await refusalOf(actions[verdict](calling(principal), { actionId: id, digest, channel: "API" }));
+      const refusal = await refusalOf(
+        actions[verdict](calling(principal), { actionId: id, digest, note: "why", channel: "API" }),
+      );
       expect(refusal.code).toBe(code);
       expect(refusal.entry?.type).toBe("DECISION_REFUSED");
       expect(refusal.action?.state.status).toBe("PENDING");
@@ -253,7 +346,7 @@ describe("decisions", () => {
     const caller = calling(outsider);
     for (const attempt of [
       () => actions.approve(caller, { actionId: id, digest, channel: "API" }),
-      () => actions.deny(caller, { actionId: id, digest, channel: "API" }),
+      () => actions.deny(caller, { actionId: id, digest, note: "no", channel: "API" }),
       () => actions.cancel(caller, { actionId: id }),
       () => actions.claimGrant(caller, { actionId: id }),
       () => actions.complete(caller, { actionId: id, outcome: "SUCCEEDED" }),
@@ -274,6 +367,20 @@ describe("decisions", () => {
     expect((await refusalOf(actions.claimGrant(calling(agent), { actionId: id }))).code).toBe("NOT_APPROVED");
   });
 
+  it.each([undefined, "", " \n\t"])("is not denied without a reason (%j)", async (note) => {
+    const { id, digest } = await pending();
+    const refusal = await refusalOf(
+      actions.deny(calling(approver), {
+        actionId: id,
+        digest,
+        channel: "API",
+        ...(note === undefined ? {} : { note }),
+      }),
+    );
+    expect(refusal).toMatchObject({ code: "INVALID_INPUT", path: ["note"] });
+    expect(await typesOf(id)).toEqual(["ACTION_PROPOSED"]);
+  });
+
   it("tells each viewer what keeps them from deciding", async () => {
     const { id, digest } = await pending();
     const view = (await actions.load(calling(agent), id))!;
@@ -283,7 +390,7 @@ describe("decisions", () => {
       "REQUESTER_CANNOT_DECIDE",
       "NOT_ELIGIBLE",
     ]);
-    const { action } = await actions.deny(calling(approver), { actionId: id, digest, channel: "API" });
+    const { action } = await actions.deny(calling(approver), { actionId: id, digest, note: "no", channel: "API" });
     expect(actions.blockedBecause(action, approver)).toEqual(["NOT_PENDING"]);
   });
 

@@ -62,7 +62,7 @@ describe("many at once, in two processes", () => {
       const ballot = { actionId, digest: termsOf(action.proposal).digest, channel: "API" } as const;
       const attempts = [
         () => one.actions.approve(calling(approver), ballot),
-        () => two.actions.deny(calling(approver2), ballot),
+        () => two.actions.deny(calling(approver2), { ...ballot, note: "no" }),
         () => (round % 2 === 0 ? one : two).actions.cancel(calling(agent), { actionId }),
       ];
       const { won, refusals } = await race([...attempts.slice(round % 3), ...attempts.slice(0, round % 3)]);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ProposeResult } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
+import { withClient } from "../../support/postgres.ts";
+import { waitUntil } from "../../support/wait.ts";
 import {
   agent,
   approver,
@@ -45,12 +47,39 @@ describe("a deadline", () => {
     expect((await refusalOf(two.actions.cancel(calling(agent), ballot))).code).toBe("EXPIRED");
     expect(one.actions.blockedBecause(action, approver)).toEqual(["EXPIRED"]);
 
-    expect(await one.actions.settleDue(10)).toEqual({ found: 1, expired: 1, ambiguous: 0 });
+    expect(await one.actions.settleDue(10)).toEqual({ expired: 1, ambiguous: 0, failed: [], more: false });
     const view = await one.actions.load(calling(agent), action.state.id);
     expect(view?.state).toMatchObject({ status: "EXPIRED", version: 2, expiresAt: null });
     const last = (await entriesOf(one.pool, action.state.id)).at(-1);
     expect(last).toMatchObject({ type: "ACTION_EXPIRED", body: { actor: { id: "countersign", kind: "SERVICE" } } });
-    expect(await one.actions.settleDue(10)).toEqual({ found: 0, expired: 0, ambiguous: 0 });
+    expect(await one.actions.settleDue(10)).toEqual({ expired: 0, ambiguous: 0, failed: [], more: false });
+  });
+
+  it("refuses what was decided in time and waited too long to be recorded", async () => {
+    const { action } = await one.actions.propose(calling(agent), write());
+    const { id: actionId } = action.state;
+    const decision = { actionId, digest: termsOf(action.proposal).digest, channel: "API", note: "no" } as const;
+    const attempts = await withClient(world.database.superuserUrl, async (holder) => {
+      await holder.query("BEGIN");
+      await holder.query("SELECT FROM oc_ledger_head FOR UPDATE");
+      const made = [
+        refusalOf(one.actions.approve(calling(approver), decision)),
+        refusalOf(two.actions.deny(calling(approver), decision)),
+      ];
+      await waitUntil(async () => {
+        const { rows } = await holder.query(
+          "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+        return rows.length === 2;
+      });
+      await holder.query("SELECT pg_sleep_until($1)", [new Date(Number(action.state.expiresAt) + 1)]);
+      await holder.query("COMMIT");
+      return Promise.all(made);
+    });
+    expect(attempts.map(({ code }) => code)).toEqual(["EXPIRED", "EXPIRED"]);
+    const types = (await entriesOf(one.pool, actionId)).map(({ type }) => type);
+    expect(types).toEqual(["ACTION_PROPOSED", "DECISION_REFUSED", "DECISION_REFUSED"]);
+    expect(await one.actions.settleDue(10)).toMatchObject({ expired: 1 });
   });
 
   it("makes an execution nobody reported ambiguous, for good", async () => {
@@ -58,7 +87,7 @@ describe("a deadline", () => {
     const { digest } = termsOf(action.proposal);
     const { action: running } = await one.actions.redeemGrant(calling(agent), { token: grant!.token, digest });
     await untilDue(running.state.expiresAt);
-    expect(await one.actions.settleDue(10)).toEqual({ found: 1, expired: 0, ambiguous: 1 });
+    expect(await one.actions.settleDue(10)).toEqual({ expired: 0, ambiguous: 1, failed: [], more: false });
     const actionId = action.state.id;
     const late = await refusalOf(one.actions.complete(calling(agent), { actionId, outcome: "SUCCEEDED" }));
     expect(late).toMatchObject({ code: "NOT_EXECUTING", action: { state: { status: "AMBIGUOUS" } } });
@@ -97,8 +126,37 @@ describe("a deadline", () => {
   it("leaves the rest of a large backlog to the next sweep", async () => {
     const proposals = await Promise.all(Array.from({ length: 5 }, () => one.actions.propose(calling(agent), write())));
     await untilDue(lastDeadline(proposals));
-    const found = [];
-    for (let round = 0; round < 3; round += 1) found.push((await one.actions.settleDue(2)).found);
-    expect(found).toEqual([2, 2, 1]);
+    const rounds = [];
+    for (let round = 0; round < 3; round += 1) {
+      const { expired, more } = await one.actions.settleDue(2);
+      rounds.push([expired, more]);
+    }
+    expect(rounds).toEqual([
+      [2, true],
+      [2, true],
+      [1, false],
+    ]);
+  });
+
+  it("is settled although earlier ones cannot be, in this run and the next", async () => {
+    const propose = () => one.actions.propose(calling(agent), write());
+    const broken = [await propose(), await propose(), await propose()];
+    const first = await propose();
+    const ids = broken.map(({ action }) => action.state.id);
+    // Their proposals are where nobody finds them, and back again.
+    const tamper = () =>
+      withClient(world.database.superuserUrl, (client) =>
+        client.query("UPDATE oc_action SET proposed_seq = -proposed_seq WHERE id = ANY ($1::uuid[])", [ids]),
+      );
+    await tamper();
+    await untilDue(lastDeadline([...broken, first]));
+    const run = await one.actions.settleDue(1);
+    expect(run).toMatchObject({ expired: 1, ambiguous: 0 });
+    expect(run.failed.map(({ id }) => id)).toEqual(ids);
+    const second = await propose();
+    await untilDue(second.action.state.expiresAt);
+    expect(await two.actions.settleDue(2)).toMatchObject({ expired: 1, failed: { length: 3 }, more: false });
+    await tamper();
+    expect(await one.actions.settleDue(10)).toMatchObject({ expired: 3, failed: [] });
   });
 });

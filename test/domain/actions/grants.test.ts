@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Actions } from "../../../src/domain/actions/actions.ts";
 import { GRANT_ISSUER, GRANT_TYPE } from "../../../src/domain/actions/grants.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
+import type { LedgerEntry, LedgerId } from "../../../src/ledger/entry.ts";
+import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../../src/ledger/read.ts";
 import {
   agent,
   approver,
@@ -11,6 +13,7 @@ import {
   calling,
   createWorld,
   entriesOf,
+  LEDGER,
   outsider,
   type Process,
   read,
@@ -39,6 +42,16 @@ async function allowed() {
 async function lastOf(id: string) {
   const last = (await entriesOf(process.pool, id)).at(-1);
   return { type: last?.type, reason: last?.body.reason, actor: (last?.body.actor as { id?: string } | undefined)?.id };
+}
+
+/** Refusals of tokens that named no action, oldest first. */
+async function refusedNowhere(ledger: LedgerId = LEDGER): Promise<LedgerEntry[]> {
+  const { rows } = await process.pool.query<EntryRow>(
+    `SELECT ${ENTRY_COLUMNS} FROM ${ENTRY_TABLES}
+      WHERE e.ledger = $1 AND e.type = 'GRANT_REFUSED' AND e.action_id IS NULL ORDER BY e.seq`,
+    [ledger],
+  );
+  return rows.map((row) => toEntry(ledger, row));
 }
 
 async function claimsOf(token: string) {
@@ -94,6 +107,10 @@ describe("a grant", () => {
     const stranger = calling({ ...agent, organization: outsider.organization });
     expect((await refusalOf(actions.redeemGrant(stranger, { token, digest }))).code).toBe("GRANT_INVALID");
     expect((await lastOf(id)).type).toBe("ACTION_PROPOSED");
+    const [refused] = await refusedNowhere("globex/eu");
+    expect(refused?.body).toMatchObject({ actor: { id: "agent" }, reason: "GRANT_INVALID" });
+    expect(refused?.entry).not.toContain(id);
+    expect(refused?.entry).not.toContain(digest.slice(7));
   });
 
   it("is refused for another digest", async () => {
@@ -197,15 +214,22 @@ describe("a forged grant", () => {
     }
   });
 
-  it("that names no action of ours is refused and leaves nothing", async () => {
+  it("that names no action of ours is refused, and recorded without anything it says", async () => {
     const { digest, token } = await allowed();
     const nowhere = await sign({ ...(await claimsOf(token)), action: randomUUID() }, { alg: "EdDSA", typ: GRANT_TYPE });
-    const before = await process.pool.query("SELECT seq FROM oc_ledger_head");
-    for (const token of ["", ".", "..", "a.b.c", "\ud800", "x".repeat(100_000), nowhere]) {
+    const before = (await refusedNowhere()).length;
+    const tokens = ["", ".", "..", "a.b.c", "\ud800", "x".repeat(100_000), nowhere];
+    for (const token of tokens) {
       const refusal = await refusalOf(actions.redeemGrant(calling(agent), { token, digest }));
-      expect(refusal).toMatchObject({ code: "GRANT_INVALID", path: ["token"] });
+      expect(refusal).toMatchObject({ code: "GRANT_INVALID", path: ["token"], entry: { type: "GRANT_REFUSED" } });
     }
-    expect((await process.pool.query("SELECT seq FROM oc_ledger_head")).rows).toEqual(before.rows);
+    const recorded = (await refusedNowhere()).slice(before);
+    expect(recorded).toHaveLength(tokens.length);
+    for (const { body, entry, payload } of recorded) {
+      expect(Object.keys(body).sort()).toEqual(["actor", "client", "id", "onBehalfOf", "reason", "type"]);
+      expect(body).toMatchObject({ actor: { id: "agent" }, onBehalfOf: { id: "member" }, reason: "GRANT_INVALID" });
+      expect(entry.length + JSON.stringify(payload).length).toBeLessThan(2000);
+    }
   });
 });
 

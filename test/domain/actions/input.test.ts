@@ -55,13 +55,16 @@ describe("checkProposal", () => {
 });
 
 describe("actionIdOf", () => {
-  it("is a UUIDv8 out of organization, proposer and key", () => {
+  it("is a UUIDv8 out of organization, account, person and key", () => {
     const key = "00000000-0000-4000-8000-00000000000A";
     const id = actionIdOf(agent, key);
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(actionIdOf(agent, key.toLowerCase())).toBe(id);
     expect(actionIdOf({ ...agent, organization: "globex" }, key)).not.toBe(id);
     expect(actionIdOf(approver, key)).not.toBe(id);
+    const { onBehalfOf: _, ...alone } = agent;
+    const ids = [agent, { ...agent, onBehalfOf: approver }, alone].map((caller) => actionIdOf(caller, key));
+    expect(new Set(ids).size).toBe(3);
   });
 });
 

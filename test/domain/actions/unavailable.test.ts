@@ -1,9 +1,11 @@
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { actionIdOf } from "../../../src/domain/actions/action-id.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import { withClient, withDatabase } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { agent, approver, calling, createWorld, type Process, read, type World, write } from "../support.ts";
+import { agent, approver, calling, createWorld, entriesOf, type Process, read, type World, write } from "../support.ts";
 
 let world: World;
 let process: Process;
@@ -20,9 +22,13 @@ const away = () => `${world.database.name}_away`;
 async function beside(sql: string): Promise<void> {
   await withClient(withDatabase(world.database.superuserUrl, "postgres"), async (client) => {
     await waitUntil(async () => {
-      await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [
-        world.database.name,
-      ]);
+      // Whoever waits for a lock goes before whoever holds it, and so never gets it.
+      await client.query(
+        `SELECT pg_terminate_backend(pid)
+           FROM (SELECT pid FROM pg_stat_activity WHERE datname = $1
+                  ORDER BY wait_event_type IS NOT DISTINCT FROM 'Lock' DESC OFFSET 0) connected`,
+        [world.database.name],
+      );
       const renamed = await client.query(sql).catch((error: unknown) => error);
       return !(renamed instanceof Error && "code" in renamed && renamed.code === "55006");
     });
@@ -50,5 +56,32 @@ describe("without a database", () => {
     await show();
     expect((await actions.propose(calling(agent), input)).grant).toBeDefined();
     expect((await actions.approve(calling(approver), ballot)).action.state.status).toBe("APPROVED");
+  });
+
+  it("an action that was to be superseded is still there, and repeating the call supersedes it", async () => {
+    const { actions } = process;
+    const old = (await actions.propose(calling(agent), write())).action.state.id;
+    const input = write({ supersedes: old });
+    const id = actionIdOf(agent, input.idempotencyKey);
+    const holder = new Client({ connectionString: world.database.superuserUrl });
+    const ended = new Promise((resolve) => holder.once("end", resolve));
+    // Its end is part of the plan.
+    holder.on("error", () => undefined);
+    await holder.connect();
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM oc_action WHERE id = $1 FOR UPDATE", [old]);
+    const cutShort = expect(actions.propose(calling(agent), input)).rejects.toThrow("repeat the call");
+    const statusOf = async (id: string) => (await actions.load(calling(agent), id))?.state.status;
+    await waitUntil(async () => (await statusOf(id)) === "PENDING");
+    await hide();
+    await Promise.all([cutShort, ended]);
+    await show();
+    expect([await statusOf(old), await statusOf(id)]).toEqual(["PENDING", "PENDING"]);
+
+    const { entry } = await actions.propose(calling(agent), input);
+    expect([await statusOf(old), await statusOf(id)]).toEqual(["CANCELLED", "PENDING"]);
+    const [, cancelled] = await entriesOf(process.pool, old);
+    expect(cancelled?.body).toMatchObject({ reason: "SUPERSEDED", supersededBy: id });
+    expect(cancelled!.seq).toBeGreaterThan(entry.seq);
   });
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ProposeInput } from "../../../src/domain/actions/actions.ts";
-import { agent, approver, calling, createWorld, type Process, read, type World, write } from "../support.ts";
+import { termsOf } from "../../../src/domain/actions/terms.ts";
+import { agent, approver, auditor, calling, createWorld, type Process, read, type World, write } from "../support.ts";
 
 let world: World;
 let process: Process;
@@ -76,6 +77,19 @@ describe("the routing chain", () => {
     expect(human.chain).not.toBe(one.chain);
   });
 
+  it("is another for each person that one agent acts for", async () => {
+    const id = randomUUID();
+    const { onBehalfOf: _, ...alone } = agent;
+    const callers = [agent, { ...agent, onBehalfOf: auditor }, alone].map(calling);
+    const first = await Promise.all(callers.map((caller) => conversation(id)({}, process, caller)));
+    expect(new Set(first.map(({ chain }) => chain)).size).toBe(3);
+    expect(first.map(({ number }) => number)).toEqual([1, 1, 1]);
+    const other = await world.process();
+    for (const [index, caller] of callers.entries()) {
+      expect(await conversation(id)({}, other, caller)).toEqual(first[index]);
+    }
+  });
+
   it("goes on in another process and after a restart", async () => {
     const other = await world.process();
     const step = conversation();
@@ -96,6 +110,33 @@ describe("the routing chain", () => {
     const two = await step({}, brief);
     expect(two.number).toBe(2);
     expect(two.chain).not.toBe(one.chain);
+  });
+
+  it("ends although others have their say in it meanwhile", async () => {
+    const brief = await world.process({ chainIdle: 2, approvalTtl: 3 });
+    const id = randomUUID();
+    const step = conversation(id);
+    const one = await step(reservations, brief);
+    const { action } = await brief.actions.propose(calling(agent), write({ conversationId: id }));
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    const { id: actionId } = action.state;
+    const { digest } = termsOf(action.proposal);
+    await brief.actions.approve(calling(approver), { actionId, digest, channel: "API" });
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    const two = await step(reservations, await world.process({ chainIdle: 2 }));
+    expect([one.number, two.number]).toEqual([1, 2]);
+  });
+
+  it("does not end while the principal is busy with what it proposed in it", async () => {
+    const brief = await world.process({ chainIdle: 2 });
+    const id = randomUUID();
+    const step = conversation(id);
+    const one = await step({}, brief);
+    const { action } = await brief.actions.propose(calling(agent), read({ conversationId: id }));
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    await brief.actions.claimGrant(calling(agent), { actionId: action.state.id });
+    await brief.pool.query("SELECT pg_sleep(1.1)");
+    expect(await step({}, brief)).toEqual(one);
   });
 
   it("does not end while another process keeps it busy", async () => {
@@ -170,6 +211,20 @@ describe("the source of a write", () => {
     await step({});
     expect((await step(flights)).source).toBeUndefined();
     expect((await conversation()(reservations)).source).toBeUndefined();
+  });
+
+  it("is nothing that the same agent read for another person", async () => {
+    const id = randomUUID();
+    const step = conversation(id);
+    const others = calling({ ...agent, onBehalfOf: auditor });
+    const own = await step({});
+    const foreign = await step(flights, process, others);
+    for (const by of [process, await world.process()]) {
+      expect((await step(reservations, by)).source).toBe(own.chain);
+      expect((await step(reservations, by, others)).source).toBe(foreign.chain);
+    }
+    const { onBehalfOf: _, ...alone } = agent;
+    expect((await step(reservations, process, calling(alone))).source).toBeUndefined();
   });
 
   it("is found by a process that saw nothing of it", async () => {

@@ -3,11 +3,11 @@ import { sameCaller, sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Terms } from "../action.ts";
 import type { Cancel } from "./command.ts";
-import type { Decision } from "./decision.ts";
 import { isOver } from "./eligibility.ts";
+import type { Ruling } from "./ruling.ts";
 
 /** Takes a proposal back before anybody decided: the proposer may, the person it is for, and a human administrator. */
-export function cancel({ state, terms }: Situation, command: Cancel, now: Date): Decision {
+export function cancel({ state, terms }: Situation, command: Cancel, now: Date): Ruling {
   if (!mayCancel(command.by, terms)) {
     const message = "only the proposer, the person it acts for or an administrator can cancel an action";
     return { kind: "refusal", code: "NOT_ALLOWED", message };
@@ -28,6 +28,7 @@ export function cancel({ state, terms }: Situation, command: Cancel, now: Date):
       supersededBy,
       note: note === undefined ? undefined : new Erasable(note),
     },
+    notAfter: state.expiresAt ?? undefined,
   };
 }
 

@@ -15,18 +15,18 @@ export interface Propose {
   readonly grantTtl: number;
 }
 
-interface Ballot {
+interface Decision {
   readonly by: Principal;
   /** The digest of what the approver was shown. */
   readonly digest: string;
   readonly note?: string | undefined;
   readonly channel: Channel;
 }
-export interface Approve extends Ballot {
+export interface Approve extends Decision {
   readonly type: "approve";
   readonly grantTtl: number;
 }
-export interface Deny extends Ballot {
+export interface Deny extends Decision {
   readonly type: "deny";
 }
 

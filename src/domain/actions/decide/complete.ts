@@ -2,14 +2,14 @@ import { Erasable } from "../../../ledger/commitment.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { Situation } from "../action.ts";
 import type { CompleteAction } from "./command.ts";
-import type { Decision } from "./decision.ts";
 import { grantOf } from "./grant.ts";
+import type { Ruling } from "./ruling.ts";
 
 /**
  * What came of it, told by the caller that started it. A late report is taken as long as nothing else was recorded:
  * knowing late is better than not knowing.
  */
-export function completeAction({ state, terms, updatedAt }: Situation, command: CompleteAction, now: Date): Decision {
+export function completeAction({ state, terms, updatedAt }: Situation, command: CompleteAction, now: Date): Ruling {
   const { by, outcome, result, error } = command;
   if (!sameCaller(by, terms.requestedBy)) {
     return { kind: "refusal", code: "NOT_ALLOWED", message: "only the caller that started the action can complete it" };

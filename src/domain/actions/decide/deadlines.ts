@@ -1,10 +1,10 @@
 import type { Situation } from "../action.ts";
-import type { Decision } from "./decision.ts";
 import { isOver } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
+import type { Ruling } from "./ruling.ts";
 
 /** Silence is a no: nobody decided in time. */
-export function expire({ state }: Situation, now: Date): Decision {
+export function expire({ state }: Situation, now: Date): Ruling {
   if (state.status !== "PENDING" || !isOver(state.expiresAt, now)) return notDue("NOT_PENDING");
   return {
     kind: "change",
@@ -15,7 +15,7 @@ export function expire({ state }: Situation, now: Date): Decision {
 }
 
 /** The grant was spent and nobody said what came of it: it may have happened, and somebody has to look. */
-export function markAmbiguous({ state }: Situation, now: Date): Decision {
+export function markAmbiguous({ state }: Situation, now: Date): Ruling {
   if (state.status !== "EXECUTING" || !isOver(state.expiresAt, now)) return notDue("NOT_EXECUTING");
   return {
     kind: "change",
@@ -30,6 +30,6 @@ export function markAmbiguous({ state }: Situation, now: Date): Decision {
   };
 }
 
-function notDue(code: "NOT_PENDING" | "NOT_EXECUTING"): Decision {
+function notDue(code: "NOT_PENDING" | "NOT_EXECUTING"): Ruling {
   return { kind: "refusal", code, message: "no deadline of this action has passed" };
 }

@@ -3,15 +3,15 @@ import { cancel } from "./cancel.ts";
 import type { FollowUp } from "./command.ts";
 import { completeAction } from "./complete.ts";
 import { expire, markAmbiguous } from "./deadlines.ts";
-import type { Decision } from "./decision.ts";
+import { approve, deny } from "./decision.ts";
 import { claimGrant, redeemGrant } from "./grant.ts";
-import { approve, deny } from "./vote.ts";
+import type { Ruling } from "./ruling.ts";
 
 /**
  * What becomes of an existing action: an entry with the state it leads to, or a refusal. Pure; `now` is the database's
  * clock. The one way for every channel, so no channel can forget a rule. (`propose` makes an action; it has no state yet.)
  */
-export function decide(situation: Situation, command: FollowUp, now: Date): Decision {
+export function decide(situation: Situation, command: FollowUp, now: Date): Ruling {
   switch (command.type) {
     case "approve":
       return approve(situation, command, now);

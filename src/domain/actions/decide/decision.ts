@@ -1,44 +1,59 @@
-import type { UnsealedObject } from "../../../ledger/commitment.ts";
-import type { ActionEntryType, ActionStatus, RefusedEntryType } from "../action.ts";
-import type { ActionRefusalCode } from "../errors.ts";
+import { Erasable, type UnsealedObject } from "../../../ledger/commitment.ts";
+import type { Situation } from "../action.ts";
+import type { Approve, Deny } from "./command.ts";
+import { approvalObjections, type Objection, objections } from "./eligibility.ts";
+import { isMet } from "./quorum.ts";
+import { later, type NextState, type Refusal, type Ruling } from "./ruling.ts";
 
-/** The state an entry leads to. `version` is the number of the entry that makes it. */
-export interface NextState {
-  readonly version: number;
-  readonly status: ActionStatus;
-  readonly approvals: number;
-  readonly expiresAt?: Date | undefined;
-  readonly grant?: NextGrant | undefined;
+/** One person's yes. The last one needed starts the life of the grant. */
+export function approve(situation: Situation, command: Approve, now: Date): Ruling {
+  const { state, terms, voters } = situation;
+  const refused = refuse(situation, command, now, approvalObjections(situation, command.by));
+  if (refused !== undefined) return refused;
+  const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
+  return {
+    kind: "change",
+    type: "ACTION_APPROVED",
+    next: isMet(terms.requirements, [...voters, command.by])
+      ? { ...next, status: "APPROVED", grant: { expiresAt: later(now, command.grantTtl) } }
+      : { ...next, expiresAt: state.expiresAt ?? undefined },
+    facts: { decision: decisionFacts(command) },
+    notAfter: state.expiresAt ?? undefined,
+  };
 }
 
-/** Without an id: the action may be started until `expiresAt`, and nobody has collected its grant yet. */
-export interface NextGrant {
-  readonly id?: string | undefined;
-  /** 64 hex digits of the SHA-256 of the token; a grant with an id and no hash is still to be signed. */
-  readonly hash?: string | undefined;
-  readonly expiresAt: Date;
+/** One eligible person's no ends it, whatever approvals there are. */
+export function deny(situation: Situation, command: Deny, now: Date): Ruling {
+  const { state } = situation;
+  const refused = refuse(situation, command, now, []);
+  if (refused !== undefined) return refused;
+  return {
+    kind: "change",
+    type: "ACTION_DENIED",
+    next: { version: state.version + 1, approvals: state.approvals, status: "DENIED" },
+    facts: { decision: decisionFacts(command) },
+    notAfter: state.expiresAt ?? undefined,
+  };
 }
 
-/** Yes: one entry, and the state it leads to. */
-export interface Change {
-  readonly kind: "change";
-  readonly type: ActionEntryType;
-  readonly next: NextState;
-  /** What the entry says beyond who, what and where. */
-  readonly facts: UnsealedObject;
+function refuse(
+  situation: Situation,
+  command: Approve | Deny,
+  now: Date,
+  more: readonly Objection[],
+): Refusal | undefined {
+  const objection = [...objections(situation, command.by, now), ...more][0];
+  if (objection !== undefined) return { kind: "refusal", recordedAs: "DECISION_REFUSED", ...objection };
+  if (command.digest === situation.terms.digest) return undefined;
+  const message = "the digest is not that of this action: look at the action as it is before deciding";
+  return { kind: "refusal", recordedAs: "DECISION_REFUSED", code: "DIGEST_MISMATCH", message, path: ["digest"] };
 }
 
-/** No. With `recordedAs`, the attempt itself is an entry. */
-export interface Refusal {
-  readonly kind: "refusal";
-  readonly code: ActionRefusalCode;
-  readonly message: string;
-  readonly path?: readonly string[];
-  readonly recordedAs?: RefusedEntryType;
-}
-
-export type Decision = Change | Refusal;
-
-export function later(moment: Date, seconds: number): Date {
-  return new Date(moment.getTime() + seconds * 1000);
+/** A decision as an entry records it, taken or refused. */
+export function decisionFacts({ type, channel, note }: Approve | Deny): UnsealedObject {
+  return {
+    verdict: type === "approve" ? "APPROVE" : "DENY",
+    channel,
+    note: note === undefined ? undefined : new Erasable(note),
+  };
 }

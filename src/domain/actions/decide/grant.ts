@@ -2,14 +2,14 @@ import { sameCaller } from "../../identity/people.ts";
 import type { ActionState, Situation } from "../action.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";
-import { type Decision, later, type NextGrant, type Refusal } from "./decision.ts";
 import { isOver } from "./eligibility.ts";
+import { later, type NextGrant, type Refusal, type Ruling } from "./ruling.ts";
 
 /**
  * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
  * start, and claiming again does not prolong it: an approval is not for ever.
  */
-export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): Decision {
+export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): Ruling {
   if (!sameCaller(command.by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "a grant is given only to the caller that proposed the action");
   }
@@ -32,11 +32,12 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
       grant: { id: command.grantId, expiresAt: state.grantExpiresAt },
     },
     facts: { grant: { id: command.grantId, voids: state.grantId ?? undefined } },
+    notAfter: state.grantExpiresAt,
   };
 }
 
 /** Spends the grant. From here on only the outcome is missing. */
-export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): Decision {
+export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): Ruling {
   const { by, grant, digest, executionTtl } = command;
   if (grant === undefined) return refusal("GRANT_INVALID", "this is not a grant of ours, or it was altered");
   if (grant.audience !== by.id || !sameCaller(by, terms.requestedBy)) {
@@ -61,6 +62,7 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
       grant: grantOf(state),
     },
     facts: { grant: { id: grant.id } },
+    notAfter: state.grantExpiresAt ?? undefined,
   };
 }
 

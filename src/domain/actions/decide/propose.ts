@@ -1,5 +1,5 @@
 import type { Propose } from "./command.ts";
-import { type Change, later, type NextState } from "./decision.ts";
+import { type Change, later, type NextState } from "./ruling.ts";
 
 /** The first entry of an action: what the policy says of it is where it stands. */
 export function propose(command: Propose, now: Date): Change {

@@ -37,7 +37,9 @@ function situation(status: ActionStatus, left = 60): Situation {
       effect: "WRITE",
       region: "eu",
       chain: "chain",
+      sourceChain: undefined,
       digest: DIGEST,
+      policyHash: DIGEST,
       requestedBy: agent,
       requirements: [{ id: "r", group: "approvers", needed: 1 }],
     },
@@ -107,10 +109,10 @@ const cases = (table: typeof AHEAD) =>
   );
 
 function answerOf(subject: Situation, command: FollowUp): string {
-  const decision = decide(subject, command, NOW);
-  if (decision.kind === "refusal") return decision.code;
-  expect(decision.next.version).toBe(subject.state.version + 1);
-  return `-> ${decision.next.status}`;
+  const ruling = decide(subject, command, NOW);
+  if (ruling.kind === "refusal") return ruling.code;
+  expect(ruling.next.version).toBe(subject.state.version + 1);
+  return `-> ${ruling.next.status}`;
 }
 
 describe("decide", () => {

@@ -1,0 +1,61 @@
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exitCodes } from "../../src/cli/exit.ts";
+import { makeDataDir } from "../support/server.ts";
+import { waitUntil } from "../support/wait.ts";
+import { countersign, start } from "./run.ts";
+
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await makeDataDir();
+});
+afterAll(() => rm(dataDir, { recursive: true, force: true }));
+
+const commands = ["verify", "export"] as const;
+
+async function serveAndStop(): Promise<void> {
+  const child = start(["serve", "--port", "0"], { DATA_DIR: dataDir });
+  const ended = once(child, "exit");
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  child.stdout?.resume();
+  await waitUntil(() => said.includes("Countersign serves") || child.exitCode !== null);
+  child.kill("SIGTERM");
+  await ended;
+}
+
+async function expectNoServer(command: string): Promise<void> {
+  const { code, stdout, stderr } = await countersign([command, "--database-url"], { DATA_DIR: dataDir });
+  expect(stderr).toContain(`no server runs on data directory ${dataDir}`);
+  expect(stdout).toBe("");
+  expect(code).toBe(exitCodes.UNREACHABLE);
+}
+
+describe("a database that is not there", () => {
+  it.each(commands)("%s asks which one in a directory where no server ever ran", async (command) => {
+    const { code, stderr } = await countersign([command, "--database-url"], { DATA_DIR: dataDir });
+    expect(stderr).toContain("which database?");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it("is told from a failure when its server has stopped", async () => {
+    await serveAndStop();
+    for (const command of commands) await expectNoServer(command);
+    // What a power cut leaves: a record of a database that is no longer there.
+    const file = path.join(dataDir, "postgres.json");
+    const record: unknown = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...Object(record), pid: 1, owner: 1 }));
+    for (const command of commands) await expectNoServer(command);
+  });
+
+  it.each(commands)("%s names an address where nothing answers, without its password", async (command) => {
+    const { code, stderr } = await countersign([command, "--database-url", "postgres://me:secret@127.0.0.1:1/db"]);
+    expect(stderr).toContain("127.0.0.1:1 cannot be reached (ECONNREFUSED)");
+    expect(stderr).not.toContain("secret");
+    expect(code).toBe(exitCodes.UNREACHABLE);
+  });
+});
