@@ -225,9 +225,9 @@ async function firstStart(options: PostmasterOptions, dataDir: string, initial: 
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log, onRestart = () => undefined, settings = {} } = options;
   const binaries = await findBinaries();
-  const account = await chooseAccount();
-  await assertReachable(account, binaries.postgres, "execute");
   await mkdir(options.dataDir, { recursive: true });
+  const account = await chooseAccount([binaries.postgres, options.dataDir]);
+  await assertReachable(account, binaries.postgres, "execute");
   // PostgreSQL resolves links itself; the orphan check compares its arguments with ours.
   const dataDir = await realpath(options.dataDir);
   const claim = await claimDirectory(dataDir);

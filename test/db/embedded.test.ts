@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { assertReachable, chooseAccount, identity } from "../../src/db/embedded/account.ts";
+import { assertReachable, chooseAccount, commandAs } from "../../src/db/embedded/account.ts";
 import { commandLine, waitForDeath } from "../../src/db/embedded/process.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { recordingLog, silent } from "../support/log.ts";
@@ -202,7 +202,8 @@ describe("startEmbeddedPostgres", () => {
     child.kill("SIGKILL");
     process.kill(report.pid, "SIGKILL");
     expect(await waitForDeath(report.pid, 20_000)).toBe(true);
-    const stranger = spawn("sleep", ["600"], { ...identity(await chooseAccount()), cwd: "/", stdio: "ignore" });
+    const { program, args, identity } = commandAs(await chooseAccount([]), "sleep", ["600"]);
+    const stranger = spawn(program, args, { ...identity, cwd: "/", stdio: "ignore" });
     endings.push(async () => {
       stranger.kill();
     });
@@ -241,6 +242,15 @@ describe("startEmbeddedPostgres", () => {
     expect(await read(second.url)).toBe("still here");
   });
 
+  it.runIf(process.getuid?.() === 0)("runs below a directory that only root may enter, as another user", async () => {
+    const closed = await dataDirectory();
+    await chmod(closed, 0o700);
+    const { url, pid } = await start(join(closed, "data"));
+    await write(url);
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    expect(/^Uid:\t(\d+)/m.exec(status)?.[1]).not.toBe("0");
+  });
+
   it("begins anew after it was interrupted while it was being created", async () => {
     const dataDir = await dataDirectory();
     await mkdir(join(dataDir, "postgres.new"));
@@ -251,7 +261,7 @@ describe("startEmbeddedPostgres", () => {
 
 describe("assertReachable", () => {
   it("names the directory that is closed to the database's user", async () => {
-    const account = await chooseAccount();
+    const account = await chooseAccount([]);
     const closed = await dataDirectory();
     const inside = join(closed, "data");
     await mkdir(inside);

@@ -11,12 +11,17 @@ export interface Account {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  /**
+   * Some directory on the way is closed to the account (a checkout below /root, or in a directory of mktemp). Root then
+   * lends it the two capabilities that pass file permissions, and nothing else of itself.
+   */
+  readonly passesPermissions: boolean;
 }
 
 async function lookUp(name: string): Promise<Account | undefined> {
   try {
     const [uid, gid] = await Promise.all([run("id", ["-u", name]), run("id", ["-g", name])]);
-    return { name, uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    return { name, uid: Number(uid.stdout), gid: Number(gid.stdout), passesPermissions: false };
   } catch (error) {
     // id exits with 1 for a name it does not know.
     if (error instanceof Error && "code" in error && error.code === 1) return undefined;
@@ -24,8 +29,11 @@ async function lookUp(name: string): Promise<Account | undefined> {
   }
 }
 
-/** PostgreSQL refuses to run as root, so root lends it an existing unprivileged user. */
-export async function chooseAccount(): Promise<Account | undefined> {
+/**
+ * PostgreSQL refuses to run as root, so root lends it an existing unprivileged user, who must be able to execute what is
+ * at each of `paths` (enter it, where it is a directory).
+ */
+export async function chooseAccount(paths: readonly string[]): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const account = (await lookUp("postgres")) ?? (await lookUp("nobody"));
   if (account === undefined || account.uid === 0) {
@@ -35,12 +43,44 @@ export async function chooseAccount(): Promise<Account | undefined> {
         "Create one, start the server as another user, or set DATABASE_URL.",
     );
   }
-  return account;
+  if (await canExecute(account, paths)) return account;
+  const capable = { ...account, passesPermissions: true };
+  // Where that cannot be done either, the plain account's refusal says what stands in the way.
+  return (await canExecute(capable, paths)) ? capable : account;
 }
 
-/** What `spawn` takes to run a program as the account. */
-export function identity(account: Account | undefined): { uid?: number; gid?: number } {
-  return account === undefined ? {} : { uid: account.uid, gid: account.gid };
+async function canExecute(account: Account, paths: readonly string[]): Promise<boolean> {
+  const { program, args, identity } = commandAs(account, "/bin/sh", [
+    "-c",
+    'for path; do test -x "$path" || exit 1; done',
+    "sh",
+    ...paths,
+  ]);
+  try {
+    await run(program, [...args], { cwd: "/", ...identity });
+    return true;
+  } catch (error) {
+    // The test's answer, setpriv's complaint that it may not, or that there is no setpriv.
+    if (error instanceof Error && "code" in error && (typeof error.code === "number" || error.code === "ENOENT")) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+const CAPABILITIES = "+dac_override,+dac_read_search";
+
+/** What to spawn, and as whom, to run `program` as the account. */
+export function commandAs(account: Account | undefined, program: string, args: readonly string[]) {
+  if (account === undefined) return { program, args, identity: {} };
+  const { uid, gid, passesPermissions } = account;
+  if (!passesPermissions) return { program, args, identity: { uid, gid } };
+  const lend = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", `--inh-caps=${CAPABILITIES}`];
+  return {
+    program: "setpriv",
+    args: [...lend, `--ambient-caps=${CAPABILITIES}`, "--", program, ...args],
+    identity: {},
+  };
 }
 
 async function firstClosedDirectory(account: Account, path: string): Promise<string | undefined> {
@@ -61,7 +101,8 @@ async function firstClosedDirectory(account: Account, path: string): Promise<str
 export async function assertReachable(account: Account | undefined, path: string, access: "execute" | "write") {
   const test = access === "write" ? 'test -x "$1" && test -w "$1"' : 'test -x "$1"';
   try {
-    await run("/bin/sh", ["-c", test, "sh", path], { cwd: "/", ...identity(account) });
+    const { program, args, identity } = commandAs(account, "/bin/sh", ["-c", test, "sh", path]);
+    await run(program, [...args], { cwd: "/", ...identity });
   } catch (cause) {
     const closed = account === undefined ? undefined : await firstClosedDirectory(account, path);
     const who = account === undefined ? "This user" : `User ${account.name}, which runs PostgreSQL for root,`;

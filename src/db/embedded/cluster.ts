@@ -2,7 +2,7 @@ import { type StdioOptions, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { access, chown, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Account, assertReachable, identity } from "./account.ts";
+import { type Account, assertReachable, commandAs } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 
@@ -41,7 +41,8 @@ interface Execution {
 function execute(program: string, args: readonly string[], { account, cwd, input }: Execution): Promise<void> {
   const stdio: StdioOptions = ["pipe", "ignore", "pipe"];
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...identity(account), cwd, env: environment, stdio });
+    const command = commandAs(account, program, args);
+    const child = spawn(command.program, command.args, { ...command.identity, cwd, env: environment, stdio });
     let complaint = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint += text;

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import type { Log } from "../log.ts";
-import { type Account, identity } from "./account.ts";
+import { type Account, commandAs } from "./account.ts";
 import { environment } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 
@@ -56,8 +56,9 @@ export function spawnPostmaster(options: PostmasterOptions, port: number): Promi
   };
   const args = ["-D", cluster, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   // detached: a Ctrl-C at the terminal must reach the server alone, which stops the database when it has finished.
-  const child = spawn(program, args, {
-    ...identity(account),
+  const command = commandAs(account, program, args);
+  const child = spawn(command.program, command.args, {
+    ...command.identity,
     cwd: cluster,
     env: environment,
     stdio: ["ignore", "ignore", "pipe"],
