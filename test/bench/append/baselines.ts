@@ -22,6 +22,7 @@ export const BASELINE_TABLES = `
   CREATE UNIQUE INDEX ON bench.oc_audit_log (ledger, seq);
   CREATE UNIQUE INDEX ON bench.oc_audit_log (prev_hash, ledger);
   CREATE INDEX ON bench.oc_audit_log (actor_id, ledger, seq);
+  CREATE INDEX ON bench.oc_audit_log (on_behalf_of_id, ledger, seq) WHERE on_behalf_of_id IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (tool, ledger, seq) WHERE tool IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (chain, ledger, seq) WHERE chain IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (source_chain, ledger, seq) WHERE source_chain IS NOT NULL;
@@ -79,13 +80,30 @@ export function prismaTransaction(url: string, connections: number): Baseline {
 
 function columns(of: Facts) {
   const action = { actionId: of.actionId, actionVersion: 1, platform: "reservations", tool: "book_reservation" };
-  return { id: of.id, type: "ACTION_PROPOSED", actorId: of.actor, effect: "WRITE", chain: of.chain, ...action };
+  return {
+    id: of.id,
+    type: "ACTION_PROPOSED",
+    actorId: of.actor,
+    onBehalfOfId: "member",
+    effect: "WRITE",
+    chain: of.chain,
+    ...action,
+  };
 }
 
 function state(of: Facts, seq: bigint) {
   const expiresAt = new Date("2026-11-22T23:00:00Z");
   const at = { proposedSeq: seq, updatedSeq: seq, entries: [seq] };
-  return { id: of.actionId, version: 1, status: "PENDING", agentId: of.actor, approvals: 0, expiresAt, ...at };
+  return {
+    id: of.actionId,
+    version: 1,
+    status: "PENDING",
+    agentId: of.actor,
+    onBehalfOfId: "member",
+    approvals: 0,
+    expiresAt,
+    ...at,
+  };
 }
 
 function bytes(hex: string): Uint8Array<ArrayBuffer> {
@@ -95,7 +113,8 @@ function bytes(hex: string): Uint8Array<ArrayBuffer> {
 const UNNEST = `
   WITH entry AS (
     INSERT INTO bench.oc_audit_log
-    SELECT $1, u.seq, now(), u.entry, u.hash, u.prev_hash, u.id, 'ACTION_PROPOSED', u.actor, NULL, u.action, 1,
+    SELECT $1, u.seq, now(), u.entry, u.hash, u.prev_hash, u.id, 'ACTION_PROPOSED', u.actor, 'member', NULL, u.action,
+           1,
            'reservations', 'book_reservation', 'WRITE', u.chain, NULL
       FROM unnest($2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[], $7::text[], $8::uuid[], $9::uuid[])
              AS u(seq, entry, hash, prev_hash, id, actor, action, chain)
@@ -104,7 +123,7 @@ const UNNEST = `
     SELECT $1, u.seq, u.payload::json FROM unnest($2::bigint[], $10::text[]) AS u(seq, payload)
   )
   INSERT INTO bench.oc_action
-  SELECT $1, u.action, 1, 'PENDING', u.actor, 0, '2026-11-22T23:00:00Z', NULL, NULL, NULL, u.seq, u.seq, ARRAY[u.seq]
+  SELECT $1, u.action, 1, 'PENDING', u.actor, 'member', 0, '2026-11-22T23:00:00Z', NULL, NULL, NULL, u.seq, u.seq, ARRAY[u.seq]
     FROM unnest($2::bigint[], $8::uuid[], $7::text[]) AS u(seq, action, actor)`;
 
 /** (b) The same bytes in the same batches into the same tables and indexes, with no chain, lock, check or version. */
@@ -169,7 +188,7 @@ export function auditTable(url: string, connections: number): Baseline {
   };
 }
 
-const SINGLE = `INSERT INTO bench.oc_audit_log VALUES ($1, $2, now(), $3, $4, $5, $6, 'ACTION_PROPOSED', $7, NULL, $8, 1,
+const SINGLE = `INSERT INTO bench.oc_audit_log VALUES ($1, $2, now(), $3, $4, $5, $6, 'ACTION_PROPOSED', $7, 'member', NULL, $8, 1,
   'reservations', 'book_reservation', 'WRITE', $9, NULL)`;
 
 /** The same row of the log alone, inserted by one plain statement: what one caller's latency is held against. */
