@@ -2,10 +2,11 @@ import { instant } from "../domain/actions/body.ts";
 import type { JsonValue } from "../ledger/canonical.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { builder } from "./builder.ts";
+import type { Context } from "./context.ts";
 import { ActionStatus, Effect } from "./enums.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "./principal.ts";
-import { blockedBecause, readEntriesOf } from "./reads.ts";
+import { blockedBecause, mayDecide, opened, readOutcomeOf } from "./reads.ts";
 import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "./rows.ts";
 
 /** Stands for text that was erased: what it was is gone, that it was is not. */
@@ -26,8 +27,8 @@ function optionalText(value: JsonValue | undefined): string | null {
 }
 
 /** A free text of the proposal; null when there was none. */
-function freeText(row: ActionRow, key: string): string | null {
-  const proposal = proposalOf(row);
+async function freeText(context: Context, row: ActionRow, key: string): Promise<string | null> {
+  const proposal = await opened(context, row);
   return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
 }
 
@@ -63,21 +64,26 @@ export const ActionRef = builder.prismaNode("Action", {
     arguments: t.field({
       type: "JSON",
       description: "What the tool is to be called with; the commitment alone once erased.",
-      resolve: (row) => revealed(proposalOf(row), "arguments") ?? proposalOf(row).body.arguments ?? null,
+      resolve: async (row, _args, context) => {
+        const proposal = await opened(context, row);
+        const values = revealed(proposal, "arguments");
+        // Null is a value like any other.
+        return values === undefined ? (proposal.body.arguments ?? null) : values;
+      },
     }),
     userRequest: t.string({
       nullable: true,
       description: "What the person asked the assistant for.",
-      resolve: (row) => freeText(row, "userRequest"),
+      resolve: (row, _args, context) => freeText(context, row, "userRequest"),
     }),
     rationale: t.string({
       nullable: true,
       description: "What the assistant decided to do and why.",
-      resolve: (row) => freeText(row, "rationale"),
+      resolve: (row, _args, context) => freeText(context, row, "rationale"),
     }),
     rendered: t.string({
       description: "Exactly what an approver is shown; bidirectional, zero-width and control characters made visible.",
-      resolve: (row) => freeText(row, "rendered") ?? ERASED,
+      resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? ERASED,
     }),
     digest: t.field({
       type: "Hash",
@@ -88,8 +94,8 @@ export const ActionRef = builder.prismaNode("Action", {
     requestedBy: t.field({
       type: PrincipalRef,
       description: "The agent that proposed it, with the person it acts for.",
-      resolve: (row) => {
-        const actor = recordedActor(factsOf(proposalOf(row)));
+      resolve: async (row, _args, context) => {
+        const actor = recordedActor(factsOf(await opened(context, row)));
         if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
         return actor;
       },
@@ -97,7 +103,7 @@ export const ActionRef = builder.prismaNode("Action", {
     client: t.field({
       type: ClientRef,
       description: "Which client and model proposed it.",
-      resolve: (row) => recordedClient(factsOf(proposalOf(row))) ?? UNKNOWN_CLIENT,
+      resolve: async (row, _args, context) => recordedClient(factsOf(await opened(context, row))) ?? UNKNOWN_CLIENT,
     }),
     policy: t.field({
       type: PolicyEvaluation,
@@ -118,7 +124,7 @@ export const ActionRef = builder.prismaNode("Action", {
     viewerCanDecide: t.boolean({
       description:
         "Whether you may approve it now. Whoever has approved it already may not, but may still deny it while it is PENDING.",
-      resolve: async (row, _args, context) => (await blockedBecause(context, row)).length === 0,
+      resolve: (row, _args, context) => mayDecide(context, row),
     }),
     viewerBlockedBecause: t.stringList({
       description: "Codes of what keeps you from approving it; empty when you may.",
@@ -156,13 +162,10 @@ export const ActionRef = builder.prismaNode("Action", {
 });
 
 /** The entry that told the outcome. Only a status that has one costs a look. */
-async function completionOf(
-  row: ActionRow,
-  context: Parameters<typeof readEntriesOf>[0],
-): Promise<LedgerEntry | undefined> {
+async function completionOf(row: ActionRow, context: Context): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
-  const rows = await readEntriesOf(context, row);
+  const rows = await readOutcomeOf(context, row);
   return rows.map(entryOf).findLast(({ type }) => type === "ACTION_COMPLETED");
 }
 

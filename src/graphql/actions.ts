@@ -4,7 +4,7 @@ import { builder } from "./builder.ts";
 import { ActionStatus } from "./enums.ts";
 import { uuidOf } from "./node-id.ts";
 import { decodeCursor, pageComplexity, pageOf, pageSize } from "./page.ts";
-import { blockedBecause, seesAction } from "./reads.ts";
+import { mayDecide, seesAction } from "./reads.ts";
 import type { ActionRow } from "./rows.ts";
 
 builder.queryField("action", (t) =>
@@ -63,9 +63,7 @@ builder.queryField("pendingApprovals", (t) =>
         statuses: ["PENDING"],
         before,
         limit: size + 1,
-        ...(onlyDecidable === true
-          ? { keep: async (action) => (await blockedBecause(context, action)).length === 0 }
-          : {}),
+        ...(onlyDecidable === true ? { keep: (action) => mayDecide(context, action) } : {}),
       });
       return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq, stoppedAt);
     },

@@ -4,8 +4,8 @@ import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
 import { Effect } from "./enums.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "./principal.ts";
-import { actionOf } from "./reads.ts";
-import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed, viewOf } from "./rows.ts";
+import { actionOf, opened } from "./reads.ts";
+import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "./rows.ts";
 
 function text(entry: LedgerEntry, key: string): string | null {
   const value = entry.body[key];
@@ -17,7 +17,7 @@ async function argumentsOf(row: EntryRow, context: Context): Promise<JsonValue |
   const entry = entryOf(row);
   if (entry.body.arguments !== undefined) return revealed(entry, "arguments");
   const action = await actionOf(row, context);
-  return action === null ? undefined : revealed(viewOf(action).proposal, "arguments");
+  return action === null ? undefined : revealed(await opened(context, action), "arguments");
 }
 
 export const EntryRef = builder.prismaNode("Entry", {

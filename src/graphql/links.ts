@@ -4,7 +4,7 @@ import { builder } from "./builder.ts";
 import { DecisionRef, decisionsOf } from "./decision.ts";
 import { EntryRef } from "./entry.ts";
 import { edgesOf, LineageEdgeRef } from "./lineage-edge.ts";
-import { actionOf, readChain, readEntriesOf, readTimelineOf } from "./reads.ts";
+import { actionOf, readChain, readOutcomeOf, readTimelineOf } from "./reads.ts";
 import { entryOf, viewOf } from "./rows.ts";
 import { readSession, SessionRef } from "./session.ts";
 
@@ -51,7 +51,7 @@ builder.prismaObjectFields(ActionRef, (t) => ({
     type: [DecisionRef],
     complexity: { field: 1, multiplier: 3 },
     description: "What people said of it, oldest first.",
-    resolve: async (row, _args, context) => decisionsOf(await readEntriesOf(context, row)),
+    resolve: async (row, _args, context) => decisionsOf(await readOutcomeOf(context, row)),
   }),
   entries: t.field({
     type: [EntryRef],

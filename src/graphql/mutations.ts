@@ -48,7 +48,10 @@ const ProposeActionInput = builder.inputType("ProposeActionInput", {
       description: "Steps of one conversation share a routing chain as long as they stay on one platform.",
     }),
     targetRegion: t.string({ description: "The region data would go to." }),
-    supersedes: t.id({ description: "An earlier action of yours that this one replaces." }),
+    supersedes: t.id({
+      description:
+        "An earlier action of yours that this one replaces. This one is recorded first and the earlier one is cancelled afterwards; one that policy blocks cancels nothing; a decision that came in between stands.",
+    }),
   }),
 });
 
@@ -70,7 +73,8 @@ builder.mutationField("proposeAction", (t) =>
     args: { input: t.arg({ type: ProposeActionInput, required: true, description: "What is proposed." }) },
     resolve: (_root, { input }, context): Promise<GrantingPayload> => {
       const { supersedes, arguments: values, ...rest } = input;
-      const replaced = supersedes ? { supersedes: uuidOf("Action", context.ledger, supersedes) } : {};
+      const alone = supersedes === undefined || supersedes === null;
+      const replaced = alone ? {} : { supersedes: uuidOf("Action", context.ledger, supersedes) };
       // JSON null is a value here, unlike in the other members.
       const proposal = { ...present(rest), arguments: values ?? null, ...replaced };
       return answer(context, context.services.actions.propose(callerOf(context), proposal));
@@ -100,7 +104,7 @@ const DenyActionInput = builder.inputType("DenyActionInput", {
       required: true,
       description: "The digest of what was shown; any other is refused.",
     }),
-    note: t.string({ required: true, description: "Why not." }),
+    note: t.string({ required: true, description: "Why not; never blank." }),
   }),
 });
 

@@ -3,9 +3,10 @@ import { badUserInput } from "./errors.ts";
 /** Nodes on a page when the client does not say. */
 export const DEFAULT_PAGE = 20;
 /** Nodes on a page at most; more are not an error, the page is just shorter than asked for. */
-export const MAX_PAGE = 500;
+export const MAX_PAGE = 100;
 
-const CURSOR = /^[1-9]\d{0,18}$/;
+const CURSOR = /^seq:([1-9]\d{0,18})$/;
+const LAST_POSITION = 2n ** 63n - 1n;
 
 /** Arguments of a connection over ledger positions. A cursor is a position, opaque to clients. */
 export interface PageArguments {
@@ -31,9 +32,10 @@ export function encodeCursor(position: bigint): string {
 /** The position behind which the page starts; undefined for the first page. */
 export function decodeCursor({ after }: Pick<PageArguments, "after">): bigint | undefined {
   if (after === undefined || after === null) return undefined;
-  const [kind, digits = ""] = Buffer.from(after, "base64url").toString().split(":");
-  if (kind !== "seq" || !CURSOR.test(digits)) throw badUserInput("`after` is no cursor of this list.");
-  return BigInt(digits);
+  const [, digits] = CURSOR.exec(Buffer.from(after, "base64url").toString()) ?? [];
+  const position = digits === undefined ? undefined : BigInt(digits);
+  if (position === undefined || position > LAST_POSITION) throw badUserInput("`after` is no cursor of this list.");
+  return position;
 }
 
 /** A page in Relay's shape. */

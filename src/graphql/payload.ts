@@ -52,7 +52,7 @@ function toPayload<R extends Result>({ known }: Context, result: R): Payload<R> 
   const entry = recorded && entryRow(recorded);
   if (action !== undefined && view !== undefined) {
     known.actions.set(view.state.id, action);
-    known.entries.set(view.proposal.seq, action.proposal);
+    known.entries.set(view.proposal.seq, entryRow(view.proposal));
   }
   if (entry !== undefined && recorded !== undefined) known.entries.set(recorded.seq, entry);
   return { ...rest, action, entry, userErrors: [] };

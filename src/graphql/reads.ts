@@ -1,6 +1,7 @@
 import { mayRead } from "../domain/visibility/visibility.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
 import { type Context, callerOf, viewerOf } from "./context.ts";
-import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, viewOf } from "./rows.ts";
+import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, isSealed, viewOf } from "./rows.ts";
 
 function organizationOf(ledger: string): string {
   return ledger.slice(0, ledger.indexOf("/"));
@@ -61,11 +62,32 @@ export async function readPositions(context: Context, positions: readonly bigint
   return rows.filter((row) => row !== null);
 }
 
+/** The entry that proposed `action`, with its payload. Calls of one tick share a query. */
+export async function opened(context: Context, action: ActionRow): Promise<LedgerEntry> {
+  const { proposal } = viewOf(action);
+  if (!isSealed(proposal)) return proposal;
+  let found = proposals.get(proposal);
+  if (found === undefined) {
+    found = readPositions(context, [proposal.seq]).then(([row]) => (row === undefined ? proposal : entryOf(row)));
+    proposals.set(proposal, found);
+  }
+  return found;
+}
+
+/** What was read for a sealed proposal, by the proposal: several fields of one action ask for it. */
+const proposals = new WeakMap<LedgerEntry, Promise<LedgerEntry>>();
+
 /** Every entry an action's state rests on, oldest first. */
 export function readEntriesOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+  return readPositions(context, viewOf(action).state.entries);
+}
+
+/** The same but for the proposal, which says nothing of what became of the action and is the largest. */
+export function readOutcomeOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
   const { state, proposal } = viewOf(action);
-  return readPositions(context, state.entries).then((rows) =>
-    rows.map((row) => (row.seq === proposal.seq ? action.proposal : row)),
+  return readPositions(
+    context,
+    state.entries.filter((seq) => seq !== proposal.seq),
   );
 }
 
@@ -94,6 +116,15 @@ export async function blockedBecause(context: Context, action: ActionRow): Promi
   const view = viewOf(action);
   // Who approved already is in the entries alone: only while some have, and more are needed, does it have to be read.
   const undecided = view.voters === undefined && view.state.status === "PENDING" && view.state.approvals > 0;
-  const complete = undecided ? await actions.load(caller, view.state.id) : view;
+  const complete = undecided
+    ? await actions.load(caller, view.state.id)
+    : { ...view, proposal: await opened(context, action) };
   return complete === undefined ? ["NOT_FOUND"] : actions.blockedBecause(complete, caller.principal);
+}
+
+/** Whether the caller may approve `action` now. */
+export async function mayDecide(context: Context, action: ActionRow): Promise<boolean> {
+  // Who asked is one person by their address too, which the payload has: with it there can be more objections, never fewer.
+  const objections = context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
+  return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
 }

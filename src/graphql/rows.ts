@@ -16,6 +16,14 @@ export const ENTRY_SELECT = {
   payload: { select: { payload: true } },
 } as const satisfies Prisma.EntrySelect;
 
+/** An entry without its payload, which can have a megabyte: see `opened` in reads.ts for whoever needs that too. */
+const SEALED_SELECT = {
+  ledger: true,
+  seq: true,
+  entry: true,
+  hash: true,
+} as const satisfies Prisma.EntrySelect;
+
 export const ACTION_SELECT = {
   ledger: true,
   id: true,
@@ -31,11 +39,14 @@ export const ACTION_SELECT = {
   proposedSeq: true,
   updatedSeq: true,
   entries: true,
-  proposal: { select: ENTRY_SELECT },
+  proposal: { select: SEALED_SELECT },
 } as const satisfies Prisma.ActionSelect;
 
 export type EntryRow = Prisma.EntryGetPayload<{ select: typeof ENTRY_SELECT }>;
-export type ActionRow = Prisma.ActionGetPayload<{ select: typeof ACTION_SELECT }>;
+type SealedRow = Prisma.EntryGetPayload<{ select: typeof SEALED_SELECT }>;
+export type ActionRow = Prisma.ActionGetPayload<{
+  select: typeof ACTION_SELECT;
+}>;
 
 /** An entry the ledger handed over, as a row. Its text, hash and payload are made only when somebody asks. */
 class RowOfEntry {
@@ -61,15 +72,21 @@ class RowOfEntry {
   }
 }
 
-const entries = new WeakMap<EntryRow, LedgerEntry>();
+const entries = new WeakMap<SealedRow, LedgerEntry>();
+const sealed = new WeakSet<LedgerEntry>();
 const facts = new WeakMap<LedgerEntry, JsonObject>();
 
 export function entryRow(entry: LedgerEntry): EntryRow {
   return new RowOfEntry(entry);
 }
 
+/** Whether the payload of `entry` was left in the database: that it has none here says nothing. */
+export function isSealed(entry: LedgerEntry): boolean {
+  return sealed.has(entry);
+}
+
 /** The entry of `row`: everything but its hash from the hashed bytes. */
-export function entryOf(row: EntryRow): LedgerEntry {
+export function entryOf(row: EntryRow | SealedRow): LedgerEntry {
   if (row instanceof RowOfEntry) return row.of;
   let entry = entries.get(row);
   if (entry === undefined) {
@@ -83,8 +100,9 @@ export function entryOf(row: EntryRow): LedgerEntry {
       prevHash,
       type: String(body.type),
       body,
-      payload: (row.payload?.payload ?? undefined) as unknown as Payload | undefined,
+      payload: ("payload" in row ? row.payload?.payload : undefined) as unknown as Payload | undefined,
     };
+    if (!("payload" in row)) sealed.add(entry);
     entries.set(row, entry);
   }
   return entry;
@@ -109,11 +127,9 @@ export function revealed(entry: LedgerEntry, path: string): JsonValue | undefine
 /** An action the domain answered, as a row. */
 class RowOfAction {
   readonly of: ActionView;
-  readonly proposal: EntryRow;
 
   constructor(of: ActionView) {
     this.of = of;
-    this.proposal = entryRow(of.proposal);
   }
   get ledger() {
     return this.of.proposal.ledger;

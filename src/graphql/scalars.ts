@@ -62,8 +62,14 @@ function parseJson(value: unknown, depth = 0): JsonValue {
   return value as JsonValue;
 }
 
-/** A JSON value written as a GraphQL literal, as strictly read as JSON text is. */
-function parseJsonLiteral(node: ValueNode, variables: Readonly<Record<string, unknown>>, depth = 0): JsonValue {
+type Variables = Readonly<Record<string, unknown>> | null | undefined;
+
+/**
+ * A JSON value written as a GraphQL literal, as strictly read as JSON text is.
+ *
+ * @param variables what variables stand for; undefined while a document is validated, when none has a value yet
+ */
+function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): JsonValue {
   if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
   switch (node.kind) {
     case Kind.STRING:
@@ -80,15 +86,25 @@ function parseJsonLiteral(node: ValueNode, variables: Readonly<Record<string, un
     case Kind.OBJECT:
       return parseJsonObject(node.fields, variables, depth);
     case Kind.VARIABLE:
-      return parseJson(Object.hasOwn(variables, node.name.value) ? variables[node.name.value] : null, depth);
+      return parseJson(variableValue(node.name.value, variables), depth);
     default:
       throw refuse("JSON has no enum values: write a string.");
   }
 }
 
+function variableValue(name: string, variables: Variables): unknown {
+  if (variables === undefined || variables === null) return null;
+  // One that was left out is no null: which of the two was meant is not ours to guess.
+  if (!Object.hasOwn(variables, name)) throw refuse(`$${name} inside a JSON literal has no value.`);
+  return variables[name];
+}
+
 function parseJsonObject(
-  fields: readonly { readonly name: { readonly value: string }; readonly value: ValueNode }[],
-  variables: Readonly<Record<string, unknown>>,
+  fields: readonly {
+    readonly name: { readonly value: string };
+    readonly value: ValueNode;
+  }[],
+  variables: Variables,
   depth: number,
 ): JsonValue {
   const entries = new Map<string, JsonValue>();
@@ -133,6 +149,6 @@ export function addScalars(builder: Builder): void {
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc8259",
     serialize: (value) => value,
     parseValue: (value) => parseJson(value),
-    parseLiteral: (node, variables) => parseJsonLiteral(node, variables ?? {}),
+    parseLiteral: (node, variables) => parseJsonLiteral(node, variables),
   });
 }

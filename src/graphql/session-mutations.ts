@@ -63,7 +63,8 @@ builder.mutationField("endSession", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: EndSessionInput, required: true, description: "What ends." }) },
     resolve: (_root, { input: { sessionId } }, context): Promise<SessionPayload> => {
-      const which = sessionId ? { sessionId: uuidOf("Session", context.ledger, sessionId) } : {};
+      const leftOut = sessionId === undefined || sessionId === null;
+      const which = leftOut ? {} : { sessionId: uuidOf("Session", context.ledger, sessionId) };
       return answer(context, context.services.sessions.end(callerOf(context), which));
     },
   }),

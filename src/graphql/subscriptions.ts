@@ -10,7 +10,7 @@ import { PendingApprovalChange } from "./enums.ts";
 import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
 import { type Batch, followLedger } from "./follow.ts";
 import { uuidOf } from "./node-id.ts";
-import { blockedBecause, readAction, seesAction } from "./reads.ts";
+import { mayDecide, readAction, seesAction } from "./reads.ts";
 import { type ActionRow, actionRow, type EntryRow, entryRow, viewOf } from "./rows.ts";
 
 /** `body.action` of an entry that changed its action. */
@@ -90,7 +90,7 @@ async function decidableChange(
   change: "ADDED" | "UPDATED" | "REMOVED",
   action: ActionRow,
 ): Promise<PendingEvent["change"] | undefined> {
-  if (change === "REMOVED" || (await blockedBecause(context, action)).length === 0) return change;
+  if (change === "REMOVED" || (await mayDecide(context, action))) return change;
   return change === "UPDATED" ? "REMOVED" : undefined;
 }
 

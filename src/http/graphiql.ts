@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
-import { basicPassword, bearerToken } from "./bearer.ts";
+import { authorizationOf, basicPassword, bearerToken } from "./bearer.ts";
 import type { Authenticate, SignedIn } from "./call.ts";
 
 /** Everything the page needs is in it: it loads nothing from anywhere, and talks to this server alone. */
@@ -40,15 +40,16 @@ function refuse(response: ServerResponse, status: number, message: string): void
  * ever adds credentials to a request another site made it send.
  */
 export async function serveGraphiQL(
-  authorization: string | undefined,
+  request: Pick<IncomingMessage, "rawHeaders">,
   authenticate: Authenticate,
   response: ServerResponse,
 ): Promise<void> {
-  const password = authorization === undefined ? undefined : basicPassword(authorization);
   let token: string;
   let signedIn: SignedIn;
   try {
+    const authorization = authorizationOf(request);
     if (authorization === undefined) return refuse(response, 401, "GraphiQL is for people who are signed in.");
+    const password = basicPassword(authorization);
     token = bearerToken(password === undefined ? authorization : `Bearer ${password}`);
     signedIn = await authenticate(token);
   } catch {

@@ -8,6 +8,8 @@ export type Checks = { readonly [check: string]: boolean };
 export interface ProbesDeps {
   /** What must hold for this process to be sent requests. */
   readonly checks: () => Promise<Checks>;
+  /** Whether requests are taken at all: asked at every probe, while what `checks` found holds for a moment. */
+  readonly accepting: () => boolean;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -18,12 +20,43 @@ function send(response: ServerResponse, status: number, contentType: string, bod
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
+/** Milliseconds that what the checks found is told to everybody who asks. */
+const FRESH = 1_000;
+/** Milliseconds the checks may take; a probe is answered then, whatever they are still at. */
+const PATIENCE = 3_000;
+
+/** `checks`, shared by all who ask while they run and for `FRESH` after it, and failed for those who have waited `PATIENCE`. */
+function shared(checks: () => Promise<Checks>): () => Promise<Checks> {
+  let run: { readonly found: Promise<Checks>; until: number } | undefined;
+  return () => {
+    if (run === undefined || performance.now() >= run.until) {
+      // Probes that pile up would only make a slow database slower.
+      const latest = { found: checks(), until: performance.now() + PATIENCE };
+      const settled = () => {
+        latest.until = performance.now() + FRESH;
+      };
+      latest.found.then(settled, settled);
+      run = latest;
+    }
+    return within(PATIENCE, run.found);
+  };
+}
+
+function within<Value>(milliseconds: number, work: Promise<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`the checks take longer than ${milliseconds} ms`)), milliseconds);
+    work.then(resolve, reject).finally(() => clearTimeout(late));
+  });
+}
+
 /** Answers the probes of an orchestrator and of Prometheus; undefined when `path` is none of them. */
-export function createProbes({ checks, metrics, log }: ProbesDeps) {
+export function createProbes({ checks, accepting, metrics, log }: ProbesDeps) {
+  const check = shared(async () => checks());
+
   async function ready(response: ServerResponse): Promise<void> {
     let held: Checks = {};
     try {
-      held = await checks();
+      held = { ...(await check()), accepting: accepting() };
     } catch (error) {
       // Why is for the log: whoever may probe may not be whoever may know.
       log.warn({ err: error }, "readiness could not be told");

@@ -50,7 +50,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const requestLog = log.child({}, { redact: [] });
   const yoga = createCountersignYoga({ services, log, corsOrigins, onError: metrics.error });
   const probe = createProbes({
-    checks: async () => ({ ...(await checks()), accepting: !stopping.signal.aborted }),
+    checks,
+    accepting: () => !stopping.signal.aborted,
     metrics,
     log,
   });
@@ -105,7 +106,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (wantsPage(request)) return serveGraphiQL(request.headers.authorization, authenticate, response);
+    if (wantsPage(request)) return serveGraphiQL(request, authenticate, response);
     const started = performance.now();
     const { call, readParams } = await prepare(request, response);
     response.once("close", () => {

@@ -84,12 +84,16 @@ export function serveSocket<Extra>(
   });
 }
 
+/** The protocol library takes a client's mistake with these for a fault of ours. */
+const SERVER_TYPES: readonly unknown[] = ["connection_ack", "next", "error"];
+
 /** Why a message is refused, in the 123 bytes a close frame has room for. */
 function problemOf(data: RawData, isBinary: boolean): string | undefined {
   if (isBinary) return "Messages are text";
   try {
-    parseStrictJson(String(data));
-    return undefined;
+    const message = parseStrictJson(String(data));
+    const type = typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
+    return SERVER_TYPES.includes(type) ? "Messages of this type come from the server" : undefined;
   } catch (error) {
     if (error instanceof StrictJsonError) return error.message.slice(0, 120);
     throw error;

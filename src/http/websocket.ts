@@ -77,11 +77,13 @@ export function createWebSockets(deps: WebSocketDeps) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
   /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
-    const given = connectionParams?.authorization ?? connectionParams?.Authorization;
+    const { authorization, Authorization } = connectionParams ?? {};
+    const given = authorization ?? Authorization;
     try {
       if (given !== undefined) {
         // Two credentials could name two principals: which one counts?
         if (typeof given !== "string" || extra.signedIn !== undefined) return false;
+        if (Authorization !== undefined && Authorization !== given) return false;
         extra.signedIn = await authenticate(bearerToken(given));
       }
     } catch (error) {

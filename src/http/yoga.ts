@@ -1,17 +1,11 @@
-import {
-  type DocumentNode,
-  type ExecutionResult,
-  type GraphQLError,
-  parse,
-  type ValidationRule,
-  validate,
-} from "graphql";
+import { type DocumentNode, type ExecutionResult, GraphQLError, parse, type ValidationRule, validate } from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import { checkComplexity } from "../graphql/complexity.ts";
 import { createContext } from "../graphql/context.ts";
 import { publicError } from "../graphql/errors.ts";
 import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLimitRule } from "../graphql/limits.ts";
+import { FaithfulJsonRule, VariableNameRule } from "../graphql/literal-variables.ts";
 import { schema } from "../graphql/schema.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
@@ -63,6 +57,8 @@ const limits: OurPlugin = {
     }
     addValidationRule(SizeLimitRule satisfies ValidationRule);
     addValidationRule(NoNulRule satisfies ValidationRule);
+    addValidationRule(FaithfulJsonRule satisfies ValidationRule);
+    addValidationRule(VariableNameRule satisfies ValidationRule);
     if (anonymous) {
       addValidationRule(ShallowIntrospectionRule satisfies ValidationRule);
       // Suggestions would spell the schema out, name by name.
@@ -101,6 +97,9 @@ interface Operation {
   readonly contextValue?: unknown;
 }
 
+/** Characters of an operation's name that reach the log and the traces: the rest is the client's to say, as long as it likes. */
+const MAX_LOGGED_NAME = 100;
+
 /** Notes what the operation is, for the log, and says what speaks against executing it. */
 function inspect(
   { document, operationName, variableValues, contextValue }: Operation,
@@ -112,9 +111,23 @@ function inspect(
   );
   if (operation?.kind === "OperationDefinition") {
     seen.operation = operation.operation;
-    if (operation.name !== undefined) seen.name = operation.name.value;
+    if (operation.name !== undefined) seen.name = operation.name.value.slice(0, MAX_LOGGED_NAME);
   }
   return checkComplexity(schema, document, operationName ?? undefined, variableValues ?? {}, contextValue as object);
+}
+
+/** `error` without the names it suggests: those of what variables hold come from the executor, which always suggests. */
+function withoutSuggestion(error: GraphQLError): GraphQLError {
+  const at = error.message.lastIndexOf(" Did you mean ");
+  if (at === -1) return error;
+  const { nodes, source, positions, path, extensions } = error;
+  return new GraphQLError(error.message.slice(0, at), {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions,
+  });
 }
 
 /** Caches by the text of a document; texts may be a megabyte, so what they hold together is bounded too. */
@@ -132,10 +145,11 @@ export type Yoga = ReturnType<typeof createCountersignYoga>;
 /** Yoga with our schema and rules; knows nothing of how a request reached us. */
 export function createCountersignYoga({ services, log, corsOrigins, onError }: YogaDeps) {
   /** The result a client gets: each of its errors is public, and counted. */
-  const finish = (result: ExecutionResult, { traceId, seen }: Call): ExecutionResult => {
+  const finish = (result: ExecutionResult, { caller, traceId, seen }: Call): ExecutionResult => {
     if (result.errors === undefined || result.errors.length === 0) return result;
     const report = (fault: unknown) => log.error({ err: fault, traceId }, "a call failed");
-    const errors = result.errors.map((error) => publicError(error, traceId, report));
+    const told = result.errors.map((error) => publicError(error, traceId, report));
+    const errors = caller === undefined ? told.map(withoutSuggestion) : told;
     for (const { extensions } of errors) {
       const code = String(extensions.code);
       seen.codes.push(code);

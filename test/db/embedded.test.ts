@@ -251,6 +251,20 @@ describe("startEmbeddedPostgres", () => {
     expect(/^Uid:\t(\d+)/m.exec(status)?.[1]).not.toBe("0");
   });
 
+  it.runIf(process.getuid?.() === 0)("finds its own programs in a directory that only root may enter", async () => {
+    const closed = await dataDirectory();
+    await chmod(closed, 0o700);
+    const file = join(closed, "program");
+    await writeFile(file, "", { mode: 0o755 });
+    const account = await chooseAccount([file]);
+    expect(account?.passesPermissions).toBe(true);
+    // access(2), as initdb asks; a shell's test asks otherwise.
+    const ask = ["-e", "require('node:fs').accessSync(process.argv[1], 1)", file];
+    const { program, args, identity } = commandAs(account, process.execPath, ask);
+    const child = spawn(program, args, { ...identity, cwd: "/", stdio: "ignore" });
+    expect((await once(child, "exit"))[0]).toBe(0);
+  });
+
   it("begins anew after it was interrupted while it was being created", async () => {
     const dataDir = await dataDirectory();
     await mkdir(join(dataDir, "postgres.new"));

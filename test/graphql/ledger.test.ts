@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pageSize } from "../../src/graphql/page.ts";
 import { type Answer, type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";
@@ -43,6 +44,8 @@ async function walk(field: string, first: number) {
   throw new Error("endless");
 }
 
+const cursor = (text: string) => `after:"${Buffer.from(text).toString("base64url")}"`;
+
 describe("connections", () => {
   it.each([
     ["auditEntries(ARGS)", 13],
@@ -62,10 +65,29 @@ describe("connections", () => {
   });
 
   it("refuse what is no page", async () => {
-    for (const page of ["first:-1", 'after:"nonsense"', 'after:"c2VxOi0x"']) {
-      const { errors } = await api.gql(`{auditEntries(${page}){nodes{id}} }`, {}, { as: "admin" });
-      expect(errors?.[0]?.extensions.code, page).toBe("BAD_USER_INPUT");
+    for (const page of [
+      "first:-1",
+      'after:"nonsense"',
+      'after:"c2VxOi0x"',
+      ...["seq:9223372036854775808", "seq:1:2", "seq:0"].map(cursor),
+    ]) {
+      for (const field of ["auditEntries", "actions", "pendingApprovals"]) {
+        const { errors } = await api.gql(`{${field}(${page}){nodes{id}} }`, {}, { as: "admin" });
+        expect(errors?.[0]?.extensions.code, `${field} ${page}`).toBe("BAD_USER_INPUT");
+      }
     }
+  });
+
+  it("take the last cursor there can be, and no page is longer than 100", async () => {
+    const page = `first:500 ${cursor("seq:9223372036854775807")}`;
+    const { data, errors } = await api.gql<{ actions: { nodes: object[] } }>(
+      `{actions(${page}){nodes{id}} }`,
+      {},
+      { as: "admin" },
+    );
+    expect(errors).toBeUndefined();
+    expect(data.actions.nodes).toHaveLength(12);
+    expect(pageSize({ first: 500 })).toBe(100);
   });
 
   it("load a page, and what is asked of its nodes, in a number of statements that does not grow", async () => {
@@ -218,6 +240,13 @@ describe("sessions", () => {
     const { id } = started.session;
     expect((await act(api, "endSession", { sessionId: id }, "approver", fields)).userErrors).toEqual([
       { code: "NOT_FOUND" },
+    ]);
+    // Text that names nothing is not the same as nothing.
+    expect((await act(api, "endSession", { sessionId: "" }, "member", fields)).userErrors).toEqual([
+      { code: "NOT_FOUND" },
+    ]);
+    expect((await propose(api, { supersedes: "" })).userErrors).toMatchObject([
+      { code: "NOT_FOUND", path: ["input", "supersedes"] },
     ]);
     const ended = await act<Told>(api, "endSession", {}, "member", fields);
     expect(ended.session).toMatchObject({

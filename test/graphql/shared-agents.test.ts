@@ -147,6 +147,48 @@ describe("a list", () => {
     }
   });
 
+  it("reads what actions hold only when it is asked for, and then once", async () => {
+    const payloads = async (selection: string) => {
+      api.queries();
+      const { errors } = await api.gql(`{actions(first:3){nodes{${selection}}}}`, {}, as("mia"));
+      expect(errors).toBeUndefined();
+      return api.sent.filter((text) => text.includes("oc_audit_payload")).length;
+    };
+    expect(
+      await payloads("id uuid status platform tool effect region digest policy{outcome} chainHash expiresAt"),
+    ).toBe(0);
+    expect(await payloads("arguments userRequest rationale rendered requestedBy{id} client{name}")).toBe(1);
+  });
+
+  it("of what the caller can decide knows a person by their address, which only the payload has", async () => {
+    const twin = {
+      ...person("mia-2"),
+      email: "MIA@acme.example",
+      roles: ["approver"],
+      groups: ["approvers"],
+    };
+    const token = await api.sign(twin);
+    const query = `{action(id:"${of("mia").action.id}"){viewerCanDecide viewerBlockedBecause}
+      pendingApprovals(onlyDecidable:true first:100){nodes{id}}}`;
+    type Seen = {
+      readonly action: {
+        readonly viewerCanDecide: boolean;
+        readonly viewerBlockedBecause: readonly string[];
+      };
+      readonly pendingApprovals: {
+        readonly nodes: readonly { readonly id: string }[];
+      };
+    };
+    const { data } = await api.gql<Seen>(query, {}, { token });
+    expect(data.action).toEqual({
+      viewerCanDecide: false,
+      viewerBlockedBecause: ["REQUESTER_CANNOT_DECIDE"],
+    });
+    const ids = data.pendingApprovals.nodes.map(({ id }) => id);
+    expect(ids).not.toContain(of("mia").action.id);
+    expect(ids).toContain(of("noah").action.id);
+  });
+
   it("of what the caller can decide goes on behind any number of what they cannot", async () => {
     tokens.set("agent for approver", await api.sign(agentFor("approver")));
     const decidable = await pages("pendingApprovals(onlyDecidable:true,ARGS)", 500, { as: "approver" });

@@ -32,6 +32,8 @@ export interface Api {
   readonly logged: readonly string[];
   /** Statements sent to the database since the last call. */
   queries(): number;
+  /** Texts of the statements sent since the last call of `queries`. */
+  readonly sent: readonly string[];
   token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
   /** A token with these claims, signed like the others. */
   sign(claims: JWTPayload): Promise<string>;
@@ -76,12 +78,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     log,
     statementTimeout: options.statementTimeout ?? 30_000,
   });
-  let statements = 0;
+  const sent: string[] = [];
   pool.on("connect", (client) => {
     const query = client.query.bind(client) as (...parameters: unknown[]) => unknown;
     Object.assign(client, {
       query: (...parameters: unknown[]) => {
-        statements += 1;
+        const [first] = parameters;
+        sent.push(typeof first === "string" ? first : String((first as { readonly text?: string }).text));
         return query(...parameters);
       },
     });
@@ -133,10 +136,9 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     services,
     logged,
     queries() {
-      const count = statements;
-      statements = 0;
-      return count;
+      return sent.splice(0).length;
     },
+    sent,
     token,
     sign: (claims) =>
       new SignJWT(claims)

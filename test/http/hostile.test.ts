@@ -34,6 +34,13 @@ const documents: readonly (readonly [string, string])[] = [
   ["4,000 fragments", Array.from({ length: 600 }, (_, at) => `fragment F${at} on Query{a}`).join(" ")],
   ["4,000 variables", `query(${Array.from({ length: 1_200 }, (_, at) => `$v${at}:Int`).join(" ")}){viewer{id}}`],
   ["600 directives", `{viewer{id ${"@include(if:true)".repeat(600)}}}`],
+  ["braces 10,000 deep", "{".repeat(10_000)],
+  ["brackets 2,000 deep in a variable's default", `query($a:JSON=${nested("[", "", "]", 2_000)}){viewer{id}}`],
+  ["selections 3,000 deep", nested("{a", "", "}", 3_000)],
+  [
+    "600 fragments in a row",
+    `{...F0} ${Array.from({ length: 600 }, (_, at) => `fragment F${at} on Query{...F${at + 1}}`).join(" ")} fragment F600 on Query{a}`,
+  ],
   ["nothing", ""],
   ["a byte order mark alone", "\ufeff"],
 ];
@@ -57,11 +64,40 @@ describe("a hostile document", () => {
     client.socket.close();
   });
 
+  it.each(documents)("with %s, as the first of a cold server, is no fault of ours", async (_, query) => {
+    const cold = await startApi(database.appUrl);
+    try {
+      const { errors } = await cold.gql(query, {}, { as: "agent" });
+      expect(["BAD_USER_INPUT", "QUERY_TOO_COMPLEX"]).toContain(errors?.[0]?.extensions.code);
+      expect(cold.logged.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+    } finally {
+      await cold.close();
+    }
+  });
+
+  it("with an endless name is logged with a part of it", async () => {
+    const name = "N".repeat(50_000);
+    expect((await api.gql(`query ${name}{viewer{id}}`, {}, { as: "agent" })).errors).toBeUndefined();
+    const named = () => api.logged.filter((line) => line.includes("NNNN"));
+    await expect.poll(() => named().length).toBe(1);
+    expect(named()[0]).toContain(`"${"N".repeat(100)}"`);
+  });
+
   it("teaches nobody without a token the schema", async () => {
     const message = async (as?: "agent") =>
       (await api.gql("{viewe{id}}", {}, as === undefined ? {} : { as })).errors?.[0]?.message;
     expect(await message()).not.toContain("viewer");
     expect(await message("agent")).toContain("viewer");
+    const status = async (as?: "agent") =>
+      (
+        await api.gql(
+          "query($s:[ActionStatus!]){actions(status:$s){nodes{id}}}",
+          { s: ["PENDIN"] },
+          as === undefined ? {} : { as },
+        )
+      ).errors?.[0]?.message;
+    expect(await status()).not.toContain("PENDING");
+    expect(await status("agent")).toContain("PENDING");
   });
 });
 

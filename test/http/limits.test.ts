@@ -60,13 +60,13 @@ describe("an operation", () => {
   });
 
   it("is measured by what it may cost, with the variables it comes with", async () => {
-    const query = "query($n:Int){auditEntries(first:$n){nodes{entry:action{entries{sources{seq}}}}}}";
+    const query = "query($n:Int){auditEntries(first:$n){nodes{entry:action{entries{sources{sources{seq}}}}}}}";
     expect(await codeOf(query, { n: 1 })).toEqual(FINE);
     expect(await codeOf(query, { n: 500 })).toEqual(TOO_COMPLEX);
     expect(await codeOf(query, { n: 1 })).toEqual(FINE);
     // What cannot be measured is not remembered as harmless.
     const strict =
-      "query($n:Int,$s:Sequence!){auditEntry(seq:$s){seq} auditEntries(first:$n){nodes{action{entries{sources{seq}}}}}}";
+      "query($n:Int,$s:Sequence!){auditEntry(seq:$s){seq} auditEntries(first:$n){nodes{action{entries{sources{sources{seq}}}}}}}";
     expect((await codeOf(strict, { n: 500, s: 1 })).codes).toEqual(["BAD_USER_INPUT"]);
     expect(await codeOf(strict, { n: 500, s: "1" })).toEqual(TOO_COMPLEX);
   });

@@ -35,6 +35,8 @@ describe("a connection is closed with", () => {
     ["has a lone surrogate", '{"type":"ping","payload":{"n":"\\ud800"}}'],
     ["is nested too deep", `{"type":"ping","payload":{"a":${"[".repeat(70)}${"]".repeat(70)}}}`],
     ["is of no known type", '{"type":"frobnicate"}'],
+    ["is one a server sends", '{"type":"next","id":"1","payload":{}}'],
+    ["is an acknowledgement", '{"type":"connection_ack"}'],
   ])("4400 when a message %s", async (_, message) => {
     const client = await openSocket(api.wsUrl);
     client.send(message);
@@ -74,6 +76,19 @@ describe("a connection is closed with", () => {
     const authorization = `Bearer ${await api.token("auditor")}`;
     const client = await openSocket(api.wsUrl, { headers: { authorization } });
     client.send({ type: "connection_init", payload: { authorization } });
+    expect(await client.closed).toMatchObject({ code: 4403 });
+  });
+
+  it("4403 when the parameters name two tokens", async () => {
+    const authorization = `Bearer ${await api.token("auditor")}`;
+    const client = await openSocket(api.wsUrl);
+    client.send({
+      type: "connection_init",
+      payload: {
+        authorization,
+        Authorization: `Bearer ${await api.token("agent")}`,
+      },
+    });
     expect(await client.closed).toMatchObject({ code: 4403 });
   });
 

@@ -1,4 +1,5 @@
-/** `npm run lint [-- --write]`: Biome over the checkout, with the binary of this platform. */
+/** `npm run lint [-- --write]`: Biome over the checkout, with the rules of test/lint.json (not named as Biome would look for
+ * it: below the root it would be a nested project) and the binary of this platform. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -9,5 +10,6 @@ if (!existsSync(binary)) {
   console.error(`no Biome for ${process.platform}-${process.arch} is installed; npm install @biomejs/biome finds one`);
   process.exit(2);
 }
-const result = spawnSync(binary, ["check", ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+const options = ["check", "--config-path=test/lint.json", ...process.argv.slice(2)];
+const result = spawnSync(binary, options, { cwd: root, stdio: "inherit" });
 process.exit(result.status ?? 1);

@@ -76,9 +76,11 @@ export function commandAs(account: Account | undefined, program: string, args: r
   const { uid, gid, passesPermissions } = account;
   if (!passesPermissions) return { program, args, identity: { uid, gid } };
   const lend = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", `--inh-caps=${CAPABILITIES}`];
+  // Without it access(2), with which initdb looks for postgres, leaves the capabilities of all but root out of account.
+  const counted = "--securebits=+no_setuid_fixup";
   return {
     program: "setpriv",
-    args: [...lend, `--ambient-caps=${CAPABILITIES}`, "--", program, ...args],
+    args: [...lend, `--ambient-caps=${CAPABILITIES}`, counted, "--", program, ...args],
     identity: {},
   };
 }

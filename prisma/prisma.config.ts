@@ -4,4 +4,4 @@ import { defineConfig } from "prisma/config";
 // when told where to find it, and any executable passes. Migrations are ours (sql/), so nothing ever runs it.
 process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
 
-export default defineConfig({ schema: "prisma/schema.prisma" });
+export default defineConfig({ schema: "schema.prisma" });

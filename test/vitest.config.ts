@@ -1,6 +1,8 @@
+import path from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  root: path.resolve(import.meta.dirname, ".."),
   // Node's own conditions: with Vite's "development", graphql would be there twice, once for us and once for Yoga.
   ssr: { resolve: { conditions: ["node", "module-sync"] } },
   test: {
