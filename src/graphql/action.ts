@@ -73,22 +73,22 @@ export const ActionRef = builder.prismaNode("Action", {
     }),
     userRequest: t.string({
       nullable: true,
-      description: "What the person asked the assistant for.",
+      description: "The request of the person, as the agent passed it on.",
       resolve: (row, _args, context) => freeText(context, row, "userRequest"),
     }),
     rationale: t.string({
       nullable: true,
-      description: "What the assistant decided to do and why.",
+      description: "The reasons the agent gave for this step.",
       resolve: (row, _args, context) => freeText(context, row, "rationale"),
     }),
     rendered: t.string({
-      description: "Exactly what an approver is shown; bidirectional, zero-width and control characters made visible.",
+      description: "The text that approvers decide on, with invisible and direction-changing characters written out.",
       resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? ERASED,
     }),
     digest: t.field({
       type: "Hash",
       description:
-        "Hash of the RFC 8785 form of everything an approval binds: action, arguments, agent, person, policy hash, region.",
+        "What an approval is bound to, as one hash over the RFC 8785 form of action, arguments, agent, person, policy and region.",
       resolve: (row) => text(proposalOf(row), "digest"),
     }),
     requestedBy: t.field({

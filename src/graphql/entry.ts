@@ -103,10 +103,13 @@ export const EntryRef = builder.prismaNode("Entry", {
     }),
     body: t.field({
       type: "JSON",
-      description: "The recorded facts, personal values filled in unless erased.",
+      description: "All facts of the entry. Personal values stand in their places unless they were erased.",
       resolve: (row) => factsOf(entryOf(row)),
     }),
-    canonical: t.string({ description: "The exact UTF-8 bytes that `hash` covers.", resolve: ({ entry }) => entry }),
+    canonical: t.string({
+      description: "The text whose UTF-8 bytes `hash` is the SHA-256 of.",
+      resolve: ({ entry }) => entry,
+    }),
     prevHash: t.field({
       type: "Hash",
       description: "The hash of the entry before it; 64 zeros for the first.",

@@ -95,7 +95,7 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
 
 export const EdgeKind = builder.enumType("EdgeKind", {
   description:
-    "OBSERVED rests on content seen in both places; POSSIBLE only on order in time. Never the one shown as the other.",
+    "OBSERVED: the same content was seen in both places. POSSIBLE: one merely came after the other. One is never presented as the other.",
   values: described({
     OBSERVED: "Values read in one place were seen again in what was written to the other.",
     POSSIBLE: "The same principal read in the one place before writing to the other.",

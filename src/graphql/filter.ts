@@ -26,8 +26,11 @@ export const AuditFilter = builder.inputType("AuditFilter", {
     sourceChainHash: t.field({ type: "UUID", description: "The chain its data was drawn from." }),
     recordedFrom: t.field({ type: "DateTime", description: "Recorded then or later." }),
     recordedTo: t.field({ type: "DateTime", description: "Recorded then or earlier." }),
-    text: t.string({ description: "Words found anywhere in the recorded facts." }),
-    contains: t.field({ type: "JSON", description: "A JSON fragment the arguments or the result contain." }),
+    text: t.string({ description: "Words that all occur somewhere among the facts." }),
+    contains: t.field({
+      type: "JSON",
+      description: "A piece of JSON that is contained in the arguments or in the result.",
+    }),
   }),
 });
 

@@ -30,13 +30,13 @@ builder.prismaObjectFields(EntryRef, (t) => ({
   sources: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
-    description: "The entries whose chain this one's sourceChainHash names: one step back along the lineage.",
+    description: "Where the data came from: the entries of the chain that sourceChainHash names.",
     resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.sourceChain)),
   }),
   derived: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
-    description: "The entries that name this one's chain as their source: one step forward.",
+    description: "Where the data went: the entries that have this entry's chain as their source.",
     resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.chain), "derived"),
   }),
 }));

@@ -12,7 +12,7 @@ interface GrantingPayload extends ActionPayload {
 
 const Grant = builder.objectRef<IssuedGrant>("Grant").implement({
   description:
-    "A session key: a single-use signed token (JWS) bound to one action digest, one agent and one deadline. Shown once.",
+    "A signed token (JWS) that lets one agent carry out one digest once, before a deadline. Given out once, never stored.",
   fields: (t) => ({
     token: t.exposeString("token", { description: "What redeemGrant takes." }),
     expiresAt: t.field({
@@ -42,8 +42,8 @@ const ProposeActionInput = builder.inputType("ProposeActionInput", {
     platform: t.string({ required: true, description: "The system the tool works on." }),
     tool: t.string({ required: true, description: "The tool to be used." }),
     arguments: t.field({ type: "JSON", required: true, description: "What it is to be called with." }),
-    userRequest: t.string({ description: "What the person asked the assistant for." }),
-    rationale: t.string({ description: "What the assistant decided to do and why." }),
+    userRequest: t.string({ description: "The request of the person, as the agent passed it on." }),
+    rationale: t.string({ description: "The reasons the agent gave for this step." }),
     conversationId: t.string({
       description: "Steps of one conversation share a routing chain as long as they stay on one platform.",
     }),
@@ -179,7 +179,7 @@ builder.mutationField("claimGrant", (t) =>
   t.field({
     type: ClaimGrantPayload,
     description:
-      "The agent that proposed a since approved action collects its grant. Claiming again voids the earlier one.",
+      "Gives the agent the grant of an action of its own that has been approved. Claiming again voids the earlier one.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimGrantInput, required: true, description: "What is claimed." }) },
     resolve: (_root, { input }, context): Promise<GrantingPayload> => {

@@ -33,7 +33,7 @@ function parseSequence(value: unknown): bigint {
 
 function parseHash(value: unknown): string {
   if (typeof value === "string" && hexFromHash(value) !== undefined) return value;
-  throw refuse("Hash is `sha256:` and 64 lowercase hex digits.");
+  throw refuse("Hash is A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.");
 }
 
 function parseUuid(value: unknown): string {
@@ -119,19 +119,20 @@ function parseJsonObject(
 /** Adds the scalars of the API to `builder`. */
 export function addScalars(builder: Builder): void {
   builder.scalarType("Sequence", {
-    description: "A ledger position: a decimal string on the wire, never a JSON number.",
+    description:
+      "A position in a ledger. It travels as a string of decimal digits, since a JSON number would not hold all of them.",
     serialize: (seq) => seq.toString(),
     parseValue: parseSequence,
     parseLiteral: (node) => parseSequence(stringOf(node, "Sequence")),
   });
   builder.scalarType("Hash", {
-    description: "`sha256:` and 64 lowercase hex digits.",
+    description: "A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.",
     serialize: (hash) => (hash.startsWith("sha256:") ? hash : hashFromHex(hash)),
     parseValue: parseHash,
     parseLiteral: (node) => parseHash(stringOf(node, "Hash")),
   });
   builder.scalarType("DateTime", {
-    description: "RFC 3339 in UTC with microseconds, always ending in Z.",
+    description: "An instant in UTC as RFC 3339 writes it, with six digits of a second and Z at the end.",
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
     serialize: (instant) => parseInstant(instant),
     parseValue: parseInstant,

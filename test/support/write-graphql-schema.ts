@@ -1,6 +1,0 @@
-// Rewrites schema/schema.graphql from the code: `npm run schema:graphql`.
-import { writeFile } from "node:fs/promises";
-import { printSchema } from "graphql";
-import { schema } from "../../src/graphql/schema.ts";
-
-await writeFile(new URL("../../schema/schema.graphql", import.meta.url), `${printSchema(schema)}\n`);
