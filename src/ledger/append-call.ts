@@ -30,7 +30,7 @@ const APPEND = `
          encode((array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1], 'hex') AS prev_hash,
          string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL) AS hashes,
          string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL) AS refused
-    FROM oc_ledger_append($1::text, $2::text) a`;
+    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text) a`;
 
 interface AppendRow {
   readonly first_seq: string | null;
@@ -46,7 +46,7 @@ export async function callAppend(
   ledger: LedgerId,
   drafts: readonly Draft[],
 ): Promise<readonly DraftOutcome[]> {
-  const values = [ledger, lines(drafts)];
+  const values = [ledger, ...texts(drafts)];
   const result = await db.query<AppendRow>({ name: "oc_ledger_append", text: APPEND, values });
   const row = result.rows[0] as AppendRow;
   const refusals = new Map<number, DraftRefusal>();
@@ -72,7 +72,7 @@ export async function callAppend(
 const RETRY = `
   SELECT a.refusal, a.seq, encode(a.hash, 'hex') AS hash, encode(a.prev_hash, 'hex') AS prev_hash,
          to_char(a.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at
-    FROM oc_ledger_append($1::text, $2::text, $3::bigint) a
+    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text, $5::bigint) a
    ORDER BY a.ordinal`;
 
 interface RetryRow {
@@ -93,7 +93,7 @@ export async function callAppendAgain(
   drafts: readonly Draft[],
   after: bigint,
 ): Promise<readonly DraftOutcome[]> {
-  const result = await db.query<RetryRow>(RETRY, [ledger, lines(drafts), after]);
+  const result = await db.query<RetryRow>(RETRY, [ledger, ...texts(drafts), after]);
   return result.rows.map((row) =>
     row.refusal === null
       ? {
@@ -107,12 +107,12 @@ export async function callAppendAgain(
   );
 }
 
-// RFC 8785 text holds neither a raw tab nor a raw line feed: JSON escapes both.
-function lines(drafts: readonly Draft[]): string {
-  let text = "";
-  for (const { body, payload, notAfter } of drafts) {
-    text += `${text === "" ? "" : "\n"}${body}\t${payload}`;
-    if (notAfter !== undefined) text += `\t${notAfter.toISOString()}`;
-  }
-  return text;
+// RFC 8785 text holds no raw line feed: JSON escapes it.
+function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: string, deadlines: string] {
+  const dated = drafts.some((draft) => draft.notAfter !== undefined);
+  return [
+    drafts.map((draft) => draft.body).join("\n"),
+    drafts.map((draft) => draft.payload).join("\n"),
+    dated ? drafts.map((draft) => draft.notAfter?.toISOString() ?? "").join("\n") : "",
+  ];
 }

@@ -180,6 +180,28 @@ describe("faults", () => {
     await expect(callAppend(pool, "control/eu", [{ id, body, payload: "" }])).rejects.toMatchObject({ code: "OC003" });
   });
 
+  it("refuses payloads and deadlines that are not as many as the bodies", async () => {
+    await ledgers.ensure("pairs/eu");
+    const body = () => `{"actor":{"id":"x"},"id":"${uuidv7()}","type":"NOTE"}`;
+    const bodies = `${body()}\n${body()}`;
+    const append = (values: readonly string[]) =>
+      pool.query(`SELECT * FROM oc_ledger_append('pairs/eu', ${values.map((_, at) => `$${at + 1}`).join(", ")})`, [
+        ...values,
+      ]);
+    const payload = "{}";
+    for (const values of [
+      [bodies, payload],
+      [bodies, `${payload}\n${payload}\n${payload}`],
+      [bodies, "", "2100-01-01T00:00:00Z"],
+      [bodies, "", "\n\n"],
+      ["", "", ""],
+    ]) {
+      await expect(append(values)).rejects.toMatchObject({ code: "OC003" });
+    }
+    expect((await append([bodies, `${payload}\n`, "\n2100-01-01T00:00:00Z"])).rowCount).toBe(2);
+    expect((await stored("pairs/eu")).length).toBe(3);
+  });
+
   it("turns callers away when its queue is full, and goes on afterwards", async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => {

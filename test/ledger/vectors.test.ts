@@ -118,7 +118,7 @@ describe("vectors of entry format 1, in the database", () => {
     const [genesis, ...others] = vectors.entries;
     await scene.pool.query("SELECT * FROM oc_ledger_create($1::text, $2::text)", [ledger, genesis?.body]);
     for (const { body, payload } of others) {
-      await scene.pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text)", [ledger, `${body}\t${payload}`]);
+      await scene.pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text, $3::text)", [ledger, body, payload]);
     }
 
     const stored = await readRange(scene.pool, ledger, { limit: 100 });

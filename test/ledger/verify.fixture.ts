@@ -135,11 +135,11 @@ export async function appendActions(client: ClientBase, ledger: string, from: nu
   for (let at = from; at < to; at += 50) {
     const lives = Array.from({ length: Math.min(50, to - at) }, (_, index) => actionBodies(at + index));
     for (let stage = 0; stage < 5; stage++) {
-      const drafts = lives.map((life) => seal(life[stage]!)).map(({ body, payload }) => `${body}\t${payload}`);
-      const { rows } = await client.query<{ refusal: string | null }>("SELECT refusal FROM oc_ledger_append($1, $2)", [
-        ledger,
-        drafts.join("\n"),
-      ]);
+      const drafts = lives.map((life) => seal(life[stage]!));
+      const { rows } = await client.query<{ refusal: string | null }>(
+        "SELECT refusal FROM oc_ledger_append($1, $2, $3)",
+        [ledger, drafts.map(({ body }) => body).join("\n"), drafts.map(({ payload }) => payload).join("\n")],
+      );
       const refused = rows.find(({ refusal }) => refusal !== null);
       if (refused !== undefined) throw new Error(`a draft of the fixture was refused: ${refused.refusal}`);
     }

@@ -201,8 +201,9 @@ async function make(pool: Pool): Promise<readonly Vector[]> {
   for (const batch of BATCHES) {
     const drafts = batch.map(([name, body]): [string, Sealed] => [name, seal(body)]);
     sealed.push(...drafts);
-    const text = drafts.map(([, draft]) => `${draft.body}\t${draft.payload}`).join("\n");
-    await pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text)", [LEDGER, text]);
+    const bodies = drafts.map(([, { body }]) => body).join("\n");
+    const payloads = drafts.map(([, { payload }]) => payload).join("\n");
+    await pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text, $3::text)", [LEDGER, bodies, payloads]);
   }
   const entries = await readRange(pool, LEDGER, { limit: sealed.length + 1 });
   if (entries.length !== sealed.length) throw new Error(`${sealed.length} drafts made ${entries.length} entries`);
