@@ -109,7 +109,7 @@ describe("classify", () => {
       max: 1,
       applicationName: "errors",
       log: silent,
-      connectionTimeout: 20,
+      connectionTimeout: 3_000, // also bounds connecting, which a busy machine makes slow
     });
     const client = await pool.connect();
     const error = await pool.query("SELECT 1").catch((reason: unknown) => reason);
