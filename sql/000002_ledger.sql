@@ -103,19 +103,45 @@ CREATE TABLE oc_chain (
   PRIMARY KEY (ledger, principal_id, on_behalf_of_id, conversation, number)
 );
 
--- Where each session stands: version 1 was its start, version 2 its end.
+-- Where each session stands: version 1 was its start, version 2 its end. Whose it is, in which conversation ('': in none)
+-- and when it expires (null: never) is what its start said, whoever ends it.
 CREATE TABLE oc_session (
-  ledger          text    NOT NULL,
-  id              uuid    NOT NULL,
-  version         integer NOT NULL,
-  actor_id        text    NOT NULL,
+  ledger          text        NOT NULL,
+  id              uuid        NOT NULL,
+  version         integer     NOT NULL,
+  actor_id        text        NOT NULL,
   on_behalf_of_id text,
-  started_seq     bigint  NOT NULL,
-  updated_seq     bigint  NOT NULL,
-  ended           boolean NOT NULL,
+  conversation    text        NOT NULL,
+  expires_at      timestamptz,
+  started_seq     bigint      NOT NULL,
+  updated_seq     bigint      NOT NULL,
+  ended           boolean     NOT NULL,
   PRIMARY KEY (ledger, id)
-);
+) WITH (fillfactor = 80);
+-- A principal's sessions and those of its agents, its open ones also by conversation, all of a ledger as they began, and what a job has to end.
 CREATE INDEX oc_session_started ON oc_session (actor_id, ledger, started_seq);
+CREATE INDEX oc_session_on_behalf_of ON oc_session (on_behalf_of_id, ledger, started_seq) WHERE on_behalf_of_id IS NOT NULL;
+-- An array equals another that has nulls in the same places, and no other index can stand in for one of an expression.
+CREATE INDEX oc_session_open ON oc_session ((ARRAY[actor_id, on_behalf_of_id]), ledger, started_seq) WHERE NOT ended;
+CREATE INDEX oc_session_conversation ON oc_session ((ARRAY[actor_id, on_behalf_of_id, conversation]), ledger, started_seq)
+  WHERE NOT ended;
+CREATE INDEX oc_session_position ON oc_session (ledger, started_seq);
+CREATE INDEX oc_session_due ON oc_session (expires_at, ledger, id) WHERE NOT ended AND expires_at IS NOT NULL;
 
-GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_action, oc_chain, oc_session TO oc_app;
+-- What the latest entry about each thing of a ledger's directory says: who is known, which tokens are revoked, and the
+-- like. The ledger compares and keeps `state`; what it means is the business of whoever writes it.
+CREATE TABLE oc_directory (
+  ledger      text    NOT NULL,
+  kind        text    NOT NULL,
+  id          text    NOT NULL,
+  version     integer NOT NULL,
+  state       jsonb   NOT NULL,
+  first_seq   bigint  NOT NULL,
+  updated_seq bigint  NOT NULL,
+  PRIMARY KEY (ledger, kind, id)
+) WITH (fillfactor = 80);
+-- What has changed since a position: how a server keeps up.
+CREATE INDEX oc_directory_updated ON oc_directory (ledger, updated_seq);
+
+GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_action, oc_chain, oc_session, oc_directory TO oc_app;
 GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head TO oc_auditor;

@@ -29,8 +29,10 @@ CREATE AGGREGATE oc_chain_hash(head bytea, body text, middle text, tail text, se
 -- after:     given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --         answered with what they became and are not written again.
 -- Answers one row a draft, in order: its position, hash, time and predecessor, or why it alone was refused:
---   VERSION  the action or the session has moved on: `body.action.version` or `body.sessionVersion` is not the next one
+--   VERSION  the action, session or thing of the directory has moved on: `body.action.version`, `body.sessionVersion` or
+--            `body.directory.version` is not the next one
 --   CHAIN    the principal's routing chain has moved on
+--   SESSION  `body.session`, which the draft neither starts nor ends, is not open: unknown, ended or expired
 --   LATE     its instant has passed: a deadline that held when the caller decided need not hold under the head lock
 -- A malformed draft fails the whole call (the caller finds it by bisection); nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '',
@@ -50,6 +52,11 @@ DECLARE
   last    record;
   -- Where each draft stands already, on a retry.
   recorded bigint[];
+  -- Which drafts' thing of the directory has moved on; null when no draft has one.
+  outdated boolean[];
+  -- A lone draft's session: its version, and whether it is open.
+  session_at   integer;
+  session_open boolean;
   moment  timestamptz;
   middle  text;
   tail    text;
@@ -75,6 +82,7 @@ BEGIN
          array_agg(b.action) AS action, array_agg(b.platform) AS platform, array_agg(b.tool) AS tool,
          array_agg(b.effect) AS effect, array_agg(b.chain) AS chain, array_agg(b."chainNumber") AS chain_number,
          array_agg(coalesce(b.conversation, '')) AS conversation, array_agg(b."sourceChain") AS source_chain,
+         array_agg(b."sessionExpiresAt") AS session_expires_at, array_agg(b.directory) AS directory,
          bool_and(l.body IS JSON OBJECT WITH UNIQUE KEYS) AS well_formed,
          bool_and(l.paired) AS paired
     INTO draft
@@ -85,7 +93,8 @@ BEGIN
                             string_to_table(p_deadlines, E'\n')) WITH ORDINALITY AS t(body, payload, deadline, n)) l
          LEFT JOIN LATERAL jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
            "sessionVersion" integer, action jsonb, platform text, tool text, effect text, chain uuid,
-           "chainNumber" integer, conversation text, "sourceChain" uuid) ON true;
+           "chainNumber" integer, conversation text, "sourceChain" uuid, "sessionExpiresAt" timestamptz,
+           directory jsonb) ON true;
 
   IF draft.well_formed IS NOT TRUE OR NOT draft.paired THEN
     RAISE EXCEPTION 'every draft has a body that is a JSON object with unique keys; payloads and deadlines, if any, are as many'
@@ -94,16 +103,38 @@ BEGIN
 
   -- Decided under the head lock, so nothing it rests on can move. Of two drafts of one batch that want the same
   -- version, or that start different chains, the first wins.
+  IF array_remove(draft.directory, NULL) <> '{}' THEN
+    IF EXISTS (SELECT FROM unnest(draft.directory) AS s(said)
+                WHERE s.said IS NOT NULL
+                  AND (s.said ->> 'kind' ~ '^[A-Z][A-Z_]{0,39}$' AND jsonb_typeof(s.said -> 'id') = 'string'
+                       AND length(s.said ->> 'id') BETWEEN 1 AND 400 AND jsonb_typeof(s.said -> 'version') = 'number'
+                       AND jsonb_typeof(s.said -> 'state') = 'object') IS NOT TRUE) THEN
+      RAISE EXCEPTION 'a directory member has a kind in capitals, an id of 1 to 400 characters, a version and a state'
+        USING ERRCODE = 'OC003';
+    END IF;
+    SELECT array_agg(d.said IS NOT NULL
+                     AND (d.version <> 1 + coalesce((SELECT x.version FROM oc_directory x
+                                                      WHERE x.ledger = p_ledger AND x.kind = d.kind AND x.id = d.id), 0)
+                          OR d.nth > 1) ORDER BY d.o)
+      INTO outdated
+      FROM (SELECT s.said, s.o, s.said ->> 'kind' AS kind, s.said ->> 'id' AS id, (s.said ->> 'version')::integer AS version,
+                   row_number() OVER (PARTITION BY s.said ->> 'kind', s.said ->> 'id', s.said -> 'version' ORDER BY s.o) AS nth
+              FROM unnest(draft.directory) WITH ORDINALITY AS s(said, o)) d;
+  END IF;
   IF cardinality(draft.n) = 1 AND p_after IS NULL THEN
     -- The same for a lone draft, for which the general statement would be most of the work.
+    IF draft.session_id[1] IS NOT NULL THEN
+      -- Without a condition on `ended`, which an index of open sessions would serve, but not by the id.
+      SELECT x.version, NOT x.ended AND (x.expires_at > moment) IS NOT FALSE INTO session_at, session_open
+        FROM oc_session x WHERE x.ledger = p_ledger AND x.id = draft.session_id[1];
+    END IF;
     SELECT ARRAY[1] AS n, ARRAY[j.why] AS why, ARRAY[NULL::bigint] AS at INTO refused
       FROM (SELECT CASE
                      WHEN draft.not_after[1] <= moment THEN 'LATE'
                      WHEN draft.action_version[1] <> 1 + coalesce((
                             SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = draft.action_id[1]), 0)
-                       OR draft.session_version[1] <> 1 + coalesce((
-                            SELECT x.version FROM oc_session x WHERE x.ledger = p_ledger AND x.id = draft.session_id[1]), 0)
-                       THEN 'VERSION'
+                       OR draft.session_version[1] <> 1 + coalesce(session_at, 0) OR draft.session_version[1] > 2
+                       OR outdated[1] THEN 'VERSION'
                      WHEN draft.chain_number[1] IS NOT NULL AND NOT coalesce((
                             SELECT (k.number = draft.chain_number[1] AND k.chain = draft.chain[1])
                                    OR k.number + 1 = draft.chain_number[1]
@@ -112,6 +143,8 @@ BEGIN
                                AND k.on_behalf_of_id = coalesce(draft.on_behalf_of_id[1], '')
                                AND k.conversation = draft.conversation[1]
                              ORDER BY k.number DESC LIMIT 1), draft.chain_number[1] = 1) THEN 'CHAIN'
+                     WHEN draft.session_id[1] IS NOT NULL AND draft.session_version[1] IS NULL
+                          AND session_open IS NOT TRUE THEN 'SESSION'
                    END AS why) j
      WHERE j.why IS NOT NULL;
   ELSE
@@ -121,38 +154,51 @@ BEGIN
         INTO recorded FROM unnest(draft.id) WITH ORDINALITY AS d(id, o);
     END IF;
     SELECT array_agg(j.n) AS n, array_agg(j.why) AS why, array_agg(j.at) AS at INTO refused
-      FROM (SELECT d.n, d.at,
-                   CASE
-                     WHEN d.at IS NOT NULL THEN 'RECORDED'
-                     WHEN d.not_after <= moment THEN 'LATE'
-                     WHEN d.version IS NOT NULL
-                          AND (d.version <> coalesce(a.version, 0) + 1
-                               OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
-                     WHEN d.session_version IS NOT NULL
-                          AND (d.session_version <> coalesce(s.version, 0) + 1
-                               OR row_number() OVER (PARTITION BY d.session_id, d.session_version ORDER BY d.n) > 1)
-                       THEN 'VERSION'
-                     WHEN d.number IS NOT NULL
-                          AND ((c.number = d.number AND c.chain = d.chain)
-                               OR (d.number = coalesce(c.number, 0) + 1
-                                   AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.on_behalf_of_id,
-                                                                            d.conversation, d.number
-                                                                            ORDER BY d.n))) IS NOT TRUE THEN 'CHAIN'
-                   END AS why
-              FROM unnest(draft.n, draft.not_after, draft.action_id, draft.action_version, draft.session_id,
-                          draft.session_version, draft.actor_id, draft.on_behalf_of_id, draft.conversation,
-                          draft.chain_number, draft.chain, recorded)
-                     AS d(n, not_after, action_id, version, session_id, session_version, actor_id, on_behalf_of_id,
-                          conversation, number, chain, at)
-              LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
-                                  LIMIT 1) a ON d.version IS NOT NULL
-              LEFT JOIN LATERAL (SELECT x.version FROM oc_session x WHERE x.ledger = p_ledger AND x.id = d.session_id
-                                  LIMIT 1) s ON d.session_version IS NOT NULL
-              LEFT JOIN LATERAL (SELECT k.number, k.chain FROM oc_chain k
-                                  WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
-                                    AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
-                                    AND k.conversation = d.conversation
-                                  ORDER BY k.number DESC LIMIT 1) c ON d.number IS NOT NULL) j
+      FROM (SELECT k.n, k.at,
+                   -- Open from the draft after the one that starts it up to the one that ends it.
+                   CASE WHEN k.why IS NULL AND k.session_id IS NOT NULL AND k.session_version IS NULL
+                             AND ((k.session_open
+                                   OR k.n > min(k.n) FILTER (WHERE k.session_version = 1 AND k.why IS NULL
+                                                               AND (k.session_expires_at > moment) IS NOT FALSE) OVER named)
+                                  AND (k.n < min(k.n) FILTER (WHERE k.session_version = 2 AND k.why IS NULL) OVER named)
+                                      IS NOT FALSE) IS NOT TRUE
+                        THEN 'SESSION' ELSE k.why END AS why
+              FROM (SELECT d.n, d.at, d.session_id, d.session_version, d.session_expires_at,
+                           NOT s.ended AND (s.expires_at > moment) IS NOT FALSE AS session_open,
+                           CASE
+                             WHEN d.at IS NOT NULL THEN 'RECORDED'
+                             WHEN d.not_after <= moment THEN 'LATE'
+                             WHEN d.version IS NOT NULL
+                                  AND (d.version <> coalesce(a.version, 0) + 1
+                                       OR row_number() OVER (PARTITION BY d.action_id, d.version ORDER BY d.n) > 1) THEN 'VERSION'
+                             WHEN d.session_version IS NOT NULL
+                                  AND (d.session_version <> coalesce(s.version, 0) + 1 OR d.session_version > 2
+                                       OR row_number() OVER (PARTITION BY d.session_id, d.session_version ORDER BY d.n) > 1)
+                               THEN 'VERSION'
+                             WHEN d.outdated THEN 'VERSION'
+                             WHEN d.number IS NOT NULL
+                                  AND ((c.number = d.number AND c.chain = d.chain)
+                                       OR (d.number = coalesce(c.number, 0) + 1
+                                           AND d.chain = first_value(d.chain) OVER (PARTITION BY d.actor_id, d.on_behalf_of_id,
+                                                                                    d.conversation, d.number
+                                                                                    ORDER BY d.n))) IS NOT TRUE THEN 'CHAIN'
+                           END AS why
+                      FROM unnest(draft.n, draft.not_after, draft.action_id, draft.action_version, draft.session_id,
+                                  draft.session_version, draft.actor_id, draft.on_behalf_of_id, draft.conversation,
+                                  draft.chain_number, draft.chain, draft.session_expires_at, outdated, recorded)
+                             AS d(n, not_after, action_id, version, session_id, session_version, actor_id, on_behalf_of_id,
+                                  conversation, number, chain, session_expires_at, outdated, at)
+                      LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
+                                          LIMIT 1) a ON d.version IS NOT NULL
+                      LEFT JOIN LATERAL (SELECT x.version, x.ended, x.expires_at FROM oc_session x
+                                          WHERE x.ledger = p_ledger AND x.id = d.session_id
+                                          LIMIT 1) s ON d.session_id IS NOT NULL
+                      LEFT JOIN LATERAL (SELECT k.number, k.chain FROM oc_chain k
+                                          WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                            AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
+                                            AND k.conversation = d.conversation
+                                          ORDER BY k.number DESC LIMIT 1) c ON d.number IS NOT NULL) k
+             WINDOW named AS (PARTITION BY k.session_id)) j
      WHERE j.why IS NOT NULL;
   END IF;
 
@@ -167,13 +213,15 @@ BEGIN
            array_agg(d.action_id) AS action_id, array_agg(d.action_version) AS action_version,
            array_agg(d.action) AS action, array_agg(d.platform) AS platform, array_agg(d.tool) AS tool,
            array_agg(d.effect) AS effect, array_agg(d.chain) AS chain, array_agg(d.chain_number) AS chain_number,
-           array_agg(d.conversation) AS conversation, array_agg(d.source_chain) AS source_chain
+           array_agg(d.conversation) AS conversation, array_agg(d.source_chain) AS source_chain,
+           array_agg(d.session_expires_at) AS session_expires_at, array_agg(d.directory) AS directory
       INTO draft
       FROM unnest(draft.n, draft.body, draft.payload, draft.id, draft.type, draft.actor_id, draft.on_behalf_of_id,
                   draft.session_id, draft.session_version, draft.action_id, draft.action_version, draft.action, draft.platform, draft.tool, draft.effect,
-                  draft.chain, draft.chain_number, draft.conversation, draft.source_chain)
+                  draft.chain, draft.chain_number, draft.conversation, draft.source_chain, draft.session_expires_at,
+                  draft.directory)
              AS d(n, body, payload, id, type, actor_id, on_behalf_of_id, session_id, session_version, action_id, action_version, action, platform, tool,
-                  effect, chain, chain_number, conversation, source_chain)
+                  effect, chain, chain_number, conversation, source_chain, session_expires_at, directory)
      WHERE d.n <> ALL (refused.n);
     IF draft.n IS NULL THEN
       RETURN;
@@ -231,20 +279,34 @@ BEGIN
                   draft.platform)
            WITH ORDINALITY AS d(actor_id, on_behalf_of_id, conversation, number, chain, platform, o)
      WHERE d.number IS NOT NULL
-       AND NOT EXISTS (SELECT FROM oc_chain k WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
-                                                AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
-                                                AND k.conversation = d.conversation AND k.number = d.number)
+       -- Not NOT EXISTS: an anti join, planned while the table is small, reads all of it for every append when it is not.
+       AND (SELECT k.number FROM oc_chain k WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
+                                              AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
+                                              AND k.conversation = d.conversation AND k.number = d.number) IS NULL
      ORDER BY d.actor_id, d.on_behalf_of_id, d.conversation, d.number, d.o;
   END IF;
 
   IF array_remove(draft.session_version, NULL) <> '{}' THEN
-    INSERT INTO oc_session AS x (ledger, id, version, actor_id, on_behalf_of_id, started_seq, updated_seq, ended)
-    SELECT p_ledger, d.session_id, d.version, d.actor_id, d.on_behalf_of_id, head.seq + d.o, head.seq + d.o, d.version > 1
-      FROM unnest(draft.session_id, draft.session_version, draft.actor_id, draft.on_behalf_of_id)
-           WITH ORDINALITY AS d(session_id, version, actor_id, on_behalf_of_id, o)
+    INSERT INTO oc_session AS x (ledger, id, version, actor_id, on_behalf_of_id, conversation, expires_at, started_seq,
+                                 updated_seq, ended)
+    SELECT p_ledger, d.session_id, d.version, d.actor_id, d.on_behalf_of_id, d.conversation, d.expires_at, head.seq + d.o,
+           head.seq + d.o, d.version > 1
+      FROM unnest(draft.session_id, draft.session_version, draft.actor_id, draft.on_behalf_of_id, draft.conversation,
+                  draft.session_expires_at)
+           WITH ORDINALITY AS d(session_id, version, actor_id, on_behalf_of_id, conversation, expires_at, o)
      WHERE d.version IS NOT NULL
     ON CONFLICT (ledger, id) DO UPDATE SET
       version = excluded.version, updated_seq = excluded.updated_seq, ended = excluded.ended;
+  END IF;
+
+  IF outdated IS NOT NULL THEN
+    INSERT INTO oc_directory AS x (ledger, kind, id, version, state, first_seq, updated_seq)
+    SELECT p_ledger, d.said ->> 'kind', d.said ->> 'id', (d.said ->> 'version')::integer, d.said -> 'state', head.seq + d.o,
+           head.seq + d.o
+      FROM unnest(draft.directory) WITH ORDINALITY AS d(said, o)
+     WHERE d.said IS NOT NULL
+    ON CONFLICT (ledger, kind, id) DO UPDATE SET
+      version = excluded.version, state = excluded.state, updated_seq = excluded.updated_seq;
   END IF;
 
   UPDATE oc_ledger_head h SET seq = last.seq, hash = last.hashes[cardinality(last.hashes)], recorded_at = moment

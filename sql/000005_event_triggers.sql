@@ -30,7 +30,8 @@ AS $$
   WITH RECURSIVE family AS (
     SELECT c.oid FROM pg_class c
      WHERE c.relnamespace = 'public'::regnamespace
-       AND (c.relname IN ('oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session')
+       AND (c.relname IN ('oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session',
+                           'oc_directory')
             OR (c.relkind IN ('r', 'p') AND c.relname ~ '^oc_audit_log_'))
     UNION
     SELECT i.inhrelid FROM pg_inherits i JOIN family f ON f.oid = i.inhparent
@@ -252,7 +253,8 @@ BEGIN
    WHERE d.object_type NOT IN ('index', 'table column', 'default value')
      AND (d.address_names[1] = 'oc_guard'
           OR (d.address_names[1] = 'public'
-              AND (d.address_names[2] IN ('oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session')
+              AND (d.address_names[2] IN ('oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session',
+                                           'oc_directory')
                    OR d.address_names[2] ~ '^oc_audit_log(_.*)?$'
                    OR (d.object_type IN ('function', 'aggregate') AND d.address_names[2] ~ '^oc_'))))
    LIMIT 1;

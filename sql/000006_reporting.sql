@@ -27,7 +27,7 @@ CREATE POLICY oc_report ON oc_action FOR SELECT TO oc_reporting
 
 GRANT SELECT ON oc_audit_log, oc_action TO oc_reporting;
 -- Verification compares the state rows with what the entries say.
-GRANT SELECT ON oc_action, oc_chain, oc_session TO oc_auditor;
+GRANT SELECT ON oc_action, oc_chain, oc_session, oc_directory TO oc_auditor;
 
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO oc_reporting;

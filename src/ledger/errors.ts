@@ -22,18 +22,19 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
 }
 
 /** Why one draft was refused while others of its batch went through. */
-export type DraftRefusal = "VERSION" | "CHAIN" | "LATE";
+export type DraftRefusal = "VERSION" | "CHAIN" | "SESSION" | "LATE";
 
 const REFUSALS: Readonly<Record<DraftRefusal, string>> = {
-  VERSION: "the action or session has moved on",
+  VERSION: "the action, session or directory has moved on",
   CHAIN: "the routing chain has moved on",
+  SESSION: "the session is not open",
   LATE: "the deadline has passed",
 };
 
 /**
- * Nothing of this draft was written: VERSION, the action or session moved on meanwhile; CHAIN, the principal's routing chain did; LATE, a
- * deadline has passed since the caller looked.
- * The caller reads the state again and decides again.
+ * Nothing of this draft was written: VERSION, the action, session or thing of the directory moved on meanwhile; CHAIN, the
+ * principal's routing chain did; SESSION, the session it names is unknown, ended or expired; LATE, a deadline has passed
+ * since the caller looked. The caller reads the state again and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
   constructor(refusal: DraftRefusal) {

@@ -1,6 +1,16 @@
 import { canonicalize, type JsonValue, NotCanonicalError } from "./canonical.ts";
+import { type Bind, type Concern, concernsEach, concernsFirst } from "./concern.ts";
 import type { LedgerEntry, LedgerId } from "./entry.ts";
-import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRange, type EntryRow, position, type Reader, toEntry } from "./read.ts";
+import {
+  ENTRY_COLUMNS,
+  ENTRY_TABLES,
+  type EntryRange,
+  type EntryRow,
+  position,
+  type Reader,
+  readHead,
+  toEntry,
+} from "./read.ts";
 
 /** Conditions an entry must meet, all of them. A member that is undefined or null asks for nothing. */
 export interface EntryFilter {
@@ -39,21 +49,51 @@ export interface Statement {
  * At most `page.limit` entries that meet `filter`, between `page.after` and `page.before`, in the order asked for. Ask
  * for one more than is shown to learn whether more follow. A filter that nothing recorded can meet (an id that is no
  * UUID, a NUL) finds nothing.
+ *
+ * @param whose only entries that concern one of these, by themselves or as being about an action that does; left out: all
  */
 export async function searchEntries(
   db: Reader,
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
+  whose?: readonly Concern[],
 ): Promise<LedgerEntry[]> {
-  const statement = searchStatement(ledger, filter, page);
-  if (statement === undefined) return [];
-  const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
-  return rows.map((row) => toEntry(ledger, row));
+  // Whoever did much of what was done has a page of it near: then nothing else is looked for.
+  const near = whose === undefined || leavesFew(filter, page) ? undefined : await nearest(db, ledger, page);
+  const found = near === undefined ? [] : await run(near);
+  return near !== undefined && found.length === page.limit ? found : run(page);
+
+  async function run(range: EntryRange): Promise<LedgerEntry[]> {
+    const statement = searchStatement(ledger, filter, range, whose);
+    if (statement === undefined) return [];
+    const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
+    return rows.map((row) => toEntry(ledger, row));
+  }
+}
+
+/** The part of `page` where a search begins, no longer than is looked at entry by entry. */
+async function nearest(db: Reader, ledger: LedgerId, page: EntryRange): Promise<EntryRange> {
+  if (page.newestFirst !== true) {
+    const after = page.after ?? 0n;
+    return { ...page, after, before: earlier(page.before, after + NARROW_RANGE) };
+  }
+  const before = page.before ?? ((await readHead(db, ledger))?.seq ?? 0n) + 1n;
+  const start = before - NARROW_RANGE;
+  return { ...page, before, after: page.after === undefined || page.after < start ? start : page.after };
+}
+
+function earlier(one: bigint | undefined, other: bigint): bigint {
+  return one === undefined || other < one ? other : one;
 }
 
 /** The query of `searchEntries`; undefined when its answer is known to be empty. */
-export function searchStatement(ledger: LedgerId, filter: EntryFilter, page: EntryRange): Statement | undefined {
+export function searchStatement(
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+  whose?: readonly Concern[],
+): Statement | undefined {
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ["e.ledger = $1"];
@@ -66,18 +106,35 @@ export function searchStatement(ledger: LedgerId, filter: EntryFilter, page: Ent
     throw error;
   }
   const direction = page.newestFirst ? "DESC" : "ASC";
+  const limit = bind(page.limit);
+  const kept = whose === undefined ? conditions : restricted(conditions, whose);
   const text = `
     SELECT ${ENTRY_COLUMNS}
       FROM ${ENTRY_TABLES}
-     WHERE ${conditions.join("\n       AND ")}
+     WHERE ${kept.join("\n       AND ")}
      ORDER BY e.seq ${direction}
-     LIMIT ${bind(page.limit)}::bigint`;
+     LIMIT ${limit}::bigint`;
   return { text, values };
+
+  function restricted(all: readonly string[], concerns: readonly Concern[]): readonly string[] {
+    if (leavesFew(filter, page)) return [...all, concernsEach(concerns, bind)];
+    // All conditions stand inside the look for positions, and need not be met again outside.
+    const candidates = { tables: ENTRY_TABLES, conditions: all, direction, limit } as const;
+    return ["e.ledger = $1", concernsFirst(concerns, candidates, bind)];
+  }
+}
+
+/** A range of no more positions is looked at entry by entry. */
+const NARROW_RANGE = 4_096n;
+
+/** Whether an index finds what meets the conditions, and that is little whoever it concerns. */
+function leavesFew(filter: EntryFilter, { after, before }: EntryRange): boolean {
+  if (after !== undefined && before !== undefined && before - after <= NARROW_RANGE) return true;
+  const { sessionId, actionId, chainHash, sourceChainHash } = filter;
+  return [sessionId, actionId, chainHash, sourceChainHash].some((value) => value !== undefined && value !== null);
 }
 
 class NothingMeetsThis extends Error {}
-
-type Bind = (value: unknown) => string;
 
 function conditionsOf(filter: EntryFilter, bind: Bind): readonly (string | undefined)[] {
   return [

@@ -291,20 +291,6 @@ describe("months", () => {
   });
 });
 
-describe("sessions", () => {
-  it("end once, however many end them at the same time", async () => {
-    const session = uuidv7();
-    const step = (type: string, sessionVersion: number) =>
-      ledgers.append("session/eu", { type, actor: { id: "member" }, session, sessionVersion });
-    await step("SESSION_STARTED", 1);
-    const ends = await Promise.allSettled(Array.from({ length: 8 }, () => step("SESSION_ENDED", 2)));
-    expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    for (const end of ends) if (end.status === "rejected") expect(end.reason).toMatchObject({ code: "VERSION" });
-    const { rows } = await pool.query("SELECT version, ended FROM oc_session WHERE id = $1", [session]);
-    expect(rows).toEqual([{ version: 2, ended: true }]);
-  });
-});
-
 describe("ready", () => {
   it("says that appends go through, with and without ledgers, and why not when they do not", async () => {
     await expect(ledgers.ready()).resolves.toBe(true);

@@ -42,4 +42,15 @@ export function actionState(id: string, version: number, status: string): Unseal
   return { action: { approvals: 0, id, status, version } };
 }
 
+/** The members of an entry that starts (version 1) or ends (version 2) a session. */
+export function sessionStep(session: string, sessionVersion: 1 | 2, more: UnsealedObject = {}): UnsealedObject {
+  const type = sessionVersion === 1 ? "SESSION_STARTED" : "SESSION_ENDED";
+  return { actor: { id: "member", kind: "HUMAN" }, session, sessionVersion, type, ...more };
+}
+
+/** The members of an entry that gives a thing of the directory its next state. */
+export function listing(kind: string, id: string, version: number, state: UnsealedObject): UnsealedObject {
+  return { actor: { id: "admin", kind: "HUMAN" }, directory: { id, kind, state, version }, type: "DIRECTORY_TEST" };
+}
+
 export const newId = (): string => randomUUID();

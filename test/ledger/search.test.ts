@@ -30,7 +30,7 @@ describe("searchEntries by what is recorded in columns", () => {
   it("finds by actor, session, platform, tool and effect, and by several at once", async () => {
     const session = newId();
     const step = { platform: "crm", tool: "find_customer", effect: "READ", session };
-    const read = await append({ ...by("agent-7"), ...step });
+    const read = await append({ ...by("agent-7"), ...step, sessionVersion: 1 });
     const write = await append({ ...by("agent-7"), ...step, tool: "send_mail", platform: "mail", effect: "WRITE" });
     expect(await find({ actorId: "agent-7" })).toEqual(named(read, write));
     expect(await find({ sessionId: session })).toEqual(named(read, write));
@@ -247,16 +247,15 @@ describe("searchEntries on a ledger of some size", () => {
             chain: newId(),
             sourceChain: newId(),
             session: newId(),
+            sessionVersion: 1,
           },
           n % 2 === 0 ? ledger : "size/us",
         ),
       ),
     );
-    await append(
-      { ...by("rare"), tool: "rare", chain, sourceChain: source, session, ...actionState(action, 1, "PENDING") },
-      ledger,
-    );
-    const attempt = { ...by("rare"), tool: "rare", chain, sourceChain: source, session, action: { id: action } };
+    const rare = { ...by("rare"), tool: "rare", chain, sourceChain: source, session };
+    await append({ ...rare, sessionVersion: 1, ...actionState(action, 1, "PENDING") }, ledger);
+    const attempt = { ...rare, action: { id: action } };
     partition = `oc_audit_log_${(await append(attempt, ledger)).recordedAt.slice(0, 7).replace("-", "_")}`;
     await scene.asSuperuser("ANALYZE");
   });

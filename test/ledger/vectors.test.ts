@@ -37,7 +37,7 @@ describe("vectors of entry format 1, in TypeScript", () => {
       vectors.entries.map(({ seq, name, hash }) => ({ seq, name, hash })),
     );
     expect(format).toContain(`\n${vectors.entries[0]?.entry}\n`);
-    const note = payloadOf(vectors.entries[2] as Vector)["decision.note"];
+    const note = payloadOf(vectors.entries[3] as Vector)["decision.note"];
     expect(format).toContain(`\`${note?.salt}\``);
     expect(format).toContain(`\`${commit(note?.salt ?? "", canonicalize(note?.value ?? null))}\``);
   });

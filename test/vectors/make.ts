@@ -20,6 +20,13 @@ const AGENT: UnsealedObject = {
   groups: [],
   profile: new Erasable({ displayName: "Reiseagent Jürgen", email: "agent@example.com" }),
 };
+const MEMBER: UnsealedObject = {
+  id: "member",
+  kind: "HUMAN",
+  roles: ["member"],
+  groups: [],
+  profile: new Erasable({ email: "m@example.com" }),
+};
 const SYSTEM: UnsealedObject = { id: "countersign", kind: "SERVICE", roles: [], groups: [] };
 
 const nested = (depth: number): unknown => (depth === 0 ? "innermost" : { b: [nested(depth - 1)], a: depth });
@@ -28,13 +35,7 @@ const PROPOSAL: UnsealedObject = {
   id: id(2),
   type: "ACTION_PROPOSED",
   actor: AGENT,
-  onBehalfOf: {
-    id: "member",
-    kind: "HUMAN",
-    roles: ["member"],
-    groups: [],
-    profile: new Erasable({ email: "m@example.com" }),
-  },
+  onBehalfOf: MEMBER,
   client: {
     name: "example-agent",
     version: "1.2.3",
@@ -79,7 +80,22 @@ const nameless = (n: number, more: UnsealedObject): UnsealedObject => ({
 
 /** Drafts by what they are about; those of one list are appended in one call, so they share a `recordedAt`. */
 const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject])[])[] = [
-  [["a proposal with every kind of member", PROPOSAL]],
+  [
+    [
+      "the start of a session, for the person an agent acts for",
+      {
+        id: id(14),
+        type: "SESSION_STARTED",
+        actor: AGENT,
+        onBehalfOf: MEMBER,
+        session: id(0xa0),
+        sessionVersion: 1,
+        sessionExpiresAt: "2126-01-01T00:00:00.000000Z",
+        conversation: "conversation 1",
+      },
+    ],
+    ["a proposal with every kind of member", PROPOSAL],
+  ],
   [
     [
       "a decision, which gives the action its next state",
@@ -180,6 +196,27 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
       nameless(12, { notes: [new Erasable("first"), "kept", { text: new Erasable("third") }] }),
     ],
     ["nothing erasable", nameless(13, { reason: "GRANT_SPENT", action: { id: id(0xb0) } })],
+  ],
+  [
+    [
+      "a thing of the directory, with its profile",
+      {
+        id: id(15),
+        type: "PRINCIPAL_INVITED",
+        actor: { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] },
+        directory: {
+          kind: "PRINCIPAL",
+          id: "agent",
+          version: 1,
+          state: { kind: "AGENT", owner: "member", platforms: ["reservations"], roles: ["agent"], suspended: false },
+        },
+        subject: { id: "agent", kind: "AGENT", profile: new Erasable({ displayName: "Reiseagent Jürgen" }) },
+      },
+    ],
+    [
+      "the end of a session, by the server",
+      nameless(16, { type: "SESSION_ENDED", session: id(0xa0), sessionVersion: 2 }),
+    ],
   ],
 ];
 

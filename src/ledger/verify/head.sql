@@ -6,7 +6,8 @@ SELECT h.seq::text AS head_seq, encode(h.hash, 'hex') AS head_hash, h.recorded_a
        greatest((SELECT max(p.seq) FROM ONLY public.oc_audit_payload p WHERE p.ledger = $1::text),
                 (SELECT max(a.updated_seq) FROM ONLY public.oc_action a WHERE a.ledger = $1::text),
                 (SELECT max(c.started_seq) FROM ONLY public.oc_chain c WHERE c.ledger = $1::text),
-                (SELECT max(x.updated_seq) FROM ONLY public.oc_session x WHERE x.ledger = $1::text))::text AS trace_seq
+                (SELECT max(x.updated_seq) FROM ONLY public.oc_session x WHERE x.ledger = $1::text),
+                (SELECT max(d.updated_seq) FROM ONLY public.oc_directory d WHERE d.ledger = $1::text))::text AS trace_seq
   FROM (SELECT 1) AS always
   LEFT JOIN ONLY public.oc_ledger_head h ON h.ledger = $1::text
   LEFT JOIN LATERAL (SELECT e.hash, e.recorded_at FROM public.oc_audit_log e

@@ -7,9 +7,17 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
        coalesce(bit_xor(uuid_hash_extended(c.action_id, c.seq # (c.action_version::bigint << 48)))
          FILTER (WHERE c.seq >= $2::bigint AND c.action_version IS NOT NULL), 0) AS versions,
        -- How many entries start a routing chain; chains.sql counts the chains.
-       count(*) FILTER (WHERE c.seq >= $2::bigint AND c.chain_started = c.seq) AS chains
+       count(*) FILTER (WHERE c.seq >= $2::bigint AND c.chain_started = c.seq) AS chains,
+       -- Which session starts and ends where; sessions.sql answers the same over the session rows.
+       coalesce(bit_xor(uuid_hash_extended(c.session_id, c.seq # (c.session_version << 48)))
+         FILTER (WHERE c.seq >= $2::bigint AND c.session_version IS NOT NULL), 0) AS sessions,
+       -- Each version put in the place of the one before it leaves the last of each thing; directory.sql answers those.
+       coalesce(bit_xor(CASE WHEN c.listed_version > 1 THEN hashtextextended(c.listed, c.listed_version - 1) ELSE 0 END
+                        # hashtextextended(c.listed, c.listed_version))
+         FILTER (WHERE c.seq >= $2::bigint AND c.listed IS NOT NULL), 0) AS directory
   FROM (
-    SELECT r.seq, r.action_id, r.action_version, r.chain_started, r.intact,
+    SELECT r.seq, r.action_id, r.action_version, r.chain_started, r.session_id, r.session_version, r.listed, r.listed_version,
+           r.intact,
            CASE WHEN r.seq = 1
                 THEN r.type = 'LEDGER_CREATED' AND lag(r.seq) OVER w IS NULL
                      AND r.prev_hash = '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
@@ -17,6 +25,11 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
            END AS linked
       FROM (
         SELECT e.seq, e.hash, e.prev_hash, e.recorded_at, e.type, e.action_id, e.action_version, e.chain_started,
+               e.session_id,
+               CASE WHEN e.session_id IS NOT NULL THEN (e.body ->> 'sessionVersion')::bigint END AS session_version,
+               CASE WHEN e.directory IS NOT NULL
+                    THEN (e.directory ->> 'kind') || ' ' || (e.directory ->> 'id') END AS listed,
+               (e.directory ->> 'version')::bigint AS listed_version,
                e.hash = sha256(e.bytes)
                AND substring(e.bytes FOR 9) = '\x7b22626f6479223a7b'::bytea -- {"body":{
                AND substring(e.bytes FROM octet_length(e.bytes) - octet_length(e.tail) + 1) = convert_to(e.tail, 'UTF8')
@@ -50,7 +63,7 @@ SELECT count(*) FILTER (WHERE c.seq >= $2::bigint) AS entries,
                                   FROM json_each_text(e.payload) x OFFSET 0) v))
                  AS intact
           FROM (
-            SELECT s.*, s.body -> 'actor' AS actor, s.body -> 'action' AS action,
+            SELECT s.*, s.body -> 'actor' AS actor, s.body -> 'action' AS action, s.body -> 'directory' AS directory,
                    -- Of the chain that the entry says it is a step of.
                    CASE WHEN s.body -> 'chainNumber' IS NOT NULL
                         THEN (SELECT k.started_seq FROM ONLY public.oc_chain k

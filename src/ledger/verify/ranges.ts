@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { LedgerId } from "../entry.ts";
+import { combine, type FingerprintRow, type Fingerprints, NO_FINGERPRINTS, toFingerprints } from "./fingerprints.ts";
 import { RANGE_SIZE } from "./limits.ts";
 import { inSnapshot, isDataError, type Run, statements } from "./session.ts";
 import type { LedgerProblem, LedgerVerdict } from "./verdict.ts";
@@ -13,10 +14,7 @@ interface RangeResult {
   readonly entries: bigint;
   /** False when some entry of the range, or a missing one, has to be named. */
   readonly intact: boolean;
-  /** Fingerprint of which action's version stands where; combines over ranges by XOR. */
-  readonly versions: bigint;
-  /** How many entries start a routing chain. */
-  readonly chains: bigint;
+  readonly fingerprints: Fingerprints;
 }
 
 /** `from` to `to` in pieces that one statement checks. */
@@ -30,21 +28,21 @@ function* split(from: bigint, to: bigint, size = RANGE_SIZE): Generator<Range> {
 async function checkRange(pool: Pool, ledger: LedgerId, { from, to }: Range): Promise<RangeResult> {
   try {
     return await inSnapshot(pool, async (run) => {
-      const [row] = await run<{ entries: string; bad: string; last: string; versions: string; chains: string }>(
-        statements.range,
-        [ledger, String(from), String(to)],
-      );
+      const [row] = await run<FingerprintRow & { entries: string; bad: string; last: string }>(statements.range, [
+        ledger,
+        String(from),
+        String(to),
+      ]);
       const entries = BigInt(row?.entries ?? 0);
       const intact = row?.bad === "0" && entries === to - from + 1n && BigInt(row.last) === to;
-      return { entries, intact, versions: BigInt(row?.versions ?? 0), chains: BigInt(row?.chains ?? 0) };
+      return { entries, intact, fingerprints: toFingerprints(row) };
     });
   } catch (error) {
     if (!isDataError(error)) throw error;
     return {
       entries: await inSnapshot(pool, (run) => count(run, ledger, from, to)),
       intact: false,
-      versions: 0n,
-      chains: 0n,
+      fingerprints: NO_FINGERPRINTS,
     };
   }
 }
@@ -58,9 +56,8 @@ export interface Sweep {
   readonly entries: bigint;
   /** Pieces with something to name in them. */
   readonly bad: readonly Range[];
-  /** Over all entries, see RangeResult. */
-  readonly versions: bigint;
-  readonly chains: bigint;
+  /** Over all entries. */
+  readonly fingerprints: Fingerprints;
 }
 
 export function createSweep(
@@ -72,16 +69,15 @@ export function createSweep(
   const total = range.to - range.from + 1n;
   const pieces = split(range.from, range.to);
   const bad: Range[] = [];
-  const sum = { entries: 0n, positions: 0n, versions: 0n, chains: 0n };
+  const sum = { entries: 0n, positions: 0n, fingerprints: NO_FINGERPRINTS };
   return {
     async work() {
       // The pieces are shared: a call that fails ends them for the others too.
       for (const piece of pieces) {
-        const { entries, intact, versions, chains } = await checkRange(pool, ledger, piece);
+        const { entries, intact, fingerprints } = await checkRange(pool, ledger, piece);
         if (!intact) bad.push(piece);
         sum.entries += entries;
-        sum.versions ^= versions;
-        sum.chains += chains;
+        sum.fingerprints = combine(sum.fingerprints, fingerprints);
         sum.positions += piece.to - piece.from + 1n;
         onProgress?.({ checked: sum.positions, total });
       }
@@ -91,11 +87,8 @@ export function createSweep(
     get entries() {
       return sum.entries;
     },
-    get versions() {
-      return sum.versions;
-    },
-    get chains() {
-      return sum.chains;
+    get fingerprints() {
+      return sum.fingerprints;
     },
   };
 }

@@ -14,6 +14,7 @@ export const statements = {
   states: load("states"),
   chains: load("chains"),
   sessions: load("sessions"),
+  directory: load("directory"),
   stateRows: load("state-rows"),
 } as const;
 

@@ -1,5 +1,9 @@
 -- Names the state rows of ledger $1 that do not say what their entries at $2 to $3 say; at most $4.
-WITH action AS (
+WITH entry AS NOT MATERIALIZED (
+  SELECT e.seq, e.session_id, e.entry, CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS body
+    FROM public.oc_audit_log e WHERE e.ledger = $1::text
+),
+action AS (
   SELECT a.*, u.entry AS last, f.entry AS first
     FROM ONLY public.oc_action a
     LEFT JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS entry
@@ -42,22 +46,50 @@ problem AS (
           coalesce(s.body #>> '{onBehalfOf,id}', ''), coalesce(s.body ->> 'conversation', ''),
           s.body ->> 'platform')
   UNION ALL
-  SELECT x.updated_seq, 'oc_session ' || x.id || ' is not what its entries say'
+  SELECT x.updated_seq, 'oc_session ' || x.id || ': ' || c.name || ' is ' || coalesce(c.stored, 'nothing')
+           || ', the entry says ' || coalesce(c.said, 'nothing')
     FROM ONLY public.oc_session x
-    LEFT JOIN public.oc_audit_log f ON f.ledger = $1::text AND f.seq = x.started_seq
-    LEFT JOIN public.oc_audit_log u ON u.ledger = $1::text AND u.seq = x.updated_seq
-   WHERE x.ledger = $1::text AND x.updated_seq BETWEEN $2::bigint AND $3::bigint
-     AND (x.id, x.actor_id, x.on_behalf_of_id, '1', x.id, x.version::text, x.ended) IS DISTINCT FROM
-         (f.session_id, f.actor_id, f.on_behalf_of_id,
-          CASE WHEN pg_input_is_valid(f.entry, 'jsonb') THEN f.entry::jsonb #>> '{body,sessionVersion}' END, u.session_id,
-          CASE WHEN pg_input_is_valid(u.entry, 'jsonb') THEN u.entry::jsonb #>> '{body,sessionVersion}' END, x.version > 1)
+    LEFT JOIN LATERAL (SELECT e.body FROM entry e WHERE e.seq = x.started_seq LIMIT 1) f ON true
+    LEFT JOIN LATERAL (SELECT e.body FROM entry e WHERE e.seq = x.updated_seq LIMIT 1) u ON true,
+         LATERAL (VALUES
+           ('id', x.id::text, lower(f.body ->> 'session')), ('id', x.id::text, lower(u.body ->> 'session')),
+           ('the version at started_seq', '1', f.body ->> 'sessionVersion'), ('version', x.version::text, u.body ->> 'sessionVersion'),
+           ('ended', x.ended::text, (x.version > 1)::text), ('actor_id', x.actor_id, f.body #>> '{actor,id}'),
+           ('on_behalf_of_id', x.on_behalf_of_id, f.body #>> '{onBehalfOf,id}'),
+           ('conversation', x.conversation, coalesce(f.body ->> 'conversation', '')),
+           ('expires_at', to_char(x.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+             to_char((f.body ->> 'sessionExpiresAt')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+         ) AS c(name, stored, said)
+   WHERE x.ledger = $1::text AND x.updated_seq BETWEEN $2::bigint AND $3::bigint AND c.stored IS DISTINCT FROM c.said
   UNION ALL
-  SELECT e.seq, 'oc_session has no row for the session that starts here'
-    FROM public.oc_audit_log e
-   WHERE e.ledger = $1::text AND e.seq BETWEEN $2::bigint AND $3::bigint AND e.session_id IS NOT NULL
-     AND e.type = 'SESSION_STARTED'
+  SELECT e.seq, 'oc_session ' || e.session_id || ' does not have this entry as its version ' || (e.body ->> 'sessionVersion')
+    FROM entry e
+   WHERE e.seq BETWEEN $2::bigint AND $3::bigint AND e.session_id IS NOT NULL AND e.body ? 'sessionVersion'
      AND NOT EXISTS (SELECT FROM ONLY public.oc_session x
-                      WHERE x.ledger = $1::text AND x.id = e.session_id AND x.started_seq = e.seq)
+                      WHERE x.ledger = $1::text AND x.id = e.session_id
+                        AND CASE e.body ->> 'sessionVersion' WHEN '1' THEN x.started_seq ELSE x.updated_seq END = e.seq)
+  UNION ALL
+  SELECT x.updated_seq, 'oc_directory ' || x.kind || ' ' || x.id || ': ' || c.name || ' is ' || c.stored || ', the entry says '
+           || coalesce(c.said, 'nothing')
+    FROM ONLY public.oc_directory x
+    LEFT JOIN LATERAL (SELECT e.body -> 'directory' AS said FROM entry e WHERE e.seq = x.first_seq LIMIT 1) f ON true
+    LEFT JOIN LATERAL (SELECT e.body -> 'directory' AS said FROM entry e WHERE e.seq = x.updated_seq LIMIT 1) u ON true,
+         LATERAL (VALUES
+           ('kind', x.kind, f.said ->> 'kind'), ('kind', x.kind, u.said ->> 'kind'),
+           ('id', x.id, f.said ->> 'id'), ('id', x.id, u.said ->> 'id'),
+           ('the version at first_seq', '1', f.said ->> 'version'), ('version', x.version::text, u.said ->> 'version'),
+           ('state', x.state::text, (u.said -> 'state')::text)) AS c(name, stored, said)
+   WHERE x.ledger = $1::text AND x.updated_seq BETWEEN $2::bigint AND $3::bigint AND c.stored IS DISTINCT FROM c.said
+  UNION ALL
+  SELECT e.seq, 'oc_directory ' || concat_ws(' ', e.said ->> 'kind', e.said ->> 'id') || ' does not have this entry as its version '
+           || (e.said ->> 'version')
+    FROM (SELECT e.seq, e.body -> 'directory' AS said
+            FROM entry e
+           WHERE e.seq BETWEEN $2::bigint AND $3::bigint AND position('"directory":' IN e.entry) > 0
+             AND jsonb_typeof(e.body -> 'directory') = 'object') e
+    LEFT JOIN ONLY public.oc_directory x ON x.ledger = $1::text AND x.kind = e.said ->> 'kind' AND x.id = e.said ->> 'id'
+   WHERE (x.version >= (e.said ->> 'version')::integer
+          AND (x.version > (e.said ->> 'version')::integer OR x.updated_seq = e.seq)) IS NOT TRUE
 )
 SELECT p.seq::text AS seq, 'CONTENT_MISMATCH' AS verdict, string_agg(DISTINCT p.detail, '; ') AS detail
   FROM problem p GROUP BY p.seq ORDER BY p.seq LIMIT $4::integer

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../entry.ts";
 import { guardReport } from "../guards.ts";
 import { endProblems, type LedgerEnd, readEnd, rewrittenAt } from "./end.ts";
+import type { Fingerprints } from "./fingerprints.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
 import { createSweep, nameProblems, type Range, type Sweep } from "./ranges.ts";
 import { inSnapshot, statements } from "./session.ts";
@@ -60,9 +61,8 @@ export async function verifyLedger(
   for (const outcome of await others) if (outcome.status === "rejected") throw outcome.reason;
 
   // The state rows of entries that are gone are told by where the ledger ends.
-  const comparable = range.from === 1n && range.to === end.head?.seq && end.trace <= end.last;
-  const statesToo =
-    !states.intact || states.chains !== sweep.chains || (comparable && states.versions !== sweep.versions);
+  const whole = range.from === 1n && range.to === end.head?.seq && end.trace <= end.last;
+  const statesToo = !states.intact || !agree(states.fingerprints, sweep.fingerprints, whole);
   const named = await nameAll(pool, ledger, range, sweep, statesToo);
   const unguarded = guards.problems.map(({ object, problem }) => ({
     verdict: "UNGUARDED" as const,
@@ -101,6 +101,12 @@ function asked(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: Led
   if (toSeq !== undefined && toSeq > reach) throw new VerificationRangeError(`the ledger ends at ${reach}`, ["toSeq"]);
   if (fromSeq > 1n && fromSeq > reach) throw new VerificationRangeError(`the ledger ends at ${reach}`, ["fromSeq"]);
   return { from: fromSeq, to: toSeq === undefined || toSeq > end.last ? end.last : toSeq };
+}
+
+/** Of a part of a ledger, only what stands at its positions can be compared, not what things have come to since. */
+function agree(rows: Fingerprints, entries: Fingerprints, whole: boolean): boolean {
+  if (rows.chains !== entries.chains || rows.sessions !== entries.sessions) return false;
+  return !whole || (rows.versions === entries.versions && rows.directory === entries.directory);
 }
 
 /** Names what the sweep found wrong and, when asked to, which state rows are. */

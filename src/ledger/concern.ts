@@ -1,0 +1,122 @@
+/**
+ * What a record says of whom it concerns: that one of these did it, that it was done for one of these people (null: for
+ * nobody), or both.
+ */
+export type Concern =
+  | { readonly actorIds: readonly string[]; readonly people?: readonly (string | null)[] }
+  | { readonly actorIds?: undefined; readonly people: readonly string[] };
+
+/** Puts a value into a statement and answers how the statement names it. */
+export type Bind = (value: unknown) => string;
+
+interface Columns {
+  readonly actor: string;
+  readonly person: string;
+}
+
+const OF_ENTRY = (alias: string): Columns => ({
+  actor: `${alias}.actor_id`,
+  person: `${alias}.on_behalf_of_id`,
+});
+const OF_ACTION = (alias: string): Columns => ({
+  actor: `${alias}.agent_id`,
+  person: `${alias}.on_behalf_of_id`,
+});
+
+function equalsOne({ actor, person }: Columns, { actorIds, people }: Concern, bind: Bind): string {
+  const conditions: string[] = [];
+  if (actorIds !== undefined) conditions.push(`${actor} = ANY (${bind(actorIds)}::text[])`);
+  if (people !== undefined) conditions.push(amongPeople(person, people, bind));
+  return conditions.length === 0 ? "true" : conditions.join(" AND ");
+}
+
+function amongPeople(column: string, people: readonly (string | null)[], bind: Bind): string {
+  const named = people.filter((person) => person !== null);
+  // A value that is bound must be used: the database has to find its type.
+  if (named.length === 0) return people.includes(null) ? `${column} IS NULL` : "false";
+  const among = `${column} = ANY (${bind(named)}::text[])`;
+  return people.includes(null) ? `(${column} IS NULL OR ${among})` : among;
+}
+
+function equalsAny(columns: Columns, whose: readonly Concern[], bind: Bind): string {
+  return `(${whose.map((concern) => `(${equalsOne(columns, concern, bind)})`).join(" OR ") || "false"})`;
+}
+
+/** Whether the entry `alias` itself says that it concerns one of `whose`. */
+export function entryConcerns(alias: string, whose: readonly Concern[], bind: Bind): string {
+  return equalsAny(OF_ENTRY(alias), whose, bind);
+}
+
+/**
+ * Whether the entry `e` concerns one of `whose`, by itself or because the action it is about does. `$1` is the ledger.
+ * Looks at each entry that meets the other conditions: for when these leave few.
+ */
+export function concernsEach(whose: readonly Concern[], bind: Bind): string {
+  return `(${entryConcerns("e", whose, bind)}
+           OR EXISTS (SELECT FROM oc_action s
+                       WHERE s.ledger = $1 AND s.id = e.action_id AND ${equalsAny(OF_ACTION("s"), whose, bind)}))`;
+}
+
+/** Where candidates are looked for: `tables` has the alias `e`; `conditions` mention it. */
+export interface Candidates {
+  readonly tables: string;
+  readonly conditions: readonly string[];
+  readonly direction: "ASC" | "DESC";
+  /** How many are wanted, as the statement names it. */
+  readonly limit: string;
+}
+
+/**
+ * The same as a condition that finds the first `limit` positions by themselves, one way after the other. What it costs
+ * grows with what concerns `whose`, not with a ledger in which hardly anything does.
+ */
+export function concernsFirst(whose: readonly Concern[], candidates: Candidates, bind: Bind): string {
+  const { tables, conditions, direction, limit } = candidates;
+  const first = (condition: string, order: string) => `
+               SELECT e.seq FROM ${tables}
+                WHERE ${[...conditions, condition].join(" AND ")}
+                ORDER BY ${order}e.seq ${direction} LIMIT ${limit}::bigint`;
+  // Written as a range and ordered by the column as well: nothing but its index has that order, so no plan can come to be
+  // preferred that walks the ledger in the hope of meeting the id soon.
+  const each = ({ ids, column, rest }: Way) => `
+             SELECT c.seq FROM unnest(${bind(ids)}::text[]) AS k(id) CROSS JOIN LATERAL (${first(
+               [`e.${column} >= k.id AND e.${column} <= k.id`, ...rest].join(" AND "),
+               `e.${column} ${direction}, `,
+             )}) c`;
+  const ways = whose.map((concern) => each(wayTo(concern, bind)));
+  const aboutActions = `
+             SELECT c.seq FROM (${first(`e.seq = ANY (ARRAY(${positionsAbout(whose, bind)}))`, "")}) c`;
+  return `e.seq = ANY (ARRAY(
+           SELECT w.seq FROM (${[...ways, aboutActions].join("\n             UNION")}) w
+            ORDER BY w.seq ${direction} LIMIT ${limit}::bigint))`;
+}
+
+/** The index to look into for each of `ids`, and what else must hold there. */
+interface Way {
+  readonly column: "actor_id" | "on_behalf_of_id";
+  readonly ids: readonly string[];
+  readonly rest: readonly string[];
+}
+
+/** By the people when they are named: one agent serves many, and a person has few agents. */
+function wayTo({ actorIds, people }: Concern, bind: Bind): Way {
+  const named = (people ?? []).filter((person) => person !== null);
+  if (people !== undefined && named.length === people.length) {
+    const rest = actorIds === undefined ? [] : [`e.actor_id = ANY (${bind(actorIds)}::text[])`];
+    return { column: "on_behalf_of_id", ids: named, rest };
+  }
+  const rest = people === undefined ? [] : [amongPeople("e.on_behalf_of_id", people, bind)];
+  return { column: "actor_id", ids: actorIds ?? [], rest };
+}
+
+/** Every position that is about an action of `whose`: state rows list what changed one, an index what tried to. */
+function positionsAbout(whose: readonly Concern[], bind: Bind): string {
+  return `
+                 WITH mine AS MATERIALIZED (
+                   SELECT m.action_id AS id FROM oc_audit_log m
+                    WHERE m.ledger = $1 AND m.action_version = 1 AND ${entryConcerns("m", whose, bind)})
+                 SELECT unnest(s.entries) FROM mine JOIN oc_action s ON s.ledger = $1 AND s.id = mine.id
+                  UNION ALL
+                 SELECT a.seq FROM mine JOIN oc_audit_log a
+                     ON a.ledger = $1 AND a.action_id = mine.id AND a.action_version IS NULL`;
+}

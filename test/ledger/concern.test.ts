@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JsonObject } from "../../src/ledger/canonical.ts";
+import type { Concern } from "../../src/ledger/concern.ts";
+import type { LedgerEntry, LedgerId } from "../../src/ledger/entry.ts";
+import { type EntryRange, readRange } from "../../src/ledger/read.ts";
+import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
+import { actionState, newId, openScene, type Scene } from "./scene.ts";
+
+const LEDGER: LedgerId = "acme/eu";
+let scene: Scene;
+let all: readonly LedgerEntry[];
+const chains = [newId(), newId()] as const;
+const actions: string[] = [];
+
+const by = (id: string, person?: string) => ({
+  actor: { id, kind: "AGENT" },
+  ...(person === undefined ? {} : { onBehalfOf: { id: person, kind: "HUMAN" } }),
+});
+
+beforeAll(async () => {
+  scene = await openScene();
+  const append = (body: Parameters<Scene["ledgers"]["append"]>[1]) => scene.ledgers.append(LEDGER, body);
+  const doers = [by("bot", "mia"), by("bot", "noah"), by("bot"), by("mia"), by("noah"), by("ann"), by("bot", "ann")];
+  for (let round = 0; round < 3; round++) {
+    for (const [at, doer] of doers.entries()) {
+      const id = newId();
+      actions.push(id);
+      const step = { tool: `tool-${at % 2}`, chain: chains[round % 2] };
+      await append({ ...doer, ...step, type: "PROPOSED", ...actionState(id, 1, "PENDING") });
+      if (at % 3 === 0) await append({ ...by("ann"), ...step, type: "ATTEMPTED", action: { id } });
+      if (at % 2 === 0) await append({ ...by("ann"), ...step, type: "APPROVED", ...actionState(id, 2, "APPROVED") });
+      await append({ ...doer, type: "SAID" });
+    }
+  }
+  // Another ledger, with the same people in it.
+  await scene.ledgers.append("other/eu", { ...by("mia"), type: "PROPOSED", ...actionState(newId(), 1, "PENDING") });
+  all = await readRange(scene.pool, LEDGER, { limit: 1_000 });
+});
+
+afterAll(() => scene?.close());
+
+const idOf = (value: unknown) => (value as JsonObject | undefined)?.id;
+
+function concerns(whose: readonly Concern[], { body }: LedgerEntry): boolean {
+  return whose.some(
+    ({ actorIds, people }) =>
+      (actorIds === undefined || actorIds.includes(String(idOf(body.actor)))) &&
+      (people === undefined || people.some((person) => person === (idOf(body.onBehalfOf) ?? null))),
+  );
+}
+
+/** What a search must find, found by looking at every entry. */
+function expected(whose: readonly Concern[], meets: (entry: LedgerEntry) => boolean): bigint[] {
+  const made = new Map(all.filter(({ type }) => type === "PROPOSED").map((entry) => [idOf(entry.body.action), entry]));
+  return all
+    .filter((entry) => {
+      const about = made.get(idOf(entry.body.action));
+      return meets(entry) && (concerns(whose, entry) || (about !== undefined && concerns(whose, about)));
+    })
+    .map(({ seq }) => seq);
+}
+
+/** What it finds, in pages of `size`. */
+async function found(
+  whose: readonly Concern[],
+  filter: EntryFilter,
+  size: number,
+  range: Omit<EntryRange, "limit"> = {},
+) {
+  const seqs: bigint[] = [];
+  for (let at = range; ; ) {
+    const page = await searchEntries(scene.pool, LEDGER, filter, { ...at, limit: size }, whose);
+    seqs.push(...page.map(({ seq }) => seq));
+    const last = page.at(-1)?.seq;
+    if (page.length < size || last === undefined) return seqs;
+    at = range.newestFirst === true ? { ...range, before: last } : { ...range, after: last };
+  }
+}
+
+const WHOSE: readonly (readonly [string, readonly Concern[]])[] = [
+  ["an agent for somebody", [{ actorIds: ["bot"], people: ["mia"] }]],
+  ["an agent for nobody", [{ actorIds: ["bot"], people: [null] }]],
+  ["a person and their agents", [{ actorIds: ["mia"], people: [null] }, { people: ["mia"] }]],
+  ["several people", [{ people: ["mia", "noah"] }, { actorIds: ["noah", "ann"] }]],
+  ["somebody, or nobody", [{ people: [null, "ann"], actorIds: ["bot"] }]],
+  ["whoever was never heard of", [{ actorIds: ["x"], people: ["y"] }]],
+  ["an impossible concern", [{ people: [] }]],
+  ["nobody at all", []],
+];
+
+describe.each(WHOSE)("entries that concern %s", (_who, whose) => {
+  it("are found in full pages, in either order, and from either end", async () => {
+    const seqs = expected(whose, () => true);
+    for (const size of [1, 4, 100]) {
+      expect(await found(whose, {}, size)).toEqual(seqs);
+      expect(await found(whose, {}, size, { newestFirst: true })).toEqual(seqs.toReversed());
+    }
+    const [low, high] = [all[10]?.seq ?? 0n, all[30]?.seq ?? 0n];
+    const within = seqs.filter((seq) => seq > low && seq < high);
+    expect(await found(whose, {}, 100, { after: low, before: high })).toEqual(within);
+    expect(await found(whose, {}, 3, { after: low })).toEqual(seqs.filter((seq) => seq > low));
+    expect(await found(whose, {}, 100, { after: low, before: 1_000_000n })).toEqual(seqs.filter((seq) => seq > low));
+    const past = { after: low, before: 2n ** 62n, newestFirst: true };
+    expect(await found(whose, {}, 2, past)).toEqual(seqs.filter((seq) => seq > low).toReversed());
+  });
+
+  it("are found by a filter as well", async () => {
+    const [chain] = chains;
+    const [action] = actions;
+    const tries: readonly [EntryFilter, (entry: LedgerEntry) => boolean][] = [
+      [{ tool: "tool-1" }, ({ body }) => body.tool === "tool-1"],
+      [{ types: ["APPROVED", "ATTEMPTED"] }, ({ type }) => type === "APPROVED" || type === "ATTEMPTED"],
+      [{ actorId: "ann" }, ({ body }) => idOf(body.actor) === "ann"],
+      [{ text: "said" }, ({ type }) => type === "SAID"],
+      [{ chainHash: chain }, ({ body }) => body.chain === chain],
+      [{ actionId: action }, ({ body }) => idOf(body.action) === action],
+    ];
+    for (const [filter, meets] of tries) {
+      expect(await found(whose, filter, 2), JSON.stringify(filter)).toEqual(expected(whose, meets));
+    }
+    expect(await found(whose, { actionId: "no UUID" }, 2)).toEqual([]);
+  });
+});

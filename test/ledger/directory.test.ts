@@ -1,0 +1,114 @@
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
+import { readDirectory } from "../../src/ledger/directory.ts";
+import type { LedgerId } from "../../src/ledger/entry.ts";
+import { listing, note, openScene, type Scene } from "./scene.ts";
+
+const LEDGER = "acme/eu";
+let scene: Scene;
+
+beforeAll(async () => {
+  scene = await openScene();
+});
+
+afterAll(() => scene.close());
+
+const append = (body: UnsealedObject, ledger: LedgerId = LEDGER) => scene.ledgers.append(ledger, body);
+const read = (ledger: LedgerId, after = 0n) => readDirectory(scene.pool, ledger, after);
+
+function draft(body: UnsealedObject): Draft {
+  const id = uuidv7();
+  return { id, ...seal({ ...body, id }) };
+}
+
+describe("readDirectory", () => {
+  it("answers what changed behind a position, each thing once, in the order it changed", async () => {
+    const ledger = "read/eu";
+    expect(await read(ledger)).toEqual([]);
+    const state = { kind: "AGENT", owner: "member", roles: ["agent"], suspended: false };
+    await append(listing("PRINCIPAL", "agent-7", 1, state), ledger);
+    const token = await append(listing("TOKEN", "https://issuer.example 4711", 1, { revoked: true }), ledger);
+    await append(note("something else"), ledger);
+    const changed = await append(listing("PRINCIPAL", "agent-7", 2, { ...state, suspended: true }), ledger);
+    const rows = [
+      { kind: "TOKEN", id: "https://issuer.example 4711", version: 1, state: { revoked: true }, updatedSeq: token.seq },
+      { kind: "PRINCIPAL", id: "agent-7", version: 2, state: { ...state, suspended: true }, updatedSeq: changed.seq },
+    ];
+    expect(await read(ledger)).toEqual(rows);
+    expect(await read(ledger, token.seq)).toEqual(rows.slice(1));
+    expect(await read(ledger, changed.seq)).toEqual([]);
+    expect(await read("elsewhere/eu")).toEqual([]);
+  });
+
+  it("is served by an index", async () => {
+    const { rows } = await scene.pool.query(
+      "EXPLAIN SELECT kind FROM oc_directory WHERE ledger = 'read/eu' AND updated_seq > 100 ORDER BY updated_seq",
+    );
+    expect(JSON.stringify(rows)).toContain("oc_directory_updated");
+  });
+});
+
+describe("a thing of the directory", () => {
+  it("moves one version at a time; of one batch the first wins, the others are refused alone", async () => {
+    const at = (version: number, by: string) => listing("PRINCIPAL", "p", version, { by });
+    await expect(append(at(2, "early"))).rejects.toMatchObject({ code: "VERSION" });
+    await append(at(1, "first"));
+    await expect(append(at(1, "again"))).rejects.toMatchObject({ code: "VERSION" });
+    const drafts = [at(2, "a"), at(2, "b"), note("bystander"), listing("TOKEN", "p", 1, {}), at(3, "c")].map(draft);
+    const outcomes = await callAppend(scene.pool, LEDGER, drafts);
+    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, "VERSION", undefined, undefined, "VERSION"]);
+    const stored = (await read(LEDGER)).filter(({ id }) => id === "p");
+    expect(stored).toMatchObject([
+      { kind: "PRINCIPAL", version: 2, state: { by: "a" } },
+      { kind: "TOKEN", version: 1, state: {} },
+    ]);
+  });
+
+  it("is judged the same on a retry, where what is recorded already is found", async () => {
+    const head = (await append(note("before"))).seq;
+    const at = (version: number) => draft(listing("PRINCIPAL", "retried", version, { version }));
+    const [first, second, rival] = [at(1), at(2), at(2)];
+    const [recorded] = await callAppend(scene.pool, LEDGER, [first]);
+    const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head);
+    expect(outcomes[0]).toEqual(recorded);
+    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, undefined, "VERSION"]);
+  });
+
+  it("is named by at most 400 characters of any script", async () => {
+    const id = `${"ü".repeat(399)}字`;
+    await append(listing("TOKEN", id, 1, {}));
+    expect((await read(LEDGER)).at(-1)).toMatchObject({ kind: "TOKEN", id });
+  });
+
+  it.each<readonly [string, UnsealedObject]>([
+    ["no kind", { id: "x", state: {}, version: 1 }],
+    ["a kind in small letters", { id: "x", kind: "token", state: {}, version: 1 }],
+    ["no id", { kind: "TOKEN", state: {}, version: 1 }],
+    ["an empty id", { id: "", kind: "TOKEN", state: {}, version: 1 }],
+    ["an id that is a number", { id: 7, kind: "TOKEN", state: {}, version: 1 }],
+    ["an id of 401 characters", { id: "x".repeat(401), kind: "TOKEN", state: {}, version: 1 }],
+    ["no version", { id: "x", kind: "TOKEN", state: {} }],
+    ["a version that is text", { id: "x", kind: "TOKEN", state: {}, version: "1" }],
+    ["no state", { id: "x", kind: "TOKEN", version: 1 }],
+    ["a state that is a list", { id: "x", kind: "TOKEN", state: [], version: 1 }],
+  ])("is malformed with %s", async (_, directory) => {
+    const malformed = { ...note("x"), directory };
+    await expect(callAppend(scene.pool, LEDGER, [draft(malformed)])).rejects.toMatchObject({ code: "OC003" });
+    const results = await Promise.allSettled([append(note("before")), append(malformed), append(note("after"))]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(results[1]).toMatchObject({ reason: { code: "DRAFT_REJECTED" } });
+  });
+
+  it("is malformed when it is no object at all", async () => {
+    const malformed = draft({ ...note("x"), directory: "PRINCIPAL" });
+    await expect(callAppend(scene.pool, LEDGER, [malformed])).rejects.toMatchObject({ code: "OC003" });
+  });
+
+  it("cannot be changed by the server's role", async () => {
+    for (const sql of ["UPDATE oc_directory SET version = 1", "DELETE FROM oc_directory", "TRUNCATE oc_directory"]) {
+      await expect(scene.pool.query(sql)).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+});

@@ -1,0 +1,130 @@
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyLedger } from "../../src/ledger/verify.ts";
+import { listing, note, openScene, type Scene } from "./scene.ts";
+
+const LEDGER = "acme/eu";
+let scene: Scene;
+let superuser: Client;
+
+beforeAll(async () => {
+  scene = await openScene();
+  const change = (kind: string, id: string, version: number, state: object) =>
+    scene.ledgers.append(LEDGER, listing(kind, id, version, { ...state }));
+  await change("PRINCIPAL", "agent-7", 1, { roles: [], suspended: false }); // 2
+  await change("TOKEN", "issuer 1", 1, { revoked: true }); // 3
+  await change("PRINCIPAL", "agent-7", 2, { roles: ["agent"], suspended: false }); // 4
+  await scene.ledgers.append(LEDGER, note('not of the "directory":{}')); // 5
+  await change("PRINCIPAL", "agent-7", 3, { roles: ["agent"], suspended: true }); // 6
+  await change("TOKEN", "issuer 2", 1, { revoked: true }); // 7
+  await scene.ledgers.append("other/eu", listing("TOKEN", "issuer 1", 1, { revoked: true }));
+  superuser = new Client({ connectionString: scene.database.superuserUrl });
+  await superuser.connect();
+});
+
+afterAll(async () => {
+  await superuser.end();
+  await scene.close();
+});
+
+/** What is found while the tables of the directory are changed. */
+async function found(change: string, range: { readonly fromSeq?: bigint; readonly toSeq?: bigint } = {}) {
+  await superuser.query("CREATE TEMP TABLE kept AS SELECT * FROM oc_directory");
+  await superuser.query(change);
+  const report = await verifyLedger(scene.pool, LEDGER, range);
+  await superuser.query("DELETE FROM oc_directory; INSERT INTO oc_directory SELECT * FROM kept; DROP TABLE kept");
+  return report;
+}
+
+const mismatch = (seq: bigint, detail: string | RegExp) => ({
+  verdict: "CONTENT_MISMATCH",
+  seq,
+  detail: expect.stringMatching(detail),
+});
+const AGENT = "oc_directory PRINCIPAL agent-7";
+
+describe("verifyLedger, of the directory", () => {
+  it("finds it intact as it was left, as a whole and in parts", async () => {
+    expect(await verifyLedger(scene.pool, LEDGER)).toMatchObject({ verdict: "INTACT", problems: [] });
+    for (const [fromSeq, toSeq] of [
+      [1n, 4n],
+      [3n, 5n],
+      [5n, 7n],
+    ] as const) {
+      expect(await verifyLedger(scene.pool, LEDGER, { fromSeq, toSeq })).toMatchObject({ verdict: "INTACT" });
+    }
+  });
+
+  it.each<readonly [string, string, bigint, string | RegExp]>([
+    [
+      "a state that was changed",
+      `UPDATE oc_directory SET state = state || '{"suspended":false}' WHERE id = 'agent-7'`,
+      6n,
+      /^oc_directory PRINCIPAL agent-7: state is .*false.*, the entry says .*true/,
+    ],
+    [
+      "a version that was changed",
+      "UPDATE oc_directory SET version = 9 WHERE id = 'agent-7'",
+      6n,
+      `${AGENT}: version is 9, the entry says 3`,
+    ],
+    [
+      "a beginning that was moved",
+      "UPDATE oc_directory SET first_seq = 4 WHERE id = 'agent-7'",
+      6n,
+      `${AGENT}: the version at first_seq is 1, the entry says 2`,
+    ],
+    [
+      "a row given to another thing",
+      "UPDATE oc_directory SET id = 'agent-8' WHERE id = 'agent-7'",
+      2n,
+      `${AGENT} does not have this entry as its version 1`,
+    ],
+    [
+      "a row of another kind",
+      "UPDATE oc_directory SET kind = 'SETUP' WHERE id = 'issuer 2'",
+      7n,
+      /oc_directory SETUP issuer 2: kind is SETUP, the entry says TOKEN/,
+    ],
+    [
+      "a row that was removed",
+      "DELETE FROM oc_directory WHERE ledger = 'acme/eu' AND id = 'issuer 1'",
+      3n,
+      "^oc_directory TOKEN issuer 1 does not have this entry as its version 1$",
+    ],
+    [
+      "a row set back to what an earlier entry said",
+      `UPDATE oc_directory SET version = 2, updated_seq = 4, state = '{"roles":["agent"],"suspended":false}' WHERE id = 'agent-7'`,
+      6n,
+      `^${AGENT} does not have this entry as its version 3$`,
+    ],
+    [
+      "a row that was added",
+      `INSERT INTO oc_directory VALUES ('acme/eu', 'PRINCIPAL', 'mallory', 1, '{"roles":["admin"]}', 5, 5)`,
+      5n,
+      "oc_directory PRINCIPAL mallory: id is mallory, the entry says nothing",
+    ],
+    [
+      "a row that was added beside an entry of another",
+      `INSERT INTO oc_directory SELECT ledger, kind, 'mallory', version, state, first_seq, updated_seq FROM oc_directory WHERE id = 'agent-7'`,
+      6n,
+      "oc_directory PRINCIPAL mallory: id is mallory, the entry says agent-7",
+    ],
+  ])("finds %s", async (_, change, seq, detail) => {
+    const { verdict, problems } = await found(change);
+    expect(verdict).toBe("CONTENT_MISMATCH");
+    expect(problems[0]).toEqual(mismatch(seq, detail));
+  });
+
+  it("takes a row that belongs behind the last entry as the trace of entries that were cut off", async () => {
+    const { verdict, problems } = await found("UPDATE oc_directory SET updated_seq = 12 WHERE id = 'agent-7'");
+    expect(verdict).toBe("TRUNCATED");
+    expect(problems[0]).toMatchObject({ seq: 8n });
+  });
+
+  it("finds a changed row when only the part with its last entry is verified", async () => {
+    const change = "UPDATE oc_directory SET state = '{}' WHERE id = 'agent-7'";
+    expect((await found(change, { fromSeq: 6n, toSeq: 6n })).problems[0]).toMatchObject({ seq: 6n });
+    expect((await found(change, { fromSeq: 2n, toSeq: 5n })).verdict).toBe("INTACT");
+  });
+});
