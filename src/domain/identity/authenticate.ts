@@ -1,123 +1,233 @@
-import { type CryptoKey, errors, jwtVerify } from "jose";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
-import { z } from "zod";
-import { AuthenticationError } from "./errors.ts";
-import { SIGNATURE_ALGORITHM } from "./keys.ts";
+import type { Authentication, Credentials } from "./authentication.ts";
+import { readToken } from "./claim-values.ts";
+import { createProofChecker } from "./dpop.ts";
+import { AuthenticationError, type AuthenticationReason } from "./errors.ts";
+import type { TrustedIssuer } from "./issuers.ts";
 import type { Principal } from "./principal.ts";
 
-/** The `typ` of an access token (RFC 9068): a grant, or any other JWT of ours, can never be used as one. */
-export const ACCESS_TOKEN_TYPE = "at+jwt";
-
-export interface TrustedIssuer {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly key: CryptoKey;
-}
-
-/** A believed token. `expiresAt` is in seconds since the epoch. */
-export interface Authentication {
-  readonly principal: Principal;
-  readonly expiresAt: number;
-  readonly tokenId?: string;
-}
-
 export interface Authenticator {
-  /** Throws AuthenticationError. */
-  authenticate(token: string): Promise<Authentication>;
+  /** The same answer, the same object, for the same token. Throws AuthenticationError. */
+  authenticate(credentials: Credentials): Promise<Authentication>;
 }
 
 export interface AuthenticatorOptions {
-  readonly trusted: TrustedIssuer;
+  readonly issuers: readonly TrustedIssuer[];
   /** Milliseconds since the epoch. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
   /** Tokens whose verification is remembered until they expire: it costs as much as a request does otherwise. */
-  readonly remembered?: number;
+  readonly remembered?: number | undefined;
 }
 
-// What is part of a ledger's name, of a key or of a search column must be plain: no controls, no lone surrogates.
-const plain = z.string().min(1).max(200).refine(isPlain, "must be printable, well-formed Unicode");
-const names = z.array(plain).max(100).default([]);
-const person = { name: plain.optional(), roles: names, groups: names };
-const claims = z.object({
-  sub: plain,
-  exp: z.number(),
-  jti: plain.optional(),
-  org: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
-  kind: z.enum(["HUMAN", "AGENT", "SERVICE"]),
-  email: z.string().max(320).refine(isPlain).optional(),
-  ...person,
-  act: z.object({ sub: plain, ...person }).optional(),
-});
+/** A token with more characters is not looked at. */
+export const MAX_TOKEN = 16 * 1024;
+/** Characters of all the tokens that are remembered, and of those refused. */
+const MAX_REMEMBERED = 64 * 1024 * 1024;
+const MAX_REFUSED = 8 * 1024 * 1024;
+/** Milliseconds after which a remembered token is verified again: its issuer may have withdrawn the key since. */
+const VERIFIED_FOR = 10 * 60_000;
+/** Milliseconds for which a token that was refused is refused unseen. */
+const REFUSED_FOR = 10_000;
 
-function isPlain(text: string): boolean {
-  return text.isWellFormed() && !/\p{Cc}/u.test(text);
+const NOT_ACCEPTED = "the bearer token is not one this server accepts";
+const EXPIRED = "the token has expired; ask its issuer for a new one";
+
+/** Members of ID tokens, logout tokens and security events, which may have the `typ` of an access token or none of their own. */
+const FOREIGN_CLAIMS = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
+
+/** A token that was verified, and what has to be looked at each time. */
+interface Verified {
+  readonly authentication: Authentication;
+  /** Milliseconds since the epoch. */
+  readonly verifiedAt: number;
+  readonly inCookie: boolean;
 }
 
-/** Verifies bearer tokens: algorithm, type, issuer and audience are pinned, and expiry is looked at on every call. */
-export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { trusted, now = Date.now, remembered = 10_000 } = options;
-  const known = new LRUCache<string, Authentication>({ max: remembered });
+interface Refusal {
+  readonly until: number;
+  readonly error: AuthenticationError;
+}
+
+/**
+ * Verifies tokens: algorithm, type, issuer and audience are pinned, expiry is looked at on every call, and so is the proof
+ * for a token that is bound to a key.
+ */
+export function createAuthenticator({
+  issuers,
+  now = Date.now,
+  remembered = 10_000,
+}: AuthenticatorOptions): Authenticator {
+  const trusted = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
+  const proofs = createProofChecker({ now });
+  const known = tokenCache<Verified>(remembered, MAX_REMEMBERED);
+  const refused = tokenCache<Refusal>(remembered, MAX_REFUSED);
+  const underWay = new Map<string, Promise<Verified>>();
+
+  /** Callers who come with one token at once share one verification. */
+  async function verifyOnce(token: string, before: Verified | undefined): Promise<Verified> {
+    const refusal = refused.get(token);
+    if (refusal !== undefined && now() < refusal.until) throw again(refusal.error);
+    let verifying = underWay.get(token);
+    if (verifying === undefined) {
+      verifying = verify(token, trusted, now()).finally(() => underWay.delete(token));
+      underWay.set(token, verifying);
+    }
+    try {
+      const verified = await verifying;
+      // What is known of a principal is kept by the object.
+      const kept = before === undefined ? verified : { ...verified, authentication: before.authentication };
+      known.set(token, kept);
+      return kept;
+    } catch (error) {
+      known.delete(token);
+      if (error instanceof AuthenticationError && isLasting(error.reason)) {
+        refused.set(token, { until: now() + REFUSED_FOR, error });
+      }
+      throw error;
+    }
+  }
+
   return {
-    async authenticate(token) {
-      let found = known.get(token);
-      if (found === undefined) {
-        found = await verify(token, trusted, now());
-        known.set(token, found);
-      }
-      if (found.expiresAt * 1000 <= now()) {
+    async authenticate({ scheme, token, proof }) {
+      if (token.length > MAX_TOKEN) throw new AuthenticationError("BAD_TOKEN", NOT_ACCEPTED);
+      const before = known.get(token);
+      const isFresh = before !== undefined && now() - before.verifiedAt < VERIFIED_FOR;
+      const { authentication, inCookie } = isFresh ? before : await verifyOnce(token, before);
+      const { principal, key, expiresAt } = authentication;
+      if (expiresAt * 1000 <= now()) {
         known.delete(token);
-        throw new AuthenticationError("the token has expired; ask its issuer for a new one");
+        throw new AuthenticationError("TOKEN_EXPIRED", EXPIRED, { principal });
       }
-      return found;
+      if (inCookie !== (scheme === "Cookie")) throw new AuthenticationError("BAD_TOKEN", NOT_ACCEPTED, { principal });
+      if (scheme === "DPoP") {
+        if (key === undefined) throw refusal("DPOP_INVALID", "the token is bound to no key: it is a Bearer token");
+        if (proof === undefined) throw refusal("DPOP_REQUIRED", "a DPoP proof has to come with the token");
+        await proofs.check(proof, token, key).catch((error: unknown) => {
+          throw error instanceof AuthenticationError ? refusal(error.reason, error.message) : error;
+        });
+      } else if (key !== undefined) {
+        throw refusal("DPOP_REQUIRED", "the token is bound to a key: present it with the DPoP scheme and a proof");
+      }
+      return authentication;
+
+      function refusal(reason: AuthenticationReason, message: string): AuthenticationError {
+        return new AuthenticationError(reason, message, { principal });
+      }
     },
   };
 }
 
-async function verify(token: string, trusted: TrustedIssuer, now: number): Promise<Authentication> {
+/** Answers by token; tokens may be long, so what they hold together is bounded too. */
+function tokenCache<Value extends object>(max: number, characters: number): LRUCache<string, Value> {
+  return new LRUCache({
+    max,
+    maxSize: characters,
+    sizeCalculation: (_, token) => token.length + 1,
+  });
+}
+
+/** Whether looking again within seconds would find the same. */
+function isLasting(reason: AuthenticationReason): boolean {
+  return reason !== "TOKEN_NOT_YET_VALID" && reason !== "UNKNOWN_KEY" && reason !== "KEYS_UNAVAILABLE";
+}
+
+/** A refusal for another call than the one it was first told to. */
+function again({ reason, message, principal }: AuthenticationError): AuthenticationError {
+  return new AuthenticationError(reason, message, { principal });
+}
+
+async function verify(token: string, trusted: ReadonlyMap<string, TrustedIssuer>, now: number): Promise<Verified> {
+  const issuer = issuerOf(token, trusted);
   try {
-    const { payload } = await jwtVerify(token, trusted.key, {
-      algorithms: [SIGNATURE_ALGORITHM],
-      typ: ACCESS_TOKEN_TYPE,
-      issuer: trusted.issuer,
-      audience: trusted.audience,
+    const { payload } = await jwtVerify(token, issuer.key, {
+      algorithms: [...issuer.algorithms],
+      issuer: issuer.issuer,
+      audience: [...issuer.audience],
       requiredClaims: ["sub", "exp", "iat"],
+      clockTolerance: issuer.clockTolerance,
       currentDate: new Date(now),
     });
-    const parsed = claims.parse(payload);
-    return {
-      principal: principalOf(parsed),
-      expiresAt: parsed.exp,
-      ...(parsed.jti === undefined ? {} : { tokenId: parsed.jti }),
+    if (FOREIGN_CLAIMS.some((claim) => Object.hasOwn(payload, claim))) throw notAccepted("BAD_TOKEN");
+    const { expires, tokenId, key } = readToken(payload);
+    const { principal, ...identity } = issuer.read(payload);
+    if (issuer.boundOnly && key === undefined) {
+      const message = "tokens of this issuer have to be bound to a key of their bearer (RFC 9449)";
+      throw new AuthenticationError("DPOP_REQUIRED", message, { principal });
+    }
+    const authentication = {
+      principal,
+      issuer: issuer.issuer,
+      expiresAt: expires + issuer.clockTolerance,
+      ...(tokenId === undefined ? {} : { tokenId }),
+      ...identity,
+      ...(key === undefined ? {} : { key }),
     };
+    return { authentication, verifiedAt: now, inCookie: issuer.inCookie };
   } catch (error) {
-    if (error instanceof errors.JWTExpired) {
-      throw new AuthenticationError("the token has expired; ask its issuer for a new one", error);
-    }
-    if (error instanceof errors.JOSEError || error instanceof z.ZodError || error instanceof TypeError) {
-      throw new AuthenticationError("the bearer token is not one this server accepts", error);
-    }
-    throw error;
+    throw asRefusal(error, issuer);
   }
 }
 
-function principalOf({ sub, org, kind, email, name, roles, groups, act }: z.infer<typeof claims>): Principal {
-  const subject = principal({ id: sub, kind, organization: org, roles, groups, email, displayName: name });
-  if (act === undefined) return subject;
-  const agent = { id: act.sub, kind: "AGENT" as const, organization: org, roles: act.roles, groups: act.groups };
-  return { ...principal({ ...agent, email: undefined, displayName: act.name }), onBehalfOf: subject };
+/** The issuer a token names, if it is one that signs tokens such as this. Nothing of the token is verified yet. */
+function issuerOf(token: string, trusted: ReadonlyMap<string, TrustedIssuer>): TrustedIssuer {
+  let iss: unknown;
+  let typ: unknown;
+  try {
+    ({ iss } = decodeJwt(token));
+    ({ typ } = decodeProtectedHeader(token));
+  } catch (error) {
+    // What jose says of a malformed token may quote it.
+    if (error instanceof errors.JOSEError || error instanceof TypeError) throw notAccepted("BAD_TOKEN");
+    throw error;
+  }
+  const issuer = typeof iss === "string" ? trusted.get(iss) : undefined;
+  if (issuer === undefined) throw notAccepted("UNKNOWN_ISSUER");
+  // RFC 7515, section 4.1.9: a type without a slash is one of `application/`.
+  const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : undefined;
+  if (type === undefined || !issuer.types.includes(type)) throw notAccepted("BAD_TOKEN");
+  return issuer;
 }
 
-function principal({
-  email,
-  displayName,
-  ...rest
-}: Omit<Principal, "email" | "displayName"> & {
-  readonly email: string | undefined;
-  readonly displayName: string | undefined;
-}): Principal {
-  return {
-    ...rest,
-    ...(email === undefined ? {} : { email }),
-    ...(displayName === undefined ? {} : { displayName }),
-  };
+function notAccepted(reason: AuthenticationReason): AuthenticationError {
+  return new AuthenticationError(reason, NOT_ACCEPTED);
+}
+
+/** What a caller is told of a failed verification. Claims are spoken of only once the signature was right. */
+function asRefusal(error: unknown, issuer: TrustedIssuer): unknown {
+  if (error instanceof errors.JWTExpired) {
+    return new AuthenticationError("TOKEN_EXPIRED", EXPIRED, {
+      principal: principalOf(error.payload, issuer),
+    });
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error, issuer);
+  if (error instanceof errors.JWSSignatureVerificationFailed) return notAccepted("BAD_SIGNATURE");
+  if (error instanceof errors.JOSEError || error instanceof TypeError) return notAccepted("BAD_TOKEN");
+  return error;
+}
+
+function claimRefusal(
+  { claim, reason, payload }: errors.JWTClaimValidationFailed,
+  issuer: TrustedIssuer,
+): AuthenticationError {
+  const failed = reason === "check_failed";
+  if (failed && claim === "nbf") {
+    const principal = principalOf(payload, issuer);
+    return new AuthenticationError("TOKEN_NOT_YET_VALID", "the token is not valid yet", { principal });
+  }
+  if (claim === "aud") {
+    const principal = principalOf(payload, issuer);
+    return new AuthenticationError("WRONG_AUDIENCE", "the token is meant for another service", { principal });
+  }
+  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or not what it has to be`);
+}
+
+/** Whom a token names that is authentic and refused all the same; undefined when its claims do not tell. */
+function principalOf(claims: JWTPayload, issuer: TrustedIssuer): Principal | undefined {
+  try {
+    return issuer.read(claims).principal;
+  } catch (error) {
+    if (error instanceof AuthenticationError) return undefined;
+    throw error;
+  }
 }

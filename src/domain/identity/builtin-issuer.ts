@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { ConfigurationError } from "../../errors.ts";
-import { ACCESS_TOKEN_TYPE, type TrustedIssuer } from "./authenticate.ts";
 import { DEMO_PRINCIPALS, type DemoName } from "./demo-principals.ts";
+import { ACCESS_TOKEN_TYPE, type TrustedIssuer, trustOurselves } from "./issuers.ts";
 import { type Keys, SIGNATURE_ALGORITHM } from "./keys.ts";
+import { isLoopback } from "./secure-url.ts";
 
 export const BUILTIN_ISSUER = "urn:countersign:builtin";
 const DEFAULT_TTL_SECONDS = 3600;
@@ -21,25 +22,36 @@ export interface BuiltinIssuer {
 
 /** Tokens anybody may ask for must not be believed where anybody may connect. Throws ConfigurationError. */
 export function assertBuiltinAllowed(config: { readonly host: string; readonly production: boolean }): void {
-  if (config.production) throw new ConfigurationError("the built-in issuer is not available in production");
+  if (config.production)
+    throw new ConfigurationError(
+      "the built-in issuer is not available in production: name your identity provider in IDENTITY_FILE",
+    );
   if (!isLoopback(config.host)) {
-    throw new ConfigurationError(`the built-in issuer serves loopback addresses only; HOST is ${config.host}`);
+    throw new ConfigurationError(
+      `the built-in issuer serves loopback addresses only; HOST is ${config.host}: name your identity provider in IDENTITY_FILE`,
+    );
   }
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 export function createBuiltinIssuer(options: { readonly keys: Keys; readonly audience: string }): BuiltinIssuer {
   const { keys, audience } = options;
   return {
     issuer: BUILTIN_ISSUER,
-    trusted: { issuer: BUILTIN_ISSUER, audience, key: keys.issuer.publicKey },
+    trusted: trustOurselves({
+      issuer: BUILTIN_ISSUER,
+      audience,
+      type: ACCESS_TOKEN_TYPE,
+      publicKey: keys.issuer.publicKey,
+      inCookie: false,
+    }),
     async sign(name, { roles, ttl = DEFAULT_TTL_SECONDS } = {}) {
       const now = Math.floor(Date.now() / 1000);
       return new SignJWT(claims(name, roles))
-        .setProtectedHeader({ alg: SIGNATURE_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid: keys.issuer.kid })
+        .setProtectedHeader({
+          alg: SIGNATURE_ALGORITHM,
+          typ: ACCESS_TOKEN_TYPE,
+          kid: keys.issuer.kid,
+        })
         .setIssuer(BUILTIN_ISSUER)
         .setAudience(audience)
         .setIssuedAt(now)

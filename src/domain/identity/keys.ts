@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { hkdfSync, randomUUID } from "node:crypto";
 import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
@@ -20,11 +20,18 @@ export interface SigningKey {
 export interface Keys {
   readonly grants: SigningKey;
   readonly issuer: SigningKey;
+  /** 32 bytes that only this installation knows, other ones for each purpose (RFC 5869). */
+  secret(purpose: string): Uint8Array;
   /** Both public keys, as a JWK set (RFC 7517). */
   publicJwks(): { readonly keys: readonly JWK[] };
 }
 
-const privateJwk = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string(), d: z.string() });
+const privateJwk = z.object({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string(),
+  d: z.string(),
+});
 const keyFile = z.object({ grants: privateJwk, issuer: privateJwk });
 
 /**
@@ -38,7 +45,13 @@ export async function loadKeys(file: string): Promise<Keys> {
   const grants = await signingKey(parsed.data.grants);
   const issuer = await signingKey(parsed.data.issuer);
   if (grants.kid === issuer.kid) throw new ConfigurationError(`${file} holds one key twice; grants need their own`);
-  return { grants, issuer, publicJwks: () => ({ keys: [grants.publicJwk, issuer.publicJwk] }) };
+  const ownKey = Buffer.from(parsed.data.issuer.d, "base64url");
+  return {
+    grants,
+    issuer,
+    secret: (purpose) => new Uint8Array(hkdfSync("sha256", ownKey, "", `countersign/${purpose}`, 32)),
+    publicJwks: () => ({ keys: [grants.publicJwk, issuer.publicJwk] }),
+  };
 }
 
 async function read(file: string): Promise<unknown> {
@@ -77,7 +90,9 @@ async function create(file: string): Promise<unknown> {
 }
 
 async function freshJwk(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, { extractable: true });
+  const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, {
+    extractable: true,
+  });
   return exportJWK(privateKey);
 }
 

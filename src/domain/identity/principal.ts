@@ -10,6 +10,8 @@ export interface Principal {
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly onBehalfOf?: Principal;
+  /** Platforms an invited agent may act on; undefined: those of the catalog. */
+  readonly platforms?: readonly string[];
 }
 
 /** Which client and model made the call, as the server saw it, and how sure it is (best first). */
@@ -17,16 +19,30 @@ export type Confidence = "SIGNED" | "REGISTERED" | "NETWORK" | "HEADER" | "UNKNO
 export interface ClientIdentity {
   readonly name: string;
   readonly version?: string;
+  /** The surface of a client that has several: `cli`, `desktop`, `vscode`, `web`. */
+  readonly surface?: string;
   readonly confidence: Confidence;
   readonly model?: string;
   readonly modelConfidence: Confidence;
   /** Raw header values the answer rests on; recorded as an erasable value. */
   readonly evidence: { readonly [header: string]: string };
+  /** Hash of the rules that said so: `sha256:` and 64 hex digits. */
+  readonly rules?: string;
 }
 
 /** Everything about a call that the server found out itself. */
 export interface Caller {
   readonly principal: Principal;
   readonly client: ClientIdentity;
-  readonly traceId?: string;
+  readonly traceId?: string | undefined;
+  /** How the principal signed in. */
+  readonly method?: string | undefined;
+  /** Where the call came from: an IP address. */
+  readonly address?: string | undefined;
+  /** RFC 7638 thumbprint of the key the caller proved to hold. */
+  readonly key?: string | undefined;
+  /** The browser session the call belongs to: a UUID. */
+  readonly sessionId?: string | undefined;
+  /** Seconds since the epoch at which the caller's token expires. */
+  readonly expiresAt?: number | undefined;
 }

@@ -4,11 +4,8 @@ import path from "node:path";
 import { base64url, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGrants } from "../../../src/domain/actions/grants.ts";
-import {
-  ACCESS_TOKEN_TYPE,
-  type Authenticator,
-  createAuthenticator,
-} from "../../../src/domain/identity/authenticate.ts";
+import { type Authenticator, createAuthenticator } from "../../../src/domain/identity/authenticate.ts";
+import type { Credentials } from "../../../src/domain/identity/authentication.ts";
 import {
   assertBuiltinAllowed,
   BUILTIN_ISSUER,
@@ -17,7 +14,9 @@ import {
 } from "../../../src/domain/identity/builtin-issuer.ts";
 import { DEMO_NAMES } from "../../../src/domain/identity/demo-principals.ts";
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
+import { ACCESS_TOKEN_TYPE, SESSION_TOKEN_TYPE } from "../../../src/domain/identity/issuers.ts";
 import { type Keys, loadKeys } from "../../../src/domain/identity/keys.ts";
+import { createSessionTokens, SESSION_ISSUER } from "../../../src/domain/identity/session-tokens.ts";
 import { ConfigurationError } from "../../../src/errors.ts";
 
 let directory: string;
@@ -29,9 +28,11 @@ beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), "countersign-keys-"));
   keys = await loadKeys(path.join(directory, "keys.json"));
   issuer = createBuiltinIssuer({ keys, audience: "countersign" });
-  authenticator = createAuthenticator({ trusted: issuer.trusted });
+  authenticator = createAuthenticator({ issuers: [issuer.trusted] });
 });
 afterAll(() => rm(directory, { recursive: true }));
+
+const bearer = (token: string): Credentials => ({ scheme: "Bearer", token });
 
 const CLAIMS = { org: "acme", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] };
 
@@ -56,14 +57,16 @@ async function forge(change: Forgery = {}, key = keys.issuer.privateKey): Promis
 }
 
 async function expectRefused(token: string): Promise<void> {
-  const outcome = await authenticator.authenticate(token).catch((error: unknown) => error);
+  const outcome = await authenticator.authenticate(bearer(token)).catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(AuthenticationError);
   expect(outcome).toMatchObject({ code: "UNAUTHENTICATED" });
 }
 
 describe("the built-in issuer", () => {
   it.each(DEMO_NAMES)("signs for %s, and its token is believed", async (name) => {
-    const { principal, expiresAt, tokenId } = await authenticator.authenticate(await issuer.sign(name, { ttl: 60 }));
+    const { principal, expiresAt, tokenId } = await authenticator.authenticate(
+      bearer(await issuer.sign(name, { ttl: 60 })),
+    );
     expect(principal.id).toBe(name);
     expect(principal.kind).toBe(name === "agent" ? "AGENT" : "HUMAN");
     expect(principal.organization).toBe(name === "outsider" ? "globex" : "acme");
@@ -74,7 +77,7 @@ describe("the built-in issuer", () => {
 
   it("makes an agent act for a member, and nothing else of it, whatever roles it asks for", async () => {
     const token = await issuer.sign("agent", { roles: ["admin", "approver"] });
-    const { principal } = await authenticator.authenticate(token);
+    const { principal } = await authenticator.authenticate(bearer(token));
     expect(principal).toEqual({
       id: "agent",
       kind: "AGENT",
@@ -107,9 +110,9 @@ describe("the built-in issuer", () => {
 describe("authenticate", () => {
   it("believes what the issuer signed, again and again", async () => {
     const token = await forge();
-    const first = await authenticator.authenticate(token);
+    const first = await authenticator.authenticate(bearer(token));
     expect(first.principal).toMatchObject({ id: "approver", kind: "HUMAN", groups: ["approvers"] });
-    expect(await authenticator.authenticate(token)).toBe(first);
+    expect(await authenticator.authenticate(bearer(token))).toBe(first);
   });
 
   it.each<readonly [string, Forgery]>([
@@ -177,13 +180,75 @@ describe("authenticate", () => {
 
   it("refuses a token once it is over, remembered or not", async () => {
     let now = Date.now();
-    const clocked = createAuthenticator({ trusted: issuer.trusted, now: () => now });
+    const clocked = createAuthenticator({ issuers: [issuer.trusted], now: () => now });
     const token = await issuer.sign("member", { ttl: 60 });
-    await clocked.authenticate(token);
+    await clocked.authenticate(bearer(token));
     now += 60_000;
-    await expect(clocked.authenticate(token)).rejects.toThrow("expired");
-    await expect(clocked.authenticate(token)).rejects.toThrow(AuthenticationError);
+    await expect(clocked.authenticate(bearer(token))).rejects.toThrow("expired");
+    await expect(clocked.authenticate(bearer(token))).rejects.toThrow(AuthenticationError);
     await expectRefused(await issuer.sign("member", { ttl: -1 }));
+  });
+});
+
+describe("a browser session's token", () => {
+  const session = {
+    principal: {
+      id: "okta|p-1",
+      kind: "HUMAN",
+      organization: "acme",
+      email: "anna@acme.example",
+      displayName: "Anna",
+      roles: ["approver"],
+      groups: ["finance"],
+    },
+    sessionId: "0193aaaa-0000-7000-8000-000000000000",
+    method: "google",
+    signedInAt: "https://login.acme.example",
+  } as const;
+  const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
+
+  it("is believed in the cookie, and says which session it is", async () => {
+    const sessions = createSessionTokens({ keys, audience: "countersign" });
+    const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
+    const token = await sessions.sign({ ...session, expiresAt: inAnHour() });
+    const { tokenId, expiresAt, ...believed } = await both.authenticate({ scheme: "Cookie", token });
+    expect(believed).toEqual({
+      principal: session.principal,
+      sessionId: session.sessionId,
+      method: "google",
+      issuer: SESSION_ISSUER,
+    });
+    expect(tokenId).toBeDefined();
+    expect(expiresAt).toBeGreaterThan(Date.now() / 1000);
+  });
+
+  it("is refused wherever else, and no other token is believed in the cookie", async () => {
+    const sessions = createSessionTokens({ keys, audience: "countersign" });
+    const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
+    const token = await sessions.sign({ ...session, expiresAt: inAnHour() });
+    for (const scheme of ["Bearer", "DPoP", "Cookie", "Bearer"] as const) {
+      const outcome = both.authenticate({ scheme, token });
+      if (scheme === "Cookie") expect((await outcome).principal.id).toBe("okta|p-1");
+      else await expect(outcome).rejects.toMatchObject({ reason: "BAD_TOKEN" });
+    }
+    const access = await issuer.sign("approver");
+    await expect(both.authenticate({ scheme: "Cookie", token: access })).rejects.toMatchObject({ reason: "BAD_TOKEN" });
+    expect((await both.authenticate(bearer(access))).principal.id).toBe("approver");
+  });
+
+  it("is not believed with the type of an access token, nor the other way round", async () => {
+    const sessions = createSessionTokens({ keys, audience: "countersign" });
+    const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
+    const asAccess = await forge({ issuer: SESSION_ISSUER });
+    await expect(both.authenticate({ scheme: "Cookie", token: asAccess })).rejects.toMatchObject({
+      reason: "BAD_TOKEN",
+    });
+    const asSession = await forge({ header: { typ: SESSION_TOKEN_TYPE } });
+    await expect(both.authenticate(bearer(asSession))).rejects.toMatchObject({ reason: "BAD_TOKEN" });
+    const noUuid = await forge({ issuer: SESSION_ISSUER, header: { typ: SESSION_TOKEN_TYPE }, claims: { sid: "7" } });
+    await expect(both.authenticate({ scheme: "Cookie", token: noUuid })).rejects.toMatchObject({
+      reason: "BAD_CLAIMS",
+    });
   });
 });
 
@@ -198,9 +263,9 @@ describe("loadKeys", () => {
     expect(JSON.stringify(made.publicJwks())).not.toContain('"d"');
     const token = await createBuiltinIssuer({ keys: again, audience: "countersign" }).sign("member");
     const believer = createAuthenticator({
-      trusted: createBuiltinIssuer({ keys: made, audience: "countersign" }).trusted,
+      issuers: [createBuiltinIssuer({ keys: made, audience: "countersign" }).trusted],
     });
-    expect((await believer.authenticate(token)).principal.id).toBe("member");
+    expect((await believer.authenticate(bearer(token))).principal.id).toBe("member");
   });
 
   it("gives servers that start at once the same keys", async () => {

@@ -1,0 +1,130 @@
+import type { JWTPayload } from "jose";
+import { z } from "zod";
+import { AuthenticationError } from "./errors.ts";
+import { nameSchema } from "./names.ts";
+import type { Principal } from "./principal.ts";
+import { CLIENT_CREDENTIALS, methodOf, TOKEN_EXCHANGE } from "./sign-in-methods.ts";
+
+/** What a token says of its bearer. */
+export interface Identity {
+  readonly principal: Principal;
+  /** See `Authentication.method`. */
+  readonly method: string;
+  readonly clientId?: string;
+  readonly sessionId?: string;
+}
+
+/** Reads the claims of one issuer's tokens. Throws AuthenticationError BAD_CLAIMS, naming the claim. */
+export type ClaimsReader = (claims: JWTPayload) => Identity;
+
+/** Claims that name the client a token was issued to: RFC 9068, OpenID Connect, Okta, Entra ID. */
+const CLIENT_CLAIMS = ["client_id", "azp", "cid", "appid"] as const;
+/** Claims in which issuers name the grant: Auth0 and others. */
+const GRANT_CLAIMS = ["gty", "grant_type"] as const;
+const MACHINE_GRANTS: readonly unknown[] = ["client_credentials", "client-credentials"];
+/** Actors that may have passed a token on (RFC 8693, section 4.1). */
+const MAX_ACTORS = 5;
+/** The last Unix second whose date has four digits in its year. */
+const LAST_SECOND = 253_402_300_799;
+
+export const kindSchema = z.enum(["HUMAN", "AGENT", "SERVICE"]);
+const actorSchema = z.looseObject({ sub: nameSchema, iss: z.string().exactOptional() });
+const boundToSchema = z.strictObject({ jkt: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
+
+export function badClaim(claim: string): AuthenticationError {
+  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or not what it has to be`);
+}
+
+/** `value` as `schema` has it. Throws AuthenticationError. */
+export function read<Value>(schema: z.ZodType<Value>, value: unknown, claim: string): Value {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw badClaim(claim);
+  return parsed.data;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value at `path`. A name may itself hold dots, as `https://idp.example/roles` does. */
+export function valueAt(value: unknown, path: string): unknown {
+  if (!isObject(value)) return undefined;
+  if (Object.hasOwn(value, path)) return value[path];
+  for (let dot = path.indexOf("."); dot !== -1; dot = path.indexOf(".", dot + 1)) {
+    const name = path.slice(0, dot);
+    const found = Object.hasOwn(value, name) ? valueAt(value[name], path.slice(dot + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What is asked of a token whoever issued it. `key` is the thumbprint it is bound to (RFC 9449, section 6.1). */
+export function readToken({ exp, jti, cnf }: JWTPayload): {
+  readonly expires: number;
+  readonly tokenId?: string;
+  readonly key?: string;
+} {
+  return {
+    expires: read(z.number().max(LAST_SECOND), exp, "exp"),
+    ...(jti === undefined ? {} : { tokenId: read(nameSchema, jti, "jti") }),
+    // A token bound in any other way is bound all the same, and we could not tell that its bearer may use it.
+    ...(cnf === undefined ? {} : { key: read(boundToSchema, cnf, "cnf").jkt }),
+  };
+}
+
+/** Whom a token is about: the client it was issued to, its subject, and who acts for the subject. */
+interface Parties {
+  readonly client: string | undefined;
+  readonly machine: boolean;
+  readonly subject: Principal;
+  readonly agent: Principal | undefined;
+}
+
+export function identityOf(claims: JWTPayload, { machine, client, subject, agent }: Parties): Identity {
+  // Nobody acts for himself.
+  if (agent?.id === subject.id) throw badClaim("act");
+  const direct = machine ? CLIENT_CREDENTIALS : methodOf(claims);
+  return {
+    principal: agent === undefined ? subject : { ...agent, onBehalfOf: subject },
+    method: agent === undefined ? direct : TOKEN_EXCHANGE,
+    ...(client === undefined ? {} : { clientId: client }),
+  };
+}
+
+export function clientOf(claims: JWTPayload): string | undefined {
+  const claim = CLIENT_CLAIMS.find((name) => claims[name] !== undefined);
+  return claim === undefined ? undefined : read(nameSchema, claims[claim], claim);
+}
+
+/**
+ * Whether a client signed in as itself. A subject that is the client: RFC 9068, section 2.2; with `@clients`: Auth0;
+ * `service-account-` and the client: Keycloak; `idtyp`: Entra ID.
+ */
+export function isMachine(claims: JWTPayload): boolean {
+  const { sub, idtyp, preferred_username: user } = claims;
+  if (idtyp === "app") return true;
+  if (GRANT_CLAIMS.some((claim) => [claims[claim]].flat().some((grant) => MACHINE_GRANTS.includes(grant)))) return true;
+  return CLIENT_CLAIMS.map((claim) => claims[claim]).some(
+    (client) =>
+      typeof client === "string" &&
+      (sub === client ||
+        sub === `${client}@clients` ||
+        (typeof user === "string" && user.toLowerCase() === `service-account-${client.toLowerCase()}`)),
+  );
+}
+
+/**
+ * The agent that calls: the outermost `act`. Those inside it passed the token on before; they are looked at, and confer
+ * nothing (RFC 8693, section 4.1).
+ */
+export function actorOf(claims: JWTPayload): z.infer<typeof actorSchema> | undefined {
+  if (claims.act === undefined) return undefined;
+  const outermost = read(actorSchema, claims.act, "act");
+  let depth = 0;
+  for (let at: unknown = outermost; at !== undefined; at = isObject(at) ? at.act : undefined) {
+    const { iss } = read(actorSchema, at, "act");
+    // Another issuer's subjects are other subjects.
+    if (++depth > MAX_ACTORS || (iss !== undefined && iss !== claims.iss)) throw badClaim("act");
+  }
+  return outermost;
+}

@@ -1,0 +1,98 @@
+import type { JWTPayload } from "jose";
+import { z } from "zod";
+import {
+  actorOf,
+  badClaim,
+  type ClaimsReader,
+  clientOf,
+  identityOf,
+  isMachine,
+  kindSchema,
+  read,
+  valueAt,
+} from "./claim-values.ts";
+import { emailSchema, nameListSchema, nameSchema } from "./names.ts";
+import type { Principal, PrincipalKind } from "./principal.ts";
+
+/** Where an issuer's tokens say what. A path is a claim's name, or names joined by dots for a claim in a claim. */
+export interface ClaimPaths {
+  readonly roles: string;
+  readonly groups: string;
+  readonly email: string;
+  readonly name: string;
+  readonly kind: string;
+}
+
+/** How an issuer's tokens are read. */
+export interface ClaimRules {
+  readonly organization: string;
+  /** Comes before every subject, so that the ids of two issuers never meet. */
+  readonly subjectPrefix: string;
+  /** Prefixes of the organization's other issuers: a subject of this one must not look like one of theirs. */
+  readonly reservedPrefixes: readonly string[];
+  readonly claims: ClaimPaths;
+  /** From the issuer's roles to ours; a role that is not in it counts for nothing. Undefined: roles are taken as they are. */
+  readonly roleMap?: Readonly<Record<string, string>> | undefined;
+  /** What a client is that signs in as itself; AGENT when it is not listed. */
+  readonly clients: Readonly<Record<string, "SERVICE" | "AGENT">>;
+}
+
+/** An issuer's own roles, before they are mapped: what is not mapped need not be a name of ours. */
+const unmappedSchema = z.array(z.string()).max(1_000);
+
+/** Reads the tokens of an identity provider. */
+export function readerFor(rules: ClaimRules): ClaimsReader {
+  const { organization, subjectPrefix, reservedPrefixes, claims: paths, clients } = rules;
+  const roleMap = rules.roleMap && new Map(Object.entries(rules.roleMap));
+  const registered = new Map(Object.entries(clients));
+
+  function idOf(subject: unknown, claim: string): string {
+    const id = read(nameSchema, `${subjectPrefix}${read(nameSchema, subject, claim)}`, claim);
+    if (reservedPrefixes.some((prefix) => id.startsWith(prefix))) throw badClaim(claim);
+    return id;
+  }
+
+  function rolesOf(source: JWTPayload): readonly string[] {
+    const given = valueAt(source, paths.roles) ?? [];
+    if (roleMap === undefined) return read(nameListSchema, given, paths.roles);
+    const mapped = read(unmappedSchema, given, paths.roles).flatMap((role) => roleMap.get(role) ?? []);
+    return [...new Set(mapped)];
+  }
+
+  /** The account `source` describes: the token's subject, or the actor in its `act`. */
+  function accountOf(source: JWTPayload, id: string, kind: PrincipalKind): Principal {
+    const email = verifiedEmail(source, paths.email);
+    const name = valueAt(source, paths.name);
+    return {
+      id,
+      kind,
+      organization,
+      ...(email === undefined ? {} : { email: read(emailSchema, email, paths.email) }),
+      ...(name === undefined ? {} : { displayName: read(nameSchema, name, paths.name) }),
+      roles: rolesOf(source),
+      groups: read(nameListSchema, valueAt(source, paths.groups) ?? [], paths.groups),
+    };
+  }
+
+  return (claims) => {
+    const id = idOf(claims.sub, "sub");
+    const client = clientOf(claims);
+    const machine = isMachine(claims) || registered.has(claims.sub ?? "");
+    const stated = read(kindSchema, valueAt(claims, paths.kind) ?? "HUMAN", paths.kind);
+    // Whatever a machine's token says of its kind, nobody sat in front of it.
+    const kind = machine ? (registered.get(client ?? "") ?? registered.get(claims.sub ?? "") ?? "AGENT") : stated;
+    const actor = actorOf(claims);
+    return identityOf(claims, {
+      client,
+      machine,
+      subject: accountOf(claims, id, kind),
+      agent: actor && accountOf(actor, idOf(actor.sub, "act"), "AGENT"),
+    });
+  };
+}
+
+/** The e-mail address, unless the issuer says it never checked it: one person is told from another by it. */
+function verifiedEmail(source: JWTPayload, path: string): unknown {
+  const verified = source.email_verified;
+  return verified === false || verified === "false" ? undefined : valueAt(source, path);
+}

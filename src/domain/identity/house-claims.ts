@@ -1,0 +1,63 @@
+import { z } from "zod";
+import {
+  actorOf,
+  badClaim,
+  type ClaimsReader,
+  clientOf,
+  identityOf,
+  isMachine,
+  kindSchema,
+  read,
+} from "./claim-values.ts";
+import { emailSchema, nameListSchema, nameSchema, organizationSchema } from "./names.ts";
+import type { Principal } from "./principal.ts";
+
+/** Claims of a token that this installation signs itself. */
+const houseSchema = z.object({
+  sub: nameSchema,
+  org: organizationSchema,
+  kind: kindSchema,
+  name: nameSchema.exactOptional(),
+  email: emailSchema.exactOptional(),
+  roles: nameListSchema.default([]),
+  groups: nameListSchema.default([]),
+  /** How the person signed in. */
+  method: nameSchema.exactOptional(),
+  /** The browser session. */
+  sid: z.uuid().exactOptional(),
+});
+const actorSchema = houseSchema.pick({ name: true, roles: true, groups: true });
+
+/** Reads tokens we sign ourselves: they state the organization and the kind, and their subjects are ids of ours. */
+export const readHouseClaims: ClaimsReader = (claims) => {
+  const parsed = houseSchema.safeParse(claims);
+  if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]));
+  const { sub: id, org: organization, kind, name, email, roles, groups, method, sid } = parsed.data;
+  const subject = {
+    id,
+    kind,
+    organization,
+    ...(email === undefined ? {} : { email }),
+    ...(name === undefined ? {} : { displayName: name }),
+    roles,
+    groups,
+  };
+  const identity = identityOf(claims, {
+    client: clientOf(claims),
+    machine: isMachine(claims),
+    subject,
+    agent: agentOf(actorOf(claims), organization),
+  });
+  return {
+    ...identity,
+    ...(method === undefined ? {} : { method }),
+    ...(sid === undefined ? {} : { sessionId: sid }),
+  };
+};
+
+function agentOf(actor: ReturnType<typeof actorOf>, organization: string): Principal | undefined {
+  if (actor === undefined) return undefined;
+  const { name, roles, groups } = read(actorSchema, actor, "act");
+  const named = name === undefined ? {} : { displayName: name };
+  return { id: actor.sub, kind: "AGENT", organization, ...named, roles, groups };
+}

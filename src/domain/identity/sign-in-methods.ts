@@ -1,0 +1,94 @@
+/**
+ * How a principal signed in, by what identity providers say of it. Data, so that a provider is added by a line.
+ *
+ * `amr`: RFC 8176, "Authentication Method Reference Values", section 2, and values in use beside it (`fido`, `webauthn`,
+ * `phr`, `phrh`). `idp` and its like: names of upstream providers as brokers spell them.
+ */
+export const AMR_METHODS: Readonly<Record<string, string>> = {
+  // The strongest first: the first of these that a token names is how its principal signed in.
+  webauthn: "passkey",
+  fido: "passkey",
+  phrh: "passkey",
+  phr: "passkey",
+  hwk: "passkey",
+  swk: "passkey",
+  pop: "proof-of-possession",
+  sc: "smart-card",
+  wia: "windows",
+  face: "biometric",
+  fpt: "biometric",
+  iris: "biometric",
+  retina: "biometric",
+  vbm: "biometric",
+  pwd: "password",
+  pin: "pin",
+  kba: "knowledge",
+  otp: "one-time-code",
+  sms: "one-time-code",
+  tel: "phone",
+};
+
+/** `amr` values that say so when there was more than one factor, and those that are a second one beside another. */
+export const SEVERAL_FACTORS: readonly string[] = ["mfa", "mca"];
+export const SECOND_FACTORS: readonly string[] = ["otp", "sms", "tel"];
+/** With the first factor it reads `password+multi-factor`. */
+export const MULTI_FACTOR = "multi-factor";
+
+/** Claims in which brokers name the provider a person came from: Keycloak, Entra ID, Duende, oidc-provider, Auth0, ours. */
+export const UPSTREAM_CLAIMS: readonly string[] = ["identity_provider", "idp", "upstream", "connection", "provider"];
+
+/** Upstream providers under every name that is known of them. A name that is not here is no method. */
+export const UPSTREAM_METHODS: Readonly<Record<string, string>> = {
+  google: "google",
+  "google-oauth2": "google",
+  "google.com": "google",
+  "accounts.google.com": "google",
+  "https://accounts.google.com": "google",
+  github: "github",
+  "github.com": "github",
+  discord: "discord",
+  "discord.com": "discord",
+  microsoft: "microsoft",
+  windowslive: "microsoft",
+  "live.com": "microsoft",
+  apple: "apple",
+  "apple.com": "apple",
+  "https://appleid.apple.com": "apple",
+  gitlab: "gitlab",
+  "gitlab.com": "gitlab",
+  slack: "slack",
+  linkedin: "linkedin",
+  facebook: "facebook",
+  twitter: "twitter",
+  okta: "okta",
+};
+
+export const CLIENT_CREDENTIALS = "client-credentials";
+export const TOKEN_EXCHANGE = "token-exchange";
+/** A token that does not say. */
+export const BEARER_TOKEN = "bearer-token";
+
+/** The method `claims` of a person's token tell: the provider they came from, else their factors. Unknown values tell nothing. */
+export function methodOf(claims: Readonly<Record<string, unknown>>): string {
+  for (const claim of UPSTREAM_CLAIMS) {
+    const value = claims[claim];
+    const method = typeof value === "string" ? lookUp(UPSTREAM_METHODS, value.toLowerCase()) : undefined;
+    if (method !== undefined) return method;
+  }
+  const { amr } = claims;
+  return (Array.isArray(amr) ? methodOfFactors(amr) : undefined) ?? BEARER_TOKEN;
+}
+
+function methodOfFactors(amr: readonly unknown[]): string | undefined {
+  const first = Object.keys(AMR_METHODS).find((value) => amr.includes(value));
+  const several =
+    SEVERAL_FACTORS.some((value) => amr.includes(value)) ||
+    (first !== undefined && !SECOND_FACTORS.includes(first) && SECOND_FACTORS.some((value) => amr.includes(value)));
+  const method = first === undefined ? undefined : lookUp(AMR_METHODS, first);
+  if (!several) return method;
+  return method === undefined ? MULTI_FACTOR : `${method}+${MULTI_FACTOR}`;
+}
+
+function lookUp(table: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
