@@ -1,74 +1,154 @@
 import { LRUCache } from "lru-cache";
+import { addressSet } from "./clients/addresses.ts";
+import { createGatewayReader, type FindGatewayKey } from "./clients/gateway.ts";
+import { type Clues, clientOf } from "./clients/match.ts";
+import { MAX_INPUT } from "./clients/patterns.ts";
+import { createAddressOf } from "./clients/proxies.ts";
+import { createReplays } from "./clients/replays.ts";
+import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./clients/request.ts";
+import { CLIENT_RULES, type ClientRules } from "./clients/rules.ts";
+import { UnbelievedSignatureError } from "./clients/signatures.ts";
+import { createAgentReader, type SignatureAgents } from "./clients/web-bot-auth.ts";
 import type { ClientIdentity } from "./principal.ts";
 
-/** Where headers are looked up, names in lower case: a fetch `Headers` is one. */
-export interface HeaderSource {
-  get(name: string): string | null | undefined;
+export interface ClientIdentifierOptions {
+  /** Addresses and CIDR ranges of proxies whose word on their peer counts. */
+  readonly trustedProxies: readonly string[];
+  readonly signatureAgents: SignatureAgents;
+  readonly gatewayKey: FindGatewayKey;
+  /** Where clients reach this server, as `https://host:port`: what a signature has to be meant for. */
+  readonly publicUrl: () => string;
+  readonly rules?: ClientRules | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
 }
 
-interface ClientRule {
-  readonly name: string;
-  /** Tried on the User-Agent; the first group is the version. */
-  readonly userAgent: RegExp;
+/** Whose verified token the call carries. */
+export interface CallerFacts {
+  readonly organization: string;
+  /** The OAuth client the token was issued to. */
+  readonly clientId?: string | undefined;
 }
 
-/** The first rule that matches names the client: the particular ones come first. Whoever sends a header may write anything into it. */
-export const CLIENT_RULES: readonly ClientRule[] = [
-  // Programs built on Claude Code send its name and version, and say in the comment what they are themselves.
-  { name: "claude-desktop", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(claude-desktop\b/i },
-  { name: "claude-vscode", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(claude-vscode\b/i },
-  {
-    name: "claude-agent-sdk",
-    userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \([^)]{0,100}\bagent-sdk\/([\w.+-]{1,40})/i,
-  },
-  { name: "claude-agent-sdk", userAgent: /^claude-(?:code|cli)\/[\w.+-]{1,40} \(sdk-\w/i },
-  { name: "claude-code", userAgent: /^claude-(?:code|cli)\/([\w.+-]{1,40})/i },
-  { name: "claude-desktop", userAgent: /^claude-desktop\/([\w.+-]{1,40})/i },
-  { name: "claude-desktop", userAgent: /^(?:Mozilla\/5\.0 .*?)?\bClaude\/([\w.+-]{1,40}) .*\bElectron\// },
-  { name: "chatgpt", userAgent: /^openai-mcp\/([\w.+-]{1,40}) \(ChatGPT\)/i },
-  { name: "codex", userAgent: /^codex[\w-]{0,40}\/([\w.+-]{1,40})/i },
-  { name: "codex", userAgent: /^openai-mcp\/([\w.+-]{1,40}) \(Codex\)/i },
-  { name: "openai-mcp", userAgent: /^openai-mcp\/([\w.+-]{1,40})/i },
-  { name: "cursor", userAgent: /^cursor\/([\w.+-]{1,40})/i },
-  { name: "countersign", userAgent: /^countersign\/([\w.+-]{1,40})/i },
-  { name: "curl", userAgent: /^curl\/([\w.+-]{1,40})/i },
-  { name: "python", userAgent: /^python[\w-]{0,20}\/([\w.+-]{1,40})/i },
-  { name: "node", userAgent: /^(?:node|undici)(?:\/([\w.+-]{1,40}))?$/i },
-  { name: "browser", userAgent: /^Mozilla\/5\.0 .*?(?:Chrome|Firefox|Version)\/([\w.]{1,40})/ },
-];
+export interface ClientIdentifier {
+  /** Which client and model made the call. Never throws; a promise, which never rejects, when the request is signed. */
+  identify(request: RequestFacts, by?: CallerFacts): ClientIdentity | Promise<ClientIdentity>;
+  /** The caller's IP address, behind the proxies that are trusted; undefined when the connection is gone. */
+  addressOf(request: RequestFacts): string | undefined;
+}
 
-const MAX_EVIDENCE = 512;
-const UNKNOWN: ClientIdentity = {
-  name: "unknown",
-  confidence: "UNKNOWN",
-  modelConfidence: "UNKNOWN",
-  evidence: {},
-};
-const recent = new LRUCache<string, ClientIdentity>({ max: 1000 });
+/** Recorded when they are there, though they count only when signed. */
+const CLAIMS = [MODEL_HEADER, MCP_CLIENT_HEADER, "signature-agent"];
+const SIGNATURE_FIELDS = ["signature-input", "signature"];
 
 /**
- * Which program called, by its User-Agent. HEADER is as sure as a header gets, and the model is never known from one:
- * only a gateway that signs in as such could tell.
+ * Tells clients apart by the best evidence there is: SIGNED by an agent or gateway, REGISTERED as an OAuth client, sent
+ * from a published NETWORK, or merely a HEADER. Throws ConfigurationError for proxies, agents or keys of no use.
  */
-export function identifyClient(headers: HeaderSource): ClientIdentity {
-  const userAgent = headers.get("user-agent")?.slice(0, MAX_EVIDENCE).toWellFormed();
-  if (userAgent === undefined || userAgent === "") return UNKNOWN;
-  let identity = recent.get(userAgent);
-  if (identity === undefined) {
-    identity = identify(userAgent);
-    recent.set(userAgent, identity);
+export function createClientIdentifier(options: ClientIdentifierOptions): ClientIdentifier {
+  const { trustedProxies, signatureAgents, gatewayKey, publicUrl, rules = CLIENT_RULES, now = Date.now } = options;
+  const addressOf = createAddressOf(addressSet(trustedProxies));
+  const networksOf = createNetworksOf(rules);
+  const replays = createReplays();
+  const origin = () => new URL(publicUrl()).origin;
+  const readAgent = createAgentReader({ origin, agents: signatureAgents, replays });
+  const readGateway = createGatewayReader({ origin, gatewayKey, replays });
+  const inspected = [...new Set([...rules.headers, ...CLAIMS])];
+  const recent = new LRUCache<string, ClientIdentity>({ max: 2000 });
+
+  function identify(request: RequestFacts, by?: CallerFacts): ClientIdentity | Promise<ClientIdentity> {
+    const networks = networksOf(addressOf(request));
+    if (request.headers.signature !== undefined) return identifySigned(request, networks, by);
+    const id = by?.clientId?.slice(0, MAX_INPUT) ?? "";
+    let key = `${networks.join()}\0${id}`;
+    for (const name of inspected) key += `\0${headerOf(request, name)?.slice(0, MAX_INPUT) ?? ""}`;
+    let identity = recent.get(key);
+    if (identity === undefined) {
+      identity = answer({ headers: evidenceOf(request, inspected), networks, oauthClientId: by?.clientId }, {});
+      recent.set(key, identity);
+    }
+    return identity;
   }
-  return identity;
+
+  async function identifySigned(
+    request: RequestFacts,
+    networks: readonly string[],
+    by: CallerFacts | undefined,
+  ): Promise<ClientIdentity> {
+    const seconds = Math.floor(now() / 1000);
+    const refused: string[] = [];
+    const believed = async <Statement>(reading: Promise<Statement>): Promise<Statement | undefined> => {
+      try {
+        return await reading;
+      } catch (error) {
+        refused.push(error instanceof UnbelievedSignatureError ? error.message : "it cannot be verified");
+        return undefined;
+      }
+    };
+    const signatureAgent = await believed(readAgent(request, seconds));
+    const gateway = by && (await believed(readGateway(request, by.organization, seconds)));
+    const headers = evidenceOf(request, [...inspected, ...SIGNATURE_FIELDS]);
+    const noted = {
+      ...(gateway === undefined ? {} : { gateway: gateway.principalId }),
+      ...(refused.length === 0 ? {} : { "signature-refused": shorten([...new Set(refused)].join("; ")) }),
+    };
+    return answer({ headers, networks, oauthClientId: by?.clientId, signatureAgent, gateway }, noted);
+  }
+
+  function answer(clues: Clues, noted: { readonly [name: string]: string }): ClientIdentity {
+    const { headers, networks, oauthClientId, gateway } = clues;
+    return {
+      ...clientOf(clues, rules),
+      ...(gateway?.model === undefined
+        ? { modelConfidence: "UNKNOWN" }
+        : { model: gateway.model, modelConfidence: "SIGNED" }),
+      evidence: {
+        ...headers,
+        ...(networks.length === 0 ? {} : { network: networks.join() }),
+        ...(oauthClientId === undefined ? {} : { "oauth-client-id": shorten(oauthClientId) }),
+        ...noted,
+      },
+      rules: rules.hash,
+    };
+  }
+
+  return { identify, addressOf };
 }
 
-function identify(userAgent: string): ClientIdentity {
-  const evidence = { "user-agent": userAgent };
-  for (const { name, userAgent: pattern } of CLIENT_RULES) {
-    const match = pattern.exec(userAgent);
-    if (match === null) continue;
-    const version = match[1];
-    const identity = { name, confidence: "HEADER", modelConfidence: "UNKNOWN", evidence } as const;
-    return version === undefined ? identity : { ...identity, version };
+/** The headers of those names that are there, as they may be stored: short, and Unicode throughout. */
+function evidenceOf(request: RequestFacts, names: readonly string[]): { readonly [name: string]: string } {
+  const evidence: { [name: string]: string } = {};
+  for (const name of names) {
+    const value = headerOf(request, name);
+    if (value !== undefined) evidence[name] = shorten(value);
   }
-  return { ...UNKNOWN, evidence };
+  return evidence;
+}
+
+function shorten(text: string): string {
+  return text.slice(0, MAX_INPUT).toWellFormed();
+}
+
+const NO_NETWORKS: readonly string[] = [];
+
+function createNetworksOf({ networks }: ClientRules): (address: string | undefined) => readonly string[] {
+  const recent = new LRUCache<string, readonly string[]>({ max: 2000 });
+  return (address) => {
+    if (address === undefined || networks.size === 0) return NO_NETWORKS;
+    let names = recent.get(address);
+    if (names === undefined) {
+      names = [...networks].filter(([, addresses]) => addresses.has(address)).map(([name]) => name);
+      recent.set(address, names);
+    }
+    return names;
+  };
+}
+
+/** Which client a call's headers alone speak of. */
+export function identifyClient(source: { get(name: string): string | null | undefined }): ClientIdentity {
+  const headers: { [name: string]: string } = {};
+  for (const name of CLIENT_RULES.headers) headers[name] = (source.get(name) ?? "").slice(0, MAX_INPUT).toWellFormed();
+  const evidence = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""));
+  const client = clientOf({ headers: evidence, networks: NO_NETWORKS }, CLIENT_RULES);
+  return { ...client, modelConfidence: "UNKNOWN", evidence, rules: CLIENT_RULES.hash };
 }

@@ -1,0 +1,86 @@
+import type { JWK } from "jose";
+import { LRUCache } from "lru-cache";
+import type { Replays } from "./replays.ts";
+import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./request.ts";
+import { type Candidate, covers, firstBelieved, UnbelievedSignatureError, verifyRequest } from "./signatures.ts";
+import { type VerifyingKey, verifyingKey } from "./verifying-key.ts";
+
+const TAG = "countersign-gateway";
+
+/** A principal registered as a gateway, and the key its signatures are checked with. */
+export interface GatewayKey {
+  readonly principalId: string;
+  readonly jwk: JWK;
+}
+
+/** The gateway of an organization that signs with the key of that id; undefined when it has none. */
+export type FindGatewayKey = (organization: string, keyId: string) => GatewayKey | undefined;
+
+/** What a gateway vouches for. */
+export interface GatewayStatement {
+  readonly principalId: string;
+  /** Exactly as stated, such as `google/gemini-3-flash`. */
+  readonly model?: string | undefined;
+  /** The client's own name and version, relayed as `name/version`. */
+  readonly mcpClient?: string | undefined;
+}
+
+export interface GatewayDeps {
+  readonly origin: () => string;
+  readonly gatewayKey: FindGatewayKey;
+  readonly replays: Replays;
+}
+
+/**
+ * Reads what a gateway of the caller's organization says in signed headers. Its signature covers @method, @authority,
+ * @path, the query if there is one, Content-Digest (RFC 9530) if there is a body, and every Countersign header.
+ * Undefined when no signature claims to be a gateway's; throws UnbelievedSignatureError when one does and is not
+ * believed.
+ */
+export function createGatewayReader({ origin, gatewayKey, replays }: GatewayDeps) {
+  const keys = new LRUCache<string, VerifyingKey>({ max: 1000 });
+  const keyOf = ({ jwk }: GatewayKey): VerifyingKey => {
+    const id = JSON.stringify(jwk);
+    try {
+      const key = keys.get(id) ?? verifyingKey(jwk);
+      keys.set(id, key);
+      return key;
+    } catch (error) {
+      throw new UnbelievedSignatureError("the gateway is registered with a key of no use", { cause: error });
+    }
+  };
+  return (request: RequestFacts, organization: string, now: number): Promise<GatewayStatement | undefined> =>
+    firstBelieved(request, TAG, async (candidate) => {
+      const gateway = gatewayKey(organization, candidate.keyId);
+      if (gateway === undefined) throw new UnbelievedSignatureError("no gateway of the organization has this key");
+      const key = keyOf(gateway);
+      const components = mustCover(request, candidate);
+      await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, replays, now });
+      return { principalId: gateway.principalId, ...stated(request) };
+    });
+}
+
+function mustCover(request: RequestFacts, candidate: Candidate): string[] {
+  const stated = [MODEL_HEADER, MCP_CLIENT_HEADER].filter((name) => headerOf(request, name) !== undefined);
+  const query = request.url.includes("?") && !covers(candidate, "@target-uri") ? ["@query"] : [];
+  const body = hasBody(request) ? ["content-digest"] : [];
+  return ["@method", "@authority", "@path", ...query, ...body, ...stated];
+}
+
+function hasBody(request: RequestFacts): boolean {
+  if (headerOf(request, "transfer-encoding") !== undefined || headerOf(request, "content-digest") !== undefined)
+    return true;
+  return (headerOf(request, "content-length") ?? "0") !== "0";
+}
+
+function stated(request: RequestFacts): Pick<GatewayStatement, "model" | "mcpClient"> {
+  const model = headerOf(request, MODEL_HEADER);
+  const mcpClient = headerOf(request, MCP_CLIENT_HEADER);
+  if (model !== undefined && !/^[!-~]{1,200}$/.test(model)) {
+    throw new UnbelievedSignatureError(`${MODEL_HEADER} is not the name of one model`);
+  }
+  if (mcpClient !== undefined && !/^[!-~][ -~]{0,199}$/.test(mcpClient)) {
+    throw new UnbelievedSignatureError(`${MCP_CLIENT_HEADER} is not name/version`);
+  }
+  return { model, mcpClient };
+}

@@ -1,0 +1,30 @@
+import { isObjectType } from "graphql";
+import { describe, expect, it } from "vitest";
+import { CLIENT_RULES } from "../../src/domain/identity/clients/rules.ts";
+import { recordedClient } from "../../src/graphql/principal.ts";
+import { schema } from "../../src/graphql/schema.ts";
+
+describe("ClientIdentity", () => {
+  it("tells the surface of a client and the rules it was known by", async () => {
+    const type = schema.getType("ClientIdentity");
+    if (!isObjectType(type)) throw new Error("there is no such type");
+    const fields = Object.entries(type.getFields()).map(([name, field]) => [name, String(field.type)]);
+    expect(Object.fromEntries(fields)).toMatchObject({ surface: "String", rules: "Hash" });
+    const recorded = {
+      name: "claude-code",
+      version: "2.1.66",
+      surface: "vscode",
+      confidence: "HEADER",
+      modelConfidence: "UNKNOWN",
+      evidence: { "user-agent": "claude-code/2.1.66 (claude-vscode)" },
+      rules: CLIENT_RULES.hash,
+    };
+    expect(recordedClient({ client: recorded })).toEqual(recorded);
+  });
+
+  it("leaves out what an older entry did not record", () => {
+    const recorded = { name: "curl", confidence: "HEADER", modelConfidence: "UNKNOWN" };
+    expect(recordedClient({ client: recorded })).toEqual({ ...recorded, evidence: {} });
+    expect(recordedClient({})).toBeUndefined();
+  });
+});
