@@ -51,7 +51,13 @@ async function findServer(options: ReplayOptions, config: Config): Promise<Targe
   if (options.url !== undefined || (await listens(url))) return { url, close: () => Promise.resolve() };
   process.stderr.write(`no server at ${url}: starting one for this replay\n`);
   const { startServer } = await import("../main.ts");
-  const server = await startServer({ ...config, port: 0 }, { log: createLogger("warn", process.stderr) });
+  const server = await startServer(
+    { ...config, port: 0 },
+    {
+      log: createLogger("warn", process.stderr),
+      say: (text) => void process.stderr.write(text),
+    },
+  );
   return { url: server.url, close: () => server.close() };
 }
 
@@ -87,6 +93,7 @@ async function drive(
   });
   const run = {
     id: options.run ?? newRunId(),
+    continued: options.run !== undefined,
     agent: client("agent"),
     auditor,
     inbox,

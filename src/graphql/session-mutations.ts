@@ -39,7 +39,9 @@ const StartSessionInput = builder.inputType("StartSessionInput", {
 
 const EndSessionInput = builder.inputType("EndSessionInput", {
   description: "A stretch of work that is over.",
-  fields: (t) => ({ sessionId: t.id({ description: "The session; your latest when left out." }) }),
+  fields: (t) => ({
+    sessionId: t.id({ description: "The session; when left out, the one you signed in to, or else your latest." }),
+  }),
 });
 
 builder.mutationField("startSession", (t) =>

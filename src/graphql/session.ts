@@ -1,18 +1,64 @@
+import { END_REASONS, type EndReason } from "../domain/sessions/facts.ts";
 import type { Session } from "../domain/sessions/sessions.ts";
+import type { JsonValue } from "../ledger/canonical.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
+import { type Batch, createBatch } from "./batch.ts";
 import { builder } from "./builder.ts";
 import { type Context, callerOf } from "./context.ts";
 import { EntryConnection } from "./entry.ts";
 import { uuidOf } from "./node-id.ts";
 import { decodeCursor, pageComplexity, pageOf, pageSize } from "./page.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "./principal.ts";
-import { seesEntry } from "./reads.ts";
-import { ENTRY_SELECT, entryRow, factsOf } from "./rows.ts";
+import { readableBy, recordingRead, searchReadable, seesEntry } from "./reads.ts";
+import { entryRow, factsOf, revealed } from "./rows.ts";
+
+const loads = new WeakMap<Context, Batch<string, Session>>();
+
+/** Loads sessions for one operation: those of a page of entries share a query. */
+function loadOf(context: Context): Batch<string, Session> {
+  let load = loads.get(context);
+  if (load === undefined) {
+    load = createBatch((ids) => context.services.sessions.loadAll(callerOf(context), ids));
+    loads.set(context, load);
+  }
+  return load;
+}
 
 /** The session of this id, if the caller may read it. */
 export async function readSession(context: Context, id: string | undefined): Promise<Session | null> {
   if (id === undefined) return null;
-  const session = await context.services.sessions.load(callerOf(context), id);
+  const session = await loadOf(context)(id);
   return session !== undefined && (await seesEntry(context, entryRow(session.started))) ? session : null;
+}
+
+const SessionEndReason = builder.enumType("SessionEndReason", {
+  description: "Why a session is over.",
+  values: {
+    LOGOUT: { description: "Its owner ended it." },
+    EXPIRED: { description: "Its time had passed, and the server ended it." },
+  } as const satisfies Record<EndReason, object>,
+});
+
+function asText(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/**
+ * At most `limit` entries of `session` behind a position that the caller may read, oldest first. Its own two are among
+ * them, whoever recorded them: the server ends a session that nobody ended.
+ */
+async function readTimeline(
+  context: Context,
+  { id, started, ended }: Session,
+  after: bigint | undefined,
+  limit: number,
+): Promise<LedgerEntry[]> {
+  const found = await searchReadable(context, { sessionId: id }, { after, limit });
+  const own = [started, ...(ended === undefined ? [] : [ended])].filter(
+    ({ seq }) => after === undefined || seq > after,
+  );
+  const all = new Map([...own, ...found].map((entry) => [entry.seq, entry]));
+  return [...all.values()].sort((one, other) => (one.seq < other.seq ? -1 : 1)).slice(0, limit);
 }
 
 export const SessionRef = builder.objectRef<Session>("Session");
@@ -46,31 +92,92 @@ builder.node(SessionRef, {
     endedAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it was said to be over; null while it goes on.",
+      description: "When it was recorded to be over; null while it goes on.",
       resolve: ({ ended }) => ended?.recordedAt,
+    }),
+    endReason: t.field({
+      type: SessionEndReason,
+      nullable: true,
+      description: "Why it is over; null while it goes on, and when that was not recorded.",
+      resolve: ({ ended }) => END_REASONS.find((reason) => reason === ended?.body.reason),
+    }),
+    expiresAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it is over if nobody ends it before; null when it never is by itself.",
+      resolve: ({ started: { body } }) => asText(body.sessionExpiresAt),
+    }),
+    conversationId: t.string({
+      nullable: true,
+      description: "The conversation it belongs to.",
+      resolve: ({ started: { body } }) => asText(body.conversation),
+    }),
+    address: t.string({
+      nullable: true,
+      description: "The IP address it began from; null when it was erased or not recorded.",
+      resolve: ({ started }) => asText(revealed(started, "address")),
     }),
     entries: t.field({
       type: EntryConnection,
-      description: "What happened in it, oldest first.",
+      description: "What happened in it that you may see, oldest first. That you read it is recorded.",
       complexity: pageComplexity,
       args: {
         first: t.arg.int({ description: "How many at most." }),
         after: t.arg.string({ description: "Continue behind this cursor." }),
       },
-      resolve: async ({ id, started: { ledger } }, args, { services }) => {
+      resolve: async (session, args, context) => {
         const size = pageSize(args);
         const after = decodeCursor(args);
-        const rows = await services.prisma.entry.findMany({
-          where: { ledger, sessionId: id, ...(after === undefined ? {} : { seq: { gt: after } }) },
-          orderBy: { seq: "asc" },
-          take: size + 1,
-          select: ENTRY_SELECT,
-        });
-        return pageOf(rows, size, after, ({ seq }) => seq);
+        const found = await readTimeline(context, session, after, size + 1);
+        const page = pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+        return recordingRead(context, "session.entries", page.edges.length, page);
       },
     }),
   }),
 });
+
+const SessionConnection = builder.connectionObject(
+  { type: SessionRef, name: "SessionConnection", description: "A page of sessions." },
+  { name: "SessionEdge", description: "A session on a page." },
+);
+
+const SessionFilter = builder.inputType("SessionFilter", {
+  description: "Conditions on a session; it must meet all of them. What is left out or null asks for nothing.",
+  fields: (t) => ({
+    principalId: t.id({
+      description: "The id of the principal whose it is: an agent's own, not that of the person it acts for.",
+    }),
+    conversationId: t.string({ description: "The conversation it belongs to." }),
+    from: t.field({ type: "DateTime", description: "It was going on then or later." }),
+    to: t.field({ type: "DateTime", description: "It began then or earlier." }),
+    active: t.boolean({ description: "Whether it goes on now." }),
+  }),
+});
+
+builder.queryField("sessions", (t) =>
+  t.field({
+    type: SessionConnection,
+    description:
+      "Sessions you may see that meet a filter, in the order they began: who was active when. That you read them is recorded.",
+    authScopes: { signedIn: true },
+    complexity: pageComplexity,
+    args: {
+      filter: t.arg({ type: SessionFilter, description: "What they must meet; everything when left out." }),
+      newestFirst: t.arg.boolean({ description: "The other way around." }),
+      first: t.arg.int({ description: "How many at most." }),
+      after: t.arg.string({ description: "Continue behind this cursor." }),
+    },
+    resolve: async (_root, { filter, newestFirst, ...args }, context) => {
+      const size = pageSize(args);
+      const after = decodeCursor(args);
+      const range = { ...(newestFirst === true ? { before: after, newestFirst } : { after }), limit: size + 1 };
+      const { sessions } = context.services;
+      const found = await sessions.list(callerOf(context), filter ?? {}, range, readableBy(context));
+      const page = pageOf(found, size, after, ({ started }) => started.seq);
+      return recordingRead(context, "sessions", page.edges.length, page);
+    },
+  }),
+);
 
 builder.queryField("session", (t) =>
   t.field({

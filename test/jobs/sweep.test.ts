@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { startSweep } from "../../src/jobs/sweep.ts";
-import { agent, calling, createWorld, LEDGER, type World, write } from "../domain/support.ts";
+import { agent, calling, createWorld, LEDGER, type Process, type World, write } from "../domain/support.ts";
 import { recordingLog } from "../support/log.ts";
 import { withClient } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -12,12 +13,17 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+const sessionsOf = ({ ledgers, pool }: Process, sessionTtl = 600) =>
+  createSessions({ ledgers, db: pool, region: "eu", sessionTtl });
+
 it("expires everything that is due, with two servers sweeping", async () => {
   const [one, two] = await Promise.all([world.process({ approvalTtl: 1 }), world.process({ approvalTtl: 1 })]);
   const count = 150;
   await Promise.all(Array.from({ length: count }, () => one.actions.propose(calling(agent), write())));
   const log = recordingLog();
-  const jobs = [one, two].map(({ actions }) => startSweep({ actions, interval: 0.05, log }));
+  const jobs = [one, two].map((process) =>
+    startSweep({ actions: process.actions, sessions: sessionsOf(process), interval: 0.05, log }),
+  );
   const expired = async () => {
     const { rows } = await one.pool.query<{ n: number }>(
       "SELECT count(*)::int AS n FROM oc_audit_log WHERE type = 'ACTION_EXPIRED'",
@@ -32,7 +38,8 @@ it("expires everything that is due, with two servers sweeping", async () => {
 });
 
 it("says which action cannot be settled, and settles the others", async () => {
-  const { actions, pool } = await world.process({ approvalTtl: 1 });
+  const process = await world.process({ approvalTtl: 1 });
+  const { actions, pool } = process;
   const { action } = await actions.propose(calling(agent), write());
   await withClient(world.database.superuserUrl, (client) =>
     client.query("UPDATE oc_action SET proposed_seq = -proposed_seq WHERE id = $1", [action.state.id]),
@@ -40,7 +47,7 @@ it("says which action cannot be settled, and settles the others", async () => {
   const others = await Promise.all(Array.from({ length: 3 }, () => actions.propose(calling(agent), write())));
   const errors: object[] = [];
   const log = { ...recordingLog(), error: (facts: object) => errors.push(facts) };
-  const job = startSweep({ actions, interval: 0.05, log });
+  const job = startSweep({ actions, sessions: sessionsOf(process), interval: 0.05, log });
   await waitUntil(async () => {
     const ids = others.map((other) => other.action.state.id);
     const { rows } = await pool.query("SELECT FROM oc_action WHERE id = ANY ($1) AND status = 'EXPIRED'", [ids]);
@@ -48,4 +55,28 @@ it("says which action cannot be settled, and settles the others", async () => {
   });
   await job.stop();
   expect(errors[0]).toMatchObject({ failed: 1, ledger: LEDGER, action: action.state.id });
+});
+
+it("ends every session that is over once, with two servers sweeping", async () => {
+  const [one, two] = await Promise.all([world.process(), world.process()]);
+  const count = 100;
+  const brief = sessionsOf(one, 1);
+  const started = await Promise.all(Array.from({ length: count }, () => brief.start(calling(agent), {})));
+  const lasting = await sessionsOf(one).start(calling(agent), {});
+  const jobs = [one, two].map((process) =>
+    startSweep({ actions: process.actions, sessions: sessionsOf(process), interval: 0.05, log: recordingLog() }),
+  );
+  const left = async () => {
+    const { rows } = await one.pool.query<{ id: string }>("SELECT id FROM oc_session WHERE NOT ended");
+    return rows.map(({ id }) => id);
+  };
+  await waitUntil(async () => (await left()).length <= 1);
+  await Promise.all(jobs.map((job) => job.stop()));
+  expect(await left()).toEqual([lasting.session.id]);
+  const { rows } = await one.pool.query<{ sessions: number; entries: number }>(
+    `SELECT count(DISTINCT session_id)::int AS sessions, count(*)::int AS entries FROM oc_audit_log
+      WHERE type = 'SESSION_ENDED' AND actor_id = 'countersign' AND session_id = ANY ($1)`,
+    [started.map(({ session }) => session.id)],
+  );
+  expect(rows).toEqual([{ sessions: count, entries: count }]);
 });

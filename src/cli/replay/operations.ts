@@ -108,6 +108,46 @@ export const FOLLOW_PENDING = `subscription FollowPending($after: Sequence) {
   pendingApprovals(after: $after, onlyDecidable: true) { change action { id digest } }
 }`;
 
+const sessionId = z.object({ id: z.string() });
+const sessions = z.object({ nodes: z.array(sessionId) });
+const lately = z.object({ nodes: z.array(z.object({ endReason: z.string().nullable() })) });
+
+/** What a conversation has of sessions: those that go on, and how the latest ended. */
+export const CONVERSATION_SESSIONS: Operation<{
+  open: z.infer<typeof sessions>;
+  latest: z.infer<typeof lately>;
+}> = {
+  document: `query ConversationSessions($conversation: String!) {
+    open: sessions(filter: { conversationId: $conversation, active: true }, first: 1) { nodes { id } }
+    latest: sessions(filter: { conversationId: $conversation }, newestFirst: true, first: 1) { nodes { endReason } }
+  }`,
+  answer: z.object({ open: sessions, latest: lately }),
+};
+
+/** The sessions of a conversation that go on. */
+export const OPEN_SESSIONS: Operation<{ sessions: z.infer<typeof sessions> }> = {
+  document: `query OpenSessions($conversation: String!) {
+    sessions(filter: { conversationId: $conversation, active: true }, first: 100) { nodes { id } }
+  }`,
+  answer: z.object({ sessions }),
+};
+
+const inSession = z.object({ session: sessionId.nullable(), userErrors });
+
+export const START_SESSION: Operation<{ startSession: z.infer<typeof inSession> }> = {
+  document: `mutation StartSession($input: StartSessionInput!) {
+    startSession(input: $input) { session { id } userErrors { code message } }
+  }`,
+  answer: z.object({ startSession: inSession }),
+};
+
+export const END_SESSION: Operation<{ endSession: z.infer<typeof inSession> }> = {
+  document: `mutation EndSession($input: EndSessionInput!) {
+    endSession(input: $input) { session { id } userErrors { code message } }
+  }`,
+  answer: z.object({ endSession: inSession }),
+};
+
 const head = z.object({ seq: z.string(), hash: z.string() });
 
 export const READ_HEAD: Operation<{ ledger: { head: z.infer<typeof head> } }> = {

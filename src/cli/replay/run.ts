@@ -1,5 +1,6 @@
 import { asError } from "../../errors.ts";
 import { CommandError } from "../exit.ts";
+import { closeSession, type OpenedSession, openSession } from "./session.ts";
 import { type Run, replayStep } from "./step.ts";
 import type { Conversation } from "./traces.ts";
 
@@ -11,7 +12,7 @@ export interface RunOptions {
 }
 
 /**
- * Replays every conversation, its steps in order, several conversations at once. The first failure ends all of them,
+ * Replays every conversation in a session of its own, its steps in order, several conversations at once. The first failure ends all of them,
  * each after the step it is at, and is thrown with the place it happened at.
  */
 export async function replayConversations(
@@ -23,18 +24,29 @@ export async function replayConversations(
   let failure: Error | undefined;
   const work = async () => {
     for (const conversation of queue) {
-      for (const [index, step] of conversation.steps.entries()) {
-        if (failure !== undefined || signal.aborted) return;
+      const { id, steps } = conversation;
+      let session: OpenedSession;
+      const at = async (place: string, part: () => Promise<void>): Promise<boolean> => {
+        if (failure !== undefined || signal.aborted) return false;
         try {
-          await replayStep(run, conversation, step, index);
+          await part();
+          return true;
         } catch (cause) {
-          const place = `${conversation.id}, step ${index + 1} (${step.tool})`;
           const code = cause instanceof CommandError ? cause.code : "FAILED";
-          failure ??= new CommandError(code, `${place}: ${asError(cause).message}`, { cause });
-          return;
+          failure ??= new CommandError(code, `${id}, ${place}: ${asError(cause).message}`, { cause });
+          return false;
         }
+      };
+      const open = async () => {
+        session = await openSession(run, conversation);
+      };
+      if (!(await at("start", open))) return;
+      for (const [index, step] of steps.entries()) {
+        const place = `step ${index + 1} (${step.tool})`;
+        if (!(await at(place, () => replayStep(run, conversation, step, index)))) return;
         onStep();
       }
+      if (!(await at("end", () => closeSession(run, conversation, session)))) return;
       run.counts.conversations += 1;
     }
   };

@@ -12,6 +12,8 @@ export type Effect = "READ" | "WRITE";
 export interface Run {
   /** Sets this run apart from any other of the same file. */
   readonly id: string;
+  /** Whether an earlier process may have begun it. */
+  readonly continued: boolean;
   readonly agent: Api;
   readonly auditor: Api;
   readonly inbox: Inbox;
@@ -35,6 +37,11 @@ function idempotencyKey(...names: readonly string[]): string {
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** A conversation as this run has it: in another run it is another one. */
+export function conversationIdOf(run: Pick<Run, "id">, conversation: Conversation): string {
+  return `${conversation.id}/${run.id}`;
 }
 
 function blocked(run: Run, step: Step, rules: readonly string[]): CommandError {
@@ -64,7 +71,7 @@ async function propose(run: Run, conversation: Conversation, step: Step, index: 
     arguments: step.arguments,
     userRequest: step.userRequest ?? conversation.userRequest,
     rationale: step.rationale,
-    conversationId: `${conversation.id}/${run.id}`,
+    conversationId: conversationIdOf(run, conversation),
   };
   const { action, grant, userErrors } = (await run.agent.run(PROPOSE, { input })).data.proposeAction;
   const [refusal] = userErrors;

@@ -8,6 +8,7 @@ import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
+import { type Attribution, createAttribution, inSession, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { callerFacts } from "./body.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
@@ -85,18 +86,33 @@ export interface ActionsOptions {
   readonly policy: Policy;
   readonly keys: Keys;
   readonly config: ActionsConfig;
+  /** Finds the sessions that entries name; our own when left out. */
+  readonly attribution?: Attribution;
 }
 
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
 
-export function createActions({ ledgers, pool: db, policy, keys, config }: ActionsOptions): Actions {
+export function createActions(options: ActionsOptions): Actions {
+  const { ledgers, pool: db, policy, keys, config } = options;
   const { approvalTtl, grantTtl, executionTtl, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
-  const executor = createExecutor({ ledgers, db, clock });
+  const attribution = options.attribution ?? createAttribution({ db, region: config.region });
+  const executor = createExecutor({ ledgers, db, clock, attribution });
   const routing = createRouting({ db, clock, chainIdle, sessionWindow });
   const supersede = createSupersede({ db, executor });
-  const propose = createProposer({ ledgers, db, clock, routing, policy, grants, approvalTtl, grantTtl, supersede });
+  const propose = createProposer({
+    ledgers,
+    db,
+    clock,
+    routing,
+    policy,
+    grants,
+    attribution,
+    approvalTtl,
+    grantTtl,
+    supersede,
+  });
   const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${config.region}`;
   const apply = (caller: Caller, id: string, command: FollowUp) =>
     executor.apply(ledgerOf(caller), id, caller, command);
@@ -104,8 +120,9 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
   /** A token that names no action of the caller's organization: recorded there, without anything the token says. */
   async function refuseUnknown(caller: Caller): Promise<ActionRefusal> {
     const code = "GRANT_INVALID";
-    const facts = { ...callerFacts(caller), type: "GRANT_REFUSED", reason: code };
-    const entry = await ledgers.append(ledgerOf(caller), facts);
+    const entry = await inSession(sessionFinder(attribution, caller), (session) =>
+      ledgers.append(ledgerOf(caller), { ...callerFacts(caller, session), type: "GRANT_REFUSED", reason: code }),
+    );
     return new ActionRefusal(code, "this is not a grant of ours, or it was altered", { path: ["token"], entry });
   }
 
@@ -134,6 +151,7 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
           id: command.grantId,
           actionId: terms.actionId,
           audience: terms.requestedBy.id,
+          key: caller.key,
           digest: terms.digest,
           issuedAt: now,
           expiresAt,
@@ -149,7 +167,14 @@ export function createActions({ ledgers, pool: db, policy, keys, config }: Actio
       const grant = await grants.verify(token);
       const actionId = grant?.actionId ?? claimedAction(token);
       if (actionId === undefined) throw await refuseUnknown(caller);
-      const command = { type: "redeemGrant", by: caller.principal, grant, digest, executionTtl } as const;
+      const command = {
+        type: "redeemGrant",
+        by: caller.principal,
+        key: caller.key,
+        grant,
+        digest,
+        executionTtl,
+      } as const;
       try {
         return await apply(caller, actionId, command);
       } catch (error) {

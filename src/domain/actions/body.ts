@@ -7,8 +7,8 @@ import type { NextState } from "./decide/ruling.ts";
 /** Who made an entry. */
 export type By = Caller | "system";
 
-/** The members of a body that say who called, with what, for whom. */
-export function callerFacts(by: By): UnsealedObject {
+/** The members of a body that say who called, with what, for whom, and in which session of theirs (its id), if any. */
+export function callerFacts(by: By, session?: string): UnsealedObject {
   if (by === "system") return { actor: SYSTEM_ACTOR };
   const { principal, client, traceId } = by;
   return {
@@ -16,6 +16,7 @@ export function callerFacts(by: By): UnsealedObject {
     onBehalfOf: principal.onBehalfOf && recorded(principal.onBehalfOf, principals, principalFacts),
     client: recorded(client, clients, clientFacts),
     traceId,
+    session,
   };
 }
 
@@ -64,6 +65,7 @@ function principalFacts({ id, kind, roles, groups, displayName, email }: Princip
   return { id, kind, roles, groups, profile: new Erasable({ displayName, email }) };
 }
 
-function clientFacts({ name, version, confidence, model, modelConfidence, evidence }: ClientIdentity): UnsealedObject {
-  return { name, version, confidence, model, modelConfidence, evidence: new Erasable(evidence) };
+function clientFacts({ evidence, ...client }: ClientIdentity): UnsealedObject {
+  const { name, version, surface, confidence, model, modelConfidence, rules } = client;
+  return { name, version, surface, confidence, model, modelConfidence, rules, evidence: new Erasable(evidence) };
 }

@@ -3,7 +3,9 @@ import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { sameCaller } from "../identity/people.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
+import { type Attribution, inSession, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { type By, callerFacts, stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
@@ -23,6 +25,7 @@ export interface ExecutorOptions {
   readonly ledgers: Ledgers;
   readonly db: Reader;
   readonly clock: DatabaseClock;
+  readonly attribution: Attribution;
 }
 
 export interface Executor {
@@ -43,34 +46,46 @@ export interface Executor {
 /** Every round some caller wins, so this many lost in a row is a crowd that should come back later. */
 const MAX_ROUNDS = 32;
 
-export function createExecutor({ ledgers, db, clock }: ExecutorOptions): Executor {
+export function createExecutor({ ledgers, db, clock, attribution }: ExecutorOptions): Executor {
+  /** Finds the session of what `by` does about an action: whoever proposed it goes on with that conversation. */
+  function sessions({ situation, view }: Loaded, by: By): () => Promise<string | undefined> {
+    if (by === "system" || !sameCaller(by.principal, situation.terms.requestedBy))
+      return sessionFinder(attribution, by);
+    const { conversation } = view.proposal.body;
+    return sessionFinder(attribution, by, typeof conversation === "string" ? conversation : undefined);
+  }
+
   async function refuse(loaded: Loaded, by: By, command: FollowUp, refusal: Refusal): Promise<never> {
     const { code, message, path, recordedAs } = refusal;
     const { terms } = loaded.situation;
     const entry =
       recordedAs &&
-      (await ledgers.append(loaded.view.state.ledger, {
-        ...callerFacts(by),
-        ...termFacts(terms),
-        ...attempted(command),
-        type: recordedAs,
-        action: { id: terms.actionId },
-        reason: code,
-      }));
+      (await inSession(sessions(loaded, by), (session) =>
+        ledgers.append(loaded.view.state.ledger, {
+          ...callerFacts(by, session),
+          ...termFacts(terms),
+          ...attempted(command),
+          type: recordedAs,
+          action: { id: terms.actionId },
+          reason: code,
+        }),
+      ));
     throw new ActionRefusal(code, message, { action: loaded.view, entry, ...(path === undefined ? {} : { path }) });
   }
 
   async function record(loaded: Loaded, by: By, change: Change, next: NextState): Promise<ActionResult> {
     const { state, proposal } = loaded.view;
     const { terms } = loaded.situation;
-    const body = {
-      ...callerFacts(by),
+    const body = (session: string | undefined) => ({
+      ...callerFacts(by, session),
       ...termFacts(terms),
       ...change.facts,
       type: change.type,
       action: stateFacts(state.id, next),
-    };
-    const entry = await ledgers.append(state.ledger, body, { notAfter: change.notAfter });
+    });
+    const entry = await inSession(sessions(loaded, by), (session) =>
+      ledgers.append(state.ledger, body(session), { notAfter: change.notAfter }),
+    );
     return { action: { state: advance(state, state, next, entry), proposal }, entry };
   }
 

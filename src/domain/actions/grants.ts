@@ -19,6 +19,8 @@ export interface GrantTerms {
   readonly actionId: string;
   /** Id of the one principal that may redeem it. */
   readonly audience: string;
+  /** RFC 7638 thumbprint of the key whose holder alone may redeem it; undefined: the principal is enough. */
+  readonly key?: string | undefined;
   readonly digest: string;
   readonly issuedAt: Date;
   readonly expiresAt: Date;
@@ -42,6 +44,7 @@ const payload = z.object({
   jti: z.uuid(),
   action: z.uuid(),
   digest: z.string(),
+  cnf: z.object({ jkt: z.string().min(1) }).optional(),
   iat: z.int(),
   exp: z.int(),
 });
@@ -50,13 +53,15 @@ const payload = z.object({
 export function createGrants(key: SigningKey): Grants {
   const header = { alg: SIGNATURE_ALGORITHM, typ: GRANT_TYPE, kid: key.kid };
   return {
-    async sign({ id, actionId, audience, digest, issuedAt, expiresAt }) {
+    async sign({ id, actionId, audience, key: holder, digest, issuedAt, expiresAt }) {
       const claims = {
         iss: GRANT_ISSUER,
         aud: audience,
         jti: id,
         action: actionId,
         digest,
+        // RFC 7800, as RFC 9449 (section 6) uses it for tokens.
+        ...(holder === undefined ? {} : { cnf: { jkt: holder } }),
         iat: Math.floor(issuedAt.getTime() / 1000),
         // Whole seconds, as most readers expect; the state row holds the exact instant and decides.
         exp: Math.ceil(expiresAt.getTime() / 1000),
@@ -71,9 +76,9 @@ export function createGrants(key: SigningKey): Grants {
       try {
         const verified = await compactVerify(token, key.publicKey, { algorithms: [SIGNATURE_ALGORITHM] });
         if (verified.protectedHeader.typ !== GRANT_TYPE) return undefined;
-        const { aud, jti, action, digest, exp } = payload.parse(JSON.parse(decoder.decode(verified.payload)));
+        const { aud, jti, action, digest, cnf, exp } = payload.parse(JSON.parse(decoder.decode(verified.payload)));
         const expiresAt = new Date(exp * 1000);
-        return { id: jti, actionId: action, audience: aud, digest, expiresAt, hash: sha256Hex(token) };
+        return { id: jti, actionId: action, audience: aud, key: cnf?.jkt, digest, expiresAt, hash: sha256Hex(token) };
       } catch (error) {
         if (isMalformed(error)) return undefined;
         throw error;

@@ -10,6 +10,7 @@ import type { Caller } from "../identity/principal.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import type { Routing, Step } from "../lineage/routing.ts";
 import type { Evaluation, Policy } from "../policy/evaluate.ts";
+import { type Attribution, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { callerFacts, stateFacts } from "./body.ts";
@@ -44,16 +45,29 @@ export interface ProposerOptions {
   readonly routing: Routing;
   readonly policy: Policy;
   readonly grants: Grants;
+  readonly attribution: Attribution;
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
   readonly supersede: Supersede;
 }
 
+/** What `work` leads to, asked for when it is needed: until then its failure is nobody's, and never unhandled. */
+type Later<Value> = Promise<() => Value>;
+
+function later<Value>(work: Promise<Value>): Later<Value> {
+  return work.then(
+    (value) => () => value,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+}
+
 /** Characters that are invisible are written out for approvers, so little input can become much text. */
 const MAX_RENDERED = 400_000;
 
-/** Every round lost means that the caller's chain moved on in another process. */
+/** Every round lost means that the caller's chain moved on in another process, or that their session ended. */
 const MAX_ROUNDS = 16;
 
 /**
@@ -62,7 +76,7 @@ const MAX_ROUNDS = 16;
  * still there, and repeating the call finishes the work.
  */
 export function createProposer(options: ProposerOptions) {
-  const { ledgers, db, clock, routing, policy, grants, supersede } = options;
+  const { ledgers, db, clock, routing, policy, grants, attribution, supersede } = options;
 
   /** What an approver is shown of the proposal at this step, and the hash that binds it. */
   function shown(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: Step) {
@@ -96,6 +110,7 @@ export function createProposer(options: ProposerOptions) {
     proposal: Proposal,
     evaluation: Evaluation,
     step: Step,
+    session: Later<string | undefined>,
   ): Promise<ProposeResult> {
     const { digest, rendered } = shown(caller, id, proposal, evaluation, step);
     const now = clock.now() ?? new Date();
@@ -105,7 +120,7 @@ export function createProposer(options: ProposerOptions) {
     const { next, grant } = await signed(caller, id, digest, change.next, now);
     const { conversationId, targetRegion, userRequest, rationale, supersedes } = proposal;
     const entry = await ledgers.append(ledger, {
-      ...callerFacts(caller),
+      ...callerFacts(caller, (await session)()),
       ...change.facts,
       type: change.type,
       action: stateFacts(id, next),
@@ -134,7 +149,8 @@ export function createProposer(options: ProposerOptions) {
     const { grant } = next;
     if (grant?.id === undefined) return { next, grant: undefined };
     const { expiresAt } = grant;
-    const terms = { id: grant.id, actionId: id, audience: caller.principal.id, digest, issuedAt, expiresAt };
+    const { key, principal } = caller;
+    const terms = { id: grant.id, actionId: id, audience: principal.id, key, digest, issuedAt, expiresAt };
     const { token, hash } = await grants.sign(terms);
     return { next: { ...next, grant: { ...grant, hash } }, grant: { token, expiresAt } };
   }
@@ -152,15 +168,18 @@ export function createProposer(options: ProposerOptions) {
 
   /** The proposal as an action: a new one, or the one its key made before. */
   async function record(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal): Promise<ProposeResult> {
-    const { platform, tool, conversationId = "" } = proposal;
-    const evaluation = policy.evaluate(platform, tool);
+    const { platform, tool, conversationId } = proposal;
+    const evaluation = policy.evaluate(platform, tool, caller.principal.platforms);
     const { principal } = caller;
     const onBehalfOfId = principal.onBehalfOf?.id ?? "";
-    const key = { ledger, principalId: principal.id, onBehalfOfId, conversation: conversationId };
+    const key = { ledger, principalId: principal.id, onBehalfOfId, conversation: conversationId ?? "" };
+    const findSession = sessionFinder(attribution, caller, conversationId);
+    // Looked for while the proposal is made ready.
+    let session = later(findSession());
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const step = await routing.step(key, platform, evaluation.effect === "WRITE");
       try {
-        const result = await attempt(caller, ledger, id, proposal, evaluation, step);
+        const result = await attempt(caller, ledger, id, proposal, evaluation, step, session);
         const recordedAt = new Date(result.entry.recordedAt);
         clock.observe(recordedAt);
         step.recorded(recordedAt);
@@ -176,7 +195,8 @@ export function createProposer(options: ProposerOptions) {
           }
           return made;
         }
-        if (refusal !== "CHAIN") throw error;
+        if (refusal === "SESSION") session = later(findSession());
+        else if (refusal !== "CHAIN") throw error;
       }
     }
     throw new LedgerUnavailableError("the routing chain of this caller moves too fast; nothing was recorded", 1);

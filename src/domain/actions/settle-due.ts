@@ -1,7 +1,7 @@
 import type { LedgerId } from "../../ledger/entry.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { reading } from "../reading.ts";
+import { workOff } from "../work-off.ts";
 import { ActionRefusal } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 
@@ -36,54 +36,36 @@ interface DueRow {
   readonly due: string;
 }
 
-type Settled = "EXPIRED" | "AMBIGUOUS" | "OTHERWISE" | Unsettled;
-
 /**
- * Expires what nobody decided and marks ambiguous what nobody reported, at most `limit` actions, those that fail not
- * counted: one that cannot be read never holds up the ones behind it. Any number of processes may do this at once: the
- * version check lets one of them record each. Throws LedgerUnavailableError when nothing at all can be recorded now.
+ * Expires what nobody decided and marks ambiguous what nobody reported, at most `limit` actions. Any number of processes
+ * may do this at once: the version check lets one of them record each. Throws LedgerUnavailableError when nothing at all
+ * can be recorded now.
  */
 export async function settleDue(
   { db, executor }: { readonly db: Reader; readonly executor: Executor },
   limit: number,
 ): Promise<DueSettled> {
-  const settled: Settled[] = [];
-  let more = true;
-  let last: DueRow | undefined;
-  while (more && settled.filter(isDone).length < limit) {
-    const values = [limit, last?.due, last?.ledger, last?.id];
-    const { rows } = await reading(db.query<DueRow>(DUE, values));
-    const page = await Promise.all(rows.map((row) => settle(executor, row)));
-    const away = page.some(isDone) ? undefined : page.find(isUnavailable);
-    if (away !== undefined) throw away.error;
-    settled.push(...page);
-    last = rows.at(-1);
-    more = rows.length === limit;
-  }
+  const read = async (last: DueRow | undefined) => {
+    const { rows } = await reading(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
+    return rows;
+  };
+  const { done, failed, more } = await workOff(limit, read, (row) => settle(executor, row));
   return {
-    expired: settled.filter((outcome) => outcome === "EXPIRED").length,
-    ambiguous: settled.filter((outcome) => outcome === "AMBIGUOUS").length,
-    failed: settled.flatMap((outcome) => (isDone(outcome) ? [] : [outcome])),
+    expired: done.filter((outcome) => outcome === "EXPIRED").length,
+    ambiguous: done.filter((outcome) => outcome === "AMBIGUOUS").length,
+    failed: failed.map(({ row: { ledger, id }, error }) => ({ ledger, id, error })),
     more,
   };
 }
 
-async function settle(executor: Executor, { ledger, id, status }: DueRow): Promise<Settled> {
+async function settle(executor: Executor, { ledger, id, status }: DueRow): Promise<"EXPIRED" | "AMBIGUOUS" | "MOVED"> {
   const command = status === "PENDING" ? ({ type: "expire" } as const) : ({ type: "markAmbiguous" } as const);
   try {
     await executor.apply(ledger, id, "system", command);
     return status === "PENDING" ? "EXPIRED" : "AMBIGUOUS";
   } catch (error) {
     // Somebody else was faster: another server's sweep, a decision, a report.
-    const moved = error instanceof ActionRefusal && error.code !== "NOT_FOUND";
-    return moved ? "OTHERWISE" : { ledger, id, error };
+    if (error instanceof ActionRefusal && error.code !== "NOT_FOUND") return "MOVED";
+    throw error;
   }
-}
-
-function isDone(outcome: Settled): outcome is Exclude<Settled, Unsettled> {
-  return typeof outcome === "string";
-}
-
-function isUnavailable(outcome: Settled): outcome is Unsettled {
-  return !isDone(outcome) && outcome.error instanceof LedgerUnavailableError;
 }

@@ -1,3 +1,4 @@
+import { type Concern, entryConcerns } from "../../ledger/concern.ts";
 import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 
@@ -28,34 +29,50 @@ export interface Walk {
 }
 
 // Each level of a walk is one look at the index of one of the two columns.
-const EDGES = (column: "chain" | "source_chain") => `
+const EDGES = (column: "chain" | "source_chain", readable: string) => `
   SELECT e.source_chain AS source, e.chain, min(e.seq) AS seq
     FROM oc_audit_log e
    WHERE e.ledger = $1 AND e.${column} = ANY ($2::uuid[]) AND e.chain IS NOT NULL AND e.source_chain IS NOT NULL
+     AND ${readable}
    GROUP BY e.source_chain, e.chain
    ORDER BY min(e.seq)
    LIMIT ${MAX_WALK_CHAINS + 1}`;
 
-const PLATFORMS = `
+const PLATFORMS = (readable: string) => `
   SELECT c.chain, (SELECT e.platform FROM oc_audit_log e
-                    WHERE e.ledger = $1 AND e.chain = c.chain AND e.platform IS NOT NULL ORDER BY e.seq LIMIT 1) AS platform
+                    WHERE e.ledger = $1 AND e.chain = c.chain AND e.platform IS NOT NULL
+                      AND ${readable} ORDER BY e.seq LIMIT 1) AS platform
     FROM unnest($2::uuid[]) AS c(chain)`;
 
 type Row = { readonly source: string; readonly chain: string; readonly seq: string };
+
+export interface WalkOptions {
+  readonly direction: Direction;
+  readonly depth: number;
+  /** Only steps that concern one of these are walked, and only chains with such a step are shown; left out: all. */
+  readonly whose?: readonly Concern[] | undefined;
+}
 
 /** The chains data may have come from or gone to, `depth` steps far from `start`; empty when nobody knows `start`. */
 export async function walkLineage(
   db: Reader,
   ledger: LedgerId,
   start: string,
-  { direction, depth }: { readonly direction: Direction; readonly depth: number },
+  { direction, depth, whose }: WalkOptions,
 ): Promise<Walk> {
+  // Both statements take the ledger and chains; what is readable comes behind.
+  const ids: unknown[] = [];
+  const readable = whose === undefined ? "true" : entryConcerns("e", whose, (value) => `$${ids.push(value) + 2}`);
   const visited = new Set([start]);
   const edges = new Map<string, WalkedEdge>();
   let truncated = false;
 
   async function step(frontier: readonly string[], upstream: boolean): Promise<string[]> {
-    const { rows } = await db.query<Row>(EDGES(upstream ? "chain" : "source_chain"), [ledger, frontier]);
+    const { rows } = await db.query<Row>(EDGES(upstream ? "chain" : "source_chain", readable), [
+      ledger,
+      frontier,
+      ...ids,
+    ]);
     const next: string[] = [];
     for (const { source, chain, seq } of rows) {
       const found = upstream ? source : chain;
@@ -79,13 +96,21 @@ export async function walkLineage(
       frontier = await step(frontier, upstream);
     }
     if (frontier.length === 0) return;
-    const { rows } = await db.query<Row>(EDGES(upstream ? "chain" : "source_chain"), [ledger, frontier]);
+    const { rows } = await db.query<Row>(EDGES(upstream ? "chain" : "source_chain", readable), [
+      ledger,
+      frontier,
+      ...ids,
+    ]);
     if (rows.some(({ source, chain }) => !edges.has(`${source} ${chain}`))) truncated = true;
   }
 
   if (direction !== "DOWNSTREAM") await walk(true);
   if (direction !== "UPSTREAM") await walk(false);
-  const { rows } = await db.query<{ chain: string; platform: string | null }>(PLATFORMS, [ledger, [...visited]]);
+  const { rows } = await db.query<{ chain: string; platform: string | null }>(PLATFORMS(readable), [
+    ledger,
+    [...visited],
+    ...ids,
+  ]);
   const chains = rows.flatMap(({ chain, platform }) => (platform === null ? [] : [{ chain, platform }]));
   const known = new Set(chains.map(({ chain }) => chain));
   return {

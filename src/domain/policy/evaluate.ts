@@ -34,8 +34,11 @@ export interface Policy {
   readonly hash: Hash;
   readonly version: number;
   readonly catalog: Catalog;
-  /** What the policy says of a tool on a platform. Pure; the same answer every time. */
-  evaluate(platform: string, tool: string): Evaluation;
+  /**
+   * What the policy says of a tool on a platform. `allowed`: the platforms the agent was invited to; undefined: any. Pure;
+   * the same answer every time.
+   */
+  evaluate(platform: string, tool: string, allowed?: readonly string[]): Evaluation;
 }
 
 const VERSION = 1;
@@ -47,6 +50,8 @@ const WRITES = {
 } as const;
 const OTHERS = { id: "unknown-tool-forbidden", outcome: "FORBID" } as const;
 
+const FOREIGN = { id: "agent-platforms", outcome: "FORBID" } as const;
+
 /** The region of a platform nobody has catalogued. */
 export const UNKNOWN_REGION = "unknown";
 
@@ -56,6 +61,7 @@ export function createPolicy(catalog: Catalog): Policy {
     { ...READS, when: { known: true, effect: "READ" } },
     { ...WRITES, when: { known: true, effect: "WRITE" } },
     { ...OTHERS, when: { known: false } },
+    { ...FOREIGN, when: { platformAllowed: false } },
   ];
   const hash = hashText(canonicalize({ version: VERSION, rules, catalog: catalog.document }));
   const known = new Map<string, Evaluation>();
@@ -70,20 +76,29 @@ export function createPolicy(catalog: Catalog): Policy {
     hash,
     version: VERSION,
     catalog,
-    evaluate(platform, tool) {
-      const found = catalog.tools.get(tool)?.platform === platform ? known.get(tool) : undefined;
-      if (found !== undefined) return found;
-      const because = { platform, tool, known: false };
-      const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;
-      // What nobody has catalogued may do anything, so it counts as a write.
-      return evaluation(hash, [{ ruleId: OTHERS.id, outcome: OTHERS.outcome, because }], [], "WRITE", region);
+    evaluate(platform, tool, allowed) {
+      const found = ordinary(platform, tool);
+      if (allowed === undefined || allowed.includes(platform)) return found;
+      const rule = { ruleId: FOREIGN.id, outcome: FOREIGN.outcome, because: { platform, allowed } };
+      // The gravest first; a prohibition asks nobody.
+      return evaluation(hash, [rule, ...found.rules], [], found.effect, found.region);
     },
   };
+
+  function ordinary(platform: string, tool: string): Evaluation {
+    const found = catalog.tools.get(tool)?.platform === platform ? known.get(tool) : undefined;
+    if (found !== undefined) return found;
+    const because = { platform, tool, known: false };
+    const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;
+    // What nobody has catalogued may do anything, so it counts as a write.
+    return evaluation(hash, [{ ruleId: OTHERS.id, outcome: OTHERS.outcome, because }], [], "WRITE", region);
+  }
 }
 
 function evaluation(
   policyHash: Hash,
-  rules: readonly [MatchedRule],
+  /** The gravest first. */
+  rules: readonly [MatchedRule, ...MatchedRule[]],
   requirements: readonly Requirement[],
   effect: Effect,
   region: string,

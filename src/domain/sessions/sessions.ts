@@ -1,26 +1,28 @@
 import { v7 as uuidv7 } from "uuid";
-import type { UnsealedObject } from "../../ledger/commitment.ts";
+import { Erasable } from "../../ledger/commitment.ts";
+import type { Concern } from "../../ledger/concern.ts";
 import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { type Reader, readEntries } from "../../ledger/read.ts";
-import { callerFacts } from "../actions/body.ts";
+import type { Reader } from "../../ledger/read.ts";
+import { callerFacts, instant } from "../actions/body.ts";
 import { actorOf } from "../actions/terms.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { reading } from "../reading.ts";
+import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";
+import { endFacts } from "./facts.ts";
+import { listSessions, type SessionFilter, type SessionRange } from "./list.ts";
+import { type DueSessionsSettled, settleDueSessions } from "./settle-due.ts";
+import { findSessions, type Session } from "./store.ts";
+
+export type { SessionFilter, SessionRange } from "./list.ts";
+export type { DueSessionsSettled } from "./settle-due.ts";
+export type { Session } from "./store.ts";
 
 const MAX_CONVERSATION = 200;
 const PATH = ["sessionId"];
-
-/** A session is its two entries; without `ended` it goes on. */
-export interface Session {
-  /** A UUID. */
-  readonly id: string;
-  readonly started: LedgerEntry;
-  readonly ended: LedgerEntry | undefined;
-}
 
 export interface SessionResult {
   readonly session: Session;
@@ -28,48 +30,54 @@ export interface SessionResult {
   readonly entry: LedgerEntry;
 }
 
-export interface Sessions {
+export interface Sessions extends Attribution {
   /** Throws SessionRefusal, LedgerUnavailableError. */
   start(caller: Caller, input: { readonly conversationId?: string | undefined }): Promise<SessionResult>;
-  /** Ends `sessionId`, or the caller's latest session. Throws SessionRefusal, LedgerUnavailableError. */
+  /**
+   * Ends `sessionId`, or else the browser session the call came with, or else the caller's latest session. Throws
+   * SessionRefusal, LedgerUnavailableError.
+   */
   end(caller: Caller, input: { readonly sessionId?: string | undefined }): Promise<SessionResult>;
   /** The session of this id in the caller's organization, whoever started it. */
   load(caller: Caller, sessionId: string): Promise<Session | undefined>;
+  /** The same for several ids, by id. */
+  loadAll(caller: Caller, sessionIds: readonly string[]): Promise<ReadonlyMap<string, Session>>;
+  /** Sessions of the caller's organization that concern one of `whose` (undefined: all), by when they began. */
+  list(
+    caller: Caller,
+    filter: SessionFilter,
+    range: SessionRange,
+    whose: readonly Concern[] | undefined,
+  ): Promise<readonly Session[]>;
+  /** Records the end of sessions of every ledger of the database that are over, at most `limit`. */
+  settleDue(limit: number): Promise<DueSessionsSettled>;
 }
 
 export interface SessionsOptions {
   readonly ledgers: Pick<Ledgers, "append">;
   readonly db: Reader;
   readonly region: string;
+  /** Seconds a session lasts when nobody ends it. */
+  readonly sessionTtl?: number;
 }
 
-/** How every caller signs in so far; recorded, so that it stays true of old sessions when there are other ways. */
-const METHOD = "bearer-token";
+const DEFAULT_SESSION_TTL = 12 * 3600;
 
-const STATE = "SELECT started_seq, updated_seq, ended FROM oc_session WHERE ledger = $1 AND id = $2::uuid";
-
-interface StateRow {
-  readonly started_seq: string;
-  readonly updated_seq: string;
-  readonly ended: boolean;
-}
+/** How a caller signed in of whose token nothing more is known. */
+const UNKNOWN_METHOD = "bearer-token";
 
 const LATEST = `
   SELECT id FROM oc_session
    WHERE actor_id = $2 AND ledger = $1 AND on_behalf_of_id IS NOT DISTINCT FROM $3
    ORDER BY started_seq DESC LIMIT 1`;
 
-export function createSessions({ ledgers, db, region }: SessionsOptions): Sessions {
+export function createSessions(options: SessionsOptions): Sessions {
+  const { ledgers, db, region, sessionTtl = DEFAULT_SESSION_TTL } = options;
   const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${region}`;
 
   async function load(caller: Caller, sessionId: string): Promise<Session | undefined> {
-    const ledger = ledgerOf(caller);
-    const { rows } = await reading(db.query<StateRow>(STATE, [ledger, sessionId]));
-    const state = rows[0];
-    if (state === undefined) return undefined;
-    const seqs = [state.started_seq, ...(state.ended ? [state.updated_seq] : [])];
-    const [started, ended] = await reading(readEntries(db, ledger, seqs.map(BigInt)));
-    return started && { id: sessionId, started, ended };
+    const [session] = await findSessions(db, ledgerOf(caller), [sessionId]);
+    return session;
   }
 
   async function latest(caller: Caller): Promise<string | undefined> {
@@ -78,37 +86,48 @@ export function createSessions({ ledgers, db, region }: SessionsOptions): Sessio
     return rows[0]?.id;
   }
 
+  /** Deadlines are the database's to judge, so its clock sets them. */
+  async function expiry(): Promise<Date> {
+    const { rows } = await reading(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
+    return new Date((rows[0]?.now ?? new Date()).getTime() + sessionTtl * 1000);
+  }
+
   return {
+    ...createAttribution({ db, region }),
     load,
+    async loadAll(caller, sessionIds) {
+      const found = await findSessions(db, ledgerOf(caller), sessionIds);
+      return new Map(found.map((session) => [session.id, session]));
+    },
+    list: (caller, filter, range, whose) => listSessions(db, ledgerOf(caller), filter, range, whose),
+    settleDue: (limit) => settleDueSessions({ db, ledgers }, limit),
     async start(caller, { conversationId }) {
       checkConversation(conversationId);
       const id = uuidv7();
+      const { method = UNKNOWN_METHOD, address } = caller;
       const entry = await ledgers.append(ledgerOf(caller), {
-        ...callerFacts(caller),
+        ...callerFacts(caller, id),
         type: "SESSION_STARTED",
-        session: id,
         sessionVersion: 1,
-        conversation: conversationId,
-        method: METHOD,
+        sessionExpiresAt: instant(await expiry()),
+        // No conversation and one without a name are the same.
+        conversation: conversationId === "" ? undefined : conversationId,
+        method,
+        address: address === undefined ? undefined : new Erasable(address),
       });
       return { session: { id, started: entry, ended: undefined }, entry };
     },
     async end(caller, { sessionId }) {
-      const id = sessionId ?? (await latest(caller));
+      const id = sessionId ?? caller.sessionId ?? (await latest(caller));
       const session = id === undefined ? undefined : await load(caller, id);
       if (session === undefined || !sameCaller(caller.principal, actorOf(session.started))) {
         throw new SessionRefusal("NOT_FOUND", "there is no such session of yours", { path: PATH });
       }
       if (session.ended !== undefined) throw alreadyEnded();
-      const ended: UnsealedObject = {
-        ...callerFacts(caller),
-        type: "SESSION_ENDED",
-        session: session.id,
-        sessionVersion: 2,
-        conversation: session.started.body.conversation,
-      };
+      const { conversation } = session.started.body;
+      const facts = endFacts(session.id, typeof conversation === "string" ? conversation : "", "LOGOUT");
       try {
-        const entry = await ledgers.append(ledgerOf(caller), ended);
+        const entry = await ledgers.append(ledgerOf(caller), { ...callerFacts(caller), ...facts });
         return { session: { ...session, ended: entry }, entry };
       } catch (error) {
         // Somebody ended it while we looked.

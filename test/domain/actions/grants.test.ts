@@ -102,6 +102,24 @@ describe("a grant", () => {
     expect((await actions.redeemGrant(calling(agent), { token, digest })).action.state.status).toBe("EXECUTING");
   });
 
+  it("of a caller that proved to hold a key is bound to that key, claimed again or not", async () => {
+    const holder = { ...calling(agent), key: "thumbprint-of-the-agent" };
+    const { action, grant } = await actions.propose(holder, read());
+    const { id } = action.state;
+    const { digest } = termsOf(action.proposal);
+    const first = grant!.token;
+    expect(await claimsOf(first)).toMatchObject({ cnf: { jkt: holder.key } });
+    for (const thief of [calling(agent), { ...calling(agent), key: "another" }]) {
+      expect((await refusalOf(actions.redeemGrant(thief, { token: first, digest }))).code).toBe("GRANT_FOREIGN");
+      expect(await lastOf(id)).toMatchObject({ type: "GRANT_REFUSED", reason: "GRANT_FOREIGN" });
+    }
+    const second = (await actions.claimGrant(holder, { actionId: id })).grant.token;
+    expect((await refusalOf(actions.redeemGrant(calling(agent), { token: second, digest }))).code).toBe(
+      "GRANT_FOREIGN",
+    );
+    expect((await actions.redeemGrant(holder, { token: second, digest })).action.state.status).toBe("EXECUTING");
+  });
+
   it("is unknown in another organization", async () => {
     const { id, digest, token } = await allowed();
     const stranger = calling({ ...agent, organization: outsider.organization });

@@ -101,6 +101,22 @@ describe("evaluate", () => {
     });
   });
 
+  it("forbids an invited agent the platforms it was not invited to, whatever the tool would get elsewhere", () => {
+    expect(policy.evaluate("flights", "book", ["crm"])).toMatchObject({
+      outcome: "FORBID",
+      effect: "WRITE",
+      region: "us",
+      requirements: [],
+      rules: [
+        { ruleId: "agent-platforms", outcome: "FORBID", because: { platform: "flights", allowed: ["crm"] } },
+        { ruleId: "writes-one-approver" },
+      ],
+    });
+    expect(policy.evaluate("crm", "look", [])).toMatchObject({ outcome: "FORBID" });
+    expect(policy.evaluate("crm", "look", ["crm"])).toBe(policy.evaluate("crm", "look"));
+    expect(policy.evaluate("erp", "look", ["erp"])).toMatchObject({ outcome: "FORBID" });
+  });
+
   it("has a hash that covers the catalog, and not the order it was written in", () => {
     const reversed = { book: tools.book, look: tools.look };
     expect(createPolicy(parseCatalog({ platforms, tools: reversed })).hash).toBe(policy.hash);

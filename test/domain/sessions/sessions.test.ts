@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SessionRefusal } from "../../../src/domain/sessions/errors.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
+import { DraftRejectedError } from "../../../src/ledger/errors.ts";
 import { agent, auditor, calling, createWorld, LEDGER, member, type Process, type World } from "../support.ts";
 
 let world: World;
@@ -54,7 +55,10 @@ describe("a session", () => {
     expect(going?.started.entry).toBe(entry.entry);
 
     const over = await two.end(caller, { sessionId: session.id });
-    expect(over.entry).toMatchObject({ type: "SESSION_ENDED", body: { sessionVersion: 2, conversation: "c" } });
+    expect(over.entry).toMatchObject({
+      type: "SESSION_ENDED",
+      body: { sessionVersion: 2, conversation: "c", reason: "LOGOUT" },
+    });
     const loaded = await one.load(caller, session.id);
     expect([loaded?.started.seq, loaded?.ended?.seq]).toEqual([entry.seq, over.entry.seq]);
   });
@@ -102,6 +106,59 @@ describe("a session", () => {
     }
     expect(await typesOf(session.id)).toEqual(["SESSION_STARTED"]);
     expect(await codeOf(one.end(caller, { sessionId: randomUUID() }))).toBe("NOT_FOUND");
+  });
+
+  it("records how and from where the caller signed in, the address so that it can be erased", async () => {
+    const caller = { ...fresh(), method: "passkey", address: "203.0.113.7" };
+    const { entry } = await one.start(caller, {});
+    expect(entry.body).toMatchObject({
+      method: "passkey",
+      address: { commit: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    expect(entry.payload?.address?.value).toBe("203.0.113.7");
+    expect(entry.body.conversation).toBeUndefined();
+  });
+
+  it("is over after its time, and its end is recorded once however many sweep", async () => {
+    const caller = fresh();
+    const brief = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu", sessionTtl: 0 });
+    const { session, entry } = await brief.start(caller, { conversationId: "c" });
+    const lasting = await one.start(caller, {});
+    const length = Date.parse(String(lasting.entry.body.sessionExpiresAt)) - Date.parse(lasting.entry.recordedAt);
+    expect(Math.abs(length - 12 * 3600_000)).toBeLessThan(10_000);
+    const swept = await Promise.all([one, two, one, two].map((sessions) => sessions.settleDue(10)));
+    expect(swept.map(({ failed, more }) => ({ failed, more }))).toEqual(
+      Array.from({ length: 4 }, () => ({ failed: [], more: false })),
+    );
+    expect(swept.reduce((sum, { expired }) => sum + expired, 0)).toBe(1);
+    const over = await one.load(caller, session.id);
+    expect(over?.ended).toMatchObject({
+      type: "SESSION_ENDED",
+      body: { reason: "EXPIRED", actor: { id: "countersign", kind: "SERVICE" }, conversation: "c" },
+    });
+    expect(over?.started.seq).toBe(entry.seq);
+    expect(await codeOf(one.end(caller, { sessionId: session.id }))).toBe("ALREADY_ENDED");
+    expect((await one.load(caller, lasting.session.id))?.ended).toBeUndefined();
+  });
+
+  it("can be ended by its owner after its time, before the server did", async () => {
+    const caller = fresh();
+    const brief = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu", sessionTtl: 0 });
+    const { session } = await brief.start(caller, {});
+    expect((await one.end(caller, { sessionId: session.id })).entry.body.reason).toBe("LOGOUT");
+    expect(await two.settleDue(10)).toEqual({ expired: 0, failed: [], more: false });
+  });
+
+  it("leaves the rest of a large backlog to the next sweep, and reports what cannot be ended", async () => {
+    const brief = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu", sessionTtl: 0 });
+    for (let n = 0; n < 3; n += 1) await brief.start(fresh(), {});
+    const full: typeof process.ledgers.append = async () => {
+      throw new DraftRejectedError(new Error("no"));
+    };
+    const failing = createSessions({ ledgers: { append: full }, db: process.pool, region: "eu" });
+    expect(await failing.settleDue(2)).toMatchObject({ expired: 0, more: false, failed: { length: 3 } });
+    expect(await one.settleDue(2)).toEqual({ expired: 2, failed: [], more: true });
+    expect(await one.settleDue(2)).toEqual({ expired: 1, failed: [], more: false });
   });
 
   it.each(["x".repeat(201), "\ud800", "a\0b"])("takes no odd conversation", async (conversationId) => {

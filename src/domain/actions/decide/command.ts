@@ -49,6 +49,8 @@ export interface PresentedGrant {
   readonly id: string;
   readonly actionId: string;
   readonly audience: string;
+  /** Thumbprint of the key it is bound to. */
+  readonly key?: string | undefined;
   readonly digest: string;
   readonly expiresAt: Date;
   /** 64 hex digits of the SHA-256 of the token. */
@@ -57,6 +59,8 @@ export interface PresentedGrant {
 export interface RedeemGrant {
   readonly type: "redeemGrant";
   readonly by: Principal;
+  /** Thumbprint of the key the caller proved to hold. */
+  readonly key?: string | undefined;
   /** undefined: what was presented is not a grant of ours. */
   readonly grant: PresentedGrant | undefined;
   /** The digest of what is about to run. */

@@ -43,6 +43,9 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
   if (grant.audience !== by.id || !sameCaller(by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "the grant was issued to another caller");
   }
+  if (grant.key !== undefined && grant.key !== command.key) {
+    return refusal("GRANT_FOREIGN", "the grant is bound to a key that this call did not prove to hold");
+  }
   if (grant.id !== state.grantId) return refusal("GRANT_VOID", "a later grant was issued in place of this one");
   if (grant.hash !== hashOf(state)) return refusal("GRANT_INVALID", "the grant was altered");
   if (wasStarted(state)) return refusal("GRANT_SPENT", `the grant was spent; the action is ${state.status}`);

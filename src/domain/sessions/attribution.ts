@@ -1,0 +1,183 @@
+import type { LedgerId } from "../../ledger/entry.ts";
+import { DraftRefusedError } from "../../ledger/errors.ts";
+import type { Reader } from "../../ledger/read.ts";
+import { isUuid } from "../actions/action-id.ts";
+import type { Caller } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
+
+/** Finds the session that an entry belongs to. */
+export interface Attribution {
+  /**
+   * The id of the session that what `caller` does now in `conversation` belongs to, or undefined when none is open. The
+   * first of these that is:
+   *
+   * 1. the browser session the call came with;
+   * 2. the caller's own latest of that conversation;
+   * 3. the caller's own latest without a conversation, or, for what belongs to no conversation, the latest of any;
+   * 4. for an agent, the latest of the person it acts for.
+   *
+   * A session is the caller's own when the same account started it acting for the same person. Throws
+   * LedgerUnavailableError.
+   */
+  attribute(caller: Caller, conversation?: string): Promise<string | undefined>;
+}
+
+export interface AttributionOptions {
+  readonly db: Reader;
+  readonly region: string;
+}
+
+/** Who asks, in columns of `oc_session`; null asks for nothing. */
+interface Key {
+  readonly named: string | null;
+  readonly actor: string;
+  readonly person: string | null;
+  readonly conversation: string | null;
+  /** Whether what the person started will do. */
+  readonly hangs: boolean;
+}
+
+const open = "s.ledger = $1 AND NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
+const latest = (condition: string) =>
+  `(SELECT s.id FROM oc_session s WHERE ${open} AND ${condition} ORDER BY s.started_seq DESC LIMIT 1)`;
+/** Each has an index of its own, which holds these expressions and open sessions alone. */
+const of = (actor: string, person: string) =>
+  latest(`ARRAY[s.actor_id, s.on_behalf_of_id] = ARRAY[${actor}, ${person}]`);
+const ownIn = (conversation: string) =>
+  latest(`ARRAY[s.actor_id, s.on_behalf_of_id, s.conversation] = ARRAY[k.actor, k.person, ${conversation}]`);
+
+// `coalesce` and CASE run no search after the one that answers. The keys come as JSON and not as arrays: what the planner
+// takes their number to be does then not depend on the values, and it stops planning anew each time, which would cost
+// several times as much as running.
+const ATTRIBUTE = {
+  name: "oc_attribute",
+  text: `
+    SELECT k.n, coalesce(
+             CASE WHEN k.named IS NOT NULL THEN (SELECT s.id FROM oc_session s WHERE ${open} AND s.id = k.named) END,
+             CASE WHEN k.conversation IS NULL THEN ${of("k.actor", "k.person")}
+                  ELSE coalesce(${ownIn("k.conversation")}, ${ownIn("''")}) END,
+             CASE WHEN k.hangs THEN ${of("k.person", "NULL")} END) AS id
+      FROM json_to_recordset($2::json) AS k(n integer, named uuid, actor text, person text, conversation text, hangs boolean)`,
+};
+
+interface AttributeRow {
+  readonly n: number;
+  readonly id: string | null;
+}
+
+export function createAttribution({ db, region }: AttributionOptions): Attribution {
+  const lookups = new Map<LedgerId, Lookup>();
+
+  async function load(ledger: LedgerId, keys: readonly Key[]): Promise<readonly (string | undefined)[]> {
+    const asked = JSON.stringify(keys.map((key, n) => ({ n, ...key })));
+    const { rows } = await reading(db.query<AttributeRow>({ ...ATTRIBUTE, values: [ledger, asked] }));
+    const found = new Array<string | undefined>(keys.length);
+    for (const { n, id } of rows) found[n] = id ?? undefined;
+    return found;
+  }
+
+  return {
+    async attribute({ principal, sessionId }, conversation) {
+      const { id, kind, organization, onBehalfOf } = principal;
+      const key: Key = {
+        named: sessionId !== undefined && isUuid(sessionId) ? sessionId : null,
+        actor: id,
+        person: onBehalfOf?.id ?? null,
+        conversation: conversation || null,
+        hangs: kind === "AGENT" && onBehalfOf !== undefined,
+      };
+      // What the database cannot hold would fail the query for all who share it.
+      if (![key.actor, key.person ?? "", key.conversation ?? ""].every(isStorable)) return undefined;
+      const ledger: LedgerId = `${organization}/${region}`;
+      let lookup = lookups.get(ledger);
+      if (lookup === undefined) {
+        lookup = createLookup((keys) => load(ledger, keys));
+        lookups.set(ledger, lookup);
+      }
+      return lookup(key);
+    },
+  };
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+type Lookup = (key: Key) => Promise<string | undefined>;
+
+/** Keys of one query at most. */
+const MAX_KEYS = 512;
+
+/**
+ * Answers one key. Keys that come while a query runs share the next one, which begins after they came and so sees every
+ * session there was then; there is no timer. Equal keys share an answer: the callers of one agent in one conversation.
+ */
+function createLookup(load: (keys: readonly Key[]) => Promise<readonly (string | undefined)[]>): Lookup {
+  const waiting = new Map<string, PromiseWithResolvers<string | undefined> & { readonly key: Key }>();
+  let running = false;
+
+  async function run(): Promise<void> {
+    while (waiting.size > 0) {
+      const batch = [...waiting].slice(0, MAX_KEYS);
+      for (const [text] of batch) waiting.delete(text);
+      try {
+        const found = await load(batch.map(([, { key }]) => key));
+        for (const [index, [, { resolve }]] of batch.entries()) resolve(found[index]);
+      } catch (error) {
+        for (const [, { reject }] of batch) reject(error);
+      }
+    }
+    running = false;
+  }
+
+  return (key) => {
+    const text = JSON.stringify(key);
+    let asked = waiting.get(text);
+    if (asked === undefined) {
+      asked = { key, ...Promise.withResolvers<string | undefined>() };
+      waiting.set(text, asked);
+    }
+    if (!running) {
+      running = true;
+      setImmediate(() => void run());
+    }
+    return asked.promise;
+  };
+}
+
+/** Lookups for one entry before it is recorded without a session: as many of the caller's must have ended under it. */
+const MAX_LOOKUPS = 3;
+
+/** Looks up the session of one entry, each time it is called; after `MAX_LOOKUPS` there is none. */
+export function sessionFinder(
+  attribution: Attribution,
+  by: Caller | "system",
+  conversation?: string,
+): () => Promise<string | undefined> {
+  let lookups = 0;
+  return async () => {
+    if (by === "system" || lookups === MAX_LOOKUPS) return undefined;
+    lookups += 1;
+    return attribution.attribute(by, conversation);
+  };
+}
+
+/** Whether the append refused an entry because the session it names has ended: it belongs to another one, or to none. */
+export function hasSessionEnded(error: unknown): boolean {
+  return error instanceof DraftRefusedError && error.code === "SESSION";
+}
+
+/** Records an entry in the session that `find` answers, and again in the next one when that session ended meanwhile. */
+export async function inSession<Recorded>(
+  find: () => Promise<string | undefined>,
+  record: (session: string | undefined) => Promise<Recorded>,
+): Promise<Recorded> {
+  for (;;) {
+    const session = await find();
+    try {
+      return await record(session);
+    } catch (error) {
+      if (session === undefined || !hasSessionEnded(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { type Bind, type Concern, entryConcerns } from "../../ledger/concern.ts";
+import type { LedgerId } from "../../ledger/entry.ts";
+import type { Reader } from "../../ledger/read.ts";
+import { reading } from "../reading.ts";
+import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";
+
+/** Conditions a session must meet, all of them. A member that is undefined or null asks for nothing. */
+export interface SessionFilter {
+  /** Whose session it is: an agent's own id, not that of the person it acts for. */
+  readonly principalId?: string | null | undefined;
+  readonly conversationId?: string | null | undefined;
+  /** RFC 3339. Going on at that moment or later. */
+  readonly from?: string | null | undefined;
+  /** RFC 3339. Begun at that moment or earlier. */
+  readonly to?: string | null | undefined;
+  /** Whether it goes on now. */
+  readonly active?: boolean | null | undefined;
+}
+
+/** Positions are those of the starts; neither end belongs to the range. */
+export interface SessionRange {
+  readonly after?: bigint | undefined;
+  readonly before?: bigint | undefined;
+  readonly newestFirst?: boolean | undefined;
+  readonly limit: number;
+}
+
+/**
+ * At most `range.limit` sessions that meet `filter` and concern one of `whose` (undefined: anybody), in the order they
+ * began or the other way around. What nothing recorded can equal finds nothing.
+ */
+export async function listSessions(
+  db: Reader,
+  ledger: LedgerId,
+  filter: SessionFilter,
+  range: SessionRange,
+  whose: readonly Concern[] | undefined,
+): Promise<readonly Session[]> {
+  const { principalId, conversationId, from, to, active } = filter;
+  if (![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
+  const values: unknown[] = [ledger];
+  const bind: Bind = (value) => `$${values.push(value)}`;
+  const conditions = ["s.ledger = $1"];
+  if (range.after !== undefined) conditions.push(`s.started_seq > ${bind(range.after)}::bigint`);
+  if (range.before !== undefined) conditions.push(`s.started_seq < ${bind(range.before)}::bigint`);
+  if (given(principalId)) conditions.push(`s.actor_id = ${bind(principalId)}::text`);
+  if (given(conversationId)) conditions.push(`s.conversation = ${bind(conversationId)}::text`);
+  if (given(active)) conditions.push(active ? OPEN : `NOT (${OPEN})`);
+  if (given(to)) conditions.push(`s.started_seq < (${firstPosition(">", timestamp(to), bind)})`);
+  if (given(from)) {
+    const moment = timestamp(from);
+    conditions.push(`CASE WHEN s.ended THEN s.updated_seq >= (${firstPosition(">=", moment, bind)})
+                          ELSE s.expires_at IS NULL OR s.expires_at >= ${bind(moment)}::timestamptz END`);
+  }
+  const direction = range.newestFirst ? "DESC" : "ASC";
+  const order = `ORDER BY s.started_seq ${direction} LIMIT ${bind(range.limit)}::bigint`;
+  const select = (more: readonly string[]) =>
+    `SELECT ${SESSION_COLUMNS} FROM oc_session s WHERE ${[...conditions, ...more].join(" AND ")} ${order}`;
+  // One look at an index for each way a session can be among them. A session's columns are called like an entry's.
+  const ways = whose?.map((concern) => `(${select([entryConcerns("s", [concern], bind)])})`);
+  const text = ways === undefined ? select([]) : `SELECT * FROM (${ways.join(" UNION ")}) s ${order}`;
+  if (ways?.length === 0) return [];
+  const { rows } = await reading(db.query<SessionRow>(text, values));
+  return loadSessions(db, ledger, rows);
+}
+
+const OPEN = "NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
+
+/** PostgreSQL's text holds no NUL, and nothing recorded holds a lone surrogate. */
+function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
+function given<Value>(value: Value | null | undefined): value is Value {
+  return value !== undefined && value !== null;
+}
+
+/** RFC 3339 knows a year 0000, PostgreSQL does not. */
+function timestamp(instant: string): string {
+  return instant.startsWith("0000") ? "-infinity" : instant;
+}
+
+/**
+ * The first position of the ledger recorded after `moment` (`>`), or at it (`>=`); behind the last one when there is none.
+ * Time never moves backwards along a ledger, so it is found by halving, without an index on time. Positions that are not
+ * there any more are old ones.
+ */
+function firstPosition(comparison: ">" | ">=", moment: string, bind: Bind): string {
+  return `
+    WITH RECURSIVE halves(low, high) AS (
+      SELECT 1::bigint, h.seq + 1 FROM oc_ledger_head h WHERE h.ledger = $1
+      UNION ALL
+      SELECT CASE WHEN e.recorded_at ${comparison} ${bind(moment)}::timestamptz THEN p.low ELSE p.middle + 1 END,
+             CASE WHEN e.recorded_at ${comparison} ${bind(moment)}::timestamptz THEN p.middle ELSE p.high END
+        FROM (SELECT low, high, (low + high) / 2 AS middle FROM halves WHERE low < high) p
+        LEFT JOIN oc_audit_log e ON e.ledger = $1 AND e.seq = p.middle
+    )
+    SELECT low FROM halves WHERE low = high`;
+}

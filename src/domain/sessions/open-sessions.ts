@@ -1,0 +1,124 @@
+import { LRUCache } from "lru-cache";
+import type { LedgerId } from "../../ledger/entry.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { Logger } from "../../log.ts";
+import type { Authentication } from "../identity/authentication.ts";
+import { AuthenticationError } from "../identity/errors.ts";
+import { reading } from "../reading.ts";
+
+/** Refuses tokens of browser sessions that are over: signing out ends what a copied cookie can do. */
+export interface OpenSessions {
+  /**
+   * `authentication` itself, unless the browser session it belongs to is over. An end is noticed within `freshness`.
+   * Throws AuthenticationError REVOKED, LedgerUnavailableError.
+   */
+  admit(authentication: Authentication): Promise<Authentication>;
+  /** Calls back once if the session `authentication` belongs to ends. Answers how to stop watching. */
+  watch(authentication: Authentication, onEnded: (error: AuthenticationError) => void): () => void;
+  /** Ends what looks after those who watch. */
+  stop(): void;
+}
+
+export interface OpenSessionsOptions {
+  readonly db: Reader;
+  readonly region: string;
+  readonly log: Pick<Logger, "warn">;
+  /** Milliseconds for which a session that was open is taken for open. */
+  readonly freshness?: number;
+}
+
+/** Sessions whose answer is remembered. */
+const MAX_KNOWN = 10_000;
+
+const IS_OPEN = {
+  name: "oc_open_sessions",
+  text: `
+    SELECT s.id FROM unnest($1::text[], $2::uuid[]) AS k(ledger, id)
+      JOIN oc_session s ON s.ledger = k.ledger AND s.id = k.id
+     WHERE NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`,
+};
+
+interface Watcher {
+  readonly authentication: Authentication;
+  readonly onEnded: (error: AuthenticationError) => void;
+}
+
+export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenSessionsOptions): OpenSessions {
+  const open = new LRUCache<string, Promise<boolean>>({ max: MAX_KNOWN, ttl: freshness });
+  /** What has ended stays so. */
+  const ended = new LRUCache<string, true>({ max: MAX_KNOWN });
+  const watchers = new Set<Watcher>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const ledgerOf = ({ principal }: Authentication): LedgerId => `${principal.organization}/${region}`;
+
+  /** Ids of those sessions that are open. */
+  async function find(all: readonly Authentication[]): Promise<ReadonlySet<string>> {
+    const values = [all.map(ledgerOf), all.map(({ sessionId }) => sessionId)];
+    const { rows } = await reading(db.query<{ id: string }>({ ...IS_OPEN, values }));
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** Those who ask at once share one look. */
+  function isOpen(authentication: Authentication, id: string): Promise<boolean> {
+    const key = `${ledgerOf(authentication)} ${id}`;
+    if (ended.has(key)) return Promise.resolve(false);
+    const known = open.get(key);
+    if (known !== undefined) return known;
+    const looking = find([authentication]).then((found) => found.has(id));
+    open.set(key, looking);
+    looking.then(
+      (still) => {
+        if (!still) ended.set(key, true);
+      },
+      () => open.delete(key),
+    );
+    return looking;
+  }
+
+  async function look(): Promise<void> {
+    const watched = [...watchers];
+    const found = await find(watched.map(({ authentication }) => authentication));
+    for (const watcher of watched) {
+      const { authentication, onEnded } = watcher;
+      if (found.has(authentication.sessionId ?? "") || !watchers.delete(watcher)) continue;
+      onEnded(over(authentication));
+    }
+  }
+
+  function wait(): void {
+    if (timer !== undefined || watchers.size === 0) return;
+    timer = setTimeout(() => {
+      look()
+        .catch((error: unknown) => log.warn({ err: error }, "whether sessions are open could not be told"))
+        .finally(() => {
+          timer = undefined;
+          wait();
+        });
+    }, freshness);
+    timer.unref();
+  }
+
+  return {
+    async admit(authentication) {
+      const { sessionId } = authentication;
+      if (sessionId !== undefined && !(await isOpen(authentication, sessionId))) throw over(authentication);
+      return authentication;
+    },
+    watch(authentication, onEnded) {
+      if (authentication.sessionId === undefined) return () => undefined;
+      const watcher = { authentication, onEnded };
+      watchers.add(watcher);
+      wait();
+      return () => void watchers.delete(watcher);
+    },
+    stop() {
+      watchers.clear();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function over({ principal }: Authentication): AuthenticationError {
+  return new AuthenticationError("REVOKED", "the session has ended: sign in again", { principal });
+}

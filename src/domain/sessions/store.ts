@@ -1,0 +1,42 @@
+import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import { type Reader, readEntries } from "../../ledger/read.ts";
+import { reading } from "../reading.ts";
+
+/** A session is its two entries; without `ended` nobody has ended it yet. */
+export interface Session {
+  /** A UUID. */
+  readonly id: string;
+  readonly started: LedgerEntry;
+  readonly ended: LedgerEntry | undefined;
+}
+
+/** What `loadSessions` needs of `oc_session`. */
+export const SESSION_COLUMNS = "s.id, s.started_seq, s.updated_seq, s.ended";
+
+export interface SessionRow {
+  readonly id: string;
+  readonly started_seq: string;
+  readonly updated_seq: string;
+  readonly ended: boolean;
+}
+
+/** The sessions of `rows`, in that order, with their entries. */
+export async function loadSessions(db: Reader, ledger: LedgerId, rows: readonly SessionRow[]): Promise<Session[]> {
+  const positions = rows.flatMap(({ started_seq, updated_seq, ended }) =>
+    ended ? [started_seq, updated_seq] : [started_seq],
+  );
+  const found = await reading(readEntries(db, ledger, positions.map(BigInt)));
+  const entries = new Map(found.map((entry) => [String(entry.seq), entry]));
+  return rows.flatMap(({ id, started_seq, updated_seq, ended }) => {
+    const started = entries.get(started_seq);
+    return started === undefined ? [] : [{ id, started, ended: ended ? entries.get(updated_seq) : undefined }];
+  });
+}
+
+const STATE = `SELECT ${SESSION_COLUMNS} FROM oc_session s WHERE s.ledger = $1 AND s.id = ANY ($2::uuid[])`;
+
+/** The sessions of these ids (UUIDs), whoever started them, in no order; what is none is left out. */
+export async function findSessions(db: Reader, ledger: LedgerId, ids: readonly string[]): Promise<Session[]> {
+  const { rows } = await reading(db.query<SessionRow>(STATE, [ledger, ids]));
+  return loadSessions(db, ledger, rows);
+}

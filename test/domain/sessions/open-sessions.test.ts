@@ -1,0 +1,115 @@
+import type { Pool } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPool } from "../../../src/db/pool.ts";
+import type { Authentication } from "../../../src/domain/identity/authentication.ts";
+import type { Caller } from "../../../src/domain/identity/principal.ts";
+import { createOpenSessions } from "../../../src/domain/sessions/open-sessions.ts";
+import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
+import { createLedgers, type Ledgers } from "../../../src/ledger/ledger.ts";
+import { silent } from "../../support/log.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+
+let database: TestDatabase;
+let pool: Pool;
+let ledgers: Ledgers;
+let sessions: Sessions;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({ connectionString: database.appUrl, max: 4, applicationName: "test", log: silent });
+  ledgers = createLedgers({ pool, capacity: 100 });
+  sessions = createSessions({ ledgers, db: pool, region: "eu" });
+});
+
+afterAll(async () => {
+  await ledgers?.close();
+  await pool?.end();
+  await database?.drop();
+});
+
+const principal = { id: "ada", kind: "HUMAN" as const, organization: "acme", roles: [], groups: [] };
+const caller: Caller = {
+  principal,
+  client: { name: "browser", confidence: "HEADER", modelConfidence: "UNKNOWN", evidence: {} },
+};
+const withSession = (sessionId: string | undefined, organization = "acme"): Authentication => ({
+  principal: { ...principal, organization },
+  issuer: "urn:countersign:sessions",
+  expiresAt: Date.now() / 1000 + 3600,
+  method: "password",
+  sessionId,
+});
+const start = async () => (await sessions.start(caller, {})).session.id;
+const open = (freshness = 1) => createOpenSessions({ db: pool, region: "eu", log: silent, freshness });
+
+describe("a token of a browser session", () => {
+  it("is let in, itself, while the session is open, and refused within moments of its end", async () => {
+    const gate = open();
+    const authentication = withSession(await start());
+    expect(await gate.admit(authentication)).toBe(authentication);
+    await sessions.end(caller, { sessionId: authentication.sessionId });
+    const reason = () => gate.admit(authentication).then(String, ({ reason: why }) => why as string);
+    await expect.poll(reason).toBe("REVOKED");
+  });
+
+  it("is asked about once for all who come at once or soon after", async () => {
+    let asked = 0;
+    const counting = {
+      query: (...what: Parameters<Pool["query"]>) => {
+        asked += 1;
+        return pool.query(...what);
+      },
+    };
+    const gate = createOpenSessions({ db: counting as unknown as Pool, region: "eu", log: silent, freshness: 60_000 });
+    const authentication = withSession(await start());
+    await Promise.all(Array.from({ length: 20 }, () => gate.admit(authentication)));
+    await gate.admit({ ...authentication });
+    expect(asked).toBe(1);
+  });
+
+  it("is refused when the session is unknown, expired, or another organization's", async () => {
+    const gate = open();
+    const brief = createSessions({ ledgers, db: pool, region: "eu", sessionTtl: -1 });
+    const expired = (await brief.start(caller, {})).session.id;
+    const refused = { code: "UNAUTHENTICATED", reason: "REVOKED" };
+    await expect(gate.admit(withSession("018f0000-0000-7000-8000-000000000000"))).rejects.toMatchObject(refused);
+    await expect(gate.admit(withSession(expired))).rejects.toMatchObject(refused);
+    await expect(gate.admit(withSession(await start(), "globex"))).rejects.toMatchObject(refused);
+  });
+
+  it("is neither let in nor forgotten when that cannot be told", async () => {
+    let away = true;
+    const failing = {
+      query: (...what: Parameters<Pool["query"]>) =>
+        away ? Promise.reject(Object.assign(new Error("gone"), { code: "ECONNREFUSED" })) : pool.query(...what),
+    };
+    const gate = createOpenSessions({ db: failing as unknown as Pool, region: "eu", log: silent, freshness: 60_000 });
+    const authentication = withSession(await start());
+    await expect(gate.admit(authentication)).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
+    away = false;
+    expect(await gate.admit(authentication)).toBe(authentication);
+  });
+
+  it("is not asked about when it belongs to none", async () => {
+    const gate = open();
+    const authentication = withSession(undefined);
+    expect(await gate.admit(authentication)).toBe(authentication);
+    gate.watch(authentication, () => expect.unreachable())();
+  });
+});
+
+describe("whoever watches a session", () => {
+  it("hears once of its end, unless they stopped, and not of another's", async () => {
+    const gate = open(5);
+    const heard: string[] = [];
+    const [one, stopped, other] = await Promise.all([start(), start(), start()]);
+    gate.watch(withSession(one), ({ reason }) => heard.push(`one ${reason}`));
+    gate.watch(withSession(stopped), () => heard.push("stopped"))();
+    gate.watch(withSession(other), () => heard.push("other"));
+    for (const sessionId of [one, stopped]) await sessions.end(caller, { sessionId });
+    await expect.poll(() => heard).toEqual(["one REVOKED"]);
+    await sessions.end(caller, { sessionId: other });
+    await expect.poll(() => heard).toEqual(["one REVOKED", "other"]);
+    gate.stop();
+  });
+});
