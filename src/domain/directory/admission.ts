@@ -1,0 +1,218 @@
+import { type Reader, readEntry } from "../../ledger/read.ts";
+import type { Authentication } from "../identity/authentication.ts";
+import { AuthenticationError } from "../identity/errors.ts";
+import type { Principal } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
+import { teamsLedBy } from "../visibility/visibility.ts";
+import type { Organization } from "./organization.ts";
+import type { Projections } from "./projections.ts";
+import { lastSighting } from "./read-seen.ts";
+import { snapshotOf } from "./snapshot.ts";
+
+/** Lets whoever a believed token names in, or not, by what the directory says of them now. */
+export interface Admission {
+  /**
+   * `authentication` with the roles the directory gives; for an invited agent also its platforms and, when it acts for
+   * nobody in particular, its owner. The same object for the same argument for as long as the answer is the same, and
+   * nothing but a look into a map until the directory changes. Throws AuthenticationError (SUSPENDED, REVOKED,
+   * NOT_REGISTERED, KEY_REQUIRED), LedgerUnavailableError.
+   */
+  admit(authentication: Authentication): Promise<Authentication>;
+  /**
+   * Calls back once if `authentication` (presented or admitted) would be refused from now on, or would be let in with
+   * fewer rights. Answers how to stop watching.
+   */
+  watch(authentication: Authentication, onRevoked: (error: AuthenticationError) => void): () => void;
+  /** What `principal`, as it was let in, is by the directory of now; undefined when it is suspended. */
+  present(organization: Organization, principal: Principal): Principal | undefined;
+}
+
+interface Admitted {
+  readonly generation: number;
+  readonly authentication: Authentication;
+  /** Whether who belongs to which group must be known for this caller. */
+  readonly leads: boolean;
+}
+
+export function createAdmission(projections: Projections, db: Reader): Admission {
+  const admitted = new WeakMap<Authentication, Admitted>();
+  /** What was presented, by what was let in for it. */
+  const presented = new WeakMap<Authentication, Authentication>();
+  const claimed = new WeakMap<Principal, Principal>();
+
+  async function ownerOf(organization: Organization, agent: Principal): Promise<Principal | undefined> {
+    const id = organization.principals.get(agent.id)?.state.owner;
+    if (agent.kind !== "AGENT" || agent.onBehalfOf !== undefined || id === undefined) return undefined;
+    const { ledger, name } = organization;
+    const sighting = await lastSighting(db, ledger, id);
+    const entry = sighting && (await reading(readEntry(db, ledger, sighting.seq)));
+    const { email, displayName, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
+    const profile = {
+      ...(email === undefined ? {} : { email }),
+      ...(displayName === undefined ? {} : { displayName }),
+    };
+    return {
+      id,
+      kind: "HUMAN",
+      organization: name,
+      ...profile,
+      roles: [],
+      groups,
+    };
+  }
+
+  async function decide(organization: Organization, authentication: Authentication): Promise<Authentication> {
+    const known = admitted.get(authentication);
+    const { generation } = organization;
+    const owner = await ownerOf(organization, authentication.principal);
+    // Who answers for an agent may have become somebody else meanwhile.
+    if (organization.generation !== generation) return decide(organization, authentication);
+    const refusal = refusalOf(organization, authentication);
+    if (refusal !== undefined) throw refusal;
+    const base = owner === undefined ? authentication.principal : { ...authentication.principal, onBehalfOf: owner };
+    const principal = enriched(organization, base);
+    const leads = teamsLedBy(principal).length > 0;
+    if (leads) await projections.see(organization);
+    const answer = choose(known?.authentication ?? authentication, authentication, principal);
+    admitted.set(authentication, { generation, authentication: answer, leads });
+    if (answer !== authentication) presented.set(answer, authentication);
+    if (answer.principal !== authentication.principal) claimed.set(answer.principal, authentication.principal);
+    return answer;
+  }
+
+  function present(organization: Organization, principal: Principal): Principal | undefined {
+    if (suspensionOf(organization, principal)) return undefined;
+    const { onBehalfOf } = principal;
+    const claims = claimed.get(principal) ?? principal;
+    return enriched(organization, onBehalfOf === undefined ? claims : { ...claims, onBehalfOf });
+  }
+
+  /** Why whoever was let in with `principal` has to come in again. */
+  function endOf(
+    organization: Organization,
+    authentication: Authentication,
+    principal: Principal,
+  ): AuthenticationError | undefined {
+    const refusal = refusalOf(organization, authentication);
+    if (refusal !== undefined) return refusal;
+    const now = enriched(organization, authentication.principal);
+    const owner = organization.principals.get(principal.id)?.state.owner;
+    const ownBefore = authentication.principal.onBehalfOf === undefined ? principal.onBehalfOf?.id : undefined;
+    const same =
+      principal.roles.every((role) => now.roles.includes(role)) &&
+      String(principal.platforms) === String(now.platforms) &&
+      (ownBefore === undefined || ownBefore === owner);
+    return same ? undefined : refusedAs("REVOKED", "your rights have changed: sign in again", authentication);
+  }
+
+  return {
+    present,
+    async admit(given) {
+      const authentication = presented.get(given) ?? given;
+      const { organization: name } = authentication.principal;
+      const current = projections.current(name);
+      const known = admitted.get(authentication);
+      if (current !== undefined && known?.generation === current.generation) {
+        if (known.leads && projections.isBlind(current)) await projections.see(current);
+        return known.authentication;
+      }
+      return decide(current ?? (await projections.open(name)), authentication);
+    },
+    watch(given, onRevoked) {
+      const authentication = presented.get(given) ?? given;
+      const principal = (admitted.get(authentication)?.authentication ?? given).principal;
+      let organization: Organization | undefined;
+      let watching = true;
+      const unwatch = () => {
+        watching = false;
+        organization?.watchers.delete(look);
+      };
+      function look(): void {
+        const end = watching && organization !== undefined && endOf(organization, authentication, principal);
+        if (!end) return;
+        unwatch();
+        onRevoked(end);
+      }
+      function begin(found: Organization): void {
+        if (!watching) return;
+        organization = found;
+        found.watchers.add(look);
+        // Something may have changed since whoever watches was let in.
+        queueMicrotask(look);
+      }
+      const current = projections.current(authentication.principal.organization);
+      if (current !== undefined) begin(current);
+      else {
+        const unread = () =>
+          onRevoked(refusedAs("REVOKED", "whether you may go on cannot be told: sign in again", authentication));
+        projections.open(authentication.principal.organization).then(begin, () => watching && unread());
+      }
+      return unwatch;
+    },
+  };
+}
+
+type Reason = ConstructorParameters<typeof AuthenticationError>[0];
+
+function refusedAs(reason: Reason, message: string, { principal }: Authentication): AuthenticationError {
+  return new AuthenticationError(reason, message, { principal });
+}
+
+/** Whether the principal itself is suspended, or somebody it acts for. */
+function suspensionOf(organization: Organization, principal: Principal): boolean {
+  for (let at: Principal | undefined = principal; at !== undefined; at = at.onBehalfOf) {
+    if (organization.isSuspended(at.id)) return true;
+  }
+  return false;
+}
+
+function refusalOf(organization: Organization, authentication: Authentication): AuthenticationError | undefined {
+  const { principal, issuer, tokenId, key } = authentication;
+  if (suspensionOf(organization, principal)) {
+    return refusedAs("SUSPENDED", "access of this principal was suspended: ask an administrator", authentication);
+  }
+  const { tokens } = organization;
+  if (tokenId !== undefined && (tokens.has(`${issuer} ${tokenId}`) || tokens.has(`* ${tokenId}`))) {
+    return refusedAs("REVOKED", "the token was revoked: ask its issuer for a new one", authentication);
+  }
+  if (principal.kind !== "AGENT") return undefined;
+  const record = organization.principals.get(principal.id)?.state;
+  const state = record?.kind === "AGENT" ? record : undefined;
+  if (principal.onBehalfOf === undefined) {
+    if (state?.owner === undefined) {
+      const message = "this agent is not registered and acts for nobody: ask an administrator to invite it";
+      return refusedAs("NOT_REGISTERED", message, authentication);
+    }
+    if (organization.isSuspended(state.owner)) {
+      return refusedAs("SUSPENDED", "access of this agent's owner was suspended: ask an administrator", authentication);
+    }
+  }
+  if (state?.key !== undefined && state.key !== key) {
+    const message = "this agent's tokens must be bound to the key it is registered with (RFC 9449)";
+    return refusedAs("KEY_REQUIRED", message, authentication);
+  }
+  return undefined;
+}
+
+/** `principal`, and whom it acts for, with what the directory gives them. */
+function enriched(organization: Organization, principal: Principal): Principal {
+  const record = organization.principals.get(principal.id)?.state;
+  // What is given to a person is not given to an agent that has the same id, nor the other way around.
+  const state = record?.kind === principal.kind ? record : undefined;
+  const added = (state?.roles ?? []).filter((role) => !principal.roles.includes(role));
+  const onBehalfOf = principal.onBehalfOf && enriched(organization, principal.onBehalfOf);
+  const platforms = principal.kind === "AGENT" ? state?.platforms : undefined;
+  if (added.length === 0 && onBehalfOf === principal.onBehalfOf && platforms === undefined) return principal;
+  return {
+    ...principal,
+    roles: [...principal.roles, ...added],
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    ...(platforms === undefined ? {} : { platforms }),
+  };
+}
+
+/** An authentication with `principal`: the one given out before when it says the same. */
+function choose(before: Authentication, authentication: Authentication, principal: Principal): Authentication {
+  if (JSON.stringify(before.principal) === JSON.stringify(principal)) return before;
+  return principal === authentication.principal ? authentication : { ...authentication, principal };
+}

@@ -1,0 +1,122 @@
+import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
+import type { LedgerEntry } from "../../ledger/entry.ts";
+import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type By, callerFacts } from "../actions/body.ts";
+import type { Caller } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
+import type { Admission } from "./admission.ts";
+import { refuse } from "./errors.ts";
+import type { Organization } from "./organization.ts";
+import type { Projections } from "./projections.ts";
+import type { Moved, PrincipalState } from "./record.ts";
+import { type Profile, recordedProfile } from "./snapshot.ts";
+
+/** An entry to be: what it moves, and what else it says. */
+export interface Change {
+  readonly type: string;
+  readonly directory: Moved;
+  readonly facts?: UnsealedObject;
+}
+
+export interface ChangesOptions {
+  readonly ledgers: Pick<Ledgers, "append">;
+  readonly db: Reader;
+  readonly projections: Projections;
+  readonly admission: Admission;
+  /** The session that what a caller does now belongs to. */
+  readonly attribute?: ((caller: Caller) => Promise<string | undefined>) | undefined;
+}
+
+export interface Changes {
+  /**
+   * Decides from the directory as the database has it and records the outcome, unless that is undefined; when somebody
+   * else was faster, decides again from what they left. Throws what `decide` throws, LedgerUnavailableError.
+   */
+  record<Decided extends Change | undefined>(
+    organization: Organization,
+    by: By,
+    decide: (organization: Organization) => Decided | Promise<Decided>,
+  ): Promise<LedgerEntry | Extract<Decided, undefined>>;
+  /** The same for what only an administrator may do. Throws DirectoryRefusal. */
+  administer(
+    caller: Caller,
+    decide: (organization: Organization) => Change | Promise<Change>,
+  ): Promise<{
+    readonly organization: Organization;
+    readonly entry: LedgerEntry;
+  }>;
+  /** The `subject` of an entry that leaves principal `id` as `state`: its profile is carried on unless a new one comes. */
+  subject(organization: Organization, id: string, state: PrincipalState, profile?: Profile): Promise<UnsealedObject>;
+}
+
+/** Every round somebody wins, so this many lost in a row is a crowd that should come back later. */
+const MAX_ROUNDS = 32;
+
+export function createChanges({ ledgers, db, projections, admission, attribute }: ChangesOptions): Changes {
+  const changes: Changes = {
+    async record<Decided extends Change | undefined>(
+      organization: Organization,
+      by: By,
+      decide: (organization: Organization) => Decided | Promise<Decided>,
+    ) {
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        await projections.refresh(organization);
+        const { generation } = organization;
+        const decided = await decide(organization);
+        // Deciding takes reads of its own, and somebody's change may have come in between: half of it would be of before.
+        if (organization.generation !== generation) continue;
+        if (decided === undefined) return decided as Extract<Decided, undefined>;
+        const { type, directory, facts } = decided;
+        const session = by === "system" ? undefined : await attribute?.(by);
+        const body = {
+          ...callerFacts(by),
+          session,
+          ...facts,
+          type,
+          directory: moved(directory),
+        };
+        try {
+          const entry = await ledgers.append(organization.ledger, body);
+          if (organization.applyEntry(directory, entry)) projections.tell(organization);
+          return entry;
+        } catch (error) {
+          if (!(error instanceof DraftRefusedError)) throw error;
+        }
+      }
+      throw new LedgerUnavailableError("too many change this part of the directory at once; nothing was recorded", 1);
+    },
+    async administer(caller, decide) {
+      const organization = await projections.open(caller.principal.organization);
+      const entry = await changes.record(organization, caller, (fresh) => {
+        checkAdministrator(admission, fresh, caller);
+        return decide(fresh);
+      });
+      return { organization, entry };
+    },
+    async subject(organization, id, { kind }, profile) {
+      const { displayName, email } = profile ?? (await profileOf(db, organization, id));
+      return { id, kind, profile: new Erasable({ displayName, email }) };
+    },
+  };
+  return changes;
+}
+
+/** Roles are those of now: what was taken from the caller meanwhile counts no more. */
+function checkAdministrator(admission: Admission, organization: Organization, { principal }: Caller): void {
+  const now = admission.present(organization, principal);
+  if (now?.kind !== "HUMAN" || !now.roles.includes("admin")) {
+    throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
+  }
+}
+
+async function profileOf(db: Reader, organization: Organization, id: string): Promise<Profile> {
+  const record = organization.principals.get(id);
+  const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
+  return entry === undefined ? {} : recordedProfile(entry, id);
+}
+
+function moved({ kind, id, version, state }: Moved): UnsealedObject {
+  return { kind, id, version, state: { ...state } };
+}

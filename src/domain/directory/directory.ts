@@ -1,0 +1,75 @@
+import type { Ledgers } from "../../ledger/ledger.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { Logger } from "../../log.ts";
+import type { Caller } from "../identity/principal.ts";
+import { type Admission, createAdmission } from "./admission.ts";
+import { type Agents, createAgents } from "./agents.ts";
+import { createChanges } from "./changes.ts";
+import { Projections } from "./projections.ts";
+import type { PublicJwk } from "./record.ts";
+import { createSetup, type Setup } from "./setup.ts";
+import { createStanding, type Standing } from "./standing.ts";
+import { createViews, type Views } from "./views.ts";
+
+/** Who is known in each organization, who may come in, and as what. */
+export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, Standing, Setup, Views {
+  /** The gateway of the organization that signs with the key of this RFC 7638 thumbprint, if it may now. */
+  gatewayKey(
+    organization: string,
+    keyid: string,
+  ): { readonly principalId: string; readonly jwk: PublicJwk } | undefined;
+  /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
+  membersOf(organization: string, team: string): ReadonlySet<string>;
+  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  readonly onNotify: (payload: string) => void;
+  readonly onReconnect: () => void;
+  /** Ends what keeps the directory up to date. */
+  stop(): Promise<void>;
+}
+
+export interface DirectoryOptions {
+  readonly ledgers: Pick<Ledgers, "append">;
+  readonly db: Reader;
+  readonly region: string;
+  readonly log: Pick<Logger, "warn">;
+  /** The session that what a caller does now belongs to; without it entries name none. */
+  readonly attribute?: (caller: Caller) => Promise<string | undefined>;
+  /** Seconds between two looks at the table though nothing was notified. */
+  readonly pollSeconds?: number;
+  /** Seconds after which nobody is let in on a directory that could not be read again. */
+  readonly staleSeconds?: number;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
+export function createDirectory(options: DirectoryOptions): Directory {
+  const { ledgers, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
+  const projections = new Projections({ db, region, log, pollSeconds, staleSeconds });
+  const admission = createAdmission(projections, db);
+  const changes = createChanges({
+    ledgers,
+    db,
+    projections,
+    admission,
+    attribute,
+  });
+  return {
+    admit: admission.admit,
+    watch: admission.watch,
+    ...createAgents(changes, db),
+    ...createStanding(changes, projections, db),
+    ...createSetup(changes, projections, db),
+    ...createViews(projections, db),
+    gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),
+    membersOf(name, team) {
+      const organization = projections.current(name);
+      if (organization === undefined) return NOBODY;
+      projections.seeSoon(organization);
+      return organization.seen.membersOf(team);
+    },
+    onNotify: (payload) => projections.onNotify(payload),
+    onReconnect: () => projections.wantAll(),
+    stop: () => projections.stop(),
+  };
+}

@@ -1,0 +1,25 @@
+import { DomainError } from "../../errors.ts";
+
+/** Why the directory was left as it is. Each code is API: messages may change, codes may not. */
+export const DIRECTORY_REFUSAL_CODES = [
+  "INVALID_INPUT",
+  "NOT_FOUND",
+  "ADMINISTRATORS_ONLY",
+  "HUMANS_ONLY",
+  "ALREADY_EXISTS",
+  "ALREADY_SUSPENDED",
+  "NOT_SUSPENDED",
+  "CANNOT_SUSPEND_SELF",
+  "NOTHING_CHANGED",
+  "LAST_ADMINISTRATOR",
+  "ALREADY_REVOKED",
+  "SETUP_CODE_INVALID",
+] as const;
+export type DirectoryRefusalCode = (typeof DIRECTORY_REFUSAL_CODES)[number];
+
+/** An expected no. */
+export class DirectoryRefusal extends DomainError<DirectoryRefusalCode> {}
+
+export function refuse(code: DirectoryRefusalCode, message: string, ...path: readonly string[]): DirectoryRefusal {
+  return new DirectoryRefusal(code, message, { path });
+}

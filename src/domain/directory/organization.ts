@@ -1,0 +1,118 @@
+import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import {
+  ADMINISTRATOR,
+  type DirectoryRecord,
+  type Moved,
+  type PrincipalState,
+  type PublicJwk,
+  type RecordKind,
+  type SetupState,
+  type TokenState,
+} from "./record.ts";
+import { SeenPrincipals } from "./seen-principals.ts";
+
+/** Never the same for two states of a directory, whatever organization's and however often it was loaded. */
+let generations = 0;
+
+/** The directory of one organization, in memory. A projection: nothing here is decided, and nothing is lost with it. */
+export class Organization {
+  readonly name: string;
+  readonly ledger: LedgerId;
+  readonly principals = new Map<string, DirectoryRecord<PrincipalState>>();
+  readonly tokens = new Map<string, DirectoryRecord<TokenState>>();
+  /** Whom the ledger saw; loaded for those who ask, not for every call. */
+  readonly seen: SeenPrincipals;
+  setup: DirectoryRecord<SetupState> | undefined;
+  /** Another one after every change. */
+  generation = ++generations;
+  /** Every change up to this position was taken in. */
+  position = 0n;
+  /** When the read that it is as new as began, and when it was last asked for, as `performance.now()` has it. */
+  freshAt = Number.NEGATIVE_INFINITY;
+  usedAt = performance.now();
+  /** Called after every change. */
+  readonly watchers = new Set<() => void>();
+  readonly #gateways = new Map<string, string>();
+
+  constructor(name: string, region: string) {
+    this.name = name;
+    this.ledger = `${name}/${region}`;
+    this.seen = new SeenPrincipals(this.ledger);
+  }
+
+  /** Takes a record in unless a newer one is known. Answers whether it did. */
+  apply(kind: string, id: string, record: DirectoryRecord<unknown>): boolean {
+    const known = this.find(kind, id);
+    if (known !== undefined && known.version >= record.version) return false;
+    // The table holds nothing but what this folder wrote there, so its narrower types hold as well.
+    if (kind === "PRINCIPAL") {
+      this.principals.set(id, record as DirectoryRecord<PrincipalState>);
+      this.#indexGateway(id, record.state as PrincipalState);
+    } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
+    else if (kind === "SETUP" && id === ADMINISTRATOR) this.setup = record as DirectoryRecord<SetupState>;
+    // Kinds of newer code are none of ours.
+    else return false;
+    this.generation = ++generations;
+    return true;
+  }
+
+  /** Takes in what an entry of this process's own just said. */
+  applyEntry({ kind, id, version, state }: Moved, { seq }: LedgerEntry): boolean {
+    return this.apply(kind, id, { version, state, updatedSeq: seq });
+  }
+
+  find(kind: string, id: string): DirectoryRecord<unknown> | undefined {
+    if (kind === "PRINCIPAL") return this.principals.get(id);
+    if (kind === "TOKEN") return this.tokens.get(id);
+    return kind === "SETUP" && id === ADMINISTRATOR ? this.setup : undefined;
+  }
+
+  /** What moves the record `id` on to `state`. */
+  next<Kind extends RecordKind>(kind: Kind, id: string, state: Moved<Kind>["state"]): Moved<Kind> {
+    return {
+      kind,
+      id,
+      version: (this.find(kind, id)?.version ?? 0) + 1,
+      state,
+    };
+  }
+
+  isSuspended(principalId: string): boolean {
+    return this.principals.get(principalId)?.state.suspended === true;
+  }
+
+  /** Ids of the administrators appointed here who can act. */
+  administrators(): readonly string[] {
+    const found: string[] = [];
+    for (const [id, { state }] of this.principals) if (isAdministrator(state)) found.push(id);
+    return found;
+  }
+
+  /** The gateway that signs with the key of this thumbprint. */
+  gateway(keyid: string): { readonly principalId: string; readonly jwk: PublicJwk } | undefined {
+    const principalId = this.#gateways.get(keyid);
+    const state = principalId === undefined ? undefined : this.principals.get(principalId)?.state;
+    if (principalId === undefined || state?.gatewayKey === undefined) return undefined;
+    if (state.suspended || (state.owner !== undefined && this.isSuspended(state.owner))) return undefined;
+    return { principalId, jwk: state.gatewayKey };
+  }
+
+  /** Who has the key of this thumbprint, for whatever it is. */
+  holderOf(thumbprint: string): string | undefined {
+    for (const [id, { state }] of this.principals) {
+      if (state.key === thumbprint || state.gatewayKey?.kid === thumbprint) return id;
+    }
+    return undefined;
+  }
+
+  #indexGateway(id: string, { gatewayKey }: PrincipalState): void {
+    for (const [keyid, holder] of this.#gateways) if (holder === id) this.#gateways.delete(keyid);
+    // Should two ever be registered with one key, the first stays believed.
+    if (gatewayKey !== undefined && !this.#gateways.has(gatewayKey.kid)) this.#gateways.set(gatewayKey.kid, id);
+  }
+}
+
+/** Whether these make an administrator who can act. */
+export function isAdministrator({ kind, suspended, roles }: PrincipalState): boolean {
+  return kind === "HUMAN" && !suspended && roles.includes("admin");
+}

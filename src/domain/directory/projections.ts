@@ -1,0 +1,192 @@
+import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../ledger/entry.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { Logger } from "../../log.ts";
+import { Organization } from "./organization.ts";
+import { catchUp } from "./read-seen.ts";
+import { readChanges } from "./record.ts";
+
+/** Milliseconds between two looks at the tables, however many notifications come. */
+const LEAST_PAUSE = 250;
+/** Milliseconds a list of those who were seen counts as new. */
+const SEEN_FRESH_FOR = 1_000;
+/** Milliseconds an organization is kept for without anybody of it calling. */
+const IDLE_AFTER = 10 * 60_000;
+
+export interface ProjectionsOptions {
+  readonly db: Reader;
+  readonly region: string;
+  readonly log: Pick<Logger, "warn">;
+  /** Seconds between two looks at the table though nothing was notified. */
+  readonly pollSeconds: number;
+  /** Seconds after which nobody is let in on what was read: the directory is read again first, or the call fails. */
+  readonly staleSeconds: number;
+}
+
+/** The directories this process holds in memory, and what keeps them up to date. Nothing runs while there are none. */
+export class Projections {
+  readonly #options: ProjectionsOptions;
+  readonly #organizations = new Map<string, Organization>();
+  readonly #loading = new Map<string, Promise<Organization>>();
+  readonly #due = new Set<Organization>();
+  #poll: NodeJS.Timeout | undefined;
+  #next: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #failing = false;
+  #stopped = false;
+
+  constructor(options: ProjectionsOptions) {
+    this.#options = options;
+  }
+
+  /** The directory of `name` if it is in memory and recent enough to let somebody in. */
+  current(name: string): Organization | undefined {
+    const organization = this.#organizations.get(name);
+    if (organization === undefined) return undefined;
+    const now = performance.now();
+    organization.usedAt = now;
+    return now - organization.freshAt < this.#options.staleSeconds * 1000 ? organization : undefined;
+  }
+
+  /** The same, read now if it has to be. Throws LedgerUnavailableError. */
+  async open(name: string): Promise<Organization> {
+    const current = this.current(name);
+    if (current !== undefined) return current;
+    let loading = this.#loading.get(name);
+    if (loading === undefined) {
+      loading = this.#load(name).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
+    }
+    return loading;
+  }
+
+  /** Reads what was committed before this call. Throws LedgerUnavailableError. */
+  async refresh(organization: Organization): Promise<void> {
+    await this.#look([organization]);
+  }
+
+  /** Brings the list of those who were seen up to date, unless it is. Throws LedgerUnavailableError. */
+  async see({ seen }: Organization): Promise<void> {
+    if (performance.now() - seen.freshAt < SEEN_FRESH_FOR) return;
+    seen.look ??= this.#see(seen);
+    await seen.look;
+  }
+
+  /** Whether `see` would have something to do. */
+  isBlind({ seen }: Organization): boolean {
+    return performance.now() - seen.freshAt >= SEEN_FRESH_FOR;
+  }
+
+  /** The same for those who cannot wait: what is known now is what they get. */
+  seeSoon(organization: Organization): void {
+    if (this.isBlind(organization) && !this.#stopped) this.see(organization).catch((error) => this.#warn(error));
+  }
+
+  /** Tells whoever watches that something has changed. */
+  tell({ watchers }: Organization): void {
+    for (const watcher of [...watchers]) watcher();
+  }
+
+  /** `<ledger> <seq>`, as the channel `oc_ledger` has it. */
+  onNotify(payload: string): void {
+    const [ledger = ""] = payload.split(" ", 1);
+    const organization = this.#organizations.get(ledger.slice(0, Math.max(0, ledger.indexOf("/"))));
+    if (organization?.ledger === ledger) this.#want([organization]);
+  }
+
+  /** Looks at everything soon. */
+  wantAll(): void {
+    this.#want(this.#organizations.values());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#poll);
+    clearTimeout(this.#next);
+    this.#poll = undefined;
+    this.#next = undefined;
+    await this.#looking;
+  }
+
+  async #load(name: string): Promise<Organization> {
+    const organization = this.#organizations.get(name) ?? new Organization(name, this.#options.region);
+    await this.#look([organization]);
+    if (this.#stopped) return organization;
+    this.#organizations.set(name, organization);
+    // What keeps a process alive is serving, not this.
+    this.#poll ??= setInterval(() => this.#tick(), this.#options.pollSeconds * 1000).unref();
+    return organization;
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const [name, { watchers, usedAt }] of this.#organizations) {
+      if (watchers.size === 0 && now - usedAt > IDLE_AFTER) this.#organizations.delete(name);
+    }
+    if (this.#organizations.size === 0) {
+      clearInterval(this.#poll);
+      this.#poll = undefined;
+    }
+    this.wantAll();
+  }
+
+  #want(organizations: Iterable<Organization>): void {
+    for (const organization of organizations) this.#due.add(organization);
+    if (this.#stopped || this.#due.size === 0 || this.#next !== undefined || this.#looking !== undefined) return;
+    const wait = Math.max(0, this.#lookedAt + LEAST_PAUSE - performance.now());
+    this.#next = setTimeout(() => {
+      this.#next = undefined;
+      this.#looking = this.#lookAtDue().finally(() => {
+        this.#looking = undefined;
+        this.#want([]);
+      });
+    }, wait).unref();
+  }
+
+  async #lookAtDue(): Promise<void> {
+    const due = [...this.#due];
+    this.#due.clear();
+    this.#lookedAt = performance.now();
+    try {
+      await this.#look(due);
+      this.#failing = false;
+    } catch (error) {
+      // The poll comes back to it; once a directory is stale, whoever calls is told.
+      if (!this.#failing) this.#warn(error);
+      this.#failing = true;
+    }
+  }
+
+  async #look(organizations: readonly Organization[]): Promise<void> {
+    const began = performance.now();
+    const byLedger = new Map<LedgerId, Organization>(organizations.map((one) => [one.ledger, one]));
+    const since = organizations.map(({ ledger, position }) => ({
+      ledger,
+      after: position,
+    }));
+    const changed = new Set<Organization>();
+    for (const { ledger, kind, id, record } of await readChanges(this.#options.db, since)) {
+      const organization = byLedger.get(ledger);
+      if (organization === undefined) continue;
+      if (organization.apply(kind, id, record)) changed.add(organization);
+      if (record.updatedSeq > organization.position) organization.position = record.updatedSeq;
+    }
+    for (const organization of organizations) organization.freshAt = Math.max(organization.freshAt, began);
+    for (const organization of changed) this.tell(organization);
+  }
+
+  async #see(seen: Organization["seen"]): Promise<void> {
+    const began = performance.now();
+    try {
+      await catchUp(this.#options.db, seen);
+      seen.freshAt = began;
+    } finally {
+      seen.look = undefined;
+    }
+  }
+
+  #warn(error: unknown): void {
+    this.#options.log.warn({ err: asError(error) }, "the directory could not be read and will be read again");
+  }
+}

@@ -1,0 +1,186 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { LedgerEntry } from "../../ledger/entry.ts";
+import { type Reader, readEntry } from "../../ledger/read.ts";
+import { instant } from "../actions/body.ts";
+import type { Caller, Principal } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
+import type { DirectoryResult } from "./agents.ts";
+import type { Changes } from "./changes.ts";
+import { type DirectoryRefusal, refuse } from "./errors.ts";
+import { checkCode } from "./input.ts";
+import { isAdministrator, type Organization } from "./organization.ts";
+import type { Projections } from "./projections.ts";
+import { ADMINISTRATOR, type PrincipalState, type SetupState } from "./record.ts";
+
+/** Milliseconds a code can be used for. */
+const LIFETIME = 24 * 3600 * 1000;
+/** Wrong codes after which the right one is void. */
+const MAX_ATTEMPTS = 10;
+/** Crockford's base 32: no letter is taken for a digit. Seven groups of four are 140 bits. */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const GROUPS = 7;
+const GROUP = 4;
+
+export interface SetupCode {
+  /** Given out once; only its hash is kept. */
+  readonly code: string;
+  readonly expiresAt: Date;
+}
+
+/** How an organization without administrators gets its first. */
+export interface Setup {
+  /**
+   * A fresh code for `organization`, to be printed where only its operator reads; undefined when there is an
+   * administrator, or a code that can still be used. Of servers that ask at once, one is given it.
+   * Throws LedgerUnavailableError.
+   */
+  ensureSetupCode(organization: string): Promise<SetupCode | undefined>;
+  /** Makes the caller, a person, an administrator. Throws DirectoryRefusal, LedgerUnavailableError. */
+  claimAdministrator(caller: Caller, input: { readonly code: string }): Promise<DirectoryResult>;
+}
+
+export function createSetup(changes: Changes, projections: Projections, db: Reader): Setup {
+  /** Records that `caller` tried a wrong code: each counts, however many come at once. */
+  async function countAttempt(organization: Organization, caller: Caller): Promise<void> {
+    await changes.record(organization, caller, (fresh) => {
+      const setup = usable(fresh);
+      if (setup === undefined) return undefined;
+      const state = { ...setup, attempts: setup.attempts + 1 };
+      return {
+        type: "SETUP_CODE_REFUSED",
+        directory: fresh.next("SETUP", ADMINISTRATOR, state),
+      };
+    });
+  }
+
+  async function use(organization: Organization, caller: Caller, code: string): Promise<void> {
+    await changes.record(organization, caller, (fresh) => {
+      // The same person's other call was faster: what is left to do is the same.
+      if (wasUsedBy(fresh, caller.principal, code)) return undefined;
+      const setup = usable(fresh);
+      if (setup === undefined || !matches(setup, code)) throw invalidCode();
+      const state = { ...setup, usedBy: caller.principal.id };
+      return {
+        type: "SETUP_CODE_USED",
+        directory: fresh.next("SETUP", ADMINISTRATOR, state),
+      };
+    });
+  }
+
+  /** The entry that makes whoever used the code an administrator, or did in a call whose answer was lost. */
+  async function appoint(organization: Organization, caller: Caller): Promise<LedgerEntry> {
+    const { id } = caller.principal;
+    const appointed = await changes.record(organization, caller, async (fresh) => {
+      if (!isUnfinished(fresh, id)) return undefined;
+      const before: PrincipalState = fresh.principals.get(id)?.state ?? NOTHING_YET;
+      const state: PrincipalState = {
+        ...before,
+        roles: [...new Set([...before.roles, "admin"])].sort(),
+      };
+      const subject = await changes.subject(fresh, id, state, caller.principal);
+      return {
+        type: "PRINCIPAL_ROLES_CHANGED",
+        directory: fresh.next("PRINCIPAL", id, state),
+        facts: { subject },
+      };
+    });
+    if (appointed !== undefined) return appointed;
+    const record = organization.principals.get(id);
+    const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
+    // What was taken away since does not come back with an old code.
+    if (record === undefined || entry === undefined || !isAdministrator(record.state)) throw invalidCode();
+    return entry;
+  }
+
+  return {
+    async ensureSetupCode(name) {
+      const organization = await projections.open(name);
+      const code = freshCode();
+      const expiresAt = new Date(Date.now() + LIFETIME);
+      const entry = await changes.record(organization, "system", (fresh) => {
+        if (fresh.administrators().length > 0 || usable(fresh) !== undefined) return undefined;
+        const state: SetupState = {
+          hash: hashOf(code).toString("hex"),
+          expiresAt: instant(expiresAt),
+          attempts: 0,
+        };
+        return {
+          type: "SETUP_CODE_ISSUED",
+          directory: fresh.next("SETUP", ADMINISTRATOR, state),
+        };
+      });
+      return entry && { code, expiresAt };
+    },
+    async claimAdministrator(caller, { code }) {
+      const { principal } = caller;
+      if (principal.kind !== "HUMAN") throw refuse("HUMANS_ONLY", "administrators are people");
+      checkCode(code);
+      const organization = await projections.open(principal.organization);
+      await projections.refresh(organization);
+      if (!wasUsedBy(organization, principal, code)) {
+        const setup = usable(organization);
+        if (setup === undefined) throw invalidCode();
+        if (!matches(setup, code)) {
+          await countAttempt(organization, caller);
+          throw invalidCode();
+        }
+        await use(organization, caller, code);
+      }
+      return {
+        principalId: principal.id,
+        entry: await appoint(organization, caller),
+      };
+    },
+  };
+}
+
+const NOTHING_YET: PrincipalState = {
+  kind: "HUMAN",
+  suspended: false,
+  roles: [],
+};
+
+/** The same words whatever is wrong, so that trying tells nothing. */
+function invalidCode(): DirectoryRefusal {
+  return refuse("SETUP_CODE_INVALID", "the code is wrong, used, expired, or was tried too often", "code");
+}
+
+function isAlive({ expiresAt }: SetupState): boolean {
+  return Date.parse(expiresAt) > Date.now();
+}
+
+/** The code nobody has used so far, of an organization that has nobody to administer it. */
+function usable(organization: Organization): SetupState | undefined {
+  const state = organization.setup?.state;
+  if (state === undefined || state.usedBy !== undefined || state.attempts >= MAX_ATTEMPTS) return undefined;
+  return isAlive(state) && organization.administrators().length === 0 ? state : undefined;
+}
+
+/** Whether `principal` used this very code, and may repeat the call. */
+function wasUsedBy({ setup }: Organization, { id }: Principal, code: string): boolean {
+  return setup?.state.usedBy === id && isAlive(setup.state) && matches(setup.state, code);
+}
+
+/** Whether whoever used the code was not heard of since. */
+function isUnfinished({ setup, principals }: Organization, id: string): boolean {
+  const changed = principals.get(id)?.updatedSeq ?? 0n;
+  return setup?.state.usedBy === id && changed < setup.updatedSeq;
+}
+
+function freshCode(): string {
+  // 256 is a multiple of 32, so every letter is as likely as the others.
+  const letters = Array.from(randomBytes(GROUPS * GROUP), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
+  return Array.from({ length: GROUPS }, (_, at) => letters.slice(at * GROUP, (at + 1) * GROUP)).join("-");
+}
+
+/** Case, hyphens and blanks do not count, and letters that look like digits are those digits. */
+function hashOf(code: string): Buffer {
+  const plain = code.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+  return createHash("sha256").update(plain).digest();
+}
+
+function matches({ hash }: SetupState, code: string): boolean {
+  const expected = Buffer.from(hash, "hex");
+  const given = hashOf(code);
+  return expected.length === given.length && timingSafeEqual(expected, given);
+}

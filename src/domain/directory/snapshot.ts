@@ -1,0 +1,31 @@
+import type { JsonObject, JsonValue } from "../../ledger/canonical.ts";
+import { unseal } from "../../ledger/commitment.ts";
+import type { LedgerEntry } from "../../ledger/entry.ts";
+import { actorOf } from "../actions/terms.ts";
+import type { Principal } from "../identity/principal.ts";
+
+/** Personal values of a principal, erasable. */
+export interface Profile {
+  readonly displayName?: string;
+  readonly email?: string;
+}
+
+/** What `entry` says of `id`, who acted in it or was acted for. */
+export function snapshotOf(entry: LedgerEntry, id: string): Principal | undefined {
+  const actor = actorOf(entry);
+  return actor.id === id ? actor : actor.onBehalfOf;
+}
+
+/** What the latest entry about a principal says of it: every one repeats the profile, as far as it was not erased. */
+export function recordedProfile(entry: LedgerEntry, id: string): Profile {
+  const subject = object(unseal(entry.body, entry.payload).subject);
+  const { displayName, email } = subject.id === id ? object(subject.profile) : {};
+  return {
+    ...(typeof displayName === "string" ? { displayName } : {}),
+    ...(typeof email === "string" ? { email } : {}),
+  };
+}
+
+function object(value: JsonValue | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}

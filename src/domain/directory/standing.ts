@@ -1,0 +1,141 @@
+import { Erasable } from "../../ledger/commitment.ts";
+import type { LedgerEntry } from "../../ledger/entry.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { Caller, PrincipalKind } from "../identity/principal.ts";
+import type { DirectoryResult } from "./agents.ts";
+import type { Changes } from "./changes.ts";
+import { refuse } from "./errors.ts";
+import { checkId, checkReason, checkRoles, tokenRecordId } from "./input.ts";
+import { isAdministrator, type Organization } from "./organization.ts";
+import type { Projections } from "./projections.ts";
+import { lastSighting } from "./read-seen.ts";
+import type { PrincipalState } from "./record.ts";
+
+export interface StandingInput {
+  readonly principalId: string;
+  readonly reason: string;
+}
+
+export interface RolesInput {
+  readonly principalId: string;
+  readonly roles: readonly string[];
+}
+
+export interface RevokeTokenInput {
+  /** Left out: whoever issued it. */
+  readonly issuer?: string | undefined;
+  /** `jti`. */
+  readonly tokenId: string;
+  readonly reason: string;
+}
+
+/** Whether principals may come in, and as what. All of these throw DirectoryRefusal, LedgerUnavailableError. */
+export interface Standing {
+  suspendPrincipal(caller: Caller, input: StandingInput): Promise<DirectoryResult>;
+  reinstatePrincipal(caller: Caller, input: StandingInput): Promise<DirectoryResult>;
+  setPrincipalRoles(caller: Caller, input: RolesInput): Promise<DirectoryResult>;
+  revokeToken(caller: Caller, input: RevokeTokenInput): Promise<{ readonly entry: LedgerEntry }>;
+}
+
+export function createStanding(changes: Changes, projections: Projections, db: Reader): Standing {
+  /** The principal as it stands; one that was never heard of counts as a person without anything. */
+  async function stateOf(organization: Organization, id: string): Promise<PrincipalState> {
+    const state = organization.principals.get(id)?.state;
+    if (state !== undefined) return state;
+    const kind: PrincipalKind = (await lastSighting(db, organization.ledger, id))?.kind ?? "HUMAN";
+    return { kind, suspended: false, roles: [] };
+  }
+
+  async function move(organization: Organization, type: string, id: string, state: PrincipalState, reason?: string) {
+    const subject = await changes.subject(organization, id, state);
+    const note = reason === undefined ? undefined : new Erasable(reason);
+    return {
+      type,
+      directory: organization.next("PRINCIPAL", id, state),
+      facts: { subject, note },
+    };
+  }
+
+  /**
+   * Two administrators who demote each other at once move two records, and neither sees the other's move while
+   * deciding. Whoever then finds that nobody is left takes their own demotion back.
+   */
+  async function keepOne(organization: Organization, id: string, before: PrincipalState): Promise<void> {
+    await projections.refresh(organization);
+    if (organization.administrators().length > 0) return;
+    await changes.record(organization, "system", async (fresh) => {
+      const state = { ...(await stateOf(fresh, id)), roles: before.roles };
+      const change = await move(fresh, "PRINCIPAL_ROLES_CHANGED", id, state);
+      return {
+        ...change,
+        facts: { ...change.facts, reason: "LAST_ADMINISTRATOR" },
+      };
+    });
+    throw lastAdministrator();
+  }
+
+  return {
+    async suspendPrincipal(caller, { principalId: id, reason }) {
+      const { entry } = await changes.administer(caller, async (organization) => {
+        checkId(id, "principalId");
+        checkReason(reason);
+        if (id === caller.principal.id) {
+          throw refuse("CANNOT_SUSPEND_SELF", "another administrator would have to suspend you", "principalId");
+        }
+        const state = await stateOf(organization, id);
+        if (state.suspended) throw refuse("ALREADY_SUSPENDED", "the principal is suspended already", "principalId");
+        return move(organization, "PRINCIPAL_SUSPENDED", id, { ...state, suspended: true }, reason);
+      });
+      return { principalId: id, entry };
+    },
+    async reinstatePrincipal(caller, { principalId: id, reason }) {
+      const { entry } = await changes.administer(caller, async (organization) => {
+        checkId(id, "principalId");
+        checkReason(reason);
+        const state = await stateOf(organization, id);
+        if (!state.suspended) throw refuse("NOT_SUSPENDED", "the principal is not suspended", "principalId");
+        return move(organization, "PRINCIPAL_REINSTATED", id, { ...state, suspended: false }, reason);
+      });
+      return { principalId: id, entry };
+    },
+    async setPrincipalRoles(caller, { principalId: id, roles: wanted }) {
+      let before: PrincipalState | undefined;
+      const { organization, entry } = await changes.administer(caller, async (fresh) => {
+        checkId(id, "principalId");
+        const roles = checkRoles(wanted);
+        before = await stateOf(fresh, id);
+        const state = { ...before, roles };
+        if (state.kind === "AGENT" && roles.some((role) => role !== "member")) {
+          throw refuse("INVALID_INPUT", "an agent can be a member and nothing more", "roles");
+        }
+        if (String(before.roles) === String(roles)) throw refuse("NOTHING_CHANGED", "these are its roles already");
+        const demoted = isAdministrator(before) && !isAdministrator(state);
+        if (demoted && fresh.administrators().every((other) => other === id)) throw lastAdministrator();
+        return move(fresh, "PRINCIPAL_ROLES_CHANGED", id, state);
+      });
+      if (before !== undefined && isAdministrator(before) && !wanted.includes("admin")) {
+        await keepOne(organization, id, before);
+      }
+      return { principalId: id, entry };
+    },
+    async revokeToken(caller, { issuer, tokenId, reason }) {
+      const { entry } = await changes.administer(caller, (organization) => {
+        const id = tokenRecordId(issuer, tokenId);
+        checkReason(reason);
+        if (organization.tokens.has(id)) throw refuse("ALREADY_REVOKED", "the token was revoked before", "tokenId");
+        const directory = organization.next("TOKEN", id, { revoked: true });
+        return {
+          type: "TOKEN_REVOKED",
+          directory,
+          facts: { note: new Erasable(reason) },
+        };
+      });
+      return { entry };
+    },
+  };
+}
+
+function lastAdministrator() {
+  const message = "nobody else appointed here is an administrator: appoint somebody first";
+  return refuse("LAST_ADMINISTRATOR", message, "roles");
+}

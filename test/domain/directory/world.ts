@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import type { Pool } from "pg";
+import { callerFacts } from "../../../src/domain/actions/body.ts";
+import { createDirectory, type Directory, type DirectoryOptions } from "../../../src/domain/directory/directory.ts";
+import { DirectoryRefusal } from "../../../src/domain/directory/errors.ts";
+import type { Authentication } from "../../../src/domain/identity/authentication.ts";
+import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
+import type { Principal } from "../../../src/domain/identity/principal.ts";
+import type { LedgerEntry, LedgerId } from "../../../src/ledger/entry.ts";
+import type { Ledgers } from "../../../src/ledger/ledger.ts";
+import { silent } from "../../support/log.ts";
+import { calling, createWorld, human } from "../support.ts";
+
+/** One process of the product, as far as the directory goes. */
+export interface Server {
+  readonly directory: Directory;
+  readonly ledgers: Ledgers;
+  readonly pool: Pool;
+}
+
+export interface DirectoryWorld {
+  server(options?: Partial<DirectoryOptions>): Promise<Server>;
+  /** Connects as the superuser. */
+  readonly superuserUrl: string;
+  close(): Promise<void>;
+}
+
+export async function createDirectoryWorld(): Promise<DirectoryWorld> {
+  const world = await createWorld();
+  const servers: Server[] = [];
+  return {
+    superuserUrl: world.database.superuserUrl,
+    async server(options = {}) {
+      const { ledgers, pool } = await world.process();
+      const directory = createDirectory({
+        ledgers,
+        db: pool,
+        region: "eu",
+        log: silent,
+        pollSeconds: 600,
+        staleSeconds: 600,
+        ...options,
+      });
+      const server = { directory, ledgers, pool };
+      servers.push(server);
+      return server;
+    },
+    async close() {
+      await Promise.all(servers.map(({ directory }) => directory.stop()));
+      await world.close();
+    },
+  };
+}
+
+/** An organization nobody else of a file has, with people of it. */
+export function createOrganization() {
+  const name = `org-${randomUUID().slice(0, 8)}`;
+  const ledger: LedgerId = `${name}/eu`;
+  const person = (id: string, more: Partial<Principal> = {}) => human(id, { organization: name, ...more });
+  const agentOf = (id: string, onBehalfOf?: Principal): Principal => ({
+    id,
+    kind: "AGENT",
+    organization: name,
+    displayName: `Agent ${id}`,
+    roles: [],
+    groups: [],
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+  });
+  return { name, ledger, person, agentOf, root: calling(person("root", { roles: ["admin"] })) };
+}
+
+export const ISSUER = "https://issuer.example";
+
+/** A believed token. */
+export function signedIn(principal: Principal, more: Partial<Authentication> = {}): Authentication {
+  const expiresAt = Math.floor(Date.now() / 1000) + 3600;
+  return { principal, issuer: ISSUER, expiresAt, tokenId: randomUUID(), method: "bearer-token", ...more };
+}
+
+/** Something `principal` did that was recorded. */
+export function seeing({ ledgers }: Server, principal: Principal): Promise<LedgerEntry> {
+  return ledgers.append(`${principal.organization}/eu`, { ...callerFacts(calling(principal)), type: "AUDIT_READ" });
+}
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    (value) => new Error(`expected a refusal, got ${String(value)}`),
+    (error: unknown) => error,
+  );
+}
+
+/** Code and path of a refusal, such as `NOT_FOUND ownerId`. */
+export async function refusalOf(work: Promise<unknown>): Promise<string> {
+  const error = await failureOf(work);
+  if (error instanceof DirectoryRefusal) return [error.code, ...error.path].join(" ");
+  throw error;
+}
+
+/** Why a token was not let in. */
+export async function reasonOf(work: Promise<unknown>): Promise<string> {
+  const error = await failureOf(work);
+  if (error instanceof AuthenticationError) return error.reason;
+  throw error;
+}
+
+/** The types of the entries of a ledger, oldest first. */
+export async function typesOf({ pool }: Server, ledger: LedgerId): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ type: string }>("SELECT type FROM oc_audit_log WHERE ledger = $1 ORDER BY seq", [
+    ledger,
+  ]);
+  return rows.map(({ type }) => type);
+}
