@@ -1,6 +1,6 @@
-import { readsOrganization } from "../domain/visibility/visibility.ts";
-import { type Context, viewerOf } from "./context.ts";
-import { seesAction } from "./reads.ts";
+import type { Concern } from "../ledger/concern.ts";
+import type { Context } from "./context.ts";
+import { readableBy, seesAction } from "./reads.ts";
 import { ACTION_SELECT, type ActionRow } from "./rows.ts";
 
 /** Rows looked at for one page at most, when something is asked of them that the database cannot answer. */
@@ -43,14 +43,27 @@ export async function listActions(context: Context, options: ListOptions): Promi
   return { found, stoppedAt: before };
 }
 
-/** What an action must have in its row for the caller to see it: one of these. The same as `domain/visibility` says. */
-type Theirs = { readonly agentId?: string; readonly onBehalfOfId?: string | null };
+/** What an action must have in its row for the caller to see it: one of these. */
+interface Theirs {
+  readonly agentId?: { readonly in: string[] };
+  readonly onBehalfOfId?: { readonly in: string[] } | null;
+}
 
 function theirs(context: Context): readonly Theirs[] {
-  const viewer = viewerOf(context);
-  if (readsOrganization(viewer)) return [{}];
-  const own: Theirs = { agentId: viewer.id, onBehalfOfId: viewer.onBehalfOf?.id ?? null };
-  return viewer.kind === "AGENT" ? [own] : [own, { onBehalfOfId: viewer.id }];
+  return readableBy(context)?.map(theirsOf) ?? [{}];
+}
+
+function theirsOf({ actorIds, people }: Concern): Theirs {
+  return {
+    ...(actorIds === undefined ? {} : { agentId: { in: [...actorIds] } }),
+    ...(people === undefined ? {} : { onBehalfOfId: peopleOf(people) }),
+  };
+}
+
+/** Nobody is never one among others. */
+function peopleOf(people: readonly (string | null)[]): { readonly in: string[] } | null {
+  const named = people.filter((person) => person !== null);
+  return named.length === 0 ? null : { in: named };
 }
 
 /** The next `take` actions the caller may see, as one look at an index for each way an action can be among them. */

@@ -15,6 +15,11 @@ export const PrincipalKind = builder.enumType("PrincipalKind", {
   }),
 });
 
+export const PrincipalStatus = builder.enumType("PrincipalStatus", {
+  description: "Whether a principal may come in.",
+  values: described({ ACTIVE: "It may.", SUSPENDED: "An administrator suspended it." }),
+});
+
 export const Confidence = builder.enumType("Confidence", {
   description: "How sure the server is of what it says about a caller's client or model, best first.",
   values: described({

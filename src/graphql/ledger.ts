@@ -1,7 +1,6 @@
 import type { LedgerHead, LedgerId } from "../ledger/entry.ts";
 import { hexFromHash } from "../ledger/hash.ts";
 import { readEntry, readEntryByHash, readHead } from "../ledger/read.ts";
-import { searchEntries } from "../ledger/search.ts";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
@@ -9,6 +8,7 @@ import { LedgerVerdict } from "./enums.ts";
 import { badUserInput } from "./errors.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
 import { decodeCursor, pageComplexity, pageOf, pageSize } from "./page.ts";
+import { recordingRead, searchReadable, seesEntry } from "./reads.ts";
 import { entryRow } from "./rows.ts";
 import type { Services } from "./services.ts";
 
@@ -113,8 +113,8 @@ builder.queryField("ledger", (t) =>
 builder.queryField("auditEntries", (t) =>
   t.field({
     type: EntryConnection,
-    description: "Entries of the ledger that meet a filter, in ledger order.",
-    authScopes: { readsLedger: true },
+    description: "Entries you may see that meet a filter, in ledger order. That you read them is recorded.",
+    authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
       filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
@@ -122,15 +122,14 @@ builder.queryField("auditEntries", (t) =>
       first: t.arg.int({ description: "How many at most." }),
       after: t.arg.string({ description: "Continue behind this cursor." }),
     },
-    resolve: async (_root, { filter, newestFirst, ...page }, { services, ledger }) => {
-      const size = pageSize(page);
-      const after = decodeCursor(page);
+    resolve: async (_root, { filter, newestFirst, ...position }, context) => {
+      const size = pageSize(position);
+      const after = decodeCursor(position);
       const range = newestFirst === true ? { before: after, newestFirst } : { after };
-      const found = await searchEntries(services.pool, ledger, entryFilter(ledger, filter), {
-        ...range,
-        limit: size + 1,
-      });
-      return pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+      const wanted = entryFilter(context.ledger, filter);
+      const found = await searchReadable(context, wanted, { ...range, limit: size + 1 });
+      const page = pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+      return recordingRead(context, "auditEntries", page.edges.length, page);
     },
   }),
 );
@@ -139,20 +138,24 @@ builder.queryField("auditEntry", (t) =>
   t.field({
     type: EntryRef,
     nullable: true,
-    description: "One entry, by position or by hash; by both, the one that has both.",
-    authScopes: { readsLedger: true },
+    description:
+      "One entry, by position or by hash; by both, the one that has both. Null when there is none you may see. That you read it is recorded.",
+    authScopes: { signedIn: true },
     args: {
       seq: t.arg({ type: "Sequence", description: "Its position." }),
       hash: t.arg({ type: "Hash", description: "Its hash." }),
     },
-    resolve: async (_root, { seq, hash }, { services, ledger }) => {
+    resolve: async (_root, { seq, hash }, context) => {
+      const { services, ledger } = context;
       const hex = hash === undefined || hash === null ? undefined : hexFromHash(hash);
       if ((seq ?? undefined) === undefined && hex === undefined) throw badUserInput("Say `seq` or `hash`.");
       const entry =
         seq === undefined || seq === null
           ? await readEntryByHash(services.pool, ledger, hex ?? "")
           : await readEntry(services.pool, ledger, seq);
-      return entry === undefined || (hex !== undefined && entry.hash !== hex) ? null : entryRow(entry);
+      const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryRow(entry);
+      const seen = named !== undefined && (await seesEntry(context, named)) ? named : null;
+      return recordingRead(context, "auditEntry", seen === null ? 0 : 1, seen);
     },
   }),
 );

@@ -4,7 +4,7 @@ import { EntryRef } from "./entry.ts";
 import { LineageDirection } from "./enums.ts";
 import { badUserInput } from "./errors.ts";
 import { LineageEdgeRef, possibleEdge } from "./lineage-edge.ts";
-import { readChain } from "./reads.ts";
+import { readableBy, readChain, recordingRead } from "./reads.ts";
 
 const DEFAULT_DEPTH = 5;
 
@@ -16,8 +16,11 @@ const LineageNode = builder.objectRef<WalkedChain>("LineageNode").implement({
     entries: t.field({
       type: [EntryRef],
       complexity: { field: 2, multiplier: 20 },
-      description: "Its entries, oldest first.",
-      resolve: ({ chain }, _args, context) => readChain(context, chain),
+      description: "Its entries you may see, oldest first.",
+      resolve: async ({ chain }, _args, context) => {
+        const entries = await readChain(context, chain);
+        return recordingRead(context, "lineage.entries", entries.length, entries);
+      },
     }),
   }),
 });
@@ -50,18 +53,22 @@ const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
 builder.queryField("lineage", (t) =>
   t.field({
     type: LineageGraph,
-    description: "Where data of a chain came from and went to. Empty for a chain nobody knows.",
-    authScopes: { readsLedger: true },
+    description:
+      "Where data of a chain came from and went to, as far as you may see. Empty for a chain that is unknown or not yours to see. That you read it is recorded.",
+    authScopes: { signedIn: true },
     complexity: { field: 20, multiplier: 1 },
     args: {
       chainHash: t.arg({ type: "UUID", required: true, description: "Where to start." }),
       direction: t.arg({ type: LineageDirection, description: "Which way to walk; UPSTREAM when left out." }),
       depth: t.arg.int({ description: `How many steps; ${DEFAULT_DEPTH} when left out, at most ${MAX_WALK_DEPTH}.` }),
     },
-    resolve: (_root, { chainHash, direction, depth }, { services, ledger }) => {
+    resolve: async (_root, { chainHash, direction, depth }, context) => {
       const steps = depth ?? DEFAULT_DEPTH;
       if (steps < 0) throw badUserInput("`depth` is not negative.");
-      return walkLineage(services.pool, ledger, chainHash, { direction: direction ?? "UPSTREAM", depth: steps });
+      const { services, ledger } = context;
+      const route = { direction: direction ?? "UPSTREAM", depth: steps, whose: readableBy(context) };
+      const walk = await walkLineage(services.pool, ledger, chainHash, route);
+      return recordingRead(context, "lineage", 0, walk);
     },
   }),
 );

@@ -206,7 +206,7 @@ builder.mutationField("redeemGrant", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: RedeemGrantInput, required: true, description: "What is redeemed." }) },
     resolve: (_root, { input }, context) =>
-      answer(context, context.services.actions.redeemGrant(callerOf(context), input)),
+      answer(context, context.services.actions.redeemGrant(callerOf(context), input), "token"),
   }),
 );
 

@@ -2,7 +2,7 @@ import { brandWithType } from "@pothos/core";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
 import { decodeNodeId, splitKey, uuidOf } from "./node-id.ts";
-import { readAction, readPositions, seesAction, seesEntry } from "./reads.ts";
+import { readAction, readPositions, recordingRead, seesAction, seesEntry } from "./reads.ts";
 import { readSession } from "./session.ts";
 
 const POSITION = /^[1-9]\d{0,17}$/;
@@ -18,7 +18,8 @@ async function readNode(context: Context, nodeId: string): Promise<object | null
   }
   if (typename === "AuditEntry" && POSITION.test(key)) {
     const [entry] = await readPositions(context, [BigInt(key)]);
-    return entry !== undefined && (await seesEntry(context, entry)) ? branded(entry, "AuditEntry") : null;
+    const seen = entry !== undefined && (await seesEntry(context, entry)) ? branded(entry, "AuditEntry") : null;
+    return recordingRead(context, "node", seen === null ? 0 : 1, seen);
   }
   if (typename !== "Session") return null;
   const session = await readSession(context, uuidOf("Session", ledger, nodeId));

@@ -1,5 +1,6 @@
 import type { ActionView } from "../domain/actions/action.ts";
-import { ActionRefusal } from "../domain/actions/errors.ts";
+import { ActionRefusal, notFound } from "../domain/actions/errors.ts";
+import { DirectoryRefusal } from "../domain/directory/errors.ts";
 import { SessionRefusal } from "../domain/sessions/errors.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { ActionRef } from "./action.ts";
@@ -61,25 +62,45 @@ function toPayload<R extends Result>({ known }: Context, result: R): Payload<R> 
 type Payload<R extends Result> = Omit<R, keyof Result> & ActionPayload;
 type Refused<R extends Result> = Partial<Omit<R, keyof Result>> & ActionPayload;
 
-/** The payload of `work`: its result, or its refusal as a user error. Any other error is not an answer, and goes on. */
-export async function answer<R extends Result>(context: Context, work: Promise<R>): Promise<Payload<R> | Refused<R>> {
+/**
+ * The payload of `work`: its result, or its refusal as a user error. Any other error is not an answer, and goes on.
+ *
+ * @param named how the caller named the action. Whoever has a token of it knows that it exists; whoever has an id may have
+ *   guessed it, and is told of an action they may not see what they would be told if there were none.
+ */
+export async function answer<R extends Result>(
+  context: Context,
+  work: Promise<R>,
+  named: "id" | "token" = "id",
+): Promise<Payload<R> | Refused<R>> {
   try {
     return toPayload(context, await work);
   } catch (error) {
-    if (!(error instanceof ActionRefusal || error instanceof SessionRefusal)) throw error;
+    if (!isRefusal(error)) throw error;
     context.onRefusal(error.code);
-    return { ...refused(context, error), userErrors: [userError(error)] } as unknown as Refused<R>;
+    const told = named === "id" && isHidden(context, error) ? notFound(["actionId"]) : error;
+    return { ...refused(context, told), userErrors: [userError(told)] } as unknown as Refused<R>;
   }
 }
 
+type AnyRefusal = ActionRefusal | SessionRefusal | DirectoryRefusal;
+
+function isRefusal(error: unknown): error is AnyRefusal {
+  return error instanceof ActionRefusal || error instanceof SessionRefusal || error instanceof DirectoryRefusal;
+}
+
+function isHidden(context: Context, error: AnyRefusal): boolean {
+  return error instanceof ActionRefusal && error.action !== undefined && !seesAction(context, actionRow(error.action));
+}
+
 /** What comes with a refusal: the action as it stands, for those who may see it. */
-function refused(context: Context, error: ActionRefusal | SessionRefusal): ActionPayload {
-  if (error instanceof SessionRefusal || error.action === undefined) return { userErrors: [] };
+function refused(context: Context, error: AnyRefusal): ActionPayload {
+  if (!(error instanceof ActionRefusal) || error.action === undefined) return { userErrors: [] };
   const { action, entry } = error;
   return seesAction(context, actionRow(action)) ? toPayload(context, { action, entry }) : { userErrors: [] };
 }
 
-function userError({ code, message, path }: ActionRefusal | SessionRefusal): UserErrorShape {
+function userError({ code, message, path }: AnyRefusal): UserErrorShape {
   return { code, message, path: path.length === 0 ? [] : ["input", ...path] };
 }
 

@@ -66,14 +66,18 @@ export function recordedClient(facts: JsonObject): ClientShape | undefined {
   const recorded = asObject(facts.client);
   if (recorded === undefined) return undefined;
   const version = asText(recorded.version);
+  const surface = asText(recorded.surface);
   const model = asText(recorded.model);
+  const rules = asText(recorded.rules);
   return {
     name: asText(recorded.name) ?? "unknown",
     ...(version === undefined ? {} : { version }),
+    ...(surface === undefined ? {} : { surface }),
     confidence: (recorded.confidence ?? "UNKNOWN") as ClientShape["confidence"],
     ...(model === undefined ? {} : { model }),
     modelConfidence: (recorded.modelConfidence ?? "UNKNOWN") as ClientShape["modelConfidence"],
     evidence: recorded.evidence ?? {},
+    ...(rules === undefined ? {} : { rules }),
   };
 }
 
@@ -101,6 +105,10 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
   fields: (t) => ({
     name: t.exposeString("name", { description: "The client's product name." }),
     version: t.exposeString("version", { nullable: true, description: "The client's version." }),
+    surface: t.exposeString("surface", {
+      nullable: true,
+      description: "Which face of the client, where it has several: cli, desktop, vscode, web and the like.",
+    }),
     confidence: t.expose("confidence", { type: Confidence, description: "How sure the server is of the client." }),
     model: t.exposeString("model", { nullable: true, description: "The model that drove the client." }),
     modelConfidence: t.expose("modelConfidence", {
@@ -111,6 +119,12 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
       type: "JSON",
       description: "The raw material the answer rests on.",
       resolve: ({ evidence }) => evidence,
+    }),
+    rules: t.field({
+      type: "Hash",
+      nullable: true,
+      description: "The table of rules the answer was found in, by its hash.",
+      resolve: ({ rules }) => rules,
     }),
   }),
 });

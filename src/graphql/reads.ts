@@ -1,5 +1,8 @@
-import { mayRead } from "../domain/visibility/visibility.ts";
+import { concernsOf, mayRead, type Viewer, viewerFor } from "../domain/visibility/visibility.ts";
+import type { Concern } from "../ledger/concern.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
+import type { EntryRange } from "../ledger/read.ts";
+import { type EntryFilter, searchEntries } from "../ledger/search.ts";
 import { type Context, callerOf, viewerOf } from "./context.ts";
 import { ACTION_SELECT, type ActionRow, ENTRY_SELECT, type EntryRow, entryOf, isSealed, viewOf } from "./rows.ts";
 
@@ -13,10 +16,41 @@ function idOf(value: unknown): string | undefined {
     : undefined;
 }
 
+/** The caller as a reader. Asked anew each time: who is in a team can change while a subscription lasts. */
+export function readerOf(context: Context): Viewer {
+  return viewerFor(viewerOf(context), context.services.directory);
+}
+
+/** What the caller may read within the organization's ledger, for the database; undefined: all of it. */
+export function readableBy(context: Context): readonly Concern[] | undefined {
+  const concerns = concernsOf(readerOf(context));
+  return concerns === "everything" ? undefined : concerns;
+}
+
+/** `searchEntries` of what the caller may read. */
+export function searchReadable(context: Context, filter: EntryFilter, range: EntryRange): Promise<LedgerEntry[]> {
+  const { services, ledger } = context;
+  return searchEntries(services.pool, ledger, filter, range, readableBy(context));
+}
+
+/**
+ * `value`, once it is recorded that the caller reads `shown` entries by the field `what`. Reading is refused when that
+ * cannot be recorded.
+ */
+export async function recordingRead<Value>(
+  context: Context,
+  what: string,
+  shown: number,
+  value: Value,
+): Promise<Value> {
+  await context.services.readingLog?.record(callerOf(context), context.ledger, what, shown);
+  return value;
+}
+
 /** Whether the caller may read `action`. */
 export function seesAction(context: Context, action: ActionRow): boolean {
   const { proposal } = viewOf(action);
-  return mayRead(viewerOf(context), {
+  return mayRead(readerOf(context), {
     organization: organizationOf(proposal.ledger),
     actorId: idOf(proposal.body.actor),
     onBehalfOfId: idOf(proposal.body.onBehalfOf),
@@ -26,7 +60,7 @@ export function seesAction(context: Context, action: ActionRow): boolean {
 /** Whether the caller may read `entry`: for what it says of its actor, or because it is about an action of theirs. */
 export async function seesEntry(context: Context, row: EntryRow): Promise<boolean> {
   const entry = entryOf(row);
-  const seen = mayRead(viewerOf(context), {
+  const seen = mayRead(readerOf(context), {
     organization: organizationOf(entry.ledger),
     actorId: idOf(entry.body.actor),
     onBehalfOfId: idOf(entry.body.onBehalfOf),

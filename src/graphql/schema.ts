@@ -1,6 +1,8 @@
 import type { GraphQLSchema } from "graphql";
 import { builder } from "./builder.ts";
 import "./actions.ts";
+import "./directory-mutations.ts";
+import "./directory.ts";
 import "./ledger.ts";
 import "./lineage.ts";
 import "./links.ts";

@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 
 /** What a field may ask of its caller. Every root field asks for one of these; a test holds that. */
 export interface Scopes {
-  /** Anybody whose token is valid. */
+  /** Anybody whose token is valid. What they are shown is what they may see. */
   readonly signedIn: boolean;
   /** Whoever reads the organization's whole ledger: approvers, auditors and administrators, never agents. */
   readonly readsLedger: boolean;

@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import type { PrismaClient } from "../db/generated/prisma/client.ts";
 import type { Actions } from "../domain/actions/actions.ts";
+import type { Directory } from "../domain/directory/directory.ts";
+import type { ReadingLog } from "../domain/reading-log/reading-log.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
 import type { JsonValue } from "../ledger/canonical.ts";
 import type { LedgerId } from "../ledger/entry.ts";
@@ -12,6 +14,9 @@ import type { LedgerVerification } from "../ledger/verify.ts";
 export interface Services {
   readonly actions: Actions;
   readonly sessions: Sessions;
+  readonly directory: Directory;
+  /** Where reading the audit log is recorded. */
+  readonly readingLog?: Pick<ReadingLog, "record">;
   readonly ledgers: Pick<Ledgers, "append" | "ensure">;
   /** For the readers of `ledger`. */
   readonly pool: Pool;

@@ -1,7 +1,7 @@
 import type { ActionState } from "../domain/actions/action.ts";
+import { AUDIT_READ } from "../domain/reading-log/reading-log.ts";
 import type { JsonObject, JsonValue } from "../ledger/canonical.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
-import { searchEntries } from "../ledger/search.ts";
 import { ActionRef } from "./action.ts";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
@@ -10,7 +10,7 @@ import { PendingApprovalChange } from "./enums.ts";
 import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
 import { type Batch, followLedger } from "./follow.ts";
 import { uuidOf } from "./node-id.ts";
-import { mayDecide, readAction, seesAction } from "./reads.ts";
+import { mayDecide, readAction, readableBy, recordingRead, searchReadable, seesAction } from "./reads.ts";
 import { type ActionRow, actionRow, type EntryRow, entryRow, viewOf } from "./rows.ts";
 
 /** `body.action` of an entry that changed its action. */
@@ -199,17 +199,23 @@ async function* entryEvents(
     return;
   }
   const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
-  const { services, ledger } = context;
-  const met = asksNothing(filter) ? entries : await searchEntries(services.pool, ledger, filter, range);
+  const all = asksNothing(filter) && readableBy(context) === undefined;
+  const met = all ? entries : await searchReadable(context, filter, range);
+  // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
+  const read = met.filter(({ type }) => type !== AUDIT_READ).length;
+  if (read > 0) await recordingRead(context, SUBSCRIPTION, read, undefined);
   for (const entry of met) yield { cursor: entry.seq, entry: entryRow(entry) };
 }
+
+/** How the reading log names the subscription. */
+const SUBSCRIPTION = "subscription.auditEntries";
 
 builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
     description:
-      "Entries after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on.",
-    authScopes: { readsLedger: true },
+      "Entries you may see after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on. That you read is recorded.",
+    authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
@@ -217,8 +223,9 @@ builder.subscriptionField("auditEntries", (t) =>
       }),
       filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
     },
-    subscribe: (_root, { after, filter }, context) => {
+    subscribe: async (_root, { after, filter }, context) => {
       const wanted = entryFilter(context.ledger, filter);
+      await recordingRead(context, SUBSCRIPTION, 0, undefined);
       return followLedger(context, after, (batch) => entryEvents(context, wanted, batch));
     },
     resolve: (event) => event,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { ACTION_REFUSAL_CODES } from "../../src/domain/actions/errors.ts";
+import { DIRECTORY_REFUSAL_CODES } from "../../src/domain/directory/errors.ts";
 import { SESSION_REFUSAL_CODES } from "../../src/domain/sessions/errors.ts";
 import { ERROR_CODES } from "../../src/graphql/errors.ts";
 
@@ -15,7 +16,7 @@ function table(heading: string): Record<string, string> {
 
 describe("schema/errors.md", () => {
   it("has every code of a user error, and no other", () => {
-    const codes = new Set<string>([...ACTION_REFUSAL_CODES, ...SESSION_REFUSAL_CODES]);
+    const codes = new Set<string>([...ACTION_REFUSAL_CODES, ...SESSION_REFUSAL_CODES, ...DIRECTORY_REFUSAL_CODES]);
     expect(Object.keys(table("`userErrors")).sort()).toEqual([...codes].sort());
   });
 

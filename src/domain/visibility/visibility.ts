@@ -1,14 +1,21 @@
+import type { Concern } from "../../ledger/concern.ts";
 import type { Principal } from "../identity/principal.ts";
 
 /** Roles that read everything of their organization. */
 const ORGANIZATION_READERS: readonly string[] = ["approver", "auditor", "admin"];
+/** A principal leads the team `blue` by the role `lead:blue`. */
+const LEAD = "lead:";
 
-/**
- * True for a principal who reads the organization's whole ledger. An agent never does, whatever roles its token claims:
- * it would read what other people told other agents.
- */
-export function readsOrganization(principal: Principal): boolean {
-  return principal.kind !== "AGENT" && principal.roles.some((role) => ORGANIZATION_READERS.includes(role));
+/** Who reads. */
+export interface Viewer {
+  readonly principal: Principal;
+  /** Ids of the principals in the teams the viewer leads; see `viewerFor`. */
+  readonly teamMembers?: ReadonlySet<string> | undefined;
+}
+
+/** Who is in which team, as the directory has it now. */
+export interface Teams {
+  membersOf(organization: string, team: string): ReadonlySet<string>;
 }
 
 /** Whom an action or an entry concerns: who did it, and the person it was done for. */
@@ -19,13 +26,61 @@ export interface Concerned {
 }
 
 /**
- * Whether `principal` may read what concerns `concerned`: an agent what it did itself for the same person, a person what
- * they or their agents did, a reader of the organization all of it, and nobody anything of another organization.
+ * True for a principal who reads the organization's whole ledger. An agent never does, whatever roles its token claims:
+ * it would read what other people told other agents.
  */
-export function mayRead(principal: Principal, concerned: Concerned): boolean {
-  if (principal.organization !== concerned.organization) return false;
+export function readsOrganization(principal: Principal): boolean {
+  return principal.kind !== "AGENT" && principal.roles.some((role) => ORGANIZATION_READERS.includes(role));
+}
+
+/** The teams `principal` leads. Only a person leads: an agent or a service with such a role leads nobody. */
+export function teamsLedBy({ kind, roles }: Pick<Principal, "kind" | "roles">): readonly string[] {
+  if (kind !== "HUMAN") return [];
+  return roles
+    .filter((role) => role.startsWith(LEAD) && role.length > LEAD.length)
+    .map((role) => role.slice(LEAD.length));
+}
+
+/** `principal` as a viewer, with the members of the teams it leads as they are now. */
+export function viewerFor(principal: Principal, teams: Teams | undefined): Viewer {
+  const led = teams === undefined ? [] : teamsLedBy(principal);
+  if (teams === undefined || led.length === 0) return { principal };
+  const members = led.flatMap((team) => [...teams.membersOf(principal.organization, team)]);
+  return { principal, teamMembers: new Set(members) };
+}
+
+/**
+ * Whether `viewer` may read what concerns `concerned`: an agent what it did itself for the same person, a person what
+ * they or their agents did, the lead of a team also what its members and their agents did, a reader of the organization
+ * all of it, and nobody anything of another organization.
+ */
+export function mayRead({ principal, teamMembers }: Viewer, concerned: Concerned): boolean {
+  const { organization, actorId, onBehalfOfId } = concerned;
+  if (principal.organization !== organization) return false;
   if (readsOrganization(principal)) return true;
   // One agent account serves many people: what it did for one of them is not the others' to read.
-  if (concerned.actorId === principal.id && concerned.onBehalfOfId === principal.onBehalfOf?.id) return true;
-  return principal.kind !== "AGENT" && concerned.onBehalfOfId === principal.id;
+  if (actorId === principal.id && onBehalfOfId === principal.onBehalfOf?.id) return true;
+  if (principal.kind === "AGENT") return false;
+  if (onBehalfOfId === principal.id) return true;
+  return teamMembers !== undefined && principal.kind === "HUMAN" && [actorId, onBehalfOfId].some(isAmong(teamMembers));
+}
+
+function isAmong(members: ReadonlySet<string>) {
+  return (id: string | undefined) => id !== undefined && members.has(id);
+}
+
+/**
+ * The same as `mayRead` as conditions for the database, within the viewer's organization: a record is the viewer's to
+ * read when it meets one of them. "everything" for a reader of the organization.
+ */
+export function concernsOf({ principal, teamMembers }: Viewer): "everything" | readonly Concern[] {
+  if (readsOrganization(principal)) return "everything";
+  const own: Concern = {
+    actorIds: [principal.id],
+    people: [principal.onBehalfOf?.id ?? null],
+  };
+  if (principal.kind === "AGENT") return [own];
+  const team = principal.kind === "HUMAN" ? [...(teamMembers ?? [])] : [];
+  const theirs: readonly Concern[] = team.length === 0 ? [] : [{ actorIds: team }];
+  return [own, { people: [principal.id, ...team] }, ...theirs];
 }

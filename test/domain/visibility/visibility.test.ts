@@ -1,12 +1,28 @@
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
-import { mayRead, readsOrganization } from "../../../src/domain/visibility/visibility.ts";
+import {
+  type Concerned,
+  concernsOf,
+  mayRead,
+  readsOrganization,
+  type Teams,
+  teamsLedBy,
+  type Viewer,
+  viewerFor,
+} from "../../../src/domain/visibility/visibility.ts";
 import { admin, agent, approver, auditor, human, member, outsider } from "../support.ts";
 
 const other = human("other", { roles: ["member"] });
 const { onBehalfOf: _, ...alone } = agent;
 const service: Principal = { id: "robot", kind: "SERVICE", organization: "acme", roles: [], groups: [] };
 const READER_ROLES = ["admin", "auditor", "approver"];
+const lead = human("lead", { roles: ["member", "lead:blue"] });
+const mate = human("mate", { roles: ["member"] });
+const blueAgent: Principal = { ...agent, id: "blue-agent", onBehalfOf: other };
+const teams: Teams = {
+  membersOf: (organization, team) =>
+    new Set(organization === "acme" && team === "blue" ? ["member", "mate", "blue-agent"] : []),
+};
 
 /** What `principal` did leaves this about whom it concerns. */
 const by = ({ organization, id, onBehalfOf }: Principal) => ({
@@ -37,8 +53,60 @@ describe("mayRead", () => {
     ["an approver elsewhere", { ...outsider, roles: READER_ROLES }, "anybody did", agent, false],
     ["the same names elsewhere", { ...agent, organization: "globex" }, "they did here", agent, false],
     ["nobody in particular", other, "nobody did", { ...service, id: "countersign" }, false],
+    ["a lead", lead, "they did", lead, true],
+    ["a lead", lead, "their agent did", { ...agent, onBehalfOf: lead }, true],
+    ["a lead", lead, "a member did", mate, true],
+    ["a lead", lead, "the agent of a member did", agent, true],
+    ["a lead", lead, "an agent of the team did for somebody outside it", blueAgent, true],
+    ["a lead", lead, "somebody outside the team did", other, false],
+    ["a lead", lead, "an agent did for somebody outside the team", { ...agent, onBehalfOf: other }, false],
+    ["a lead", lead, "the server did", { ...service, id: "countersign" }, false],
+    ["a lead of another team", { ...lead, roles: ["lead:red"] }, "a member did", mate, false],
+    ["a lead of no team", { ...lead, roles: ["lead:"] }, "a member did", mate, false],
+    ["an agent with the role of a lead", { ...agent, id: "x", roles: lead.roles }, "a member did", mate, false],
+    ["a service with the role of a lead", { ...service, id: "x", roles: lead.roles }, "a member did", mate, false],
+    ["a lead elsewhere", { ...lead, organization: "globex" }, "a member did", mate, false],
+    ["a member of the team", mate, "another member did", member, false],
   ])("%s: what %s %s: %s", (_who, principal, _did, doer, may) => {
-    expect(mayRead(principal, by(doer))).toBe(may);
+    const viewer = viewerFor(principal, teams);
+    expect(mayRead(viewer, by(doer))).toBe(may);
+    expect(meets(viewer, by(doer))).toBe(may);
+  });
+});
+
+/** What the database finds by `concernsOf`, in the viewer's own ledger. */
+function meets(viewer: Viewer, { organization, actorId, onBehalfOfId }: Concerned): boolean {
+  const concerns = concernsOf(viewer);
+  if (organization !== viewer.principal.organization) return false;
+  if (concerns === "everything") return true;
+  return concerns.some(
+    ({ actorIds, people }) =>
+      (actorIds === undefined || (actorId !== undefined && actorIds.includes(actorId))) &&
+      (people === undefined || people.some((person) => person === (onBehalfOfId ?? null))),
+  );
+}
+
+describe("a viewer", () => {
+  it("has the members of all teams they lead, as they are now", () => {
+    const leads = human("h", { roles: ["lead:blue", "lead:red", "auditor"] });
+    expect(teamsLedBy(leads)).toEqual(["blue", "red"]);
+    const now = new Map([["blue", ["a"]]]);
+    const directory: Teams = { membersOf: (_organization, team) => new Set(now.get(team)) };
+    expect(viewerFor(leads, directory).teamMembers).toEqual(new Set(["a"]));
+    now.set("red", ["b"]);
+    expect(viewerFor(leads, directory).teamMembers).toEqual(new Set(["a", "b"]));
+  });
+
+  it("leads nobody where there is no directory, and nobody but a person leads", () => {
+    expect(viewerFor(lead, undefined)).toEqual({ principal: lead });
+    expect(teamsLedBy({ ...lead, kind: "AGENT" })).toEqual([]);
+    expect(teamsLedBy({ ...lead, kind: "SERVICE" })).toEqual([]);
+  });
+
+  it("that is no person reads no team, whoever hands one over", () => {
+    const viewer = { principal: { ...agent, id: "x" }, teamMembers: new Set(["mate"]) };
+    expect(mayRead(viewer, by(mate))).toBe(false);
+    expect(meets(viewer, by(mate))).toBe(false);
   });
 });
 

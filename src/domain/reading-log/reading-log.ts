@@ -1,0 +1,189 @@
+import { asError } from "../../errors.ts";
+import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
+import type { LedgerId } from "../../ledger/entry.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import type { Logger } from "../../log.ts";
+import { callerFacts, instant } from "../actions/body.ts";
+import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
+import { type Attribution, hasSessionEnded, inSession, sessionFinder } from "../sessions/attribution.ts";
+import { type Counts, createTally } from "./tally.ts";
+
+/** The entry type that says that entries were read: never counted as read itself while following. */
+export const AUDIT_READ = "AUDIT_READ";
+export const AUTHENTICATION_REFUSED = "AUTHENTICATION_REFUSED";
+
+/** What is known of a call whose token was refused. There is no member for the token, so none can be recorded. */
+export interface RefusedFacts {
+  readonly client?: ClientIdentity | undefined;
+  readonly traceId?: string | undefined;
+  /** An IP address. */
+  readonly address?: string | undefined;
+  readonly issuer?: string | undefined;
+  /** `jti`. */
+  readonly tokenId?: string | undefined;
+}
+
+export interface ReadingLog {
+  /**
+   * Says that `caller` reads `shown` entries of `ledger` by the field `what`. Resolves when the answer may be given: the
+   * reading is in the ledger, or is counted to be there within the minute. Throws LedgerUnavailableError.
+   */
+  record(caller: Caller, ledger: LedgerId, what: string, shown: number): Promise<void>;
+  /**
+   * Says that a token was refused which names `principal` and whose signature was right. `reason` is a code. Recorded in
+   * the background, once a minute for each principal and reason; the others of the minute are counted.
+   */
+  refused(principal: Principal, reason: string, facts?: RefusedFacts): void;
+  /** Records what was counted. Before the ledgers close, after the last call was answered. Throws UntoldError. */
+  stop(): Promise<void>;
+}
+
+export interface ReadingLogOptions {
+  readonly ledgers: Pick<Ledgers, "append">;
+  readonly region: string;
+  readonly log: Pick<Logger, "error">;
+  /** Finds the session of a reading; without it entries name none. */
+  readonly attribution?: Attribution;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** Milliseconds that are counted together. */
+  readonly window?: number;
+  /** Readers, and refused principals, that are counted at a time. */
+  readonly capacity?: number;
+}
+
+const MINUTE = 60_000;
+const CAPACITY = 10_000;
+
+interface Reader {
+  readonly ledger: LedgerId;
+  readonly caller: Caller;
+  /** Of the caller, when the first reading was recorded. */
+  session?: string | undefined;
+}
+
+interface Refused {
+  readonly principal: Principal;
+  readonly reason: string;
+  readonly facts: RefusedFacts;
+}
+
+/** Names hold no control characters, so this separates them. */
+const SEPARATOR = "\n";
+
+export function createReadingLog(options: ReadingLogOptions): ReadingLog {
+  const { ledgers, region, log, attribution, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
+
+  const reads = createTally<Reader>({
+    now,
+    window,
+    capacity,
+    async open(reader, what, shown, from) {
+      const { caller, ledger } = reader;
+      const read = { from: time(from), reads: { [what]: 1 }, entries: shown };
+      const find = attribution === undefined ? async () => undefined : sessionFinder(attribution, caller);
+      await inSession(find, async (session) => {
+        await ledgers.append(ledger, { ...callerFacts(caller, session), type: AUDIT_READ, read });
+        reader.session = session;
+      });
+    },
+    async close({ caller, ledger, session }, counts) {
+      const read = { ...windowOf(counts), reads: Object.fromEntries(counts.times), entries: counts.shown };
+      const facts = { type: AUDIT_READ, read };
+      try {
+        await ledgers.append(ledger, { ...callerFacts(caller, session), ...facts });
+      } catch (error) {
+        // It was read in that session, but nothing more can be recorded in one that is over.
+        if (session === undefined || !hasSessionEnded(error)) throw error;
+        await ledgers.append(ledger, { ...callerFacts(caller), ...facts });
+      }
+    },
+    onError: (error, { ledger, caller }, counts) =>
+      log.error(
+        {
+          err: asError(error),
+          ledger,
+          principal: caller.principal.id,
+          ...plain(counts),
+        },
+        UNTOLD_READS,
+      ),
+  });
+
+  const refusals = createTally<Refused>({
+    now,
+    window,
+    capacity,
+    open: (refused, _what, _shown, from) => ledgers.append(...refusalEntry(refused, { from: time(from), times: 1 })),
+    close: (refused, { times, ...counts }) =>
+      ledgers.append(
+        ...refusalEntry(refused, {
+          ...windowOf(counts),
+          times: times.get(refused.reason) ?? 0,
+        }),
+      ),
+    onError: (error, refused, counts) => untoldRefusal(error, refused, plain(counts)),
+  });
+
+  function refusalEntry({ principal, reason, facts }: Refused, refused: UnsealedObject): [LedgerId, UnsealedObject] {
+    const { client = UNKNOWN_CLIENT, traceId, address, issuer, tokenId } = facts;
+    return [
+      `${principal.organization}/${region}`,
+      {
+        ...callerFacts({ principal, client, traceId }),
+        type: AUTHENTICATION_REFUSED,
+        address: address === undefined ? undefined : new Erasable(address),
+        reason,
+        refused: { ...refused, issuer, tokenId },
+      },
+    ];
+  }
+
+  function untoldRefusal(error: unknown, { principal, reason }: Refused, facts: object): void {
+    const { id, organization } = principal;
+    log.error({ err: asError(error), organization, principal: id, reason, ...facts }, UNTOLD_REFUSAL);
+  }
+
+  return {
+    record: (caller, ledger, what, shown) =>
+      reads.add(readerKey(ledger, caller.principal), () => ({ caller, ledger }), what, shown),
+    refused(principal, reason, facts = {}) {
+      const refused = { principal, reason, facts };
+      const key = `${reason}${SEPARATOR}${readerKey(`${principal.organization}/${region}`, principal)}`;
+      refusals.add(key, () => refused, reason, 0).catch((error: unknown) => untoldRefusal(error, refused, {}));
+    },
+    async stop() {
+      const outcomes = await Promise.allSettled([reads.stop(), refusals.stop()]);
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    },
+  };
+}
+
+const UNTOLD_READS = "what was read could not be recorded yet";
+const UNTOLD_REFUSAL = "that a token was refused could not be recorded";
+const UNKNOWN_CLIENT: ClientIdentity = {
+  name: "unknown",
+  confidence: "UNKNOWN",
+  modelConfidence: "UNKNOWN",
+  evidence: {},
+};
+
+function readerKey(ledger: LedgerId, { kind, id, onBehalfOf }: Principal): string {
+  return [ledger, kind, id, onBehalfOf?.id ?? ""].join(SEPARATOR);
+}
+
+function time(milliseconds: number): string {
+  return instant(new Date(milliseconds));
+}
+
+function windowOf({ from, to }: Pick<Counts, "from" | "to">) {
+  return { from: time(from), to: time(to) };
+}
+
+function plain({ from, to, times, shown }: Counts) {
+  return {
+    ...windowOf({ from, to }),
+    times: Object.fromEntries(times),
+    entries: shown,
+  };
+}

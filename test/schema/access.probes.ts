@@ -1,0 +1,185 @@
+import { randomUUID } from "node:crypto";
+import {
+  type GraphQLField,
+  type GraphQLNamedType,
+  getNamedType,
+  isInterfaceType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from "graphql";
+import { schema } from "../../src/graphql/schema.ts";
+import type { Traces } from "./access.world.ts";
+
+/**
+ * How a root field is tried. A probe with `whole` is tried once, and names what it tells of when it answers at all;
+ * `list` is tried once, and what it tells of is found in the answer; `each` is tried with the arguments of each person's
+ * traces.
+ */
+export type Probe = {
+  readonly call: string;
+  /** What is looked for in the answer: actions, entries and sessions when left out. */
+  readonly about?: "principals";
+} & ({ readonly how: "each" | "list" } | { readonly how: "whole"; readonly tells: "own" | "organization" });
+
+export type Operation = "query" | "mutation" | "subscription";
+
+const NO_DIGEST = `sha256:${"0".repeat(64)}`;
+
+/** Variables any call may use. */
+export const VARIABLES =
+  "$action:ID!,$uuid:ID!,$entry:ID!,$seq:Sequence!,$hash:Hash!,$chain:UUID!,$session:ID!,$digest:Hash!,$key:UUID!,$doer:ID!";
+
+export function variablesFor({ action, entry, session, doer }: Traces) {
+  const { id, uuid, chainHash } = action;
+  // Nothing is decided by a digest that is not the action's.
+  const decision = { digest: NO_DIGEST, key: randomUUID() };
+  return {
+    action: id,
+    uuid,
+    entry: entry.id,
+    seq: entry.seq,
+    hash: entry.hash,
+    chain: chainHash,
+    session: session.id,
+    doer,
+    ...decision,
+  };
+}
+
+/** The variables of traces that nobody left, in `ledger`. */
+export function variablesForNothing(ledger: string): ReturnType<typeof variablesFor> {
+  const idOf = (type: string, key: string) => Buffer.from(`${type}:${ledger}:${key}`).toString("base64url");
+  const uuid = randomUUID();
+  const [action, entry, session] = [
+    idOf("Action", uuid),
+    idOf("AuditEntry", "98765432"),
+    idOf("Session", randomUUID()),
+  ];
+  const hash = `sha256:${"1".repeat(64)}`;
+  return {
+    action,
+    uuid,
+    entry,
+    seq: "98765432",
+    hash,
+    chain: randomUUID(),
+    session,
+    digest: NO_DIGEST,
+    key: randomUUID(),
+    doer: "nobody-at-all",
+  };
+}
+
+/** Everything that can be selected of `typename` and of what it leads to, `depth` steps far; `lists`: also many of them. */
+function everything(typename: string, depth: number, lists: boolean): string {
+  return `{${members(schema.getType(typename), depth, lists).join(" ")}}`;
+}
+
+function members(type: GraphQLNamedType | undefined, depth: number, lists: boolean): readonly string[] {
+  if (!isObjectType(type) && !isInterfaceType(type)) throw new Error(`${type} has no fields`);
+  return Object.values(type.getFields()).flatMap((field) => member(type.name, field, depth, lists));
+}
+
+function member(
+  of: string,
+  { name, type, args }: GraphQLField<unknown, unknown>,
+  depth: number,
+  lists: boolean,
+): readonly string[] {
+  // The edges of a connection hold what its nodes do.
+  if (args.some((argument) => isNonNullType(argument.type)) || (of.endsWith("Connection") && name === "edges"))
+    return [];
+  const named = getNamedType(type);
+  if (isLeafType(named)) return [name];
+  const isPage = named.name.endsWith("Connection");
+  const isMany = isPage || isListType(isNonNullType(type) ? type.ofType : type);
+  if (depth === 0 || (isMany && !lists && !(of.endsWith("Connection") && name === "nodes"))) return [];
+  const inner = members(named, isPage ? depth : depth - 1, lists);
+  return inner.length === 0 ? [] : [`${name}{${inner.join(" ")}}`];
+}
+
+const [ACTION, ENTRY, SESSION] = ["Action", "AuditEntry", "Session"].map((type) => everything(type, 2, true));
+const [ACTIONS, ENTRIES, SESSIONS] = ["Action", "AuditEntry", "Session"].map((type) => everything(type, 1, false));
+const PRINCIPAL = everything("DirectoryPrincipal", 1, true);
+const CHANGED = `{principal${PRINCIPAL} entry${ENTRIES} userErrors{code}}`;
+const RECEIPT = `action${ACTIONS} entry${ENTRIES} userErrors{code}`;
+
+const each = (call: string): Probe => ({ how: "each", call });
+const list = (call: string): Probe => ({ how: "list", call });
+const whole = (tells: "own" | "organization", call: string): Probe => ({ how: "whole", tells, call });
+const principals = (probe: Probe): Probe => ({ ...probe, about: "principals" });
+const only = (probe: Probe) => ({ "": probe });
+
+/** Probes by root field; `node` has one for each type that it can answer. A new root field has to be added here. */
+export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly<Record<string, Probe>>>>>> = {
+  query: {
+    viewer: only(whole("own", `viewer${everything("Principal", 1, true)}`)),
+    node: {
+      Action: each(`node(id:$action){id ...on Action${ACTION}}`),
+      AuditEntry: each(`node(id:$entry){id ...on AuditEntry${ENTRY}}`),
+      Session: each(`node(id:$session){id ...on Session${SESSION}}`),
+    },
+    action: { "by id": each(`action(id:$action)${ACTION}`), "by UUID": each(`action(id:$uuid)${ACTION}`) },
+    actions: only(list(`actions(first:100){nodes${ACTIONS}}`)),
+    pendingApprovals: only(list(`pendingApprovals(first:100){nodes${ACTIONS}}`)),
+    auditEntries: {
+      "": list(`auditEntries(first:100){nodes${ENTRIES}}`),
+      "newest first": list(`auditEntries(first:100,newestFirst:true){nodes${ENTRIES}}`),
+      "by action": each(`auditEntries(first:50,filter:{actionId:$action}){nodes${ENTRIES}}`),
+      "by session": each(`auditEntries(first:50,filter:{sessionId:$session}){nodes${ENTRIES}}`),
+      "by chain": each(`auditEntries(first:50,filter:{chainHash:$chain}){nodes${ENTRIES}}`),
+      "by actor": each(`auditEntries(first:50,filter:{actorId:$doer}){nodes${ENTRIES}}`),
+    },
+    auditEntry: {
+      "by position": each(`auditEntry(seq:$seq)${ENTRY}`),
+      "by hash": each(`auditEntry(hash:$hash)${ENTRY}`),
+    },
+    ledger: only(whole("organization", `ledger${everything("Ledger", 1, true)}`)),
+    verifyLedger: only(whole("organization", `verifyLedger${everything("LedgerVerification", 1, true)}`)),
+    lineage: only(
+      each(
+        `lineage(chainHash:$chain,direction:BOTH){nodes{chainHash platform entries${ENTRIES}} edges{sourceChainHash chainHash}}`,
+      ),
+    ),
+    session: only(each(`session(id:$session)${SESSION}`)),
+    sessions: only(list(`sessions(first:100){nodes${SESSIONS}}`)),
+    principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
+    principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
+    teams: only(principals(list("teams{id name leads{id} members(first:20){nodes{id}}}"))),
+  },
+  mutation: {
+    proposeAction: {
+      "": whole(
+        "own",
+        `proposeAction(input:{idempotencyKey:$key,platform:"crm",tool:"get_user_details",arguments:{}}){${RECEIPT}}`,
+      ),
+    },
+    approveAction: only(each(`approveAction(input:{actionId:$action,digest:$digest}){${RECEIPT}}`)),
+    denyAction: only(each(`denyAction(input:{actionId:$action,digest:$digest,note:"no"}){${RECEIPT}}`)),
+    claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),
+    redeemGrant: only(whole("own", `redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
+    completeAction: only(each(`completeAction(input:{actionId:$action,outcome:FAILED}){${RECEIPT}}`)),
+    cancelAction: only(each(`cancelAction(input:{actionId:$action}){${RECEIPT}}`)),
+    startSession: only(whole("own", `startSession(input:{}){session${SESSIONS} entry${ENTRIES} userErrors{code}}`)),
+    endSession: only(
+      each(`endSession(input:{sessionId:$session}){session${SESSIONS} entry${ENTRIES} userErrors{code}}`),
+    ),
+    // What is said to be changed is never acceptable, or no change: whoever may do it is told so.
+    inviteAgent: {
+      "": principals(each(`inviteAgent(input:{agentId:$doer,displayName:"",ownerId:$doer})${CHANGED}`)),
+    },
+    updateAgent: only(principals(each(`updateAgent(input:{agentId:$doer})${CHANGED}`))),
+    suspendPrincipal: only(principals(each(`suspendPrincipal(input:{principalId:$doer,reason:" "})${CHANGED}`))),
+    reinstatePrincipal: only(principals(each(`reinstatePrincipal(input:{principalId:$doer,reason:" "})${CHANGED}`))),
+    setPrincipalRoles: only(principals(each(`setPrincipalRoles(input:{principalId:$doer,roles:[""]})${CHANGED}`))),
+    revokeToken: only(list(`revokeToken(input:{tokenId:"",reason:" "}){entry${ENTRIES} userErrors{code}}`)),
+    claimAdministrator: only(principals(list(`claimAdministrator(input:{code:"x"})${CHANGED}`))),
+  },
+  subscription: {
+    pendingApprovals: only(list(`pendingApprovals(after:"0"){cursor change action${ACTIONS}}`)),
+    actionChanged: only(each(`actionChanged(id:$action,after:"0")${ACTIONS}`)),
+    auditEntries: only(list(`auditEntries(after:"0"){cursor entry${ENTRIES}}`)),
+  },
+};

@@ -1,0 +1,258 @@
+import { isInterfaceType, isObjectType, type OperationTypeNode } from "graphql";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schema } from "../../src/graphql/schema.ts";
+import { codesOf, connect, dataOf, type Message, openSocket } from "../http/client.ts";
+import { type Api, startApi } from "../http/harness.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
+import { type Operation, PROBES, type Probe, VARIABLES, variablesFor, variablesForNothing } from "./access.probes.ts";
+import { RELATIONS, type Relation, ROLES, type Role, seedWorld, type Traces, type World } from "./access.world.ts";
+
+/**
+ * Walks the whole schema as each role and writes down what each can read: access.md, which is reviewed like code.
+ * `npx vitest run --config test/vitest.config.ts test/schema/access.test.ts -u` rewrites it.
+ */
+let database: TestDatabase;
+let api: Api;
+let world: World;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await startApi(database.appUrl, { heartbeat: 0.2 });
+  world = await seedWorld(api);
+  await waitUntil(() => api.services.directory.membersOf("acme", "blue").size === 3);
+});
+
+afterAll(async () => {
+  await api?.close();
+  await database?.drop();
+});
+
+const OPERATIONS: readonly Operation[] = ["query", "mutation", "subscription"];
+
+function rootFields(operation: Operation) {
+  return Object.values(schema.getRootType(operation as OperationTypeNode)?.getFields() ?? {});
+}
+
+/** What a row of the table is about. */
+interface Row {
+  readonly operation: Operation;
+  readonly field: string;
+  readonly variant: string;
+  readonly probe: Probe;
+}
+
+const ROWS: readonly Row[] = OPERATIONS.flatMap((operation) =>
+  Object.entries(PROBES[operation]).flatMap(([field, variants]) =>
+    Object.entries(variants).map(([variant, probe]) => ({ operation, field, variant, probe })),
+  ),
+);
+
+/** Codes of errors, and of user errors, that mean that the field is not for this caller at all. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: "sign in",
+  FORBIDDEN: "forbidden",
+  ADMINISTRATORS_ONLY: "forbidden",
+  HUMANS_ONLY: "forbidden",
+};
+
+/** What one call told: text to look for traces in, or the one code it was refused with. */
+type Told = { readonly text: string; readonly refusal?: undefined } | { readonly refusal: string };
+
+function toldBy(where: string, data: unknown, codes: readonly string[]): Told {
+  const [code] = codes;
+  if (code === undefined) return { text: JSON.stringify(data) };
+  const refusal = REFUSALS[code];
+  if (refusal === undefined)
+    throw new Error(`${where} was answered ${code}: are its arguments in access.probes.ts valid?`);
+  return { refusal };
+}
+
+function documentOf({ operation, probe }: Row, variables: object): string {
+  // Only what is used may be declared.
+  const used = VARIABLES.split(",").filter((variable) => probe.call.includes(variable.slice(0, variable.indexOf(":"))));
+  const declared = used.filter((variable) => variable.slice(1, variable.indexOf(":")) in variables);
+  return `${operation}${declared.length === 0 ? "" : `(${declared.join(",")})`}{${probe.call}}`;
+}
+
+async function ask(row: Row, role: Role, variables: ReturnType<typeof variablesFor>): Promise<Told> {
+  const token = world.token(role);
+  type Data = Readonly<Record<string, { readonly userErrors?: readonly { readonly code: string }[] } | null>> | null;
+  const options = token === undefined ? {} : { token };
+  const { data, errors } = await api.gql<Data>(documentOf(row, variables), variables, options);
+  const codes = (errors ?? []).map(({ extensions }) => extensions.code);
+  const refusals = (data?.[row.field]?.userErrors ?? []).filter(({ code }) => code in REFUSALS);
+  return toldBy(`${row.field} as ${role}`, data, [...codes, ...refusals.map(({ code }) => code)]);
+}
+
+/** Heartbeats behind everything there was to tell, after which nothing more is waited for. */
+const BEATS = 3;
+
+/** Everything a subscription from the beginning of the ledger tells. */
+async function follow(row: Row, role: Role, variables: ReturnType<typeof variablesFor>): Promise<Told> {
+  const token = world.token(role);
+  if (token === undefined) {
+    const client = await openSocket(api.wsUrl);
+    client.send({ type: "connection_init" });
+    expect((await client.closed).code).toBe(4403);
+    return { refusal: "sign in" };
+  }
+  const { data } = await api.gql<{ ledger: { head: { seq: string } } }>("{ledger{head{seq}}}", {}, { token });
+  const head = BigInt(data.ledger.head.seq);
+  const client = await connect(api.wsUrl, token);
+  const subscribe = (id: string, payload: object) => client.send({ type: "subscribe", id, payload });
+  subscribe("probe", { query: documentOf(row, variables), variables });
+  // Has heartbeats, also where the probe has none.
+  subscribe("beats", { query: 'subscription{pendingApprovals(after:"0"){cursor change action{id}}}' });
+  const ofProbe = () => client.messages.filter(({ id, type }) => id === "probe" && type !== "complete");
+  const isOver = () =>
+    ofProbe().some((message) => codesOf(message).length > 0) ||
+    (beatsOf(client.messages, "beats", head) >= BEATS &&
+      (row.probe.how === "each" || beatsOf(client.messages, "probe", head) >= BEATS));
+  await client.next(isOver);
+  client.socket.close();
+  await client.closed;
+  const told = ofProbe();
+  return toldBy(`${row.field} as ${role}`, told, told.flatMap(codesOf));
+}
+
+/** Heartbeats of a subscription that name a position at or behind `head`. */
+function beatsOf(messages: readonly Message[], of: string, head: bigint): number {
+  type Event = Readonly<Record<string, { readonly cursor: string; readonly action?: object; readonly entry?: object }>>;
+  return messages.filter((message) => {
+    if (message.id !== of || message.type !== "next") return false;
+    const [event] = Object.values(dataOf<Event | null>(message) ?? {});
+    return event !== undefined && (event.action ?? event.entry ?? null) === null && BigInt(event.cursor) >= head;
+  }).length;
+}
+
+/** JSON that only these traces have. Not the hash: the next entry names it too. */
+function marksOf({ probe }: Row, { action, entry, session, doer }: Traces): readonly string[] {
+  if (probe.about === "principals") return [`"id":"${doer}"`];
+  return [action.id, action.uuid, action.chainHash, entry.id, session.id].map((id) => JSON.stringify(id));
+}
+
+async function reached(row: Row, role: Role): Promise<string> {
+  const traces = world.traces(role);
+  const tell = row.operation === "subscription" ? follow : ask;
+  const all = [...traces];
+  const tried = row.probe.how === "each" ? all : all.slice(0, 1);
+  const told: Told[] = [];
+  for (const [, target] of tried) told.push(await tell(row, role, variablesFor(target)));
+  const refusals = new Set(told.map(({ refusal }) => refusal));
+  if (refusals.size > 1) throw new Error(`${row.field} as ${role} is refused for some and not for others`);
+  const [refusal] = refusals;
+  if (refusal !== undefined) return refusal;
+  const text = told.map((each) => (each.refusal === undefined ? each.text : "")).join("\n");
+  const seen = all
+    .filter(([, target]) => marksOf(row, target).some((mark) => text.includes(mark)))
+    .map(([relation]) => relation);
+  if (row.probe.how !== "whole") return reachOf(seen, [...traces.keys()]);
+  // What stands for the whole names nobody in particular; were somebody named, it would have to be said.
+  const others = seen.filter((relation) => relation !== "self" && relation !== "own agent");
+  return others.length === 0 ? row.probe.tells : `${row.probe.tells} and ${others.join(", ")}`;
+}
+
+const REACHES: Readonly<Record<string, readonly Relation[]>> = {
+  none: [],
+  own: ["self", "own agent"],
+  team: ["self", "own agent", "team mate"],
+  organization: ["self", "own agent", "team mate", "other"],
+};
+
+/** The reach that `seen` is, among the relations there are; anything else is written out. */
+function reachOf(seen: readonly Relation[], there: readonly Relation[]): string {
+  const found = Object.entries(REACHES).find(([, relations]) => {
+    const wanted = relations.filter((relation) => there.includes(relation));
+    return wanted.length === seen.length && wanted.every((relation) => seen.includes(relation));
+  });
+  return found?.[0] ?? RELATIONS.filter((relation) => seen.includes(relation)).join(" + ");
+}
+
+function scopeOf({ operation, field }: Row): string {
+  const { extensions } = rootFields(operation).find(({ name }) => name === field) ?? {};
+  const { authScopes } = (extensions?.pothosOptions ?? {}) as { readonly authScopes?: object };
+  return Object.keys(authScopes ?? {}).join(", ");
+}
+
+describe("access", () => {
+  it.each(OPERATIONS)("is tried at every root field of %s, and at none that is gone", (operation) => {
+    const missing = rootFields(operation).filter(({ name }) => !Object.hasOwn(PROBES[operation], name));
+    const where = `say in test/schema/access.probes.ts how the ${operation} is tried, and review access.md`;
+    expect(
+      missing.map(({ name }) => name),
+      where,
+    ).toEqual([]);
+    const there = rootFields(operation).map(({ name }) => name);
+    expect(Object.keys(PROBES[operation]).filter((name) => !there.includes(name))).toEqual([]);
+  });
+
+  it("is asked for by a scope at every root field", () => {
+    const open = OPERATIONS.flatMap((operation) =>
+      rootFields(operation).filter(({ name }) => scopeOf({ operation, field: name } as Row) === ""),
+    );
+    expect(open.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("is tried for every type that node can answer", () => {
+    const node = schema.getType("Node");
+    if (!isInterfaceType(node)) throw new Error("there is no Node");
+    const types = schema.getPossibleTypes(node).filter(isObjectType);
+    expect(Object.keys(PROBES.query.node ?? {}).sort()).toEqual(types.map(({ name }) => name).sort());
+  });
+
+  it("is what access.md says: what each role can read by each root field", async () => {
+    const rows: string[][] = [];
+    // Mutations last: what they change does not change who sees it.
+    for (const row of ROWS.toSorted(
+      (a, b) => Number(a.operation === "mutation") - Number(b.operation === "mutation"),
+    )) {
+      const cells = await Promise.all(ROLES.map((role) => reached(row, role)));
+      const name = `${row.operation} ${row.field}${row.variant === "" ? "" : ` (${row.variant})`}`;
+      rows.push([name, scopeOf(row), ...cells]);
+    }
+    await expect(tableOf(rows)).toMatchFileSnapshot("access.md");
+  }, 300_000);
+
+  it("to what is hidden and to what does not exist is the same", async () => {
+    const objects = ROWS.filter(({ operation, probe }) => operation !== "subscription" && probe.how === "each");
+    expect(objects.length).toBeGreaterThan(10);
+    for (const row of objects) await Promise.all(ROLES.map((role) => compareHidden(row, role)));
+  }, 300_000);
+});
+
+async function compareHidden(row: Row, role: Role): Promise<void> {
+  const nothing = await ask(row, role, variablesForNothing(role === "outsider" ? "globex/eu" : "acme/eu"));
+  for (const [relation, traces] of world.traces(role)) {
+    // What is the caller's own is never hidden from them, even where the answer is no.
+    if (relation === "self" || relation === "own agent") continue;
+    // A position is one of the caller's own ledger, whoever else has an entry there.
+    if (row.variant === "by position" && relation === "other organization") continue;
+    const told = await ask(row, role, variablesFor(traces));
+    const hidden = told.refusal !== undefined || !marksOf(row, traces).some((mark) => told.text.includes(mark));
+    if (hidden) expect(told, `${row.field} as ${role} of ${relation}`).toEqual(nothing);
+  }
+}
+
+const INTRODUCTION = `# Who can read what
+
+What each role reaches by each root field, as found by trying: [access.test.ts](access.test.ts) does it again and fails for
+any difference. Each call selects everything its type has, and what that leads to.
+
+- \`own\`: what the caller did, and what agents did for them. \`team\`: also what members of a team they lead did, or agents
+  for them. \`organization\`: everything of their organization. \`none\`: nothing, told like what does not exist.
+- \`forbidden\`: the caller's roles do not allow the field. \`sign in\`: it asks for a token.
+- \`self\` and the like, where it is none of these: exactly those.
+- For a mutation: whom the answer shows anything of, whether or not it was done. They are tried with inputs that change
+  nothing, or only what is the caller's own.
+- \`agent\` acts for the member; \`agent claiming every role\` does too, with a token that names every role there is. The
+  lead, the member and one more person are in one team. \`outsider\` has every role of another organization.
+`;
+
+function tableOf(rows: readonly (readonly string[])[]): string {
+  const head = ["root field", "scope", ...ROLES];
+  const widths = head.map((name, at) => Math.max(name.length, ...rows.map((row) => (row[at] ?? "").length)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return `${INTRODUCTION}\n${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
+}

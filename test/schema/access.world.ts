@@ -1,0 +1,121 @@
+import type { JWTPayload } from "jose";
+import { act, type Proposed, propose } from "../graphql/steps.ts";
+import type { Api } from "../http/harness.ts";
+
+/** Whoever the schema is walked as, in the order of the table's columns. */
+export const ROLES = [
+  "anonymous",
+  "agent",
+  "agent claiming every role",
+  "service",
+  "member",
+  "lead",
+  "approver",
+  "auditor",
+  "admin",
+  "outsider",
+] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What somebody left behind: an action that waits for people, and a session. */
+export interface Traces {
+  /** The id of whoever did it. */
+  readonly doer: string;
+  readonly action: Proposed["action"];
+  readonly entry: Proposed["entry"];
+  readonly session: { readonly id: string };
+}
+
+/** Whose traces these are, as seen from a role; outermost last. */
+export const RELATIONS = ["self", "own agent", "team mate", "other", "other organization"] as const;
+export type Relation = (typeof RELATIONS)[number];
+
+export interface World {
+  /** Undefined for a caller without a token. */
+  token(role: Role): string | undefined;
+  /** What there is, as seen from `role`; fewer relations for a role that has no such people. */
+  traces(role: Role): ReadonlyMap<Relation, Traces>;
+}
+
+const EVERY_ROLE = ["member", "agent", "approver", "auditor", "admin", "lead:blue"];
+
+const person = (id: string, roles: readonly string[], org = "acme"): JWTPayload => ({
+  sub: id,
+  org,
+  kind: "HUMAN",
+  name: id,
+  email: `${id}@${org}.example`,
+  roles: [...roles],
+  groups: [],
+});
+const acting = (agent: string, subject: JWTPayload, roles: readonly string[] = ["agent"]): JWTPayload => ({
+  ...subject,
+  act: { sub: agent, name: agent, roles: [...roles], groups: [] },
+});
+
+const PEOPLE = {
+  member: { ...person("member", ["member"]), groups: ["blue"] },
+  lead: { ...person("lead", ["member", "lead:blue"]), groups: ["blue"] },
+  approver: { ...person("approver", ["approver"]), groups: ["approvers"] },
+  auditor: person("auditor", ["auditor"]),
+  admin: person("admin", ["admin"]),
+  mate: { ...person("mate", ["member"]), groups: ["blue"] },
+  other: person("other", ["member"]),
+  outsider: { ...person("outsider", ["approver", "auditor", "admin", "lead:blue"], "globex"), groups: ["approvers"] },
+  // A team of another organization may have the same name.
+  stranger: { ...person("stranger", ["member"], "globex"), groups: ["blue"] },
+} as const satisfies Record<string, JWTPayload>;
+
+const CALLERS: Readonly<Record<Exclude<Role, "anonymous">, JWTPayload>> = {
+  agent: acting("agent", PEOPLE.member),
+  "agent claiming every role": acting("agent-2", PEOPLE.member, EVERY_ROLE),
+  service: { ...person("robot", ["member"]), kind: "SERVICE" },
+  member: PEOPLE.member,
+  lead: PEOPLE.lead,
+  approver: PEOPLE.approver,
+  auditor: PEOPLE.auditor,
+  admin: PEOPLE.admin,
+  outsider: PEOPLE.outsider,
+};
+
+async function leaveTraces(api: Api, claims: JWTPayload): Promise<Traces> {
+  const token = await api.sign(claims);
+  const { action, entry } = await propose(api, {}, { token });
+  const { session } = await act<{ session: Traces["session"] }>(api, "startSession", {}, { token }, "session{id}");
+  return { doer: String((claims.act as JWTPayload | undefined)?.sub ?? claims.sub), action, entry, session };
+}
+
+/** Everybody does something once, and the same agent does it for each person. */
+export async function seedWorld(api: Api): Promise<World> {
+  const tokens = new Map<Role, string>();
+  const own = new Map<Role, ReadonlyMap<Relation, Traces>>();
+  const [mate, other, outsider, stranger] = await Promise.all(
+    [PEOPLE.mate, PEOPLE.other, PEOPLE.outsider, PEOPLE.stranger].map((claims) => leaveTraces(api, claims)),
+  );
+  if (mate === undefined || other === undefined || outsider === undefined || stranger === undefined) throw new Error();
+  const inAcme = [
+    ["team mate", mate],
+    ["other", other],
+    ["other organization", outsider],
+  ] as const;
+  const inGlobex = [
+    ["other", stranger],
+    ["other organization", other],
+  ] as const;
+  own.set("anonymous", new Map(inAcme));
+  for (const [role, claims] of Object.entries(CALLERS) as [Exclude<Role, "anonymous">, JWTPayload][]) {
+    tokens.set(role, await api.sign(claims));
+    const self = role === "outsider" ? outsider : await leaveTraces(api, claims);
+    const agents: [Relation, Traces][] =
+      claims.kind === "HUMAN" && claims.act === undefined
+        ? [["own agent", await leaveTraces(api, acting("shared-agent", claims))]]
+        : [];
+    own.set(role, new Map([["self", self], ...agents, ...(claims.org === "globex" ? inGlobex : inAcme)]));
+  }
+  // What an agent of everybody did last, it did for somebody none of the others may know of.
+  await leaveTraces(api, acting("shared-agent", PEOPLE.other));
+  return {
+    token: (role) => tokens.get(role),
+    traces: (role) => own.get(role) ?? new Map(),
+  };
+}
