@@ -16,6 +16,8 @@ const settings = z.object({
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
     .default("eu"),
+  IDENTITY_FILE: z.string().min(1).optional(),
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   SIGNING_KEY_FILE: z.string().min(1).optional(),
   CORS_ORIGINS: z
     .string()
@@ -31,6 +33,7 @@ const settings = z.object({
   GRANT_TTL: z.coerce.number().int().min(1).default(900),
   EXECUTION_TTL: z.coerce.number().int().min(1).default(900),
   CHAIN_IDLE: z.coerce.number().int().min(1).default(1_800),
+  SESSION_TTL: z.coerce.number().int().min(1).default(43_200),
   HEARTBEAT: z.coerce.number().min(0.1).default(15),
   SWEEP_INTERVAL: z.coerce.number().min(0.05).default(5),
   APPEND_QUEUE: z.coerce.number().int().min(1).default(10_000),
@@ -47,6 +50,10 @@ export interface Config {
   /** Path of the catalog of tools and platforms; undefined: the sample that ships with the product. */
   readonly catalog: string | undefined;
   readonly region: string;
+  /** Path of the identity file: who signs people and agents in. undefined: the built-in issuer, on loopback only. */
+  readonly identityFile: string | undefined;
+  /** Where clients reach this server; undefined: where it listens. */
+  readonly publicUrl: string | undefined;
   readonly signingKeyFile: string;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
@@ -58,6 +65,8 @@ export interface Config {
   readonly executionTtl: number;
   /** Idle seconds after which a principal's next step starts a new routing chain. */
   readonly chainIdle: number;
+  /** Seconds after which a session that nobody ended is over. */
+  readonly sessionTtl: number;
   /** Seconds between heartbeats on an idle subscription. */
   readonly heartbeat: number;
   /** Seconds between sweeps for expired and ambiguous actions. */
@@ -90,6 +99,8 @@ export function loadConfig(
     databasePool: value.DATABASE_POOL,
     catalog: value.CATALOG,
     region: value.REGION,
+    identityFile: value.IDENTITY_FILE,
+    publicUrl: value.PUBLIC_URL,
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),
     corsOrigins: value.CORS_ORIGINS,
     logLevel: value.LOG_LEVEL,
@@ -97,6 +108,7 @@ export function loadConfig(
     grantTtl: value.GRANT_TTL,
     executionTtl: value.EXECUTION_TTL,
     chainIdle: value.CHAIN_IDLE,
+    sessionTtl: value.SESSION_TTL,
     heartbeat: value.HEARTBEAT,
     sweepInterval: value.SWEEP_INTERVAL,
     appendQueue: value.APPEND_QUEUE,

@@ -6,11 +6,10 @@ import { pendingMigrations } from "./db/migrate.ts";
 import { createPool } from "./db/pool.ts";
 import { createPrisma } from "./db/prisma.ts";
 import { createActions } from "./domain/actions/actions.ts";
-import { createAuthenticator } from "./domain/identity/authenticate.ts";
-import { assertBuiltinAllowed, createBuiltinIssuer } from "./domain/identity/builtin-issuer.ts";
 import { loadKeys } from "./domain/identity/keys.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import { createPolicy } from "./domain/policy/evaluate.ts";
+import { createAttribution } from "./domain/sessions/attribution.ts";
 import { createSessions } from "./domain/sessions/sessions.ts";
 import type { Services } from "./graphql/services.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -23,6 +22,7 @@ import { createHeadStore } from "./ledger/heads.ts";
 import { createLedgers } from "./ledger/ledger.ts";
 import { verifyLedger } from "./ledger/verify.ts";
 import type { Logger } from "./log.ts";
+import { createIdentity, offerSetupCodes, readIdentitySettings } from "./main/identity.ts";
 
 export interface RunningServer {
   /** The GraphQL endpoint. */
@@ -32,7 +32,12 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export const AUDIENCE = "countersign";
+export interface StartOptions {
+  readonly log: Logger;
+  /** Tells whoever sits in front of the server what belongs into no log, such as a one-time code. */
+  readonly say: (text: string) => void;
+}
+
 const VERIFY_WORKERS = 2;
 /** How far back the end of each known ledger is re-hashed at start. */
 const START_CHECK = 1_000n;
@@ -46,7 +51,8 @@ interface Range {
 type Closers = (() => Promise<unknown> | unknown)[];
 
 /** Starts everything a server is made of. On failure whatever was started is stopped again. */
-export async function startServer(config: Config, { log }: { readonly log: Logger }): Promise<RunningServer> {
+export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
+  const { log } = options;
   const closers: Closers = [];
   const closeAll = async () => {
     for (const close of closers.splice(0).reverse()) {
@@ -56,7 +62,7 @@ export async function startServer(config: Config, { log }: { readonly log: Logge
     }
   };
   try {
-    const url = await start(config, log, closers);
+    const url = await start(config, options, closers);
     log.info({ url, region: config.region }, "serving");
     let closing: Promise<void> | undefined;
     return {
@@ -73,11 +79,9 @@ export async function startServer(config: Config, { log }: { readonly log: Logge
   }
 }
 
-async function start(config: Config, log: Logger, closers: Closers): Promise<string> {
-  assertBuiltinAllowed(config);
+async function start(config: Config, { log, say }: StartOptions, closers: Closers): Promise<string> {
+  const settings = await readIdentitySettings(config);
   const [keys, catalog] = await Promise.all([loadKeys(config.signingKeyFile), loadCatalog(config.catalog)]);
-  const issuer = createBuiltinIssuer({ keys, audience: AUDIENCE });
-  const authenticator = createAuthenticator({ trusted: issuer.trusted });
 
   const database = await openDatabase({
     databaseUrl: config.databaseUrl,
@@ -132,25 +136,53 @@ async function start(config: Config, log: Logger, closers: Closers): Promise<str
   }
   await checkEnds(database, verify, (ledger, head) => heads.record(ledger, head), log);
 
+  const { region, sessionTtl } = config;
+  const sessions = createSessions({ ledgers, db: database.pool, region, sessionTtl });
+  let url = config.publicUrl ?? "";
+  const identity = createIdentity({
+    settings,
+    keys,
+    ledgers,
+    sessions,
+    db: database.pool,
+    region,
+    publicUrl: () => url,
+    metrics,
+    log,
+  });
+  closers.push(() => identity.stop());
+  const { directory } = identity;
+
   const follower = createFollower({ pool: database.pool, idleSeconds: config.heartbeat });
   const listener = createListener({
     connectionString: database.url,
     log,
-    onNotify: follower.onNotify,
-    onReconnect: follower.onReconnect,
+    onNotify(payload) {
+      follower.onNotify(payload);
+      directory.onNotify(payload);
+    },
+    onReconnect() {
+      follower.onReconnect();
+      directory.onReconnect();
+    },
   });
   await listener.start();
   closers.push(() => listener.stop());
 
-  const actions = createActions({ ledgers, pool: database.pool, policy: createPolicy(catalog), keys, config });
-  const sweep = startSweep({ actions, interval: config.sweepInterval, log });
+  const policy = createPolicy(catalog);
+  // With the appends, not behind what people read: every entry waits for it.
+  const attribution = createAttribution({ db: database.appendPool, region });
+  const actions = createActions({ ledgers, pool: database.pool, policy, keys, config, attribution });
+  const sweep = startSweep({ actions, sessions, interval: config.sweepInterval, log });
   closers.push(() => sweep.stop());
   const partitions = startPartitions({ pool: database.pool, log });
   closers.push(() => partitions.stop());
 
   const services: Services = {
     actions,
-    sessions: createSessions({ ledgers, db: database.pool, region: config.region }),
+    sessions,
+    directory,
+    readingLog: identity.readingLog,
     ledgers,
     pool: database.pool,
     prisma: createPrisma(database.pool),
@@ -161,7 +193,9 @@ async function start(config: Config, log: Logger, closers: Closers): Promise<str
   };
   const server = createHttpServer({
     services,
-    authenticate: (token) => authenticator.authenticate(token),
+    identity: identity.calls,
+    signIn: identity.signIn.handle,
+    publicUrl: config.publicUrl,
     checks: async () => ({
       ledger: await ledgers.ready(),
       schema: (await pendingMigrations(database.url)).length === 0,
@@ -170,10 +204,13 @@ async function start(config: Config, log: Logger, closers: Closers): Promise<str
     log,
     corsOrigins: config.corsOrigins,
   });
+  if (config.production) await offerSetupCodes(directory, settings, say);
   const port = await server.listen(config.port, config.host);
   closers.push(() => server.close());
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  return `http://${host}:${port}/graphql`;
+  const address = `http://${host}:${port}`;
+  url = config.publicUrl ?? address;
+  return `${address}/graphql`;
 }
 
 async function countPending({ pool }: Database): Promise<number> {

@@ -11,6 +11,9 @@ function firstSteps(url: string, config: Config): string {
   const plain = loadConfig({});
   const { hostname, port } = new URL(url);
   const directory = config.dataDir === plain.dataDir ? "" : `DATA_DIR=${config.dataDir} `;
+  if (config.identityFile !== undefined) {
+    return `Countersign serves ${url}\n\nPeople sign in at ${new URL("/auth/login", config.publicUrl ?? url)}\n`;
+  }
   const address = `${hostname === plain.host ? "" : `HOST=${hostname} `}${Number(port) === plain.port ? "" : `PORT=${port} `}`;
   return `Countersign serves ${url}
 
@@ -21,6 +24,11 @@ In another terminal:
     -d '{"query":"{ viewer { id kind roles } ledger { id head { seq hash } } }"}'
 
 `;
+}
+
+/** Logs go to stdout, a line an event; this is for whoever sits in front of it. */
+function say(text: string): void {
+  process.stderr.write(text);
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
@@ -47,9 +55,8 @@ async function serve(options: ServerOptions): Promise<void> {
   const told = untilTold();
   // The schema takes a second to build, which no other command should wait for.
   const { startServer } = await import("../main.ts");
-  const server = await startServer(config, { log });
-  // Logs go to stdout, a line an event; this is for whoever sits in front of it.
-  process.stderr.write(firstSteps(server.url, server.config));
+  const server = await startServer(config, { log, say });
+  say(firstSteps(server.url, server.config));
   log.info({ signal: await told }, "stopping");
   await server.close();
 }

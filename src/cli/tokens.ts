@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import type { Config } from "../config.ts";
 import { createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../domain/identity/demo-principals.ts";
+import { loadIdentityFile } from "../domain/identity/identity-file.ts";
 import { loadKeys } from "../domain/identity/keys.ts";
 import { CommandError } from "./exit.ts";
 
@@ -20,10 +21,16 @@ export interface DemoTokens {
 
 const kept = { ttl: 3_600, renewBefore: 600 };
 
-/** @throws CommandError REFUSED in production, USAGE when the data directory has no keys yet. */
+/** @throws CommandError REFUSED in production or where the identity file names issuers, USAGE when the data directory has no keys yet. */
 export async function openDemoTokens(config: Config): Promise<DemoTokens> {
   if (config.production) {
     throw new CommandError("REFUSED", "there are no demo tokens in production: get one from your identity provider");
+  }
+  if (config.identityFile !== undefined && (await loadIdentityFile(config.identityFile)).issuers.length > 0) {
+    throw new CommandError(
+      "REFUSED",
+      `tokens come from the issuers of ${config.identityFile}; no demo token is believed`,
+    );
   }
   try {
     await access(config.signingKeyFile);

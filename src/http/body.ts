@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { GraphQLParams } from "graphql-yoga";
+import { contentDigestHolds } from "../domain/identity/clients/content-digest.ts";
 import { graphqlError } from "../graphql/errors.ts";
 import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
@@ -66,6 +67,11 @@ function strict(text: string): unknown {
 export async function readPost(request: IncomingMessage): Promise<GraphQLParams> {
   checkContentType(request.headers["content-type"]);
   const body = await readBody(request);
+  const digest = request.headers["content-digest"];
+  // Whoever signed the digest signed this body, or another one.
+  if (digest !== undefined && !contentDigestHolds(String(digest), body)) {
+    throw refuse(400, "Content-Digest is not that of the body (RFC 9530, sha-256 or sha-512).");
+  }
   if (!isUtf8(body)) throw refuse(400, "The request is not UTF-8.");
   const params = strict(body.toString("utf8"));
   if (typeof params !== "object" || params === null || Array.isArray(params)) {

@@ -1,18 +1,39 @@
 import type { IncomingMessage } from "node:http";
-import { identifyClient } from "../domain/identity/client-identity.ts";
-import type { Caller, Principal } from "../domain/identity/principal.ts";
+import type { Authentication, Credentials } from "../domain/identity/authentication.ts";
+import type { Caller, ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { traceIdFor } from "./trace.ts";
 
-/** A token that was believed. `expiresAt` is in seconds since the epoch. */
-export interface SignedIn {
-  readonly principal: Principal;
-  readonly expiresAt: number;
+/** A token that was believed, for somebody who may come in. */
+export type SignedIn = Authentication;
+
+/** What of a request tells which program sent it, and from where. */
+export interface RequestFacts {
+  readonly method: string;
+  /** As in the request line. */
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly rawHeaders: readonly string[];
+  /** Address of the peer of the connection. */
+  readonly remoteAddress: string | undefined;
 }
 
-/** Throws AuthenticationError when the token is not to be believed. */
-export type Authenticate = (token: string) => Promise<SignedIn>;
+/** Everything the transports ask about who calls. */
+export interface CallIdentity {
+  /** Throws AuthenticationError when what is presented is not to be believed, or its owner may not come in. */
+  authenticate(credentials: Credentials): Promise<SignedIn>;
+  /** What a browser's cookie presents, where it counts; undefined otherwise. */
+  cookie?(request: IncomingMessage): Credentials | undefined;
+  /** Calls back once if the owner is suspended or the token revoked from now on. Answers how to stop watching. */
+  watch?(signedIn: SignedIn, onRevoked: () => void): () => void;
+  /** Which client and model called. A promise only where a signature has to be verified. */
+  identify(request: RequestFacts, signedIn: SignedIn | undefined): ClientIdentity | Promise<ClientIdentity>;
+  /** Where the call came from, behind the proxies that are trusted. */
+  addressOf(request: RequestFacts): string | undefined;
+  /** Hears of each presented credential that was refused. */
+  refused?(error: unknown, request: RequestFacts): void;
+}
 
 /** One call, over whichever transport: who makes it, and what is worth a line in the log. */
 export interface Call {
@@ -31,41 +52,61 @@ export function millisecondsUntil(expiresAt: number): number {
   return Math.min(Math.max(0, expiresAt * 1000 - Date.now()), LONGEST_TIMER);
 }
 
-/** Aborts, with the error to tell, when the token expires or the server stops. */
-function endOf(expiresAt: number | undefined, stopping: AbortSignal): AbortSignal {
+/** Aborts, with the error to tell, when the token expires or is revoked, or the server stops. */
+function endOf({ signedIn, stopping, revoked }: CallOptions): AbortSignal {
   const ends = new AbortController();
-  const stop = () =>
-    ends.abort(new LedgerUnavailableError("the server is stopping; continue from your last cursor", 1));
-  if (stopping.aborted) stop();
-  else stopping.addEventListener("abort", stop, { once: true, signal: ends.signal });
-  if (expiresAt !== undefined) {
-    const expired = AbortSignal.timeout(millisecondsUntil(expiresAt));
-    const tell = () =>
-      ends.abort(graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."));
-    expired.addEventListener("abort", tell, { once: true, signal: ends.signal });
+  const when = (signal: AbortSignal, error: () => Error) => {
+    const tell = () => ends.abort(error());
+    if (signal.aborted) tell();
+    else signal.addEventListener("abort", tell, { once: true, signal: ends.signal });
+  };
+  when(stopping, () => new LedgerUnavailableError("the server is stopping; continue from your last cursor", 1));
+  if (revoked !== undefined) {
+    when(revoked, () => graphqlError("UNAUTHENTICATED", "Your access has ended: the token or its owner was revoked."));
+  }
+  if (signedIn !== undefined) {
+    when(AbortSignal.timeout(millisecondsUntil(signedIn.expiresAt)), () =>
+      graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."),
+    );
   }
   return ends.signal;
 }
 
 export interface CallOptions {
-  readonly request: Pick<IncomingMessage, "headers">;
+  readonly facts: RequestFacts;
   readonly signedIn: SignedIn | undefined;
+  /** Which client and model called, and from where. */
+  readonly client: ClientIdentity;
+  readonly address: string | undefined;
   readonly stopping: AbortSignal;
+  /** Aborts when the token is believed no more. */
+  readonly revoked?: AbortSignal | undefined;
   readonly onRefusal: (code: string) => void;
 }
 
-export function createCall({ request: { headers }, signedIn, stopping, onRefusal }: CallOptions): Call {
-  const traceId = traceIdFor(typeof headers.traceparent === "string" ? headers.traceparent : undefined);
-  const client = identifyClient({ get: (name) => first(headers[name]) });
+export function factsOf(request: IncomingMessage): RequestFacts {
+  const { method = "GET", url = "/", headers, rawHeaders, socket } = request;
+  return { method, url, headers, rawHeaders, remoteAddress: socket.remoteAddress };
+}
+
+export function createCall(options: CallOptions): Call {
+  const { facts, signedIn, client, address, onRefusal } = options;
+  const { traceparent } = facts.headers;
+  const traceId = traceIdFor(typeof traceparent === "string" ? traceparent : undefined);
   return {
-    caller: signedIn && { principal: signedIn.principal, client, traceId },
+    caller: signedIn && {
+      principal: signedIn.principal,
+      client,
+      traceId,
+      method: signedIn.method,
+      address,
+      key: signedIn.key,
+      sessionId: signedIn.sessionId,
+      expiresAt: signedIn.expiresAt,
+    },
     traceId,
-    ends: () => endOf(signedIn?.expiresAt, stopping),
+    ends: () => endOf(options),
     onRefusal,
     seen: { codes: [] },
   };
-}
-
-function first(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
-import { authorizationOf, basicPassword, bearerToken } from "./bearer.ts";
-import type { Authenticate, SignedIn } from "./call.ts";
+import type { Credentials } from "../domain/identity/authentication.ts";
+import { type CallIdentity, factsOf, type SignedIn } from "./call.ts";
+import { authorizationOf, basicPassword, credentials, credentialsOf } from "./credentials.ts";
 
 /** Everything the page needs is in it: it loads nothing from anywhere, and talks to this server alone. */
 const CONTENT_SECURITY_POLICY = [
@@ -35,24 +36,23 @@ function refuse(response: ServerResponse, status: number, message: string): void
 }
 
 /**
- * Serves GraphiQL to a signed-in human. Tokens never travel in a URL: the browser asks for one as a password, and the page
- * sends it on as a bearer token. Only this page takes it that way; the API takes bearer tokens alone, so that no browser
- * ever adds credentials to a request another site made it send.
+ * Serves GraphiQL to a signed-in human: by their browser session, or by a token. Tokens never travel in a URL: the browser
+ * asks for one as a password, and the page sends it on as a bearer token. Only this page takes it that way.
  */
 export async function serveGraphiQL(
-  request: Pick<IncomingMessage, "rawHeaders">,
-  authenticate: Authenticate,
+  request: IncomingMessage,
+  identity: CallIdentity,
+  publicUrl: string,
   response: ServerResponse,
 ): Promise<void> {
-  let token: string;
+  let presented: Credentials | undefined;
   let signedIn: SignedIn;
   try {
-    const authorization = authorizationOf(request);
-    if (authorization === undefined) return refuse(response, 401, "GraphiQL is for people who are signed in.");
-    const password = basicPassword(authorization);
-    token = bearerToken(password === undefined ? authorization : `Bearer ${password}`);
-    signedIn = await authenticate(token);
-  } catch {
+    presented = presentedTo(request, publicUrl) ?? identity.cookie?.(request);
+    if (presented === undefined) return refuse(response, 401, "GraphiQL is for people who are signed in.");
+    signedIn = await identity.authenticate(presented);
+  } catch (error) {
+    identity.refused?.(error, factsOf(request));
     // Whatever is wrong with the token, the answer is the prompt again.
     return refuse(response, 401, "This is not a token this server accepts.");
   }
@@ -62,7 +62,9 @@ export async function serveGraphiQL(
     endpoint: "/graphql",
     subscriptionsProtocol: "SSE",
     shouldPersistHeaders: false,
-    additionalHeaders: { authorization: `Bearer ${token}` },
+    credentials: "same-origin",
+    // A browser session needs nothing: the cookie goes with what the page sends to its own server.
+    ...(presented.scheme === "Bearer" ? { additionalHeaders: { authorization: `Bearer ${presented.token}` } } : {}),
   });
   response
     .writeHead(200, {
@@ -74,4 +76,11 @@ export async function serveGraphiQL(
       "x-frame-options": "DENY",
     })
     .end(page);
+}
+
+function presentedTo(request: IncomingMessage, publicUrl: string): Credentials | undefined {
+  const authorization = authorizationOf(request);
+  const password = authorization === undefined ? undefined : basicPassword(authorization);
+  if (password === undefined) return credentialsOf(request, publicUrl);
+  return credentials(`Bearer ${password}`, undefined, { method: "GET", url: publicUrl });
 }

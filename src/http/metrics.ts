@@ -37,6 +37,12 @@ export function createMetrics(sources: MetricsSources) {
     labelNames: ["code"],
     registers,
   });
+  const authenticationRefusals = new Counter({
+    name: "countersign_authentication_refusals_total",
+    help: "Credentials that were presented and not accepted, and sign-ins that failed, by reason.",
+    labelNames: ["reason"],
+    registers,
+  });
   const batchSeconds = new Histogram({
     name: "countersign_append_duration_seconds",
     help: "Append transactions, from the call to the answer after COMMIT.",
@@ -90,6 +96,7 @@ export function createMetrics(sources: MetricsSources) {
       requests.observe({ method, route, status }, seconds),
     error: (code: string) => errors.inc({ code }),
     refusal: (code: string) => refusals.inc({ code }),
+    authenticationRefused: (reason: string) => authenticationRefusals.inc({ reason }),
     /** One append transaction; `createLedgers` calls it as `onBatch`. */
     append: (entries: number, seconds: number) => {
       batchSeconds.observe(seconds);

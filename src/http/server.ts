@@ -6,9 +6,9 @@ import { graphqlError } from "../graphql/errors.ts";
 import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
-import { authorizationOf, bearerToken } from "./bearer.ts";
 import { readGet, readPost } from "./body.ts";
-import { type Authenticate, type Call, createCall, type SignedIn } from "./call.ts";
+import { type Call, type CallIdentity, createCall, factsOf, type SignedIn } from "./call.ts";
+import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsPage } from "./graphiql.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
@@ -20,7 +20,11 @@ import { createCountersignYoga } from "./yoga.ts";
 /** What `main.ts` hands over. */
 export interface HttpServerDeps {
   readonly services: Services;
-  readonly authenticate: Authenticate;
+  readonly identity: CallIdentity;
+  /** Where clients reach this server, as `https://host:port`; undefined: where it listens. */
+  readonly publicUrl?: string | undefined;
+  /** Answers what belongs to signing in with a browser; undefined for any other path. */
+  readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
   /** Conditions of `/readyz`, by name; all of them must hold. */
   readonly checks: () => Promise<Checks>;
   readonly metrics: Metrics;
@@ -44,7 +48,8 @@ const GRACE = 10_000;
 
 /** The API over HTTP, SSE and WebSocket, with the probes beside it. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
-  const { services, authenticate, checks, metrics, log, corsOrigins } = deps;
+  const { services, identity, signIn, checks, metrics, log, corsOrigins } = deps;
+  let publicUrl = deps.publicUrl ?? "http://localhost";
   const stopping = new AbortController();
   // Request lines hold nothing but what logRequest puts there, and looking for secrets in each would cost more than the line.
   const requestLog = log.child({}, { redact: [] });
@@ -59,7 +64,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const slots = createSlots(limits.streamsPerPrincipal);
   const sockets = createWebSockets({
     yoga,
-    authenticate,
+    identity,
+    publicUrl: () => publicUrl,
     metrics,
     log,
     corsOrigins,
@@ -74,19 +80,30 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     response: ServerResponse,
   ): Promise<{ call: Call; readParams: () => GraphQLParams }> {
     let signedIn: SignedIn | undefined;
+    let revoked: AbortSignal | undefined;
     let params: GraphQLParams = {};
     let problem: unknown;
     try {
-      const authorization = authorizationOf(request);
-      if (authorization !== undefined) signedIn = await authenticate(bearerToken(authorization));
-      if (wantsStream(request)) admitStream(response, signedIn);
+      signedIn = await signInOf(request);
+      if (wantsStream(request)) revoked = admitStream(response, signedIn);
       if (request.method === "POST") params = await readPost(request);
       else if (request.method === "GET") params = readGet(request);
     } catch (error) {
       request.resume();
       problem = error;
     }
-    const call = createCall({ request, signedIn, stopping: stopping.signal, onRefusal: metrics.refusal });
+    const facts = factsOf(request);
+    const client = identity.identify(facts, signedIn);
+    const call = createCall({
+      facts,
+      signedIn,
+      // Waiting for what is there already would cost every call a turn of the event loop.
+      client: client instanceof Promise ? await client : client,
+      address: identity.addressOf(facts),
+      stopping: stopping.signal,
+      revoked,
+      onRefusal: metrics.refusal,
+    });
     const readParams = () => {
       if (problem !== undefined) throw problem;
       return params;
@@ -94,19 +111,33 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     return { call, readParams };
   }
 
-  /** Counts a stream, and watches that it is read. */
-  function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): void {
-    if (signedIn === undefined) return;
+  async function signInOf(request: IncomingMessage): Promise<SignedIn | undefined> {
+    try {
+      const presented = credentialsOf(request, publicUrl) ?? identity.cookie?.(request);
+      return presented && (await identity.authenticate(presented));
+    } catch (error) {
+      identity.refused?.(error, factsOf(request));
+      throw error;
+    }
+  }
+
+  /** Counts a stream, and watches that it is read. Answers a signal that its caller is believed no more. */
+  function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): AbortSignal | undefined {
+    if (signedIn === undefined) return undefined;
     const release = slots.take(signedIn);
     if (release === undefined) {
       throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
     }
     response.once("close", release);
     cutWhenSlow(response, limits.sendTimeout, metrics.slowSubscriber);
+    const revoked = new AbortController();
+    const unwatch = identity.watch?.(signedIn, () => revoked.abort());
+    if (unwatch !== undefined) response.once("close", unwatch);
+    return revoked.signal;
   }
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (wantsPage(request)) return serveGraphiQL(request, authenticate, response);
+    if (wantsPage(request)) return serveGraphiQL(request, identity, publicUrl, response);
     const started = performance.now();
     const { call, readParams } = await prepare(request, response);
     response.once("close", () => {
@@ -123,6 +154,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split("?", 1)[0] ?? "/";
     if (path === "/graphql") return traced(request, () => graphql(request, response));
+    const signingIn = signIn?.(path, request, response);
+    if (signingIn !== undefined) return signingIn;
     const probed = probe(path, request, response);
     if (probed !== undefined) return probed;
     request.resume();
@@ -150,7 +183,9 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   return {
     async listen(port, host) {
       await listening(server, port, host);
-      return (server.address() as AddressInfo).port;
+      const taken = (server.address() as AddressInfo).port;
+      publicUrl = deps.publicUrl ?? `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+      return taken;
     },
     async close(graceMilliseconds = GRACE) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -4,11 +4,12 @@ import { type ExecutionArgs, type ExecutionResult, type execute, GraphQLError, t
 import { CloseCode, type Context as Connection, handleProtocols, makeServer } from "graphql-ws";
 import { isAsyncIterable } from "graphql-yoga";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/errors.ts";
 import type { Logger } from "../log.ts";
-import { authorizationOf, bearerToken } from "./bearer.ts";
 import { MAX_BODY } from "./body.ts";
-import { type Authenticate, type Call, createCall, millisecondsUntil, type SignedIn } from "./call.ts";
+import { type Call, type CallIdentity, createCall, factsOf, millisecondsUntil, type SignedIn } from "./call.ts";
+import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Slots } from "./slots.ts";
 import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
@@ -34,7 +35,9 @@ export const SOCKET_LIMITS: SocketLimits = {
 
 export interface WebSocketDeps {
   readonly yoga: Yoga;
-  readonly authenticate: Authenticate;
+  readonly identity: CallIdentity;
+  /** Where clients reach this server: scheme, host and port. */
+  readonly publicUrl: () => string;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
@@ -48,6 +51,8 @@ interface Extra {
   readonly request: IncomingMessage;
   /** From the upgrade's Authorization header; else set when the connection is initialised. */
   signedIn: SignedIn | undefined;
+  /** As the upgrade request told it; known once the connection is initialised. */
+  client: ClientIdentity;
   readonly calls: Map<string, Call>;
   expiry?: NodeJS.Timeout;
 }
@@ -57,6 +62,13 @@ interface Prepared extends ExecutionArgs {
   readonly execute: typeof execute;
   readonly subscribe: typeof subscribe;
 }
+
+const UNKNOWN_CLIENT: ClientIdentity = {
+  name: "unknown",
+  confidence: "UNKNOWN",
+  modelConfidence: "UNKNOWN",
+  evidence: {},
+};
 
 type Params = Record<string, unknown> | undefined;
 
@@ -73,24 +85,28 @@ function refuseUpgrade(stream: Duplex, status: string): void {
 
 /** graphql-transport-ws on `/graphql`. */
 export function createWebSockets(deps: WebSocketDeps) {
-  const { yoga, authenticate, metrics, log, corsOrigins, stopping, slots, limits } = deps;
+  const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
   /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
-    const { authorization, Authorization } = connectionParams ?? {};
+    const { authorization, Authorization, dpop } = connectionParams ?? {};
     const given = authorization ?? Authorization;
     try {
       if (given !== undefined) {
         // Two credentials could name two principals: which one counts?
         if (typeof given !== "string" || extra.signedIn !== undefined) return false;
         if (Authorization !== undefined && Authorization !== given) return false;
-        extra.signedIn = await authenticate(bearerToken(given));
+        if (dpop !== undefined && typeof dpop !== "string") return false;
+        const target = { method: "GET", url: new URL("/graphql", publicUrl()).href };
+        extra.signedIn = await identity.authenticate(credentials(given, dpop, target));
       }
     } catch (error) {
+      identity.refused?.(error, factsOf(extra.request));
       log.debug({ err: error }, "a connection was refused");
       return false;
     }
     const { signedIn, socket } = extra;
+    extra.client = await identity.identify(factsOf(extra.request), signedIn);
     if (signedIn === undefined || socket.readyState !== socket.OPEN) return false;
     const release = slots.take(signedIn);
     if (release === undefined) {
@@ -98,6 +114,8 @@ export function createWebSockets(deps: WebSocketDeps) {
       return false;
     }
     socket.once("close", release);
+    const unwatch = identity.watch?.(signedIn, () => socket.close(CloseCode.Forbidden, "Access revoked"));
+    if (unwatch !== undefined) socket.once("close", unwatch);
     extra.expiry = setTimeout(
       () => socket.close(CloseCode.Forbidden, "Token expired"),
       millisecondsUntil(signedIn.expiresAt),
@@ -113,8 +131,10 @@ export function createWebSockets(deps: WebSocketDeps) {
     onConnect: connect,
     async onSubscribe({ extra, subscriptions }, id, params) {
       const call = createCall({
-        request: extra.request,
+        facts: factsOf(extra.request),
         signedIn: extra.signedIn,
+        client: extra.client,
+        address: identity.addressOf(factsOf(extra.request)),
         stopping,
         onRefusal: metrics.refusal,
       });
@@ -179,7 +199,7 @@ export function createWebSockets(deps: WebSocketDeps) {
   }
 
   sockets.on("connection", (socket: WebSocket, request: IncomingMessage, signedIn: SignedIn | undefined) => {
-    const extra: Extra = { socket, request, signedIn, calls: new Map() };
+    const extra: Extra = { socket, request, signedIn, client: UNKNOWN_CLIENT, calls: new Map() };
     metrics.socketOpened();
     socket.once("close", () => {
       clearTimeout(extra.expiry);
@@ -203,9 +223,10 @@ export function createWebSockets(deps: WebSocketDeps) {
       if (!originAllowed(request, corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
       let signedIn: SignedIn | undefined;
       try {
-        const authorization = authorizationOf(request);
-        signedIn = authorization === undefined ? undefined : await authenticate(bearerToken(authorization));
+        const presented = credentialsOf(request, publicUrl()) ?? identity.cookie?.(request);
+        signedIn = presented && (await identity.authenticate(presented));
       } catch (error) {
+        identity.refused?.(error, factsOf(request));
         log.debug({ err: error }, "an upgrade was refused");
         return refuseUpgrade(stream, "401 Unauthorized");
       }

@@ -43,13 +43,14 @@ describe("export", () => {
     const whole = await readFile(file, "utf8");
     const lines = whole.split("\n");
     expect(lines.pop()).toBe("");
-    expect(lines).toHaveLength(entries);
+    // Reading the ledger adds an entry to it, which may or may not be in what was read.
+    expect(lines.length - entries).toBeOneOf([0, 1]);
     for (const [index, each] of lines.entries()) {
       const { prevHash, seq, ledger } = line.parse(JSON.parse(each));
       expect({ seq, ledger }).toEqual({ seq: String(index + 1), ledger: "acme/eu" });
       expect(prevHash).toBe(index === 0 ? "0".repeat(64) : sha256(lines[index - 1]!));
     }
-    const direct = await run("export", "--database-url");
+    const direct = await run("export", "--database-url", "--to", String(lines.length));
     expect(direct.stdout).toBe(whole);
     const part = await run("export", "--from", "2", "--to", "3");
     expect(part.stdout).toBe(`${lines.slice(1, 3).join("\n")}\n`);
@@ -84,17 +85,15 @@ describe("health", () => {
 
 describe("verify", () => {
   it("finds the ledger INTACT, over the API and on the database itself", async () => {
-    const overApi = await run("verify", "--json");
-    const { verdict, checkedEntries, head, problems } = found.parse(JSON.parse(overApi.stdout));
-    expect({ verdict, checkedEntries, problems }).toEqual({
-      verdict: "INTACT",
-      checkedEntries: String(entries),
-      problems: [],
-    });
-    expect(overApi.code).toBe(exitCodes.OK);
-    const direct = await run("verify", "--database-url", serving.database.superuserUrl, "--json");
-    expect(found.parse(JSON.parse(direct.stdout))).toMatchObject({ verdict, checkedEntries, head, problems });
-    expect(direct.code).toBe(exitCodes.OK);
+    for (const source of [[], ["--database-url", serving.database.superuserUrl]]) {
+      const { stdout, code } = await run("verify", "--json", ...source);
+      const { verdict, checkedEntries, head, problems } = found.parse(JSON.parse(stdout));
+      expect({ verdict, problems }).toEqual({ verdict: "INTACT", problems: [] });
+      expect(checkedEntries).toBe(head.seq);
+      // What is read meanwhile is recorded as well.
+      expect(Number(checkedEntries)).toBeGreaterThanOrEqual(entries);
+      expect(code).toBe(exitCodes.OK);
+    }
   });
 
   it("checks the range it is asked for", async () => {

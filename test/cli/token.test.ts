@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { decodeJwt, jwtVerify } from "jose";
@@ -37,6 +37,19 @@ describe("token", () => {
     const { code, stdout, stderr } = await countersign(["token", "--as", "approver"], environment);
     expect(stdout).toBe("");
     expect(stderr).toContain("no demo tokens in production");
+    expect(code).toBe(exitCodes.REFUSED);
+  });
+
+  it("is refused where other issuers sign people in: no server there would believe it", async () => {
+    const identityFile = path.join(dataDir, "identity.json");
+    await writeFile(
+      identityFile,
+      JSON.stringify({ issuers: [{ issuer: "https://login.example", organization: "acme" }] }),
+    );
+    const environment = { DATA_DIR: dataDir, IDENTITY_FILE: identityFile };
+    const { code, stdout, stderr } = await countersign(["token", "--as", "approver"], environment);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("no demo token is believed");
     expect(code).toBe(exitCodes.REFUSED);
   });
 

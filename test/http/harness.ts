@@ -7,14 +7,16 @@ import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { createPrisma } from "../../src/db/prisma.ts";
 import { createActions } from "../../src/domain/actions/actions.ts";
-import { ACCESS_TOKEN_TYPE, createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
+import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import type { Services } from "../../src/graphql/services.ts";
+import type { CallIdentity } from "../../src/http/call.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../src/ledger/canonical.ts";
@@ -22,6 +24,7 @@ import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
+import { createIdentity, type Identity } from "../../src/main/identity.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -35,6 +38,7 @@ export interface Api {
   /** Texts of the statements sent since the last call of `queries`. */
   readonly sent: readonly string[];
   token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
+  readonly identity: Identity;
   /** A token with these claims, signed like the others. */
   sign(claims: JWTPayload): Promise<string>;
   /** `Data`: what the query selects, as the test takes it to be. */
@@ -66,6 +70,11 @@ export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLim
   /** How many people must approve a write; one when left out. */
   readonly approvers?: number;
   readonly services?: (services: Services) => Services;
+  readonly identity?: (identity: CallIdentity) => CallIdentity;
+  /** What an identity file says; nothing: the built-in issuer. */
+  readonly identityFile?: object;
+  /** Whether reading the audit log is recorded, as it is in the product. */
+  readonly recordsReading?: boolean;
 };
 
 export async function startApi(databaseUrl: string, options: ApiOptions = {}): Promise<Api> {
@@ -92,21 +101,51 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
   const keys = await loadKeys(join(directory, "keys.json"));
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
-  const authenticator = createAuthenticator({ trusted: issuer.trusted });
   const ledgers = createLedgers({ pool, capacity: 1_000 });
   const policy = withApprovers(createPolicy(await loadCatalog()), options.approvers ?? 1);
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
+  // Of its own, since what it reads by itself is no statement of any call.
+  const directoryPool = createPool({
+    connectionString: databaseUrl,
+    max: 2,
+    applicationName: "test-directory",
+    log,
+    statementTimeout: 30_000,
+  });
+  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0 });
+  const sessions = createSessions({ ledgers, db: pool, region: "eu" });
+  let origin = "http://localhost";
+  const identity = createIdentity({
+    settings: parseIdentityFile(options.identityFile ?? {}),
+    keys,
+    ledgers,
+    sessions,
+    db: directoryPool,
+    region: "eu",
+    publicUrl: () => origin,
+    metrics,
+    log,
+  });
+  const people = identity.directory;
   const listener = createListener({
     connectionString: databaseUrl,
     log,
-    onNotify: follower.onNotify,
-    onReconnect: follower.onReconnect,
+    onNotify: (payload) => {
+      follower.onNotify(payload);
+      people.onNotify(payload);
+    },
+    onReconnect: () => {
+      follower.onReconnect();
+      people.onReconnect();
+    },
   });
   await listener.start();
   const services: Services = {
-    actions: createActions({ ledgers, pool, policy, keys, config }),
-    sessions: createSessions({ ledgers, db: pool, region: "eu" }),
+    actions: createActions({ ledgers, pool, policy, keys, config, attribution: sessions }),
+    sessions,
+    directory: people,
+    ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),
     ledgers,
     pool,
     prisma: createPrisma(pool),
@@ -115,10 +154,10 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
     region: "eu",
   };
-  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0 });
   const server = createHttpServer({
     services: options.services?.(services) ?? services,
-    authenticate: authenticator.authenticate,
+    identity: options.identity?.(identity.calls) ?? identity.calls,
+    signIn: identity.signIn.handle,
     checks: options.checks ?? (async () => ({ ledger: await ledgers.ready() })),
     metrics,
     log,
@@ -127,6 +166,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   const port = await server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}/graphql`;
+  origin = `http://127.0.0.1:${port}`;
   const token: Api["token"] = (as, how) => issuer.sign(as, how);
   const post: Api["post"] = (body, headers = {}) =>
     fetch(url, { method: "POST", body: body as BodyInit, headers: { "content-type": "application/json", ...headers } });
@@ -134,6 +174,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     url,
     wsUrl: url.replace("http", "ws"),
     services,
+    identity,
     logged,
     queries() {
       return sent.splice(0).length;
@@ -161,9 +202,11 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     },
     async close() {
       await server.close(1_000);
+      await identity.stop();
       await ledgers.close();
       await listener.stop();
       await services.prisma.$disconnect();
+      await directoryPool.end();
       await pool.end();
       await rm(directory, { recursive: true, force: true });
     },
@@ -175,8 +218,8 @@ function withApprovers(policy: Policy, needed: number): Policy {
   if (needed === 1) return policy;
   return {
     ...policy,
-    evaluate(platform, tool) {
-      const evaluation = policy.evaluate(platform, tool);
+    evaluate(...what) {
+      const evaluation = policy.evaluate(...what);
       const requirements = evaluation.requirements.map((requirement) => ({ ...requirement, needed }));
       const recorded = new CanonicalText(
         canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements }),

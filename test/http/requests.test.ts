@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
@@ -43,6 +44,15 @@ describe("a request", () => {
       code: "BAD_USER_INPUT",
       message: expect.stringMatching(/./),
     });
+  });
+
+  it("with a Content-Digest is answered when the digest is that of the body, and 400 when it is another's", async () => {
+    const body = '{"query":"{__typename}"}';
+    const digest = (of: string) => `sha-256=:${createHash("sha256").update(of).digest("base64")}:`;
+    expect(await answerTo(body, { "content-digest": digest(body) })).toMatchObject({ status: 200 });
+    for (const other of [digest(`${body} `), "sha-256=:AAAA:", "md5=:AAAA:", "sha-256", ""]) {
+      expect(await answerTo(body, { "content-digest": other })).toMatchObject({ status: 400, code: "BAD_USER_INPUT" });
+    }
   });
 
   it("of 10 MB is answered 413, and the server goes on", async () => {

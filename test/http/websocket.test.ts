@@ -210,7 +210,7 @@ describe("an operation over a connection", () => {
 
   it("without the rights for it is told so", async () => {
     const client = await connect(api.wsUrl, await api.token("agent"));
-    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    client.send({ type: "subscribe", id: "1", payload: { query: "{ verifyLedger { verdict } }" } });
     expect(codesOf(await client.next(({ id }) => id === "1"))).toEqual(["FORBIDDEN"]);
     client.socket.close();
   });

@@ -15,6 +15,8 @@ export interface App {
   readonly url: string;
   readonly dataDir: string;
   readonly process: ChildProcess;
+  /** Every line it wrote, to stdout and stderr. */
+  readonly lines: readonly string[];
   token(as: DemoName): Promise<string>;
   /** What the server answers, errors included. `Data` is what the query selects. */
   gql<Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>>;
@@ -52,7 +54,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       ...options.environment,
     },
   });
-  const url = await serving(child);
+  const lines: string[] = [];
+  const url = await serving(child, lines);
   const config = loadConfig({}, { dataDir, signingKeyFile: path.join(dataDir, "keys.json") });
   const tokens = await openDemoTokens(config);
   const kept = new Map<DemoName, () => Promise<string>>();
@@ -73,6 +76,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     url,
     dataDir,
     process: child,
+    lines,
     token,
     gql,
     async ask<Data>(query: string, variables: object, as: DemoName) {
@@ -96,8 +100,7 @@ export async function forget(app: App): Promise<void> {
   await rm(app.dataDir, { recursive: true, force: true });
 }
 
-async function serving(child: ChildProcess): Promise<string> {
-  const lines: string[] = [];
+async function serving(child: ChildProcess, lines: string[]): Promise<string> {
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on("line", (line) => lines.push(line));

@@ -1,0 +1,136 @@
+import type { IncomingMessage } from "node:http";
+import type { Authentication } from "../../domain/identity/authentication.ts";
+import type { Identity } from "../../domain/identity/claim-values.ts";
+import { AuthenticationError } from "../../domain/identity/errors.ts";
+import type { Caller } from "../../domain/identity/principal.ts";
+import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
+import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
+import { SessionRefusal } from "../../domain/sessions/errors.ts";
+import type { Session, Sessions } from "../../domain/sessions/sessions.ts";
+import type { Logger } from "../../log.ts";
+import { type CallIdentity, factsOf } from "../call.ts";
+import { traceIdFor } from "../trace.ts";
+import { sessionCookie } from "./cookie-credentials.ts";
+import { cookieNames, fitsCookie, setCookie } from "./cookies.ts";
+import { SignInRefusal } from "./errors.ts";
+
+export interface BrowserSessionsDeps {
+  /** Where browsers reach this server, such as `https://countersign.example`. */
+  readonly publicUrl: () => string;
+  readonly sessions: Pick<Sessions, "start" | "end">;
+  readonly sessionTokens: SessionTokens;
+  /** Who of those an issuer vouches for may come in, with what we know of them ourselves. Throws AuthenticationError. */
+  readonly admit: (authentication: Authentication) => Promise<Authentication>;
+  readonly identity: Pick<CallIdentity, "authenticate" | "identify" | "addressOf">;
+  readonly log: Pick<Logger, "info">;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A session that a request came with, and the token that says so. */
+export interface CurrentSession {
+  readonly authentication: Authentication;
+  readonly token: string;
+}
+
+export type BrowserSessions = ReturnType<typeof createBrowserSessions>;
+
+/** As long as any session's id. */
+const SOME_ID = "00000000-0000-7000-8000-000000000000";
+
+/** Sessions that live in a browser's cookie; each is recorded before the browser hears of it. */
+export function createBrowserSessions(deps: BrowserSessionsDeps) {
+  const { publicUrl, sessions, sessionTokens, admit, identity, log, now } = deps;
+
+  async function callerOf(request: IncomingMessage, authentication: Authentication): Promise<Caller> {
+    const facts = factsOf(request);
+    const { principal, method, expiresAt, sessionId } = authentication;
+    const { traceparent } = request.headers;
+    return {
+      principal,
+      client: await identity.identify(facts, authentication),
+      address: identity.addressOf(facts),
+      traceId: traceIdFor(typeof traceparent === "string" ? traceparent : undefined),
+      method,
+      expiresAt,
+      sessionId,
+    };
+  }
+
+  async function admitted(authentication: Authentication): Promise<Authentication> {
+    try {
+      return await admit(authentication);
+    } catch (error) {
+      throw error instanceof AuthenticationError ? new SignInRefusal("ACCESS_REFUSED", error) : error;
+    }
+  }
+
+  /** Undefined when the browser is not signed in, or is no longer. */
+  async function current(request: IncomingMessage): Promise<CurrentSession | undefined> {
+    const presented = sessionCookie(request, publicUrl());
+    if (presented === undefined) return undefined;
+    try {
+      return { authentication: await identity.authenticate(presented), token: presented.token };
+    } catch (error) {
+      if (error instanceof AuthenticationError) return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    current,
+
+    /** Records that a person signed in. Answers the Set-Cookie line of the session. Throws SignInRefusal, LedgerUnavailableError. */
+    async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: Identity): Promise<string> {
+      if (principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) throw new SignInRefusal("NOT_A_PERSON");
+      const name = cookieNames(publicUrl()).session;
+      const seconds = Math.floor(now() / 1000);
+      const kept = { principal, method, signedInAt: at.issuer };
+      // Nothing is recorded that the browser could not keep.
+      const trial = await sessionTokens.sign({ ...kept, sessionId: SOME_ID, expiresAt: seconds });
+      if (!fitsCookie(name, trial)) throw new SignInRefusal("TOO_MUCH_SAID");
+      const signedIn = { principal, method, issuer: at.issuer, clientId: at.clientId, expiresAt: seconds };
+      const { session } = await sessions.start(await callerOf(request, await admitted(signedIn)), {});
+      log.info({ organization: principal.organization, session: session.id, method }, "a person signed in");
+      const expiresAt = expiryOf(session);
+      const token = await sessionTokens.sign({ ...kept, sessionId: session.id, expiresAt });
+      return setCookie(publicUrl(), name, token, expiresAt - seconds);
+    },
+
+    /**
+     * Records that the person of this request signed out; what has ended already stays as it is. Answers the issuer they
+     * had signed in at, undefined when they were not signed in. Throws LedgerUnavailableError.
+     */
+    async end(request: IncomingMessage): Promise<string | undefined> {
+      const session = await current(request);
+      if (session === undefined) return undefined;
+      const { authentication, token } = session;
+      const { sessionId } = authentication;
+      try {
+        if (sessionId !== undefined) await sessions.end(await callerOf(request, authentication), { sessionId });
+      } catch (error) {
+        if (!(error instanceof SessionRefusal)) throw error;
+      }
+      log.info(
+        {
+          organization: authentication.principal.organization,
+          session: sessionId,
+        },
+        "a person signed out",
+      );
+      return sessionTokens.issuerOf(token);
+    },
+
+    /** The Set-Cookie line that takes a session out of a browser. */
+    forget(): string {
+      return setCookie(publicUrl(), cookieNames(publicUrl()).session, "", 0);
+    },
+  };
+}
+
+/** When a session ends by itself, as it was recorded: in seconds since the epoch. */
+function expiryOf({ id, started }: Session): number {
+  const recorded = Date.parse(String(started.body.sessionExpiresAt));
+  if (Number.isNaN(recorded)) throw new Error(`session ${id} was recorded without its end`);
+  return Math.floor(recorded / 1000);
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { SignInRefusal } from "./errors.ts";
+
+const HEADERS = {
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+} as const;
+
+const PAGE_HEADERS = {
+  ...HEADERS,
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "x-frame-options": "DENY",
+} as const;
+
+/** A refusal as a page for a browser that asks for one, else as JSON. */
+export function sendRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { code, status, message }: SignInRefusal,
+): void {
+  if (wantsPage(request)) sendPage(response, status, "Signing in", `<p>${escapeHtml(message)}</p><p>${code}</p>`);
+  else sendJson(response, status, { code, message });
+}
+
+export function sendJson(response: ServerResponse, status: number, body: object): void {
+  response
+    .writeHead(status, {
+      ...HEADERS,
+      "content-type": "application/json; charset=utf-8",
+    })
+    .end(`${JSON.stringify(body)}\n`);
+}
+
+/** `location` is a whole address: a path alone could be read as one of another host. */
+export function redirect(response: ServerResponse, location: URL): void {
+  response.writeHead(303, { ...HEADERS, location: location.href }).end();
+}
+
+export interface Choice {
+  readonly label: string;
+  readonly href: string;
+}
+
+/** Asks at which of several identity providers to sign in. */
+export function sendChoices(response: ServerResponse, choices: readonly Choice[]): void {
+  const links = choices.map(({ label, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(label)}</a></li>`);
+  sendPage(response, 200, "Sign in with", `<ul>${links.join("")}</ul>`);
+}
+
+export function wantsPage({ headers }: Pick<IncomingMessage, "headers">): boolean {
+  return (headers.accept ?? "").includes("text/html");
+}
+
+function sendPage(response: ServerResponse, status: number, title: string, body: string): void {
+  response
+    .writeHead(status, PAGE_HEADERS)
+    .end(
+      `<!doctype html><html lang="en"><meta charset="utf-8"><title>Countersign</title><h1>${escapeHtml(title)}</h1>${body}</html>\n`,
+    );
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,187 @@
+import * as oidc from "openid-client";
+import type { ClaimsReader, Identity } from "../../domain/identity/claim-values.ts";
+import { readerFor } from "../../domain/identity/claims.ts";
+import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
+import { isSecureUrl } from "../../domain/identity/secure-url.ts";
+import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
+import { ConfigurationError } from "../../errors.ts";
+import { SignInRefusal } from "./errors.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** An identity provider people sign in at with a browser. */
+export interface SignInProvider {
+  readonly settings: SignInSettings;
+  /** Where to send a browser that is to sign in. Throws SignInRefusal. */
+  start(transaction: Transaction, redirectUri: string): Promise<URL>;
+  /** Who signed in, by the address a browser was sent back to. Throws SignInRefusal, and AuthenticationError for claims. */
+  finish(transaction: Transaction, callback: URL): Promise<Identity>;
+  /** Where a browser ends its session at the provider, when the provider is reached and has such a place. */
+  endSession(): Promise<URL | undefined>;
+}
+
+/** Seconds a request to a provider may take. */
+const TIMEOUT = 5;
+/** Milliseconds for which what a provider says of itself is believed. */
+const FRESH = 60 * 60_000;
+
+export interface ProvidersOptions {
+  readonly settings: readonly SignInSettings[];
+  /** How the tokens of each issuer are read. */
+  readonly issuers: readonly IssuerSettings[];
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** By issuer, in the order of the settings. Nothing is fetched before somebody signs in. Throws ConfigurationError. */
+export function createProviders({ settings, issuers, now }: ProvidersOptions): ReadonlyMap<string, SignInProvider> {
+  return new Map(
+    settings.map((one) => {
+      const trusted = issuers.find(({ issuer }) => issuer === one.issuer);
+      if (trusted === undefined) {
+        throw new ConfigurationError(`signIn names ${one.issuer}, which is not among the issuers of the identity file`);
+      }
+      return [one.issuer, createProvider(one, trusted, now)];
+    }),
+  );
+}
+
+function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: () => number): SignInProvider {
+  const read: ClaimsReader = readerFor(trusted);
+  const metadata = remembered(() => discover(settings), now);
+  // A client of its own for each use: one keeps the provider's keys for a while, whatever the provider does with them.
+  const discovered = async () => configure(settings, trusted, await metadata());
+  return {
+    settings,
+    async start({ state, nonce, verifier }, redirectUri) {
+      const configuration = await discovered();
+      return oidc.buildAuthorizationUrl(configuration, {
+        response_type: "code",
+        redirect_uri: redirectUri,
+        scope: settings.scopes.join(" "),
+        state,
+        nonce,
+        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: "S256",
+      });
+    },
+    async finish({ state, nonce, verifier }, callback) {
+      const configuration = await discovered();
+      const answer = await oidc
+        .authorizationCodeGrant(configuration, callback, {
+          expectedState: state,
+          expectedNonce: nonce,
+          pkceCodeVerifier: verifier,
+          idTokenExpected: true,
+        })
+        .catch((error: unknown) => {
+          throw asRefusal(error);
+        });
+      const claims = answer.claims();
+      if (claims === undefined) throw new SignInRefusal("ID_TOKEN_REFUSED");
+      return read({ ...claims });
+    },
+    async endSession() {
+      const configuration = await discovered().catch((error: unknown) => {
+        if (error instanceof SignInRefusal) return undefined;
+        throw error;
+      });
+      const place = configuration?.serverMetadata().end_session_endpoint;
+      if (configuration === undefined || place === undefined || !isSecureUrl(place)) return undefined;
+      return oidc.buildEndSessionUrl(configuration, {});
+    },
+  };
+}
+
+/** The answer of `load`, for `FRESH`; what failed is tried again by the next who asks. */
+function remembered<Value>(load: () => Promise<Value>, now: () => number): () => Promise<Value> {
+  let known: { readonly value: Promise<Value>; readonly until: number } | undefined;
+  return () => {
+    if (known !== undefined && now() < known.until) return known.value;
+    const value = load();
+    const latest = { value, until: now() + FRESH };
+    known = latest;
+    value.catch(() => {
+      if (known === latest) known = undefined;
+    });
+    return value;
+  };
+}
+
+async function discover({ issuer, clientId }: SignInSettings): Promise<oidc.ServerMetadata> {
+  const options = { timeout: TIMEOUT, execute: exceptionsFor(issuer) };
+  const found = await oidc
+    .discovery(new URL(issuer), clientId, undefined, oidc.None(), options)
+    .catch((error: unknown) => {
+      throw asRefusal(error);
+    });
+  const { supportsPKCE: _, ...metadata } = found.serverMetadata();
+  // http is for this machine alone, whatever the document says.
+  const places = [metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri];
+  if (metadata.issuer !== issuer || !places.every((place) => place !== undefined && isSecureUrl(place))) {
+    throw new SignInRefusal("PROVIDER_FAILED");
+  }
+  return metadata;
+}
+
+function configure(
+  { issuer, clientId, clientSecret }: SignInSettings,
+  { clockTolerance }: IssuerSettings,
+  metadata: oidc.ServerMetadata,
+): oidc.Configuration {
+  const configuration = new oidc.Configuration(
+    metadata,
+    clientId,
+    { [oidc.clockTolerance]: clockTolerance },
+    clientAuthentication(clientSecret, metadata.token_endpoint_auth_methods_supported),
+  );
+  configuration.timeout = TIMEOUT;
+  for (const allow of exceptionsFor(issuer)) allow(configuration);
+  // The token endpoint is authentic already; signatures are verified all the same.
+  oidc.enableNonRepudiationChecks(configuration);
+  return configuration;
+}
+
+/** A provider on this machine may speak http. */
+function exceptionsFor(issuer: string): ((configuration: oidc.Configuration) => void)[] {
+  return issuer.startsWith("http:") ? [oidc.allowInsecureRequests] : [];
+}
+
+/** OpenID Connect Discovery 1.0, section 3: without a list, `client_secret_basic`. */
+function clientAuthentication(secret: string | undefined, supported: readonly string[] | undefined): oidc.ClientAuth {
+  if (secret === undefined) return oidc.None();
+  const byPost = supported?.includes("client_secret_basic") === false;
+  return byPost ? oidc.ClientSecretPost(secret) : oidc.ClientSecretBasic(secret);
+}
+
+/** What went wrong at the provider, without what it said: its texts are nobody's to show. */
+function asRefusal(error: unknown): unknown {
+  if (error instanceof oidc.AuthorizationResponseError) {
+    return new SignInRefusal(error.error === "access_denied" ? "DENIED" : "PROVIDER_FAILED");
+  }
+  if (error instanceof oidc.ResponseBodyError) {
+    return new SignInRefusal(error.error === "invalid_grant" ? "CODE_REFUSED" : "PROVIDER_FAILED", told(error.error));
+  }
+  // What fetch throws when nobody answers.
+  if (error instanceof TypeError) return new SignInRefusal("PROVIDER_UNAVAILABLE", told(reasonOf(error)));
+  if (error instanceof oidc.ClientError)
+    return new SignInRefusal(codeOf(error.code), told(error.code ?? error.message));
+  if (error instanceof oidc.WWWAuthenticateChallengeError)
+    return new SignInRefusal("PROVIDER_FAILED", told(error.message));
+  return error;
+}
+
+/** The cause for the log: of whatever the provider sent, one short word. */
+function told(reason: string): Error {
+  return new Error(reason.slice(0, 100));
+}
+
+function reasonOf({ message, cause }: TypeError): string {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return `${message} ${code}`.trim();
+}
+
+function codeOf(code: string | undefined): "PROVIDER_UNAVAILABLE" | "PROVIDER_FAILED" | "ID_TOKEN_REFUSED" {
+  if (code === "OAUTH_TIMEOUT" || code === "OAUTH_ABORT") return "PROVIDER_UNAVAILABLE";
+  if (code === "OAUTH_RESPONSE_IS_NOT_CONFORM" || code === "OAUTH_RESPONSE_IS_NOT_JSON") return "PROVIDER_FAILED";
+  return "ID_TOKEN_REFUSED";
+}

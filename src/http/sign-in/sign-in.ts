@@ -1,0 +1,126 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
+import { isSecureUrl } from "../../domain/identity/secure-url.ts";
+import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
+import { asError } from "../../errors.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Logger } from "../../log.ts";
+import { type BrowserSessionsDeps, createBrowserSessions } from "./browser-sessions.ts";
+import { isFromHere } from "./cookie-credentials.ts";
+import { SignInRefusal } from "./errors.ts";
+import { CALLBACK, createLogin } from "./login.ts";
+import { redirect, sendJson, sendRefusal, wantsPage } from "./pages.ts";
+import { createProviders } from "./providers.ts";
+import { createTransactions } from "./transaction.ts";
+
+export interface SignInDeps extends Omit<BrowserSessionsDeps, "now" | "log"> {
+  readonly settings: readonly SignInSettings[];
+  /** How the tokens of each issuer are read. */
+  readonly issuers: readonly IssuerSettings[];
+  /** 32 bytes that all servers of an installation share and nobody else knows. */
+  readonly secret: Uint8Array;
+  /** Hears of each refusal, for the counter. */
+  readonly onRefusal: (code: string) => void;
+  readonly log: Pick<Logger, "info" | "warn">;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+export interface SignIn {
+  /** Answers what belongs to signing in; undefined for any other path. */
+  handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
+}
+
+interface Route {
+  readonly method: "GET" | "POST";
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+/** Signing in with a browser at OpenID providers: authorization code flow with PKCE. Throws ConfigurationError. */
+export function createSignIn(deps: SignInDeps): SignIn {
+  const { settings, issuers, secret, publicUrl, onRefusal, log, now = Date.now } = deps;
+  const providers = createProviders({ settings, issuers, now });
+  const sessions = createBrowserSessions({ ...deps, now });
+  const login = createLogin({
+    providers,
+    transactions: createTransactions({ secret, now }),
+    sessions,
+    publicUrl,
+  });
+
+  async function logout(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isFromHere(request, publicUrl())) throw new SignInRefusal("FORGED_REQUEST");
+    const issuer = await sessions.end(request);
+    const provider = issuer === undefined ? undefined : providers.get(issuer);
+    const next = (await provider?.endSession()) ?? new URL("/", publicUrl());
+    response.appendHeader("set-cookie", sessions.forget());
+    if (wantsPage(request)) return redirect(response, next);
+    sendJson(response, 200, { redirectTo: next.href });
+  }
+
+  async function tell(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const session = await sessions.current(request);
+    if (session === undefined) throw new SignInRefusal("NOT_SIGNED_IN");
+    const { principal, method, sessionId, expiresAt } = session.authentication;
+    const { id, kind, organization, email, displayName, roles, groups } = principal;
+    const person = {
+      id,
+      kind,
+      organization,
+      email,
+      displayName,
+      roles,
+      groups,
+    };
+    sendJson(response, 200, {
+      principal: person,
+      method,
+      sessionId,
+      expiresAt: new Date(expiresAt * 1000).toISOString(),
+    });
+  }
+
+  const routes: ReadonlyMap<string, Route> = new Map([
+    ["/auth/login", { method: "GET", answer: login.start }],
+    [CALLBACK, { method: "GET", answer: login.finish }],
+    ["/auth/logout", { method: "POST", answer: logout }],
+    ["/auth/session", { method: "GET", answer: tell }],
+  ] as const);
+
+  async function answer({ method, answer }: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // None of these takes a body.
+    request.resume();
+    try {
+      if (!isSecureUrl(publicUrl())) throw new SignInRefusal("INSECURE_ADDRESS");
+      if (request.method !== method) {
+        response.setHeader("allow", method);
+        throw new SignInRefusal("METHOD_NOT_ALLOWED");
+      }
+      await answer(request, response);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      onRefusal(refusal.code);
+      const level = refusal.status >= 500 ? "warn" : "info";
+      log[level]({ code: refusal.code, reason: reasonOf(refusal) }, "signing in or out was refused");
+      sendRefusal(request, response, refusal);
+    }
+  }
+
+  return {
+    handle(path, request, response) {
+      const route = routes.get(path);
+      return route && answer(route, request, response);
+    },
+  };
+}
+
+function refusalOf(error: unknown): SignInRefusal | undefined {
+  if (error instanceof SignInRefusal) return error;
+  return error instanceof LedgerUnavailableError ? new SignInRefusal("LEDGER_UNAVAILABLE", error) : undefined;
+}
+
+/** Only a message: nothing of a token is in any of ours. */
+function reasonOf({ cause }: SignInRefusal): string | undefined {
+  return cause === undefined ? undefined : asError(cause).message;
+}

@@ -1,0 +1,155 @@
+import { createDirectory, type Directory } from "../domain/directory/directory.ts";
+import { createAuthenticator } from "../domain/identity/authenticate.ts";
+import type { Authentication } from "../domain/identity/authentication.ts";
+import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
+import { createClientIdentifier } from "../domain/identity/client-identity.ts";
+import { AuthenticationError } from "../domain/identity/errors.ts";
+import { type IdentitySettings, loadIdentityFile, parseIdentityFile } from "../domain/identity/identity-file.ts";
+import { type TrustedIssuer, trustIssuer } from "../domain/identity/issuers.ts";
+import type { Keys } from "../domain/identity/keys.ts";
+import { createSessionTokens } from "../domain/identity/session-tokens.ts";
+import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
+import { createOpenSessions } from "../domain/sessions/open-sessions.ts";
+import type { Sessions } from "../domain/sessions/sessions.ts";
+import type { CallIdentity } from "../http/call.ts";
+import type { Metrics } from "../http/metrics.ts";
+import { cookieCredentials } from "../http/sign-in/cookie-credentials.ts";
+import { createSignIn, type SignIn } from "../http/sign-in/sign-in.ts";
+import { LedgerUnavailableError } from "../ledger/errors.ts";
+import type { Ledgers } from "../ledger/ledger.ts";
+import type { Reader } from "../ledger/read.ts";
+import type { Logger } from "../log.ts";
+
+/** `aud` of every token that is meant for us, and not for another service of the same issuer. */
+export const AUDIENCE = "countersign";
+
+/** What the identity file says; without one, that there is nobody but the built-in issuer. Throws ConfigurationError. */
+export async function readIdentitySettings(config: {
+  readonly identityFile: string | undefined;
+  readonly host: string;
+  readonly production: boolean;
+}): Promise<IdentitySettings> {
+  const settings =
+    config.identityFile === undefined ? parseIdentityFile({}) : await loadIdentityFile(config.identityFile);
+  if (settings.issuers.length === 0) assertBuiltinAllowed(config);
+  return settings;
+}
+
+export interface IdentityDeps {
+  readonly settings: IdentitySettings;
+  readonly keys: Keys;
+  readonly ledgers: Ledgers;
+  readonly sessions: Sessions;
+  readonly db: Reader;
+  readonly region: string;
+  readonly publicUrl: () => string;
+  readonly metrics: Pick<Metrics, "authenticationRefused">;
+  readonly log: Logger;
+}
+
+export interface Identity {
+  readonly calls: CallIdentity;
+  readonly directory: Directory;
+  readonly readingLog: ReadingLog;
+  readonly signIn: SignIn;
+  /** Ends what was started, and records what was only counted. */
+  stop(): Promise<void>;
+}
+
+/** Everything about who calls, for one process. */
+export function createIdentity(deps: IdentityDeps): Identity {
+  const { settings, keys, ledgers, sessions, db, region, publicUrl, metrics, log } = deps;
+  const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
+  const authenticator = createAuthenticator({
+    issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
+  });
+  const directory = createDirectory({ ledgers, db, region, log, attribute: sessions.attribute });
+  const openSessions = createOpenSessions({ db, region, log });
+  const readingLog = createReadingLog({ ledgers, region, log, attribution: sessions });
+  const clients = createClientIdentifier({
+    trustedProxies: settings.trustedProxies,
+    signatureAgents: settings.signatureAgents,
+    gatewayKey: directory.gatewayKey,
+    publicUrl,
+  });
+
+  async function admit(presented: Authentication): Promise<Authentication> {
+    const admitted = await directory.admit(presented);
+    return admitted.sessionId === undefined ? admitted : openSessions.admit(admitted);
+  }
+
+  const calls: CallIdentity = {
+    authenticate: async (credentials) => admit(await authenticator.authenticate(credentials)),
+    cookie: (request) => cookieCredentials(request, publicUrl()),
+    watch(signedIn, onRevoked) {
+      const unwatch = [directory.watch(signedIn, onRevoked), openSessions.watch(signedIn, onRevoked)];
+      return () => {
+        for (const stop of unwatch) stop();
+      };
+    },
+    identify: (facts, signedIn) =>
+      clients.identify(
+        facts,
+        signedIn && { organization: signedIn.principal.organization, clientId: signedIn.clientId },
+      ),
+    addressOf: clients.addressOf,
+    refused(error, facts) {
+      // Nobody was refused: nobody could be asked.
+      if (error instanceof LedgerUnavailableError) return;
+      const known = error instanceof AuthenticationError ? error : undefined;
+      metrics.authenticationRefused(known?.reason ?? "MALFORMED");
+      if (known?.principal === undefined) return;
+      readingLog.refused(known.principal, known.reason, { address: clients.addressOf(facts) });
+    },
+  };
+
+  const signIn = createSignIn({
+    settings: settings.signIn,
+    issuers: settings.issuers,
+    secret: keys.secret("sign-in"),
+    publicUrl,
+    sessions,
+    sessionTokens,
+    admit: directory.admit,
+    identity: calls,
+    onRefusal: metrics.authenticationRefused,
+    log,
+  });
+
+  return {
+    calls,
+    directory,
+    readingLog,
+    signIn,
+    async stop() {
+      openSessions.stop();
+      await directory.stop();
+      await readingLog.stop();
+    },
+  };
+}
+
+/** The issuers of the file, or the built-in one when there are none: never both. */
+function issuersOf(settings: IdentitySettings, keys: Keys, log: Logger): readonly TrustedIssuer[] {
+  if (settings.issuers.length > 0) return settings.issuers.map((issuer) => trustIssuer(issuer, { log }));
+  return [createBuiltinIssuer({ keys, audience: AUDIENCE }).trusted];
+}
+
+/**
+ * A code for each organization that has no administrator yet: whoever signs in there and presents it becomes one. Told to
+ * `say`, which must not be a log that others read.
+ */
+export async function offerSetupCodes(
+  directory: Pick<Directory, "ensureSetupCode">,
+  { issuers }: Pick<IdentitySettings, "issuers">,
+  say: (text: string) => void,
+): Promise<void> {
+  for (const organization of new Set(issuers.map((issuer) => issuer.organization))) {
+    const setup = await directory.ensureSetupCode(organization);
+    if (setup === undefined) continue;
+    say(
+      `${organization} has no administrator. Sign in there as a person and call claimAdministrator with this code, once, before ` +
+        `${setup.expiresAt.toISOString()}:\n\n  ${setup.code}\n\n`,
+    );
+  }
+}

@@ -1,0 +1,28 @@
+import type { Adapter, AdapterPayload } from "oidc-provider";
+
+/** Storage for an `oidc-provider` that outlives one instance of it: rotating keys makes another. */
+export function createAdapter(): (model: string) => Adapter {
+  const stored = new Map<string, AdapterPayload>();
+  return (model) => {
+    const key = (id: string) => `${model} ${id}`;
+    const ofModel = () => [...stored].filter(([name]) => name.startsWith(`${model} `)).map(([, payload]) => payload);
+    return {
+      async upsert(id, payload) {
+        stored.set(key(id), payload);
+      },
+      find: async (id) => stored.get(key(id)),
+      findByUid: async (uid) => ofModel().find((payload) => payload.uid === uid),
+      findByUserCode: async (userCode) => ofModel().find((payload) => payload.userCode === userCode),
+      async consume(id) {
+        const payload = stored.get(key(id));
+        if (payload !== undefined) payload.consumed = Math.floor(Date.now() / 1000);
+      },
+      async destroy(id) {
+        stored.delete(key(id));
+      },
+      async revokeByGrantId(grantId) {
+        for (const [name, payload] of stored) if (payload.grantId === grantId) stored.delete(name);
+      },
+    };
+  };
+}

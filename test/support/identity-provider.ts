@@ -1,0 +1,285 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
+import Provider, {
+  type ClientMetadata,
+  type Configuration,
+  interactionPolicy,
+  type JWKS,
+  type KoaContextWithOIDC,
+} from "oidc-provider";
+import { createAdapter } from "./identity-provider-store.ts";
+import { EXCHANGE_PARAMETERS, exchangedClaims, TOKEN_EXCHANGE, tokenExchange } from "./token-exchange.ts";
+
+/** A person of the provider: the claims its tokens carry, and how the person signs in. */
+export interface ProviderUser {
+  readonly name: string;
+  readonly email: string;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly amr: readonly string[];
+  /** The upstream provider the person came from. */
+  readonly idp?: string;
+}
+
+export interface ProviderAgent {
+  readonly secret: string;
+  /** Claims of its tokens. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+export interface IdentityProviderOptions {
+  readonly users: Readonly<Record<string, ProviderUser>>;
+  /** OAuth clients with client credentials and token exchange, by id. */
+  readonly agents?: Readonly<Record<string, ProviderAgent>>;
+  /** `aud` of the access tokens. */
+  readonly audience: string;
+  /** Seconds access tokens live. */
+  readonly tokenTtl?: number;
+}
+
+/** A real OpenID provider over HTTP, whose keys and availability a test holds in its hands. */
+export interface IdentityProvider {
+  readonly issuer: string;
+  /** The resource indicator (RFC 8707) that stands for the API. */
+  readonly resource: string;
+  readonly tokenEndpoint: string;
+  /** How often the key set was asked for. */
+  keyRequests(): number;
+  /** Registers a client while the provider runs: the address of what signs in is known late. */
+  addClient(client: ClientMetadata): Promise<void>;
+  /** Signs with fresh keys from now on; the earlier ones stay published as long as `keep` says so. */
+  rotate(options: { readonly keep: boolean }): Promise<void>;
+  /** Refuses connections, until `resume`. */
+  stop(): Promise<void>;
+  resume(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The public client of native programs. */
+export const NATIVE_CLIENT = "native";
+export const NATIVE_REDIRECT = "http://127.0.0.1:1/callback";
+
+const RESOURCE = "https://countersign.example/api";
+const SCOPE = "act";
+const TOKEN_TTL = 3600;
+
+export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
+  const adapter = createAdapter();
+  let handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  let keyRequests = 0;
+  let keys: JWK[] = await freshKeys();
+  const server = createServer((request, response) => {
+    if (request.url === "/jwks") keyRequests += 1;
+    handle(request, response).catch((error: unknown) => {
+      if (!response.headersSent) response.writeHead(500);
+      response.end(String(error));
+    });
+  });
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const issuer = `http://127.0.0.1:${port}`;
+
+  function serve(): void {
+    const provider = new Provider(issuer, configuration(options, { keys } as JWKS, adapter));
+    const api = apiOf(options);
+    const resourceServer = {
+      ...api,
+      scopes: new Set([SCOPE]),
+      identifier: () => RESOURCE,
+    };
+    const exchange = tokenExchange({
+      issuer,
+      keys: () => keys,
+      agents: options.agents ?? {},
+      resourceServer,
+    });
+    provider.registerGrantType(TOKEN_EXCHANGE, exchange, EXCHANGE_PARAMETERS);
+    const ordinary = provider.callback();
+    handle = async (request, response) => {
+      if (request.url?.startsWith("/interaction/")) return interact(provider, options, request, response);
+      await ordinary(request, response);
+    };
+  }
+  serve();
+
+  return {
+    issuer,
+    resource: RESOURCE,
+    tokenEndpoint: `${issuer}/token`,
+    keyRequests: () => keyRequests,
+    addClient: async (client) => void (await adapter("Client").upsert(client.client_id, { ...client }, undefined)),
+    async rotate({ keep }) {
+      keys = [...(await freshKeys()), ...(keep ? keys : [])];
+      serve();
+    },
+    stop,
+    resume: () => listen(port),
+    close: stop,
+  };
+}
+
+/** One key for ID tokens (RS256) and one for access tokens (ES256). */
+async function freshKeys(): Promise<JWK[]> {
+  const pairs = await Promise.all(["RS256", "ES256"].map((alg) => generateKeyPair(alg, { extractable: true })));
+  return Promise.all(
+    pairs.map(async ({ privateKey }, at) => {
+      const key = await exportJWK(privateKey);
+      return {
+        ...key,
+        kid: await calculateJwkThumbprint(key),
+        alg: at === 0 ? "RS256" : "ES256",
+        use: "sig",
+      };
+    }),
+  );
+}
+
+/** Access tokens for the API: RFC 9068. */
+function apiOf({ audience, tokenTtl = TOKEN_TTL }: IdentityProviderOptions) {
+  return {
+    scope: SCOPE,
+    audience,
+    accessTokenFormat: "jwt" as const,
+    accessTokenTTL: tokenTtl,
+    jwt: { sign: { alg: "ES256" as const } },
+  };
+}
+
+function configuration(
+  options: IdentityProviderOptions,
+  jwks: JWKS,
+  adapter: ReturnType<typeof createAdapter>,
+): Configuration {
+  const { users, agents = {}, tokenTtl = TOKEN_TTL } = options;
+  return {
+    adapter,
+    jwks,
+    clients: [
+      {
+        client_id: NATIVE_CLIENT,
+        application_type: "native",
+        token_endpoint_auth_method: "none",
+        redirect_uris: [NATIVE_REDIRECT],
+      },
+      ...Object.entries(agents).map(([client_id, { secret }]) => ({
+        client_id,
+        client_secret: secret,
+        grant_types: ["client_credentials", TOKEN_EXCHANGE],
+        response_types: [],
+        redirect_uris: [],
+      })),
+    ],
+    claims: {
+      openid: ["sub", "amr"],
+      profile: ["name", "roles", "groups", "idp"],
+      email: ["email", "email_verified"],
+    },
+    conformIdTokenClaims: false,
+    cookies: { keys: ["only of this test"] },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_context, _client, oneOf) => oneOf ?? RESOURCE,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => apiOf(options),
+      },
+    },
+    extraTokenClaims: (context, token) =>
+      exchangedClaims(context) ??
+      (token.kind === "ClientCredentials"
+        ? { ...agents[token.clientId ?? ""]?.claims }
+        : personalClaims(users, context, token)),
+    async findAccount(_context, id) {
+      const user = users[id];
+      if (user === undefined) return undefined;
+      const { amr: _, ...claims } = user;
+      return {
+        accountId: id,
+        claims: () => ({ sub: id, email_verified: true, ...claims }),
+      };
+    },
+    // Whoever signs in has consented: what is tested lies behind that.
+    async loadExistingGrant({ oidc }) {
+      const grant = new oidc.provider.Grant({
+        clientId: oidc.client?.clientId ?? "",
+        accountId: oidc.session?.accountId ?? "",
+      });
+      grant.addOIDCScope("openid profile email");
+      grant.addResourceScope(RESOURCE, SCOPE);
+      await grant.save();
+      return grant;
+    },
+    interactions: {
+      policy: withoutNativePrompt(),
+      url: (_context, { uid }) => `/interaction/${uid}`,
+    },
+    pkce: { required: () => true },
+    ttl: {
+      AccessToken: tokenTtl,
+      ClientCredentials: tokenTtl,
+      AuthorizationCode: 60,
+      IdToken: 3600,
+      Interaction: 600,
+      Session: 3600,
+      Grant: 3600,
+    },
+  };
+}
+
+/** Native clients would ask for consent at every sign-in. */
+function withoutNativePrompt() {
+  const policy = interactionPolicy.base();
+  policy.get("consent")?.checks.remove("native_client_prompt");
+  return policy;
+}
+
+/** What an access token of a person carries, the way of signing in included. */
+function personalClaims(
+  users: IdentityProviderOptions["users"],
+  { oidc }: KoaContextWithOIDC,
+  token: { readonly accountId: string },
+): Record<string, unknown> {
+  const user = users[token.accountId];
+  return user === undefined ? {} : { ...user, amr: oidc.entities.AuthorizationCode?.amr ?? user.amr };
+}
+
+/** The page a person signs in on: GET shows it, POST `login=<id>` signs in, POST `abort=1` does not. */
+async function interact(
+  provider: Provider,
+  { users }: IdentityProviderOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { uid, prompt } = await provider.interactionDetails(request, response);
+  if (request.method !== "POST") {
+    response.writeHead(200, { "content-type": "text/html" }).end(`<form action="/interaction/${uid}"></form>`);
+    return;
+  }
+  const form = new URLSearchParams(await text(request));
+  const id = form.get("login") ?? "";
+  const user = users[id];
+  if (prompt.name !== "login" || user === undefined) {
+    const denied = {
+      error: "access_denied",
+      error_description: "the person did not sign in <b>here</b>",
+    };
+    return provider.interactionFinished(request, response, denied, {
+      mergeWithLastSubmission: false,
+    });
+  }
+  return provider.interactionFinished(request, response, {
+    login: { accountId: id, amr: [...user.amr] },
+  });
+}
