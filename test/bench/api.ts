@@ -8,7 +8,15 @@ import { z } from "zod";
 import { settings } from "../../src/cli/options.ts";
 import { openDemoTokens } from "../../src/cli/tokens.ts";
 import { type Connection, openConnection } from "./api/connection.ts";
-import { approveBody, claimBody, completeBody, proposeBody, redeemBody, result } from "./api/requests.ts";
+import {
+  approveBody,
+  claimBody,
+  completeBody,
+  proposeBody,
+  redeemBody,
+  result,
+  startSessionBody,
+} from "./api/requests.ts";
 import { type Measurable, startProcess } from "./api/server.ts";
 import { drive, type Measured, medianRun, table } from "./load.ts";
 
@@ -41,6 +49,18 @@ async function send(connection: Connection, body: string, token: string, status?
     throw new Error(`unexpected answer: ${JSON.stringify(answered)}`);
   }
   return { id: payload.action?.id ?? "", digest: payload.action?.digest ?? "", token: payload.grant?.token ?? "" };
+}
+
+/** A session for each conversation, so that there is one to find for every step. */
+async function openSessions(server: Measurable, token: string): Promise<void> {
+  const connection = await openConnection(server.url);
+  try {
+    for (let caller = 0; caller < connections; caller += 1) {
+      await connection.post(startSessionBody({ conversationId: `bench-${caller}` }), token);
+    }
+  } finally {
+    connection.close();
+  }
 }
 
 async function cycle(connection: Connection, { agent, approver }: Tokens, conversation: string): Promise<void> {
@@ -97,9 +117,14 @@ function report(contests: readonly Contest[]): string {
   return table(["", "per second", "requests/s", "ratio of requests/s", "p50 ms", "p99 ms", "server CPU ms each"], rows);
 }
 
-const dataDir = await mkdtemp(path.join(tmpdir(), "countersign-bench-"));
-// The built-in database runs as another user when we are root.
-await chmod(dataDir, 0o711);
+async function makeDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), "countersign-bench-"));
+  // The built-in database runs as another user when we are root.
+  await chmod(dataDir, 0o711);
+  return dataDir;
+}
+
+const [dataDir, dataDirWith, dataDirWithout] = [await makeDataDir(), await makeDataDir(), await makeDataDir()];
 const bare = await startProcess("bare-yoga.ts", []);
 const ours = await startProcess("../../../src/cli/main.ts", ["serve", "--port", "0", "--data-dir", dataDir], {
   // Empty means unset: the built-in database, whatever this shell is set up for.
@@ -107,9 +132,14 @@ const ours = await startProcess("../../../src/cli/main.ts", ["serve", "--port", 
   LOG_LEVEL: "warn",
   NODE_ENV: "development",
 });
+const withIdentity = await startProcess("attributing-server.ts", [dataDirWith, "with"]);
+const without = await startProcess("attributing-server.ts", [dataDirWithout, "without"]);
 try {
   const demo = await openDemoTokens(settings({ dataDir }));
   const tokens = { agent: await demo.sign("agent"), approver: await demo.sign("approver") };
+  const other = await openDemoTokens(settings({ dataDir: dataDirWith }));
+  const attributed = await other.sign("agent");
+  await openSessions(withIdentity, attributed);
   const propose = (effect: "READ" | "WRITE", status: string) => (connection: Connection, conversation: string) =>
     send(connection, proposeBody(effect, conversation), tokens.agent, status);
   const contest = (name: string, requests: number, server: Measurable, work: Contest["work"]): Contest => ({
@@ -126,13 +156,19 @@ try {
     contest("proposeAction, a write", 1, ours, propose("WRITE", "PENDING")),
     contest("whole cycle of a write", 5, ours, (connection, conversation) => cycle(connection, tokens, conversation)),
   ];
+  const proposeAs = (token: string) => (connection: Connection, conversation: string) =>
+    send(connection, proposeBody("WRITE", conversation), token, "PENDING");
+  const compared = [
+    contest("proposeAction, caller known beforehand", 1, without, proposeAs("none")),
+    contest("proposeAction, caller found out", 1, withIdentity, proposeAs(attributed)),
+  ];
   // Interleaved, so that a slow minute of the machine falls on all of them.
-  for (let round = 0; round < rounds; round += 1) for (const each of contests) await measure(each);
+  for (let round = 0; round < rounds; round += 1) for (const each of [...contests, ...compared]) await measure(each);
   process.stdout.write(
     `${connections} connections, median of ${rounds} interleaved rounds of ${seconds} s, Node ${process.version}, ` +
-      `${cpus().length} × ${cpus()[0]?.model.trim()}\n\n${report(contests)}\n`,
+      `${cpus().length} × ${cpus()[0]?.model.trim()}\n\n${report(contests)}\n\n${report(compared)}\n`,
   );
 } finally {
-  await Promise.all([ours.stop(), bare.stop()]);
-  await rm(dataDir, { recursive: true, force: true });
+  await Promise.all([ours.stop(), bare.stop(), withIdentity.stop(), without.stop()]);
+  for (const directory of [dataDir, dataDirWith, dataDirWithout]) await rm(directory, { recursive: true, force: true });
 }

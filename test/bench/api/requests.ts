@@ -45,6 +45,7 @@ function mutation(name: string, inputType: string, selection: string): (input: o
   return (input) => JSON.stringify({ query, variables: { input } });
 }
 
+export const startSessionBody = mutation("startSession", "StartSessionInput", "session { id }");
 export const approveBody = mutation("approveAction", "ApproveActionInput", "action { status }");
 export const claimBody = mutation("claimGrant", "ClaimGrantInput", "grant { token }");
 export const redeemBody = mutation("redeemGrant", "RedeemGrantInput", "action { status }");

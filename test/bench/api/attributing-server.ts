@@ -1,0 +1,106 @@
+// The API on a database of its own, with everything that tells who calls, or with a stand-in that knows already:
+// `node attributing-server.ts <data directory> with|without`. Prints its address, then serves until it is killed.
+import path from "node:path";
+import { openDatabase } from "../../../src/db/database.ts";
+import { createPrisma } from "../../../src/db/prisma.ts";
+import { createActions } from "../../../src/domain/actions/actions.ts";
+import type { Authentication } from "../../../src/domain/identity/authentication.ts";
+import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
+import { loadKeys } from "../../../src/domain/identity/keys.ts";
+import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
+import { createAttribution } from "../../../src/domain/sessions/attribution.ts";
+import { createSessions } from "../../../src/domain/sessions/sessions.ts";
+import type { CallIdentity } from "../../../src/http/call.ts";
+import { createMetrics } from "../../../src/http/metrics.ts";
+import { createHttpServer } from "../../../src/http/server.ts";
+import { createFollower } from "../../../src/ledger/follow.ts";
+import { createLedgers } from "../../../src/ledger/ledger.ts";
+import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { createLogger } from "../../../src/log.ts";
+import { createIdentity } from "../../../src/main/identity.ts";
+
+const [dataDir = "", mode] = process.argv.slice(2);
+const region = "eu";
+const log = createLogger("warn");
+const keys = await loadKeys(path.join(dataDir, "keys.json"));
+const database = await openDatabase({
+  databaseUrl: undefined,
+  migrationDatabaseUrl: undefined,
+  dataDir,
+  connections: 16,
+  log,
+});
+const { pool } = database;
+const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0 });
+const ledgers = createLedgers({ pool: database.appendPool, capacity: 10_000 });
+const sessions = createSessions({ ledgers, db: pool, region });
+let origin = "";
+const identity = createIdentity({
+  settings: parseIdentityFile({}),
+  keys,
+  ledgers,
+  sessions,
+  db: pool,
+  region,
+  publicUrl: () => origin,
+  metrics,
+  log,
+});
+
+/** The same two callers and client as ever, of whom nothing has to be found out. */
+const PERSON = { kind: "HUMAN", organization: "acme", roles: ["member"], groups: [] } as const;
+const AGENT: Authentication = {
+  principal: {
+    ...PERSON,
+    id: "agent",
+    kind: "AGENT",
+    displayName: "Demo agent",
+    roles: ["agent"],
+    onBehalfOf: { ...PERSON, id: "member", displayName: "Demo member", email: "member@acme.example" },
+  },
+  issuer: "none",
+  method: "none",
+  expiresAt: 4e9,
+};
+const CLIENT = { name: "unknown", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} } as const;
+const known: CallIdentity = {
+  authenticate: async () => AGENT,
+  identify: () => CLIENT,
+  addressOf: () => undefined,
+};
+const nobody = { attribute: async () => undefined };
+
+const policy = createPolicy(await loadCatalog());
+const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
+const attribution = mode === "with" ? createAttribution({ db: database.appendPool, region }) : nobody;
+const actions = createActions({ ledgers, pool, policy, keys, config, attribution });
+const server = createHttpServer({
+  services: {
+    actions,
+    sessions,
+    directory: identity.directory,
+    ledgers,
+    pool,
+    prisma: createPrisma(pool),
+    follower: createFollower({ pool }),
+    verify: (ledger, range) => verifyLedger(pool, ledger, range),
+    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+    region,
+  },
+  identity: mode === "with" ? identity.calls : known,
+  checks: async () => ({}),
+  metrics,
+  log,
+  corsOrigins: [],
+});
+const port = await server.listen(0, "127.0.0.1");
+origin = `http://127.0.0.1:${port}`;
+process.stdout.write(`${origin}/graphql\n`);
+process.once("SIGTERM", async () => {
+  await server.close(0);
+  await identity.stop();
+  await ledgers.close();
+  await database.close();
+  process.exit(0);
+});
