@@ -16,6 +16,10 @@ const settings = z.object({
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
     .default("eu"),
+  COUNTERSIGN_TOKEN: z
+    .string()
+    .regex(/^[\w.~+/-]+=*$/, "is not a bearer token")
+    .optional(),
   IDENTITY_FILE: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   SIGNING_KEY_FILE: z.string().min(1).optional(),
@@ -50,6 +54,8 @@ export interface Config {
   /** Path of the catalog of tools and platforms; undefined: the sample that ships with the product. */
   readonly catalog: string | undefined;
   readonly region: string;
+  /** The bearer token of commands that read over the API; undefined: the demo auditor's. */
+  readonly token: string | undefined;
   /** Path of the identity file: who signs people and agents in. undefined: the built-in issuer, on loopback only. */
   readonly identityFile: string | undefined;
   /** Where clients reach this server; undefined: where it listens. */
@@ -99,6 +105,7 @@ export function loadConfig(
     databasePool: value.DATABASE_POOL,
     catalog: value.CATALOG,
     region: value.REGION,
+    token: value.COUNTERSIGN_TOKEN,
     identityFile: value.IDENTITY_FILE,
     publicUrl: value.PUBLIC_URL,
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),

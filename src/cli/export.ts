@@ -7,10 +7,10 @@ import type { LedgerId } from "../ledger/entry.ts";
 import { exportLines } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";
+import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
-import { openDemoTokens } from "./tokens.ts";
 
 interface ExportOptions {
   readonly url?: string;
@@ -47,8 +47,8 @@ interface Line {
 
 async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncGenerator<Line, void> {
   const config = settings();
-  const tokens = await openDemoTokens(config);
-  const api = createApi({ url: url ?? defaultEndpoint(config), token: tokens.keep("auditor"), patience });
+  const token = await auditorToken(config);
+  const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
   const first = BigInt(from ?? 1);
   let last: bigint | undefined;
   let after: string | null = null;

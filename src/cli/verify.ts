@@ -4,11 +4,11 @@ import type { LedgerId } from "../ledger/entry.ts";
 import { type KnownHeads, readHeads } from "../ledger/heads.ts";
 import { VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
+import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
 import { startProgress, whileWaiting } from "./progress.ts";
-import { openDemoTokens } from "./tokens.ts";
 import { demandIntact, describeVerification, readableVerification, VERIFY, type Verification } from "./verification.ts";
 
 interface VerifyOptions {
@@ -25,8 +25,8 @@ interface VerifyOptions {
 
 async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Verification> {
   const config = settings();
-  const tokens = await openDemoTokens(config);
-  const api = createApi({ url: url ?? defaultEndpoint(config), token: tokens.keep("auditor"), patience });
+  const token = await auditorToken(config);
+  const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
   const { data } = await whileWaiting("verify", api.run(VERIFY, { fromSeq: from, toSeq: to }));
   return data.verifyLedger;
 }

@@ -96,6 +96,16 @@ describe("verify", () => {
     }
   });
 
+  it("signs in with COUNTERSIGN_TOKEN where that is set, and says when that may not", async () => {
+    const token = async (as: string) => (await run("token", "--as", as)).stdout.trim();
+    const verified = async (bearer: string) =>
+      (await countersign(["verify"], { ...serving.environment, COUNTERSIGN_TOKEN: bearer })).code;
+    expect(await verified(await token("admin"))).toBe(exitCodes.OK);
+    expect(await verified(await token("member"))).toBe(exitCodes.REFUSED);
+    expect(await verified("a.b.c")).toBe(exitCodes.REFUSED);
+    expect(await verified("two words")).toBe(exitCodes.USAGE);
+  });
+
   it("checks the range it is asked for", async () => {
     const { stdout, code } = await run("verify", "--from", "5", "--to", "9");
     expect(stdout).toMatch(/^INTACT\n {2}5 entries re-hashed, 5 to 9,/);
