@@ -112,9 +112,12 @@ BEGIN
       RAISE EXCEPTION 'a directory member has a kind in capitals, an id of 1 to 400 characters, a version and a state'
         USING ERRCODE = 'OC003';
     END IF;
+    -- Here and for sessions, whose tables have a second index that begins with the ledger, the id is a range and orders:
+    -- only the primary key has that order, so a plan made while the table is small, and kept, cannot come to use the other.
     SELECT array_agg(d.said IS NOT NULL
                      AND (d.version <> 1 + coalesce((SELECT x.version FROM oc_directory x
-                                                      WHERE x.ledger = p_ledger AND x.kind = d.kind AND x.id = d.id), 0)
+                                                      WHERE x.ledger = p_ledger AND x.kind = d.kind
+                                                        AND x.id >= d.id AND x.id <= d.id ORDER BY x.id LIMIT 1), 0)
                           OR d.nth > 1) ORDER BY d.o)
       INTO outdated
       FROM (SELECT s.said, s.o, s.said ->> 'kind' AS kind, s.said ->> 'id' AS id, (s.said ->> 'version')::integer AS version,
@@ -126,7 +129,8 @@ BEGIN
     IF draft.session_id[1] IS NOT NULL THEN
       -- Without a condition on `ended`, which an index of open sessions would serve, but not by the id.
       SELECT x.version, NOT x.ended AND (x.expires_at > moment) IS NOT FALSE INTO session_at, session_open
-        FROM oc_session x WHERE x.ledger = p_ledger AND x.id = draft.session_id[1];
+        FROM oc_session x
+       WHERE x.ledger = p_ledger AND x.id >= draft.session_id[1] AND x.id <= draft.session_id[1] ORDER BY x.id LIMIT 1;
     END IF;
     SELECT ARRAY[1] AS n, ARRAY[j.why] AS why, ARRAY[NULL::bigint] AS at INTO refused
       FROM (SELECT CASE
@@ -191,8 +195,8 @@ BEGIN
                       LEFT JOIN LATERAL (SELECT x.version FROM oc_action x WHERE x.ledger = p_ledger AND x.id = d.action_id
                                           LIMIT 1) a ON d.version IS NOT NULL
                       LEFT JOIN LATERAL (SELECT x.version, x.ended, x.expires_at FROM oc_session x
-                                          WHERE x.ledger = p_ledger AND x.id = d.session_id
-                                          LIMIT 1) s ON d.session_id IS NOT NULL
+                                          WHERE x.ledger = p_ledger AND x.id >= d.session_id AND x.id <= d.session_id
+                                          ORDER BY x.id LIMIT 1) s ON d.session_id IS NOT NULL
                       LEFT JOIN LATERAL (SELECT k.number, k.chain FROM oc_chain k
                                           WHERE k.ledger = p_ledger AND k.principal_id = d.actor_id
                                             AND k.on_behalf_of_id = coalesce(d.on_behalf_of_id, '')
@@ -287,6 +291,14 @@ BEGIN
   END IF;
 
   IF array_remove(draft.session_version, NULL) <> '{}' THEN
+    -- What casts would take besides is not what a verification finds in the entry later.
+    IF EXISTS (SELECT FROM unnest(draft.body, draft.session_version) AS d(body, version)
+                WHERE d.version IS NOT NULL
+                  AND (jsonb_typeof(d.body::jsonb -> 'sessionVersion') = 'number'
+                       AND coalesce(d.body::jsonb ->> 'sessionExpiresAt' ~ '^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$', true))
+                      IS NOT TRUE) THEN
+      RAISE EXCEPTION 'a session has a version that is a number, and expires at an RFC 3339 moment if at all' USING ERRCODE = 'OC003';
+    END IF;
     INSERT INTO oc_session AS x (ledger, id, version, actor_id, on_behalf_of_id, conversation, expires_at, started_seq,
                                  updated_seq, ended)
     SELECT p_ledger, d.session_id, d.version, d.actor_id, d.on_behalf_of_id, d.conversation, d.expires_at, head.seq + d.o,
@@ -335,7 +347,9 @@ BEGIN
   INSERT INTO oc_ledger_head (ledger, seq, hash, recorded_at)
   VALUES (p_ledger, 0, genesis, '-infinity') ON CONFLICT DO NOTHING;
   IF FOUND THEN
-    PERFORM oc_ledger_append(p_ledger, p_body);
+    IF (SELECT a.refusal FROM oc_ledger_append(p_ledger, p_body) a LIMIT 1) IS NOT NULL THEN
+      RAISE EXCEPTION 'the first entry of a ledger rests on nothing before it' USING ERRCODE = 'OC002';
+    END IF;
     RETURN QUERY SELECT true, h.seq, h.hash FROM oc_ledger_head h WHERE h.ledger = p_ledger;
   ELSE
     RETURN QUERY SELECT false, h.seq, h.hash FROM oc_ledger_head h WHERE h.ledger = p_ledger;

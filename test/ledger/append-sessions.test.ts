@@ -40,6 +40,17 @@ async function row(session: string) {
 }
 
 describe("a session's row", () => {
+  it.each<[string, UnsealedObject]>([
+    ["a version that is text", { sessionVersion: " 1" }],
+    ["a version in another notation", { sessionVersion: "0x1" }],
+    ["a moment that depends on when it is read", { sessionExpiresAt: "now" }],
+    ["a moment that depends on who reads it", { sessionExpiresAt: "2030-01-01 12:00" }],
+  ])("is not made of %s, which no verification could compare", async (_, more) => {
+    const session = newId();
+    await expect(append(sessionStep(session, 1, more))).rejects.toThrow();
+    expect(await row(session)).toBeUndefined();
+  });
+
   it("says what its start said, whoever ends it", async () => {
     const session = newId();
     const expiresAt = new Date(Date.now() + 3_600_000);

@@ -63,6 +63,18 @@ const stored = async (ledger: string) =>
   ).rows;
 
 describe("append", () => {
+  it("begins no ledger at all when its first entry is refused", async () => {
+    const body = (more: string) => `{"id":"018f0000-0000-7000-8000-000000000000",${more}"type":"LEDGER_CREATED"}`;
+    const create = (more: string) =>
+      pool.query("SELECT FROM oc_ledger_create('hollow/eu', $1)", [body(more)]).then(() => "", String);
+    const id = "018f0000-0000-7000-8000-000000000001";
+    for (const more of [`"session":"${id}",`, `"action":{"id":"${id}","version":2},`]) {
+      expect(await create(more)).toContain("rests on nothing before it");
+    }
+    const { rows } = await pool.query("SELECT FROM oc_ledger_head WHERE ledger = 'hollow/eu'");
+    expect(rows).toEqual([]);
+  });
+
   it("begins a ledger with LEDGER_CREATED behind 64 zeros", async () => {
     await ledgers.ensure("first/eu");
     const [genesis] = await stored("first/eu");

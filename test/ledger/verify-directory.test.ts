@@ -105,6 +105,12 @@ describe("verifyLedger, of the directory", () => {
       "oc_directory PRINCIPAL mallory: id is mallory, the entry says nothing",
     ],
     [
+      "a row that was added before every entry",
+      `INSERT INTO oc_directory VALUES ('acme/eu', 'PRINCIPAL', 'mallory', 1, '{"roles":["admin"]}', 0, 0)`,
+      0n,
+      "oc_directory PRINCIPAL mallory: id is mallory, the entry says nothing",
+    ],
+    [
       "a row that was added beside an entry of another",
       `INSERT INTO oc_directory SELECT ledger, kind, 'mallory', version, state, first_seq, updated_seq FROM oc_directory WHERE id = 'agent-7'`,
       6n,

@@ -90,6 +90,8 @@ describe("verifyLedger, of session rows", () => {
     const invented = `INSERT INTO oc_session SELECT ledger, gen_random_uuid(), version, actor_id, on_behalf_of_id, conversation,
       expires_at, started_seq, updated_seq, ended FROM oc_session WHERE id = '${open}'`;
     expect(await found(invented)).toMatchObject({ verdict: "CONTENT_MISMATCH", seq: 4n });
+    const before = invented.replace("started_seq, updated_seq, ended FROM", "0, -1, ended FROM");
+    expect(await found(before)).toMatchObject({ verdict: "CONTENT_MISMATCH", seq: -1n });
   });
 
   it("finds one that ends in the part that is verified and began before it", async () => {

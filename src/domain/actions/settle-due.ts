@@ -22,10 +22,11 @@ export interface DueSettled {
   readonly more: boolean;
 }
 
-// A position is text: the database's instants are finer than a Date.
+// A position is text: the database's instants are finer than a Date. The moment is the statement's: an index can be asked
+// for what lies before one that stays, and with `clock_timestamp()` everything that waits would be looked at.
 const DUE = `
   SELECT ledger, id, status, expires_at::text AS due FROM oc_action
-   WHERE expires_at IS NOT NULL AND expires_at <= clock_timestamp() AND status IN ('PENDING', 'EXECUTING')
+   WHERE expires_at IS NOT NULL AND expires_at <= statement_timestamp() AND status IN ('PENDING', 'EXECUTING')
      AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::uuid))
    ORDER BY expires_at, ledger, id LIMIT $1`;
 

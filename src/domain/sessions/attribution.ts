@@ -46,6 +46,7 @@ const of = (actor: string, person: string) =>
 const ownIn = (conversation: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id, s.conversation] = ARRAY[k.actor, k.person, ${conversation}]`);
 
+// An id is asked for as a range in its order, which only the primary key has: a plan made while the table is small is kept.
 // `coalesce` and CASE run no search after the one that answers. The keys come as JSON and not as arrays: what the planner
 // takes their number to be does then not depend on the values, and it stops planning anew each time, which would cost
 // several times as much as running.
@@ -53,7 +54,9 @@ const ATTRIBUTE = {
   name: "oc_attribute",
   text: `
     SELECT k.n, coalesce(
-             CASE WHEN k.named IS NOT NULL THEN (SELECT s.id FROM oc_session s WHERE ${open} AND s.id = k.named) END,
+             CASE WHEN k.named IS NOT NULL
+                  THEN (SELECT s.id FROM oc_session s WHERE ${open} AND s.id >= k.named AND s.id <= k.named ORDER BY s.id LIMIT 1)
+             END,
              CASE WHEN k.conversation IS NULL THEN ${of("k.actor", "k.person")}
                   ELSE coalesce(${ownIn("k.conversation")}, ${ownIn("''")}) END,
              CASE WHEN k.hangs THEN ${of("k.person", "NULL")} END) AS id

@@ -23,10 +23,11 @@ export interface DueSessionsSettled {
   readonly more: boolean;
 }
 
-// A position is text: the database's instants are finer than a Date.
+// A position is text: the database's instants are finer than a Date. The moment is the statement's: an index can be asked
+// for what lies before one that stays, and with `clock_timestamp()` every open session would be looked at.
 const DUE = `
   SELECT ledger, id, conversation, expires_at::text AS due FROM oc_session
-   WHERE NOT ended AND expires_at IS NOT NULL AND expires_at <= clock_timestamp()
+   WHERE NOT ended AND expires_at IS NOT NULL AND expires_at <= statement_timestamp()
      AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::uuid))
    ORDER BY expires_at, ledger, id LIMIT $1`;
 

@@ -107,13 +107,17 @@ interface ProblemRow {
   readonly detail: string;
 }
 
-/** Names the problems of a range found not intact; at most `limit`. `sql` is `statements.rows` or `statements.stateRows`. */
+/**
+ * Names the problems of a range found not intact; at most `limit`. `sql` is `statements.rows`, or `statements.stateRows`,
+ * whose rows begin at `lowest`.
+ */
 export async function nameProblems(
   pool: Pool,
   ledger: LedgerId,
   { from, to }: Range,
   sql: string,
   limit: number,
+  lowest = from,
 ): Promise<LedgerProblem[]> {
   const unnamed = (why: string): LedgerProblem[] => [
     {
@@ -124,7 +128,7 @@ export async function nameProblems(
   ];
   try {
     const rows = await inSnapshot(pool, (run) =>
-      run<ProblemRow & Record<string, unknown>>(sql, [ledger, String(from), String(to), limit]),
+      run<ProblemRow & Record<string, unknown>>(sql, [ledger, String(lowest), String(to), limit]),
     );
     if (rows.length === 0) return unnamed("the quick check and the thorough one disagree");
     return rows.map(({ seq, verdict, detail }) => ({ verdict, seq: BigInt(seq), detail }));

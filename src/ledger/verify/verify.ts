@@ -6,7 +6,7 @@ import type { Fingerprints } from "./fingerprints.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
 import { createSweep, nameProblems, type Range, type Sweep } from "./ranges.ts";
 import { inSnapshot, statements } from "./session.ts";
-import { checkStates } from "./states.ts";
+import { checkStates, lowest } from "./states.ts";
 import { inOrder, type LedgerProblem, type LedgerVerification, VerificationRangeError, verdictOf } from "./verdict.ts";
 
 export interface VerifyOptions {
@@ -123,7 +123,7 @@ async function nameAll(
     problems.push(...(await nameProblems(pool, ledger, next, statements.rows, MAX_PROBLEMS - problems.length)));
   }
   if (!statesToo) return problems;
-  const states = await nameProblems(pool, ledger, range, statements.stateRows, MAX_PROBLEMS);
+  const states = await nameProblems(pool, ledger, range, statements.stateRows, MAX_PROBLEMS, lowest(range));
   // An entry that is wrong itself makes the fingerprints differ; it is named already, and no state row is to blame.
   return bad.length > 0 && states.every(({ verdict }) => verdict === "UNVERIFIABLE")
     ? problems

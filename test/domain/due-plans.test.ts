@@ -1,0 +1,100 @@
+import type { Pool } from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { settleDue } from "../../src/domain/actions/settle-due.ts";
+import { readChanges } from "../../src/domain/directory/record.ts";
+import { settleDueSessions } from "../../src/domain/sessions/settle-due.ts";
+import { withClient } from "../support/postgres.ts";
+import { createWorld, type Process, type World } from "./support.ts";
+
+let world: World;
+let process: Process;
+
+beforeAll(async () => {
+  world = await createWorld();
+  process = await world.process();
+});
+afterAll(() => world.close());
+
+interface Query {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** What `work` asks the database. */
+async function asked(work: (db: Pool) => Promise<unknown>): Promise<Query> {
+  const queries: Query[] = [];
+  const db = {
+    query: (query: string | Query, values: readonly unknown[] = []) => {
+      queries.push(typeof query === "string" ? { text: query, values } : query);
+      return Promise.resolve({ rows: [] });
+    },
+  };
+  await work(db as unknown as Pool);
+  const [query] = queries;
+  if (query === undefined) throw new Error("nothing was asked");
+  return query;
+}
+
+const MANY = `
+  INSERT INTO oc_session
+  SELECT 'acme/eu', gen_random_uuid(), 1, 'agent', NULL, '', now() + interval '1 day', n, n, false
+    FROM generate_series(1000, 21000) n;
+  INSERT INTO oc_action (ledger, id, version, status, agent_id, approvals, expires_at, proposed_seq, updated_seq, entries)
+  SELECT 'acme/eu', gen_random_uuid(), 1, 'PENDING', 'agent', 0, now() + interval '1 day', n, n, ARRAY[n]
+    FROM generate_series(1000, 21000) n;
+  INSERT INTO oc_directory
+  SELECT 'acme/eu', 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', n, n FROM generate_series(1000, 21000) n;
+  ANALYZE`;
+
+/** Pages that answering `query` reads when everything is in order and nothing is due. */
+async function pages({ text, values }: Query, mode: string): Promise<number> {
+  return withClient(world.database.superuserUrl, async (client) => {
+    await client.query(`BEGIN; ${MANY}; SET LOCAL plan_cache_mode = ${mode}`);
+    const { rows } = await client.query<{ "QUERY PLAN": readonly { readonly Plan: Record<string, number> }[] }>(
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
+      [...values],
+    );
+    await client.query("ROLLBACK");
+    const plan = rows[0]?.["QUERY PLAN"][0]?.Plan;
+    return Number(plan?.["Shared Hit Blocks"]) + Number(plan?.["Shared Read Blocks"]);
+  });
+}
+
+it.each<[string, (db: Pool) => Promise<unknown>]>([
+  ["sessions that are over", (db) => settleDueSessions({ db, ledgers: process.ledgers }, 64)],
+  [
+    "actions that are over",
+    (db) => settleDue({ db, executor: { apply: () => Promise.reject(new Error("none")) } }, 64),
+  ],
+  [
+    "changes of many directories",
+    (db) =>
+      readChanges(
+        db,
+        Array.from({ length: 20 }, (_, n) => ({ ledger: n === 0 ? "acme/eu" : `org-${n}/eu`, after: 21_000n })),
+      ),
+  ],
+])("looking for %s reads few pages when there are none, however many are known", async (_, work) => {
+  const query = await asked(work);
+  for (const mode of ["force_custom_plan", "force_generic_plan"]) expect(await pages(query, mode)).toBeLessThan(150);
+});
+
+it("reads every change of a directory that has more than one statement reads, once and in order", async () => {
+  await withClient(world.database.superuserUrl, (client) =>
+    client.query(`
+      INSERT INTO oc_directory
+      SELECT ledger, 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', n, n
+        FROM generate_series(1, 2500) n, (VALUES ('large/eu'), ('small/eu')) AS l(ledger)
+       WHERE ledger = 'large/eu' OR n <= 1000`),
+  );
+  const since = ["large/eu", "small/eu", "none/eu"].map((ledger) => ({ ledger: ledger as "large/eu", after: 0n }));
+  const changes = await readChanges(process.pool, since);
+  for (const [ledger, count] of [
+    ["large/eu", 2500],
+    ["small/eu", 1000],
+    ["none/eu", 0],
+  ] as const) {
+    const positions = changes.flatMap((change) => (change.ledger === ledger ? [Number(change.record.updatedSeq)] : []));
+    expect(positions).toEqual(Array.from({ length: count }, (_, n) => n + 1));
+  }
+});
