@@ -178,14 +178,13 @@ function refusalOf(organization: Organization, authentication: Authentication): 
   if (principal.kind !== "AGENT") return undefined;
   const record = organization.principals.get(principal.id)?.state;
   const state = record?.kind === "AGENT" ? record : undefined;
-  if (principal.onBehalfOf === undefined) {
-    if (state?.owner === undefined) {
-      const message = "this agent is not registered and acts for nobody: ask an administrator to invite it";
-      return refusedAs("NOT_REGISTERED", message, authentication);
-    }
-    if (organization.isSuspended(state.owner)) {
-      return refusedAs("SUSPENDED", "access of this agent's owner was suspended: ask an administrator", authentication);
-    }
+  if (principal.onBehalfOf === undefined && state?.owner === undefined) {
+    const message = "this agent is not registered and acts for nobody: ask an administrator to invite it";
+    return refusedAs("NOT_REGISTERED", message, authentication);
+  }
+  // Whoever it acts for now: nobody answers for it any more.
+  if (state?.owner !== undefined && organization.isSuspended(state.owner)) {
+    return refusedAs("SUSPENDED", "access of this agent's owner was suspended: ask an administrator", authentication);
   }
   if (state?.key !== undefined && state.key !== key) {
     const message = "this agent's tokens must be bound to the key it is registered with (RFC 9449)";

@@ -52,7 +52,7 @@ export function createAgents(changes: Changes, db: Reader): Agents {
         checkName(displayName, "displayName");
         const platforms = input.platforms && checkPlatforms(input.platforms);
         const jwk = input.publicKey === undefined ? undefined : await checkPublicKey(input.publicKey);
-        await checkNew(db, organization, id);
+        await checkNew(db, organization, caller, id);
         await checkOwner(db, organization, caller, ownerId);
         const before = organization.principals.get(id)?.state;
         const state: PrincipalState = {
@@ -147,9 +147,10 @@ function sameState(one: PrincipalState, other: PrincipalState): boolean {
 }
 
 /** An agent is invited once, also one that was seen or suspended before it was; and nobody else becomes one. */
-async function checkNew(db: Reader, organization: Organization, id: string): Promise<void> {
+async function checkNew(db: Reader, organization: Organization, { principal }: Caller, id: string): Promise<void> {
   const state = organization.principals.get(id)?.state;
-  const kind = state?.kind ?? (await lastSighting(db, organization.ledger, id))?.kind ?? "AGENT";
+  const known = state?.kind ?? (id === principal.id ? principal.kind : undefined);
+  const kind = known ?? (await lastSighting(db, organization.ledger, id))?.kind ?? "AGENT";
   if (kind !== "AGENT") throw refuse("ALREADY_EXISTS", "somebody else has this id, who is no agent", "agentId");
   if (state?.owner !== undefined) {
     throw refuse("ALREADY_EXISTS", "the agent was invited before: change it with updateAgent", "agentId");

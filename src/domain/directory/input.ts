@@ -9,6 +9,8 @@ import type { PublicJwk } from "./record.ts";
 /** UTF-16 code units. */
 const MAX_ID = 200;
 const MAX_NAME = 200;
+/** With a blank and a `jti` of the longest, what the ledger takes for an id. */
+const MAX_ISSUER = 199;
 const MAX_REASON = 2_000;
 const MAX_PLATFORMS = 100;
 const MAX_ROLES = 100;
@@ -62,11 +64,11 @@ export function checkRoles(roles: readonly string[]): readonly string[] {
   return [...new Set(roles)].sort();
 }
 
-/** The id of a revoked token's record: what its issuer and its `jti` make together. */
+/** The id of a revoked token's record: what its issuer and its `jti` make together, in at most 400 characters. */
 export function tokenRecordId(issuer: string | undefined, tokenId: string): string {
   checkName(tokenId, "tokenId");
   if (issuer === undefined) return `* ${tokenId}`;
-  checkName(issuer, "issuer");
+  checkName(issuer, "issuer", MAX_ISSUER);
   if (/\s/u.test(issuer) || issuer === "*") throw refuse("INVALID_INPUT", "must be an issuer's identifier", "issuer");
   return `${issuer} ${tokenId}`;
 }

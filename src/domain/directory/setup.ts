@@ -117,6 +117,9 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
       checkCode(code);
       const organization = await projections.open(principal.organization);
       await projections.refresh(organization);
+      const kind = organization.principals.get(principal.id)?.state.kind ?? principal.kind;
+      if (kind !== "HUMAN")
+        throw refuse("HUMANS_ONLY", "an agent is registered here by your id: it would be appointed");
       if (!wasUsedBy(organization, principal, code)) {
         const setup = usable(organization);
         if (setup === undefined) throw invalidCode();

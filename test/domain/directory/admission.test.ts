@@ -120,6 +120,11 @@ describe("admit", () => {
     await one.directory.suspendPrincipal(root, { principalId: "mia", ...because });
     expect(await reasonOf(one.directory.admit(alone))).toBe("SUSPENDED");
     expect(await reasonOf(one.directory.admit(admitted))).toBe("SUSPENDED");
+    // Nobody answers for it any more, whoever it acts for.
+    expect(await reasonOf(one.directory.admit(signedIn(agentOf("bot", person("leo")))))).toBe("SUSPENDED");
+    await one.directory.reinstatePrincipal(root, { principalId: "mia", ...because });
+    expect((await one.directory.admit(alone)).principal.onBehalfOf?.id).toBe("mia");
+    await one.directory.suspendPrincipal(root, { principalId: "mia", ...because });
     // Suspending somebody invites nobody.
     await one.directory.suspendPrincipal(root, { principalId: "other", ...because });
     await one.directory.reinstatePrincipal(root, { principalId: "other", ...because });

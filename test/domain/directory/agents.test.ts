@@ -109,6 +109,12 @@ describe("inviteAgent", () => {
     expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "leo" })))).toBe("ALREADY_EXISTS agentId");
   });
 
+  it("makes no agent of whoever invites, also when the ledger has not seen them yet", async () => {
+    const { ledger, root } = createOrganization();
+    expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "root" })))).toBe("ALREADY_EXISTS agentId");
+    expect(await stored(one, ledger)).toEqual([]);
+  });
+
   it("wants an owner who is a person, known and not suspended", async () => {
     const { name, person, agentOf, root } = createOrganization();
     const invite = (ownerId: string) => one.directory.inviteAgent(root, bot({ ownerId }));

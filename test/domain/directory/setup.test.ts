@@ -8,6 +8,7 @@ import {
   type DirectoryWorld,
   refusalOf,
   type Server,
+  seeing,
   signedIn,
   typesOf,
 } from "./world.ts";
@@ -173,6 +174,10 @@ describe("claimAdministrator", () => {
     for (const principal of [agentOf("bot", mia), { ...mia, kind: "SERVICE" as const }]) {
       expect(await claim(principal, code)).toBe("HUMANS_ONLY");
     }
+    // Not to a person whose id is an agent's either: the agent's record would become the administrator's.
+    await seeing(one, person("leo"));
+    await one.directory.inviteAgent(root, { agentId: "zoe", displayName: "Zoe", ownerId: "leo" });
+    expect(await claim(person("zoe"), code)).toBe("HUMANS_ONLY");
     expect(await claim(createOrganization().person("mia"), code)).toBe("SETUP_CODE_INVALID code");
     expect(await claim(mia, "")).toBe("SETUP_CODE_INVALID code");
     expect(await claim(mia, "0".repeat(100_000))).toBe("INVALID_INPUT code");

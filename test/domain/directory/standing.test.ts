@@ -187,12 +187,21 @@ describe("revokeToken", () => {
     await two.directory.revokeToken(root, { tokenId: "a b", reason });
   });
 
+  it("is possible for whatever is not refused, at its longest", async () => {
+    const { root } = createOrganization();
+    const issuer = `https://${"i".repeat(191)}`;
+    const token = { issuer, tokenId: "t".repeat(200), reason };
+    expect((await one.directory.revokeToken(root, token)).entry.body.type).toBe("TOKEN_REVOKED");
+    expect(await refusalOf(two.directory.revokeToken(root, token))).toBe("ALREADY_REVOKED tokenId");
+  });
+
   const wrong: [name: string, input: Partial<RevokeTokenInput>, path: string][] = [
     ["no id", { tokenId: "" }, "tokenId"],
     ["a token itself", { tokenId: "e".repeat(1_000) }, "tokenId"],
     ["an issuer that would stand for all", { issuer: "*" }, "issuer"],
     ["an issuer of two words", { issuer: "https://a.example b" }, "issuer"],
     ["an empty issuer", { issuer: "" }, "issuer"],
+    ["an issuer that leaves no room for the id", { issuer: `https://${"i".repeat(192)}` }, "issuer"],
     ["no reason", { reason: "" }, "reason"],
   ];
   it.each(wrong)("refuses %s", async (_name, input, path) => {
