@@ -26,7 +26,7 @@ export const MAX_TOKEN = 16 * 1024;
 const MAX_REMEMBERED = 64 * 1024 * 1024;
 const MAX_REFUSED = 8 * 1024 * 1024;
 /** Milliseconds after which a remembered token is verified again: its issuer may have withdrawn the key since. */
-const VERIFIED_FOR = 10 * 60_000;
+const VERIFIED_FOR = 60_000;
 /** Milliseconds for which a token that was refused is refused unseen. */
 const REFUSED_FOR = 10_000;
 

@@ -22,6 +22,7 @@ const CLIENT_CLAIMS = ["client_id", "azp", "cid", "appid"] as const;
 /** Claims in which issuers name the grant: Auth0 and others. */
 const GRANT_CLAIMS = ["gty", "grant_type"] as const;
 const MACHINE_GRANTS: readonly unknown[] = ["client_credentials", "client-credentials"];
+const EXCHANGE_GRANTS: readonly unknown[] = ["urn:ietf:params:oauth:grant-type:token-exchange", "token-exchange"];
 /** Actors that may have passed a token on (RFC 8693, section 4.1). */
 const MAX_ACTORS = 5;
 /** The last Unix second whose date has four digits in its year. */
@@ -96,6 +97,15 @@ export function clientOf(claims: JWTPayload): string | undefined {
   return claim === undefined ? undefined : read(nameSchema, claims[claim], claim);
 }
 
+function grantsOf(claims: JWTPayload): readonly unknown[] {
+  return GRANT_CLAIMS.flatMap((claim) => claims[claim]);
+}
+
+/** Whether somebody exchanged another token for this one (RFC 8693): without an `act`, nobody could tell who. */
+export function isExchanged(claims: JWTPayload): boolean {
+  return grantsOf(claims).some((grant) => EXCHANGE_GRANTS.includes(grant));
+}
+
 /**
  * Whether a client signed in as itself. A subject that is the client: RFC 9068, section 2.2; with `@clients`: Auth0;
  * `service-account-` and the client: Keycloak; `idtyp`: Entra ID.
@@ -103,7 +113,7 @@ export function clientOf(claims: JWTPayload): string | undefined {
 export function isMachine(claims: JWTPayload): boolean {
   const { sub, idtyp, preferred_username: user } = claims;
   if (idtyp === "app") return true;
-  if (GRANT_CLAIMS.some((claim) => [claims[claim]].flat().some((grant) => MACHINE_GRANTS.includes(grant)))) return true;
+  if (grantsOf(claims).some((grant) => MACHINE_GRANTS.includes(grant))) return true;
   return CLIENT_CLAIMS.map((claim) => claims[claim]).some(
     (client) =>
       typeof client === "string" &&

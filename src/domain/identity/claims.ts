@@ -6,6 +6,7 @@ import {
   type ClaimsReader,
   clientOf,
   identityOf,
+  isExchanged,
   isMachine,
   kindSchema,
   read,
@@ -77,11 +78,14 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
   return (claims) => {
     const id = idOf(claims.sub, "sub");
     const client = clientOf(claims);
-    const machine = isMachine(claims) || registered.has(claims.sub ?? "");
+    const actor = actorOf(claims);
+    if (actor === undefined && isExchanged(claims)) throw badClaim("act");
+    // What is listed signs in as itself: without an act, its token for somebody's subject is no sign of that person.
+    const listed = registered.has(claims.sub ?? "") || (actor === undefined && registered.has(client ?? ""));
+    const machine = isMachine(claims) || listed;
     const stated = read(kindSchema, valueAt(claims, paths.kind) ?? "HUMAN", paths.kind);
     // Whatever a machine's token says of its kind, nobody sat in front of it.
     const kind = machine ? (registered.get(client ?? "") ?? registered.get(claims.sub ?? "") ?? "AGENT") : stated;
-    const actor = actorOf(claims);
     return identityOf(claims, {
       client,
       machine,

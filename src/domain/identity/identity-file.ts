@@ -3,6 +3,7 @@ import type { JWK } from "jose";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
 import type { ClaimRules } from "./claims.ts";
+import { type ClientRules, parseClientRules } from "./clients/rules.ts";
 import { nameSchema, organizationSchema } from "./names.ts";
 import { isSecureUrl } from "./secure-url.ts";
 import { type SignInSettings, signInSchema } from "./sign-in-settings.ts";
@@ -29,6 +30,8 @@ export interface IdentitySettings {
   readonly trustedProxies: readonly string[];
   /** Public keys of those who sign their requests (Web Bot Auth), by the origin that names them. */
   readonly signatureAgents: Readonly<Record<string, { readonly keys: readonly JWK[] }>>;
+  /** How clients are told apart; undefined: the rules that come with the product. */
+  readonly clientRules: ClientRules | undefined;
   /** Issuers at which people sign in with a browser; empty: none. */
   readonly signIn: readonly SignInSettings[];
 }
@@ -122,11 +125,19 @@ const fileSchema = z
       )
       .default({}),
     signIn: signInSchema.default(() => []),
+    clientRules: z.unknown().optional(),
   })
   .superRefine(({ issuers, signIn }, context) => {
     signIn.forEach(({ issuer }, at) => {
       if (issuers.some((one) => one.issuer === issuer)) return;
       context.addIssue({ code: "custom", path: ["signIn", at, "issuer"], message: "must be one of the issuers" });
+    });
+    signIn.forEach(({ issuer, clientId }, at) => {
+      const provider = issuers.find((one) => one.issuer === issuer);
+      if (!provider?.audience.includes(clientId) || !provider.tokenTypes.includes("JWT")) return;
+      const message =
+        "must not be an audience of its access tokens: an ID token, which is for it, could be taken for one";
+      context.addIssue({ code: "custom", path: ["signIn", at, "clientId"], message });
     });
   });
 
@@ -176,9 +187,10 @@ export function parseIdentityFile(data: unknown, source = "identity file"): Iden
     const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw new ConfigurationError(`bad ${source}: ${issues.join("; ")}`);
   }
-  const { issuers, ...rest } = parsed.data;
+  const { issuers, clientRules, ...rest } = parsed.data;
   return {
     ...rest,
+    clientRules: clientRules === undefined ? undefined : parseClientRules(clientRules, `clientRules of ${source}`),
     issuers: issuers.map((one) => ({
       ...one,
       jwksUri: one.jwksUri,

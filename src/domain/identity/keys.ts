@@ -41,9 +41,13 @@ const keyFile = z.object({ grants: privateJwk, issuer: privateJwk });
 export async function loadKeys(file: string): Promise<Keys> {
   const stored = (await read(file)) ?? (await create(file));
   const parsed = keyFile.safeParse(stored);
-  if (!parsed.success) throw new ConfigurationError(`${file} does not hold the two Ed25519 keys of an installation`);
-  const grants = await signingKey(parsed.data.grants);
-  const issuer = await signingKey(parsed.data.issuer);
+  if (!parsed.success) throw unusable(file);
+  const [grants, issuer] = await Promise.all([signingKey(parsed.data.grants), signingKey(parsed.data.issuer)]).catch(
+    () => {
+      // What the platform says of a key that is none helps nobody find the file.
+      throw unusable(file);
+    },
+  );
   if (grants.kid === issuer.kid) throw new ConfigurationError(`${file} holds one key twice; grants need their own`);
   const ownKey = Buffer.from(parsed.data.issuer.d, "base64url");
   return {
@@ -52,6 +56,10 @@ export async function loadKeys(file: string): Promise<Keys> {
     secret: (purpose) => new Uint8Array(hkdfSync("sha256", ownKey, "", `countersign/${purpose}`, 32)),
     publicJwks: () => ({ keys: [grants.publicJwk, issuer.publicJwk] }),
   };
+}
+
+function unusable(file: string): ConfigurationError {
+  return new ConfigurationError(`${file} does not hold the two Ed25519 keys of an installation`);
 }
 
 async function read(file: string): Promise<unknown> {

@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import type { Principal } from "./principal.ts";
 
 /** The humans `principal` stands for: itself when human, and everyone on whose behalf it acts, however indirectly. */
@@ -20,7 +21,15 @@ export function sharePerson(one: Principal, other: Principal): boolean {
 
 function samePerson(one: Principal, other: Principal): boolean {
   if (one.id === other.id) return true;
-  return one.email !== undefined && one.email.toLowerCase() === other.email?.toLowerCase();
+  return one.email !== undefined && other.email !== undefined && folded(one.email) === folded(other.email);
+}
+
+/** An address as everybody would read it: without case, width, ligatures, and whether its domain is spelt in ASCII. */
+function folded(email: string): string {
+  const text = email.normalize("NFKC").trim().toUpperCase().toLowerCase().normalize("NFKC");
+  const at = text.lastIndexOf("@");
+  const domain = text.slice(at + 1).replace(/\.$/, "");
+  return `${text.slice(0, at + 1)}${domainToASCII(domain) || domain}`;
 }
 
 /** Whether both are the same caller: the same account acting for the same one, all the way. */

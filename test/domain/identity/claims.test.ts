@@ -33,7 +33,9 @@ describe("the kind of a principal", () => {
   it.each<readonly [string, JWTPayload, string, string]>([
     ["a person", {}, "HUMAN", "bearer-token"],
     ["a person through a client", { client_id: "console" }, "HUMAN", "bearer-token"],
-    ["a person through a listed client", { client_id: "assistant" }, "HUMAN", "bearer-token"],
+    ["a listed client with somebody's subject", { client_id: "assistant" }, "AGENT", "client-credentials"],
+    ["a listed client that says it is a person", { azp: "assistant", kind: "HUMAN" }, "AGENT", "client-credentials"],
+    ["a listed service with a subject of its own", { azp: "nightly-export" }, "SERVICE", "client-credentials"],
     ["an account said to be a service", { kind: "SERVICE" }, "SERVICE", "bearer-token"],
     ["an account said to be an agent", { kind: "AGENT" }, "AGENT", "bearer-token"],
     ["a client as itself", { sub: "bot", client_id: "bot" }, "AGENT", "client-credentials"],
@@ -108,6 +110,14 @@ describe("the kind of a principal", () => {
       clientId: "assistant",
     });
   });
+
+  it.each(["token-exchange", "urn:ietf:params:oauth:grant-type:token-exchange"])(
+    "is not known of a token that was exchanged and does not say by whom: %s",
+    (gty) => {
+      expect(badClaimOf(() => read({ gty, azp: "assistant" }))).toContain("act");
+      expect(read({ gty, act: { sub: "agent-7" } }).principal).toMatchObject({ id: "agent-7", kind: "AGENT" });
+    },
+  );
 
   it("stays a machine's when an agent acts for it", () => {
     const { principal } = read({ sub: "bot", client_id: "bot", act: { sub: "agent-7" } });

@@ -56,6 +56,19 @@ const cases: readonly Case[] = [
   agent("Claude-User", "claude.ai", { from: "160.79.112.1" }),
   agent("cursor/1.7", "cursor@1.7", { from: ANTHROPIC }),
   { headers: { "user-agent": "curl/8.5.0", "x-anthropic-client": "ClaudeAI" }, from: ANTHROPIC, is: "claude.ai" },
+  // The network agrees with one header, and another speaks of somebody else.
+  { headers: { "user-agent": "Claude-User", originator: "codex_vscode" }, from: ANTHROPIC, is: "claude.ai" },
+  {
+    headers: { "x-anthropic-client": "ClaudeCode", originator: "codex_vscode" },
+    from: ANTHROPIC,
+    is: "claude-code",
+  },
+  agent("Claude-User-Agent/1.0", "unknown", { from: ANTHROPIC, confidence: "UNKNOWN" }),
+  agent("Claude-User (compatible; +Claude-User@anthropic.com)", "claude.ai", {
+    from: ANTHROPIC,
+    confidence: "NETWORK",
+  }),
+  agent("Claude-User/1.0; +support", "claude.ai@1.0", { from: ANTHROPIC, confidence: "NETWORK" }),
   { headers: {}, from: ANTHROPIC, is: "unknown", confidence: "UNKNOWN" },
   agent("Claude-User", "claude.ai", { clientId: CLAUDE_AI, confidence: "REGISTERED" }),
   { headers: {}, clientId: CLAUDE_CODE, is: "claude-code", confidence: "REGISTERED" },

@@ -118,6 +118,12 @@ describe("the identity file", () => {
     ["an invisible role", { issuers: [{ ...ACME, roleMap: { a: "ad\u00admin" } }] }, "issuers.0.roleMap.a"],
     ["a client that is a human", { issuers: [{ ...ACME, clients: { bot: "HUMAN" } }] }, "issuers.0.clients.bot"],
     ["proofs now and then", { issuers: [{ ...ACME, dpop: "sometimes" }] }, "issuers.0.dpop"],
+    [
+      "a client whose ID tokens could pass for access tokens",
+      { issuers: [ACME], signIn: [{ issuer: ACME.issuer, clientId: "countersign" }] },
+      "signIn.0.clientId",
+    ],
+    ["rules without a version", { clientRules: { rules: [] } }, "clientRules"],
     ["an issuer twice", { issuers: [ACME, { ...ACME, organization: "globex" }] }, "issuers.1.issuer"],
     [
       "two issuers whose ids could meet",

@@ -10,6 +10,19 @@ describe("people", () => {
     expect(sharePerson(nested, approver)).toBe(false);
   });
 
+  it.each(["  MEMBER@acme.example ", "member@acme.example.", "\uff4dember@\uff41cme.example"])(
+    "are the same by an address that is only spelt otherwise: %j",
+    (email) => {
+      expect(sharePerson(human("m2", { email }), member)).toBe(true);
+    },
+  );
+
+  it("are the same by an address in composed and in ASCII form", () => {
+    const one = human("a", { email: "jos\u00e9@b\u00fccher.example" });
+    expect(sharePerson(one, human("b", { email: "JOSE\u0301@xn--bcher-kva.example" }))).toBe(true);
+    expect(sharePerson(one, human("b", { email: "jose@xn--bcher-kva.example" }))).toBe(false);
+  });
+
   it("are the same by id or by address, and nobody is not the same as nobody", () => {
     const { email: _, ...unaddressed } = member;
     expect(sharePerson(unaddressed, member)).toBe(true);

@@ -23,19 +23,24 @@ type Answer = Pick<ClientIdentity, "name" | "version" | "surface" | "confidence"
  */
 export function clientOf(clues: Clues, { rules }: ClientRules): Answer {
   let best: Mutable | undefined;
+  let stated = false;
   for (const rule of rules) {
     if (best === undefined) {
       const match = matchOf(rule, clues);
       if (match === undefined) continue;
       best = { name: rule.name, confidence: rule.confidence };
       refine(best, rule, match);
+      stated = rule.when.mcpClient !== undefined;
+    } else if (stated && rule.confidence !== "SIGNED") {
+      // What a gateway states of its client is all that is known of it: the other headers are anybody's.
+      break;
     } else if (agrees(best, rule)) {
       const match = matchOf(rule, clues);
       if (match !== undefined) refine(best, rule, match);
     }
   }
-  const stated = best?.confidence === "SIGNED" ? undefined : signedName(clues);
-  return stated ?? best ?? { name: "unknown", confidence: "UNKNOWN" };
+  const unknown = best?.confidence === "SIGNED" ? undefined : signedName(clues);
+  return unknown ?? best ?? { name: "unknown", confidence: "UNKNOWN" };
 }
 
 /** A signed statement no rule knows speaks for itself. */

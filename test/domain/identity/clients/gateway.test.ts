@@ -86,6 +86,17 @@ describe("a gateway of the organization", () => {
     if (!("version" in expected)) expect(identity).not.toHaveProperty("version");
   });
 
+  it("is not credited with a version or a surface that an unsigned header tells", async () => {
+    const sent = { ...headers, "user-agent": "claude-code/9.9 (claude-desktop)" };
+    for (const mcpClient of ["claude-code", "claude-code/2.1.66"]) {
+      const { name, version, surface, confidence } = await identified({
+        headers: { ...sent, "countersign-mcp-client": mcpClient },
+      });
+      expect([name, confidence]).toEqual(["claude-code", "SIGNED"]);
+      expect([version, surface]).toEqual([mcpClient.split("/")[1], undefined]);
+    }
+  });
+
   it("may state the model alone: then the headers tell the client", async () => {
     const { "countersign-mcp-client": _, ...rest } = { ...headers, "user-agent": "cursor/1.7" };
     const covered = components.filter((name) => name !== "countersign-mcp-client");
