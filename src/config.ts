@@ -21,7 +21,11 @@ const settings = z.object({
     .regex(/^[\w.~+/-]+=*$/, "is not a bearer token")
     .optional(),
   IDENTITY_FILE: z.string().min(1).optional(),
-  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => /^https?:\/\/[^/?#@]+\/?$/i.test(url), "has to be scheme, host and port alone")
+    .transform((url) => new URL(url).origin)
+    .optional(),
   SIGNING_KEY_FILE: z.string().min(1).optional(),
   CORS_ORIGINS: z
     .string()

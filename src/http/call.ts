@@ -25,6 +25,8 @@ export interface CallIdentity {
   authenticate(credentials: Credentials): Promise<SignedIn>;
   /** What a browser's cookie presents, where it counts; undefined otherwise. */
   cookie?(request: IncomingMessage): Credentials | undefined;
+  /** The same for a page that shows nothing of anybody. */
+  pageCookie?(request: IncomingMessage): Credentials | undefined;
   /** Calls back once if the owner is suspended or the token revoked from now on. Answers how to stop watching. */
   watch?(signedIn: SignedIn, onRevoked: () => void): () => void;
   /** Which client and model called. A promise only where a signature has to be verified. */
@@ -53,7 +55,8 @@ export function millisecondsUntil(expiresAt: number): number {
 }
 
 /** Aborts, with the error to tell, when the token expires or is revoked, or the server stops. */
-function endOf({ signedIn, stopping, revoked }: CallOptions): AbortSignal {
+function endOf({ signedIn, stopping, watched }: CallOptions): AbortSignal {
+  const revoked = watched?.();
   const ends = new AbortController();
   const when = (signal: AbortSignal, error: () => Error) => {
     const tell = () => ends.abort(error());
@@ -79,8 +82,11 @@ export interface CallOptions {
   readonly client: ClientIdentity;
   readonly address: string | undefined;
   readonly stopping: AbortSignal;
-  /** Aborts when the token is believed no more. */
-  readonly revoked?: AbortSignal | undefined;
+  /**
+   * Admits a stream, once however often it is asked, and answers what aborts when the token is believed no more. Throws
+   * RATE_LIMITED. Undefined: whatever carries the call is closed then.
+   */
+  readonly watched?: (() => AbortSignal | undefined) | undefined;
   readonly onRefusal: (code: string) => void;
 }
 

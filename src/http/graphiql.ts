@@ -48,7 +48,7 @@ export async function serveGraphiQL(
   let presented: Credentials | undefined;
   let signedIn: SignedIn;
   try {
-    presented = presentedTo(request, publicUrl) ?? identity.cookie?.(request);
+    presented = presentedTo(request, publicUrl) ?? identity.pageCookie?.(request);
     if (presented === undefined) return refuse(response, 401, "GraphiQL is for people who are signed in.");
     signedIn = await identity.authenticate(presented);
   } catch (error) {

@@ -13,7 +13,7 @@ import { serveGraphiQL, wantsPage } from "./graphiql.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
-import { cutWhenSlow, wantsStream } from "./stream.ts";
+import { cutWhenSlow, once, wantsStream } from "./stream.ts";
 import { createWebSockets, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
@@ -80,12 +80,13 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     response: ServerResponse,
   ): Promise<{ call: Call; readParams: () => GraphQLParams }> {
     let signedIn: SignedIn | undefined;
-    let revoked: AbortSignal | undefined;
+    // Also for who does not ask for a stream by name: a subscription becomes one wherever Accept has room for it.
+    const watched = once(() => admitStream(response, signedIn));
     let params: GraphQLParams = {};
     let problem: unknown;
     try {
       signedIn = await signInOf(request);
-      if (wantsStream(request)) revoked = admitStream(response, signedIn);
+      if (wantsStream(request)) watched();
       if (request.method === "POST") params = await readPost(request);
       else if (request.method === "GET") params = readGet(request);
     } catch (error) {
@@ -101,7 +102,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       client: client instanceof Promise ? await client : client,
       address: identity.addressOf(facts),
       stopping: stopping.signal,
-      revoked,
+      watched,
       onRefusal: metrics.refusal,
     });
     const readParams = () => {

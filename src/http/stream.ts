@@ -2,7 +2,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** Whether the answer may go on for as long as the client stays. */
 export function wantsStream({ headers }: IncomingMessage): boolean {
-  return (headers.accept ?? "").includes("text/event-stream");
+  return (headers.accept ?? "").toLowerCase().includes("text/event-stream");
+}
+
+/** `work`, done when it is first asked for, and answered the same from then on. */
+export function once<Value>(work: () => Value): () => Value {
+  let done: { readonly value: Value } | undefined;
+  return () => {
+    done ??= { value: work() };
+    return done.value;
+  };
 }
 
 /**

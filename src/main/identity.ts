@@ -13,7 +13,7 @@ import { createOpenSessions } from "../domain/sessions/open-sessions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
 import type { CallIdentity } from "../http/call.ts";
 import type { Metrics } from "../http/metrics.ts";
-import { cookieCredentials } from "../http/sign-in/cookie-credentials.ts";
+import { cookieCredentials, sessionCookie } from "../http/sign-in/cookie-credentials.ts";
 import { createSignIn, type SignIn } from "../http/sign-in/sign-in.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
@@ -71,6 +71,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     signatureAgents: settings.signatureAgents,
     gatewayKey: directory.gatewayKey,
     publicUrl,
+    rules: settings.clientRules,
   });
 
   async function admit(presented: Authentication): Promise<Authentication> {
@@ -81,6 +82,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
   const calls: CallIdentity = {
     authenticate: async (credentials) => admit(await authenticator.authenticate(credentials)),
     cookie: (request) => cookieCredentials(request, publicUrl()),
+    pageCookie: (request) => sessionCookie(request, publicUrl()),
     watch(signedIn, onRevoked) {
       const unwatch = [directory.watch(signedIn, onRevoked), openSessions.watch(signedIn, onRevoked)];
       return () => {
@@ -112,6 +114,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     sessionTokens,
     admit: directory.admit,
     identity: calls,
+    recognize: authenticator.authenticate,
     onRefusal: metrics.authenticationRefused,
     log,
   });

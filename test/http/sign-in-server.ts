@@ -69,8 +69,12 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
     sessionTokens,
     secret: keys.secret("sign-in"),
     admit: options.admit ?? (async (authentication) => authentication),
+    recognize: authenticator.authenticate,
     identity: {
-      authenticate: async (credentials) => openSessions.admit(await authenticator.authenticate(credentials)),
+      authenticate: async (credentials) => {
+        const presented = await authenticator.authenticate(credentials);
+        return openSessions.admit((await options.admit?.(presented)) ?? presented);
+      },
       identify: ({ headers }) => identifyClient({ get: (name) => String(headers[name] ?? "") }),
       addressOf: ({ remoteAddress }) => remoteAddress,
     },

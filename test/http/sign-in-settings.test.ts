@@ -55,6 +55,31 @@ describe("a server", () => {
     });
   });
 
+  it("records that somebody signed out who may not come in any more, so that the cookie stays worthless", async () => {
+    let suspended = false;
+    const admit: SignInServerOptions["admit"] = async (presented) => {
+      if (suspended) throw new AuthenticationError("SUSPENDED", "suspended");
+      return presented;
+    };
+    await withServer({ admit }, async (other) => {
+      const browser = openBrowser();
+      await signInAt(browser, `${other.url}/auth/login`, "ada");
+      const kept = browser.cookie(other.url, "countersign") ?? "";
+      const { session } = (await other.entries()).at(-1) ?? {};
+      const asked = async () => (await browser.request(`${other.url}/auth/session`)).status;
+      expect(await asked()).toBe(200);
+      suspended = true;
+      expect(await asked()).toBe(401);
+      const headers = { origin: other.url };
+      const logout = await browser.request(`${other.url}/auth/logout`, { method: "POST", headers });
+      expect(logout.status).toBe(200);
+      expect((await other.entries()).at(-1)).toMatchObject({ type: "SESSION_ENDED", session, reason: "LOGOUT" });
+      suspended = false;
+      browser.setCookie(other.url, "countersign", kept);
+      await expect.poll(asked).toBe(401);
+    });
+  });
+
   it("signs nobody in whose session it cannot record", async () => {
     const sessions: SignInServerOptions["sessions"] = (real) => ({
       ...real,

@@ -270,12 +270,16 @@ describe("a sign-in that does not work out", () => {
     secrets: secretsOf(url),
   });
 
-  it("is refused with another state, and over then", async () => {
-    const { browser, url } = await answered();
-    const right = new URL(url);
-    url.searchParams.set("state", "a-state-of-nobody");
-    expect(await refused(() => answer(browser, url))).toEqual([400, "STATE_MISMATCH"]);
-    expect(await refused(() => answer(browser, right))).toEqual([400, "NOT_STARTED"]);
+  it("is refused with another state, which ends no sign-in that is under way in another tab", async () => {
+    const { browser, url: earlier } = await answered();
+    const { url: later } = await signInAt(browser, `${server.url}/auth/login`, "ada", server.callback);
+    const forged = new URL(later);
+    forged.searchParams.set("state", "a-state-of-nobody");
+    expect(await refused(() => answer(browser, forged))).toEqual([400, "STATE_MISMATCH"]);
+    expect(await refused(() => answer(browser, earlier))).toEqual([400, "STATE_MISMATCH"]);
+    expect((await browser.request(later)).status).toBe(303);
+    expect((await browser.request(`${server.url}/auth/session`)).status).toBe(200);
+    expect(await refused(() => answer(browser, later))).toEqual([400, "REPLAYED"]);
   });
 
   it("is refused without a state, and with two", async () => {

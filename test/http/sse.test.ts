@@ -131,3 +131,28 @@ describe("server-sent events", () => {
     expect(await response.text()).toContain('"code":"UNAUTHENTICATED"');
   });
 });
+
+describe("a subscription that becomes a stream without asking for one by name", () => {
+  it.each(["*/*", "text/*", "TEXT/EVENT-STREAM"])(
+    "is counted, and ends with its caller's access: %s",
+    async (accept) => {
+      const few = await startApi(database.appUrl, { socketLimits: { streamsPerPrincipal: 1 } });
+      const token = await few.token("approver2");
+      const headers = { authorization: `Bearer ${token}`, accept };
+      const body = JSON.stringify({ query: "subscription { pendingApprovals { cursor } }" });
+      const first = await few.post(body, headers);
+      expect(first.headers.get("content-type")).toBe("text/event-stream");
+      expect(await (await few.post(body, headers)).text()).toContain("RATE_LIMITED");
+      const administer = (name: string, input: string) =>
+        few.gql(
+          `mutation ($input: ${input}!) { ${name}(input: $input) { entry { type } } }`,
+          { input: { principalId: "approver2", reason: "left the company" } },
+          { as: "admin" },
+        );
+      await administer("suspendPrincipal", "SuspendPrincipalInput");
+      expect(await first.text()).toContain("UNAUTHENTICATED");
+      await administer("reinstatePrincipal", "ReinstatePrincipalInput");
+      await few.close();
+    },
+  );
+});

@@ -22,6 +22,8 @@ export interface BrowserSessionsDeps {
   /** Who of those an issuer vouches for may come in, with what we know of them ourselves. Throws AuthenticationError. */
   readonly admit: (authentication: Authentication) => Promise<Authentication>;
   readonly identity: Pick<CallIdentity, "authenticate" | "identify" | "addressOf">;
+  /** Whose a credential is, whether or not they may come in. Throws AuthenticationError. */
+  readonly recognize: CallIdentity["authenticate"];
   readonly log: Pick<Logger, "info">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -40,7 +42,7 @@ const SOME_ID = "00000000-0000-7000-8000-000000000000";
 
 /** Sessions that live in a browser's cookie; each is recorded before the browser hears of it. */
 export function createBrowserSessions(deps: BrowserSessionsDeps) {
-  const { publicUrl, sessions, sessionTokens, admit, identity, log, now } = deps;
+  const { publicUrl, sessions, sessionTokens, admit, identity, recognize, log, now } = deps;
 
   async function callerOf(request: IncomingMessage, authentication: Authentication): Promise<Caller> {
     const facts = factsOf(request);
@@ -65,12 +67,15 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     }
   }
 
-  /** Undefined when the browser is not signed in, or is no longer. */
-  async function current(request: IncomingMessage): Promise<CurrentSession | undefined> {
+  /** Undefined when the browser has no session that `authenticate` lets pass. */
+  async function sessionOf(
+    request: IncomingMessage,
+    authenticate: CallIdentity["authenticate"],
+  ): Promise<CurrentSession | undefined> {
     const presented = sessionCookie(request, publicUrl());
     if (presented === undefined) return undefined;
     try {
-      return { authentication: await identity.authenticate(presented), token: presented.token };
+      return { authentication: await authenticate(presented), token: presented.token };
     } catch (error) {
       if (error instanceof AuthenticationError) return undefined;
       throw error;
@@ -78,7 +83,8 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
   }
 
   return {
-    current,
+    /** Undefined when the browser is not signed in, or is no longer. */
+    current: (request: IncomingMessage) => sessionOf(request, identity.authenticate),
 
     /** Records that a person signed in. Answers the Set-Cookie line of the session. Throws SignInRefusal, LedgerUnavailableError. */
     async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: Identity): Promise<string> {
@@ -99,25 +105,20 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
 
     /**
      * Records that the person of this request signed out; what has ended already stays as it is. Answers the issuer they
-     * had signed in at, undefined when they were not signed in. Throws LedgerUnavailableError.
+     * had signed in at, undefined when they were not signed in. Also for somebody who may not come in: whoever is let in
+     * again must not find a session that they signed out of. Throws LedgerUnavailableError.
      */
     async end(request: IncomingMessage): Promise<string | undefined> {
-      const session = await current(request);
+      const session = await sessionOf(request, recognize);
       if (session === undefined) return undefined;
       const { authentication, token } = session;
       const { sessionId } = authentication;
       try {
         if (sessionId !== undefined) await sessions.end(await callerOf(request, authentication), { sessionId });
+        log.info({ organization: authentication.principal.organization, session: sessionId }, "a person signed out");
       } catch (error) {
         if (!(error instanceof SessionRefusal)) throw error;
       }
-      log.info(
-        {
-          organization: authentication.principal.organization,
-          session: sessionId,
-        },
-        "a person signed out",
-      );
       return sessionTokens.issuerOf(token);
     },
 

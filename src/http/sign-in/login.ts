@@ -76,16 +76,17 @@ export function createLogin({ providers, transactions, sessions, publicUrl }: Lo
     async finish(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const base = publicUrl();
       const { transaction: name } = cookieNames(base);
-      // Whatever comes of it, this sign-in is over.
-      response.appendHeader("set-cookie", setCookie(base, name, "", 0));
       const address = requested(request, base);
       const state = single(address.searchParams, "state");
       const sealed = cookieOf(request, name);
       if (state !== undefined && answered.has(state)) throw new SignInRefusal("REPLAYED");
       const transaction = sealed === undefined ? undefined : await transactions.open(sealed);
       if (transaction === undefined) throw new SignInRefusal("NOT_STARTED");
+      // Another tab may have started after the one that comes back, and still be under way.
       if (state === undefined || !isSame(state, transaction.state)) throw new SignInRefusal("STATE_MISMATCH");
+      // Whatever comes of it, this sign-in is over.
       answered.set(state, true);
+      response.appendHeader("set-cookie", setCookie(base, name, "", 0));
       const provider = providerOf(transaction.issuer);
       const identity = await provider.finish(transaction, address).catch((error: unknown) => {
         throw error instanceof AuthenticationError ? new SignInRefusal("CLAIMS_REFUSED", error) : error;
