@@ -1,8 +1,10 @@
 import type { JsonValue } from "../ledger/canonical.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
 import { builder } from "./builder.ts";
 import { EntryRef } from "./entry.ts";
 import { Channel, Verdict } from "./enums.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "./principal.ts";
+import { recordingEntries } from "./reads.ts";
 import { type EntryRow, entryOf, factsOf } from "./rows.ts";
 
 interface DecisionShape {
@@ -11,6 +13,8 @@ interface DecisionShape {
   readonly note: string | null;
   readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
   readonly entry: EntryRow;
+  /** Of the action it was decided on. */
+  readonly proposal: LedgerEntry;
 }
 
 type Recorded = {
@@ -19,8 +23,8 @@ type Recorded = {
   readonly note?: JsonValue;
 };
 
-/** The decisions among an action's entries. */
-export function decisionsOf(rows: readonly EntryRow[]): DecisionShape[] {
+/** The decisions among the entries of an action, which `proposal` proposed. */
+export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryRow[]): DecisionShape[] {
   return rows.flatMap((row) => {
     const entry = entryOf(row);
     if (entry.type !== "ACTION_APPROVED" && entry.type !== "ACTION_DENIED") return [];
@@ -29,7 +33,7 @@ export function decisionsOf(rows: readonly EntryRow[]): DecisionShape[] {
     const decision = facts.decision as Recorded | undefined;
     if (approver === undefined || decision === undefined) return [];
     const { verdict, channel, note } = decision;
-    return [{ approver, verdict, channel, note: typeof note === "string" ? note : null, entry: row }];
+    return [{ approver, verdict, channel, note: typeof note === "string" ? note : null, entry: row, proposal }];
   });
 }
 
@@ -45,6 +49,13 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
       description: "When it was recorded.",
       resolve: ({ entry }) => entryOf(entry).recordedAt,
     }),
-    entry: t.field({ type: EntryRef, description: "The fact it is recorded as.", resolve: ({ entry }) => entry }),
+    entry: t.field({
+      type: EntryRef,
+      description: "The fact it is recorded as. That you read it is recorded, unless the action is your own.",
+      resolve: async ({ entry, proposal }, _args, context) => {
+        await recordingEntries(context, "decision.entry", [entry], proposal);
+        return entry;
+      },
+    }),
   }),
 });

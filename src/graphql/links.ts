@@ -4,7 +4,7 @@ import { builder } from "./builder.ts";
 import { DecisionRef, decisionsOf } from "./decision.ts";
 import { EntryRef } from "./entry.ts";
 import { edgesOf, LineageEdgeRef } from "./lineage-edge.ts";
-import { actionOf, readChain, readOutcomeOf, readTimelineOf } from "./reads.ts";
+import { actionOf, readChain, readOutcomeOf, readTimelineOf, recordingEntries } from "./reads.ts";
 import { entryOf, viewOf } from "./rows.ts";
 import { readSession, SessionRef } from "./session.ts";
 
@@ -30,14 +30,22 @@ builder.prismaObjectFields(EntryRef, (t) => ({
   sources: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
-    description: "Where the data came from: the entries of the chain that sourceChainHash names.",
-    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.sourceChain)),
+    description:
+      "Where the data came from: the entries of the chain that sourceChainHash names. That you read them is recorded, unless it is your own doing.",
+    resolve: async (row, _args, context) => {
+      const sources = await readChain(context, asText(entryOf(row).body.sourceChain));
+      return recordingEntries(context, "auditEntry.sources", sources);
+    },
   }),
   derived: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
-    description: "Where the data went: the entries that have this entry's chain as their source.",
-    resolve: (row, _args, context) => readChain(context, asText(entryOf(row).body.chain), "derived"),
+    description:
+      "Where the data went: the entries that have this entry's chain as their source. That you read them is recorded, unless it is your own doing.",
+    resolve: async (row, _args, context) => {
+      const derived = await readChain(context, asText(entryOf(row).body.chain), "derived");
+      return recordingEntries(context, "auditEntry.derived", derived);
+    },
   }),
 }));
 
@@ -51,12 +59,14 @@ builder.prismaObjectFields(ActionRef, (t) => ({
     type: [DecisionRef],
     complexity: { field: 1, multiplier: 3 },
     description: "What people said of it, oldest first.",
-    resolve: async (row, _args, context) => decisionsOf(await readOutcomeOf(context, row)),
+    resolve: async (row, _args, context) => decisionsOf(viewOf(row).proposal, await readOutcomeOf(context, row)),
   }),
   entries: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 6 },
-    description: "The facts its state rests on and the refused attempts on it, oldest first.",
-    resolve: (row, _args, context) => readTimelineOf(context, row),
+    description:
+      "The facts its state rests on and the refused attempts on it, oldest first. That you read them is recorded, unless it is your own doing.",
+    resolve: async (row, _args, context) =>
+      recordingEntries(context, "action.entries", await readTimelineOf(context, row), viewOf(row).proposal),
   }),
 }));

@@ -1,10 +1,11 @@
 import type { IssuedGrant } from "../domain/actions/actions.ts";
 import { instant } from "../domain/actions/body.ts";
 import { builder } from "./builder.ts";
-import { callerOf } from "./context.ts";
+import { type Context, callerOf } from "./context.ts";
 import { Outcome } from "./enums.ts";
-import { uuidOf } from "./node-id.ts";
+import { NIL_UUID, uuidOf } from "./node-id.ts";
 import { type ActionPayload, actionPayloadType, answer } from "./payload.ts";
+import { readAction, seesAction } from "./reads.ts";
 
 interface GrantingPayload extends ActionPayload {
   readonly grant?: IssuedGrant | undefined;
@@ -28,6 +29,13 @@ function present<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], nu
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as {
     [K in keyof T]: Exclude<T[K], null>;
   };
+}
+
+/** The UUID of an action the caller may see; of any other the one that names nothing, so that it is told like nothing. */
+async function visibleId(context: Context, id: string): Promise<string> {
+  const uuid = uuidOf("Action", context.ledger, id);
+  const action = await readAction(context, uuid);
+  return action !== null && seesAction(context, action) ? uuid : NIL_UUID;
 }
 
 const ProposeActionInput = builder.inputType("ProposeActionInput", {
@@ -71,10 +79,10 @@ builder.mutationField("proposeAction", (t) =>
     description: "Proposes an action. Policy lets it through, stops it, or asks people.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ProposeActionInput, required: true, description: "What is proposed." }) },
-    resolve: (_root, { input }, context): Promise<GrantingPayload> => {
+    resolve: async (_root, { input }, context): Promise<GrantingPayload> => {
       const { supersedes, arguments: values, ...rest } = input;
       const alone = supersedes === undefined || supersedes === null;
-      const replaced = alone ? {} : { supersedes: uuidOf("Action", context.ledger, supersedes) };
+      const replaced = alone ? {} : { supersedes: await visibleId(context, supersedes) };
       // JSON null is a value here, unlike in the other members.
       const proposal = { ...present(rest), arguments: values ?? null, ...replaced };
       return answer(context, context.services.actions.propose(callerOf(context), proposal));

@@ -17,7 +17,7 @@ export function decodeNodeId(nodeId: string): { readonly typename: string; reado
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Names nothing, ever (RFC 9562, section 5.9). */
-const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 /** `<ledger>:<key>` of a decoded id. */
 export function splitKey(id: string): { readonly ledger: string; readonly key: string } {

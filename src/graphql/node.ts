@@ -3,7 +3,7 @@ import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
 import { decodeNodeId, splitKey, uuidOf } from "./node-id.ts";
 import { readAction, readPositions, recordingRead, seesAction, seesEntry } from "./reads.ts";
-import { readSession } from "./session.ts";
+import { readSession, recordingSession } from "./session.ts";
 
 const POSITION = /^[1-9]\d{0,17}$/;
 
@@ -22,7 +22,8 @@ async function readNode(context: Context, nodeId: string): Promise<object | null
     return recordingRead(context, "node", seen === null ? 0 : 1, seen);
   }
   if (typename !== "Session") return null;
-  const session = await readSession(context, uuidOf("Session", ledger, nodeId));
+  const found = await readSession(context, uuidOf("Session", ledger, nodeId));
+  const session = await recordingSession(context, "node", found);
   return session === null ? null : branded(session, "Session");
 }
 

@@ -47,6 +47,28 @@ export async function recordingRead<Value>(
   return value;
 }
 
+/** Whether the caller did what `entry` says. What became of one's own doing is an answer, and no audit log. */
+export function isOwn(context: Context, { body }: LedgerEntry): boolean {
+  const { id, onBehalfOf } = viewerOf(context);
+  return idOf(body.actor) === id && idOf(body.onBehalfOf) === onBehalfOf?.id;
+}
+
+/**
+ * `recordingRead` of `entries` that hang on something else: of those that are no part of the caller's own doing.
+ *
+ * @param about the entry that began what they are about; left out: each stands for itself
+ */
+export async function recordingEntries(
+  context: Context,
+  what: string,
+  entries: readonly EntryRow[],
+  about?: LedgerEntry,
+): Promise<EntryRow[]> {
+  const read = entries.filter((row) => !isOwn(context, about ?? entryOf(row))).length;
+  if (read > 0) await recordingRead(context, what, read, undefined);
+  return [...entries];
+}
+
 /** Whether the caller may read `action`. */
 export function seesAction(context: Context, action: ActionRow): boolean {
   const { proposal } = viewOf(action);

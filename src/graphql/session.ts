@@ -9,7 +9,7 @@ import { EntryConnection } from "./entry.ts";
 import { uuidOf } from "./node-id.ts";
 import { decodeCursor, pageComplexity, pageOf, pageSize } from "./page.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "./principal.ts";
-import { readableBy, recordingRead, searchReadable, seesEntry } from "./reads.ts";
+import { isOwn, readableBy, recordingRead, searchReadable, seesEntry } from "./reads.ts";
 import { entryRow, factsOf, revealed } from "./rows.ts";
 
 const loads = new WeakMap<Context, Batch<string, Session>>();
@@ -29,6 +29,16 @@ export async function readSession(context: Context, id: string | undefined): Pro
   if (id === undefined) return null;
   const session = await loadOf(context)(id);
   return session !== undefined && (await seesEntry(context, entryRow(session.started))) ? session : null;
+}
+
+/** `session`, once it is recorded that the caller reads somebody else's by the field `what`. */
+export async function recordingSession(
+  context: Context,
+  what: string,
+  session: Session | null,
+): Promise<Session | null> {
+  if (session !== null && isOwn(context, session.started)) return session;
+  return recordingRead(context, what, session === null ? 0 : 1, session);
 }
 
 const SessionEndReason = builder.enumType("SessionEndReason", {
@@ -60,6 +70,9 @@ async function readTimeline(
   const all = new Map([...own, ...found].map((entry) => [entry.seq, entry]));
   return [...all.values()].sort((one, other) => (one.seq < other.seq ? -1 : 1)).slice(0, limit);
 }
+
+/** Unlike other fields of a session, each of these is a search of its own. */
+const TIMELINE_COST = 20;
 
 export const SessionRef = builder.objectRef<Session>("Session");
 builder.node(SessionRef, {
@@ -120,7 +133,7 @@ builder.node(SessionRef, {
     entries: t.field({
       type: EntryConnection,
       description: "What happened in it that you may see, oldest first. That you read it is recorded.",
-      complexity: pageComplexity,
+      complexity: (args) => ({ ...pageComplexity(args), field: TIMELINE_COST }),
       args: {
         first: t.arg.int({ description: "How many at most." }),
         after: t.arg.string({ description: "Continue behind this cursor." }),
@@ -183,9 +196,13 @@ builder.queryField("session", (t) =>
   t.field({
     type: SessionRef,
     nullable: true,
-    description: "The session of this id; null when there is none you may see.",
+    description:
+      "The session of this id; null when there is none you may see. That you read it is recorded, unless it is your own.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "A session's id." }) },
-    resolve: (_root, { id }, context) => readSession(context, uuidOf("Session", context.ledger, id)),
+    resolve: async (_root, { id }, context) => {
+      const session = await readSession(context, uuidOf("Session", context.ledger, id));
+      return recordingSession(context, "session", session);
+    },
   }),
 );

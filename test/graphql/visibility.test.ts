@@ -77,6 +77,21 @@ describe("an action and its entries", () => {
     }
   });
 
+  it("are not told from nothing by whoever proposes to supersede them", async () => {
+    const claims = { sub: "stranger", org: "acme", kind: "HUMAN", roles: ["member"], groups: [] };
+    const stranger = { token: await api.sign(claims) };
+    const replace = (supersedes: string) => propose(api, { supersedes }, stranger, "action{id}");
+    const nothing = await replace("00000000-0000-4000-8000-000000000001");
+    expect(nothing).toMatchObject({
+      action: null,
+      userErrors: [{ code: "NOT_FOUND", path: ["input", "supersedes"] }],
+    });
+    for (const id of [proposed.action.id, proposed.action.uuid]) expect(await replace(id)).toEqual(nothing);
+    // Whoever sees it is told why not.
+    const refused = await propose(api, { supersedes: proposed.action.id }, "member", "action{id}");
+    expect(refused.userErrors).toMatchObject([{ code: "NOT_ALLOWED" }]);
+  });
+
   it("stay closed to an agent that claims a reader's roles, but for its own", async () => {
     const token = await api.token("agent", { roles: ["admin", "auditor", "approver", "lead:blue"] });
     const { data } = await api.gql('{auditEntries{nodes{seq}} auditEntry(seq:"1"){seq}}', {}, { token });

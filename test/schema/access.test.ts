@@ -246,7 +246,8 @@ any difference. Each call selects everything its type has, and what that leads t
 - For a mutation: whom the answer shows anything of, whether or not it was done. They are tried with inputs that change
   nothing, or only what is the caller's own.
 - \`agent\` acts for the member; \`agent claiming every role\` does too, with a token that names every role there is. The
-  lead, the member and one more person are in one team. \`outsider\` has every role of another organization.
+  lead, the member and one more person are in one team. \`approver by group\` is in the group that policy asks, and has no
+  role. \`outsider\` has every role of another organization.
 `;
 
 function tableOf(rows: readonly (readonly string[])[]): string {

@@ -146,7 +146,12 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
 
   return {
     record: (caller, ledger, what, shown) =>
-      reads.add(readerKey(ledger, caller.principal), () => ({ caller, ledger }), what, shown),
+      reads.add(
+        `${caller.sessionId ?? ""}${SEPARATOR}${readerKey(ledger, caller.principal)}`,
+        () => ({ caller, ledger }),
+        what,
+        shown,
+      ),
     refused(principal, reason, facts = {}) {
       const refused = { principal, reason, facts };
       const key = `${reason}${SEPARATOR}${readerKey(`${principal.organization}/${region}`, principal)}`;

@@ -3,6 +3,8 @@ import type { Principal } from "../identity/principal.ts";
 
 /** Roles that read everything of their organization. */
 const ORGANIZATION_READERS: readonly string[] = ["approver", "auditor", "admin"];
+/** Groups whose people policy asks. Where tokens map groups and no roles, belonging to one is what makes an approver. */
+const ASKED_GROUPS: readonly string[] = ["approvers"];
 /** A principal leads the team `blue` by the role `lead:blue`. */
 const LEAD = "lead:";
 
@@ -26,11 +28,13 @@ export interface Concerned {
 }
 
 /**
- * True for a principal who reads the organization's whole ledger. An agent never does, whatever roles its token claims:
- * it would read what other people told other agents.
+ * True for a principal who reads the organization's whole ledger: by a role, or, a person, by a group that policy asks. An
+ * agent never does, whatever roles its token claims: it would read what other people told other agents.
  */
-export function readsOrganization(principal: Principal): boolean {
-  return principal.kind !== "AGENT" && principal.roles.some((role) => ORGANIZATION_READERS.includes(role));
+export function readsOrganization({ kind, roles, groups }: Principal): boolean {
+  if (kind === "AGENT") return false;
+  if (roles.some((role) => ORGANIZATION_READERS.includes(role))) return true;
+  return kind === "HUMAN" && groups.some((group) => ASKED_GROUPS.includes(group));
 }
 
 /** The teams `principal` leads. Only a person leads: an agent or a service with such a role leads nobody. */
@@ -43,15 +47,16 @@ export function teamsLedBy({ kind, roles }: Pick<Principal, "kind" | "roles">): 
 
 /** `principal` as a viewer, with the members of the teams it leads as they are now. */
 export function viewerFor(principal: Principal, teams: Teams | undefined): Viewer {
-  const led = teams === undefined ? [] : teamsLedBy(principal);
-  if (teams === undefined || led.length === 0) return { principal };
-  const members = led.flatMap((team) => [...teams.membersOf(principal.organization, team)]);
-  return { principal, teamMembers: new Set(members) };
+  if (teams === undefined) return { principal };
+  const [first, ...more] = teamsLedBy(principal).map((team) => teams.membersOf(principal.organization, team));
+  if (first === undefined) return { principal };
+  // Asked for with every record that is looked at: a large team is not copied each time.
+  return { principal, teamMembers: more.length === 0 ? first : new Set([first, ...more].flatMap((ids) => [...ids])) };
 }
 
 /**
  * Whether `viewer` may read what concerns `concerned`: an agent what it did itself for the same person, a person what
- * they or their agents did, the lead of a team also what its members and their agents did, a reader of the organization
+ * they or their agents did, the lead of a team also what its members or agents for them did, a reader of the organization
  * all of it, and nobody anything of another organization.
  */
 export function mayRead({ principal, teamMembers }: Viewer, concerned: Concerned): boolean {
@@ -62,11 +67,9 @@ export function mayRead({ principal, teamMembers }: Viewer, concerned: Concerned
   if (actorId === principal.id && onBehalfOfId === principal.onBehalfOf?.id) return true;
   if (principal.kind === "AGENT") return false;
   if (onBehalfOfId === principal.id) return true;
-  return teamMembers !== undefined && principal.kind === "HUMAN" && [actorId, onBehalfOfId].some(isAmong(teamMembers));
-}
-
-function isAmong(members: ReadonlySet<string>) {
-  return (id: string | undefined) => id !== undefined && members.has(id);
+  // What an agent did is the work of the person it did it for, whatever teams the agent is in.
+  const whose = onBehalfOfId ?? actorId;
+  return principal.kind === "HUMAN" && whose !== undefined && teamMembers?.has(whose) === true;
 }
 
 /**
@@ -81,6 +84,6 @@ export function concernsOf({ principal, teamMembers }: Viewer): "everything" | r
   };
   if (principal.kind === "AGENT") return [own];
   const team = principal.kind === "HUMAN" ? [...(teamMembers ?? [])] : [];
-  const theirs: readonly Concern[] = team.length === 0 ? [] : [{ actorIds: team }];
+  const theirs: readonly Concern[] = team.length === 0 ? [] : [{ actorIds: team, people: [null] }];
   return [own, { people: [principal.id, ...team] }, ...theirs];
 }

@@ -114,6 +114,17 @@ describe("a reading", () => {
     }
   });
 
+  it("in two browser sessions within a minute is recorded in each", async () => {
+    const sessions = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu" });
+    const reader = calling(human("reader-in-two-sessions"));
+    const ids = await Promise.all(["one", "other"].map(async () => (await sessions.start(reader, {})).session.id));
+    const log = startReadingLog({ attribution: createAttribution({ db: process.pool, region: "eu" }) });
+    await Promise.all([...ids, ...ids].map((sessionId) => log.record({ ...reader, sessionId }, LEDGER, "node", 1)));
+    await log.stop();
+    const read = (await entriesBy(reader.principal.id)).filter(({ type }) => type === "AUDIT_READ");
+    expect(read.map(({ body }) => body.session).sort()).toEqual([...ids, ...ids].sort());
+  });
+
   it("that cannot be recorded is refused; what was counted is kept and told later", async () => {
     const broken = { now: false };
     const errors: object[] = [];

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
+import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
 import {
   type Concerned,
   concernsOf,
@@ -18,6 +20,7 @@ const service: Principal = { id: "robot", kind: "SERVICE", organization: "acme",
 const READER_ROLES = ["admin", "auditor", "approver"];
 const lead = human("lead", { roles: ["member", "lead:blue"] });
 const mate = human("mate", { roles: ["member"] });
+const asked = human("asked", { roles: ["member"], groups: ["blue", "approvers"] });
 const blueAgent: Principal = { ...agent, id: "blue-agent", onBehalfOf: other };
 const teams: Teams = {
   membersOf: (organization, team) =>
@@ -48,6 +51,8 @@ describe("mayRead", () => {
     ["a service", service, "it did", service, true],
     ["a service", service, "an agent did", agent, false],
     ["an approver", approver, "anybody did", agent, true],
+    ["a person in a group that policy asks", asked, "anybody did", agent, true],
+    ["such a person elsewhere", { ...asked, organization: "globex" }, "anybody did", agent, false],
     ["an auditor", auditor, "anybody did", agent, true],
     ["an administrator", admin, "anybody did", agent, true],
     ["an approver elsewhere", { ...outsider, roles: READER_ROLES }, "anybody did", agent, false],
@@ -57,7 +62,8 @@ describe("mayRead", () => {
     ["a lead", lead, "their agent did", { ...agent, onBehalfOf: lead }, true],
     ["a lead", lead, "a member did", mate, true],
     ["a lead", lead, "the agent of a member did", agent, true],
-    ["a lead", lead, "an agent of the team did for somebody outside it", blueAgent, true],
+    ["a lead", lead, "an agent of the team did for somebody outside it", blueAgent, false],
+    ["a lead", lead, "an agent of the team did for nobody", { ...service, id: "blue-agent", kind: "AGENT" }, true],
     ["a lead", lead, "somebody outside the team did", other, false],
     ["a lead", lead, "an agent did for somebody outside the team", { ...agent, onBehalfOf: other }, false],
     ["a lead", lead, "the server did", { ...service, id: "countersign" }, false],
@@ -97,6 +103,11 @@ describe("a viewer", () => {
     expect(viewerFor(leads, directory).teamMembers).toEqual(new Set(["a", "b"]));
   });
 
+  it("of one team, however large, has it without a copy", () => {
+    const members = new Set(["a"]);
+    expect(viewerFor(human("h", { roles: ["lead:blue"] }), { membersOf: () => members }).teamMembers).toBe(members);
+  });
+
   it("leads nobody where there is no directory, and nobody but a person leads", () => {
     expect(viewerFor(lead, undefined)).toEqual({ principal: lead });
     expect(teamsLedBy({ ...lead, kind: "AGENT" })).toEqual([]);
@@ -115,6 +126,20 @@ describe("readsOrganization", () => {
     expect(readsOrganization(human("h", { roles: [role] }))).toBe(true);
     expect(readsOrganization({ ...service, roles: [role] })).toBe(true);
     expect(readsOrganization({ ...agent, roles: [role] })).toBe(false);
+  });
+
+  it("is for the people of each group that policy asks, and for nobody but people by a group", async () => {
+    const catalog = await loadCatalog();
+    const policy = createPolicy(catalog);
+    const tools = [...catalog.tools.values()].map(({ platform, name }) => policy.evaluate(platform, name));
+    const groups = new Set(tools.flatMap(({ requirements }) => requirements.map(({ group }) => group)));
+    expect(groups.size).toBeGreaterThan(0);
+    for (const group of groups) {
+      expect(readsOrganization(human("h", { groups: [group] })), group).toBe(true);
+      expect(readsOrganization({ ...service, groups: [group] }), group).toBe(false);
+      expect(readsOrganization({ ...agent, groups: [group] }), group).toBe(false);
+    }
+    expect(readsOrganization(human("h", { groups: ["blue", "approver", "admin"] }))).toBe(false);
   });
 
   it("is for no other role", () => {
