@@ -7,6 +7,7 @@ import { createPool } from "./db/pool.ts";
 import { createPrisma } from "./db/prisma.ts";
 import { createActions } from "./domain/actions/actions.ts";
 import { loadKeys } from "./domain/identity/keys.ts";
+import { isLoopback } from "./domain/identity/secure-url.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import { createPolicy } from "./domain/policy/evaluate.ts";
 import { createAttribution } from "./domain/sessions/attribution.ts";
@@ -209,6 +210,9 @@ async function start(config: Config, { log, say }: StartOptions, closers: Closer
   closers.push(() => server.close());
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   const address = `http://${host}:${port}`;
+  if (config.publicUrl === undefined && !isLoopback(config.host)) {
+    log.warn({ address }, "PUBLIC_URL is not set: proofs of keys and signed requests have to be about this address");
+  }
   url = config.publicUrl ?? address;
   return `${address}/graphql`;
 }

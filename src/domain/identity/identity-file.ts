@@ -190,7 +190,7 @@ export function parseIdentityFile(data: unknown, source = "identity file"): Iden
   const { issuers, clientRules, ...rest } = parsed.data;
   return {
     ...rest,
-    clientRules: clientRules === undefined ? undefined : parseClientRules(clientRules, `clientRules of ${source}`),
+    clientRules: clientRules === undefined ? undefined : parseClientRules(clientRules, `${source}: clientRules`),
     issuers: issuers.map((one) => ({
       ...one,
       jwksUri: one.jwksUri,
