@@ -162,8 +162,13 @@ try {
     contest("proposeAction, caller known beforehand", 1, without, proposeAs("none")),
     contest("proposeAction, caller found out", 1, withIdentity, proposeAs(attributed)),
   ];
-  // Interleaved, so that a slow minute of the machine falls on all of them.
-  for (let round = 0; round < rounds; round += 1) for (const each of [...contests, ...compared]) await measure(each);
+  // Interleaved, so that a slow minute of the machine falls on all of them, and each time in another order: whoever
+  // comes after a server that waited finds the machine in another state.
+  const all = [...contests, ...compared];
+  for (let round = 0; round < rounds; round += 1) {
+    const order = [...all.slice(round % all.length), ...all.slice(0, round % all.length)];
+    for (const each of round % 2 === 0 ? order : order.reverse()) await measure(each);
+  }
   process.stdout.write(
     `${connections} connections, median of ${rounds} interleaved rounds of ${seconds} s, Node ${process.version}, ` +
       `${cpus().length} × ${cpus()[0]?.model.trim()}\n\n${report(contests)}\n\n${report(compared)}\n`,
