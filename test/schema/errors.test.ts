@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { ACTION_REFUSAL_CODES } from "../../src/domain/actions/errors.ts";
 import { DIRECTORY_REFUSAL_CODES } from "../../src/domain/directory/errors.ts";
+import { AUTHENTICATION_REASONS } from "../../src/domain/identity/errors.ts";
 import { SESSION_REFUSAL_CODES } from "../../src/domain/sessions/errors.ts";
 import { ERROR_CODES } from "../../src/graphql/errors.ts";
+import { SIGN_IN_REFUSALS } from "../../src/http/sign-in/errors.ts";
 
 const text = await readFile(new URL("../../schema/errors.md", import.meta.url), "utf8");
 
@@ -18,6 +20,15 @@ describe("schema/errors.md", () => {
   it("has every code of a user error, and no other", () => {
     const codes = new Set<string>([...ACTION_REFUSAL_CODES, ...SESSION_REFUSAL_CODES, ...DIRECTORY_REFUSAL_CODES]);
     expect(Object.keys(table("`userErrors")).sort()).toEqual([...codes].sort());
+  });
+
+  it("has every code of signing in with a browser, with its status", () => {
+    const told = Object.entries(SIGN_IN_REFUSALS).map(([code, [status, message]]) => [code, `${message} (${status})`]);
+    expect(table("Signing in")).toEqual(Object.fromEntries(told));
+  });
+
+  it("has every reason why credentials are refused", () => {
+    expect(table("Why credentials")).toEqual(AUTHENTICATION_REASONS);
   });
 
   it("has every code of a GraphQL error, and says of each what the code says", () => {
