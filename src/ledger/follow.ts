@@ -93,8 +93,9 @@ async function* followTip(
       cursor = newest.seq;
       if (usedAt === undefined) quietSince = performance.now();
     }
-    const woken = (batch?.more === true && untilIdle() > 0) || (await tip.wait(seen, Math.max(0, untilIdle()), signal));
-    if (signal.aborted || (woken && untilIdle() > 0)) continue;
+    if (batch?.more !== true || untilIdle() <= 0) await tip.wait(seen, Math.max(0, untilIdle()), signal);
+    // Timers may fire a moment early.
+    if (signal.aborted || untilIdle() > 0) continue;
     yield "idle";
     quietSince = performance.now();
   }
@@ -162,22 +163,19 @@ class Tip {
     return look.batch;
   }
 
-  /** Resolves to true at a wake (at once if one came after `seen`), to false after `milliseconds` or when aborted. */
-  wait(seen: number, milliseconds: number, signal: AbortSignal): Promise<boolean> {
-    if (this.wakes !== seen) return Promise.resolve(true);
-    if (signal.aborted) return Promise.resolve(false);
+  /** Resolves at a wake (at once if one came after `seen`), after `milliseconds`, or when aborted. */
+  wait(seen: number, milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (this.wakes !== seen || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const end = (woken: boolean) => {
+      const end = () => {
         clearTimeout(timer);
-        this.#waiting.delete(resume);
-        signal.removeEventListener("abort", give);
-        resolve(woken);
+        this.#waiting.delete(end);
+        signal.removeEventListener("abort", end);
+        resolve();
       };
-      const resume = () => end(true);
-      const give = () => end(false);
-      const timer = setTimeout(give, milliseconds);
-      this.#waiting.add(resume);
-      signal.addEventListener("abort", give);
+      const timer = setTimeout(end, milliseconds);
+      this.#waiting.add(end);
+      signal.addEventListener("abort", end);
     });
   }
 }
