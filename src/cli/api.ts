@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import packageFile from "../../package.json" with { type: "json" };
 import { asError } from "../errors.ts";
 import { CommandError, type CommandErrorCode } from "./exit.ts";
 
@@ -99,7 +100,7 @@ async function attempt(options: ApiOptions, body: string): Promise<unknown> {
   const headers = {
     "content-type": "application/json",
     accept: "application/graphql-response+json, application/json",
-    "user-agent": "countersign-cli",
+    "user-agent": `countersign/${packageFile.version}`,
     authorization: `Bearer ${await options.token()}`,
   };
   const signal = options.signal ?? null;
