@@ -61,6 +61,30 @@ function forbiddenImports(sources: Sources): readonly string[] {
   );
 }
 
+/** Imports of one area of the domain by another, as `sessions -> identity`. */
+function areaImports(sources: Sources): ReadonlySet<string> {
+  const areaOf = (file: string) => /^src\/domain\/([^/]+)\//.exec(file)?.[1];
+  return new Set(
+    [...sources].flatMap(([file, text]) => {
+      const from = areaOf(file);
+      const areas = importsOf(file, text).map(areaOf);
+      return areas.flatMap((to) => (from === undefined || to === undefined || to === from ? [] : [`${from} -> ${to}`]));
+    }),
+  );
+}
+
+/** The areas that import each other in a circle. */
+function circularAreas(imports: ReadonlySet<string>): readonly string[] {
+  const edges = [...imports].map((edge) => edge.split(" -> ") as [string, string]);
+  let areas = new Set(edges.flat());
+  for (;;) {
+    // Whoever imports none of those left is in no circle.
+    const left = new Set([...areas].filter((area) => edges.some(([from, to]) => from === area && areas.has(to))));
+    if (left.size === areas.size) return [...left].sort();
+    areas = left;
+  }
+}
+
 function environmentReaders(sources: Sources): readonly string[] {
   return [...sources].filter(([, text]) => /\bprocess\s*(\.|\[\s*["'])\s*env\b/.test(text)).map(([file]) => file);
 }
@@ -82,6 +106,13 @@ describe("layers", () => {
   it("finds the product", () => {
     const parts = new Set([...product.keys()].map(partOf));
     expect([...layers, ...entryPoints, ...foundations, "config.ts"].filter((part) => !parts.has(part))).toEqual([]);
+  });
+
+  it("has areas of the domain that never import each other in a circle, and would notice if they did", () => {
+    expect(circularAreas(new Set(["a -> b", "b -> c", "c -> b", "d -> a"]))).toEqual(["a", "b", "c", "d"]);
+    expect(circularAreas(new Set(["a -> b", "b -> c", "a -> c"]))).toEqual([]);
+    expect(areaImports(product)).toContain("actions -> sessions");
+    expect(circularAreas(areaImports(product))).toEqual([]);
   });
 
   it("notices an import against the flow, of an entry point, and from the tests", () => {

@@ -1,6 +1,6 @@
-import { instant } from "../domain/actions/body.ts";
 import type { JsonValue } from "../ledger/canonical.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
+import { instant } from "../ledger/entry.ts";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
 import { ActionStatus, Effect } from "./enums.ts";

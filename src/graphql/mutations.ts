@@ -1,5 +1,5 @@
 import type { IssuedGrant } from "../domain/actions/actions.ts";
-import { instant } from "../domain/actions/body.ts";
+import { instant } from "../ledger/entry.ts";
 import { builder } from "./builder.ts";
 import { type Context, callerOf } from "./context.ts";
 import { Outcome } from "./enums.ts";

@@ -73,3 +73,8 @@ export function parseEntry(text: string): EntryFields {
   if (typeof seq !== "string" || !/^[1-9]\d{0,18}$/.test(seq)) throw new SyntaxError("seq is not a decimal string");
   return { body: body as JsonObject, ledger: ledger as LedgerId, prevHash, recordedAt, seq: BigInt(seq), v };
 }
+
+/** RFC 3339 in UTC with microseconds, as everywhere in a ledger. */
+export function instant(moment: Date): string {
+  return moment.toISOString().replace("Z", "000Z");
+}

@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { settleDue } from "../../src/domain/actions/settle-due.ts";
-import { readChanges } from "../../src/domain/directory/record.ts";
 import { settleDueSessions } from "../../src/domain/sessions/settle-due.ts";
+import { readDirectory } from "../../src/ledger/directory.ts";
 import { withClient } from "../support/postgres.ts";
 import { createWorld, type Process, type World } from "./support.ts";
 
@@ -69,7 +69,7 @@ it.each<[string, (db: Pool) => Promise<unknown>]>([
   [
     "changes of many directories",
     (db) =>
-      readChanges(
+      readDirectory(
         db,
         Array.from({ length: 20 }, (_, n) => ({ ledger: n === 0 ? "acme/eu" : `org-${n}/eu`, after: 21_000n })),
       ),
@@ -88,13 +88,13 @@ it("reads every change of a directory that has more than one statement reads, on
        WHERE ledger = 'large/eu' OR n <= 1000`),
   );
   const since = ["large/eu", "small/eu", "none/eu"].map((ledger) => ({ ledger: ledger as "large/eu", after: 0n }));
-  const changes = await readChanges(process.pool, since);
+  const changes = await readDirectory(process.pool, since);
   for (const [ledger, count] of [
     ["large/eu", 2500],
     ["small/eu", 1000],
     ["none/eu", 0],
   ] as const) {
-    const positions = changes.flatMap((change) => (change.ledger === ledger ? [Number(change.record.updatedSeq)] : []));
+    const positions = changes.flatMap((change) => (change.ledger === ledger ? [Number(change.updatedSeq)] : []));
     expect(positions).toEqual(Array.from({ length: count }, (_, n) => n + 1));
   }
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createPool } from "../../src/db/pool.ts";
 import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import type { Authentication } from "../../src/domain/identity/authentication.ts";
-import { identifyClient } from "../../src/domain/identity/client-identity.ts";
+import { createClientIdentifier } from "../../src/domain/identity/client-identity.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { loadKeys } from "../../src/domain/identity/keys.ts";
 import { createSessionTokens } from "../../src/domain/identity/session-tokens.ts";
@@ -61,6 +61,12 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
   const authenticator = createAuthenticator({ issuers: [sessionTokens.trusted] });
   const refusals: string[] = [];
   let url = "";
+  const clients = createClientIdentifier({
+    trustedProxies: [],
+    signatureAgents: {},
+    gatewayKey: () => undefined,
+    publicUrl: () => options.publicUrl ?? url,
+  });
   const signIn = createSignIn({
     settings: settings.signIn,
     issuers: settings.issuers,
@@ -75,8 +81,8 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
         const presented = await authenticator.authenticate(credentials);
         return openSessions.admit((await options.admit?.(presented)) ?? presented);
       },
-      identify: ({ headers }) => identifyClient({ get: (name) => String(headers[name] ?? "") }),
-      addressOf: ({ remoteAddress }) => remoteAddress,
+      identify: (facts) => clients.identify(facts),
+      addressOf: clients.addressOf,
     },
     onRefusal: (code) => refusals.push(code),
     log,

@@ -16,7 +16,11 @@ beforeAll(async () => {
 afterAll(() => scene.close());
 
 const append = (body: UnsealedObject, ledger: LedgerId = LEDGER) => scene.ledgers.append(ledger, body);
-const read = (ledger: LedgerId, after = 0n) => readDirectory(scene.pool, ledger, after);
+const read = async (ledger: LedgerId, after = 0n) =>
+  (await readDirectory(scene.pool, [{ ledger, after }])).map(({ ledger: of, ...row }) => {
+    expect(of).toBe(ledger);
+    return row;
+  });
 
 function draft(body: UnsealedObject): Draft {
   const id = uuidv7();

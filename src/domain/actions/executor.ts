@@ -4,10 +4,11 @@ import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.t
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";
+import { type By, callerFacts } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import { type Attribution, inSession, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
-import { type By, callerFacts, stateFacts, termFacts } from "./body.ts";
+import { stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";

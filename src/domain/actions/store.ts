@@ -1,10 +1,11 @@
 import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "../../ledger/read.ts";
+import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
 import { isUuid } from "./action-id.ts";
 import type { NextState } from "./decide/ruling.ts";
-import { actorOf, termsOf } from "./terms.ts";
+import { termsOf } from "./terms.ts";
 
 /** An action as the database has it at `now`, its own clock. */
 export interface Loaded {

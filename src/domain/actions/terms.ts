@@ -1,8 +1,7 @@
-import type { JsonObject, JsonValue } from "../../ledger/canonical.ts";
-import { unseal } from "../../ledger/commitment.ts";
 import type { LedgerEntry } from "../../ledger/entry.ts";
 import type { Hash } from "../../ledger/hash.ts";
-import type { Principal, PrincipalKind } from "../identity/principal.ts";
+import { listOf, objectOf, textOf } from "../../ledger/members.ts";
+import { actorOf } from "../identity/recorded.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { Requirement } from "../policy/evaluate.ts";
 import type { Terms } from "./action.ts";
@@ -22,54 +21,19 @@ export function termsOf(proposal: LedgerEntry): Terms {
 function read(proposal: LedgerEntry): Terms {
   const { body } = proposal;
   return {
-    actionId: text(object(body.action).id),
-    platform: text(body.platform),
-    tool: text(body.tool),
-    effect: text(body.effect) as Effect,
-    region: text(body.region),
-    chain: text(body.chain),
+    actionId: textOf(objectOf(body.action).id),
+    platform: textOf(body.platform),
+    tool: textOf(body.tool),
+    effect: textOf(body.effect) as Effect,
+    region: textOf(body.region),
+    chain: textOf(body.chain),
     sourceChain: typeof body.sourceChain === "string" ? body.sourceChain : undefined,
-    digest: text(body.digest) as Hash,
-    policyHash: text(object(body.policy).hash) as Hash,
+    digest: textOf(body.digest) as Hash,
+    policyHash: textOf(objectOf(body.policy).hash) as Hash,
     requestedBy: actorOf(proposal),
-    requirements: list(object(body.policy).requirements).map((item) => {
-      const { id, group, needed } = object(item);
-      return { id: text(id), group: text(group), needed: Number(needed) } satisfies Requirement;
+    requirements: listOf(objectOf(body.policy).requirements).map((item) => {
+      const { id, group, needed } = objectOf(item);
+      return { id: textOf(id), group: textOf(group), needed: Number(needed) } satisfies Requirement;
     }),
   };
-}
-
-/** Who made `entry`, with the person behind. Names and addresses are there unless they were erased. */
-export function actorOf(entry: LedgerEntry): Principal {
-  const { actor, onBehalfOf } = unseal(entry.body, entry.payload);
-  const organization = entry.ledger.slice(0, entry.ledger.indexOf("/"));
-  const principal = principalOf(object(actor), organization);
-  return onBehalfOf === undefined
-    ? principal
-    : { ...principal, onBehalfOf: principalOf(object(onBehalfOf), organization) };
-}
-
-function principalOf({ id, kind, roles, groups, profile }: JsonObject, organization: string): Principal {
-  const { email, displayName } = object(profile ?? {});
-  return {
-    id: text(id),
-    kind: text(kind) as PrincipalKind,
-    organization,
-    roles: list(roles).map(text),
-    groups: list(groups).map(text),
-    ...(typeof email === "string" ? { email } : {}),
-    ...(typeof displayName === "string" ? { displayName } : {}),
-  };
-}
-
-function object(value: JsonValue | undefined): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-}
-
-function list(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? (value as readonly JsonValue[]) : [];
-}
-
-function text(value: JsonValue | undefined): string {
-  return typeof value === "string" ? value : "";
 }

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../../ledger/canonical.ts";
 import type { LedgerEntry } from "../../ledger/entry.ts";
+import { instant } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
-import { instant } from "../actions/body.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Changes } from "./changes.ts";
 import { refuse } from "./errors.ts";

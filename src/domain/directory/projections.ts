@@ -1,10 +1,11 @@
 import { asError } from "../../errors.ts";
+import { readDirectory } from "../../ledger/directory.ts";
 import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
+import { reading } from "../reading.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
-import { readChanges } from "./record.ts";
 
 /** Milliseconds between two looks at the tables, however many notifications come. */
 const LEAST_PAUSE = 250;
@@ -166,7 +167,7 @@ export class Projections {
       after: position,
     }));
     const changed = new Set<Organization>();
-    for (const { ledger, kind, id, record } of await readChanges(this.#options.db, since)) {
+    for (const { ledger, kind, id, ...record } of await reading(readDirectory(this.#options.db, since))) {
       const organization = byLedger.get(ledger);
       if (organization === undefined) continue;
       if (organization.apply(kind, id, record)) changed.add(organization);

@@ -1,7 +1,4 @@
-import type { LedgerId } from "../../ledger/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
 
 // Types and not interfaces: what goes into an entry has to be JSON, which only those are known to be.
 
@@ -76,72 +73,3 @@ export interface Moved<Kind extends RecordKind = RecordKind> {
 
 /** The id of the only SETUP record. */
 export const ADMINISTRATOR = "administrator";
-
-export interface ChangedRecord {
-  readonly ledger: LedgerId;
-  readonly kind: string;
-  readonly id: string;
-  readonly record: DirectoryRecord<unknown>;
-}
-
-interface Row {
-  readonly ledger: LedgerId;
-  readonly kind: string;
-  readonly id: string;
-  readonly version: number;
-  readonly state: unknown;
-  readonly updated_seq: string;
-}
-
-/** Rows of one ledger that one statement reads. */
-const STRETCH = 1_000;
-
-// Ordered and limited within each ledger: only its index has that order, so neither a join with the whole table, which
-// looks cheaper the more directories are asked for, nor a sort of all that is known can take the place of a look at it.
-const READ_CHANGES = {
-  name: "oc_read_directory_changes",
-  text: `
-    SELECT k.ledger, d.kind, d.id, d.version, d.state, d.updated_seq
-      FROM unnest($1::text[], $2::bigint[]) AS k(ledger, after)
-     CROSS JOIN LATERAL (SELECT x.* FROM oc_directory x WHERE x.ledger = k.ledger AND x.updated_seq > k.after
-                          ORDER BY x.updated_seq LIMIT ${STRETCH}) d
-     ORDER BY d.updated_seq`,
-};
-
-interface Since {
-  readonly ledger: LedgerId;
-  readonly after: bigint;
-}
-
-/**
- * What has changed in each ledger's directory behind a position, oldest first: positions of one ledger are committed in
- * order, so nothing turns up behind one that was seen. Throws LedgerUnavailableError.
- */
-export async function readChanges(db: Reader, since: readonly Since[]): Promise<ChangedRecord[]> {
-  const changes: ChangedRecord[] = [];
-  for (let due = since; due.length > 0; ) {
-    const reached = new Map<LedgerId, { rows: number; after: bigint }>();
-    for (const change of await readStretch(db, due)) {
-      changes.push(change);
-      const { ledger, record } = change;
-      reached.set(ledger, { rows: (reached.get(ledger)?.rows ?? 0) + 1, after: record.updatedSeq });
-    }
-    due = [...reached].flatMap(([ledger, { rows, after }]) => (rows === STRETCH ? [{ ledger, after }] : []));
-  }
-  return changes;
-}
-
-async function readStretch(db: Reader, since: readonly Since[]): Promise<readonly ChangedRecord[]> {
-  const values = [since.map(({ ledger }) => ledger), since.map(({ after }) => after)];
-  const { rows } = await reading(db.query<Row>({ ...READ_CHANGES, values }));
-  return rows.map(({ ledger, kind, id, version, state, updated_seq }) => ({
-    ledger,
-    kind,
-    id,
-    record: {
-      version,
-      state,
-      updatedSeq: BigInt(updated_seq),
-    },
-  }));
-}

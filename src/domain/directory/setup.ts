@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { LedgerEntry } from "../../ledger/entry.ts";
+import { instant } from "../../ledger/entry.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";
-import { instant } from "../actions/body.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { reading } from "../reading.ts";
 import type { DirectoryResult } from "./agents.ts";

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from "../../ledger/canonical.ts";
 import { unseal } from "../../ledger/commitment.ts";
 import type { LedgerEntry } from "../../ledger/entry.ts";
-import { actorOf } from "../actions/terms.ts";
 import type { Principal } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
 
 /** Personal values of a principal, erasable. */
 export interface Profile {

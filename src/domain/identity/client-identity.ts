@@ -143,12 +143,3 @@ function createNetworksOf({ networks }: ClientRules): (address: string | undefin
     return names;
   };
 }
-
-/** Which client a call's headers alone speak of. */
-export function identifyClient(source: { get(name: string): string | null | undefined }): ClientIdentity {
-  const headers: { [name: string]: string } = {};
-  for (const name of CLIENT_RULES.headers) headers[name] = (source.get(name) ?? "").slice(0, MAX_INPUT).toWellFormed();
-  const evidence = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""));
-  const client = clientOf({ headers: evidence, networks: NO_NETWORKS }, CLIENT_RULES);
-  return { ...client, modelConfidence: "UNKNOWN", evidence, rules: CLIENT_RULES.hash };
-}

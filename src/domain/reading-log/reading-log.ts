@@ -1,10 +1,10 @@
 import { asError } from "../../errors.ts";
 import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
+import { instant, type LedgerId } from "../../ledger/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
-import { callerFacts, instant } from "../actions/body.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
+import { callerFacts } from "../identity/recorded.ts";
 import { type Attribution, hasSessionEnded, inSession, sessionFinder } from "../sessions/attribution.ts";
 import { type Counts, createTally } from "./tally.ts";
 

@@ -1,7 +1,7 @@
+import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
-import { isUuid } from "../actions/action-id.ts";
 import type { Caller } from "../identity/principal.ts";
 import { reading } from "../reading.ts";
 

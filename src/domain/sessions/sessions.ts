@@ -1,14 +1,13 @@
 import { v7 as uuidv7 } from "uuid";
 import { Erasable } from "../../ledger/commitment.ts";
 import type { Concern } from "../../ledger/concern.ts";
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import { instant, type LedgerEntry, type LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
-import { callerFacts, instant } from "../actions/body.ts";
-import { actorOf } from "../actions/terms.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
+import { actorOf, callerFacts } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";

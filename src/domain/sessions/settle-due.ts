@@ -2,7 +2,7 @@ import type { LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
-import { callerFacts } from "../actions/body.ts";
+import { callerFacts } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import { workOff } from "../work-off.ts";
 import { endFacts } from "./facts.ts";

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
-import { callerFacts } from "../../../src/domain/actions/body.ts";
 import { createDirectory, type Directory, type DirectoryOptions } from "../../../src/domain/directory/directory.ts";
 import { DirectoryRefusal } from "../../../src/domain/directory/errors.ts";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
+import { callerFacts } from "../../../src/domain/identity/recorded.ts";
 import type { LedgerEntry, LedgerId } from "../../../src/ledger/entry.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
 import { silent } from "../../support/log.ts";

@@ -1,0 +1,17 @@
+import type { JsonObject, JsonValue } from "./canonical.ts";
+
+/**
+ * Members of bodies in the shape they were written in. What we hashed ourselves is trusted to have it: anything else reads
+ * as empty.
+ */
+export function objectOf(value: JsonValue | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+export function listOf(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : [];
+}
+
+export function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
+}
