@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE oc_owner;
 
--- The text of an entry, format 1 (docs: src/ledger/FORMAT.md). The one place where the database writes it.
+-- The text of an entry, format 1 (docs: src/facts/FORMAT.md). The one place where the database writes it.
 CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text, seq bigint) RETURNS text
 LANGUAGE sql IMMUTABLE
 RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';

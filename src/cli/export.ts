@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { z } from "zod";
-import type { LedgerId } from "../ledger/entry.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import { exportLines } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";

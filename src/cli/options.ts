@@ -1,7 +1,7 @@
 import path from "node:path";
 import { InvalidArgumentError } from "commander";
 import { type Config, loadConfig } from "../config.ts";
-import type { LedgerId } from "../ledger/entry.ts";
+import type { LedgerId } from "../facts/entry.ts";
 
 /** Parsers of option values, and the settings every command starts from. */
 

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Command } from "commander";
-import type { LedgerId } from "../ledger/entry.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import { type KnownHeads, readHeads } from "../ledger/heads.ts";
 import { VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { GraphQLParams } from "graphql-yoga";
 import { contentDigestHolds } from "../domain/identity/clients/content-digest.ts";
-import { graphqlError } from "../graphql/errors.ts";
+import { graphqlError } from "../graphql/base/errors.ts";
 import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
 /** Bytes a request may have. */

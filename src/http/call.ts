@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Authentication, Credentials } from "../domain/identity/authentication.ts";
 import type { Caller, ClientIdentity } from "../domain/identity/principal.ts";
-import { graphqlError } from "../graphql/errors.ts";
+import { graphqlError } from "../graphql/base/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { traceIdFor } from "./trace.ts";
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Credentials } from "../domain/identity/authentication.ts";
-import { graphqlError } from "../graphql/errors.ts";
+import { graphqlError } from "../graphql/base/errors.ts";
 
 type Headers = Pick<IncomingMessage, "rawHeaders">;
 

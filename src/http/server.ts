@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
-import { graphqlError } from "../graphql/errors.ts";
-import type { Services } from "../graphql/services.ts";
+import { graphqlError } from "../graphql/base/errors.ts";
+import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
 import { readGet, readPost } from "./body.ts";

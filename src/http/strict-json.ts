@@ -1,4 +1,4 @@
-import { survivesAsDouble } from "../graphql/exact-number.ts";
+import { survivesAsDouble } from "../graphql/base/exact-number.ts";
 
 /**
  * JSON (RFC 8259) of which nothing can be read in two ways. On top of what JSON.parse refuses:

@@ -5,7 +5,7 @@ import { CloseCode, type Context as Connection, handleProtocols, makeServer } fr
 import { isAsyncIterable } from "graphql-yoga";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ClientIdentity } from "../domain/identity/principal.ts";
-import { graphqlError } from "../graphql/errors.ts";
+import { graphqlError } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
 import { MAX_BODY } from "./body.ts";
 import { type Call, type CallIdentity, createCall, factsOf, millisecondsUntil, type SignedIn } from "./call.ts";

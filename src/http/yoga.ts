@@ -1,13 +1,19 @@
 import { type DocumentNode, type ExecutionResult, GraphQLError, parse, type ValidationRule, validate } from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
-import { checkComplexity } from "../graphql/complexity.ts";
-import { createContext } from "../graphql/context.ts";
-import { publicError } from "../graphql/errors.ts";
-import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule, SizeLimitRule } from "../graphql/limits.ts";
-import { FaithfulJsonRule, VariableNameRule } from "../graphql/literal-variables.ts";
+import { checkComplexity } from "../graphql/base/complexity.ts";
+import { createContext } from "../graphql/base/context.ts";
+import { publicError } from "../graphql/base/errors.ts";
+import {
+  checkBrackets,
+  MAX_TOKENS,
+  NoNulRule,
+  ShallowIntrospectionRule,
+  SizeLimitRule,
+} from "../graphql/base/limits.ts";
+import { FaithfulJsonRule, VariableNameRule } from "../graphql/base/literal-variables.ts";
+import type { Services } from "../graphql/base/services.ts";
 import { schema } from "../graphql/schema.ts";
-import type { Services } from "../graphql/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
 import type { Call } from "./call.ts";

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import type { Sealed } from "./commitment.ts";
-import type { LedgerId } from "./entry.ts";
+import type { Sealed } from "../facts/commitment.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import type { DraftRefusal } from "./errors.ts";
 
 /** A draft on its way: `id` is the uuid inside `body`; at the instant `notAfter` it is too late to record it. */

@@ -1,5 +1,5 @@
-import type { JsonObject } from "./canonical.ts";
-import type { LedgerId } from "./entry.ts";
+import type { JsonObject } from "../facts/canonical.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import type { Reader } from "./read.ts";
 
 /** What the latest entry about one thing of a ledger's directory says; `body.directory` of FORMAT.md. */

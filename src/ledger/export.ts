@@ -1,4 +1,4 @@
-import type { LedgerId } from "./entry.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import { position, type Reader, readHead } from "./read.ts";
 
 export interface ExportRange {

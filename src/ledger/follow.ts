@@ -1,5 +1,5 @@
 import { classify } from "../db/errors.ts";
-import type { LedgerEntry, LedgerId } from "./entry.ts";
+import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import { type Batch, type Reader, readBatch } from "./read.ts";
 
 /** Consecutive entries, oldest first; or that the consumer had nothing to pass on for `idleSeconds`. */

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asError, DomainError } from "../errors.ts";
-import type { LedgerHead, LedgerId } from "./entry.ts";
+import type { LedgerHead, LedgerId } from "../facts/entry.ts";
 
 /**
  * Heads kept outside the database, `<directory>/<organization>__<region>.json`: whoever rewrites or shortens a ledger

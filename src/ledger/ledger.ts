@@ -1,11 +1,11 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
+import type { JsonObject } from "../facts/canonical.ts";
+import { type Payload, type Sealed, seal, type UnsealedObject } from "../facts/commitment.ts";
+import { entryText, type LedgerEntry, type LedgerId } from "../facts/entry.ts";
 import { inSpan } from "../telemetry.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
-import type { JsonObject } from "./canonical.ts";
-import { type Payload, type Sealed, seal, type UnsealedObject } from "./commitment.ts";
-import { entryText, type LedgerEntry, type LedgerId } from "./entry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
 
 export interface AppendOptions {

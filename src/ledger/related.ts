@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId } from "./entry.ts";
+import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "./read.ts";
 
 /** How an entry can be related to a key: it belongs to the chain, names it as its source, or tried to move the action. */

@@ -1,6 +1,6 @@
-import { canonicalize, type JsonValue, NotCanonicalError } from "./canonical.ts";
+import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
+import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import { type Bind, type Concern, concernsEach, concernsFirst } from "./concern.ts";
-import type { LedgerEntry, LedgerId } from "./entry.ts";
 import {
   ENTRY_COLUMNS,
   ENTRY_TABLES,

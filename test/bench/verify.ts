@@ -12,7 +12,7 @@ import pg from "pg";
 import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
-import type { LedgerId } from "../../src/ledger/entry.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
 import { SETTINGS, statements } from "../../src/ledger/verify/session.ts";
 import { RANGE_SIZE, verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";

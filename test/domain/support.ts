@@ -15,7 +15,7 @@ import { type Keys, loadKeys } from "../../src/domain/identity/keys.ts";
 import type { Caller, Principal } from "../../src/domain/identity/principal.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../src/domain/policy/evaluate.ts";
-import type { LedgerEntry, LedgerId } from "../../src/ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../src/ledger/read.ts";
 import { silent } from "../support/log.ts";

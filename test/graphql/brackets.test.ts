@@ -1,6 +1,6 @@
 import { parse } from "graphql";
 import { describe, expect, it } from "vitest";
-import { checkBrackets } from "../../src/graphql/limits.ts";
+import { checkBrackets } from "../../src/graphql/base/limits.ts";
 
 const open = (count: number) => "[".repeat(count);
 

@@ -1,7 +1,7 @@
 import { isObjectType } from "graphql";
 import { describe, expect, it } from "vitest";
 import { CLIENT_RULES } from "../../src/domain/identity/clients/rules.ts";
-import { recordedClient } from "../../src/graphql/principal.ts";
+import { recordedClient } from "../../src/graphql/directory/principal.ts";
 import { schema } from "../../src/graphql/schema.ts";
 
 describe("ClientIdentity", () => {

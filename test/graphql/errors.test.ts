@@ -1,7 +1,7 @@
 import { GraphQLError } from "graphql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DomainError } from "../../src/errors.ts";
-import { publicError } from "../../src/graphql/errors.ts";
+import { publicError } from "../../src/graphql/base/errors.ts";
 import { LedgerUnavailableError } from "../../src/ledger/errors.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase, withClient, withDatabase } from "../support/postgres.ts";

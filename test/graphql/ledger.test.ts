@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pageSize } from "../../src/graphql/page.ts";
+import { pageSize } from "../../src/graphql/base/page.ts";
 import { type Answer, type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
-import type { Services } from "../../src/graphql/services.ts";
+import type { Services } from "../../src/graphql/base/services.ts";
 import { type Answer, type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose } from "./steps.ts";

@@ -15,11 +15,11 @@ import { loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
-import type { Services } from "../../src/graphql/services.ts";
+import { CanonicalText, canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
+import type { Services } from "../../src/graphql/base/services.ts";
 import type { CallIdentity } from "../../src/http/call.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
-import { CanonicalText, canonicalize, type JsonObject } from "../../src/ledger/canonical.ts";
 import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { withClient } from "../support/postgres.ts";
 import { listing, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 

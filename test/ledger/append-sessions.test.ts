@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
-import type { LedgerId } from "../../src/ledger/entry.ts";
 import { SYSTEM_ACTOR } from "../../src/ledger/ledger.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 

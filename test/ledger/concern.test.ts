@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { JsonObject } from "../../src/ledger/canonical.ts";
+import type { JsonObject } from "../../src/facts/canonical.ts";
+import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import type { Concern } from "../../src/ledger/concern.ts";
-import type { LedgerEntry, LedgerId } from "../../src/ledger/entry.ts";
 import { type EntryRange, readRange } from "../../src/ledger/read.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { actionState, newId, openScene, type Scene } from "./scene.ts";

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
 import { readDirectory } from "../../src/ledger/directory.ts";
-import type { LedgerId } from "../../src/ledger/entry.ts";
 import { listing, note, openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "acme/eu";

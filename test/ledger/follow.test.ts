@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
-import type { LedgerEntry, LedgerId } from "../../src/ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { createFollower, type Followed, type Follower, type FollowerOptions } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { BATCH_ENTRIES } from "../../src/ledger/read.ts";

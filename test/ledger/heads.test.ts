@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { LedgerHead } from "../../src/ledger/entry.ts";
+import type { LedgerHead } from "../../src/facts/entry.ts";
 import { advance, createHeadStore, HeadsUnreadableError, type KnownHeads, readHeads } from "../../src/ledger/heads.ts";
 import { waitUntil } from "../support/wait.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Erasable } from "../../src/ledger/commitment.ts";
-import { GENESIS_HASH, type LedgerEntry } from "../../src/ledger/entry.ts";
-import { sha256Hex } from "../../src/ledger/hash.ts";
+import { Erasable } from "../../src/facts/commitment.ts";
+import { GENESIS_HASH, type LedgerEntry } from "../../src/facts/entry.ts";
+import { sha256Hex } from "../../src/facts/hash.ts";
 import {
   BATCH_ENTRIES,
   readBatch,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Erasable, type UnsealedObject } from "../../src/ledger/commitment.ts";
-import type { LedgerEntry, LedgerId } from "../../src/ledger/entry.ts";
+import { Erasable, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { type EntryFilter, searchEntries, searchStatement } from "../../src/ledger/search.ts";
 import { actionState, newId, note, openScene, type Scene } from "./scene.ts";
 

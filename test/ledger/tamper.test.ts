@@ -1,6 +1,6 @@
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LedgerHead } from "../../src/ledger/entry.ts";
+import type { LedgerHead } from "../../src/facts/entry.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";

@@ -1,8 +1,8 @@
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
-import { Erasable, seal } from "../../src/ledger/commitment.ts";
-import { GENESIS_HASH, type LedgerHead } from "../../src/ledger/entry.ts";
+import { Erasable, seal } from "../../src/facts/commitment.ts";
+import { GENESIS_HASH, type LedgerHead } from "../../src/facts/entry.ts";
 import { inOrder, verdictOf } from "../../src/ledger/verify/verdict.ts";
 import { type LedgerProblem, RANGE_SIZE, VerificationRangeError, verifyLedger } from "../../src/ledger/verify.ts";
 import { silent } from "../support/log.ts";

@@ -4,7 +4,7 @@ import { ACTION_REFUSAL_CODES } from "../../src/domain/actions/errors.ts";
 import { DIRECTORY_REFUSAL_CODES } from "../../src/domain/directory/errors.ts";
 import { AUTHENTICATION_REASONS } from "../../src/domain/identity/errors.ts";
 import { SESSION_REFUSAL_CODES } from "../../src/domain/sessions/errors.ts";
-import { ERROR_CODES } from "../../src/graphql/errors.ts";
+import { ERROR_CODES } from "../../src/graphql/base/errors.ts";
 import { SIGN_IN_REFUSALS } from "../../src/http/sign-in/errors.ts";
 
 const text = await readFile(new URL("../../schema/errors.md", import.meta.url), "utf8");

@@ -3,8 +3,8 @@
 import type { Pool } from "pg";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
-import { Erasable, type Sealed, seal, type UnsealedObject } from "../../src/ledger/commitment.ts";
-import type { LedgerId } from "../../src/ledger/entry.ts";
+import { Erasable, type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
 import { readRange } from "../../src/ledger/read.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer } from "../support/server.ts";

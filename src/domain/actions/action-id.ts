@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { canonicalize } from "../../ledger/canonical.ts";
+import { canonicalize } from "../../facts/canonical.ts";
 import type { Principal } from "../identity/principal.ts";
 
 /**

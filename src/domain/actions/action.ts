@@ -1,5 +1,5 @@
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
-import type { Hash } from "../../ledger/hash.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { Hash } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { Requirement } from "../policy/evaluate.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import type { JsonValue } from "../../ledger/canonical.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Keys } from "../identity/keys.ts";

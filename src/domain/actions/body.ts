@@ -1,5 +1,5 @@
-import type { UnsealedObject } from "../../ledger/commitment.ts";
-import { instant } from "../../ledger/entry.ts";
+import type { UnsealedObject } from "../../facts/commitment.ts";
+import { instant } from "../../facts/entry.ts";
 import type { Terms } from "./action.ts";
 import type { NextState } from "./decide/ruling.ts";
 

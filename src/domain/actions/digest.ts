@@ -1,5 +1,5 @@
-import { type CanonicalText, canonicalize } from "../../ledger/canonical.ts";
-import { type Hash, hashText } from "../../ledger/hash.ts";
+import { type CanonicalText, canonicalize } from "../../facts/canonical.ts";
+import { type Hash, hashText } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";
 
 /** Everything an approval binds. Texts that are canonical already are embedded as they stand. */

@@ -1,5 +1,5 @@
 import { DomainError } from "../../errors.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import type { ActionView } from "./action.ts";
 
 /** Why an action was not taken further. Each code is API: messages may change, codes may not. */

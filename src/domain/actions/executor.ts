@@ -1,5 +1,5 @@
-import type { UnsealedObject } from "../../ledger/commitment.ts";
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import type { UnsealedObject } from "../../facts/commitment.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";

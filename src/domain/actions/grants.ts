@@ -1,6 +1,6 @@
 import { CompactSign, compactVerify, decodeJwt, errors } from "jose";
 import { z } from "zod";
-import { sha256Hex } from "../../ledger/hash.ts";
+import { sha256Hex } from "../../facts/hash.ts";
 import { SIGNATURE_ALGORITHM, type SigningKey } from "../identity/keys.ts";
 import { isUuid } from "./action-id.ts";
 import type { PresentedGrant } from "./decide/command.ts";

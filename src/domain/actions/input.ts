@@ -1,4 +1,4 @@
-import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../ledger/canonical.ts";
+import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../facts/canonical.ts";
 import { isUuid } from "./action-id.ts";
 import { invalidInput } from "./errors.ts";
 

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from "uuid";
-import { CanonicalText, canonicalize } from "../../ledger/canonical.ts";
-import { Erasable } from "../../ledger/commitment.ts";
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import { CanonicalText, canonicalize } from "../../facts/canonical.ts";
+import { Erasable } from "../../facts/commitment.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { Hash } from "../../facts/hash.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Hash } from "../../ledger/hash.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";

@@ -1,5 +1,5 @@
-import { canonicalize, type JsonValue } from "../../ledger/canonical.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import { canonicalize, type JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Proposal } from "./input.ts";

@@ -1,4 +1,4 @@
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { reading } from "../reading.ts";
 import { workOff } from "../work-off.ts";

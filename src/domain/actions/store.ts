@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "../../ledger/read.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";

@@ -1,4 +1,4 @@
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";

@@ -1,6 +1,6 @@
-import type { LedgerEntry } from "../../ledger/entry.ts";
-import type { Hash } from "../../ledger/hash.ts";
-import { listOf, objectOf, textOf } from "../../ledger/members.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import type { Hash } from "../../facts/hash.ts";
+import { listOf, objectOf, textOf } from "../../facts/members.ts";
 import { actorOf } from "../identity/recorded.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { Requirement } from "../policy/evaluate.ts";

@@ -1,6 +1,6 @@
-import type { JsonValue } from "../../ledger/canonical.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
-import { instant } from "../../ledger/entry.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { instant } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Changes } from "./changes.ts";

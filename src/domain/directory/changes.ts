@@ -1,5 +1,5 @@
-import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { z } from "zod";
-import type { JsonValue } from "../../ledger/canonical.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
 import { isVisible } from "../identity/names.ts";
 import { refuse } from "./errors.ts";
 import type { PublicJwk } from "./record.ts";

@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId } from "../../ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import {
   ADMINISTRATOR,
   type DirectoryRecord,

@@ -1,6 +1,6 @@
 import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { readDirectory } from "../../ledger/directory.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import { reading } from "../reading.ts";

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from "../../ledger/canonical.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../ledger/ledger.ts";
 import { type Reader, readHead } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";

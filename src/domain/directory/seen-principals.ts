@@ -1,4 +1,4 @@
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 

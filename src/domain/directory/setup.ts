@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { LedgerEntry } from "../../ledger/entry.ts";
-import { instant } from "../../ledger/entry.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { instant } from "../../facts/entry.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { reading } from "../reading.ts";

@@ -1,6 +1,6 @@
-import type { JsonObject, JsonValue } from "../../ledger/canonical.ts";
-import { unseal } from "../../ledger/commitment.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import { unseal } from "../../facts/commitment.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 

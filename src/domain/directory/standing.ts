@@ -1,5 +1,5 @@
-import { Erasable } from "../../ledger/commitment.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import { Erasable } from "../../facts/commitment.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Caller, PrincipalKind } from "../identity/principal.ts";
 import type { DirectoryResult } from "./agents.ts";

@@ -1,8 +1,8 @@
-import type { JsonObject } from "../../ledger/canonical.ts";
-import { Erasable, type UnsealedObject, unseal } from "../../ledger/commitment.ts";
-import type { LedgerEntry } from "../../ledger/entry.ts";
+import type { JsonObject } from "../../facts/canonical.ts";
+import { Erasable, type UnsealedObject, unseal } from "../../facts/commitment.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { listOf, objectOf, textOf } from "../../facts/members.ts";
 import { SYSTEM_ACTOR } from "../../ledger/ledger.ts";
-import { listOf, objectOf, textOf } from "../../ledger/members.ts";
 import type { Caller, ClientIdentity, Principal, PrincipalKind } from "./principal.ts";
 
 /** Who made an entry. */

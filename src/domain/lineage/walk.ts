@@ -1,5 +1,5 @@
+import type { LedgerId } from "../../facts/entry.ts";
 import { type Concern, entryConcerns } from "../../ledger/concern.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 
 export type Direction = "UPSTREAM" | "DOWNSTREAM" | "BOTH";

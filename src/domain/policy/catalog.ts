@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
-import type { JsonObject } from "../../ledger/canonical.ts";
+import type { JsonObject } from "../../facts/canonical.ts";
 
 /** READ leaves the platform as it was; WRITE may not. */
 export type Effect = "READ" | "WRITE";

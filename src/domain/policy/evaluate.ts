@@ -1,5 +1,5 @@
-import { CanonicalText, canonicalize, type JsonObject } from "../../ledger/canonical.ts";
-import { type Hash, hashText } from "../../ledger/hash.ts";
+import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canonical.ts";
+import { type Hash, hashText } from "../../facts/hash.ts";
 import type { Catalog, Effect } from "./catalog.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";

@@ -1,6 +1,6 @@
 import { asError } from "../../errors.ts";
-import { Erasable, type UnsealedObject } from "../../ledger/commitment.ts";
-import { instant, type LedgerId } from "../../ledger/entry.ts";
+import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
+import { instant, type LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";

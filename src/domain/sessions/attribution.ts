@@ -1,5 +1,5 @@
 import { validate as isUuid } from "uuid";
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";

@@ -1,4 +1,4 @@
-import type { UnsealedObject } from "../../ledger/commitment.ts";
+import type { UnsealedObject } from "../../facts/commitment.ts";
 
 /** Why a session is over: its owner ended it, or its time had passed and the server did. */
 export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;

@@ -1,5 +1,5 @@
+import type { LedgerId } from "../../facts/entry.ts";
 import { type Bind, type Concern, entryConcerns } from "../../ledger/concern.ts";
-import type { LedgerId } from "../../ledger/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { reading } from "../reading.ts";
 import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
-import { Erasable } from "../../ledger/commitment.ts";
+import { Erasable } from "../../facts/commitment.ts";
+import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Concern } from "../../ledger/concern.ts";
-import { instant, type LedgerEntry, type LedgerId } from "../../ledger/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";

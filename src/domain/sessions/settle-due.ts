@@ -1,4 +1,4 @@
-import type { LedgerId } from "../../ledger/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";

@@ -1,4 +1,4 @@
-import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../entry.ts";
+import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import { type Run, statements } from "./session.ts";
 import type { LedgerProblem } from "./verdict.ts";
 

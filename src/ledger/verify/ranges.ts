@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { LedgerId } from "../entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { combine, type FingerprintRow, type Fingerprints, NO_FINGERPRINTS, toFingerprints } from "./fingerprints.ts";
 import { RANGE_SIZE } from "./limits.ts";
 import { inSnapshot, isDataError, type Run, statements } from "./session.ts";

@@ -1,4 +1,4 @@
-import type { LedgerId } from "../entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { type Fingerprints, NO_FINGERPRINTS, toFingerprints } from "./fingerprints.ts";
 import type { Range } from "./ranges.ts";
 import { isDataError, type Run, statements } from "./session.ts";

@@ -1,5 +1,5 @@
 import { DomainError } from "../../errors.ts";
-import type { LedgerHead } from "../entry.ts";
+import type { LedgerHead } from "../../facts/entry.ts";
 
 /**
  * What a verification found:

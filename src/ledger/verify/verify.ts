@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../entry.ts";
+import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import { guardReport } from "../guards.ts";
 import { endProblems, type LedgerEnd, readEnd, rewrittenAt } from "./end.ts";
 import type { Fingerprints } from "./fingerprints.ts";

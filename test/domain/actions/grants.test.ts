@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Actions } from "../../../src/domain/actions/actions.ts";
 import { GRANT_ISSUER, GRANT_TYPE } from "../../../src/domain/actions/grants.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
-import type { LedgerEntry, LedgerId } from "../../../src/ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../../src/facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../../src/ledger/read.ts";
 import {
   agent,

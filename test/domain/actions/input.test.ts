@@ -3,8 +3,8 @@ import { actionIdOf } from "../../../src/domain/actions/action-id.ts";
 import { digestOf } from "../../../src/domain/actions/digest.ts";
 import { ActionRefusal } from "../../../src/domain/actions/errors.ts";
 import { checkProposal, MAX_JSON } from "../../../src/domain/actions/input.ts";
-import { CanonicalText, canonicalize, type JsonValue } from "../../../src/ledger/canonical.ts";
-import { hashText } from "../../../src/ledger/hash.ts";
+import { CanonicalText, canonicalize, type JsonValue } from "../../../src/facts/canonical.ts";
+import { hashText } from "../../../src/facts/hash.ts";
 import { agent, approver, read } from "../support.ts";
 
 const nested = (depth: number): JsonValue => JSON.parse("[".repeat(depth) + "]".repeat(depth)) as JsonValue;

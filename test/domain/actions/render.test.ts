@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../../../src/domain/actions/render.ts";
 import { makeVisible } from "../../../src/domain/actions/visible.ts";
-import { canonicalize } from "../../../src/ledger/canonical.ts";
+import { canonicalize } from "../../../src/facts/canonical.ts";
 import { agent } from "../support.ts";
 
 const action = {

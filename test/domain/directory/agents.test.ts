@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InviteAgentInput } from "../../../src/domain/directory/agents.ts";
-import type { JsonObject } from "../../../src/ledger/canonical.ts";
+import type { JsonObject } from "../../../src/facts/canonical.ts";
 import { calling } from "../support.ts";
 import {
   createDirectoryWorld,

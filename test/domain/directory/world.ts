@@ -6,7 +6,7 @@ import type { Authentication } from "../../../src/domain/identity/authentication
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { callerFacts } from "../../../src/domain/identity/recorded.ts";
-import type { LedgerEntry, LedgerId } from "../../../src/ledger/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../../src/facts/entry.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
 import { silent } from "../../support/log.ts";
 import { calling, createWorld, human } from "../support.ts";

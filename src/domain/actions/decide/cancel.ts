@@ -1,4 +1,4 @@
-import { Erasable } from "../../../ledger/commitment.ts";
+import { Erasable } from "../../../facts/commitment.ts";
 import { sameCaller, sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Terms } from "../action.ts";

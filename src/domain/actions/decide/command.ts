@@ -1,4 +1,4 @@
-import type { CanonicalText } from "../../../ledger/canonical.ts";
+import type { CanonicalText } from "../../../facts/canonical.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { PolicyOutcome } from "../../policy/evaluate.ts";
 

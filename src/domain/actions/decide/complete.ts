@@ -1,4 +1,4 @@
-import { Erasable } from "../../../ledger/commitment.ts";
+import { Erasable } from "../../../facts/commitment.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { Situation } from "../action.ts";
 import type { CompleteAction } from "./command.ts";

@@ -1,4 +1,4 @@
-import { Erasable, type UnsealedObject } from "../../../ledger/commitment.ts";
+import { Erasable, type UnsealedObject } from "../../../facts/commitment.ts";
 import type { Situation } from "../action.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";

@@ -1,4 +1,4 @@
-import type { UnsealedObject } from "../../../ledger/commitment.ts";
+import type { UnsealedObject } from "../../../facts/commitment.ts";
 import type { ActionEntryType, ActionStatus, RefusedEntryType } from "../action.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../../errors.ts";
-import { canonicalize } from "../../../ledger/canonical.ts";
-import { type Hash, hashText } from "../../../ledger/hash.ts";
+import { canonicalize } from "../../../facts/canonical.ts";
+import { type Hash, hashText } from "../../../facts/hash.ts";
 import type { Confidence } from "../principal.ts";
 import { type AddressSet, addressSet } from "./addresses.ts";
 import { compilePattern } from "./patterns.ts";

@@ -1,7 +1,7 @@
 import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { JWK } from "jose";
 import { ConfigurationError } from "../../../errors.ts";
-import { canonicalize } from "../../../ledger/canonical.ts";
+import { canonicalize } from "../../../facts/canonical.ts";
 
 /** Algorithms of RFC 9421, section 3.3, that somebody else can verify without a shared secret. */
 export const ALGORITHMS = ["ed25519", "ecdsa-p256-sha256", "rsa-pss-sha512"] as const;

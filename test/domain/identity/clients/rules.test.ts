@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { CLIENT_RULES, parseClientRules } from "../../../../src/domain/identity/clients/rules.ts";
 import { ConfigurationError } from "../../../../src/errors.ts";
-import { canonicalize, type JsonValue } from "../../../../src/ledger/canonical.ts";
-import { hashText } from "../../../../src/ledger/hash.ts";
+import { canonicalize, type JsonValue } from "../../../../src/facts/canonical.ts";
+import { hashText } from "../../../../src/facts/hash.ts";
 import { identifier, request } from "./requests.ts";
 
 const network = { ranges: ["192.0.2.0/24"], source: "https://example.com/ranges" };

@@ -1,0 +1,175 @@
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { instant } from "../../facts/entry.ts";
+import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
+import { ActionStatus, Effect } from "../base/enums.ts";
+import { blockedBecause, mayDecide, opened, readOutcomeOf } from "../base/reads.ts";
+import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "../base/rows.ts";
+import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
+import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
+
+/** Stands for text that was erased: what it was is gone, that it was is not. */
+const ERASED = "[erased]";
+
+function proposalOf(row: ActionRow): LedgerEntry {
+  return viewOf(row).proposal;
+}
+
+function text(entry: LedgerEntry, key: string): string {
+  const value = entry.body[key];
+  if (typeof value !== "string") throw new Error(`entry ${entry.seq} of ${entry.ledger} has no ${key}`);
+  return value;
+}
+
+function optionalText(value: JsonValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** A free text of the proposal; null when there was none. */
+async function freeText(context: Context, row: ActionRow, key: string): Promise<string | null> {
+  const proposal = await opened(context, row);
+  return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
+}
+
+export const ActionRef = builder.prismaNode("Action", {
+  name: "Action",
+  description: "Something an agent wants to do with one tool on one platform, and what became of it.",
+  select: ACTION_SELECT,
+  id: { description: "Opaque.", resolve: ({ ledger, id }) => `${ledger}:${id}` },
+  findUnique: (id, { ledger }) => ({ ledger_id: { ledger, id: id.slice(id.lastIndexOf(":") + 1) } }),
+  fields: (t) => ({
+    uuid: t.field({
+      type: "UUID",
+      description:
+        "The id that stands in the ledger's entries, in the digest and in grants. Taken wherever an action's id is.",
+      resolve: (row) => viewOf(row).state.id,
+    }),
+    status: t.field({
+      type: ActionStatus,
+      description: "Where it stands.",
+      resolve: (row) => viewOf(row).state.status,
+    }),
+    platform: t.string({
+      description: "The system the tool works on.",
+      resolve: (row) => text(proposalOf(row), "platform"),
+    }),
+    tool: t.string({ description: "The tool to be used.", resolve: (row) => text(proposalOf(row), "tool") }),
+    effect: t.field({
+      type: Effect,
+      description: "What the tool does to its platform, as the catalog has it.",
+      resolve: (row) => text(proposalOf(row), "effect") as "READ" | "WRITE",
+    }),
+    region: t.string({ description: "The region of the platform.", resolve: (row) => text(proposalOf(row), "region") }),
+    arguments: t.field({
+      type: "JSON",
+      description: "What the tool is to be called with; the commitment alone once erased.",
+      resolve: async (row, _args, context) => {
+        const proposal = await opened(context, row);
+        const values = revealed(proposal, "arguments");
+        // Null is a value like any other.
+        return values === undefined ? (proposal.body.arguments ?? null) : values;
+      },
+    }),
+    userRequest: t.string({
+      nullable: true,
+      description: "The request of the person, as the agent passed it on.",
+      resolve: (row, _args, context) => freeText(context, row, "userRequest"),
+    }),
+    rationale: t.string({
+      nullable: true,
+      description: "The reasons the agent gave for this step.",
+      resolve: (row, _args, context) => freeText(context, row, "rationale"),
+    }),
+    rendered: t.string({
+      description: "The text that approvers decide on, with invisible and direction-changing characters written out.",
+      resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? ERASED,
+    }),
+    digest: t.field({
+      type: "Hash",
+      description:
+        "What an approval is bound to, as one hash over the RFC 8785 form of action, arguments, agent, person, policy and region.",
+      resolve: (row) => text(proposalOf(row), "digest"),
+    }),
+    requestedBy: t.field({
+      type: PrincipalRef,
+      description: "The agent that proposed it, with the person it acts for.",
+      resolve: async (row, _args, context) => {
+        const actor = recordedActor(factsOf(await opened(context, row)));
+        if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
+        return actor;
+      },
+    }),
+    client: t.field({
+      type: ClientRef,
+      description: "Which client and model proposed it.",
+      resolve: async (row, _args, context) => recordedClient(factsOf(await opened(context, row))) ?? UNKNOWN_CLIENT,
+    }),
+    policy: t.field({
+      type: PolicyEvaluation,
+      description: "What policy said.",
+      resolve: (row) => recordedPolicy(proposalOf(row).body, viewOf(row).state.approvals),
+    }),
+    chainHash: t.field({
+      type: "UUID",
+      description: "The routing chain it belongs to.",
+      resolve: (row) => text(proposalOf(row), "chain"),
+    }),
+    sourceChainHash: t.field({
+      type: "UUID",
+      nullable: true,
+      description: "The chain its data was drawn from, as the server found it.",
+      resolve: (row) => optionalText(proposalOf(row).body.sourceChain),
+    }),
+    viewerCanDecide: t.boolean({
+      description:
+        "Whether you may approve it now. Whoever has approved it already may not, but may still deny it while it is PENDING.",
+      resolve: (row, _args, context) => mayDecide(context, row),
+    }),
+    viewerBlockedBecause: t.stringList({
+      description: "Codes of what keeps you from approving it; empty when you may.",
+      resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
+    }),
+    expiresAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description:
+        "When it lapses if nothing happens: PENDING, until when people must decide; ALLOWED and APPROVED, until when it can be started; EXECUTING, until when its outcome must be told.",
+      resolve: (row) => {
+        const { status, expiresAt, grantExpiresAt } = viewOf(row).state;
+        const lapses = status === "ALLOWED" || status === "APPROVED" ? grantExpiresAt : expiresAt;
+        return lapses && instant(lapses);
+      },
+    }),
+    result: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "What carrying it out answered, unless erased.",
+      resolve: async (row, _args, context) => {
+        const completed = await completionOf(row, context);
+        return completed === undefined ? null : revealed(completed, "result");
+      },
+    }),
+    latencyMs: t.int({
+      nullable: true,
+      description: "From redemption to completion in milliseconds, on the server's clock.",
+      resolve: async (row, _args, context) => {
+        const latency = (await completionOf(row, context))?.body.latencyMs;
+        return typeof latency === "number" ? latency : null;
+      },
+    }),
+  }),
+});
+
+/** The entry that told the outcome. Only a status that has one costs a look. */
+async function completionOf(row: ActionRow, context: Context): Promise<LedgerEntry | undefined> {
+  const { status } = viewOf(row).state;
+  if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
+  const rows = await readOutcomeOf(context, row);
+  return rows.map(entryOf).findLast(({ type }) => type === "ACTION_COMPLETED");
+}
+
+export const ActionConnection = builder.connectionObject(
+  { type: ActionRef, name: "ActionConnection", description: "A page of actions." },
+  { name: "ActionEdge", description: "An action on a page." },
+);

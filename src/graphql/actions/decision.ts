@@ -1,0 +1,61 @@
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { builder } from "../base/builder.ts";
+import { Channel, Verdict } from "../base/enums.ts";
+import { recordingEntries } from "../base/reads.ts";
+import { type EntryRow, entryOf, factsOf } from "../base/rows.ts";
+import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
+import { EntryRef } from "../ledger/entry.ts";
+
+interface DecisionShape {
+  readonly approver: PrincipalShape;
+  readonly verdict: "APPROVE" | "DENY";
+  readonly note: string | null;
+  readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
+  readonly entry: EntryRow;
+  /** Of the action it was decided on. */
+  readonly proposal: LedgerEntry;
+}
+
+type Recorded = {
+  readonly verdict: DecisionShape["verdict"];
+  readonly channel: DecisionShape["channel"];
+  readonly note?: JsonValue;
+};
+
+/** The decisions among the entries of an action, which `proposal` proposed. */
+export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryRow[]): DecisionShape[] {
+  return rows.flatMap((row) => {
+    const entry = entryOf(row);
+    if (entry.type !== "ACTION_APPROVED" && entry.type !== "ACTION_DENIED") return [];
+    const facts = factsOf(entry);
+    const approver = recordedActor(facts);
+    const decision = facts.decision as Recorded | undefined;
+    if (approver === undefined || decision === undefined) return [];
+    const { verdict, channel, note } = decision;
+    return [{ approver, verdict, channel, note: typeof note === "string" ? note : null, entry: row, proposal }];
+  });
+}
+
+export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implement({
+  description: "One person's approve or deny on an action.",
+  fields: (t) => ({
+    approver: t.field({ type: PrincipalRef, description: "Who decided.", resolve: ({ approver }) => approver }),
+    verdict: t.expose("verdict", { type: Verdict, description: "What they decided." }),
+    note: t.exposeString("note", { nullable: true, description: "What they had to say, unless erased." }),
+    channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
+    decidedAt: t.field({
+      type: "DateTime",
+      description: "When it was recorded.",
+      resolve: ({ entry }) => entryOf(entry).recordedAt,
+    }),
+    entry: t.field({
+      type: EntryRef,
+      description: "The fact it is recorded as. That you read it is recorded, unless the action is your own.",
+      resolve: async ({ entry, proposal }, _args, context) => {
+        await recordingEntries(context, "decision.entry", [entry], proposal);
+        return entry;
+      },
+    }),
+  }),
+});

@@ -1,0 +1,98 @@
+import SchemaBuilder from "@pothos/core";
+import ComplexityPlugin from "@pothos/plugin-complexity";
+import PrismaPlugin from "@pothos/plugin-prisma";
+import RelayPlugin from "@pothos/plugin-relay";
+import ScopeAuthPlugin from "@pothos/plugin-scope-auth";
+import type PrismaTypes from "../../db/generated/pothos-types.ts";
+import { getDatamodel } from "../../db/generated/pothos-types.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { Context } from "./context.ts";
+import { graphqlError } from "./errors.ts";
+import { decodeNodeId, encodeNodeId } from "./node-id.ts";
+import { addScalars } from "./scalars.ts";
+import { type Scopes, scopesOf } from "./scopes.ts";
+
+interface SchemaTypes {
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: { list: false; items: false };
+  DefaultNodeNullability: false;
+  AuthScopes: Scopes;
+  Scalars: {
+    /** The decimal string of the wire as a bigint. */
+    Sequence: { Input: bigint; Output: bigint };
+    /** `sha256:` and 64 hex digits; an output may be the digits alone. */
+    Hash: { Input: string; Output: string };
+    /** RFC 3339 with microseconds. */
+    DateTime: { Input: string; Output: string };
+    UUID: { Input: string; Output: string };
+    JSON: { Input: JsonValue; Output: JsonValue };
+    ID: { Input: string; Output: string };
+  };
+}
+
+export type Builder = ReturnType<typeof createBuilder>;
+
+function createBuilder() {
+  const builder = new SchemaBuilder<SchemaTypes>({
+    // Scope-auth comes first, so that nothing of a field runs before its scope was checked.
+    plugins: [ScopeAuthPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+    defaultFieldNullability: false,
+    scopeAuth: {
+      authScopes: scopesOf,
+      authorizeOnSubscribe: true,
+      treatErrorsAsUnauthorized: false,
+      unauthorizedError: (_parent, context) =>
+        context.caller === undefined
+          ? graphqlError("UNAUTHENTICATED", "Sign in: send `Authorization: Bearer <token>`.")
+          : graphqlError("FORBIDDEN", "Your roles do not allow this."),
+    },
+    relay: {
+      clientMutationId: "omit",
+      cursorType: "String",
+      nodesOnConnection: { description: "The nodes of the edges.", complexity: { field: 0, multiplier: 1 } },
+      edgesFieldOptions: {
+        description: "One for each node of the page, in order.",
+        nullable: { list: false, items: false },
+        complexity: { field: 0, multiplier: 1 },
+      },
+      nodeFieldOptions: { description: "What the edge leads to.", nullable: false },
+      cursorFieldOptions: { description: "The position to continue behind." },
+      pageInfoFieldOptions: { description: "Where this page stands among the others." },
+      pageInfoTypeOptions: { description: "Where a page stands among the others." },
+      hasNextPageFieldOptions: { description: "Whether more follow." },
+      hasPreviousPageFieldOptions: { description: "Whether the page began behind a cursor." },
+      startCursorFieldOptions: { description: "The cursor of the first edge." },
+      endCursorFieldOptions: { description: "The cursor to pass as `after` for the next page." },
+      nodeTypeOptions: { description: "Anything that can be fetched again by its id." },
+      idFieldOptions: { description: "Opaque, and the same for as long as the ledger lives." },
+      nodeQueryOptions: false,
+      nodesQueryOptions: false,
+      encodeGlobalID: (typename, id) => encodeNodeId(typename, String(id)),
+      decodeGlobalID: decodeNodeId,
+    },
+    prisma: {
+      client: ({ services }) => services.prisma,
+      dmmf: getDatamodel(),
+      exposeDescriptions: false,
+      filterConnectionTotalCount: true,
+      onUnusedQuery: null,
+    },
+    complexity: { defaultComplexity: 1, defaultListMultiplier: 10 },
+  });
+  builder.queryType({ description: "Everything that can be read.", authScopes: { signedIn: true } });
+  builder.mutationType({
+    description: "Everything that can be done. An expected refusal is told in `userErrors`.",
+    authScopes: { signedIn: true },
+  });
+  builder.subscriptionType({
+    description: "What happens, as it happens. Continue after a disconnect by passing the last position seen.",
+    authScopes: { signedIn: true },
+  });
+  return builder;
+}
+
+/** The one schema under construction: each module of this folder adds its types and root fields to it when loaded. */
+export const builder = createBuilder();
+addScalars(builder);

@@ -1,0 +1,139 @@
+import { GraphQLError } from "graphql";
+import { classify } from "../../db/errors.ts";
+import { DomainError } from "../../errors.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { VerificationRangeError } from "../../ledger/verify.ts";
+
+/** Every `extensions.code` a GraphQL error of ours can have, and when. schema/errors.md is checked against it. */
+export const ERROR_CODES = {
+  UNAUTHENTICATED: "No token came with the call, or it is not valid, or no longer.",
+  FORBIDDEN: "The caller is known, and may not do this.",
+  BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
+  QUERY_TOO_COMPLEX: "Too much at once, or reading took too long. Narrow it, or ask in several requests.",
+  RATE_LIMITED: "Too many at a time. Try again later, or with fewer in parallel.",
+  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Try again after `retryAfterSeconds`.",
+  CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
+  INTERNAL_SERVER_ERROR: "A fault of ours. `traceId` names the call in the server's log.",
+} as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What HTTP says of an error when it is all there is to say. `spec`: a client that accepts only application/json gets 200. */
+interface HttpAnswer {
+  readonly status: number;
+  readonly spec?: boolean;
+  readonly headers?: Record<string, string>;
+}
+
+const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
+  UNAUTHENTICATED: { status: 401, headers: { "www-authenticate": 'Bearer realm="countersign"' } },
+  QUERY_TOO_COMPLEX: { status: 400, spec: false },
+};
+
+/** An error for the client, with a code of the published list. `facts` become further extensions. */
+export function graphqlError(
+  code: ErrorCode,
+  message: string,
+  options: {
+    readonly http?: HttpAnswer;
+    readonly facts?: Readonly<Record<string, unknown>>;
+    readonly source?: GraphQLError;
+  } = {},
+): GraphQLError {
+  const http = options.http ?? httpAnswers[code];
+  const { source } = options;
+  return new GraphQLError(message, {
+    ...(source?.nodes === undefined ? {} : { nodes: source.nodes }),
+    ...(source?.source === undefined ? {} : { source: source.source }),
+    ...(source?.positions === undefined ? {} : { positions: source.positions }),
+    ...(source?.path === undefined ? {} : { path: source.path }),
+    extensions: { code, ...options.facts, ...(http === undefined ? {} : { http: { ...http } }) },
+  });
+}
+
+export function badUserInput(message: string): GraphQLError {
+  return graphqlError("BAD_USER_INPUT", message);
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERROR_CODES, code);
+}
+
+/** `error`, or what it wraps: a domain's error arrives inside the GraphQLError that located it. */
+function causeOf(error: unknown): unknown {
+  for (let at = error, depth = 0; depth < 8; depth++) {
+    if (!(at instanceof GraphQLError) || at.originalError === undefined) return at;
+    at = at.originalError;
+  }
+  return error;
+}
+
+/**
+ * The error a client gets for whatever went wrong. What is not known to be harmless is masked, and `report` is told.
+ *
+ * @param report hears of each error that is a fault of ours
+ */
+export function publicError(error: unknown, traceId: string, report: (fault: unknown) => void): GraphQLError {
+  const cause = causeOf(error);
+  const located = error instanceof GraphQLError ? { source: error } : {};
+  if (cause instanceof GraphQLError) return publicGraphQLError(cause, located, traceId, report);
+  if (cause instanceof LedgerUnavailableError) return unavailable(cause, located);
+  if (cause instanceof VerificationRangeError) return graphqlError("BAD_USER_INPUT", cause.message, located);
+  if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
+    return graphqlError(cause.code, cause.message, located);
+  }
+  if (isTimeout(cause)) return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
+  report(cause);
+  if (isOutage(cause)) return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+}
+
+type Located = { readonly source?: GraphQLError };
+
+function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLError {
+  const { message, retryAfterSeconds, outcome } = cause;
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
+  return graphqlError("LEDGER_UNAVAILABLE", message, {
+    ...located,
+    facts: { retryAfterSeconds: seconds, outcome },
+    http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
+  });
+}
+
+const TOO_SLOW =
+  "This takes too long to read. Narrow what you ask for: a time range (recordedFrom, recordedTo), an actor, a tool, fewer at a time.";
+
+/** Whether a statement was stopped because it took too long. Writes report that as a ledger that is unavailable. */
+function isTimeout(cause: unknown): boolean {
+  return classify(cause) === "timeout";
+}
+
+/** Whether the database, and nothing about this call, is to blame. */
+function isOutage(cause: unknown): boolean {
+  const failure = classify(cause);
+  return failure === "unavailable" || failure === "disk-full";
+}
+
+function publicGraphQLError(
+  error: GraphQLError,
+  located: Located,
+  traceId: string,
+  report: (fault: unknown) => void,
+): GraphQLError {
+  const { code, http } = error.extensions as { readonly code?: unknown; readonly http?: HttpAnswer };
+  if (isErrorCode(code)) {
+    return located.source === undefined || located.source === error
+      ? error
+      : graphqlError(code, error.message, {
+          ...located,
+          facts: error.extensions,
+          ...(http === undefined ? {} : { http }),
+        });
+  }
+  const path = located.source?.path ?? error.path;
+  // Without a path nothing was executed: the request itself is at fault. With one, only its arguments can be.
+  if (path === undefined || error.message.startsWith("Argument ")) {
+    return graphqlError("BAD_USER_INPUT", error.message, { ...located, http: http ?? { status: 400, spec: true } });
+  }
+  report(error);
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+}

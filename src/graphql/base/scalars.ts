@@ -1,0 +1,155 @@
+import { type GraphQLError, Kind, type ValueNode } from "graphql";
+import type { JsonValue } from "../../facts/canonical.ts";
+import { hashFromHex, hexFromHash } from "../../facts/hash.ts";
+import type { Builder } from "./builder.ts";
+import { graphqlError } from "./errors.ts";
+import { survivesAsDouble } from "./exact-number.ts";
+
+/** Levels of nesting a JSON value may have; with what wraps it in a request and in an entry it stays below 64. */
+export const MAX_JSON_DEPTH = 56;
+
+const SEQUENCE = /^(?:0|[1-9]\d{0,18})$/;
+const MAX_SEQUENCE = 2n ** 63n - 1n;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?Z$/;
+
+function refuse(message: string): GraphQLError {
+  return graphqlError("BAD_USER_INPUT", message, { http: { status: 400, spec: true } });
+}
+
+function stringOf(node: ValueNode, scalar: string): string {
+  if (node.kind === Kind.STRING) return node.value;
+  throw refuse(`${scalar} is written as a string.`);
+}
+
+function parseSequence(value: unknown): bigint {
+  if (typeof value !== "string" || !SEQUENCE.test(value)) {
+    throw refuse('Sequence is a decimal string such as "17", never a JSON number.');
+  }
+  const seq = BigInt(value);
+  if (seq > MAX_SEQUENCE) throw refuse("Sequence is at most 9223372036854775807.");
+  return seq;
+}
+
+function parseHash(value: unknown): string {
+  if (typeof value === "string" && hexFromHash(value) !== undefined) return value;
+  throw refuse("Hash is A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.");
+}
+
+function parseUuid(value: unknown): string {
+  if (typeof value !== "string" || !UUID.test(value)) throw refuse("UUID is 32 hex digits in five groups (RFC 9562).");
+  return value.toLowerCase();
+}
+
+/** RFC 3339 in UTC; kept as text with microseconds, which a Date would lose. */
+export function parseInstant(value: unknown): string {
+  const match = typeof value === "string" ? INSTANT.exec(value) : null;
+  const [, year, month, day, hour, minute, second, fraction = ""] = match ?? [];
+  const seconds = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  // A date that does not exist comes back as another one.
+  const date = new Date(`${seconds}Z`);
+  if (match === null || Number.isNaN(date.getTime()) || !date.toISOString().startsWith(seconds)) {
+    throw refuse("DateTime is RFC 3339 in UTC, such as 2026-11-21T22:50:01.123456Z.");
+  }
+  return `${seconds}.${fraction.padEnd(6, "0")}Z`;
+}
+
+function parseJson(value: unknown, depth = 0): JsonValue {
+  if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
+  if (typeof value === "object" && value !== null) {
+    for (const member of Object.values(value)) parseJson(member, depth + 1);
+  }
+  return value as JsonValue;
+}
+
+type Variables = Readonly<Record<string, unknown>> | null | undefined;
+
+/**
+ * A JSON value written as a GraphQL literal, as strictly read as JSON text is.
+ *
+ * @param variables what variables stand for; undefined while a document is validated, when none has a value yet
+ */
+function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): JsonValue {
+  if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
+  switch (node.kind) {
+    case Kind.STRING:
+    case Kind.BOOLEAN:
+      return node.value;
+    case Kind.NULL:
+      return null;
+    case Kind.INT:
+    case Kind.FLOAT:
+      if (!survivesAsDouble(node.value)) throw refuse("A number would change its value: send it as a string.");
+      return Number(node.value);
+    case Kind.LIST:
+      return node.values.map((item) => parseJsonLiteral(item, variables, depth + 1));
+    case Kind.OBJECT:
+      return parseJsonObject(node.fields, variables, depth);
+    case Kind.VARIABLE:
+      return parseJson(variableValue(node.name.value, variables), depth);
+    default:
+      throw refuse("JSON has no enum values: write a string.");
+  }
+}
+
+function variableValue(name: string, variables: Variables): unknown {
+  if (variables === undefined || variables === null) return null;
+  // One that was left out is no null: which of the two was meant is not ours to guess.
+  if (!Object.hasOwn(variables, name)) throw refuse(`$${name} inside a JSON literal has no value.`);
+  return variables[name];
+}
+
+function parseJsonObject(
+  fields: readonly {
+    readonly name: { readonly value: string };
+    readonly value: ValueNode;
+  }[],
+  variables: Variables,
+  depth: number,
+): JsonValue {
+  const entries = new Map<string, JsonValue>();
+  for (const { name, value } of fields) {
+    if (entries.has(name.value)) throw refuse("A JSON object has two members of the same name.");
+    entries.set(name.value, parseJsonLiteral(value, variables, depth + 1));
+  }
+  // Unlike an assignment, this makes an own property of `__proto__` too.
+  return Object.fromEntries(entries);
+}
+
+/** Adds the scalars of the API to `builder`. */
+export function addScalars(builder: Builder): void {
+  builder.scalarType("Sequence", {
+    description:
+      "A position in a ledger. It travels as a string of decimal digits, since a JSON number would not hold all of them.",
+    serialize: (seq) => seq.toString(),
+    parseValue: parseSequence,
+    parseLiteral: (node) => parseSequence(stringOf(node, "Sequence")),
+  });
+  builder.scalarType("Hash", {
+    description: "A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.",
+    serialize: (hash) => (hash.startsWith("sha256:") ? hash : hashFromHex(hash)),
+    parseValue: parseHash,
+    parseLiteral: (node) => parseHash(stringOf(node, "Hash")),
+  });
+  builder.scalarType("DateTime", {
+    description: "An instant in UTC as RFC 3339 writes it, with six digits of a second and Z at the end.",
+    specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
+    serialize: (instant) => parseInstant(instant),
+    parseValue: parseInstant,
+    parseLiteral: (node) => parseInstant(stringOf(node, "DateTime")),
+  });
+  builder.scalarType("UUID", {
+    description: "A UUID in lowercase, with hyphens.",
+    specifiedByURL: "https://www.rfc-editor.org/rfc/rfc9562",
+    serialize: (uuid) => uuid,
+    parseValue: parseUuid,
+    parseLiteral: (node) => parseUuid(stringOf(node, "UUID")),
+  });
+  builder.scalarType("JSON", {
+    description: `Any JSON value, given back exactly as it came. Nested at most ${MAX_JSON_DEPTH} deep; numbers must survive as IEEE 754 doubles.`,
+    specifiedByURL: "https://www.rfc-editor.org/rfc/rfc8259",
+    serialize: (value) => value,
+    parseValue: (value) => parseJson(value),
+    parseLiteral: (node, variables) => parseJsonLiteral(node, variables),
+  });
+}

@@ -1,0 +1,35 @@
+import type { Pool } from "pg";
+import type { PrismaClient } from "../../db/generated/prisma/client.ts";
+import type { Actions } from "../../domain/actions/actions.ts";
+import type { Directory } from "../../domain/directory/directory.ts";
+import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
+import type { Sessions } from "../../domain/sessions/sessions.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import type { Follower } from "../../ledger/follow.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import type { LedgerVerification } from "../../ledger/verify.ts";
+
+/** Everything the resolvers call. One object for the life of a process; `main.ts` makes it. */
+export interface Services {
+  readonly actions: Actions;
+  readonly sessions: Sessions;
+  readonly directory: Directory;
+  /** Where reading the audit log is recorded. */
+  readonly readingLog?: Pick<ReadingLog, "record">;
+  readonly ledgers: Pick<Ledgers, "append" | "ensure">;
+  /** For the readers of `ledger`. */
+  readonly pool: Pool;
+  /** For the types that Pothos reads. */
+  readonly prisma: PrismaClient;
+  readonly follower: Pick<Follower, "follow">;
+  /** Re-hashes a range from stored bytes; both ends belong to it. */
+  readonly verify: (
+    ledger: LedgerId,
+    range: { readonly fromSeq?: bigint; readonly toSeq?: bigint },
+  ) => Promise<LedgerVerification>;
+  /** The JSON Web Key Set to check grants and tokens of ours with. */
+  readonly publicKeys: () => JsonValue;
+  /** The region whose ledgers this server keeps. */
+  readonly region: string;
+}

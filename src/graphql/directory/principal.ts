@@ -1,0 +1,139 @@
+import type { ClientIdentity, Principal } from "../../domain/identity/principal.ts";
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import { builder } from "../base/builder.ts";
+import { viewerOf } from "../base/context.ts";
+import { Confidence, PrincipalKind } from "../base/enums.ts";
+
+/** A principal of a token, or as an entry recorded one; an erased profile leaves email and displayName away. */
+export interface PrincipalShape {
+  readonly id: string;
+  readonly kind: Principal["kind"];
+  readonly email?: string | undefined;
+  readonly displayName?: string | undefined;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly onBehalfOf?: PrincipalShape | undefined;
+}
+
+export interface ClientShape extends Omit<ClientIdentity, "evidence"> {
+  readonly evidence: JsonValue;
+}
+
+function asObject(value: JsonValue | undefined): JsonObject | undefined {
+  return value === null || typeof value !== "object" || Array.isArray(value) ? undefined : (value as JsonObject);
+}
+
+function asText(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The principal recorded under `key` of an entry's facts; undefined when none is. */
+export function recordedPrincipal(
+  facts: JsonObject,
+  key: string,
+  onBehalfOf?: PrincipalShape,
+): PrincipalShape | undefined {
+  const recorded = asObject(facts[key]);
+  const id = asText(recorded?.id);
+  if (recorded === undefined || id === undefined) return undefined;
+  const profile = asObject(recorded.profile);
+  return {
+    id,
+    kind: recorded.kind as Principal["kind"],
+    email: asText(profile?.email),
+    displayName: asText(profile?.displayName),
+    roles: (recorded.roles ?? []) as readonly string[],
+    groups: (recorded.groups ?? []) as readonly string[],
+    onBehalfOf,
+  };
+}
+
+/** Who an entry says acted, with the person they acted for. */
+export function recordedActor(facts: JsonObject): PrincipalShape | undefined {
+  return recordedPrincipal(facts, "actor", recordedPrincipal(facts, "onBehalfOf"));
+}
+
+/** What is said of a client when nothing is known of it. */
+export const UNKNOWN_CLIENT: ClientShape = {
+  name: "unknown",
+  confidence: "UNKNOWN",
+  modelConfidence: "UNKNOWN",
+  evidence: {},
+};
+
+/** The client an entry says was used; undefined when none was recorded. */
+export function recordedClient(facts: JsonObject): ClientShape | undefined {
+  const recorded = asObject(facts.client);
+  if (recorded === undefined) return undefined;
+  const version = asText(recorded.version);
+  const surface = asText(recorded.surface);
+  const model = asText(recorded.model);
+  const rules = asText(recorded.rules);
+  return {
+    name: asText(recorded.name) ?? "unknown",
+    ...(version === undefined ? {} : { version }),
+    ...(surface === undefined ? {} : { surface }),
+    confidence: (recorded.confidence ?? "UNKNOWN") as ClientShape["confidence"],
+    ...(model === undefined ? {} : { model }),
+    modelConfidence: (recorded.modelConfidence ?? "UNKNOWN") as ClientShape["modelConfidence"],
+    evidence: recorded.evidence ?? {},
+    ...(rules === undefined ? {} : { rules }),
+  };
+}
+
+export const PrincipalRef = builder.objectRef<PrincipalShape>("Principal");
+PrincipalRef.implement({
+  description: "Who calls or called: a person, an agent acting for a person, or a service.",
+  fields: (t) => ({
+    id: t.exposeID("id", { description: "Unique within the organization." }),
+    kind: t.expose("kind", { type: PrincipalKind, description: "What the principal is." }),
+    email: t.exposeString("email", { nullable: true, description: "As the token said at the time." }),
+    displayName: t.exposeString("displayName", { nullable: true, description: "As the token said at the time." }),
+    roles: t.stringList({ description: "Roles held at the time.", resolve: ({ roles }) => [...roles] }),
+    groups: t.stringList({ description: "Groups belonged to at the time.", resolve: ({ groups }) => [...groups] }),
+    onBehalfOf: t.field({
+      type: PrincipalRef,
+      nullable: true,
+      description: "The person an agent acts for.",
+      resolve: ({ onBehalfOf }) => onBehalfOf,
+    }),
+  }),
+});
+
+export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implement({
+  description: "Which client and which model made the call, as the server saw it.",
+  fields: (t) => ({
+    name: t.exposeString("name", { description: "The client's product name." }),
+    version: t.exposeString("version", { nullable: true, description: "The client's version." }),
+    surface: t.exposeString("surface", {
+      nullable: true,
+      description: "Which face of the client, where it has several: cli, desktop, vscode, web and the like.",
+    }),
+    confidence: t.expose("confidence", { type: Confidence, description: "How sure the server is of the client." }),
+    model: t.exposeString("model", { nullable: true, description: "The model that drove the client." }),
+    modelConfidence: t.expose("modelConfidence", {
+      type: Confidence,
+      description: "How sure the server is of the model.",
+    }),
+    evidence: t.field({
+      type: "JSON",
+      description: "The raw material the answer rests on.",
+      resolve: ({ evidence }) => evidence,
+    }),
+    rules: t.field({
+      type: "Hash",
+      nullable: true,
+      description: "The table of rules the answer was found in, by its hash.",
+      resolve: ({ rules }) => rules,
+    }),
+  }),
+});
+
+builder.queryField("viewer", (t) =>
+  t.field({
+    type: PrincipalRef,
+    description: "Who the server takes you for.",
+    authScopes: { signedIn: true },
+    resolve: (_root, _args, context): PrincipalShape => viewerOf(context),
+  }),
+);

@@ -1,0 +1,52 @@
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
+import { EdgeKind } from "../base/enums.ts";
+
+export interface EdgeShape {
+  readonly kind: "OBSERVED" | "POSSIBLE";
+  readonly sourceChainHash: string;
+  readonly chainHash: string;
+  readonly sourcePlatform: string;
+  readonly platform: string;
+  readonly confidence: number;
+  readonly evidence: JsonValue;
+}
+
+/** An edge that rests on order in time alone. `seq` is where the step that drew on the source was recorded. */
+export function possibleEdge(edge: Omit<EdgeShape, "kind" | "confidence" | "evidence">, seq: bigint): EdgeShape {
+  return { kind: "POSSIBLE", ...edge, confidence: 0, evidence: { basis: "order in time", recordedIn: String(seq) } };
+}
+
+/** The edges into the chain of a proposal. */
+export async function edgesOf({ chains }: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
+  const { sourceChain, chain, platform } = proposal.body;
+  if (typeof sourceChain !== "string" || typeof chain !== "string" || typeof platform !== "string") return [];
+  const sourcePlatform = await chains.platform(sourceChain);
+  if (sourcePlatform === undefined) return [];
+  return [possibleEdge({ sourceChainHash: sourceChain, chainHash: chain, sourcePlatform, platform }, proposal.seq)];
+}
+
+export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({
+  description: "Data may have moved from one chain to another.",
+  fields: (t) => ({
+    kind: t.expose("kind", { type: EdgeKind, description: "What the edge rests on." }),
+    sourceChainHash: t.field({
+      type: "UUID",
+      description: "The chain it came from.",
+      resolve: (edge) => edge.sourceChainHash,
+    }),
+    chainHash: t.field({ type: "UUID", description: "The chain it went to.", resolve: (edge) => edge.chainHash }),
+    sourcePlatform: t.exposeString("sourcePlatform", { description: "The platform it was read from." }),
+    platform: t.exposeString("platform", { description: "The platform it was written to." }),
+    confidence: t.exposeFloat("confidence", {
+      description: "How much content speaks for it, from 0 to 1. 0 for a POSSIBLE edge: no content was compared.",
+    }),
+    evidence: t.field({
+      type: "JSON",
+      description: "What the edge rests on, in detail.",
+      resolve: ({ evidence }) => evidence,
+    }),
+  }),
+});

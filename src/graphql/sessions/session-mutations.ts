@@ -1,0 +1,73 @@
+import type { Session } from "../../domain/sessions/sessions.ts";
+import { builder } from "../base/builder.ts";
+import { callerOf } from "../base/context.ts";
+import { uuidOf } from "../base/node-id.ts";
+import { answer, payloadType, type UserErrorShape } from "../base/payload.ts";
+import type { EntryRow } from "../base/rows.ts";
+import { EntryRef } from "../ledger/entry.ts";
+import { SessionRef } from "./session.ts";
+
+interface SessionPayload {
+  readonly session?: Session | undefined;
+  readonly entry?: EntryRow | undefined;
+  readonly userErrors: readonly UserErrorShape[];
+}
+
+function sessionPayloadType(name: string, description: string) {
+  const ref = payloadType<SessionPayload>(name, description);
+  builder.objectFields(ref, (t) => ({
+    session: t.field({
+      type: SessionRef,
+      nullable: true,
+      description: "The session as it stands now.",
+      resolve: ({ session }) => session,
+    }),
+    entry: t.field({
+      type: EntryRef,
+      nullable: true,
+      description: "What was recorded: the receipt.",
+      resolve: ({ entry }) => entry,
+    }),
+  }));
+  return ref;
+}
+
+const StartSessionInput = builder.inputType("StartSessionInput", {
+  description: "A stretch of work that begins.",
+  fields: (t) => ({ conversationId: t.string({ description: "The conversation it belongs to." }) }),
+});
+
+const EndSessionInput = builder.inputType("EndSessionInput", {
+  description: "A stretch of work that is over.",
+  fields: (t) => ({
+    sessionId: t.id({ description: "The session; when left out, the one you signed in to, or else your latest." }),
+  }),
+});
+
+builder.mutationField("startSession", (t) =>
+  t.field({
+    type: sessionPayloadType("StartSessionPayload", "The session that began."),
+    description: "Records that a session of yours began.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: StartSessionInput, required: true, description: "What begins." }) },
+    resolve: (_root, { input }, context): Promise<SessionPayload> =>
+      answer(
+        context,
+        context.services.sessions.start(callerOf(context), { conversationId: input.conversationId ?? undefined }),
+      ),
+  }),
+);
+
+builder.mutationField("endSession", (t) =>
+  t.field({
+    type: sessionPayloadType("EndSessionPayload", "The session that ended."),
+    description: "Records that a session of yours ended.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: EndSessionInput, required: true, description: "What ends." }) },
+    resolve: (_root, { input: { sessionId } }, context): Promise<SessionPayload> => {
+      const leftOut = sessionId === undefined || sessionId === null;
+      const which = leftOut ? {} : { sessionId: uuidOf("Session", context.ledger, sessionId) };
+      return answer(context, context.services.sessions.end(callerOf(context), which));
+    },
+  }),
+);

@@ -1,0 +1,208 @@
+import { END_REASONS, type EndReason } from "../../domain/sessions/facts.ts";
+import type { Session } from "../../domain/sessions/sessions.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { type Batch, createBatch } from "../base/batch.ts";
+import { builder } from "../base/builder.ts";
+import { type Context, callerOf } from "../base/context.ts";
+import { uuidOf } from "../base/node-id.ts";
+import { decodeCursor, pageComplexity, pageOf, pageSize } from "../base/page.ts";
+import { isOwn, readableBy, recordingRead, searchReadable, seesEntry } from "../base/reads.ts";
+import { entryRow, factsOf, revealed } from "../base/rows.ts";
+import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
+import { EntryConnection } from "../ledger/entry.ts";
+
+const loads = new WeakMap<Context, Batch<string, Session>>();
+
+/** Loads sessions for one operation: those of a page of entries share a query. */
+function loadOf(context: Context): Batch<string, Session> {
+  let load = loads.get(context);
+  if (load === undefined) {
+    load = createBatch((ids) => context.services.sessions.loadAll(callerOf(context), ids));
+    loads.set(context, load);
+  }
+  return load;
+}
+
+/** The session of this id, if the caller may read it. */
+export async function readSession(context: Context, id: string | undefined): Promise<Session | null> {
+  if (id === undefined) return null;
+  const session = await loadOf(context)(id);
+  return session !== undefined && (await seesEntry(context, entryRow(session.started))) ? session : null;
+}
+
+/** `session`, once it is recorded that the caller reads somebody else's by the field `what`. */
+export async function recordingSession(
+  context: Context,
+  what: string,
+  session: Session | null,
+): Promise<Session | null> {
+  if (session !== null && isOwn(context, session.started)) return session;
+  return recordingRead(context, what, session === null ? 0 : 1, session);
+}
+
+const SessionEndReason = builder.enumType("SessionEndReason", {
+  description: "Why a session is over.",
+  values: {
+    LOGOUT: { description: "Its owner ended it." },
+    EXPIRED: { description: "Its time had passed, and the server ended it." },
+  } as const satisfies Record<EndReason, object>,
+});
+
+function asText(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/**
+ * At most `limit` entries of `session` behind a position that the caller may read, oldest first. Its own two are among
+ * them, whoever recorded them: the server ends a session that nobody ended.
+ */
+async function readTimeline(
+  context: Context,
+  { id, started, ended }: Session,
+  after: bigint | undefined,
+  limit: number,
+): Promise<LedgerEntry[]> {
+  const found = await searchReadable(context, { sessionId: id }, { after, limit });
+  const own = [started, ...(ended === undefined ? [] : [ended])].filter(
+    ({ seq }) => after === undefined || seq > after,
+  );
+  const all = new Map([...own, ...found].map((entry) => [entry.seq, entry]));
+  return [...all.values()].sort((one, other) => (one.seq < other.seq ? -1 : 1)).slice(0, limit);
+}
+
+/** Unlike other fields of a session, each of these is a search of its own. */
+const TIMELINE_COST = 20;
+
+export const SessionRef = builder.objectRef<Session>("Session");
+builder.node(SessionRef, {
+  description: "A principal's stretch of work, from when they said it began.",
+  id: { description: "Opaque.", resolve: ({ id, started }) => `${started.ledger}:${id}` },
+  fields: (t) => ({
+    principal: t.field({
+      type: PrincipalRef,
+      description: "Whose it is.",
+      resolve: ({ started }) => {
+        const actor = recordedActor(factsOf(started));
+        if (actor === undefined) throw new Error(`entry ${started.seq} of ${started.ledger} names nobody`);
+        return actor;
+      },
+    }),
+    method: t.string({
+      description: "How the principal signed in; `unknown` when that was not recorded.",
+      resolve: ({ started: { body } }) => (typeof body.method === "string" ? body.method : "unknown"),
+    }),
+    client: t.field({
+      type: ClientRef,
+      description: "Which client and model began it.",
+      resolve: ({ started }) => recordedClient(factsOf(started)) ?? UNKNOWN_CLIENT,
+    }),
+    startedAt: t.field({
+      type: "DateTime",
+      description: "When it began.",
+      resolve: ({ started }) => started.recordedAt,
+    }),
+    endedAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it was recorded to be over; null while it goes on.",
+      resolve: ({ ended }) => ended?.recordedAt,
+    }),
+    endReason: t.field({
+      type: SessionEndReason,
+      nullable: true,
+      description: "Why it is over; null while it goes on, and when that was not recorded.",
+      resolve: ({ ended }) => END_REASONS.find((reason) => reason === ended?.body.reason),
+    }),
+    expiresAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it is over if nobody ends it before; null when it never is by itself.",
+      resolve: ({ started: { body } }) => asText(body.sessionExpiresAt),
+    }),
+    conversationId: t.string({
+      nullable: true,
+      description: "The conversation it belongs to.",
+      resolve: ({ started: { body } }) => asText(body.conversation),
+    }),
+    address: t.string({
+      nullable: true,
+      description: "The IP address it began from; null when it was erased or not recorded.",
+      resolve: ({ started }) => asText(revealed(started, "address")),
+    }),
+    entries: t.field({
+      type: EntryConnection,
+      description: "What happened in it that you may see, oldest first. That you read it is recorded.",
+      complexity: (args) => ({ ...pageComplexity(args), field: TIMELINE_COST }),
+      args: {
+        first: t.arg.int({ description: "How many at most." }),
+        after: t.arg.string({ description: "Continue behind this cursor." }),
+      },
+      resolve: async (session, args, context) => {
+        const size = pageSize(args);
+        const after = decodeCursor(args);
+        const found = await readTimeline(context, session, after, size + 1);
+        const page = pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+        return recordingRead(context, "session.entries", page.edges.length, page);
+      },
+    }),
+  }),
+});
+
+const SessionConnection = builder.connectionObject(
+  { type: SessionRef, name: "SessionConnection", description: "A page of sessions." },
+  { name: "SessionEdge", description: "A session on a page." },
+);
+
+const SessionFilter = builder.inputType("SessionFilter", {
+  description: "Conditions on a session; it must meet all of them. What is left out or null asks for nothing.",
+  fields: (t) => ({
+    principalId: t.id({
+      description: "The id of the principal whose it is: an agent's own, not that of the person it acts for.",
+    }),
+    conversationId: t.string({ description: "The conversation it belongs to." }),
+    from: t.field({ type: "DateTime", description: "It was going on then or later." }),
+    to: t.field({ type: "DateTime", description: "It began then or earlier." }),
+    active: t.boolean({ description: "Whether it goes on now." }),
+  }),
+});
+
+builder.queryField("sessions", (t) =>
+  t.field({
+    type: SessionConnection,
+    description:
+      "Sessions you may see that meet a filter, in the order they began: who was active when. That you read them is recorded.",
+    authScopes: { signedIn: true },
+    complexity: pageComplexity,
+    args: {
+      filter: t.arg({ type: SessionFilter, description: "What they must meet; everything when left out." }),
+      newestFirst: t.arg.boolean({ description: "The other way around." }),
+      first: t.arg.int({ description: "How many at most." }),
+      after: t.arg.string({ description: "Continue behind this cursor." }),
+    },
+    resolve: async (_root, { filter, newestFirst, ...args }, context) => {
+      const size = pageSize(args);
+      const after = decodeCursor(args);
+      const range = { ...(newestFirst === true ? { before: after, newestFirst } : { after }), limit: size + 1 };
+      const { sessions } = context.services;
+      const found = await sessions.list(callerOf(context), filter ?? {}, range, readableBy(context));
+      const page = pageOf(found, size, after, ({ started }) => started.seq);
+      return recordingRead(context, "sessions", page.edges.length, page);
+    },
+  }),
+);
+
+builder.queryField("session", (t) =>
+  t.field({
+    type: SessionRef,
+    nullable: true,
+    description:
+      "The session of this id; null when there is none you may see. That you read it is recorded, unless it is your own.",
+    authScopes: { signedIn: true },
+    args: { id: t.arg.id({ required: true, description: "A session's id." }) },
+    resolve: async (_root, { id }, context) => {
+      const session = await readSession(context, uuidOf("Session", context.ledger, id));
+      return recordingSession(context, "session", session);
+    },
+  }),
+);
