@@ -23,6 +23,11 @@ CREATE TABLE oc_guard.baseline (
 COMMENT ON TABLE oc_guard.baseline IS 'The facts oc_guard.state() answered at the end of the last migration.';
 GRANT SELECT ON oc_guard.baseline TO PUBLIC;
 
+-- The tables that only the ledger's functions may write. src/ledger/tables.ts has the same list; a test compares them.
+CREATE FUNCTION oc_guard.names() RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN ARRAY['oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_state'];
+
 -- The ledger's tables and everything that inherits from one of them, partitions included.
 CREATE FUNCTION oc_guard.tables() RETURNS TABLE (oid oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -30,8 +35,7 @@ AS $$
   WITH RECURSIVE family AS (
     SELECT c.oid FROM pg_class c
      WHERE c.relnamespace = 'public'::regnamespace
-       AND (c.relname IN ('oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session',
-                           'oc_directory')
+       AND (c.relname = ANY (oc_guard.names())
             OR (c.relkind IN ('r', 'p') AND c.relname ~ '^oc_audit_log_'))
     UNION
     SELECT i.inhrelid FROM pg_inherits i JOIN family f ON f.oid = i.inhparent
@@ -252,11 +256,7 @@ BEGIN
     FROM pg_event_trigger_dropped_objects() d
    WHERE d.object_type NOT IN ('index', 'table column', 'default value')
      AND (d.address_names[1] = 'oc_guard'
-          OR (d.address_names[1] = 'public'
-              AND (d.address_names[2] IN ('oc_audit_payload', 'oc_ledger_head', 'oc_action', 'oc_chain', 'oc_session',
-                                           'oc_directory')
-                   OR d.address_names[2] ~ '^oc_audit_log(_.*)?$'
-                   OR (d.object_type IN ('function', 'aggregate') AND d.address_names[2] ~ '^oc_'))))
+          OR (d.address_names[1] = 'public' AND d.address_names[2] ~ '^oc_'))
    LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION '% is refused: % belongs to the audit ledger', tg_tag, dropped USING ERRCODE = 'OC403';

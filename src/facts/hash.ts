@@ -22,3 +22,11 @@ export function hashFromHex(hex: string): Hash {
 export function hexFromHash(hash: string): string | undefined {
   return /^sha256:[0-9a-f]{64}$/.test(hash) ? hash.slice(7) : undefined;
 }
+
+/** A UUIDv8 (RFC 9562, section 5.8) made of the SHA-256 of `name`: the same name has the same id everywhere. */
+export function uuidOf(name: string): string {
+  const bytes = sha256(utf8ToBytes(name)).subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytesToHex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

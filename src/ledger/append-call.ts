@@ -1,17 +1,28 @@
 import type { Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
 import type { LedgerId } from "../facts/entry.ts";
-import type { DraftRefusal } from "./errors.ts";
 
-/** A draft on its way: `id` is the uuid inside `body`; at the instant `notAfter` it is too late to record it. */
+/** A thing as a draft found it. Version 0: it does not exist. */
+export interface Rest {
+  readonly kind: string;
+  readonly id: string;
+  readonly version: number;
+}
+
+/**
+ * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each
+ * thing it rests on has that version and has not expired.
+ */
 export interface Draft extends Sealed {
   readonly id: string;
   readonly notAfter?: Date | undefined;
+  readonly rests?: readonly Rest[] | undefined;
 }
 
 /** What became of one draft. Hashes are 64 hex digits. */
 export type DraftOutcome =
-  | { readonly refusal: DraftRefusal }
+  /** LATE, or the kind of the thing that stands elsewhere. */
+  | { readonly refusal: string }
   | {
       readonly refusal: undefined;
       readonly seq: bigint;
@@ -40,7 +51,7 @@ interface AppendRow {
   readonly refused: string | null;
 }
 
-/** Appends a batch in one transaction. Answers each draft's outcome, in order. */
+/** Appends a batch in one transaction. Returns the outcome of each draft, in order. */
 export async function callAppend(
   db: Pool,
   ledger: LedgerId,
@@ -49,10 +60,10 @@ export async function callAppend(
   const values = [ledger, ...texts(drafts)];
   const result = await db.query<AppendRow>({ name: "oc_ledger_append", text: APPEND, values });
   const row = result.rows[0] as AppendRow;
-  const refusals = new Map<number, DraftRefusal>();
+  const refusals = new Map<number, string>();
   for (const item of row.refused?.split(" ") ?? []) {
     const [ordinal = "", refusal = ""] = item.split(":");
-    refusals.set(Number(ordinal), refusal as DraftRefusal);
+    refusals.set(Number(ordinal), refusal);
   }
   const firstSeq = BigInt(row.first_seq ?? 0);
   const hashes = row.hashes ?? "";
@@ -76,7 +87,7 @@ const RETRY = `
    ORDER BY a.ordinal`;
 
 interface RetryRow {
-  readonly refusal: DraftRefusal | null;
+  readonly refusal: string | null;
   readonly seq: string;
   readonly hash: string;
   readonly prev_hash: string;
@@ -85,7 +96,7 @@ interface RetryRow {
 
 /**
  * The same after a commit of unknown outcome: drafts already recorded behind position `after` are found there and
- * answered with what they became.
+ * reported as what they became.
  */
 export async function callAppendAgain(
   db: Pool,
@@ -108,11 +119,16 @@ export async function callAppendAgain(
 }
 
 // RFC 8785 text holds no raw line feed: JSON escapes it.
-function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: string, deadlines: string] {
-  const dated = drafts.some((draft) => draft.notAfter !== undefined);
+function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: string, conditions: string] {
+  const conditions = drafts.map(conditionText);
   return [
     drafts.map((draft) => draft.body).join("\n"),
     drafts.map((draft) => draft.payload).join("\n"),
-    dated ? drafts.map((draft) => draft.notAfter?.toISOString() ?? "").join("\n") : "",
+    conditions.some((condition) => condition !== "") ? conditions.join("\n") : "",
   ];
+}
+
+function conditionText({ notAfter, rests }: Draft): string {
+  if (rests === undefined || rests.length === 0) return notAfter === undefined ? "" : JSON.stringify({ notAfter });
+  return JSON.stringify({ notAfter, rests });
 }

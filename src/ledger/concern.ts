@@ -54,7 +54,7 @@ export function entryConcerns(alias: string, whose: readonly Concern[], bind: Bi
 export function concernsEach(whose: readonly Concern[], bind: Bind): string {
   return `(${entryConcerns("e", whose, bind)}
            OR EXISTS (SELECT FROM oc_action s
-                       WHERE s.ledger = $1 AND s.id = e.action_id AND ${equalsAny(OF_ACTION("s"), whose, bind)}))`;
+                       WHERE s.ledger = $1 AND s.id = e.action_id::text AND ${equalsAny(OF_ACTION("s"), whose, bind)}))`;
 }
 
 /** Where candidates are looked for: `tables` has the alias `e`; `conditions` mention it. */
@@ -114,9 +114,9 @@ function positionsAbout(whose: readonly Concern[], bind: Bind): string {
   return `
                  WITH mine AS MATERIALIZED (
                    SELECT m.action_id AS id FROM oc_audit_log m
-                    WHERE m.ledger = $1 AND m.action_version = 1 AND ${entryConcerns("m", whose, bind)})
-                 SELECT unnest(s.entries) FROM mine JOIN oc_action s ON s.ledger = $1 AND s.id = mine.id
+                    WHERE m.ledger = $1 AND m.action_id IS NOT NULL AND m.state_version = 1 AND ${entryConcerns("m", whose, bind)})
+                 SELECT unnest(s.entries) FROM mine JOIN oc_action s ON s.ledger = $1 AND s.id = mine.id::text
                   UNION ALL
                  SELECT a.seq FROM mine JOIN oc_audit_log a
-                     ON a.ledger = $1 AND a.action_id = mine.id AND a.action_version IS NULL`;
+                     ON a.ledger = $1 AND a.action_id = mine.id AND a.state_version IS NULL`;
 }

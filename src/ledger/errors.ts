@@ -22,23 +22,25 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
 }
 
 /** Why one draft was refused while others of its batch went through. */
-export type DraftRefusal = "VERSION" | "CHAIN" | "SESSION" | "LATE";
-
-const REFUSALS: Readonly<Record<DraftRefusal, string>> = {
-  VERSION: "the action, session or directory has moved on",
-  CHAIN: "the routing chain has moved on",
-  SESSION: "the session is not open",
-  LATE: "the deadline has passed",
-};
+export type DraftRefusal = "LATE" | "MOVED";
 
 /**
- * Nothing of this draft was written: VERSION, the action, session or thing of the directory moved on meanwhile; CHAIN, the
- * principal's routing chain did; SESSION, the session it names is unknown, ended or expired; LATE, a deadline has passed
- * since the caller looked. The caller reads the state again and decides again.
+ * Nothing of this draft was written. LATE: its deadline has passed since the caller looked. MOVED: the thing of kind `kind`
+ * that it rests on, or moves on from, has another version by now, or has expired. The caller loads again and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
-  constructor(refusal: DraftRefusal) {
-    super(refusal, REFUSALS[refusal]);
+  /** The kind of the thing that has moved; undefined when the draft was late. */
+  readonly kind: string | undefined;
+
+  constructor(refusal: string) {
+    const late = refusal === "LATE";
+    super(late ? "LATE" : "MOVED", late ? "the deadline has passed" : `the ${refusal.toLowerCase()} has moved on`);
+    this.kind = late ? undefined : refusal;
+  }
+
+  /** Whether a thing of `kind` has moved on. */
+  moved(kind: string): boolean {
+    return this.kind === kind;
   }
 }
 

@@ -7,6 +7,7 @@ import { inSpan } from "../telemetry.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
+import { restsOf } from "./rests.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
@@ -16,7 +17,7 @@ export interface AppendOptions {
 /** The ledgers of one process: every append of a process goes through here, so that callers share transactions. */
 export interface Ledgers {
   /**
-   * Records one fact and answers the entry, after COMMIT. `body` is given without `id`; a fresh UUIDv7 is put in.
+   * Records one fact and returns the entry, after COMMIT. `body` is given without `id`; a fresh UUIDv7 is put in.
    * Throws DraftRefusedError (nothing was written: read the state and decide again), LedgerUnavailableError, or
    * DraftRejectedError (this draft can never be recorded).
    */
@@ -130,7 +131,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       const id = uuidv7();
       const sealed = seal({ ...body, id });
       const queue = await queueOf(ledger);
-      const outcome = await queue.append({ id, notAfter, ...sealed });
+      const outcome = await queue.append({ id, notAfter, rests: restsOf(body), ...sealed });
       if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
       const entry = new AppendedEntry(ledger, String(body.type), sealed, outcome);
       options.onAppended?.(ledger, entry);

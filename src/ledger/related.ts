@@ -7,7 +7,7 @@ export type Relation = "chain" | "sourceChain" | "attemptOn";
 const CONDITIONS: Readonly<Record<Relation, string>> = {
   chain: "e.chain = k.key",
   sourceChain: "e.source_chain = k.key",
-  attemptOn: "e.action_id = k.key AND e.action_version IS NULL",
+  attemptOn: "e.action_id = k.key AND e.state_version IS NULL",
 };
 
 /**

@@ -197,10 +197,10 @@ function ofAction(actionId: Maybe<string>, bind: Bind): string | undefined {
   if (actionId === undefined || actionId === null) return undefined;
   const id = bind(uuid(actionId));
   return `e.seq = ANY (ARRAY(
-           SELECT unnest(s.entries) FROM oc_action s WHERE s.ledger = $1 AND s.id = ${id}::uuid
+           SELECT unnest(s.entries) FROM oc_action s WHERE s.ledger = $1 AND s.id = ${id}::text
            UNION ALL
            SELECT a.seq FROM oc_audit_log a
-            WHERE a.ledger = $1 AND a.action_id = ${id}::uuid AND a.action_version IS NULL))`;
+            WHERE a.ledger = $1 AND a.action_id = ${id}::text::uuid AND a.state_version IS NULL))`;
 }
 
 // --- Conditions on erasable values. None has an index: a cheap look at the stored text rules most rows out before the

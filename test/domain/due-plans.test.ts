@@ -1,8 +1,9 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { settleDue } from "../../src/domain/actions/settle-due.ts";
+import { createCommit } from "../../src/domain/commit.ts";
 import { settleDueSessions } from "../../src/domain/sessions/settle-due.ts";
-import { readDirectory } from "../../src/ledger/directory.ts";
+import { readStatesSince } from "../../src/ledger/states.ts";
 import { withClient } from "../support/postgres.ts";
 import { createWorld, type Process, type World } from "./support.ts";
 
@@ -36,14 +37,14 @@ async function asked(work: (db: Pool) => Promise<unknown>): Promise<Query> {
 }
 
 const MANY = `
-  INSERT INTO oc_session
-  SELECT 'acme/eu', gen_random_uuid(), 1, 'agent', NULL, '', now() + interval '1 day', n, n, false
-    FROM generate_series(1000, 21000) n;
-  INSERT INTO oc_action (ledger, id, version, status, agent_id, approvals, expires_at, proposed_seq, updated_seq, entries)
-  SELECT 'acme/eu', gen_random_uuid(), 1, 'PENDING', 'agent', 0, now() + interval '1 day', n, n, ARRAY[n]
-    FROM generate_series(1000, 21000) n;
-  INSERT INTO oc_directory
-  SELECT 'acme/eu', 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', n, n FROM generate_series(1000, 21000) n;
+  INSERT INTO oc_state (ledger, kind, id, version, state, status, expires_at, actor_id, conversation, first_seq, updated_seq,
+                        entries, hash)
+  SELECT 'acme/eu', k.kind, gen_random_uuid(), 1, k.state::jsonb, k.state::jsonb ->> 'status', k.expires_at, 'agent', '', n, n,
+         ARRAY[n], ''
+    FROM generate_series(1000, 21000) n,
+         (VALUES ('SESSION', '{"status":"OPEN"}', now() + interval '1 day'),
+                 ('ACTION', '{"status":"PENDING","approvals":0}', now() + interval '1 day'),
+                 ('TOKEN', '{"revoked":true}', NULL)) AS k(kind, state, expires_at);
   ANALYZE`;
 
 /** Pages that answering `query` reads when everything is in order and nothing is due. */
@@ -61,7 +62,7 @@ async function pages({ text, values }: Query, mode: string): Promise<number> {
 }
 
 it.each<[string, (db: Pool) => Promise<unknown>]>([
-  ["sessions that are over", (db) => settleDueSessions({ db, ledgers: process.ledgers }, 64)],
+  ["sessions that are over", (db) => settleDueSessions({ db, commit: createCommit({ ledgers: process.ledgers }) }, 64)],
   [
     "actions that are over",
     (db) => settleDue({ db, executor: { apply: () => Promise.reject(new Error("none")) } }, 64),
@@ -69,7 +70,7 @@ it.each<[string, (db: Pool) => Promise<unknown>]>([
   [
     "changes of many directories",
     (db) =>
-      readDirectory(
+      readStatesSince(
         db,
         Array.from({ length: 20 }, (_, n) => ({ ledger: n === 0 ? "acme/eu" : `org-${n}/eu`, after: 21_000n })),
       ),
@@ -82,13 +83,13 @@ it.each<[string, (db: Pool) => Promise<unknown>]>([
 it("reads every change of a directory that has more than one statement reads, once and in order", async () => {
   await withClient(world.database.superuserUrl, (client) =>
     client.query(`
-      INSERT INTO oc_directory
-      SELECT ledger, 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', n, n
+      INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
+      SELECT ledger, 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', '', n, n, ARRAY[n], ''
         FROM generate_series(1, 2500) n, (VALUES ('large/eu'), ('small/eu')) AS l(ledger)
        WHERE ledger = 'large/eu' OR n <= 1000`),
   );
   const since = ["large/eu", "small/eu", "none/eu"].map((ledger) => ({ ledger: ledger as "large/eu", after: 0n }));
-  const changes = await readDirectory(process.pool, since);
+  const changes = await readStatesSince(process.pool, since);
   for (const [ledger, count] of [
     ["large/eu", 2500],
     ["small/eu", 1000],

@@ -67,7 +67,9 @@ it("ends every session that is over once, with two servers sweeping", async () =
     startSweep({ actions: process.actions, sessions: sessionsOf(process), interval: 0.05, log: recordingLog() }),
   );
   const left = async () => {
-    const { rows } = await one.pool.query<{ id: string }>("SELECT id FROM oc_session WHERE NOT ended");
+    const { rows } = await one.pool.query<{ id: string }>(
+      "SELECT id FROM oc_state WHERE kind = 'SESSION' AND status = 'OPEN'",
+    );
     return rows.map(({ id }) => id);
   };
   await waitUntil(async () => (await left()).length <= 1);

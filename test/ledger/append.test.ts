@@ -40,7 +40,12 @@ const note = (text: string): UnsealedObject => ({
 });
 
 function actionEntry(id: string, version: number, status: string): UnsealedObject {
-  return { type: "ACTION_TEST", actor: { id: "tester" }, action: { approvals: 0, id, status, version } };
+  return {
+    type: "ACTION_TEST",
+    actor: { id: "tester" },
+    action: id,
+    states: [{ id, kind: "ACTION", state: { approvals: 0, status }, version }],
+  };
 }
 
 function expectChained(entries: readonly LedgerEntry[]): void {
@@ -68,8 +73,9 @@ describe("append", () => {
     const create = (more: string) =>
       pool.query("SELECT FROM oc_ledger_create('hollow/eu', $1)", [body(more)]).then(() => "", String);
     const id = "018f0000-0000-7000-8000-000000000001";
-    for (const more of [`"session":"${id}",`, `"action":{"id":"${id}","version":2},`]) {
-      expect(await create(more)).toContain("rests on nothing before it");
+    for (const version of [0, 2]) {
+      const more = `"states":[{"id":"${id}","kind":"ACTION","state":{},"version":${version}}],`;
+      expect(await create(more)).toMatch(/rests on nothing before it/);
     }
     const { rows } = await pool.query("SELECT FROM oc_ledger_head WHERE ledger = 'hollow/eu'");
     expect(rows).toEqual([]);
@@ -131,8 +137,8 @@ describe("state", () => {
       ledgers.append("state/eu", actionEntry(id, 7, "DENIED")),
     ]);
     expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
-    expect(results[1]).toMatchObject({ reason: { code: "VERSION" } });
-    expect(results[3]).toMatchObject({ reason: { code: "VERSION" } });
+    expect(results[1]).toMatchObject({ reason: { code: "MOVED", kind: "ACTION" } });
+    expect(results[3]).toMatchObject({ reason: { code: "MOVED", kind: "ACTION" } });
     const row = await pool.query("SELECT version, status, proposed_seq, entries FROM oc_action WHERE id = $1", [id]);
     const second = (results[0] as PromiseFulfilledResult<LedgerEntry>).value;
     expect(row.rows).toEqual([
@@ -140,27 +146,42 @@ describe("state", () => {
     ]);
   });
 
-  it("starts a routing chain once, and lets concurrent steps join it", async () => {
-    const step = (chain: string, chainNumber: number) =>
-      ledgers.append("route/eu", {
-        type: "STEP",
-        actor: { id: "a" },
-        chain,
-        chainNumber,
-        platform: "crm",
-        conversation: "c",
-      });
-    const [ours, theirs] = [uuidv7(), uuidv7()];
-    const results = await Promise.allSettled([step(ours, 1), step(ours, 1), step(theirs, 1)]);
-    expect(results.map((result) => result.status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
-    expect(results[2]).toMatchObject({ reason: { code: "CHAIN" } });
-    await expect(step(theirs, 2)).resolves.toBeDefined();
-    await expect(step(ours, 1)).rejects.toMatchObject({ code: "CHAIN" });
-    const rows = await pool.query("SELECT number, chain FROM oc_chain WHERE ledger = 'route/eu' ORDER BY number");
-    expect(rows.rows).toEqual([
-      { number: 1, chain: ours },
-      { number: 2, chain: theirs },
+  it("moves several things with one entry, all of them or none, and lets others rest on them", async () => {
+    const [before, after, other] = [uuidv7(), uuidv7(), uuidv7()];
+    const chain = (id: string, version: number, status: string) => ({ kind: "CHAIN", id, version, state: { status } });
+    const step = (id: string, ...states: UnsealedObject[]) =>
+      ledgers.append("route/eu", { type: "ACTION_PROPOSED", actor: { id: "a" }, chain: id, states });
+    await step(before, chain(before, 1, "OPEN"));
+    const results = await Promise.allSettled([
+      step(before),
+      step(after, chain(after, 1, "OPEN"), chain(before, 2, "CLOSED")),
+      step(before),
+      step(other, chain(other, 1, "OPEN"), chain(before, 2, "CLOSED")),
+      step(after),
     ]);
+    expect(results.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "rejected",
+      "fulfilled",
+    ]);
+    expect(results[2]).toMatchObject({ reason: { code: "MOVED", kind: "CHAIN" } });
+    expect(results[3]).toMatchObject({ reason: { code: "MOVED", kind: "CHAIN" } });
+    const rows = await pool.query(
+      "SELECT id, version, status FROM oc_state WHERE ledger = 'route/eu' ORDER BY first_seq",
+    );
+    expect(rows.rows).toEqual([
+      { id: before, version: 2, status: "CLOSED" },
+      { id: after, version: 1, status: "OPEN" },
+    ]);
+  });
+
+  it("cannot be moved twice by one entry", async () => {
+    const id = uuidv7();
+    const state = (version: number) => ({ kind: "THING", id, version, state: {} });
+    const twice = ledgers.append("twice/eu", { type: "NOTE", actor: { id: "a" }, states: [state(1), state(1)] });
+    await expect(twice).rejects.toMatchObject({ code: "DRAFT_REJECTED" });
   });
 });
 
@@ -192,7 +213,7 @@ describe("faults", () => {
     await expect(callAppend(pool, "control/eu", [{ id, body, payload: "" }])).rejects.toMatchObject({ code: "OC003" });
   });
 
-  it("refuses payloads and deadlines that are not as many as the bodies", async () => {
+  it("refuses payloads and conditions that are not as many as the bodies", async () => {
     await ledgers.ensure("pairs/eu");
     const body = () => `{"actor":{"id":"x"},"id":"${uuidv7()}","type":"NOTE"}`;
     const bodies = `${body()}\n${body()}`;
@@ -204,13 +225,13 @@ describe("faults", () => {
     for (const values of [
       [bodies, payload],
       [bodies, `${payload}\n${payload}\n${payload}`],
-      [bodies, "", "2100-01-01T00:00:00Z"],
+      [bodies, "", "{}"],
       [bodies, "", "\n\n"],
       ["", "", ""],
     ]) {
       await expect(append(values)).rejects.toMatchObject({ code: "OC003" });
     }
-    expect((await append([bodies, `${payload}\n`, "\n2100-01-01T00:00:00Z"])).rowCount).toBe(2);
+    expect((await append([bodies, `${payload}\n`, "\n{}"])).rowCount).toBe(2);
     expect((await stored("pairs/eu")).length).toBe(3);
   });
 
@@ -277,7 +298,7 @@ describe("faults", () => {
       "UPDATE oc_audit_log SET type = 'x'",
       "DELETE FROM oc_audit_payload",
       "UPDATE oc_ledger_head SET seq = 1",
-      "UPDATE oc_action SET status = 'APPROVED'",
+      "UPDATE oc_state SET status = 'APPROVED'",
       "TRUNCATE oc_audit_log",
     ]) {
       await expect(pool.query(statement)).rejects.toMatchObject({ code: "42501" });

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { guardReport } from "../../src/ledger/guards.ts";
+import { LEDGER_TABLES } from "../../src/ledger/tables.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { describeGuards, inOwnDatabase } from "./guards.fixture.ts";
 import { appendActions, createLedger } from "./verify.fixture.ts";
@@ -128,10 +129,8 @@ describe("as oc_app", () => {
     "UPDATE oc_audit_payload SET payload = '{}'",
     "DELETE FROM oc_audit_payload",
     "UPDATE oc_ledger_head SET seq = 1",
-    "UPDATE oc_action SET status = 'APPROVED'",
-    "DELETE FROM oc_chain",
-    "UPDATE oc_session SET ended = false",
-    "DELETE FROM oc_directory",
+    "UPDATE oc_state SET status = 'APPROVED'",
+    "DELETE FROM oc_state",
     "INSERT INTO oc_guard.baseline VALUES ('a', 'b', false)",
     "SELECT oc_guard.record()",
     "SELECT oc_guard_table('oc_audit_log')",
@@ -147,10 +146,10 @@ const WEAKENINGS: readonly string[] = [
   "DROP TABLE oc_audit_log_default",
   "DROP TABLE oc_audit_payload",
   "DROP TABLE oc_ledger_head CASCADE",
-  "DROP TABLE oc_action CASCADE",
-  "DROP TABLE oc_directory",
-  "ALTER TABLE oc_directory DROP CONSTRAINT oc_directory_pkey",
-  "ALTER TABLE oc_session ALTER COLUMN conversation DROP NOT NULL",
+  "DROP TABLE oc_state CASCADE",
+  "DROP VIEW oc_action CASCADE",
+  "ALTER TABLE oc_state DROP CONSTRAINT oc_state_pkey",
+  "ALTER TABLE oc_state ALTER COLUMN conversation DROP NOT NULL",
   "DROP TRIGGER oc_refuse_statement ON oc_audit_log",
   "DROP TRIGGER oc_check_links ON oc_audit_log_default",
   "DROP FUNCTION oc_refuse_change() CASCADE",
@@ -396,4 +395,9 @@ describe("guardReport", () => {
       await superuser.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
     });
   });
+});
+
+it("guards the tables that the code knows as the ledger's", async () => {
+  const { rows } = await client.query<{ names: readonly string[] }>("SELECT oc_guard.names() AS names");
+  expect(rows[0]?.names).toEqual(LEDGER_TABLES);
 });

@@ -39,18 +39,34 @@ export function note(text: string, more: UnsealedObject = {}): UnsealedObject {
 
 /** The members of an entry that gives an action its next state. */
 export function actionState(id: string, version: number, status: string): UnsealedObject {
-  return { action: { approvals: 0, id, status, version } };
+  return { action: id, states: [{ kind: "ACTION", id, version, state: { approvals: 0, status } }] };
 }
 
 /** The members of an entry that starts (version 1) or ends (version 2) a session. */
-export function sessionStep(session: string, sessionVersion: 1 | 2, more: UnsealedObject = {}): UnsealedObject {
-  const type = sessionVersion === 1 ? "SESSION_STARTED" : "SESSION_ENDED";
-  return { actor: { id: "member", kind: "HUMAN" }, session, sessionVersion, type, ...more };
+export function sessionStep(
+  session: string,
+  version: number,
+  { expiresAt, ...more }: UnsealedObject = {},
+): UnsealedObject {
+  const started = version === 1;
+  const state = started ? { status: "OPEN", expiresAt } : { status: "ENDED" };
+  return {
+    actor: { id: "member", kind: "HUMAN" },
+    session,
+    states: [{ kind: "SESSION", id: session, version, state }],
+    type: started ? "SESSION_STARTED" : "SESSION_ENDED",
+    ...more,
+  };
 }
 
-/** The members of an entry that gives a thing of the directory its next state. */
+/** The members of an entry that gives a thing its next state. */
 export function listing(kind: string, id: string, version: number, state: UnsealedObject): UnsealedObject {
-  return { actor: { id: "admin", kind: "HUMAN" }, directory: { id, kind, state, version }, type: "DIRECTORY_TEST" };
+  return { actor: { id: "admin", kind: "HUMAN" }, states: [{ id, kind, state, version }], type: "LISTED" };
 }
 
 export const newId = (): string => randomUUID();
+
+/** The states that an entry with this body moves. */
+export function statesOf({ states }: UnsealedObject): readonly UnsealedObject[] {
+  return Array.isArray(states) ? (states as readonly UnsealedObject[]) : [];
+}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Erasable, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { type EntryFilter, searchEntries, searchStatement } from "../../src/ledger/search.ts";
-import { actionState, newId, note, openScene, type Scene } from "./scene.ts";
+import { actionState, newId, note, openScene, type Scene, sessionStep, statesOf } from "./scene.ts";
 
 const LEDGER = "acme/eu";
 let scene: Scene;
@@ -30,7 +30,7 @@ describe("searchEntries by what is recorded in columns", () => {
   it("finds by actor, session, platform, tool and effect, and by several at once", async () => {
     const session = newId();
     const step = { platform: "crm", tool: "find_customer", effect: "READ", session };
-    const read = await append({ ...by("agent-7"), ...step, sessionVersion: 1 });
+    const read = await append({ ...by("agent-7"), ...step, states: statesOf(sessionStep(session, 1)) });
     const write = await append({ ...by("agent-7"), ...step, tool: "send_mail", platform: "mail", effect: "WRITE" });
     expect(await find({ actorId: "agent-7" })).toEqual(named(read, write));
     expect(await find({ sessionId: session })).toEqual(named(read, write));
@@ -71,7 +71,7 @@ describe("searchEntries by what is recorded in columns", () => {
     const [id, other] = [newId(), newId()];
     const proposed = await append({ ...by("a"), type: "PROPOSED", ...actionState(id, 1, "PENDING") });
     await append({ ...by("a"), type: "PROPOSED", ...actionState(other, 1, "PENDING") });
-    const refused = await append({ ...by("a"), type: "REFUSED", action: { id } });
+    const refused = await append({ ...by("a"), type: "REFUSED", action: id });
     const approved = await append({ ...by("a"), type: "APPROVED", ...actionState(id, 2, "APPROVED") });
     expect(await find({ actionId: id })).toEqual(named(proposed, refused, approved));
     expect(await find({ actionId: id, types: ["REFUSED"] })).toEqual(named(refused));
@@ -242,20 +242,26 @@ describe("searchEntries on a ledger of some size", () => {
       Array.from({ length: 4_000 }, (_, n) =>
         append(
           {
+            ...sessionStep(newId(), 1),
             ...by(`crowd-${n % 50}`, { email: `${n}@example.com` }),
             tool: `tool-${n % 50}`,
             chain: newId(),
             sourceChain: newId(),
-            session: newId(),
-            sessionVersion: 1,
           },
           n % 2 === 0 ? ledger : "size/us",
         ),
       ),
     );
     const rare = { ...by("rare"), tool: "rare", chain, sourceChain: source, session };
-    await append({ ...rare, sessionVersion: 1, ...actionState(action, 1, "PENDING") }, ledger);
-    const attempt = { ...rare, action: { id: action } };
+    await append(
+      {
+        ...rare,
+        action,
+        states: [...statesOf(sessionStep(session, 1)), ...statesOf(actionState(action, 1, "PENDING"))],
+      },
+      ledger,
+    );
+    const attempt = { ...rare, action };
     partition = `oc_audit_log_${(await append(attempt, ledger)).recordedAt.slice(0, 7).replace("-", "_")}`;
     await scene.asSuperuser("ANALYZE");
   });

@@ -48,68 +48,82 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
     chain: uuid("chain", chain),
     digest: `sha256:${sha256Hex(id)}`,
   };
-  const step = (version: number, type: string, status: string, rest: UnsealedObject): UnsealedObject => ({
+  const step = (
+    version: number,
+    type: string,
+    status: string,
+    { state, ...rest }: UnsealedObject & { readonly state?: UnsealedObject },
+    ...more: readonly UnsealedObject[]
+  ): UnsealedObject => ({
     id: uuid("draft", n * 5 + version),
     type,
     ...facts,
-    action: { id, version, status, approvals: version > 1 ? 1 : 0, ...(rest.action as UnsealedObject | undefined) },
-    ...Object.fromEntries(Object.entries(rest).filter(([key]) => key !== "action")),
+    action: id,
+    states: [{ kind: "ACTION", id, version, state: { status, approvals: version > 1 ? 1 : 0, ...state } }, ...more],
+    ...rest,
   });
+  const place = { status: "OPEN", number: 1, platform: facts.platform };
+  const starts = n % 4 === 0 ? [{ kind: "CHAIN", id: facts.chain, version: 1, state: place }] : [];
   const grant = { id: uuid("grant", n), hash: sha256Hex(`grant ${n}`), expiresAt: "2026-11-22T23:45:27.499390Z" };
   return [
-    step(1, "ACTION_PROPOSED", "PENDING", {
-      actor: agent(chain),
-      onBehalfOf: {
-        id: "member",
-        kind: "HUMAN",
-        roles: ["member"],
-        groups: [],
-        profile: new Erasable({ email: "m@acme.example" }),
+    step(
+      1,
+      "ACTION_PROPOSED",
+      "PENDING",
+      {
+        actor: agent(chain),
+        onBehalfOf: {
+          id: "member",
+          kind: "HUMAN",
+          roles: ["member"],
+          groups: [],
+          profile: new Erasable({ email: "m@acme.example" }),
+        },
+        client,
+        conversation: `conversation ${chain}`,
+        traceId: sha256Hex(id).slice(0, 32),
+        ...(chain % 3 === 1 ? { sourceChain: uuid("chain", chain - 1) } : {}),
+        policy: {
+          hash: `sha256:${sha256Hex("policy")}`,
+          version: 1,
+          outcome: "REQUIRE",
+          rules: [{ ruleId: "writes-one-approver", outcome: "REQUIRE", because: { effect: "WRITE" } }],
+          requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
+        },
+        arguments: new Erasable({
+          user_id: `mia_li_${n}`,
+          origin: "JFK",
+          destination: "SEA",
+          flight_type: "one_way",
+          cabin: "economy",
+          flights: [
+            { flight_number: "HAT136", date: "2024-05-20" },
+            { flight_number: "HAT039", date: "2024-05-20" },
+          ],
+          passengers: [{ first_name: "Mia", last_name: "Li", dob: "1990-04-05" }],
+          payment_methods: [{ payment_id: "certificate_7504069", amount: 250.5 }],
+          insurance: "no",
+        }),
+        userRequest: new Erasable(
+          "Book me the cheapest flight from New York to Seattle on May 20, after 11am – “economy” please.",
+        ),
+        rationale: new Erasable(
+          "The customer asked for a one-way economy booking; the certificate covers part of the price.",
+        ),
+        rendered: new Erasable(
+          `reservations.book_reservation\n  user_id: mia_li_${n}\n  origin: JFK\n  destination: SEA\n  cabin: economy`,
+        ),
       },
-      client,
-      chainNumber: 1,
-      conversation: `conversation ${chain}`,
-      traceId: sha256Hex(id).slice(0, 32),
-      ...(chain % 3 === 1 ? { sourceChain: uuid("chain", chain - 1) } : {}),
-      policy: {
-        hash: `sha256:${sha256Hex("policy")}`,
-        version: 1,
-        outcome: "REQUIRE",
-        rules: [{ ruleId: "writes-one-approver", outcome: "REQUIRE", because: { effect: "WRITE" } }],
-        requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
-      },
-      arguments: new Erasable({
-        user_id: `mia_li_${n}`,
-        origin: "JFK",
-        destination: "SEA",
-        flight_type: "one_way",
-        cabin: "economy",
-        flights: [
-          { flight_number: "HAT136", date: "2024-05-20" },
-          { flight_number: "HAT039", date: "2024-05-20" },
-        ],
-        passengers: [{ first_name: "Mia", last_name: "Li", dob: "1990-04-05" }],
-        payment_methods: [{ payment_id: "certificate_7504069", amount: 250.5 }],
-        insurance: "no",
-      }),
-      userRequest: new Erasable(
-        "Book me the cheapest flight from New York to Seattle on May 20, after 11am – “economy” please.",
-      ),
-      rationale: new Erasable(
-        "The customer asked for a one-way economy booking; the certificate covers part of the price.",
-      ),
-      rendered: new Erasable(
-        `reservations.book_reservation\n  user_id: mia_li_${n}\n  origin: JFK\n  destination: SEA\n  cabin: economy`,
-      ),
-    }),
+      ...starts,
+    ),
     step(2, "ACTION_APPROVED", "APPROVED", {
       actor: approver,
       client,
-      action: { expiresAt: "2026-11-22T23:45:27.499390Z" },
+      state: { expiresAt: "2026-11-22T23:45:27.499390Z" },
       decision: { verdict: "APPROVE", channel: "API", note: new Erasable("fine by me") },
     }),
-    step(3, "GRANT_ISSUED", "APPROVED", { actor: agent(chain), client, action: { grant }, grant: { id: grant.id } }),
-    step(4, "GRANT_REDEEMED", "EXECUTING", { actor: agent(chain), client, action: { grant }, grant: { id: grant.id } }),
+    step(3, "GRANT_ISSUED", "APPROVED", { actor: agent(chain), client, state: { grant }, grant: { id: grant.id } }),
+    step(4, "GRANT_REDEEMED", "EXECUTING", { actor: agent(chain), client, state: { grant }, grant: { id: grant.id } }),
     step(5, "ACTION_COMPLETED", "SUCCEEDED", {
       actor: agent(chain),
       client,

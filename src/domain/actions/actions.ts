@@ -3,13 +3,13 @@ import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { createCommit } from "../commit.ts";
 import type { Keys } from "../identity/keys.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
-import { callerFacts } from "../identity/recorded.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
-import { type Attribution, createAttribution, inSession, sessionFinder } from "../sessions/attribution.ts";
+import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
@@ -98,17 +98,17 @@ export function createActions(options: ActionsOptions): Actions {
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ db, region: config.region });
-  const executor = createExecutor({ ledgers, db, clock, attribution });
+  const commit = createCommit({ ledgers, attribute: attribution.attribute });
+  const executor = createExecutor({ commit, db, clock });
   const routing = createRouting({ db, clock, chainIdle, sessionWindow });
   const supersede = createSupersede({ db, executor });
   const propose = createProposer({
-    ledgers,
+    commit,
     db,
     clock,
     routing,
     policy,
     grants,
-    attribution,
     approvalTtl,
     grantTtl,
     supersede,
@@ -118,13 +118,21 @@ export function createActions(options: ActionsOptions): Actions {
     executor.apply(ledgerOf(caller), id, caller, command);
 
   /** A token that names no action of the caller's organization: recorded there, without anything the token says. */
-  async function refuseUnknown(caller: Caller): Promise<ActionRefusal> {
-    const code = "GRANT_INVALID";
-    const entry = await inSession(sessionFinder(attribution, caller), (session) =>
-      ledgers.append(ledgerOf(caller), { ...callerFacts(caller, session), type: "GRANT_REFUSED", reason: code }),
-    );
-    return new ActionRefusal(code, "this is not a grant of ours, or it was altered", { path: ["token"], entry });
-  }
+  const refuseUnknown = (caller: Caller): Promise<never> =>
+    commit<undefined, never>({
+      ledger: ledgerOf(caller),
+      by: caller,
+      load: async () => undefined,
+      decide() {
+        const code = "GRANT_INVALID";
+        const message = "this is not a grant of ours, or it was altered";
+        return {
+          kind: "refuse",
+          fact: { type: "GRANT_REFUSED", reason: code },
+          error: (entry) => new ActionRefusal(code, message, { path: ["token"], entry }),
+        };
+      },
+    });
 
   return {
     propose: (caller, input) => propose(caller, ledgerOf(caller), input),
@@ -166,7 +174,7 @@ export function createActions(options: ActionsOptions): Actions {
     async redeemGrant(caller, { token, digest }) {
       const grant = await grants.verify(token);
       const actionId = grant?.actionId ?? claimedAction(token);
-      if (actionId === undefined) throw await refuseUnknown(caller);
+      if (actionId === undefined) return refuseUnknown(caller);
       const command = {
         type: "redeemGrant",
         by: caller.principal,
@@ -178,7 +186,8 @@ export function createActions(options: ActionsOptions): Actions {
       try {
         return await apply(caller, actionId, command);
       } catch (error) {
-        throw error instanceof ActionRefusal && error.code === "NOT_FOUND" ? await refuseUnknown(caller) : error;
+        if (error instanceof ActionRefusal && error.code === "NOT_FOUND") return refuseUnknown(caller);
+        throw error;
       }
     },
     async complete(caller, { actionId, outcome, result, error }) {

@@ -9,15 +9,17 @@ export function termFacts(terms: Terms): UnsealedObject {
   return { platform, tool, effect, region, chain, sourceChain, digest, policyHash };
 }
 
-/** The `action` member: with it, the append moves the state, if the version is still the one before. */
-export function stateFacts(id: string, next: NextState): UnsealedObject {
+/** The members that name the action and say where it stands from this entry on. */
+export function stateFacts(
+  id: string,
+  next: NextState,
+): { readonly action: string; readonly states: UnsealedObject[] } {
   const { version, status, approvals, expiresAt, grant } = next;
-  return {
-    id,
-    version,
+  const state = {
     status,
     approvals,
     expiresAt: expiresAt && instant(expiresAt),
     grant: grant && { id: grant.id, hash: grant.hash, expiresAt: instant(grant.expiresAt) },
   };
+  return { action: id, states: [{ kind: "ACTION", id, version, state }] };
 }

@@ -1,18 +1,16 @@
 import type { UnsealedObject } from "../../facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
+import type { CommitFunction, Refusal as CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
-import { type By, callerFacts } from "../identity/recorded.ts";
+import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import { type Attribution, inSession, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
-import type { Change, NextState, Refusal } from "./decide/ruling.ts";
+import type { NextState, Refusal } from "./decide/ruling.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import { advance, type Loaded, loadAction } from "./store.ts";
 
@@ -23,17 +21,16 @@ export interface ActionResult {
 }
 
 export interface ExecutorOptions {
-  readonly ledgers: Ledgers;
+  readonly commit: CommitFunction;
   readonly db: Reader;
   readonly clock: DatabaseClock;
-  readonly attribution: Attribution;
 }
 
 export interface Executor {
   /**
    * Decides `command` on the action as it stands and records the outcome; when somebody else was faster, decides again
    * from what they left. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded.
-   * `complete` may add to the state what can only be made once the answer is yes (a signature).
+   * `complete` may add to the state what can only be made once the command is permitted (a signature).
    */
   apply(
     ledger: LedgerId,
@@ -44,69 +41,61 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-/** Every round some caller wins, so this many lost in a row is a crowd that should come back later. */
-const MAX_ROUNDS = 32;
-
-export function createExecutor({ ledgers, db, clock, attribution }: ExecutorOptions): Executor {
-  /** Finds the session of what `by` does about an action: whoever proposed it goes on with that conversation. */
-  function sessions({ situation, view }: Loaded, by: By): () => Promise<string | undefined> {
-    if (by === "system" || !sameCaller(by.principal, situation.terms.requestedBy))
-      return sessionFinder(attribution, by);
-    const { conversation } = view.proposal.body;
-    return sessionFinder(attribution, by, typeof conversation === "string" ? conversation : undefined);
-  }
-
-  async function refuse(loaded: Loaded, by: By, command: FollowUp, refusal: Refusal): Promise<never> {
-    const { code, message, path, recordedAs } = refusal;
-    const { terms } = loaded.situation;
-    const entry =
-      recordedAs &&
-      (await inSession(sessions(loaded, by), (session) =>
-        ledgers.append(loaded.view.state.ledger, {
-          ...callerFacts(by, session),
-          ...termFacts(terms),
-          ...attempted(command),
-          type: recordedAs,
-          action: { id: terms.actionId },
-          reason: code,
-        }),
-      ));
-    throw new ActionRefusal(code, message, { action: loaded.view, entry, ...(path === undefined ? {} : { path }) });
-  }
-
-  async function record(loaded: Loaded, by: By, change: Change, next: NextState): Promise<ActionResult> {
-    const { state, proposal } = loaded.view;
-    const { terms } = loaded.situation;
-    const body = (session: string | undefined) => ({
-      ...callerFacts(by, session),
-      ...termFacts(terms),
-      ...change.facts,
-      type: change.type,
-      action: stateFacts(state.id, next),
-    });
-    const entry = await inSession(sessions(loaded, by), (session) =>
-      ledgers.append(state.ledger, body(session), { notAfter: change.notAfter }),
-    );
-    return { action: { state: advance(state, state, next, entry), proposal }, entry };
-  }
-
+export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor {
   return {
-    async apply(ledger, id, by, command, complete) {
-      for (let round = 0; round < MAX_ROUNDS; round += 1) {
-        const loaded = await loadAction(db, ledger, id);
-        if (loaded === undefined) throw notFound(["actionId"]);
-        clock.observe(loaded.now);
-        const ruling = decide(loaded.situation, command, loaded.now);
-        if (ruling.kind === "refusal") return refuse(loaded, by, command, ruling);
-        const next = complete === undefined ? ruling.next : await complete(ruling.next, loaded);
-        try {
-          return await record(loaded, by, ruling, next);
-        } catch (error) {
-          if (!(error instanceof DraftRefusedError)) throw error;
-        }
-      }
-      throw new LedgerUnavailableError("too many decide on this action at once; nothing was recorded", 1);
+    apply: (ledger, id, by, command, complete) =>
+      commit<Loaded, ActionResult>({
+        ledger,
+        by,
+        conversation: (loaded) => conversationOf(loaded, by),
+        async load() {
+          const loaded = await loadAction(db, ledger, id);
+          if (loaded === undefined) throw notFound(["actionId"]);
+          clock.observe(loaded.now);
+          return loaded;
+        },
+        async decide(loaded) {
+          const ruling = decide(loaded.situation, command, loaded.now);
+          if (ruling.kind === "refusal") return refusalOf(loaded, command, ruling);
+          const next = complete === undefined ? ruling.next : await complete(ruling.next, loaded);
+          const { state, proposal } = loaded.view;
+          return {
+            kind: "record",
+            fact: {
+              ...termFacts(loaded.situation.terms),
+              ...ruling.facts,
+              type: ruling.type,
+              ...stateFacts(id, next),
+            },
+            notAfter: ruling.notAfter,
+            result: (entry) => ({ action: { state: advance(state, state, next, entry), proposal }, entry }),
+          };
+        },
+      }),
+  };
+}
+
+/** The conversation of what `by` does about an action: whoever proposed it goes on with that of the proposal. */
+function conversationOf({ situation, view }: Loaded, by: By): string | undefined {
+  if (by === "system" || !sameCaller(by.principal, situation.terms.requestedBy)) return undefined;
+  const { conversation } = view.proposal.body;
+  return typeof conversation === "string" ? conversation : undefined;
+}
+
+function refusalOf({ situation, view }: Loaded, command: FollowUp, refusal: Refusal): CommitRefusal {
+  const { code, message, path, recordedAs } = refusal;
+  const { terms } = situation;
+  return {
+    kind: "refuse",
+    fact: recordedAs && {
+      ...termFacts(terms),
+      ...attempted(command),
+      type: recordedAs,
+      action: terms.actionId,
+      reason: code,
     },
+    error: (entry) =>
+      new ActionRefusal(code, message, { action: view, entry, ...(path === undefined ? {} : { path }) }),
   };
 }
 

@@ -4,14 +4,12 @@ import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
+import type { CommitFunction, Recording } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
-import { callerFacts } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import type { Routing, Step } from "../lineage/routing.ts";
 import type { Evaluation, Policy } from "../policy/evaluate.ts";
-import { type Attribution, sessionFinder } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { stateFacts } from "./body.ts";
@@ -40,36 +38,20 @@ export interface ProposeResult {
 }
 
 export interface ProposerOptions {
-  readonly ledgers: Ledgers;
+  readonly commit: CommitFunction;
   readonly db: Reader;
   readonly clock: DatabaseClock;
   readonly routing: Routing;
   readonly policy: Policy;
   readonly grants: Grants;
-  readonly attribution: Attribution;
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
   readonly supersede: Supersede;
 }
 
-/** What `work` leads to, asked for when it is needed: until then its failure is nobody's, and never unhandled. */
-type Later<Value> = Promise<() => Value>;
-
-function later<Value>(work: Promise<Value>): Later<Value> {
-  return work.then(
-    (value) => () => value,
-    (error: unknown) => () => {
-      throw error;
-    },
-  );
-}
-
 /** Characters that are invisible are written out for approvers, so little input can become much text. */
 const MAX_RENDERED = 400_000;
-
-/** Every round lost means that the caller's chain moved on in another process, or that their session ended. */
-const MAX_ROUNDS = 16;
 
 /**
  * Proposes actions. A proposal is one entry; nothing is read before it as a rule, and its answer is built from what was
@@ -77,7 +59,7 @@ const MAX_ROUNDS = 16;
  * still there, and repeating the call finishes the work.
  */
 export function createProposer(options: ProposerOptions) {
-  const { ledgers, db, clock, routing, policy, grants, attribution, supersede } = options;
+  const { commit, db, clock, routing, policy, grants, supersede } = options;
 
   /** What an approver is shown of the proposal at this step, and the hash that binds it. */
   function shown(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: Step) {
@@ -104,15 +86,15 @@ export function createProposer(options: ProposerOptions) {
     return { digest: digestOf({ ...bound, requestedBy: principal }), rendered };
   }
 
-  async function attempt(
+  /** The fact that `proposal` makes at this step of its caller. */
+  async function recordingOf(
     caller: Caller,
     ledger: LedgerId,
     id: string,
     proposal: Proposal,
     evaluation: Evaluation,
     step: Step,
-    session: Later<string | undefined>,
-  ): Promise<ProposeResult> {
+  ): Promise<Recording<ProposeResult>> {
     const { digest, rendered } = shown(caller, id, proposal, evaluation, step);
     const now = clock.now() ?? new Date();
     const { approvalTtl, grantTtl } = options;
@@ -120,30 +102,47 @@ export function createProposer(options: ProposerOptions) {
     const change = propose(command, now);
     const { next, grant } = await signed(caller, id, digest, change.next, now);
     const { conversationId, targetRegion, userRequest, rationale, supersedes } = proposal;
-    const entry = await ledgers.append(ledger, {
-      ...callerFacts(caller, (await session)()),
-      ...change.facts,
-      type: change.type,
-      action: stateFacts(id, next),
-      platform: proposal.platform,
-      tool: proposal.tool,
-      effect: evaluation.effect,
-      region: evaluation.region,
-      targetRegion,
-      conversation: conversationId,
-      chain: step.chain,
-      chainNumber: step.number,
-      sourceChain: step.source?.chain,
-      digest,
-      policy: evaluation.recorded,
-      arguments: new Erasable(proposal.arguments),
-      rendered: new Erasable(rendered),
-      userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),
-      rationale: rationale === undefined ? undefined : new Erasable(rationale),
-      supersedes,
-    });
-    const state = advance(undefined, { ledger, id, agentId: caller.principal.id }, next, entry);
-    return { action: { state, proposal: entry }, entry, ...(grant === undefined ? {} : { grant }) };
+    const { action, states } = stateFacts(id, next);
+    return {
+      kind: "record",
+      fact: {
+        ...change.facts,
+        type: change.type,
+        action,
+        states: [...states, ...step.states],
+        platform: proposal.platform,
+        tool: proposal.tool,
+        effect: evaluation.effect,
+        region: evaluation.region,
+        targetRegion,
+        conversation: conversationId,
+        chain: step.chain,
+        sourceChain: step.source?.chain,
+        digest,
+        policy: evaluation.recorded,
+        arguments: new Erasable(proposal.arguments),
+        rendered: new Erasable(rendered),
+        userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),
+        rationale: rationale === undefined ? undefined : new Erasable(rationale),
+        supersedes,
+      },
+      result(entry) {
+        const recordedAt = new Date(entry.recordedAt);
+        clock.observe(recordedAt);
+        step.recorded(recordedAt);
+        const state = advance(undefined, { ledger, id, agentId: caller.principal.id }, next, entry);
+        return { action: { state, proposal: entry }, entry, ...(grant === undefined ? {} : { grant }) };
+      },
+      async lost(error) {
+        const refusal = error instanceof DraftRefusedError ? error : undefined;
+        step.failed(refusal?.moved("CHAIN") === true);
+        if (refusal?.moved("ACTION") !== true) return undefined;
+        const made = await repeat(caller, ledger, id, proposal);
+        if (made !== undefined) return { result: made };
+        const message = "the action was recorded but cannot be read now; repeat the call";
+        throw new LedgerUnavailableError(message, 1, undefined, "UNKNOWN");
+      },
+    };
   }
 
   async function signed(caller: Caller, id: string, digest: Hash, next: NextState, issuedAt: Date) {
@@ -168,39 +167,26 @@ export function createProposer(options: ProposerOptions) {
   }
 
   /** The proposal as an action: a new one, or the one its key made before. */
-  async function record(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal): Promise<ProposeResult> {
+  function record(caller: Caller, ledger: LedgerId, id: string, proposal: Proposal): Promise<ProposeResult> {
     const { platform, tool, conversationId } = proposal;
     const evaluation = policy.evaluate(platform, tool, caller.principal.platforms);
     const { principal } = caller;
     const onBehalfOfId = principal.onBehalfOf?.id ?? "";
     const key = { ledger, principalId: principal.id, onBehalfOfId, conversation: conversationId ?? "" };
-    const findSession = sessionFinder(attribution, caller, conversationId);
-    // Looked for while the proposal is made ready.
-    let session = later(findSession());
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const step = await routing.step(key, platform, evaluation.effect === "WRITE");
-      try {
-        const result = await attempt(caller, ledger, id, proposal, evaluation, step, session);
-        const recordedAt = new Date(result.entry.recordedAt);
-        clock.observe(recordedAt);
-        step.recorded(recordedAt);
-        return result;
-      } catch (error) {
-        const refusal = error instanceof DraftRefusedError ? error.code : undefined;
-        step.failed(refusal === "CHAIN");
-        if (refusal === "VERSION") {
-          const made = await repeat(caller, ledger, id, proposal);
-          if (made === undefined) {
-            const message = "the action was recorded but cannot be read now; repeat the call";
-            throw new LedgerUnavailableError(message, 1, undefined, "UNKNOWN");
-          }
-          return made;
+    return commit<Step, ProposeResult>({
+      ledger,
+      by: caller,
+      conversation: conversationId,
+      load: () => routing.step(key, platform, evaluation.effect === "WRITE"),
+      async decide(step) {
+        try {
+          return await recordingOf(caller, ledger, id, proposal, evaluation, step);
+        } catch (error) {
+          step.failed(false);
+          throw error;
         }
-        if (refusal === "SESSION") session = later(findSession());
-        else if (refusal !== "CHAIN") throw error;
-      }
-    }
-    throw new LedgerUnavailableError("the routing chain of this caller moves too fast; nothing was recorded", 1);
+      },
+    });
   }
 
   /** The proposal, in place of `earlier`; or the rest of that work, when an earlier call began it. */

@@ -27,7 +27,7 @@ export interface DueSettled {
 const DUE = `
   SELECT ledger, id, status, expires_at::text AS due FROM oc_action
    WHERE expires_at IS NOT NULL AND expires_at <= statement_timestamp() AND status IN ('PENDING', 'EXECUTING')
-     AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::uuid))
+     AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::text))
    ORDER BY expires_at, ledger, id LIMIT $1`;
 
 interface DueRow {

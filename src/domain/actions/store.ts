@@ -53,13 +53,13 @@ const LOAD = {
            END AS votes
       FROM oc_action a
       JOIN (${ENTRY_TABLES}) ON e.ledger = a.ledger AND e.seq = a.proposed_seq
-     WHERE a.ledger = $1 AND a.id = $2::uuid`,
+     WHERE a.ledger = $1 AND a.id = $2::text`,
 };
 
 /** The action `id` of `ledger`, or undefined: also for an id that is none. */
 export async function loadAction(db: Reader, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
   if (!isUuid(id)) return undefined;
-  const { rows } = await reading(db.query<LoadRow>({ ...LOAD, values: [ledger, id] }));
+  const { rows } = await reading(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
   const row = rows[0];
   if (row === undefined) return undefined;
   const proposal = toEntry(ledger, row);

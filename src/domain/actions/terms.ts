@@ -21,7 +21,7 @@ export function termsOf(proposal: LedgerEntry): Terms {
 function read(proposal: LedgerEntry): Terms {
   const { body } = proposal;
   return {
-    actionId: textOf(objectOf(body.action).id),
+    actionId: textOf(body.action),
     platform: textOf(body.platform),
     tool: textOf(body.tool),
     effect: textOf(body.effect) as Effect,

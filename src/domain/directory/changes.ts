@@ -1,10 +1,10 @@
 import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
-import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";
+import { createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
-import { type By, callerFacts } from "../identity/recorded.ts";
+import type { By } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import type { Admission } from "./admission.ts";
 import { refuse } from "./errors.ts";
@@ -51,41 +51,38 @@ export interface Changes {
   subject(organization: Organization, id: string, state: PrincipalState, profile?: Profile): Promise<UnsealedObject>;
 }
 
-/** Every round somebody wins, so this many lost in a row is a crowd that should come back later. */
-const MAX_ROUNDS = 32;
-
 export function createChanges({ ledgers, db, projections, admission, attribute }: ChangesOptions): Changes {
+  const commit = createCommit({ ledgers, attribute });
   const changes: Changes = {
-    async record<Decided extends Change | undefined>(
+    record<Decided extends Change | undefined>(
       organization: Organization,
       by: By,
       decide: (organization: Organization) => Decided | Promise<Decided>,
     ) {
-      for (let round = 0; round < MAX_ROUNDS; round += 1) {
-        await projections.refresh(organization);
-        const { generation } = organization;
-        const decided = await decide(organization);
-        // Deciding takes reads of its own, and somebody's change may have come in between: half of it would be of before.
-        if (organization.generation !== generation) continue;
-        if (decided === undefined) return decided as Extract<Decided, undefined>;
-        const { type, directory, facts } = decided;
-        const session = by === "system" ? undefined : await attribute?.(by);
-        const body = {
-          ...callerFacts(by),
-          session,
-          ...facts,
-          type,
-          directory: moved(directory),
-        };
-        try {
-          const entry = await ledgers.append(organization.ledger, body);
-          if (organization.applyEntry(directory, entry)) projections.tell(organization);
-          return entry;
-        } catch (error) {
-          if (!(error instanceof DraftRefusedError)) throw error;
-        }
-      }
-      throw new LedgerUnavailableError("too many change this part of the directory at once; nothing was recorded", 1);
+      type Entry = LedgerEntry | Extract<Decided, undefined>;
+      return commit<number, Entry>({
+        ledger: organization.ledger,
+        by,
+        async load() {
+          await projections.refresh(organization);
+          return organization.generation;
+        },
+        async decide(generation) {
+          const decided = await decide(organization);
+          // Deciding reads on its own, and somebody's change may have come in between: half of it would be of before.
+          if (organization.generation !== generation) return { kind: "again" };
+          if (decided === undefined) return { kind: "done", result: decided as Extract<Decided, undefined> };
+          const { type, directory, facts } = decided;
+          return {
+            kind: "record",
+            fact: { ...facts, type, states: [moved(directory)] },
+            result(entry) {
+              if (organization.applyEntry(directory, entry)) projections.tell(organization);
+              return entry;
+            },
+          };
+        },
+      });
     },
     async administer(caller, decide) {
       const organization = await projections.open(caller.principal.organization);

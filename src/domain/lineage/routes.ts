@@ -38,9 +38,15 @@ export interface Route {
 /** How many chains back a source is looked for. Further back there is always something, and it explains nothing. */
 export const SOURCE_REACH = 200;
 
-const OF_KEY = "k.ledger = $1 AND k.principal_id = $2 AND k.on_behalf_of_id = $3 AND k.conversation = $4";
 // An expression, so that no plan walks the index of actors to find entries of one chain.
 const BY_PRINCIPAL = "coalesce(e.actor_id, '') = $2 AND coalesce(e.on_behalf_of_id, '') = $3";
+/** The latest `limit` chains of the key, newest first. */
+const latest = (limit: number) => `
+              SELECT k.id::uuid AS chain, (k.state ->> 'number')::integer AS number, k.state ->> 'platform' AS platform, k.first_seq
+                FROM oc_state k
+               WHERE k.kind = 'CHAIN' AND k.ledger = $1
+                 AND ARRAY[k.actor_id, k.on_behalf_of_id, k.conversation] = ARRAY[$2, nullif($3, ''), $4]
+               ORDER BY k.first_seq DESC LIMIT ${limit}`;
 
 const ROUTE = {
   name: "oc_route",
@@ -51,21 +57,18 @@ const ROUTE = {
       LEFT JOIN LATERAL (
              SELECT k.number, k.chain, k.platform,
                     (SELECT e.recorded_at FROM oc_audit_log e
-                      WHERE e.chain = k.chain AND e.ledger = k.ledger AND ${BY_PRINCIPAL}
+                      WHERE e.chain = k.chain AND e.ledger = $1 AND ${BY_PRINCIPAL}
                       ORDER BY e.seq DESC LIMIT 1) AS last_seen
-               FROM oc_chain k
-              WHERE ${OF_KEY}
-              ORDER BY k.number DESC LIMIT 1) c ON true
+               FROM (${latest(1)}) k) c ON true
       LEFT JOIN LATERAL (
              SELECT k.chain, k.platform, r.read_at
-               FROM oc_chain k
+               FROM (${latest(SOURCE_REACH)}) k
                JOIN LATERAL (SELECT e.recorded_at AS read_at FROM oc_audit_log e
-                              WHERE e.chain = k.chain AND e.ledger = k.ledger AND ${BY_PRINCIPAL}
+                              WHERE e.chain = k.chain AND e.ledger = $1 AND ${BY_PRINCIPAL}
                                 AND e.effect = 'READ'
                               ORDER BY e.seq DESC LIMIT 1) r ON true
-              WHERE $6::boolean AND ${OF_KEY}
-                AND k.platform <> $5 AND k.number > c.number - ${SOURCE_REACH}
-              ORDER BY k.number DESC LIMIT 1) s ON true`,
+              WHERE $6::boolean AND k.platform <> $5
+              ORDER BY k.first_seq DESC LIMIT 1) s ON true`,
 };
 
 interface RouteRow {

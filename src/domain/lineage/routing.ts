@@ -1,17 +1,19 @@
 import { LRUCache } from "lru-cache";
-import { v7 as uuidv7 } from "uuid";
+import type { UnsealedObject } from "../../facts/commitment.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { chainIdOf } from "./chain-id.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type RouteKey, readRoute, type Source } from "./routes.ts";
 
 /** The place of one step. Exactly one of `recorded` and `failed` must be called when its append has ended. */
 export interface Step {
   readonly chain: string;
-  readonly number: number;
+  /** The states of chains that the entry of this step moves: where it starts a chain, that one and the one it closes. */
+  readonly states: readonly UnsealedObject[];
   readonly source: Source | undefined;
   /** The entry is in the ledger: the chain exists, and was last seen then. */
   recorded(at: Date): void;
-  /** The entry is not: `moved` when the append said that the chain is no longer the latest. */
+  /** The entry is not: `moved` when the append refused it because the chain is not, or no longer, the open one. */
   failed(moved: boolean): void;
 }
 
@@ -34,6 +36,8 @@ export interface RoutingOptions {
 /** What this process believes about one key. Replaced as a whole when it turns out to be stale. */
 interface Known {
   readonly number: number;
+  /** The chain that this one closes. */
+  readonly before: Known | undefined;
   readonly chain: string;
   readonly platform: string;
   /** Milliseconds since the epoch. */
@@ -71,13 +75,15 @@ export function createRouting(options: RoutingOptions): Routing {
     }
   }
 
-  function remember(id: string, number: number, chain: string, platform: string, lastSeen: number): Known {
+  function remember(
+    id: string,
+    place: Pick<Known, "number" | "chain" | "platform" | "lastSeen">,
+    before?: Known,
+  ): Known {
     const { promise, resolve } = Promise.withResolvers<void>();
     const route: Known = {
-      number,
-      chain,
-      platform,
-      lastSeen,
+      ...place,
+      before: before && { ...before, before: undefined },
       confirmed: false,
       settled: promise,
       settle: resolve,
@@ -98,10 +104,16 @@ export function createRouting(options: RoutingOptions): Routing {
     route.settle();
   }
 
-  function take(id: string, route: Known, source: Source | undefined): Step {
+  /** The chain of `key` that follows `before`. Its id follows from its place, so of two that start it one is refused. */
+  function begin(key: RouteKey, id: string, platform: string, now: number, before: Known | undefined): Known {
+    const number = (before?.number ?? 0) + 1;
+    return remember(id, { number, chain: chainIdOf(key, number), platform, lastSeen: now }, before);
+  }
+
+  function take(id: string, route: Known, source: Source | undefined, starts = false): Step {
     return {
       chain: route.chain,
-      number: route.number,
+      states: starts ? statesOfStart(route) : [],
       source,
       recorded: (at) => confirm(route, at.getTime()),
       failed(moved) {
@@ -119,7 +131,7 @@ export function createRouting(options: RoutingOptions): Routing {
         const joins = route.platform === platform;
         if (joins && !writes) return take(id, route, undefined);
         if (joins && route.source !== undefined) return take(id, route, within(route.source, now));
-        if (!joins && !writes) return take(id, remember(id, route.number + 1, uuidv7(), platform, now), undefined);
+        if (!joins && !writes) return take(id, begin(key, id, platform, now, route), undefined, true);
       }
       const read = await readRoute(db, key, platform, writes);
       clock.observe(read.now);
@@ -128,18 +140,23 @@ export function createRouting(options: RoutingOptions): Routing {
       route = await unhindered(id, platform);
       if (read.current !== undefined && (route === undefined || read.current.number > route.number)) {
         const { number, chain, platform: at, lastSeen } = read.current;
-        route = remember(id, number, chain, at, lastSeen.getTime());
+        route = remember(id, { number, chain, platform: at, lastSeen: lastSeen.getTime() });
         confirm(route, lastSeen.getTime());
       } else if (route !== undefined && read.current?.chain === route.chain) {
         confirm(route, read.current.lastSeen.getTime());
       }
-      if (route === undefined) route = remember(id, 1, uuidv7(), platform, moment);
-      else if (route.platform !== platform || (route.confirmed && isIdle(route, moment))) {
-        route = remember(id, route.number + 1, uuidv7(), platform, moment);
-      }
+      const starts = route === undefined || route.platform !== platform || (route.confirmed && isIdle(route, moment));
+      const at = route === undefined || starts ? begin(key, id, platform, moment, route) : route;
       // Whoever sees this chain sees everything before it: appends to one ledger commit one after the other.
-      if (writes && read.current?.chain === route.chain) route.source = read.source ?? null;
-      return take(id, route, within(read.source, moment));
+      if (writes && read.current?.chain === at.chain) at.source = read.source ?? null;
+      return take(id, at, within(read.source, moment), starts);
     },
   };
+}
+
+function statesOfStart({ chain, number, platform, before }: Known): readonly UnsealedObject[] {
+  const started = { kind: "CHAIN", id: chain, version: 1, state: { status: "OPEN", number, platform } };
+  if (before === undefined) return [started];
+  const closed = { status: "CLOSED", number: before.number, platform: before.platform };
+  return [started, { kind: "CHAIN", id: before.chain, version: 2, state: closed }];
 }

@@ -1,11 +1,11 @@
 import { asError } from "../../errors.ts";
 import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
-import { instant, type LedgerId } from "../../facts/entry.ts";
+import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
+import { createCommit } from "../commit.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
-import { callerFacts } from "../identity/recorded.ts";
-import { type Attribution, hasSessionEnded, inSession, sessionFinder } from "../sessions/attribution.ts";
+import type { Attribution } from "../sessions/attribution.ts";
 import { type Counts, createTally } from "./tally.ts";
 
 /** The entry type that says that entries were read: never counted as read itself while following. */
@@ -74,6 +74,21 @@ const SEPARATOR = "\n";
 export function createReadingLog(options: ReadingLogOptions): ReadingLog {
   const { ledgers, region, log, attribution, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
 
+  const commit = createCommit({ ledgers, attribute: attribution?.attribute });
+  const record = (
+    ledger: LedgerId,
+    by: Caller,
+    fact: UnsealedObject,
+    session?: () => Promise<string | undefined>,
+  ): Promise<LedgerEntry> =>
+    commit<undefined, LedgerEntry>({
+      ledger,
+      by,
+      session,
+      load: async () => undefined,
+      decide: () => ({ kind: "record", fact, result: (entry) => entry }),
+    });
+
   const reads = createTally<Reader>({
     now,
     window,
@@ -81,22 +96,15 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
     async open(reader, what, shown, from) {
       const { caller, ledger } = reader;
       const read = { from: time(from), reads: { [what]: 1 }, entries: shown };
-      const find = attribution === undefined ? async () => undefined : sessionFinder(attribution, caller);
-      await inSession(find, async (session) => {
-        await ledgers.append(ledger, { ...callerFacts(caller, session), type: AUDIT_READ, read });
-        reader.session = session;
-      });
+      const entry = await record(ledger, caller, { type: AUDIT_READ, read });
+      const { session } = entry.body;
+      if (typeof session === "string") reader.session = session;
     },
     async close({ caller, ledger, session }, counts) {
       const read = { ...windowOf(counts), reads: Object.fromEntries(counts.times), entries: counts.shown };
-      const facts = { type: AUDIT_READ, read };
-      try {
-        await ledgers.append(ledger, { ...callerFacts(caller, session), ...facts });
-      } catch (error) {
-        // It was read in that session, but nothing more can be recorded in one that is over.
-        if (session === undefined || !hasSessionEnded(error)) throw error;
-        await ledgers.append(ledger, { ...callerFacts(caller), ...facts });
-      }
+      // It was read in that session, but nothing more can be recorded in one that has ended.
+      const sessions = [session];
+      await record(ledger, caller, { type: AUDIT_READ, read }, async () => sessions.shift());
     },
     onError: (error, { ledger, caller }, counts) =>
       log.error(
@@ -114,29 +122,21 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
     now,
     window,
     capacity,
-    open: (refused, _what, _shown, from) => ledgers.append(...refusalEntry(refused, { from: time(from), times: 1 })),
+    open: (refused, _what, _shown, from) => recordRefusal(refused, { from: time(from), times: 1 }),
     close: (refused, { times, ...counts }) =>
-      ledgers.append(
-        ...refusalEntry(refused, {
-          ...windowOf(counts),
-          times: times.get(refused.reason) ?? 0,
-        }),
-      ),
+      recordRefusal(refused, { ...windowOf(counts), times: times.get(refused.reason) ?? 0 }),
     onError: (error, refused, counts) => untoldRefusal(error, refused, plain(counts)),
   });
 
-  function refusalEntry({ principal, reason, facts }: Refused, refused: UnsealedObject): [LedgerId, UnsealedObject] {
-    const { client = UNKNOWN_CLIENT, traceId, address, issuer, tokenId } = facts;
-    return [
-      `${principal.organization}/${region}`,
-      {
-        ...callerFacts({ principal, client, traceId }),
-        type: AUTHENTICATION_REFUSED,
-        address: address === undefined ? undefined : new Erasable(address),
-        reason,
-        refused: { ...refused, issuer, tokenId },
-      },
-    ];
+  function recordRefusal({ principal, reason, facts }: Refused, refused: UnsealedObject): Promise<LedgerEntry> {
+    const { client = UNKNOWN_CLIENT, traceId = "", address, issuer, tokenId } = facts;
+    const fact = {
+      type: AUTHENTICATION_REFUSED,
+      address: address === undefined ? undefined : new Erasable(address),
+      reason,
+      refused: { ...refused, issuer, tokenId },
+    };
+    return record(`${principal.organization}/${region}`, { principal, client, traceId }, fact, async () => undefined);
   }
 
   function untoldRefusal(error: unknown, { principal, reason }: Refused, facts: object): void {

@@ -1,6 +1,5 @@
 import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../facts/entry.ts";
-import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import { reading } from "../reading.ts";
@@ -37,16 +36,16 @@ interface Key {
   readonly hangs: boolean;
 }
 
-const open = "s.ledger = $1 AND NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
+const open = `s.kind = 'SESSION' AND s.status = 'OPEN' AND s.ledger = $1
+                     AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`;
 const latest = (condition: string) =>
-  `(SELECT s.id FROM oc_session s WHERE ${open} AND ${condition} ORDER BY s.started_seq DESC LIMIT 1)`;
+  `(SELECT s.id FROM oc_state s WHERE ${open} AND ${condition} ORDER BY s.first_seq DESC LIMIT 1)`;
 /** Each has an index of its own, which holds these expressions and open sessions alone. */
 const of = (actor: string, person: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id] = ARRAY[${actor}, ${person}]`);
 const ownIn = (conversation: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id, s.conversation] = ARRAY[k.actor, k.person, ${conversation}]`);
 
-// An id is asked for as a range in its order, which only the primary key has: a plan made while the table is small is kept.
 // `coalesce` and CASE run no search after the one that answers. The keys come as JSON and not as arrays: what the planner
 // takes their number to be does then not depend on the values, and it stops planning anew each time, which would cost
 // several times as much as running.
@@ -55,12 +54,12 @@ const ATTRIBUTE = {
   text: `
     SELECT k.n, coalesce(
              CASE WHEN k.named IS NOT NULL
-                  THEN (SELECT s.id FROM oc_session s WHERE ${open} AND s.id >= k.named AND s.id <= k.named ORDER BY s.id LIMIT 1)
+                  THEN (SELECT s.id FROM oc_state s WHERE ${open} AND s.id = k.named)
              END,
              CASE WHEN k.conversation IS NULL THEN ${of("k.actor", "k.person")}
                   ELSE coalesce(${ownIn("k.conversation")}, ${ownIn("''")}) END,
              CASE WHEN k.hangs THEN ${of("k.person", "NULL")} END) AS id
-      FROM json_to_recordset($2::json) AS k(n integer, named uuid, actor text, person text, conversation text, hangs boolean)`,
+      FROM json_to_recordset($2::json) AS k(n integer, named text, actor text, person text, conversation text, hangs boolean)`,
 };
 
 interface AttributeRow {
@@ -83,7 +82,7 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
     async attribute({ principal, sessionId }, conversation) {
       const { id, kind, organization, onBehalfOf } = principal;
       const key: Key = {
-        named: sessionId !== undefined && isUuid(sessionId) ? sessionId : null,
+        named: sessionId !== undefined && isUuid(sessionId) ? sessionId.toLowerCase() : null,
         actor: id,
         person: onBehalfOf?.id ?? null,
         conversation: conversation || null,
@@ -146,41 +145,4 @@ function createLookup(load: (keys: readonly Key[]) => Promise<readonly (string |
     }
     return asked.promise;
   };
-}
-
-/** Lookups for one entry before it is recorded without a session: as many of the caller's must have ended under it. */
-const MAX_LOOKUPS = 3;
-
-/** Looks up the session of one entry, each time it is called; after `MAX_LOOKUPS` there is none. */
-export function sessionFinder(
-  attribution: Attribution,
-  by: Caller | "system",
-  conversation?: string,
-): () => Promise<string | undefined> {
-  let lookups = 0;
-  return async () => {
-    if (by === "system" || lookups === MAX_LOOKUPS) return undefined;
-    lookups += 1;
-    return attribution.attribute(by, conversation);
-  };
-}
-
-/** Whether the append refused an entry because the session it names has ended: it belongs to another one, or to none. */
-export function hasSessionEnded(error: unknown): boolean {
-  return error instanceof DraftRefusedError && error.code === "SESSION";
-}
-
-/** Records an entry in the session that `find` answers, and again in the next one when that session ended meanwhile. */
-export async function inSession<Recorded>(
-  find: () => Promise<string | undefined>,
-  record: (session: string | undefined) => Promise<Recorded>,
-): Promise<Recorded> {
-  for (;;) {
-    const session = await find();
-    try {
-      return await record(session);
-    } catch (error) {
-      if (session === undefined || !hasSessionEnded(error)) throw error;
-    }
-  }
 }

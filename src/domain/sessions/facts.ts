@@ -9,7 +9,7 @@ export function endFacts(id: string, conversation: string, reason: EndReason): U
   return {
     type: "SESSION_ENDED",
     session: id,
-    sessionVersion: 2,
+    states: [{ kind: "SESSION", id, version: 2, state: { status: "ENDED" } }],
     conversation: conversation === "" ? undefined : conversation,
     reason,
   };

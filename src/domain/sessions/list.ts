@@ -40,31 +40,32 @@ export async function listSessions(
   if (![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
   const values: unknown[] = [ledger];
   const bind: Bind = (value) => `$${values.push(value)}`;
-  const conditions = ["s.ledger = $1"];
-  if (range.after !== undefined) conditions.push(`s.started_seq > ${bind(range.after)}::bigint`);
-  if (range.before !== undefined) conditions.push(`s.started_seq < ${bind(range.before)}::bigint`);
+  const conditions = ["s.kind = 'SESSION' AND s.ledger = $1"];
+  if (range.after !== undefined) conditions.push(`s.first_seq > ${bind(range.after)}::bigint`);
+  if (range.before !== undefined) conditions.push(`s.first_seq < ${bind(range.before)}::bigint`);
   if (given(principalId)) conditions.push(`s.actor_id = ${bind(principalId)}::text`);
   if (given(conversationId)) conditions.push(`s.conversation = ${bind(conversationId)}::text`);
   if (given(active)) conditions.push(active ? OPEN : `NOT (${OPEN})`);
-  if (given(to)) conditions.push(`s.started_seq < (${firstPosition(">", timestamp(to), bind)})`);
+  if (given(to)) conditions.push(`s.first_seq < (${firstPosition(">", timestamp(to), bind)})`);
   if (given(from)) {
     const moment = timestamp(from);
-    conditions.push(`CASE WHEN s.ended THEN s.updated_seq >= (${firstPosition(">=", moment, bind)})
+    conditions.push(`CASE WHEN s.status = 'ENDED' THEN s.updated_seq >= (${firstPosition(">=", moment, bind)})
                           ELSE s.expires_at IS NULL OR s.expires_at >= ${bind(moment)}::timestamptz END`);
   }
   const direction = range.newestFirst ? "DESC" : "ASC";
-  const order = `ORDER BY s.started_seq ${direction} LIMIT ${bind(range.limit)}::bigint`;
+  const limit = bind(range.limit);
+  const order = (column: string) => `ORDER BY s.${column} ${direction} LIMIT ${limit}::bigint`;
   const select = (more: readonly string[]) =>
-    `SELECT ${SESSION_COLUMNS} FROM oc_session s WHERE ${[...conditions, ...more].join(" AND ")} ${order}`;
+    `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
   // One look at an index for each way a session can be among them. A session's columns are called like an entry's.
   const ways = whose?.map((concern) => `(${select([entryConcerns("s", [concern], bind)])})`);
-  const text = ways === undefined ? select([]) : `SELECT * FROM (${ways.join(" UNION ")}) s ${order}`;
+  const text = ways === undefined ? select([]) : `SELECT * FROM (${ways.join(" UNION ")}) s ${order("started_seq")}`;
   if (ways?.length === 0) return [];
   const { rows } = await reading(db.query<SessionRow>(text, values));
   return loadSessions(db, ledger, rows);
 }
 
-const OPEN = "NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
+const OPEN = "s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
 
 /** PostgreSQL's text holds no NUL, and nothing recorded holds a lone surrogate. */
 function isStorable(text: string): boolean {

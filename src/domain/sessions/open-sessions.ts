@@ -30,14 +30,12 @@ export interface OpenSessionsOptions {
 /** Sessions whose answer is remembered. */
 const MAX_KNOWN = 10_000;
 
-// A range in the order of the ids, which only the primary key has: a plan made while the table is small is kept.
 const IS_OPEN = {
   name: "oc_open_sessions",
   text: `
-    SELECT s.id FROM unnest($1::text[], $2::uuid[]) AS k(ledger, id)
-     CROSS JOIN LATERAL (SELECT x.* FROM oc_session x WHERE x.ledger = k.ledger AND x.id >= k.id AND x.id <= k.id
-                          ORDER BY x.id LIMIT 1) s
-     WHERE NOT s.ended AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`,
+    SELECT s.id FROM unnest($1::text[], $2::text[]) AS k(ledger, id)
+      JOIN oc_state s ON s.ledger = k.ledger AND s.kind = 'SESSION' AND s.id = k.id
+     WHERE s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`,
 };
 
 interface Watcher {

@@ -2,12 +2,12 @@ import { v7 as uuidv7 } from "uuid";
 import { Erasable } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Concern } from "../../ledger/concern.ts";
-import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
+import { createCommit } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
-import { actorOf, callerFacts } from "../identity/recorded.ts";
+import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";
@@ -66,13 +66,14 @@ const DEFAULT_SESSION_TTL = 12 * 3600;
 const UNKNOWN_METHOD = "bearer-token";
 
 const LATEST = `
-  SELECT id FROM oc_session
-   WHERE actor_id = $2 AND ledger = $1 AND on_behalf_of_id IS NOT DISTINCT FROM $3
-   ORDER BY started_seq DESC LIMIT 1`;
+  SELECT id FROM oc_state
+   WHERE kind = 'SESSION' AND actor_id = $2 AND ledger = $1 AND on_behalf_of_id IS NOT DISTINCT FROM $3
+   ORDER BY first_seq DESC LIMIT 1`;
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { ledgers, db, region, sessionTtl = DEFAULT_SESSION_TTL } = options;
   const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${region}`;
+  const commit = createCommit({ ledgers });
 
   async function load(caller: Caller, sessionId: string): Promise<Session | undefined> {
     const [session] = await findSessions(db, ledgerOf(caller), [sessionId]);
@@ -99,41 +100,55 @@ export function createSessions(options: SessionsOptions): Sessions {
       return new Map(found.map((session) => [session.id, session]));
     },
     list: (caller, filter, range, whose) => listSessions(db, ledgerOf(caller), filter, range, whose),
-    settleDue: (limit) => settleDueSessions({ db, ledgers }, limit),
+    settleDue: (limit) => settleDueSessions({ db, commit }, limit),
     async start(caller, { conversationId }) {
       checkConversation(conversationId);
       const id = uuidv7();
-      const { method = UNKNOWN_METHOD, address } = caller;
-      const entry = await ledgers.append(ledgerOf(caller), {
-        ...callerFacts(caller, id),
-        type: "SESSION_STARTED",
-        sessionVersion: 1,
-        sessionExpiresAt: instant(await expiry()),
-        // No conversation and one without a name are the same.
-        conversation: conversationId === "" ? undefined : conversationId,
-        method,
-        address: address === undefined ? undefined : new Erasable(address),
+      return commit<Date, SessionResult>({
+        ledger: ledgerOf(caller),
+        by: caller,
+        session: async () => id,
+        load: expiry,
+        decide: (expiresAt) => ({
+          kind: "record",
+          fact: {
+            type: "SESSION_STARTED",
+            states: [{ kind: "SESSION", id, version: 1, state: { status: "OPEN", expiresAt: instant(expiresAt) } }],
+            // No conversation and one without a name are the same.
+            conversation: conversationId === "" ? undefined : conversationId,
+            method: caller.method ?? UNKNOWN_METHOD,
+            address: caller.address === undefined ? undefined : new Erasable(caller.address),
+          },
+          result: (entry) => ({ session: { id, started: entry, ended: undefined }, entry }),
+        }),
       });
-      return { session: { id, started: entry, ended: undefined }, entry };
     },
     async end(caller, { sessionId }) {
       const id = sessionId ?? caller.sessionId ?? (await latest(caller));
-      const session = id === undefined ? undefined : await load(caller, id);
-      if (session === undefined || !sameCaller(caller.principal, actorOf(session.started))) {
-        throw new SessionRefusal("NOT_FOUND", "there is no such session of yours", { path: PATH });
-      }
-      if (session.ended !== undefined) throw alreadyEnded();
-      const { conversation } = session.started.body;
-      const facts = endFacts(session.id, typeof conversation === "string" ? conversation : "", "LOGOUT");
-      try {
-        const entry = await ledgers.append(ledgerOf(caller), { ...callerFacts(caller), ...facts });
-        return { session: { ...session, ended: entry }, entry };
-      } catch (error) {
-        // Somebody ended it while we looked.
-        throw error instanceof DraftRefusedError && error.code === "VERSION" ? alreadyEnded() : error;
-      }
+      return commit<Session | undefined, SessionResult>({
+        ledger: ledgerOf(caller),
+        by: caller,
+        session: async () => undefined,
+        load: async () => (id === undefined ? undefined : load(caller, id)),
+        decide(session) {
+          if (session === undefined || !sameCaller(caller.principal, actorOf(session.started))) {
+            return { kind: "refuse", error: notYours };
+          }
+          if (session.ended !== undefined) return { kind: "refuse", error: alreadyEnded };
+          const { conversation } = session.started.body;
+          return {
+            kind: "record",
+            fact: endFacts(session.id, typeof conversation === "string" ? conversation : "", "LOGOUT"),
+            result: (entry) => ({ session: { ...session, ended: entry }, entry }),
+          };
+        },
+      });
     },
   };
+}
+
+function notYours(): SessionRefusal {
+  return new SessionRefusal("NOT_FOUND", "there is no such session of yours", { path: PATH });
 }
 
 function alreadyEnded(): SessionRefusal {

@@ -1,8 +1,6 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import { DraftRefusedError } from "../../ledger/errors.ts";
-import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
-import { callerFacts } from "../identity/recorded.ts";
+import type { CommitFunction } from "../commit.ts";
 import { reading } from "../reading.ts";
 import { workOff } from "../work-off.ts";
 import { endFacts } from "./facts.ts";
@@ -26,9 +24,9 @@ export interface DueSessionsSettled {
 // A position is text: the database's instants are finer than a Date. The moment is the statement's: an index can be asked
 // for what lies before one that stays, and with `clock_timestamp()` every open session would be looked at.
 const DUE = `
-  SELECT ledger, id, conversation, expires_at::text AS due FROM oc_session
-   WHERE NOT ended AND expires_at IS NOT NULL AND expires_at <= statement_timestamp()
-     AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::uuid))
+  SELECT ledger, id, conversation, expires_at::text AS due FROM oc_state
+   WHERE kind = 'SESSION' AND expires_at IS NOT NULL AND expires_at <= statement_timestamp()
+     AND ($2::timestamptz IS NULL OR (expires_at, ledger, id) > ($2::timestamptz, $3::text, $4::text))
    ORDER BY expires_at, ledger, id LIMIT $1`;
 
 interface DueRow {
@@ -43,14 +41,14 @@ interface DueRow {
  * once: the version check lets one of them record each. Throws LedgerUnavailableError when nothing can be recorded now.
  */
 export async function settleDueSessions(
-  { db, ledgers }: { readonly db: Reader; readonly ledgers: Pick<Ledgers, "append"> },
+  { db, commit }: { readonly db: Reader; readonly commit: CommitFunction },
   limit: number,
 ): Promise<DueSessionsSettled> {
   const read = async (last: DueRow | undefined) => {
     const { rows } = await reading(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
     return rows;
   };
-  const { done, failed, more } = await workOff(limit, read, (row) => expire(ledgers, row));
+  const { done, failed, more } = await workOff(limit, read, (row) => expire(commit, row));
   return {
     expired: done.filter((ended) => ended).length,
     failed: failed.map(({ row: { ledger, id }, error }) => ({ ledger, id, error })),
@@ -59,12 +57,16 @@ export async function settleDueSessions(
 }
 
 /** False when somebody else was faster: another server's sweep, or its owner. */
-async function expire(ledgers: Pick<Ledgers, "append">, { ledger, id, conversation }: DueRow): Promise<boolean> {
-  try {
-    await ledgers.append(ledger, { ...callerFacts("system"), ...endFacts(id, conversation, "EXPIRED") });
-    return true;
-  } catch (error) {
-    if (error instanceof DraftRefusedError && error.code === "VERSION") return false;
-    throw error;
-  }
+function expire(commit: CommitFunction, { ledger, id, conversation }: DueRow): Promise<boolean> {
+  return commit<undefined, boolean>({
+    ledger,
+    by: "system",
+    load: async () => undefined,
+    decide: () => ({
+      kind: "record",
+      fact: endFacts(id, conversation, "EXPIRED"),
+      result: () => true,
+      lost: async () => ({ result: false }),
+    }),
+  });
 }

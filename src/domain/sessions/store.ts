@@ -10,8 +10,8 @@ export interface Session {
   readonly ended: LedgerEntry | undefined;
 }
 
-/** What `loadSessions` needs of `oc_session`. */
-export const SESSION_COLUMNS = "s.id, s.started_seq, s.updated_seq, s.ended";
+/** What `loadSessions` needs of a row of `oc_state`. */
+export const SESSION_COLUMNS = "s.id, s.first_seq AS started_seq, s.updated_seq, s.status = 'ENDED' AS ended";
 
 export interface SessionRow {
   readonly id: string;
@@ -33,10 +33,10 @@ export async function loadSessions(db: Reader, ledger: LedgerId, rows: readonly 
   });
 }
 
-const STATE = `SELECT ${SESSION_COLUMNS} FROM oc_session s WHERE s.ledger = $1 AND s.id = ANY ($2::uuid[])`;
+const STATE = `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'SESSION' AND s.id = ANY ($2::text[])`;
 
 /** The sessions of these ids (UUIDs), whoever started them, in no order; what is none is left out. */
 export async function findSessions(db: Reader, ledger: LedgerId, ids: readonly string[]): Promise<Session[]> {
-  const { rows } = await reading(db.query<SessionRow>(STATE, [ledger, ids]));
+  const { rows } = await reading(db.query<SessionRow>(STATE, [ledger, ids.map((id) => id.toLowerCase())]));
   return loadSessions(db, ledger, rows);
 }

@@ -2,6 +2,7 @@ import type { ActionState } from "../../domain/actions/action.ts";
 import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { listOf, objectOf } from "../../facts/members.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
@@ -13,11 +14,14 @@ import { EntryRef } from "../ledger/entry.ts";
 import { AuditFilter, asksNothing, entryFilter } from "../ledger/filter.ts";
 import { ActionRef } from "./action.ts";
 
-/** `body.action` of an entry that changed its action. */
+/** The state that an entry gave its action. */
 type Change = JsonObject & { readonly id: string; readonly version: number; readonly status: ActionState["status"] };
 
-function changeOf({ body: { action } }: LedgerEntry): Change | undefined {
-  return typeof action === "object" && action !== null && "version" in action ? (action as Change) : undefined;
+function changeOf({ body }: LedgerEntry): Change | undefined {
+  const moved = listOf(body.states)
+    .map(objectOf)
+    .find(({ kind }) => kind === "ACTION");
+  return moved && ({ ...objectOf(moved.state), id: moved.id, version: moved.version } as Change);
 }
 
 function instantOf(value: JsonValue | undefined): Date | null {

@@ -1,5 +1,6 @@
 import { concernsOf, mayRead, type Viewer, viewerFor } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { textOf } from "../../facts/members.ts";
 import type { Concern } from "../../ledger/concern.ts";
 import type { EntryRange } from "../../ledger/read.ts";
 import { type EntryFilter, searchEntries } from "../../ledger/search.ts";
@@ -101,7 +102,7 @@ export async function readAction(context: Context, id: string | undefined): Prom
 
 /** The action an entry is about, if the caller may see it. */
 export async function actionOf(row: EntryRow, context: Context): Promise<ActionRow | null> {
-  const action = await readAction(context, idOf(entryOf(row).body.action));
+  const action = await readAction(context, textOf(entryOf(row).body.action));
   return action !== null && seesAction(context, action) ? action : null;
 }
 

@@ -2,6 +2,7 @@ import { END_REASONS, type EndReason } from "../../domain/sessions/facts.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { stateIn } from "../../facts/members.ts";
 import { type Batch, createBatch } from "../base/batch.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
@@ -118,7 +119,7 @@ builder.node(SessionRef, {
       type: "DateTime",
       nullable: true,
       description: "When it is over if nobody ends it before; null when it never is by itself.",
-      resolve: ({ started: { body } }) => asText(body.sessionExpiresAt),
+      resolve: ({ started: { body } }) => asText(stateIn(body, "SESSION")?.expiresAt),
     }),
     conversationId: t.string({
       nullable: true,

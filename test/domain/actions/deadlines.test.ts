@@ -148,7 +148,9 @@ describe("a deadline", () => {
     // Their proposals are where nobody finds them, and back again.
     const tamper = () =>
       withClient(world.database.superuserUrl, (client) =>
-        client.query("UPDATE oc_action SET proposed_seq = -proposed_seq WHERE id = ANY ($1::uuid[])", [ids]),
+        client.query("UPDATE oc_state SET first_seq = -first_seq WHERE kind = 'ACTION' AND id = ANY ($1::text[])", [
+          ids,
+        ]),
       );
     await tamper();
     await untilDue(lastDeadline([...broken, first]));

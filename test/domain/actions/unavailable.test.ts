@@ -69,7 +69,7 @@ describe("without a database", () => {
     holder.on("error", () => undefined);
     await holder.connect();
     await holder.query("BEGIN");
-    await holder.query("SELECT FROM oc_action WHERE id = $1 FOR UPDATE", [old]);
+    await holder.query("SELECT FROM oc_state WHERE kind = 'ACTION' AND id = $1 FOR UPDATE", [old]);
     const cutShort = expect(actions.propose(calling(agent), input)).rejects.toThrow("repeat the call");
     const statusOf = async (id: string) => (await actions.load(calling(agent), id))?.state.status;
     await waitUntil(async () => (await statusOf(id)) === "PENDING");

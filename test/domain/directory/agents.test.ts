@@ -38,7 +38,7 @@ const bot = (more: Partial<InviteAgentInput> = {}): InviteAgentInput => ({
 
 async function stored({ pool }: Server, ledger: string) {
   const rows = await pool.query<{ id: string; version: number; state: object; text: string }>(
-    "SELECT id, version, state, state::text AS text FROM oc_directory WHERE ledger = $1 ORDER BY id",
+    "SELECT id, version, state, state::text AS text FROM oc_state WHERE ledger = $1 AND kind = 'PRINCIPAL' ORDER BY id",
     [ledger],
   );
   return rows.rows;
@@ -56,12 +56,7 @@ describe("inviteAgent", () => {
     expect(entry.body).toMatchObject({
       actor: { id: "root" },
       subject: { id: "bot", kind: "AGENT", profile: { commit: expect.stringMatching(/^[0-9a-f]{64}$/) } },
-      directory: {
-        kind: "PRINCIPAL",
-        id: "bot",
-        version: 1,
-        state: { kind: "AGENT", owner: "root", suspended: false },
-      },
+      states: [{ kind: "PRINCIPAL", id: "bot", version: 1, state: { kind: "AGENT", owner: "root", suspended: false } }],
     });
     expect(entry.payload?.["subject.profile"]?.value).toEqual({ displayName });
     const [row] = await stored(one, ledger);
@@ -103,7 +98,7 @@ describe("inviteAgent", () => {
     await seeing(one, agentOf("bot", person("mia")));
     await one.directory.suspendPrincipal(root, { principalId: "bot", reason: "a test" });
     const { entry } = await one.directory.inviteAgent(root, bot());
-    expect(entry.body.directory).toMatchObject({ version: 2, state: { kind: "AGENT", suspended: true } });
+    expect(entry.body.states).toMatchObject([{ version: 2, state: { kind: "AGENT", suspended: true } }]);
     expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "mia" })))).toBe("ALREADY_EXISTS agentId");
     await one.directory.setPrincipalRoles(root, { principalId: "leo", roles: ["approver"] });
     expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "leo" })))).toBe("ALREADY_EXISTS agentId");
@@ -213,7 +208,7 @@ describe("inviteAgent", () => {
         root,
         bot({ agentId: algorithm, publicKey: noisy, gateway: true }),
       );
-      expect(entry.body.directory).toHaveProperty("state.gatewayKey", {
+      expect(entry.body.states).toHaveProperty("0.state.gatewayKey", {
         ...publicKey,
         kid: await calculateJwkThumbprint(publicKey),
       });
@@ -262,10 +257,10 @@ describe("updateAgent", () => {
     await directory.inviteAgent(root, bot({ platforms: ["crm"] }));
     const { entry } = await directory.updateAgent(root, { agentId: "bot", ownerId: "mia" });
     expect(entry.type).toBe("PRINCIPAL_UPDATED");
-    expect(entry.body.directory).toMatchObject({ version: 2, state: { owner: "mia", platforms: ["crm"] } });
+    expect(entry.body.states).toMatchObject([{ version: 2, state: { owner: "mia", platforms: ["crm"] } }]);
     expect(entry.payload?.["subject.profile"]?.value).toEqual({ displayName: "Bot" });
     const renamed = await directory.updateAgent(root, { agentId: "bot", displayName: "Robot", platforms: null });
-    expect(renamed.entry.body.directory).not.toHaveProperty("state.platforms");
+    expect(renamed.entry.body.states).not.toHaveProperty("0.state.platforms");
     expect(renamed.entry.payload?.["subject.profile"]?.value).toEqual({ displayName: "Robot" });
   });
 

@@ -59,7 +59,7 @@ it("takes one of 64 equal changes at once, on two servers, and leaves one state"
   );
   expect(turned.OK).toBeGreaterThan(0);
   const rows = await server(0).pool.query<{ version: number; suspended: boolean }>(
-    "SELECT version, (state ->> 'suspended')::boolean AS suspended FROM oc_directory WHERE ledger = $1 AND id = 'mia'",
+    "SELECT version, (state ->> 'suspended')::boolean AS suspended FROM oc_state WHERE ledger = $1 AND kind = 'PRINCIPAL' AND id = 'mia'",
     [ledger],
   );
   expect(rows.rows[0]?.version).toBe(turned.OK);
@@ -79,7 +79,7 @@ it("has an administrator left when 16 demote each other in a ring, on two server
   );
   await Promise.allSettled(demoted);
   const { rows } = await server(0).pool.query<{ n: number }>(
-    `SELECT count(*)::int AS n FROM oc_directory WHERE ledger = $1 AND state @> '{"roles":["admin"]}'`,
+    `SELECT count(*)::int AS n FROM oc_state WHERE ledger = $1 AND kind = 'PRINCIPAL' AND state @> '{"roles":["admin"]}'`,
     [`${name}/eu`],
   );
   expect(rows[0]?.n).toBeGreaterThan(0);

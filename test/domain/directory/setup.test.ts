@@ -32,7 +32,7 @@ async function issued(server: Server, organization: string): Promise<string> {
 
 async function setupState({ pool }: Server, ledger: string) {
   const { rows } = await pool.query<{ state: Record<string, unknown> }>(
-    "SELECT state FROM oc_directory WHERE ledger = $1 AND kind = 'SETUP'",
+    "SELECT state FROM oc_state WHERE ledger = $1 AND kind = 'SETUP'",
     [ledger],
   );
   return rows[0]?.state;
@@ -75,7 +75,7 @@ describe("claimAdministrator", () => {
     expect(principalId).toBe("mia");
     expect(entry.body).toMatchObject({
       type: "PRINCIPAL_ROLES_CHANGED",
-      directory: { id: "mia", state: { kind: "HUMAN", suspended: false, roles: ["admin"] } },
+      states: [{ id: "mia", state: { kind: "HUMAN", suspended: false, roles: ["admin"] } }],
     });
     expect(entry.payload?.["subject.profile"]?.value).toEqual({ displayName: "Mia", email: mia.email });
     expect((await two.directory.admit(signedIn(mia))).principal.roles).toEqual(["admin"]);

@@ -33,12 +33,12 @@ describe("suspendPrincipal and reinstatePrincipal", () => {
     expect(entry.body).toMatchObject({
       type: "PRINCIPAL_SUSPENDED",
       subject: { id: "mia", kind: "HUMAN" },
-      directory: { kind: "PRINCIPAL", id: "mia", version: 1, state: { kind: "HUMAN", suspended: true, roles: [] } },
+      states: [{ kind: "PRINCIPAL", id: "mia", version: 1, state: { kind: "HUMAN", suspended: true, roles: [] } }],
     });
     expect(entry.payload?.note?.value).toBe(reason);
     expect(entry.entry).not.toContain("Nadia");
     const again = await two.directory.reinstatePrincipal(root, { principalId: "mia", reason: "found it" });
-    expect(again.entry.body).toMatchObject({ type: "PRINCIPAL_REINSTATED", directory: { version: 2 } });
+    expect(again.entry.body).toMatchObject({ type: "PRINCIPAL_REINSTATED", states: [{ version: 2 }] });
     expect(await typesOf(one, ledger)).toEqual(["LEDGER_CREATED", "PRINCIPAL_SUSPENDED", "PRINCIPAL_REINSTATED"]);
     expect((await verifyLedger(one.pool, ledger)).problems).toEqual([]);
   });
@@ -47,10 +47,10 @@ describe("suspendPrincipal and reinstatePrincipal", () => {
     const { person, agentOf, root } = createOrganization();
     await seeing(one, agentOf("bot", person("mia")));
     const { entry } = await one.directory.suspendPrincipal(root, { principalId: "bot", reason });
-    expect(entry.body.directory).toMatchObject({ state: { kind: "AGENT" } });
+    expect(entry.body.states).toMatchObject([{ state: { kind: "AGENT" } }]);
     await one.directory.setPrincipalRoles(root, { principalId: "mia", roles: ["lead:blue team"] });
     const suspended = await one.directory.suspendPrincipal(root, { principalId: "mia", reason });
-    expect(suspended.entry.body.directory).toMatchObject({ state: { roles: ["lead:blue team"] } });
+    expect(suspended.entry.body.states).toMatchObject([{ state: { roles: ["lead:blue team"] } }]);
   });
 
   it("happen once of many at once, on two servers", async () => {
@@ -95,7 +95,7 @@ describe("setPrincipalRoles", () => {
     const { entry } = await one.directory.setPrincipalRoles(root, { principalId: "mia", roles });
     expect(entry.body).toMatchObject({
       type: "PRINCIPAL_ROLES_CHANGED",
-      directory: { state: { roles: ["admin", "approver", "lead:red"] } },
+      states: [{ state: { roles: ["admin", "approver", "lead:red"] } }],
     });
     const same = one.directory.setPrincipalRoles(root, { principalId: "mia", roles });
     expect(await refusalOf(same)).toBe("NOTHING_CHANGED");
@@ -165,7 +165,7 @@ describe("setPrincipalRoles", () => {
           expect(["LAST_ADMINISTRATOR", "ADMINISTRATORS_ONLY"]).toContain(outcome.reason.code);
       }
       const { rows } = await one.pool.query(
-        `SELECT id FROM oc_directory WHERE ledger = $1 AND state -> 'roles' ? 'admin'`,
+        `SELECT id FROM oc_state WHERE ledger = $1 AND kind = 'PRINCIPAL' AND state -> 'roles' ? 'admin'`,
         [ledger],
       );
       expect(rows.length).toBeGreaterThanOrEqual(1);
@@ -181,7 +181,7 @@ describe("revokeToken", () => {
     const { entry } = await one.directory.revokeToken(root, token);
     expect(entry.body).toMatchObject({
       type: "TOKEN_REVOKED",
-      directory: { kind: "TOKEN", id: "https://login.example/tenant a b", version: 1, state: { revoked: true } },
+      states: [{ kind: "TOKEN", id: "https://login.example/tenant a b", version: 1, state: { revoked: true } }],
     });
     expect(await refusalOf(two.directory.revokeToken(root, token))).toBe("ALREADY_REVOKED tokenId");
     await two.directory.revokeToken(root, { tokenId: "a b", reason });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ProposeInput } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
+import { withClient } from "../../support/postgres.ts";
 import { agent, approver, auditor, calling, createWorld, type Process, read, type World, write } from "../support.ts";
 
 let world: World;
@@ -19,9 +20,20 @@ const flights = { platform: "flights", tool: "search_direct_flight" };
 function conversation(id: string = randomUUID()) {
   return async (input: Partial<ProposeInput>, by: Process = process, caller = calling(agent)) => {
     const { entry } = await by.actions.propose(caller, read({ conversationId: id, ...input }));
-    const { chain, chainNumber, sourceChain } = entry.body;
-    return { chain, number: chainNumber, source: sourceChain };
+    const { chain, sourceChain } = entry.body;
+    return { chain, number: await numberOf(chain), source: sourceChain };
   };
+}
+
+/** Which chain of its conversation it is, from 1. */
+async function numberOf(chain: unknown): Promise<number | undefined> {
+  const { rows } = await withClient(world.database.appUrl, (client) =>
+    client.query<{ number: number }>(
+      "SELECT (state ->> 'number')::integer AS number FROM oc_state WHERE kind = 'CHAIN' AND id = $1",
+      [chain],
+    ),
+  );
+  return rows[0]?.number;
 }
 const vouchers = { platform: "vouchers", tool: "send_certificate" };
 const reservations = { platform: "reservations", tool: "cancel_reservation" };
@@ -164,7 +176,8 @@ describe("the routing chain", () => {
       Array.from({ length: 40 }, (_, index) => step(index % 2 === 0 ? {} : flights, index % 3 === 0 ? other : process)),
     );
     const { rows } = await process.pool.query<{ number: number; chain: string }>(
-      "SELECT number, chain FROM oc_chain WHERE conversation = $1 ORDER BY number",
+      `SELECT (state ->> 'number')::integer AS number, id AS chain FROM oc_state
+        WHERE kind = 'CHAIN' AND conversation = $1 ORDER BY 1`,
       [id],
     );
     expect(rows.map(({ number }) => number)).toEqual(rows.map((_, index) => index + 1));

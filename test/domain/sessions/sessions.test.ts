@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SessionRefusal } from "../../../src/domain/sessions/errors.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
+import { stateIn } from "../../../src/facts/members.ts";
 import { DraftRejectedError } from "../../../src/ledger/errors.ts";
 import { agent, auditor, calling, createWorld, LEDGER, member, type Process, type World } from "../support.ts";
 
@@ -48,7 +49,12 @@ describe("a session", () => {
     const { session, entry } = await one.start(caller, { conversationId: "c" });
     expect(entry).toMatchObject({
       type: "SESSION_STARTED",
-      body: { session: session.id, sessionVersion: 1, conversation: "c", method: "bearer-token" },
+      body: {
+        session: session.id,
+        states: [{ kind: "SESSION", id: session.id, version: 1, state: { status: "OPEN" } }],
+        conversation: "c",
+        method: "bearer-token",
+      },
     });
     const going = await two.load(caller, session.id);
     expect(going).toMatchObject({ id: session.id, ended: undefined });
@@ -57,7 +63,11 @@ describe("a session", () => {
     const over = await two.end(caller, { sessionId: session.id });
     expect(over.entry).toMatchObject({
       type: "SESSION_ENDED",
-      body: { sessionVersion: 2, conversation: "c", reason: "LOGOUT" },
+      body: {
+        states: [{ kind: "SESSION", version: 2, state: { status: "ENDED" } }],
+        conversation: "c",
+        reason: "LOGOUT",
+      },
     });
     const loaded = await one.load(caller, session.id);
     expect([loaded?.started.seq, loaded?.ended?.seq]).toEqual([entry.seq, over.entry.seq]);
@@ -124,7 +134,8 @@ describe("a session", () => {
     const brief = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu", sessionTtl: 0 });
     const { session, entry } = await brief.start(caller, { conversationId: "c" });
     const lasting = await one.start(caller, {});
-    const length = Date.parse(String(lasting.entry.body.sessionExpiresAt)) - Date.parse(lasting.entry.recordedAt);
+    const length =
+      Date.parse(String(stateIn(lasting.entry.body, "SESSION")?.expiresAt)) - Date.parse(lasting.entry.recordedAt);
     expect(Math.abs(length - 12 * 3600_000)).toBeLessThan(10_000);
     const swept = await Promise.all([one, two, one, two].map((sessions) => sessions.settleDue(10)));
     expect(swept.map(({ failed, more }) => ({ failed, more }))).toEqual(

@@ -20,14 +20,12 @@ CREATE POLICY oc_read ON oc_audit_log FOR SELECT TO oc_app, oc_auditor USING (tr
 CREATE POLICY oc_report ON oc_audit_log FOR SELECT TO oc_reporting
   USING (split_part(ledger, '/', 1) IN (SELECT organization FROM oc_bi_access WHERE role_name = session_user::text));
 
-ALTER TABLE oc_action ENABLE ROW LEVEL SECURITY;
-CREATE POLICY oc_read ON oc_action FOR SELECT TO oc_app, oc_auditor USING (true);
-CREATE POLICY oc_report ON oc_action FOR SELECT TO oc_reporting
+ALTER TABLE oc_state ENABLE ROW LEVEL SECURITY;
+CREATE POLICY oc_read ON oc_state FOR SELECT TO oc_app, oc_auditor USING (true);
+CREATE POLICY oc_report ON oc_state FOR SELECT TO oc_reporting
   USING (split_part(ledger, '/', 1) IN (SELECT organization FROM oc_bi_access WHERE role_name = session_user::text));
 
-GRANT SELECT ON oc_audit_log, oc_action TO oc_reporting;
--- Verification compares the state rows with what the entries say.
-GRANT SELECT ON oc_action, oc_chain, oc_session, oc_directory TO oc_auditor;
+GRANT SELECT ON oc_audit_log, oc_state TO oc_reporting;
 
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO oc_reporting;
@@ -49,12 +47,14 @@ SELECT split_part(e.ledger, '/', 1) AS organization, split_part(e.ledger, '/', 2
 COMMENT ON VIEW oc_report_entries IS 'One row an entry: who did what, when, where, and what came of it.';
 
 CREATE VIEW oc_report_actions AS
+-- Of oc_state itself: PostgreSQL checks the rights on what a security_invoker view (oc_action) reads for the login.
 SELECT split_part(a.ledger, '/', 1) AS organization, split_part(a.ledger, '/', 2) AS region, a.id AS action_id, a.status,
-       a.agent_id, a.approvals, p.platform, p.tool, p.effect, p.chain, p.source_chain, p.recorded_at AS proposed_at,
-       u.recorded_at AS updated_at, a.expires_at, a.proposed_seq, a.updated_seq
-  FROM public.oc_action a
-  JOIN public.oc_audit_log p ON p.ledger = a.ledger AND p.seq = a.proposed_seq
-  JOIN public.oc_audit_log u ON u.ledger = a.ledger AND u.seq = a.updated_seq;
+       a.actor_id AS agent_id, (a.state ->> 'approvals')::integer AS approvals, p.platform, p.tool, p.effect, p.chain, p.source_chain,
+       p.recorded_at AS proposed_at, u.recorded_at AS updated_at, a.expires_at, a.first_seq AS proposed_seq, a.updated_seq
+  FROM public.oc_state a
+  JOIN public.oc_audit_log p ON p.ledger = a.ledger AND p.seq = a.first_seq
+  JOIN public.oc_audit_log u ON u.ledger = a.ledger AND u.seq = a.updated_seq
+ WHERE a.kind = 'ACTION';
 COMMENT ON VIEW oc_report_actions IS 'One row a governed action: where it stands, since when.';
 
 CREATE VIEW oc_report_lineage AS

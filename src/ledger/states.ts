@@ -2,8 +2,8 @@ import type { JsonObject } from "../facts/canonical.ts";
 import type { LedgerId } from "../facts/entry.ts";
 import type { Reader } from "./read.ts";
 
-/** What the latest entry about one thing of a ledger's directory says; `body.directory` of FORMAT.md. */
-export interface DirectoryRow {
+/** What the latest entry about one thing of a ledger says of it; an item of `body.states`. */
+export interface StateRow {
   readonly ledger: LedgerId;
   /** What sort of thing it is: capitals and underscores. */
   readonly kind: string;
@@ -16,7 +16,7 @@ export interface DirectoryRow {
   readonly updatedSeq: bigint;
 }
 
-/** A ledger, and the position behind which its directory is asked for; 0: everything. */
+/** A ledger, and the position behind which changes are read; 0: everything. */
 export interface Since {
   readonly ledger: LedgerId;
   readonly after: bigint;
@@ -32,20 +32,21 @@ const READ_CHANGES = {
   text: `
     SELECT k.ledger, d.kind, d.id, d.version, d.state, d.updated_seq
       FROM unnest($1::text[], $2::bigint[]) AS k(ledger, after)
-     CROSS JOIN LATERAL (SELECT x.* FROM oc_directory x WHERE x.ledger = k.ledger AND x.updated_seq > k.after
+     CROSS JOIN LATERAL (SELECT x.* FROM oc_state x
+                          WHERE x.kind IN ('PRINCIPAL', 'TOKEN', 'SETUP') AND x.ledger = k.ledger AND x.updated_seq > k.after
                           ORDER BY x.updated_seq LIMIT ${STRETCH}) d
      ORDER BY d.updated_seq`,
 };
 
-type Stored = Omit<DirectoryRow, "updatedSeq"> & { readonly updated_seq: string };
+type Stored = Omit<StateRow, "updatedSeq"> & { readonly updated_seq: string };
 
 /**
  * What has changed in each ledger's directory behind a position, the rows of one ledger in the order they changed:
  * positions are committed in order, so nothing turns up behind one that was seen. Of a thing that changed several times
  * only the last state is told.
  */
-export async function readDirectory(db: Reader, since: readonly Since[]): Promise<readonly DirectoryRow[]> {
-  const changes: DirectoryRow[] = [];
+export async function readStatesSince(db: Reader, since: readonly Since[]): Promise<readonly StateRow[]> {
+  const changes: StateRow[] = [];
   for (let due = since; due.length > 0; ) {
     const reached = new Map<LedgerId, { rows: number; after: bigint }>();
     for (const row of await readStretch(db, due)) {
@@ -57,7 +58,7 @@ export async function readDirectory(db: Reader, since: readonly Since[]): Promis
   return changes;
 }
 
-async function readStretch(db: Reader, since: readonly Since[]): Promise<readonly DirectoryRow[]> {
+async function readStretch(db: Reader, since: readonly Since[]): Promise<readonly StateRow[]> {
   const values = [since.map(({ ledger }) => ledger), since.map(({ after }) => after)];
   const { rows } = await db.query<Stored>({ ...READ_CHANGES, values });
   return rows.map(({ updated_seq, ...row }) => ({ ...row, updatedSeq: BigInt(updated_seq) }));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { readDirectory } from "../../src/ledger/directory.ts";
+import { readStatesSince } from "../../src/ledger/states.ts";
 import { listing, note, openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -17,7 +17,7 @@ afterAll(() => scene.close());
 
 const append = (body: UnsealedObject, ledger: LedgerId = LEDGER) => scene.ledgers.append(ledger, body);
 const read = async (ledger: LedgerId, after = 0n) =>
-  (await readDirectory(scene.pool, [{ ledger, after }])).map(({ ledger: of, ...row }) => {
+  (await readStatesSince(scene.pool, [{ ledger, after }])).map(({ ledger: of, ...row }) => {
     expect(of).toBe(ledger);
     return row;
   });
@@ -27,7 +27,7 @@ function draft(body: UnsealedObject): Draft {
   return { id, ...seal({ ...body, id }) };
 }
 
-describe("readDirectory", () => {
+describe("readStatesSince", () => {
   it("answers what changed behind a position, each thing once, in the order it changed", async () => {
     const ledger = "read/eu";
     expect(await read(ledger)).toEqual([]);
@@ -48,25 +48,26 @@ describe("readDirectory", () => {
 
   it("is served by an index", async () => {
     const { rows } = await scene.pool.query(
-      "EXPLAIN SELECT kind FROM oc_directory WHERE ledger = 'read/eu' AND updated_seq > 100 ORDER BY updated_seq",
+      `EXPLAIN SELECT kind FROM oc_state WHERE kind IN ('PRINCIPAL', 'TOKEN', 'SETUP') AND ledger = 'read/eu' AND updated_seq > 100
+        ORDER BY updated_seq`,
     );
-    expect(JSON.stringify(rows)).toContain("oc_directory_updated");
+    expect(JSON.stringify(rows)).toContain("oc_state_directory");
   });
 });
 
 describe("a thing of the directory", () => {
-  it("moves one version at a time; of one batch the first wins, the others are refused alone", async () => {
+  it("moves one version at a time; of two drafts of one batch the first wins, the other is refused alone", async () => {
     const at = (version: number, by: string) => listing("PRINCIPAL", "p", version, { by });
-    await expect(append(at(2, "early"))).rejects.toMatchObject({ code: "VERSION" });
+    await expect(append(at(2, "early"))).rejects.toMatchObject({ code: "MOVED", kind: "PRINCIPAL" });
     await append(at(1, "first"));
-    await expect(append(at(1, "again"))).rejects.toMatchObject({ code: "VERSION" });
+    await expect(append(at(1, "again"))).rejects.toMatchObject({ code: "MOVED", kind: "PRINCIPAL" });
     const drafts = [at(2, "a"), at(2, "b"), note("bystander"), listing("TOKEN", "p", 1, {}), at(3, "c")].map(draft);
     const outcomes = await callAppend(scene.pool, LEDGER, drafts);
-    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, "VERSION", undefined, undefined, "VERSION"]);
+    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, "PRINCIPAL", undefined, undefined, undefined]);
     const stored = (await read(LEDGER)).filter(({ id }) => id === "p");
     expect(stored).toMatchObject([
-      { kind: "PRINCIPAL", version: 2, state: { by: "a" } },
       { kind: "TOKEN", version: 1, state: {} },
+      { kind: "PRINCIPAL", version: 3, state: { by: "c" } },
     ]);
   });
 
@@ -77,7 +78,7 @@ describe("a thing of the directory", () => {
     const [recorded] = await callAppend(scene.pool, LEDGER, [first]);
     const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head);
     expect(outcomes[0]).toEqual(recorded);
-    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, undefined, "VERSION"]);
+    expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, undefined, "PRINCIPAL"]);
   });
 
   it("is named by at most 400 characters of any script", async () => {
@@ -91,27 +92,28 @@ describe("a thing of the directory", () => {
     ["a kind in small letters", { id: "x", kind: "token", state: {}, version: 1 }],
     ["no id", { kind: "TOKEN", state: {}, version: 1 }],
     ["an empty id", { id: "", kind: "TOKEN", state: {}, version: 1 }],
-    ["an id that is a number", { id: 7, kind: "TOKEN", state: {}, version: 1 }],
     ["an id of 401 characters", { id: "x".repeat(401), kind: "TOKEN", state: {}, version: 1 }],
     ["no version", { id: "x", kind: "TOKEN", state: {} }],
     ["a version that is text", { id: "x", kind: "TOKEN", state: {}, version: "1" }],
     ["no state", { id: "x", kind: "TOKEN", version: 1 }],
     ["a state that is a list", { id: "x", kind: "TOKEN", state: [], version: 1 }],
-  ])("is malformed with %s", async (_, directory) => {
-    const malformed = { ...note("x"), directory };
-    await expect(callAppend(scene.pool, LEDGER, [draft(malformed)])).rejects.toMatchObject({ code: "OC003" });
+  ])("is malformed with %s", async (_, state) => {
+    const malformed = { ...note("x"), states: [state] };
+    await expect(callAppend(scene.pool, LEDGER, [draft(malformed)])).rejects.toMatchObject({
+      code: expect.stringMatching(/^(OC003|23502|23514)$/),
+    });
     const results = await Promise.allSettled([append(note("before")), append(malformed), append(note("after"))]);
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(results[1]).toMatchObject({ reason: { code: "DRAFT_REJECTED" } });
   });
 
   it("is malformed when it is no object at all", async () => {
-    const malformed = draft({ ...note("x"), directory: "PRINCIPAL" });
+    const malformed = draft({ ...note("x"), states: "PRINCIPAL" });
     await expect(callAppend(scene.pool, LEDGER, [malformed])).rejects.toMatchObject({ code: "OC003" });
   });
 
   it("cannot be changed by the server's role", async () => {
-    for (const sql of ["UPDATE oc_directory SET version = 1", "DELETE FROM oc_directory", "TRUNCATE oc_directory"]) {
+    for (const sql of ["UPDATE oc_state SET version = 1", "DELETE FROM oc_state", "TRUNCATE oc_state"]) {
       await expect(scene.pool.query(sql)).rejects.toMatchObject({ code: "42501" });
     }
   });

@@ -1,0 +1,19 @@
+-- Governed actions: where each of them stands.
+
+SET LOCAL ROLE oc_owner;
+
+-- Actions by what they wait for, in the order they were proposed.
+CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';
+
+-- Reads with the rights of whoever asks, so that row-level security on oc_state binds them.
+CREATE VIEW oc_action WITH (security_invoker = true) AS
+SELECT s.ledger, s.id, s.version, s.status, s.actor_id AS agent_id, s.on_behalf_of_id,
+       (s.state ->> 'approvals')::integer AS approvals, s.expires_at,
+       (s.state #>> '{grant,id}')::uuid AS grant_id, decode(s.state #>> '{grant,hash}', 'hex') AS grant_hash,
+       (s.state #>> '{grant,expiresAt}')::timestamptz AS grant_expires_at,
+       s.first_seq AS proposed_seq, s.updated_seq, s.entries
+  FROM public.oc_state s
+ WHERE s.kind = 'ACTION';
+COMMENT ON VIEW oc_action IS 'Where each governed action stands, as its entries say.';
+
+GRANT SELECT ON oc_action TO oc_app, oc_auditor;

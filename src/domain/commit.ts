@@ -1,0 +1,139 @@
+import type { UnsealedObject } from "../facts/commitment.ts";
+import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
+import { DraftRefusedError, LedgerUnavailableError } from "../ledger/errors.ts";
+import type { Ledgers } from "../ledger/ledger.ts";
+import type { Caller } from "./identity/principal.ts";
+import { type By, callerFacts } from "./identity/recorded.ts";
+
+/** What deciding leads to. */
+export type Decision<Result> =
+  | Recording<Result>
+  | Refusal
+  /** There is nothing to record. */
+  | { readonly kind: "done"; readonly result: Result }
+  /** What was loaded is outdated already: load and decide again. */
+  | { readonly kind: "again" };
+
+/** A fact to record. */
+export interface Recording<Result> {
+  readonly kind: "record";
+  /** The body, without `id` and without the members that say who called. */
+  readonly fact: UnsealedObject;
+  /** The deadline found still ahead; judged again by the database's clock in the transaction that records. */
+  readonly notAfter?: Date | undefined;
+  readonly result: (entry: LedgerEntry) => Result;
+  /**
+   * Called when the fact could not be recorded. When somebody else was faster (a DraftRefusedError) it may return a result
+   * instead of deciding again; any other error is thrown on afterwards.
+   */
+  readonly lost?: ((error: unknown) => Promise<{ readonly result: Result } | undefined> | undefined) | undefined;
+}
+
+/** An expected no. `fact`, if there is one, is recorded first: the attempt is a fact of its own. */
+export interface Refusal {
+  readonly kind: "refuse";
+  readonly fact?: UnsealedObject | undefined;
+  readonly error: (entry: LedgerEntry | undefined) => Error;
+}
+
+export interface Commit<Loaded, Result> {
+  readonly ledger: LedgerId;
+  readonly by: By;
+  /** What the decision rests on, as it is now. */
+  readonly load: () => Promise<Loaded>;
+  readonly decide: (loaded: Loaded) => Decision<Result> | Promise<Decision<Result>>;
+  /** The conversation the entry belongs to, which says in which session it is made. */
+  readonly conversation?: string | undefined | ((loaded: Loaded) => string | undefined);
+  /** Finds the session of the entry in another way. Called again when the session it returned has ended meanwhile. */
+  readonly session?: (() => Promise<string | undefined>) | undefined;
+}
+
+/**
+ * The one way to record what was decided: load, decide, append; when somebody else was faster, load and decide again from
+ * what they left. Throws what `decide` refuses with, and LedgerUnavailableError when nothing could be recorded.
+ */
+export type CommitFunction = <Loaded, Result>(commit: Commit<Loaded, Result>) => Promise<Result>;
+
+export interface CommitOptions {
+  readonly ledgers: Pick<Ledgers, "append">;
+  /** The open session that what a caller does belongs to; without it entries name none. */
+  readonly attribute?: ((caller: Caller, conversation?: string) => Promise<string | undefined>) | undefined;
+}
+
+/** Every round somebody wins, so this many lost in a row is a crowd that should come back later. */
+const MAX_ROUNDS = 32;
+/** Sessions looked up for one entry before it is recorded without one: as many must have ended under it. */
+const MAX_LOOKUPS = 3;
+const RETRY_AFTER_SECONDS = 1;
+
+export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunction {
+  function finder<Loaded>({ by, session, conversation }: Commit<Loaded, unknown>) {
+    let lookups = 0;
+    return async (loaded: () => Loaded): Promise<string | undefined> => {
+      if (lookups === MAX_LOOKUPS) return undefined;
+      lookups += 1;
+      if (session !== undefined) return session();
+      if (by === "system" || attribute === undefined) return undefined;
+      return attribute(by, typeof conversation === "function" ? conversation(loaded()) : conversation);
+    };
+  }
+
+  /** Appends `fact` in the session that `find` returns, and in the next one when that session ended meanwhile. */
+  async function append<Loaded>(
+    { ledger, by }: Commit<Loaded, unknown>,
+    fact: UnsealedObject,
+    notAfter: Date | undefined,
+    find: () => Promise<string | undefined>,
+  ): Promise<LedgerEntry> {
+    for (;;) {
+      const session = await find();
+      try {
+        return await ledgers.append(ledger, { ...callerFacts(by, session), ...fact }, { notAfter });
+      } catch (error) {
+        const ended = error instanceof DraftRefusedError && error.moved("SESSION");
+        if (session === undefined || !ended || movesSession(fact)) throw error;
+      }
+    }
+  }
+
+  return async (commit) => {
+    const find = finder(commit);
+    // Looked up while the decision is made, where nothing loaded is needed for it.
+    let early = typeof commit.conversation === "function" ? undefined : find(neverLoaded);
+    early?.catch(() => undefined);
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const loaded = await commit.load();
+      const decision = await commit.decide(loaded);
+      if (decision.kind === "done") return decision.result;
+      if (decision.kind === "again") continue;
+      const session = () => {
+        const found = early ?? find(() => loaded);
+        early = undefined;
+        return found;
+      };
+      if (decision.kind === "refuse") {
+        const { fact, error } = decision;
+        throw error(fact && (await append(commit, fact, undefined, session)));
+      }
+      try {
+        return decision.result(await append(commit, decision.fact, decision.notAfter, session));
+      } catch (error) {
+        const outcome = await decision.lost?.(error);
+        if (!(error instanceof DraftRefusedError)) throw error;
+        if (outcome !== undefined) return outcome.result;
+      }
+    }
+    throw new LedgerUnavailableError(
+      "too many callers change the same thing at once; nothing was recorded",
+      RETRY_AFTER_SECONDS,
+    );
+  };
+}
+
+function neverLoaded(): never {
+  throw new Error("a session was looked for before anything was loaded");
+}
+
+function movesSession({ states }: UnsealedObject): boolean {
+  return Array.isArray(states) && states.some((state: UnsealedObject) => state.kind === "SESSION");
+}
