@@ -1,5 +1,6 @@
-import type { UnsealedObject } from "../facts/commitment.ts";
+import { bodyOf } from "../facts/encode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
+import type { FactDraft } from "../facts/registry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Caller } from "./identity/principal.ts";
@@ -17,8 +18,7 @@ export type Decision<Result> =
 /** A fact to record. */
 export interface Recording<Result> {
   readonly kind: "record";
-  /** The body, without `id` and without the members that say who called. */
-  readonly fact: UnsealedObject;
+  readonly fact: FactDraft;
   /** The deadline found still ahead; judged again by the database's clock in the transaction that records. */
   readonly notAfter?: Date | undefined;
   readonly result: (entry: LedgerEntry) => Result;
@@ -32,7 +32,7 @@ export interface Recording<Result> {
 /** An expected no. `fact`, if there is one, is recorded first: the attempt is a fact of its own. */
 export interface Refusal {
   readonly kind: "refuse";
-  readonly fact?: UnsealedObject | undefined;
+  readonly fact?: FactDraft | undefined;
   readonly error: (entry: LedgerEntry | undefined) => Error;
 }
 
@@ -81,14 +81,14 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
   /** Appends `fact` in the session that `find` returns, and in the next one when that session ended meanwhile. */
   async function append<Loaded>(
     { ledger, by }: Commit<Loaded, unknown>,
-    fact: UnsealedObject,
+    fact: FactDraft,
     notAfter: Date | undefined,
     find: () => Promise<string | undefined>,
   ): Promise<LedgerEntry> {
     for (;;) {
       const session = await find();
       try {
-        return await ledgers.append(ledger, { ...callerFacts(by, session), ...fact }, { notAfter });
+        return await ledgers.append(ledger, bodyOf(callerFacts(by, session), fact), { notAfter });
       } catch (error) {
         const ended = error instanceof DraftRefusedError && error.moved("SESSION");
         if (session === undefined || !ended || movesSession(fact)) throw error;
@@ -134,6 +134,6 @@ function neverLoaded(): never {
   throw new Error("a session was looked for before anything was loaded");
 }
 
-function movesSession({ states }: UnsealedObject): boolean {
-  return Array.isArray(states) && states.some((state: UnsealedObject) => state.kind === "SESSION");
+function movesSession(fact: FactDraft): boolean {
+  return fact.type === "SESSION_STARTED" || fact.type === "SESSION_ENDED";
 }

@@ -23,9 +23,12 @@ export class NotCanonicalError extends Error {
   }
 }
 
+declare const VALUE: unique symbol;
+
 /** Text that is canonical already and is embedded as it stands, so that a large value is serialised once. */
-export class CanonicalText {
+export class CanonicalText<Value = unknown> {
   readonly text: string;
+  declare readonly [VALUE]?: Value;
 
   constructor(text: string) {
     this.text = text;

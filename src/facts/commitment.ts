@@ -1,36 +1,16 @@
 import { hash, randomFillSync } from "node:crypto";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
-import {
-  type Canonicalizable,
-  CanonicalText,
-  canonicalize,
-  canonicalizeExtended,
-  type JsonObject,
-  type JsonValue,
-  NotCanonicalError,
-} from "./canonical.ts";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { type CanonicalText, canonicalizeExtended, type JsonValue, NotCanonicalError } from "./canonical.ts";
+import { Erasable } from "./erasable.ts";
 
-/**
- * Erasable values. The hashed body holds a salted commitment; salt and value live in `oc_audit_payload`, so that erasing
- * the value later leaves every hash as it was.
- *
- *     commit = SHA-256( "countersign/commit/v1" 0x00, 16-byte salt, RFC 8785 text of the value )
- */
-const DOMAIN = utf8ToBytes("countersign/commit/v1\0");
+import { DOMAIN } from "./payload.ts";
+
+export { Erasable } from "./erasable.ts";
+export { commit, type Payload, type StoredValue, unseal } from "./payload.ts";
+
 const SALT_BYTES = 16;
 const pool = new Uint8Array(SALT_BYTES * 256);
 let used = pool.length;
-
-/** Marks a value of a body that must not enter the hashed bytes. */
-export class Erasable {
-  /** RFC 8785 text of the value. */
-  readonly text: string;
-
-  constructor(value: Canonicalizable) {
-    this.text = value instanceof CanonicalText ? value.text : canonicalize(value);
-  }
-}
 
 /** A body as a domain writes it: JSON with erasable values in it. Keys whose value is undefined are left out. */
 export type Unsealed = JsonValue | CanonicalText | Erasable | readonly Unsealed[] | UnsealedObject;
@@ -42,11 +22,6 @@ export interface UnsealedObject {
 export interface Sealed {
   readonly body: string;
   readonly payload: string;
-}
-
-/** The hex commitment to `text` (the canonical text of a value) under `salt` (32 hex digits). */
-export function commit(salt: string, text: string): string {
-  return bytesToHex(sha256(concatBytes(DOMAIN, hexToBytes(salt), utf8ToBytes(text))));
 }
 
 const encoder = new TextEncoder();
@@ -97,34 +72,4 @@ function nextSalt(): Uint8Array {
   }
   used += SALT_BYTES;
   return pool.subarray(used - SALT_BYTES, used);
-}
-
-/** One erasable value as stored. */
-export interface StoredValue {
-  readonly salt: string;
-  readonly value: JsonValue;
-}
-export type Payload = { readonly [path: string]: StoredValue };
-
-/** `body` with the values of `payload` put back in place; commitments whose value was erased stay as they are. */
-export function unseal(body: JsonObject, payload: Payload | undefined): JsonObject {
-  if (payload === undefined) return body;
-  const filled = structuredClone(body);
-  for (const [path, stored] of Object.entries(payload)) put(filled, path.split("."), stored.value);
-  return filled;
-}
-
-function put(target: unknown, [key, ...rest]: readonly string[], value: JsonValue): void {
-  if (key === undefined || !isContainer(target) || !Object.hasOwn(target, key)) return;
-  if (rest.length > 0) put(target[key], rest, value);
-  // Nothing but a commitment gives way: what stands in the body itself cannot be talked over by a payload.
-  else if (isCommitment(target[key])) target[key] = value;
-}
-
-function isContainer(value: unknown): value is { [key: string]: unknown } {
-  return typeof value === "object" && value !== null;
-}
-
-function isCommitment(value: unknown): boolean {
-  return isContainer(value) && typeof value.commit === "string" && Object.keys(value).length === 1;
 }

@@ -1,13 +1,7 @@
 import type { Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
 import type { LedgerId } from "../facts/entry.ts";
-
-/** A thing as a draft found it. Version 0: it does not exist. */
-export interface Rest {
-  readonly kind: string;
-  readonly id: string;
-  readonly version: number;
-}
+import type { Rest } from "../facts/rests.ts";
 
 /**
  * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each

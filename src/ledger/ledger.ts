@@ -1,13 +1,13 @@
 import type { Pool } from "pg";
-import { v7 as uuidv7 } from "uuid";
 import type { JsonObject } from "../facts/canonical.ts";
-import { type Payload, type Sealed, seal, type UnsealedObject } from "../facts/commitment.ts";
+import type { Payload, Sealed, UnsealedObject } from "../facts/commitment.ts";
+import { bodyOf, type EncodedFact, encode } from "../facts/encode.ts";
 import { entryText, type LedgerEntry, type LedgerId } from "../facts/entry.ts";
+import { SYSTEM_ACTOR } from "../facts/envelope.ts";
 import { inSpan } from "../telemetry.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
-import { restsOf } from "./rests.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
@@ -56,14 +56,14 @@ class AppendedEntry implements LedgerEntry {
   #body: JsonObject | undefined;
   #payload: Payload | undefined;
 
-  constructor(ledger: LedgerId, type: string, sealed: Sealed, at: Extract<DraftOutcome, { refusal: undefined }>) {
+  constructor(ledger: LedgerId, encoded: EncodedFact, at: Extract<DraftOutcome, { refusal: undefined }>) {
     this.ledger = ledger;
-    this.type = type;
+    this.type = encoded.type;
     this.seq = at.seq;
     this.hash = at.hash;
     this.prevHash = at.prevHash;
     this.recordedAt = at.recordedAt;
-    this.#sealed = sealed;
+    this.#sealed = encoded;
   }
 
   get entry(): string {
@@ -92,7 +92,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   let closed = false;
 
   async function open(ledger: LedgerId): Promise<AppendQueue> {
-    const body = seal({ actor: SYSTEM_ACTOR, id: uuidv7(), type: "LEDGER_CREATED" }).body;
+    const { body } = encode(bodyOf<"LEDGER_CREATED">({ actor: SYSTEM_ACTOR }, { type: "LEDGER_CREATED" }));
     try {
       const created = await options.pool.query<{ seq: string }>(
         "SELECT seq FROM oc_ledger_create($1::text, $2::text)",
@@ -128,12 +128,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
 
   return {
     async append(ledger, body, { notAfter } = {}) {
-      const id = uuidv7();
-      const sealed = seal({ ...body, id });
+      const encoded = encode(body);
       const queue = await queueOf(ledger);
-      const outcome = await queue.append({ id, notAfter, rests: restsOf(body), ...sealed });
+      const outcome = await queue.append({ ...encoded, notAfter });
       if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
-      const entry = new AppendedEntry(ledger, String(body.type), sealed, outcome);
+      const entry = new AppendedEntry(ledger, encoded, outcome);
       options.onAppended?.(ledger, entry);
       return entry;
     },
@@ -157,6 +156,3 @@ export function createLedgers(options: LedgersOptions): Ledgers {
 const PROBE = `
   SELECT oc_ledger_probe(h.ledger) FROM (SELECT ledger FROM oc_ledger_head ORDER BY ledger LIMIT 16) h
   UNION ALL SELECT oc_ledger_probe('')`;
-
-/** Who acts when nobody but the server does. */
-export const SYSTEM_ACTOR = { groups: [], id: "countersign", kind: "SERVICE", roles: [] } as const;

@@ -221,7 +221,7 @@ function withApprovers(policy: Policy, needed: number): Policy {
     evaluate(...what) {
       const evaluation = policy.evaluate(...what);
       const requirements = evaluation.requirements.map((requirement) => ({ ...requirement, needed }));
-      const recorded = new CanonicalText(
+      const recorded: typeof evaluation.recorded = new CanonicalText(
         canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements }),
       );
       return { ...evaluation, requirements, recorded };

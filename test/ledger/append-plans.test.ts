@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
-import { restsOf } from "../../src/ledger/rests.ts";
+import { restsOf } from "../../src/facts/rests.ts";
 import { withClient } from "../support/postgres.ts";
 import { listing, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 

@@ -2,9 +2,9 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
+import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
+import { restsOf } from "../../src/facts/rests.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { SYSTEM_ACTOR } from "../../src/ledger/ledger.ts";
-import { restsOf } from "../../src/ledger/rests.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
 const LEDGER = "session/eu";

@@ -1,10 +1,11 @@
-import type { UnsealedObject } from "../../facts/commitment.ts";
 import { instant } from "../../facts/entry.ts";
+import type { StateOf } from "../../facts/registry.ts";
+import type { Written } from "../../facts/schema.ts";
 import type { Terms } from "./action.ts";
 import type { NextState } from "./decide/ruling.ts";
 
 /** What every later entry of an action repeats, so that each answers filters by itself. */
-export function termFacts(terms: Terms): UnsealedObject {
+export function termFacts(terms: Terms) {
   const { platform, tool, effect, region, chain, sourceChain, digest, policyHash } = terms;
   return { platform, tool, effect, region, chain, sourceChain, digest, policyHash };
 }
@@ -13,7 +14,7 @@ export function termFacts(terms: Terms): UnsealedObject {
 export function stateFacts(
   id: string,
   next: NextState,
-): { readonly action: string; readonly states: UnsealedObject[] } {
+): { readonly action: string; readonly states: readonly Written<StateOf<"ACTION">>[] } {
   const { version, status, approvals, expiresAt, grant } = next;
   const state = {
     status,

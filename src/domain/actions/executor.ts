@@ -1,11 +1,11 @@
-import type { UnsealedObject } from "../../facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { FactDraft } from "../../facts/registry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import type { CommitFunction, Refusal as CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import type { ActionView } from "./action.ts";
+import type { ActionView, RefusedEntryType, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
@@ -63,8 +63,7 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
             kind: "record",
             fact: {
               ...termFacts(loaded.situation.terms),
-              ...ruling.facts,
-              type: ruling.type,
+              ...ruling.fact,
               ...stateFacts(id, next),
             },
             notAfter: ruling.notAfter,
@@ -87,27 +86,19 @@ function refusalOf({ situation, view }: Loaded, command: FollowUp, refusal: Refu
   const { terms } = situation;
   return {
     kind: "refuse",
-    fact: recordedAs && {
-      ...termFacts(terms),
-      ...attempted(command),
-      type: recordedAs,
-      action: terms.actionId,
-      reason: code,
-    },
+    fact: recordedAs && refusedFact(terms, command, recordedAs, code),
     error: (entry) =>
       new ActionRefusal(code, message, { action: view, entry, ...(path === undefined ? {} : { path }) }),
   };
 }
 
-/** What a refused attempt was about. */
-function attempted(command: FollowUp): UnsealedObject {
-  switch (command.type) {
-    case "approve":
-    case "deny":
-      return { decision: decisionFacts(command) };
-    case "redeemGrant":
-      return { grant: command.grant && { id: command.grant.id } };
-    default:
-      return {};
+/** The fact that somebody tried `command` and was refused. */
+function refusedFact(terms: Terms, command: FollowUp, recordedAs: RefusedEntryType, reason: string): FactDraft {
+  const about = { ...termFacts(terms), action: terms.actionId, reason };
+  if (command.type === "approve" || command.type === "deny") {
+    return { ...about, type: "DECISION_REFUSED", decision: decisionFacts(command) };
   }
+  if (recordedAs !== "GRANT_REFUSED") throw new Error(`a refused ${command.type} is no refused decision`);
+  const grant = command.type === "redeemGrant" && command.grant ? { id: command.grant.id } : undefined;
+  return { ...about, type: "GRANT_REFUSED", grant };
 }

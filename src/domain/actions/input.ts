@@ -18,7 +18,7 @@ export interface ProposeInput {
 
 /** The same, checked: every value can be recorded as it is. */
 export interface Proposal extends Omit<ProposeInput, "arguments"> {
-  readonly arguments: CanonicalText;
+  readonly arguments: CanonicalText<JsonValue>;
 }
 
 export const MAX_NAME = 200;
@@ -61,7 +61,7 @@ export function checkReason(note: string | undefined): void {
 }
 
 /** The RFC 8785 form of `value`, made once and used for digest, commitment and payload alike. */
-export function canonicalJson(value: JsonValue, name: string): CanonicalText {
+export function canonicalJson(value: JsonValue, name: string): CanonicalText<JsonValue> {
   let text: string;
   try {
     text = canonicalize(value);

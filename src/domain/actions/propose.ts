@@ -13,7 +13,7 @@ import type { Evaluation, Policy } from "../policy/evaluate.ts";
 import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { stateFacts } from "./body.ts";
-import { propose } from "./decide/propose.ts";
+import { firstState } from "./decide/propose.ts";
 import type { NextState } from "./decide/ruling.ts";
 import { digestOf } from "./digest.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
@@ -66,7 +66,7 @@ export function createProposer(options: ProposerOptions) {
     const { principal } = caller;
     const { region, policyHash } = evaluation;
     const { platform, tool } = proposal;
-    const rendered = new CanonicalText(
+    const rendered = new CanonicalText<string>(
       canonicalize(
         render({
           ...proposal,
@@ -99,15 +99,14 @@ export function createProposer(options: ProposerOptions) {
     const now = clock.now() ?? new Date();
     const { approvalTtl, grantTtl } = options;
     const command = { type: "propose", outcome: evaluation.outcome, grantId: uuidv7(), approvalTtl, grantTtl } as const;
-    const change = propose(command, now);
-    const { next, grant } = await signed(caller, id, digest, change.next, now);
+    const { next, grant } = await signed(caller, id, digest, firstState(command, now), now);
     const { conversationId, targetRegion, userRequest, rationale, supersedes } = proposal;
     const { action, states } = stateFacts(id, next);
     return {
       kind: "record",
       fact: {
-        ...change.facts,
-        type: change.type,
+        type: "ACTION_PROPOSED",
+        grant: next.grant?.id === undefined ? undefined : { id: next.grant.id },
         action,
         states: [...states, ...step.states],
         platform: proposal.platform,

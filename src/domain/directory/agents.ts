@@ -67,11 +67,7 @@ export function createAgents(changes: Changes, db: Reader): Agents {
         const subject = await changes.subject(organization, id, state, {
           displayName,
         });
-        return {
-          type: "PRINCIPAL_INVITED",
-          directory: organization.next("PRINCIPAL", id, state),
-          facts: { subject },
-        };
+        return { directory: organization.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_INVITED", subject } };
       });
       return { principalId: id, entry };
     },
@@ -96,11 +92,7 @@ export function createAgents(changes: Changes, db: Reader): Agents {
         }
         const profile = displayName === undefined ? undefined : { displayName };
         const subject = await changes.subject(organization, id, state, profile);
-        return {
-          type: "PRINCIPAL_UPDATED",
-          directory: organization.next("PRINCIPAL", id, state),
-          facts: { subject },
-        };
+        return { directory: organization.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_UPDATED", subject } };
       });
       return { principalId: id, entry };
     },

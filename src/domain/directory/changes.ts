@@ -1,5 +1,7 @@
-import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
+import type { DIRECTORY } from "../../facts/directory.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -13,11 +15,16 @@ import type { Projections } from "./projections.ts";
 import type { Moved, PrincipalState } from "./record.ts";
 import { type Profile, recordedProfile } from "./snapshot.ts";
 
+type DirectoryType = (typeof DIRECTORY)["facts"][number]["type"];
+/** What an entry of the directory says beside the state it moves. */
+type DirectoryFact = { [Type in DirectoryType]: Omit<FactDraft<Type>, "states"> }[DirectoryType];
+
+type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
+
 /** An entry to be: what it moves, and what else it says. */
 export interface Change {
-  readonly type: string;
   readonly directory: Moved;
-  readonly facts?: UnsealedObject;
+  readonly fact: DirectoryFact;
 }
 
 export interface ChangesOptions {
@@ -48,7 +55,7 @@ export interface Changes {
     readonly entry: LedgerEntry;
   }>;
   /** The `subject` of an entry that leaves principal `id` as `state`: its profile is carried on unless a new one comes. */
-  subject(organization: Organization, id: string, state: PrincipalState, profile?: Profile): Promise<UnsealedObject>;
+  subject(organization: Organization, id: string, state: PrincipalState, profile?: Profile): Promise<Subject>;
 }
 
 export function createChanges({ ledgers, db, projections, admission, attribute }: ChangesOptions): Changes {
@@ -72,10 +79,11 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
           // Deciding reads on its own, and somebody's change may have come in between: half of it would be of before.
           if (organization.generation !== generation) return { kind: "again" };
           if (decided === undefined) return { kind: "done", result: decided as Extract<Decided, undefined> };
-          const { type, directory, facts } = decided;
+          const { directory, fact } = decided;
           return {
             kind: "record",
-            fact: { ...facts, type, states: [moved(directory)] },
+            // Which type moves which kind is checked where the entry is verified: here the two come apart.
+            fact: { ...fact, states: [directory] } as FactDraft<DirectoryType>,
             result(entry) {
               if (organization.applyEntry(directory, entry)) projections.tell(organization);
               return entry;
@@ -112,8 +120,4 @@ async function profileOf(db: Reader, organization: Organization, id: string): Pr
   const record = organization.principals.get(id);
   const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
   return entry === undefined ? {} : recordedProfile(entry, id);
-}
-
-function moved({ kind, id, version, state }: Moved): UnsealedObject {
-  return { kind, id, version, state: { ...state } };
 }

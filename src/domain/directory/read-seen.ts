@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import { SYSTEM_ACTOR } from "../../ledger/ledger.ts";
+import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
 import { type Reader, readHead } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
 import { reading } from "../reading.ts";

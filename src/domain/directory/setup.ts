@@ -46,10 +46,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
       const setup = usable(fresh);
       if (setup === undefined) return undefined;
       const state = { ...setup, attempts: setup.attempts + 1 };
-      return {
-        type: "SETUP_CODE_REFUSED",
-        directory: fresh.next("SETUP", ADMINISTRATOR, state),
-      };
+      return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_REFUSED" } };
     });
   }
 
@@ -60,10 +57,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
       const setup = usable(fresh);
       if (setup === undefined || !matches(setup, code)) throw invalidCode();
       const state = { ...setup, usedBy: caller.principal.id };
-      return {
-        type: "SETUP_CODE_USED",
-        directory: fresh.next("SETUP", ADMINISTRATOR, state),
-      };
+      return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_USED" } };
     });
   }
 
@@ -78,11 +72,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
         roles: [...new Set([...before.roles, "admin"])].sort(),
       };
       const subject = await changes.subject(fresh, id, state, caller.principal);
-      return {
-        type: "PRINCIPAL_ROLES_CHANGED",
-        directory: fresh.next("PRINCIPAL", id, state),
-        facts: { subject },
-      };
+      return { directory: fresh.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_ROLES_CHANGED", subject } };
     });
     if (appointed !== undefined) return appointed;
     const record = organization.principals.get(id);
@@ -104,10 +94,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
           expiresAt: instant(expiresAt),
           attempts: 0,
         };
-        return {
-          type: "SETUP_CODE_ISSUED",
-          directory: fresh.next("SETUP", ADMINISTRATOR, state),
-        };
+        return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_ISSUED" } };
       });
       return entry && { code, expiresAt };
     },

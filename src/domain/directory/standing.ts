@@ -46,14 +46,16 @@ export function createStanding(changes: Changes, projections: Projections, db: R
     return { kind, suspended: false, roles: [] };
   }
 
-  async function move(organization: Organization, type: string, id: string, state: PrincipalState, reason?: string) {
+  async function move(
+    organization: Organization,
+    type: "PRINCIPAL_SUSPENDED" | "PRINCIPAL_REINSTATED" | "PRINCIPAL_ROLES_CHANGED",
+    id: string,
+    state: PrincipalState,
+    reason?: string,
+  ) {
     const subject = await changes.subject(organization, id, state);
     const note = reason === undefined ? undefined : new Erasable(reason);
-    return {
-      type,
-      directory: organization.next("PRINCIPAL", id, state),
-      facts: { subject, note },
-    };
+    return { directory: organization.next("PRINCIPAL", id, state), fact: { type, subject, note } };
   }
 
   /**
@@ -66,10 +68,7 @@ export function createStanding(changes: Changes, projections: Projections, db: R
     await changes.record(organization, "system", async (fresh) => {
       const state = { ...(await stateOf(fresh, id)), roles: before.roles };
       const change = await move(fresh, "PRINCIPAL_ROLES_CHANGED", id, state);
-      return {
-        ...change,
-        facts: { ...change.facts, reason: "LAST_ADMINISTRATOR" },
-      };
+      return { ...change, fact: { ...change.fact, reason: "LAST_ADMINISTRATOR" } };
     });
     throw lastAdministrator();
   }
@@ -124,11 +123,7 @@ export function createStanding(changes: Changes, projections: Projections, db: R
         checkReason(reason);
         if (organization.tokens.has(id)) throw refuse("ALREADY_REVOKED", "the token was revoked before", "tokenId");
         const directory = organization.next("TOKEN", id, { revoked: true });
-        return {
-          type: "TOKEN_REVOKED",
-          directory,
-          facts: { note: new Erasable(reason) },
-        };
+        return { directory, fact: { type: "TOKEN_REVOKED", note: new Erasable(reason) } };
       });
       return { entry };
     },

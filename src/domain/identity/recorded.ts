@@ -1,15 +1,15 @@
-import type { JsonObject } from "../../facts/canonical.ts";
-import { Erasable, type UnsealedObject, unseal } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
-import { listOf, objectOf, textOf } from "../../facts/members.ts";
-import { SYSTEM_ACTOR } from "../../ledger/ledger.ts";
-import type { Caller, ClientIdentity, Principal, PrincipalKind } from "./principal.ts";
+import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import type { EnvelopeDraft, Fact } from "../../facts/registry.ts";
+import { factOf } from "../../facts/told.ts";
+import type { Caller, ClientIdentity, Principal } from "./principal.ts";
 
 /** Who made an entry. */
 export type By = Caller | "system";
 
 /** The members of a body that say who called, with what, for whom, and in which session of theirs (its id), if any. */
-export function callerFacts(by: By, session?: string): UnsealedObject {
+export function callerFacts(by: By, session?: string): EnvelopeDraft {
   if (by === "system") return { actor: SYSTEM_ACTOR };
   const { principal, client, traceId } = by;
   return {
@@ -22,50 +22,47 @@ export function callerFacts(by: By, session?: string): UnsealedObject {
 }
 
 // The same few principals and clients make most entries, and commitments are salted anew each time an entry is sealed.
-const principals = new WeakMap<Principal, UnsealedObject>();
-const clients = new WeakMap<ClientIdentity, UnsealedObject>();
+const principals = new WeakMap<Principal, EnvelopeDraft["actor"]>();
+const clients = new WeakMap<ClientIdentity, EnvelopeDraft["client"]>();
 
-function recorded<Subject extends object>(
+function recorded<Subject extends object, Member>(
   subject: Subject,
-  known: WeakMap<Subject, UnsealedObject>,
-  make: (subject: Subject) => UnsealedObject,
-): UnsealedObject {
-  let facts = known.get(subject);
-  if (facts === undefined) {
-    facts = make(subject);
-    known.set(subject, facts);
+  known: WeakMap<Subject, Member>,
+  make: (subject: Subject) => Member,
+): Member {
+  let member = known.get(subject);
+  if (member === undefined) {
+    member = make(subject);
+    known.set(subject, member);
   }
-  return facts;
+  return member;
 }
 
-function principalFacts({ id, kind, roles, groups, displayName, email }: Principal): UnsealedObject {
+function principalFacts({ id, kind, roles, groups, displayName, email }: Principal): EnvelopeDraft["actor"] {
   return { id, kind, roles, groups, profile: new Erasable({ displayName, email }) };
 }
 
-function clientFacts({ evidence, ...client }: ClientIdentity): UnsealedObject {
+function clientFacts({ evidence, ...client }: ClientIdentity): EnvelopeDraft["client"] {
   const { name, version, surface, confidence, model, modelConfidence, rules } = client;
   return { name, version, surface, confidence, model, modelConfidence, rules, evidence: new Erasable(evidence) };
 }
 
 /** Who made `entry`, with the person behind. Names and addresses are there unless they were erased. */
 export function actorOf(entry: LedgerEntry): Principal {
-  const { actor, onBehalfOf } = unseal(entry.body, entry.payload);
+  const { actor, onBehalfOf } = factOf(entry);
   const organization = entry.ledger.slice(0, entry.ledger.indexOf("/"));
-  const principal = principalOf(objectOf(actor), organization);
-  return onBehalfOf === undefined
-    ? principal
-    : { ...principal, onBehalfOf: principalOf(objectOf(onBehalfOf), organization) };
+  const principal = principalOf(actor, organization);
+  return onBehalfOf === undefined ? principal : { ...principal, onBehalfOf: principalOf(onBehalfOf, organization) };
 }
 
-function principalOf({ id, kind, roles, groups, profile }: JsonObject, organization: string): Principal {
-  const { email, displayName } = objectOf(profile ?? {});
+function principalOf({ id, kind, roles, groups, profile }: Fact["actor"], organization: string): Principal {
   return {
-    id: textOf(id),
-    kind: textOf(kind) as PrincipalKind,
+    id,
+    kind,
     organization,
-    roles: listOf(roles).map(textOf),
-    groups: listOf(groups).map(textOf),
-    ...(typeof email === "string" ? { email } : {}),
-    ...(typeof displayName === "string" ? { displayName } : {}),
+    roles,
+    groups,
+    ...(profile?.email === undefined ? {} : { email: profile.email }),
+    ...(profile?.displayName === undefined ? {} : { displayName: profile.displayName }),
   };
 }

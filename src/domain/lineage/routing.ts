@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { UnsealedObject } from "../../facts/commitment.ts";
+import type { StateOf } from "../../facts/registry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { chainIdOf } from "./chain-id.ts";
 import type { DatabaseClock } from "./database-clock.ts";
@@ -9,7 +9,7 @@ import { type RouteKey, readRoute, type Source } from "./routes.ts";
 export interface Step {
   readonly chain: string;
   /** The states of chains that the entry of this step moves: where it starts a chain, that one and the one it closes. */
-  readonly states: readonly UnsealedObject[];
+  readonly states: readonly StateOf<"CHAIN">[];
   readonly source: Source | undefined;
   /** The entry is in the ledger: the chain exists, and was last seen then. */
   recorded(at: Date): void;
@@ -154,9 +154,14 @@ export function createRouting(options: RoutingOptions): Routing {
   };
 }
 
-function statesOfStart({ chain, number, platform, before }: Known): readonly UnsealedObject[] {
-  const started = { kind: "CHAIN", id: chain, version: 1, state: { status: "OPEN", number, platform } };
+function statesOfStart({ chain, number, platform, before }: Known): readonly StateOf<"CHAIN">[] {
+  const started: StateOf<"CHAIN"> = {
+    kind: "CHAIN",
+    id: chain,
+    version: 1,
+    state: { status: "OPEN", number, platform },
+  };
   if (before === undefined) return [started];
-  const closed = { status: "CLOSED", number: before.number, platform: before.platform };
+  const closed = { status: "CLOSED" as const, number: before.number, platform: before.platform };
   return [started, { kind: "CHAIN", id: before.chain, version: 2, state: closed }];
 }

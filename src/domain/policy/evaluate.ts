@@ -1,5 +1,6 @@
 import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canonical.ts";
 import { type Hash, hashText } from "../../facts/hash.ts";
+import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
@@ -18,6 +19,9 @@ export interface Requirement {
   readonly needed: number;
 }
 
+/** The `policy` member of a proposal, as canonical text: made once for each tool. */
+type RecordedPolicy = Extract<FactDraft<"ACTION_PROPOSED">["policy"], { readonly text: string }>;
+
 export interface Evaluation {
   readonly outcome: PolicyOutcome;
   readonly policyHash: Hash;
@@ -27,7 +31,7 @@ export interface Evaluation {
   readonly effect: Effect;
   readonly region: string;
   /** The `policy` member of an entry's body, ready to embed. */
-  readonly recorded: CanonicalText;
+  readonly recorded: RecordedPolicy;
 }
 
 export interface Policy {
@@ -104,7 +108,7 @@ function evaluation(
   region: string,
 ): Evaluation {
   const outcome = rules[0].outcome;
-  const recorded = new CanonicalText(
+  const recorded: RecordedPolicy = new CanonicalText(
     canonicalize({
       hash: policyHash,
       version: VERSION,

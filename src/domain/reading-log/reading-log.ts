@@ -1,6 +1,7 @@
 import { asError } from "../../errors.ts";
-import { Erasable, type UnsealedObject } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
 import { createCommit } from "../commit.ts";
@@ -62,6 +63,12 @@ interface Reader {
   session?: string | undefined;
 }
 
+/** RFC 3339, as entries have it. */
+interface Window {
+  readonly from: string;
+  readonly to?: string;
+}
+
 interface Refused {
   readonly principal: Principal;
   readonly reason: string;
@@ -78,7 +85,7 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
   const record = (
     ledger: LedgerId,
     by: Caller,
-    fact: UnsealedObject,
+    fact: FactDraft,
     session?: () => Promise<string | undefined>,
   ): Promise<LedgerEntry> =>
     commit<undefined, LedgerEntry>({
@@ -128,9 +135,12 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
     onError: (error, refused, counts) => untoldRefusal(error, refused, plain(counts)),
   });
 
-  function recordRefusal({ principal, reason, facts }: Refused, refused: UnsealedObject): Promise<LedgerEntry> {
-    const { client = UNKNOWN_CLIENT, traceId = "", address, issuer, tokenId } = facts;
-    const fact = {
+  function recordRefusal(
+    { principal, reason, facts }: Refused,
+    refused: Window & { readonly times: number },
+  ): Promise<LedgerEntry> {
+    const { client = UNKNOWN_CLIENT, traceId, address, issuer, tokenId } = facts;
+    const fact: FactDraft<"AUTHENTICATION_REFUSED"> = {
       type: AUTHENTICATION_REFUSED,
       address: address === undefined ? undefined : new Erasable(address),
       reason,

@@ -1,11 +1,8 @@
-import type { UnsealedObject } from "../../facts/commitment.ts";
-
-/** Why a session is over: its owner ended it, or its time had passed and the server did. */
-export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;
-export type EndReason = (typeof END_REASONS)[number];
+import type { FactDraft } from "../../facts/registry.ts";
+import type { EndReason } from "../../facts/sessions.ts";
 
 /** What the end of a session records of it; `conversation` as its start has it, empty when there is none. */
-export function endFacts(id: string, conversation: string, reason: EndReason): UnsealedObject {
+export function endFacts(id: string, conversation: string, reason: EndReason): FactDraft<"SESSION_ENDED"> {
   return {
     type: "SESSION_ENDED",
     session: id,

@@ -1,8 +1,8 @@
-import { END_REASONS, type EndReason } from "../../domain/sessions/facts.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { stateIn } from "../../facts/members.ts";
+import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
 import { type Batch, createBatch } from "../base/batch.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";

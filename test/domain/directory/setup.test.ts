@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SYSTEM_ACTOR } from "../../../src/ledger/ledger.ts";
+import { SYSTEM_ACTOR } from "../../../src/facts/envelope.ts";
 import { calling } from "../support.ts";
 import {
   createDirectoryWorld,

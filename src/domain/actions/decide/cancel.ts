@@ -21,9 +21,9 @@ export function cancel({ state, terms }: Situation, command: Cancel, now: Date):
   const { note, supersededBy } = command;
   return {
     kind: "change",
-    type: "ACTION_CANCELLED",
     next: { version: state.version + 1, approvals: state.approvals, status: "CANCELLED" },
-    facts: {
+    fact: {
+      type: "ACTION_CANCELLED",
       reason: supersededBy === undefined ? undefined : "SUPERSEDED",
       supersededBy,
       note: note === undefined ? undefined : new Erasable(note),

@@ -1,4 +1,4 @@
-import type { CanonicalText } from "../../../facts/canonical.ts";
+import type { CanonicalText, JsonValue } from "../../../facts/canonical.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { PolicyOutcome } from "../../policy/evaluate.ts";
 
@@ -72,7 +72,7 @@ export interface CompleteAction {
   readonly type: "completeAction";
   readonly by: Principal;
   readonly outcome: Outcome;
-  readonly result?: CanonicalText | undefined;
+  readonly result?: CanonicalText<JsonValue> | undefined;
   readonly error?: string | undefined;
 }
 

@@ -19,9 +19,9 @@ export function completeAction({ state, terms, updatedAt }: Situation, command: 
   }
   return {
     kind: "change",
-    type: "ACTION_COMPLETED",
     next: { version: state.version + 1, status: outcome, approvals: state.approvals, grant: grantOf(state) },
-    facts: {
+    fact: {
+      type: "ACTION_COMPLETED",
       outcome,
       result: result === undefined ? undefined : new Erasable(result),
       error: error === undefined ? undefined : new Erasable(error),

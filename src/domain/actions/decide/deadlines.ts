@@ -8,9 +8,8 @@ export function expire({ state }: Situation, now: Date): Ruling {
   if (state.status !== "PENDING" || !isOver(state.expiresAt, now)) return notDue("NOT_PENDING");
   return {
     kind: "change",
-    type: "ACTION_EXPIRED",
     next: { version: state.version + 1, approvals: state.approvals, status: "EXPIRED" },
-    facts: { reason: "EXPIRED" },
+    fact: { type: "ACTION_EXPIRED", reason: "EXPIRED" },
   };
 }
 
@@ -19,14 +18,13 @@ export function markAmbiguous({ state }: Situation, now: Date): Ruling {
   if (state.status !== "EXECUTING" || !isOver(state.expiresAt, now)) return notDue("NOT_EXECUTING");
   return {
     kind: "change",
-    type: "ACTION_AMBIGUOUS",
     next: {
       version: state.version + 1,
       approvals: state.approvals,
       status: "AMBIGUOUS",
       grant: grantOf(state),
     },
-    facts: { reason: "OUTCOME_NEVER_TOLD" },
+    fact: { type: "ACTION_AMBIGUOUS", reason: "OUTCOME_NEVER_TOLD" },
   };
 }
 

@@ -1,4 +1,5 @@
-import { Erasable, type UnsealedObject } from "../../../facts/commitment.ts";
+import { Erasable } from "../../../facts/erasable.ts";
+import type { FactDraft } from "../../../facts/registry.ts";
 import type { Situation } from "../action.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
@@ -13,11 +14,10 @@ export function approve(situation: Situation, command: Approve, now: Date): Ruli
   const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
   return {
     kind: "change",
-    type: "ACTION_APPROVED",
     next: isMet(terms.requirements, [...voters, command.by])
       ? { ...next, status: "APPROVED", grant: { expiresAt: later(now, command.grantTtl) } }
       : { ...next, expiresAt: state.expiresAt ?? undefined },
-    facts: { decision: decisionFacts(command) },
+    fact: { type: "ACTION_APPROVED", decision: decisionFacts(command) },
     notAfter: state.expiresAt ?? undefined,
   };
 }
@@ -29,9 +29,8 @@ export function deny(situation: Situation, command: Deny, now: Date): Ruling {
   if (refused !== undefined) return refused;
   return {
     kind: "change",
-    type: "ACTION_DENIED",
     next: { version: state.version + 1, approvals: state.approvals, status: "DENIED" },
-    facts: { decision: decisionFacts(command) },
+    fact: { type: "ACTION_DENIED", decision: decisionFacts(command) },
     notAfter: state.expiresAt ?? undefined,
   };
 }
@@ -50,7 +49,7 @@ function refuse(
 }
 
 /** A decision as an entry records it, taken or refused. */
-export function decisionFacts({ type, channel, note }: Approve | Deny): UnsealedObject {
+export function decisionFacts({ type, channel, note }: Approve | Deny): FactDraft<"ACTION_APPROVED">["decision"] {
   return {
     verdict: type === "approve" ? "APPROVE" : "DENY",
     channel,

@@ -24,14 +24,13 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
   if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the time to start this action is over");
   return {
     kind: "change",
-    type: "GRANT_ISSUED",
     next: {
       version: state.version + 1,
       status: state.status,
       approvals: state.approvals,
       grant: { id: command.grantId, expiresAt: state.grantExpiresAt },
     },
-    facts: { grant: { id: command.grantId, voids: state.grantId ?? undefined } },
+    fact: { type: "GRANT_ISSUED", grant: { id: command.grantId, voids: state.grantId ?? undefined } },
     notAfter: state.grantExpiresAt,
   };
 }
@@ -56,7 +55,6 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
   }
   return {
     kind: "change",
-    type: "GRANT_REDEEMED",
     next: {
       version: state.version + 1,
       status: "EXECUTING",
@@ -64,7 +62,7 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
       expiresAt: later(now, executionTtl),
       grant: grantOf(state),
     },
-    facts: { grant: { id: grant.id } },
+    fact: { type: "GRANT_REDEEMED", grant: { id: grant.id } },
     notAfter: state.grantExpiresAt ?? undefined,
   };
 }

@@ -1,5 +1,6 @@
-import type { UnsealedObject } from "../../../facts/commitment.ts";
+import type { FactDraft } from "../../../facts/registry.ts";
 import type { ActionEntryType, ActionStatus, RefusedEntryType } from "../action.ts";
+import type { termFacts } from "../body.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 
 /** The state an entry leads to. `version` is the number of the entry that makes it. */
@@ -19,13 +20,20 @@ export interface NextGrant {
   readonly expiresAt: Date;
 }
 
+/** A type of entry that changes an action that exists. */
+type StepType = Exclude<ActionEntryType, "ACTION_PROPOSED" | RefusedEntryType>;
+/** What such an entry says beside who acted, what the proposal fixed and where the action stands then. */
+export type StepFact = {
+  [Type in StepType]: Omit<FactDraft<Type>, keyof ReturnType<typeof termFacts> | "action" | "states" | "type"> & {
+    readonly type: Type;
+  };
+}[StepType];
+
 /** Yes: one entry, and the state it leads to. */
 export interface Change {
   readonly kind: "change";
-  readonly type: ActionEntryType;
+  readonly fact: StepFact;
   readonly next: NextState;
-  /** What the entry says beyond who, what and where. */
-  readonly facts: UnsealedObject;
   /** The deadline this came before. At that instant it is too late to record, however long it waited. */
   readonly notAfter?: Date | undefined;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ACTION_STATUSES, type ActionStatus, type Situation } from "../../../../src/domain/actions/action.ts";
 import type { FollowUp } from "../../../../src/domain/actions/decide/command.ts";
 import { decide } from "../../../../src/domain/actions/decide/decide.ts";
-import { propose } from "../../../../src/domain/actions/decide/propose.ts";
+import { firstState } from "../../../../src/domain/actions/decide/propose.ts";
 import { agent, approver } from "../../support.ts";
 
 const NOW = new Date("2026-11-21T12:00:00Z");
@@ -133,7 +133,7 @@ describe("decide", () => {
 
   it("starts the life of the grant at approval", () => {
     expect(decide(situation("PENDING"), COMMANDS.approve, NOW)).toMatchObject({
-      type: "ACTION_APPROVED",
+      fact: { type: "ACTION_APPROVED" },
       next: { status: "APPROVED", approvals: 1, grant: { expiresAt: ahead(900) } },
     });
   });
@@ -141,7 +141,7 @@ describe("decide", () => {
   it("does not prolong it by claiming", () => {
     expect(decide(situation("APPROVED", 42), COMMANDS.claimGrant, NOW)).toMatchObject({
       next: { grant: { id: "fresh", expiresAt: ahead(42) } },
-      facts: { grant: { id: "fresh", voids: "grant" } },
+      fact: { grant: { id: "fresh", voids: "grant" } },
     });
   });
 
@@ -149,7 +149,7 @@ describe("decide", () => {
     expect(decide(situation("APPROVED"), COMMANDS.redeemGrant, NOW)).toMatchObject({
       next: { status: "EXECUTING", expiresAt: ahead(300), grant: { id: "grant", hash: HASH } },
     });
-    expect(decide(situation("EXECUTING"), COMMANDS.completeAction, NOW)).toMatchObject({ facts: { latencyMs: 7000 } });
+    expect(decide(situation("EXECUTING"), COMMANDS.completeAction, NOW)).toMatchObject({ fact: { latencyMs: 7000 } });
   });
 
   it("leaves a quorum pending until it is full", () => {
@@ -178,6 +178,6 @@ describe("propose", () => {
     ["REQUIRE", { status: "PENDING", expiresAt: ahead(60) }],
     ["FORBID", { status: "BLOCKED" }],
   ] as const)("%s", (outcome, next) => {
-    expect(propose({ ...command, outcome }, NOW).next).toEqual({ version: 1, approvals: 0, ...next });
+    expect(firstState({ ...command, outcome }, NOW)).toEqual({ version: 1, approvals: 0, ...next });
   });
 });

@@ -1,0 +1,200 @@
+import { defineFact, defineState, made, type Step, steps } from "./definition.ts";
+import type { AnyJson } from "./envelope.ts";
+import { CHAIN_STEPS } from "./lineage.ts";
+import { anyObject, code, count, erasable, hash, hex, instant, list, object, text, uuid } from "./schema.ts";
+
+/** Governed actions: what agents want to do, who decided, and what became of it. */
+
+export const ACTION_STATUSES = [
+  "ALLOWED",
+  "PENDING",
+  "APPROVED",
+  "DENIED",
+  "BLOCKED",
+  "EXPIRED",
+  "CANCELLED",
+  "EXECUTING",
+  "SUCCEEDED",
+  "FAILED",
+  "AMBIGUOUS",
+] as const;
+export type ActionStatus = (typeof ACTION_STATUSES)[number];
+export const EFFECTS = ["READ", "WRITE"] as const;
+export const POLICY_OUTCOMES = ["PERMIT", "REQUIRE", "FORBID"] as const;
+export const VERDICTS = ["APPROVE", "DENY"] as const;
+export const CHANNELS = ["API", "CONSOLE", "SLACK", "TEAMS", "WEBHOOK"] as const;
+export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
+
+export const ACTION = defineState("ACTION", {
+  description: "a governed action; its `actor` and `onBehalfOf` are those of the proposal",
+  id: "the action's UUID",
+  state: object(
+    {
+      status: code(ACTION_STATUSES, "where it stands"),
+      approvals: count("approvals so far"),
+      expiresAt: instant(
+        "PENDING: when people must have decided. EXECUTING: when the outcome must be reported",
+      ).optional(),
+      grant: object(
+        {
+          id: uuid("of the latest grant that was issued, if one was").optional(),
+          hash: hex("SHA-256 of its token, which is recorded nowhere").optional(),
+          expiresAt: instant("until when the action may be started"),
+        },
+        "its grant, once it may be started",
+      ).optional(),
+    },
+    "the action from this entry on",
+  ),
+});
+
+/** What the proposal fixed; every later entry repeats it, so that each can be searched for by itself. */
+const terms = {
+  action: uuid("the action it is about"),
+  platform: text("where the tool is"),
+  tool: text("the tool"),
+  effect: code(EFFECTS, "what the tool does, by the catalog"),
+  region: text("the platform's region"),
+  chain: uuid("the routing chain the step belongs to"),
+  sourceChain: uuid("the chain a write may have drawn its data from").optional(),
+  digest: hash("what an approval binds: SHA-256 of the action's digest document"),
+};
+const laterTerms = { ...terms, policyHash: hash("of the policy the proposal was evaluated by") };
+
+const policy = object(
+  {
+    hash: hash("of the policy document"),
+    version: count("its version"),
+    outcome: code(POLICY_OUTCOMES, "what follows"),
+    rules: list(
+      object(
+        {
+          ruleId: text("its id"),
+          outcome: code(POLICY_OUTCOMES, "what it says"),
+          because: anyObject("the values it looked at"),
+        },
+        "a rule that matched",
+      ),
+      "the rules that matched, the strictest first",
+    ),
+    requirements: list(
+      object(
+        { id: text("its id"), group: text("whose members are asked"), needed: count("how many of them must approve") },
+        "a requirement",
+      ),
+      "who must approve",
+    ),
+  },
+  "how the policy evaluated the proposal",
+);
+
+const note = erasable<string>("in their own words").optional();
+const decision = object(
+  { verdict: code(VERDICTS, "yes or no"), channel: code(CHANNELS, "how it came in"), note },
+  "what was decided",
+);
+const grant = object(
+  { id: uuid("of the grant"), voids: uuid("of the grant it takes the place of").optional() },
+  "the grant",
+);
+const conversation = text("the caller's name for the conversation").optional();
+const kept = (status: string): Step => [status, status];
+
+export const ACTIONS = {
+  states: [ACTION],
+  facts: [
+    defineFact("ACTION_PROPOSED", {
+      description: "an agent wants to act; policy allowed it, blocked it or asks for approval",
+      members: {
+        ...terms,
+        conversation,
+        targetRegion: text("the region data would go to").optional(),
+        policy,
+        arguments: erasable<AnyJson>("what the tool is to be called with"),
+        rendered: erasable<string>("the text that approvers are shown"),
+        userRequest: erasable<string>("what the person asked for").optional(),
+        rationale: erasable<string>("why the agent wants it").optional(),
+        supersedes: uuid("the action this one takes the place of").optional(),
+        grant: grant.optional(),
+      },
+      moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },
+      mayMove: { CHAIN: CHAIN_STEPS },
+      permits: true,
+    }),
+    defineFact("ACTION_APPROVED", {
+      description: "one person approved; the action stays PENDING until enough have",
+      members: { ...laterTerms, decision },
+      moves: { ACTION: steps(["PENDING"], ["PENDING", "APPROVED"]) },
+      permits: true,
+    }),
+    defineFact("ACTION_DENIED", {
+      description: "one person denied, or took an approval back",
+      members: { ...laterTerms, decision },
+      moves: { ACTION: steps(["PENDING", "APPROVED"], ["DENIED"]) },
+      permits: true,
+    }),
+    defineFact("ACTION_CANCELLED", {
+      description: "withdrawn before it was started",
+      members: {
+        ...laterTerms,
+        reason: code(["SUPERSEDED"], "why, where nobody said it").optional(),
+        supersededBy: uuid("the action that takes its place").optional(),
+        note,
+      },
+      moves: { ACTION: steps(["PENDING", "ALLOWED", "APPROVED"], ["CANCELLED"]) },
+    }),
+    defineFact("ACTION_EXPIRED", {
+      description: "not decided, or not started, in time",
+      members: { ...laterTerms, reason: code(["EXPIRED"], "why") },
+      moves: { ACTION: steps(["PENDING", "ALLOWED", "APPROVED"], ["EXPIRED"]) },
+    }),
+    defineFact("GRANT_ISSUED", {
+      description: "the agent collected its grant; an earlier one is void",
+      members: { ...laterTerms, grant },
+      moves: { ACTION: [kept("ALLOWED"), kept("APPROVED")] },
+      permits: true,
+    }),
+    defineFact("GRANT_REDEEMED", {
+      description: "the grant was spent; execution begins",
+      members: { ...laterTerms, grant },
+      moves: { ACTION: steps(["ALLOWED", "APPROVED"], ["EXECUTING"]) },
+    }),
+    defineFact("ACTION_COMPLETED", {
+      description: "the agent reported the outcome",
+      members: {
+        ...laterTerms,
+        outcome: code(OUTCOMES, "what came of it"),
+        result: erasable<AnyJson>("what the tool returned").optional(),
+        error: erasable<string>("why it failed").optional(),
+        latencyMs: count("milliseconds from redemption to this report"),
+      },
+      moves: { ACTION: steps(["EXECUTING", "AMBIGUOUS"], ["SUCCEEDED", "FAILED"]) },
+    }),
+    defineFact("ACTION_AMBIGUOUS", {
+      description: "the outcome was not reported in time",
+      members: { ...laterTerms, reason: code(["OUTCOME_NEVER_TOLD"], "why") },
+      moves: { ACTION: steps(["EXECUTING"], ["AMBIGUOUS"]) },
+    }),
+    defineFact("DECISION_REFUSED", {
+      description: "somebody tried to decide and was refused",
+      members: { ...laterTerms, decision, reason: text("the code of the refusal") },
+    }),
+    defineFact("GRANT_REFUSED", {
+      description:
+        "somebody tried to spend or collect a grant and was refused; without an action where they named none",
+      members: {
+        action: laterTerms.action.optional(),
+        platform: laterTerms.platform.optional(),
+        tool: laterTerms.tool.optional(),
+        effect: laterTerms.effect.optional(),
+        region: laterTerms.region.optional(),
+        chain: laterTerms.chain.optional(),
+        sourceChain: laterTerms.sourceChain,
+        digest: laterTerms.digest.optional(),
+        policyHash: laterTerms.policyHash.optional(),
+        grant: grant.optional(),
+        reason: text("the code of the refusal"),
+      },
+    }),
+  ],
+} as const;

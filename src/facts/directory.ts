@@ -1,0 +1,120 @@
+import { anyStep, defineFact, defineState } from "./definition.ts";
+import { PRINCIPAL_KINDS, profile } from "./envelope.ts";
+import { code, count, erasable, flag, hex, instant, list, object, text } from "./schema.ts";
+
+/** Who is known, who may act, and as what. */
+
+const publicKey = object(
+  {
+    kid: text("RFC 7638 thumbprint"),
+    kty: text("key type"),
+    crv: text("curve").optional(),
+    x: text("coordinate").optional(),
+    y: text("coordinate").optional(),
+    n: text("modulus").optional(),
+    e: text("exponent").optional(),
+  },
+  "a public key as a JWK (RFC 7517)",
+);
+
+export const PRINCIPAL = defineState("PRINCIPAL", {
+  description: "what is decided about a principal; what a token claims comes on top",
+  id: "that of the principal",
+  state: object(
+    {
+      kind: code(PRINCIPAL_KINDS, "what it is"),
+      suspended: flag("whether it may do nothing"),
+      roles: list(text("a role"), "roles given to it here"),
+      owner: text("of an invited agent: the person who is responsible for it").optional(),
+      invitedAt: instant("of an invited agent: when, by the clock of the server that invited it").optional(),
+      platforms: list(text("a platform"), "platforms it may act on; without them, those of the catalog").optional(),
+      key: text("RFC 7638 thumbprint of the key that its tokens must be bound to").optional(),
+      gatewayKey: publicKey.optional(),
+    },
+    "the principal from this entry on",
+  ),
+});
+
+export const TOKEN = defineState("TOKEN", {
+  description: "a token that is refused from now on",
+  id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any",
+  state: object({ revoked: flag("true") }, "the token from this entry on"),
+});
+
+export const SETUP = defineState("SETUP", {
+  description: "the one-time code of the first administrator",
+  id: "`administrator`",
+  state: object(
+    {
+      hash: hex("SHA-256 of the code"),
+      expiresAt: instant("when it is void"),
+      attempts: count("wrong codes tried so far"),
+      usedBy: text("who used it").optional(),
+    },
+    "the code from this entry on",
+  ),
+});
+
+const subject = object(
+  { id: text("its id"), kind: code(PRINCIPAL_KINDS, "what it is"), profile },
+  "the principal the entry is about",
+);
+const note = erasable<string>("why, in the words of whoever did it").optional();
+const reason = code(["LAST_ADMINISTRATOR"], "set where the server itself took a change back").optional();
+const aboutPrincipal = { subject, note, reason };
+const movesPrincipal = { moves: { PRINCIPAL: anyStep }, permits: true };
+
+export const DIRECTORY = {
+  states: [PRINCIPAL, TOKEN, SETUP],
+  facts: [
+    defineFact("PRINCIPAL_INVITED", {
+      description: "an agent was registered, with its owner",
+      members: aboutPrincipal,
+      ...movesPrincipal,
+    }),
+    defineFact("PRINCIPAL_UPDATED", {
+      description: "a registered agent has another name, owner, key or other platforms from here on",
+      members: aboutPrincipal,
+      ...movesPrincipal,
+    }),
+    defineFact("PRINCIPAL_SUSPENDED", {
+      description: "a principal may do nothing more",
+      members: aboutPrincipal,
+      ...movesPrincipal,
+    }),
+    defineFact("PRINCIPAL_REINSTATED", {
+      description: "a suspended principal may act again",
+      members: aboutPrincipal,
+      ...movesPrincipal,
+    }),
+    defineFact("PRINCIPAL_ROLES_CHANGED", {
+      description: "a principal has other roles from here on",
+      members: aboutPrincipal,
+      ...movesPrincipal,
+    }),
+    defineFact("TOKEN_REVOKED", {
+      description: "one token is refused from here on",
+      members: { note },
+      moves: { TOKEN: anyStep },
+      permits: true,
+    }),
+    defineFact("SETUP_CODE_ISSUED", {
+      description: "the one-time code of the first administrator was made",
+      members: {},
+      moves: { SETUP: anyStep },
+      permits: true,
+    }),
+    defineFact("SETUP_CODE_REFUSED", {
+      description: "somebody tried a wrong code",
+      members: {},
+      moves: { SETUP: anyStep },
+      permits: true,
+    }),
+    defineFact("SETUP_CODE_USED", {
+      description: "the code was used, by the actor",
+      members: {},
+      moves: { SETUP: anyStep },
+      permits: true,
+    }),
+  ],
+} as const;

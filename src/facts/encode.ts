@@ -1,0 +1,33 @@
+import { v7 as uuidv7 } from "uuid";
+import { seal, type UnsealedObject } from "./commitment.ts";
+import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
+import { type Rest, restsOf } from "./rests.ts";
+
+/** A fact ready to be appended. */
+export interface EncodedFact {
+  /** The UUIDv7 in the body, by which a retry recognises it. */
+  readonly id: string;
+  readonly type: string;
+  /** RFC 8785 text, commitments where erasable values were. */
+  readonly body: string;
+  /** The values and their salts, as RFC 8785 text; empty without any. */
+  readonly payload: string;
+  readonly rests: readonly Rest[];
+}
+
+/**
+ * The body of an entry: who acted, and what is recorded. The compiler checks that the fact has the members of its type and
+ * moves the states that its type may move; whoever verifies an entry checks the same with `checkBody`.
+ */
+export function bodyOf<Type extends FactType>(envelope: EnvelopeDraft, fact: FactDraft<Type>): UnsealedObject {
+  return { ...envelope, ...fact } as unknown as UnsealedObject;
+}
+
+/**
+ * The one way a body becomes bytes. Each call makes another entry, with a fresh id and fresh salts. Throws
+ * NotCanonicalError for a value that has no canonical form.
+ */
+export function encode(body: UnsealedObject): EncodedFact {
+  const id = uuidv7();
+  return { id, type: String(body.type), ...seal({ ...body, id }), rests: restsOf(body) };
+}

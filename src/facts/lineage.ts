@@ -1,0 +1,24 @@
+import { defineState, type Step } from "./definition.ts";
+import { code, count, object, text } from "./schema.ts";
+
+/** Routing chains. They have no facts of their own: a proposal on another platform closes one and starts the next. */
+
+export const CHAIN = defineState("CHAIN", {
+  description: "a routing chain: consecutive steps of one principal in one conversation on one platform",
+  id: "the chain's UUID, made of the ledger, principal, person, conversation and number",
+  state: object(
+    {
+      status: code(["OPEN", "CLOSED"], "whether it is the latest of its principal in the conversation"),
+      number: count("its number among those of this principal and conversation, from 1"),
+      platform: text("where its steps are done"),
+    },
+    "the chain from this entry on",
+  ),
+});
+
+/** A proposal may start a chain, and closes the one before it then. */
+export const CHAIN_STEPS: readonly Step[] = [
+  [null, "OPEN"],
+  ["OPEN", "CLOSED"],
+];
+export const LINEAGE = { states: [CHAIN], facts: [] } as const;

@@ -1,0 +1,47 @@
+import type { z } from "zod";
+import { ACTIONS } from "./actions.ts";
+import type { AnyFact, AnyState, DraftOf, StateItem, ToldOf } from "./definition.ts";
+import { DIRECTORY } from "./directory.ts";
+import type { StoredEnvelope } from "./envelope.ts";
+import { LEDGER } from "./ledger.ts";
+import { LINEAGE } from "./lineage.ts";
+import { READING } from "./reading.ts";
+import type { Told, Written } from "./schema.ts";
+import { SESSIONS } from "./sessions.ts";
+
+/** What entries can say, an area a line. A new area adds its file and its line here. */
+const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, READING] as const;
+
+type Area = (typeof AREAS)[number];
+type Facts = Area["facts"][number];
+type States = Area["states"][number];
+
+export type FactType = Facts["type"];
+export type StateKind = States["kind"];
+
+/** The state of a thing of `Kind`, as the entries that move it have it. */
+export type State<Kind extends StateKind> = z.infer<Extract<States, { readonly kind: Kind }>["state"]>;
+/** A state among the `states` of an entry. */
+export type StateOf<Kind extends StateKind = StateKind> = StateItem<States, Kind>;
+
+/** A fact to be recorded, without the members that say who acted. One shape a type: anything else does not compile. */
+export type FactDraft<Type extends FactType = FactType> = DraftOf<States, Extract<Facts, { readonly type: Type }>>;
+/** The members that say who acted, as they are written; the encoder adds `id`. */
+export type EnvelopeDraft = {
+  readonly [Key in keyof StoredEnvelope as Exclude<Key, "id">]: Written<StoredEnvelope[Key]>;
+};
+
+/** A fact as it is read: erasable values in their places, undefined where they were erased. */
+export type Fact<Type extends FactType = FactType> = ToldOf<States, Extract<Facts, { readonly type: Type }>> & {
+  readonly [Key in keyof StoredEnvelope]: Told<StoredEnvelope[Key]>;
+};
+
+export const FACTS: ReadonlyMap<string, AnyFact> = new Map(
+  AREAS.flatMap(({ facts }): readonly AnyFact[] => facts).map((fact) => [fact.type, fact]),
+);
+export const STATES: ReadonlyMap<string, AnyState> = new Map(
+  AREAS.flatMap(({ states }): readonly AnyState[] => states).map((state) => [state.kind, state]),
+);
+export const FACT_TYPES: readonly FactType[] = AREAS.flatMap(({ facts }): readonly Facts[] => facts).map(
+  ({ type }) => type,
+);

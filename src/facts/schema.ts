@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { CanonicalText, JsonObject } from "./canonical.ts";
+import type { Erasable } from "./erasable.ts";
+
+/**
+ * Members of entries, as zod schemas that carry what FORMAT.md says about them: the JSON they are and what they mean. The
+ * same schema is the type of a member, its check and its row in the specification.
+ */
+declare const VALUE: unique symbol;
+
+/** An erasable value as it is stored in a body: a commitment to it. The value itself is in the payload. */
+export interface Commitment<Value> {
+  /** 64 lowercase hex digits. */
+  readonly commit: string;
+  readonly [VALUE]?: Value;
+}
+
+/** A stored member as it is written: values where commitments will be. Text that is canonical already is taken as it is. */
+export type Written<Stored> =
+  Stored extends Commitment<infer Value>
+    ? Erasable<Value>
+    : Stored extends readonly (infer Item)[]
+      ? readonly Written<Item>[]
+      : Stored extends object
+        ? { readonly [Key in keyof Stored]: Written<Stored[Key]> } | CanonicalText<Stored>
+        : Stored;
+
+/** A stored member as it is read: values put back where commitments are; undefined where one was erased. */
+export type Told<Stored> =
+  Stored extends Commitment<infer Value>
+    ? Value | undefined
+    : Stored extends readonly (infer Item)[]
+      ? readonly Told<Item>[]
+      : Stored extends object
+        ? { readonly [Key in keyof Stored]: Told<Stored[Key]> }
+        : Stored;
+
+/** What FORMAT.md prints about a member. */
+export interface MemberMeta {
+  /** The JSON it is, as a word. */
+  readonly json: string;
+  readonly description: string;
+}
+
+function described<Schema extends z.ZodType>(schema: Schema, json: string, description: string): Schema {
+  return schema.meta({ json, description });
+}
+
+const HEX_64 = /^[0-9a-f]{64}$/;
+/** RFC 3339 in UTC with six decimals. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export const text = (description: string) => described(z.string(), "string", description);
+export const flag = (description: string) => described(z.boolean(), "boolean", description);
+export const uuid = (description: string) => described(z.string().regex(UUID, "is not a UUID"), "UUID", description);
+export const instant = (description: string) =>
+  described(z.string().regex(INSTANT, "is not an instant with six decimals"), "instant", description);
+export const hex = (description: string) =>
+  described(z.string().regex(HEX_64, "is not 64 hex digits"), "64 hex digits", description);
+export const hash = (description: string) =>
+  described(z.templateLiteral(["sha256:", z.string().regex(HEX_64)]), "`sha256:` and 64 hex digits", description);
+export const count = (description: string) => described(z.int().min(0), "integer", description);
+/** One word of a closed list. */
+export const code = <const Words extends readonly string[]>(words: Words, description: string) =>
+  described(z.enum(words), words.map((word) => `\`${word}\``).join(", "), description);
+export const list = <Item extends z.ZodType>(item: Item, description: string) =>
+  described(z.array(item), `list of ${jsonOf(item)}`, description);
+/** An object with exactly these members. */
+export const object = <Members extends z.ZodRawShape>(members: Members, description: string) =>
+  described(z.strictObject(members), "object", description);
+/** Any JSON object. */
+export const anyObject = (description: string) =>
+  described(
+    z.custom<JsonObject>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "is no object",
+    ),
+    "object",
+    description,
+  );
+/** Counts by name. */
+export const counts = (description: string) =>
+  described(z.record(z.string(), z.int().min(0)), "object of integers", description);
+/** A value that can be erased: FORMAT.md, "Erasable values". */
+export const erasable = <Value>(description: string) =>
+  described(
+    z.strictObject({ commit: z.string().regex(HEX_64, "is not 64 hex digits") }) as unknown as z.ZodType<
+      Commitment<Value>
+    >,
+    "commitment",
+    description,
+  );
+
+/** The JSON that `schema` is, in a word. */
+export function jsonOf(schema: z.ZodType): string {
+  return metaOf(schema).json;
+}
+
+export function metaOf(schema: z.ZodType): MemberMeta {
+  const inner = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
+  const { json, description } = inner.meta() ?? {};
+  return { json: typeof json === "string" ? json : "JSON", description: description ?? "" };
+}

@@ -1,0 +1,41 @@
+import { defineFact, defineState, made, steps } from "./definition.ts";
+import { code, erasable, instant, object, text } from "./schema.ts";
+
+/** Why a session has ended: its owner ended it, or its time had passed and the server did. */
+export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+export const SESSION = defineState("SESSION", {
+  description: "a session of a principal: its `actor`, who acts for `onBehalfOf`, in its `conversation`",
+  id: "the session's UUID",
+  state: object(
+    {
+      status: code(["OPEN", "ENDED"], "whether entries can be made in it"),
+      expiresAt: instant("when an open one is over by itself; without it, never").optional(),
+    },
+    "the session from this entry on",
+  ),
+});
+
+export const SESSIONS = {
+  states: [SESSION],
+  facts: [
+    defineFact("SESSION_STARTED", {
+      description: "somebody signed in, or an agent began to act",
+      members: {
+        conversation: text("the caller's name for the conversation").optional(),
+        method: text("how the principal signed in"),
+        address: erasable<string>("the IP address the call came from").optional(),
+      },
+      moves: { SESSION: made("OPEN") },
+    }),
+    defineFact("SESSION_ENDED", {
+      description: "the session ended",
+      members: {
+        conversation: text("as its start has it").optional(),
+        reason: code(END_REASONS, "why"),
+      },
+      moves: { SESSION: steps(["OPEN"], ["ENDED"]) },
+    }),
+  ],
+} as const;
