@@ -79,7 +79,10 @@ function originAllowed({ headers }: IncomingMessage, corsOrigins: readonly strin
   return corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
+/** Answers instead of upgrading. A client that does not hang up then is cut: nobody else would, and stopping waits for it. */
 function refuseUpgrade(stream: Duplex, status: string): void {
+  if (stream.writableEnded || stream.destroyed) return;
+  stream.once("finish", () => stream.destroy());
   stream.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
@@ -87,6 +90,10 @@ function refuseUpgrade(stream: Duplex, status: string): void {
 export function createWebSockets(deps: WebSocketDeps) {
   const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
+  /** Connections that ask for an upgrade and have none yet. Neither `sockets` nor the HTTP server knows of them. */
+  const upgrading = new Set<Duplex>();
+  let closing = false;
+
   /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
     const { authorization, Authorization, dpop } = connectionParams ?? {};
@@ -219,8 +226,10 @@ export function createWebSockets(deps: WebSocketDeps) {
     /** Takes over a connection that asks to become a WebSocket. */
     async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
       if (request.url?.split("?")[0] !== "/graphql") return refuseUpgrade(stream, "404 Not Found");
-      if (stopping.aborted) return refuseUpgrade(stream, "503 Service Unavailable");
+      if (closing) return refuseUpgrade(stream, "503 Service Unavailable");
       if (!originAllowed(request, corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
+      upgrading.add(stream);
+      stream.once("close", () => upgrading.delete(stream));
       let signedIn: SignedIn | undefined;
       try {
         const presented = credentialsOf(request, publicUrl()) ?? identity.cookie?.(request);
@@ -230,10 +239,18 @@ export function createWebSockets(deps: WebSocketDeps) {
         log.debug({ err: error }, "an upgrade was refused");
         return refuseUpgrade(stream, "401 Unauthorized");
       }
+      // Refused meanwhile, by `close`, or gone.
+      if (!upgrading.delete(stream)) return;
       sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit("connection", socket, request, signedIn));
     },
-    /** Closes every connection with 1001, and cuts those that do not answer within `milliseconds`. */
+    /**
+     * Refuses upgrades from now on, those under way too. Closes every connection with 1001, and cuts those that do not answer
+     * within `milliseconds`.
+     */
     async close(milliseconds: number): Promise<void> {
+      closing = true;
+      for (const stream of upgrading) refuseUpgrade(stream, "503 Service Unavailable");
+      upgrading.clear();
       const all = [...sockets.clients];
       const gone = all.map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())));
       for (const socket of all) socket.close(1001, "Going away");
