@@ -8,7 +8,7 @@ import type { ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
 import { MAX_BODY } from "./body.ts";
-import { type Call, type CallIdentity, createCall, factsOf, millisecondsUntil, type SignedIn } from "./call.ts";
+import { type Call, type CallIdentity, createCall, factsOf, type SignedIn, whenExpired } from "./call.ts";
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Slots } from "./slots.ts";
@@ -54,7 +54,6 @@ interface Extra {
   /** As the upgrade request told it; known once the connection is initialised. */
   client: ClientIdentity;
   readonly calls: Map<string, Call>;
-  expiry?: NodeJS.Timeout;
 }
 
 /** What the protocol is given to execute, with what to execute it by. */
@@ -123,10 +122,8 @@ export function createWebSockets(deps: WebSocketDeps) {
     socket.once("close", release);
     const unwatch = identity.watch?.(signedIn, () => socket.close(CloseCode.Forbidden, "Access revoked"));
     if (unwatch !== undefined) socket.once("close", unwatch);
-    extra.expiry = setTimeout(
-      () => socket.close(CloseCode.Forbidden, "Token expired"),
-      millisecondsUntil(signedIn.expiresAt),
-    );
+    const expired = () => socket.close(CloseCode.Forbidden, "Token expired");
+    socket.once("close", whenExpired(signedIn.expiresAt, expired));
     return true;
   }
 
@@ -209,7 +206,6 @@ export function createWebSockets(deps: WebSocketDeps) {
     const extra: Extra = { socket, request, signedIn, client: UNKNOWN_CLIENT, calls: new Map() };
     metrics.socketOpened();
     socket.once("close", () => {
-      clearTimeout(extra.expiry);
       metrics.socketClosed();
       for (const _ of extra.calls) metrics.operationEnded();
       extra.calls.clear();
