@@ -1,3 +1,4 @@
+import { validate as isUuid } from "uuid";
 import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import { type Bind, type Concern, concernsEach, concernsFirst } from "./concern.ts";
@@ -175,7 +176,7 @@ function isStorable(text: string): boolean {
 }
 
 function uuid(text: string): string {
-  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new NothingMeetsThis();
+  if (!isUuid(text)) throw new NothingMeetsThis();
   return text;
 }
 
