@@ -5,12 +5,16 @@ SET LOCAL ROLE oc_owner;
 -- Actions by what they wait for, in the order they were proposed.
 CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';
 
--- Reads with the rights of whoever asks, so that row-level security on oc_state binds them.
+-- Reads with the rights of whoever asks, so that row-level security on oc_state binds them. What a state holds that is not
+-- what a column says reads as no approval and no grant: one entry must not make all actions unreadable.
 CREATE VIEW oc_action WITH (security_invoker = true) AS
 SELECT s.ledger, s.id, s.version, s.status, s.actor_id AS agent_id, s.on_behalf_of_id,
-       (s.state ->> 'approvals')::integer AS approvals, s.expires_at,
-       (s.state #>> '{grant,id}')::uuid AS grant_id, decode(s.state #>> '{grant,hash}', 'hex') AS grant_hash,
-       (s.state #>> '{grant,expiresAt}')::timestamptz AS grant_expires_at,
+       CASE WHEN pg_input_is_valid(s.state ->> 'approvals', 'integer') THEN (s.state ->> 'approvals')::integer ELSE 0 END AS approvals,
+       s.expires_at,
+       CASE WHEN pg_input_is_valid(s.state #>> '{grant,id}', 'uuid') THEN (s.state #>> '{grant,id}')::uuid END AS grant_id,
+       CASE WHEN s.state #>> '{grant,hash}' ~ '^([0-9a-f]{2})*$' THEN decode(s.state #>> '{grant,hash}', 'hex') END AS grant_hash,
+       CASE WHEN pg_input_is_valid(s.state #>> '{grant,expiresAt}', 'timestamptz')
+            THEN (s.state #>> '{grant,expiresAt}')::timestamptz END AS grant_expires_at,
        s.first_seq AS proposed_seq, s.updated_seq, s.entries
   FROM public.oc_state s
  WHERE s.kind = 'ACTION';

@@ -31,26 +31,32 @@ RESET ROLE;
 GRANT CREATE ON SCHEMA public TO oc_reporting;
 SET LOCAL ROLE oc_reporting;
 
+-- Whatever an entry holds, no view fails because of it: what cannot be read as what a column says is null.
+
 CREATE VIEW oc_report_entries AS
 SELECT split_part(e.ledger, '/', 1) AS organization, split_part(e.ledger, '/', 2) AS region, e.seq, e.recorded_at, e.type,
        e.actor_id, e.session_id, e.action_id, e.platform, e.tool, e.effect, e.chain, e.source_chain,
-       e.entry::jsonb #>> '{body,actor,kind}' AS actor_kind,
+       b.body #>> '{actor,kind}' AS actor_kind,
        e.on_behalf_of_id AS on_behalf_of,
-       e.entry::jsonb #>> '{body,client,name}' AS client,
-       e.entry::jsonb #>> '{body,client,model}' AS model,
-       e.entry::jsonb #>> '{body,policy,outcome}' AS policy_outcome,
-       e.entry::jsonb #>> '{body,decision,verdict}' AS decision,
-       e.entry::jsonb #>> '{body,decision,channel}' AS channel,
-       e.entry::jsonb #>> '{body,reason}' AS reason,
-       (e.entry::jsonb #>> '{body,latencyMs}')::integer AS latency_ms
-  FROM public.oc_audit_log e;
+       b.body #>> '{client,name}' AS client,
+       b.body #>> '{client,model}' AS model,
+       b.body #>> '{policy,outcome}' AS policy_outcome,
+       b.body #>> '{decision,verdict}' AS decision,
+       b.body #>> '{decision,channel}' AS channel,
+       b.body #>> '{reason}' AS reason,
+       CASE WHEN pg_input_is_valid(b.body ->> 'latencyMs', 'bigint') THEN (b.body ->> 'latencyMs')::bigint END AS latency_ms
+  FROM public.oc_audit_log e
+       -- Parsed once an entry, and only where a column of it is asked for. JSON text can hold what jsonb cannot.
+       CROSS JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END AS body
+                           OFFSET 0) b;
 COMMENT ON VIEW oc_report_entries IS 'One row an entry: who did what, when, where, and what came of it.';
 
 CREATE VIEW oc_report_actions AS
 -- Of oc_state itself: PostgreSQL checks the rights on what a security_invoker view (oc_action) reads for the login.
 SELECT split_part(a.ledger, '/', 1) AS organization, split_part(a.ledger, '/', 2) AS region, a.id AS action_id, a.status,
-       a.actor_id AS agent_id, (a.state ->> 'approvals')::integer AS approvals, p.platform, p.tool, p.effect, p.chain, p.source_chain,
-       p.recorded_at AS proposed_at, u.recorded_at AS updated_at, a.expires_at, a.first_seq AS proposed_seq, a.updated_seq
+       a.actor_id AS agent_id,
+       CASE WHEN pg_input_is_valid(a.state ->> 'approvals', 'integer') THEN (a.state ->> 'approvals')::integer END AS approvals,
+       p.platform, p.tool, p.effect, p.chain, p.source_chain, p.recorded_at AS proposed_at, u.recorded_at AS updated_at, a.expires_at, a.first_seq AS proposed_seq, a.updated_seq
   FROM public.oc_state a
   JOIN public.oc_audit_log p ON p.ledger = a.ledger AND p.seq = a.first_seq
   JOIN public.oc_audit_log u ON u.ledger = a.ledger AND u.seq = a.updated_seq

@@ -12,7 +12,7 @@ const leaves = ["facts", "verify"];
 /** These wire the layers together; no layer imports from them. */
 const entryPoints = ["cli", "jobs", "main", "main.ts"];
 /** Anybody may import these, and they import from no layer. */
-const foundations = ["errors.ts", "log.ts", "telemetry.ts"];
+const foundations = ["errors.ts", "files.ts", "log.ts", "telemetry.ts"];
 const longest = 500;
 const vagueNames = ["utils", "util", "helpers", "common", "services", "misc", "shared"];
 
@@ -35,7 +35,7 @@ function partOf(file: string): string | undefined {
 /** The packages a file imports, by name: `@prisma/client` of `@prisma/client/runtime/client`. */
 function packagesOf(text: string): readonly string[] {
   const pattern =
-    /(?:\bfrom\s*|\b(?:import|resolve)\s*\(\s*|\bimport\s+)["'](?<name>(?:@[\w-]+\/)?[\w-][\w.-]*)(?:\/[^"']*)?["']/g;
+    /(?:\bfrom\s*|\bimport\s*\(\s*|(?:\bimport\.meta|\))\.resolve\s*\(\s*|\bimport\s+)["'](?<name>(?:@[\w-]+\/)?[\w-][\w.-]*)(?:\/[^"']*)?["']/g;
   return [...text.matchAll(pattern)].map((match) => match.groups?.name ?? "").filter((name) => name !== "");
 }
 
@@ -62,6 +62,36 @@ function forbiddenImports(sources: Sources): readonly string[] {
         return from === undefined || !mayImport(from, to);
       })
       .map((target) => `${file} imports ${target}`),
+  );
+}
+
+/** What `file` exports under a name, values and types. */
+function exportsOf(text: string): readonly string[] {
+  const declared =
+    /^export (?:async |abstract |declare )*(?:function\*?|const|let|class|enum|interface|type) (?<name>\w+)/gm;
+  return [...text.matchAll(declared)].map((match) => match.groups?.name ?? "");
+}
+
+/** Names that `file` imports, or exports again, as `src/ledger/read.ts readEntry`. */
+function namesImported(file: string, text: string): readonly string[] {
+  const folder = path.posix.dirname(file);
+  const statically = /\b(?:import|export)\s+(?:type\s+)?\{(?<names>[^}]*)\}\s*from\s*["'](?<to>\.{1,2}\/[^"']+)["']/g;
+  const dynamically = /\{(?<names>[^{}]*)\}\s*=\s*await\s+import\s*\(\s*["'](?<to>\.{1,2}\/[^"']+)["']/g;
+  return [...text.matchAll(statically), ...text.matchAll(dynamically)].flatMap(({ groups }) => {
+    const target = path.posix.normalize(path.posix.join(folder, groups?.to ?? ""));
+    const names = (groups?.names ?? "").split(",").map((name) => /^(?:type\s+)?(\w+)/.exec(name.trim())?.[1]);
+    return names.flatMap((name) => (name === undefined ? [] : [`${target} ${name}`]));
+  });
+}
+
+/** Exports of `sources` that no file of `users` imports and that their own file does not use either. */
+function unusedExports(sources: Sources, users: Sources): readonly string[] {
+  const imported = new Set([...users].flatMap(([file, text]) => namesImported(file, text)));
+  return [...sources].flatMap(([file, text]) =>
+    exportsOf(text)
+      .filter((name) => [...text.matchAll(new RegExp(`\\b${name}\\b`, "g"))].length === 1)
+      .map((name) => `${file} ${name}`)
+      .filter((name) => !imported.has(name)),
   );
 }
 
@@ -141,6 +171,35 @@ describe("layers", () => {
   });
 });
 
+describe("exports", () => {
+  /** What the product does not use itself, and why it is there all the same. */
+  const exempt: Readonly<Record<string, string>> = {
+    "src/ledger/read.ts readRange": "pages of a ledger, for its readers to come",
+    "src/ledger/tables.ts LEDGER_TABLES": "the list that the guards' own is compared with",
+  };
+
+  it("are noticed when nothing but a test uses them", () => {
+    const sources = new Map([
+      ["src/ledger/a.ts", "export const USED = 1;\nexport async function tested() {}\nexport interface Loose {}"],
+      ["src/ledger/b.ts", 'import { USED as ONE } from "./a.ts";\nexport const WITHIN = 2;\nconsole.log(WITHIN);'],
+      ["src/cli/c.ts", 'const { later } = await import("../db/d.ts");'],
+      ["src/db/d.ts", "export function later() {}\nexport class Forgotten {}"],
+    ]);
+    const tests = new Map([["test/a.test.ts", 'import { tested } from "../src/ledger/a.ts";']]);
+    expect(unusedExports(sources, sources)).toEqual([
+      "src/ledger/a.ts tested",
+      "src/ledger/a.ts Loose",
+      "src/db/d.ts Forgotten",
+    ]);
+    expect(unusedExports(sources, new Map([...sources, ...tests]))).not.toContain("src/ledger/a.ts tested");
+  });
+
+  it("of src are used by src, a client or a script, apart from those that have a reason", () => {
+    const users = read(find("src/**/*.ts", "clients/**/*.ts", "prisma/*.ts", "*.ts"));
+    expect(unusedExports(product, users).filter((name) => !(name in exempt))).toEqual([]);
+  });
+});
+
 describe("settings", () => {
   it("are noticed wherever the environment is read", () => {
     const wrong = new Map([
@@ -205,8 +264,9 @@ describe("packages", () => {
 
   it("are noticed by name, whatever is imported of them", () => {
     const text = `import { a } from "graphql-ws/use/ws";\nimport type { B } from '@pothos/core';\nawait import("pg");
-import "./c.ts";\nimport { d } from "../d.ts";\nexport * from "prom-client";\nimport.meta.resolve("zod/v4");\nimport { e } from "node:fs";`;
-    expect(packagesOf(text)).toEqual(["graphql-ws", "@pothos/core", "pg", "prom-client", "zod"]);
+import "./c.ts";\nimport { d } from "../d.ts";\nexport * from "prom-client";\nimport.meta.resolve("zod/v4");\nimport { e } from "node:fs";
+createRequire(import.meta.url).resolve("ws");\npromise.resolve("done");`;
+    expect(packagesOf(text)).toEqual(["graphql-ws", "@pothos/core", "pg", "prom-client", "zod", "ws"]);
   });
 
   it("are each needed: imported, run by a script, or typing one that is", () => {

@@ -70,7 +70,12 @@ async function drive(
   tokens: DemoTokens,
   conversations: readonly Conversation[],
   options: ReplayOptions,
-): Promise<{ readonly totals: Totals; readonly verification: Verification }> {
+): Promise<{
+  readonly totals: Totals;
+  readonly verification: Verification;
+  /** Tools of the catalog that the server does not know. */
+  readonly unknownTools: readonly string[];
+}> {
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   process.once("SIGINT", interrupt);
@@ -98,6 +103,9 @@ async function drive(
     auditor,
     inbox,
     counts: noCounts(),
+    warn: (message: string) => void process.stderr.write(`${message}\n`),
+    blockedTools: new Set<string>(),
+    unknownTools: new Set<string>(),
     ...(options.catalog === undefined ? {} : await catalogEffects(options.catalog)),
   };
   process.stderr.write(
@@ -120,7 +128,8 @@ async function drive(
   const milliseconds = performance.now() - started;
   const { verifyLedger } = (await whileWaiting("verify", auditor.run(VERIFY))).data;
   const entries = BigInt(verifyLedger.head.seq) - before;
-  return { totals: { run: run.id, counts: run.counts, entries, milliseconds }, verification: verifyLedger };
+  const totals = { run: run.id, counts: run.counts, entries, milliseconds };
+  return { totals, verification: verifyLedger, unknownTools: [...run.unknownTools] };
 }
 
 function asJson({ run, counts, entries, milliseconds }: Totals, verification: Verification): string {
@@ -138,16 +147,22 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
   const target = await findServer(options, config);
   try {
     const tokens = await openDemoTokens(config);
-    const { totals, verification } = await drive(target, tokens, conversations, options);
+    const { totals, verification, unknownTools } = await drive(target, tokens, conversations, options);
     const text = json
       ? asJson(totals, verification)
       : `${describeTotals(totals)}\n\n${describeVerification(verification)}`;
     process.stdout.write(`${text}\n`);
     const { counts } = totals;
-    if (counts.writesApproved !== counts.writesProposed) {
+    if (counts.writesApproved !== counts.writesExecuted) {
       throw new CommandError("FAILED", "not every write was approved by a person before it ran");
     }
     demandIntact(verification);
+    if (unknownTools.length > 0) {
+      throw new CommandError(
+        "FAILED",
+        `the server does not know ${unknownTools.join(", ")}: it runs with another catalog`,
+      );
+    }
   } finally {
     await target.close();
   }

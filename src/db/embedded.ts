@@ -2,9 +2,10 @@ import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, escapeIdentifier } from "pg";
+import type { FileLock } from "../files.ts";
 import { type Account, assertReachable, chooseAccount } from "./embedded/account.ts";
 import { type Binaries, findBinaries } from "./embedded/binaries.ts";
-import { type Claim, claimDirectory } from "./embedded/claim.ts";
+import { claimDirectory } from "./embedded/claim.ts";
 import { createCluster, exists, newPassword, resetPassword, superuser } from "./embedded/cluster.ts";
 import { EmbeddedPostgresError } from "./embedded/error.ts";
 import { endStragglers, stopOrphan } from "./embedded/orphans.ts";
@@ -91,7 +92,7 @@ class Supervisor implements EmbeddedPostgres {
   readonly url: string;
   readonly #options: PostmasterOptions;
   readonly #dataDir: string;
-  readonly #claim: Claim;
+  readonly #claim: FileLock;
   readonly #onRestart: () => void;
   #record: ClusterRecord;
   #postmaster: Postmaster;
@@ -105,7 +106,13 @@ class Supervisor implements EmbeddedPostgres {
 
   constructor(
     first: Postmaster,
-    about: { record: ClusterRecord; dataDir: string; claim: Claim; options: PostmasterOptions; onRestart: () => void },
+    about: {
+      record: ClusterRecord;
+      dataDir: string;
+      claim: FileLock;
+      options: PostmasterOptions;
+      onRestart: () => void;
+    },
   ) {
     this.#postmaster = first;
     this.#record = about.record;

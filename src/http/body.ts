@@ -19,6 +19,9 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
     request.resume();
     return Promise.reject(tooLarge());
   }
+  const broken = () => refuse(400, "The request broke off.");
+  // While its token was looked at: no event comes any more.
+  if (request.destroyed) return Promise.reject(broken());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -36,7 +39,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
     };
     const brokenOff = () => {
       stop();
-      reject(refuse(400, "The request broke off."));
+      reject(broken());
     };
     const stop = () => request.off("data", collect).off("end", end).off("error", brokenOff).off("close", brokenOff);
     request.on("data", collect).on("end", end).on("error", brokenOff).on("close", brokenOff);

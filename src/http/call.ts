@@ -41,36 +41,52 @@ export interface CallIdentity {
 export interface Call {
   readonly caller: Caller | undefined;
   readonly traceId: string;
-  readonly ends: () => AbortSignal;
+  /** A signal that aborts when what the call follows has to end. It costs nothing any more once `over` has aborted. */
+  readonly ends: (over: AbortSignal) => AbortSignal;
   readonly onRefusal: (code: string) => void;
   /** Filled in as the call goes on, for the log and the metrics. */
   readonly seen: { operation?: string; name?: string; readonly codes: string[] };
 }
 
-/** The longest a timer of Node can run. */
+/** Milliseconds the longest timer of Node can wait. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-export function millisecondsUntil(expiresAt: number): number {
-  return Math.min(Math.max(0, expiresAt * 1000 - Date.now()), LONGEST_TIMER);
+/** Calls back at `expiresAt` (seconds since the epoch), without keeping the process alive for it. Returns how to stop. */
+export function whenExpired(expiresAt: number, onExpired: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const left = Math.max(0, expiresAt * 1000 - Date.now());
+    timer = setTimeout(left > LONGEST_TIMER ? wait : onExpired, Math.min(left, LONGEST_TIMER)).unref();
+  };
+  wait();
+  return () => clearTimeout(timer);
 }
 
-/** Aborts, with the error to tell, when the token expires or is revoked, or the server stops. */
-function endOf({ signedIn, stopping, watched }: CallOptions): AbortSignal {
+/** Aborts, with the error to tell, when the token expires or is revoked, or the server stops: unless `over` aborts first. */
+function endOf({ signedIn, stopping, watched }: CallOptions, over: AbortSignal): AbortSignal {
   const revoked = watched?.();
   const ends = new AbortController();
-  const when = (signal: AbortSignal, error: () => Error) => {
-    const tell = () => ends.abort(error());
-    if (signal.aborted) tell();
-    else signal.addEventListener("abort", tell, { once: true, signal: ends.signal });
+  if (over.aborted) return ends.signal;
+  // The server's signal outlives any number of calls: nothing of theirs may stay on it.
+  const listening = new AbortController();
+  const release = () => listening.abort();
+  const once = { once: true, signal: listening.signal } as const;
+  const end = (error: Error) => {
+    release();
+    ends.abort(error);
   };
+  over.addEventListener("abort", release, once);
+  const when = (signal: AbortSignal, error: () => Error) => {
+    if (signal.aborted) end(error());
+    else signal.addEventListener("abort", () => end(error()), once);
+  };
+  if (signedIn !== undefined) {
+    const expired = () => end(graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."));
+    listening.signal.addEventListener("abort", whenExpired(signedIn.expiresAt, expired), { once: true });
+  }
   when(stopping, () => new LedgerUnavailableError("the server is stopping; continue from your last cursor", 1));
   if (revoked !== undefined) {
     when(revoked, () => graphqlError("UNAUTHENTICATED", "Your access has ended: the token or its owner was revoked."));
-  }
-  if (signedIn !== undefined) {
-    when(AbortSignal.timeout(millisecondsUntil(signedIn.expiresAt)), () =>
-      graphqlError("UNAUTHENTICATED", "The token has expired: ask its issuer for a new one."),
-    );
   }
   return ends.signal;
 }
@@ -111,7 +127,7 @@ export function createCall(options: CallOptions): Call {
       expiresAt: signedIn.expiresAt,
     },
     traceId,
-    ends: () => endOf(options),
+    ends: (over) => endOf(options, over),
     onRefusal,
     seen: { codes: [] },
   };

@@ -13,7 +13,7 @@ import { serveGraphiQL, wantsPage } from "./graphiql.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
-import { cutWhenSlow, once, wantsStream } from "./stream.ts";
+import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createWebSockets, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
@@ -125,6 +125,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   /** Counts a stream, and watches that it is read. Answers a signal that its caller is believed no more. */
   function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): AbortSignal | undefined {
     if (signedIn === undefined) return undefined;
+    // Left while the token was looked at: nothing that is taken now would be given back.
+    if (response.closed) return AbortSignal.abort();
     const release = slots.take(signedIn);
     if (release === undefined) {
       throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
@@ -141,7 +143,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     if (wantsPage(request)) return serveGraphiQL(request, identity, publicUrl, response);
     const started = performance.now();
     const { call, readParams } = await prepare(request, response);
-    response.once("close", () => {
+    whenClosed(response, () => {
       const seconds = (performance.now() - started) / 1000;
       metrics.request(request.method ?? "", "/graphql", response.statusCode, seconds);
       logRequest(requestLog, request, response, call, seconds);

@@ -14,6 +14,12 @@ export function once<Value>(work: () => Value): () => Value {
   };
 }
 
+/** Does `work` when the response is closed: at once if it is already, since its event does not come again. */
+export function whenClosed(response: ServerResponse, work: () => void): void {
+  if (response.closed) work();
+  else response.once("close", work);
+}
+
 /**
  * Cuts a stream whose client has read nothing for `milliseconds` while there was something to read. What waits meanwhile is
  * bounded: nothing is read from the ledger for a stream that is not drained.

@@ -8,7 +8,7 @@ import type { ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
 import { MAX_BODY } from "./body.ts";
-import { type Call, type CallIdentity, createCall, factsOf, millisecondsUntil, type SignedIn } from "./call.ts";
+import { type Call, type CallIdentity, createCall, factsOf, type SignedIn, whenExpired } from "./call.ts";
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Slots } from "./slots.ts";
@@ -54,7 +54,6 @@ interface Extra {
   /** As the upgrade request told it; known once the connection is initialised. */
   client: ClientIdentity;
   readonly calls: Map<string, Call>;
-  expiry?: NodeJS.Timeout;
 }
 
 /** What the protocol is given to execute, with what to execute it by. */
@@ -79,7 +78,10 @@ function originAllowed({ headers }: IncomingMessage, corsOrigins: readonly strin
   return corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
+/** Answers instead of upgrading. A client that does not hang up then is cut: nobody else would, and stopping waits for it. */
 function refuseUpgrade(stream: Duplex, status: string): void {
+  if (stream.writableEnded || stream.destroyed) return;
+  stream.once("finish", () => stream.destroy());
   stream.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
@@ -87,6 +89,10 @@ function refuseUpgrade(stream: Duplex, status: string): void {
 export function createWebSockets(deps: WebSocketDeps) {
   const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
+  /** Connections that ask for an upgrade and have none yet. Neither `sockets` nor the HTTP server knows of them. */
+  const upgrading = new Set<Duplex>();
+  let closing = false;
+
   /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
     const { authorization, Authorization, dpop } = connectionParams ?? {};
@@ -116,10 +122,8 @@ export function createWebSockets(deps: WebSocketDeps) {
     socket.once("close", release);
     const unwatch = identity.watch?.(signedIn, () => socket.close(CloseCode.Forbidden, "Access revoked"));
     if (unwatch !== undefined) socket.once("close", unwatch);
-    extra.expiry = setTimeout(
-      () => socket.close(CloseCode.Forbidden, "Token expired"),
-      millisecondsUntil(signedIn.expiresAt),
-    );
+    const expired = () => socket.close(CloseCode.Forbidden, "Token expired");
+    socket.once("close", whenExpired(signedIn.expiresAt, expired));
     return true;
   }
 
@@ -202,7 +206,6 @@ export function createWebSockets(deps: WebSocketDeps) {
     const extra: Extra = { socket, request, signedIn, client: UNKNOWN_CLIENT, calls: new Map() };
     metrics.socketOpened();
     socket.once("close", () => {
-      clearTimeout(extra.expiry);
       metrics.socketClosed();
       for (const _ of extra.calls) metrics.operationEnded();
       extra.calls.clear();
@@ -219,8 +222,10 @@ export function createWebSockets(deps: WebSocketDeps) {
     /** Takes over a connection that asks to become a WebSocket. */
     async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
       if (request.url?.split("?")[0] !== "/graphql") return refuseUpgrade(stream, "404 Not Found");
-      if (stopping.aborted) return refuseUpgrade(stream, "503 Service Unavailable");
+      if (closing) return refuseUpgrade(stream, "503 Service Unavailable");
       if (!originAllowed(request, corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
+      upgrading.add(stream);
+      stream.once("close", () => upgrading.delete(stream));
       let signedIn: SignedIn | undefined;
       try {
         const presented = credentialsOf(request, publicUrl()) ?? identity.cookie?.(request);
@@ -230,10 +235,18 @@ export function createWebSockets(deps: WebSocketDeps) {
         log.debug({ err: error }, "an upgrade was refused");
         return refuseUpgrade(stream, "401 Unauthorized");
       }
+      // Refused meanwhile, by `close`, or gone.
+      if (!upgrading.delete(stream)) return;
       sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit("connection", socket, request, signedIn));
     },
-    /** Closes every connection with 1001, and cuts those that do not answer within `milliseconds`. */
+    /**
+     * Refuses upgrades from now on, those under way too. Closes every connection with 1001, and cuts those that do not answer
+     * within `milliseconds`.
+     */
     async close(milliseconds: number): Promise<void> {
+      closing = true;
+      for (const stream of upgrading) refuseUpgrade(stream, "503 Service Unavailable");
+      upgrading.clear();
       const all = [...sockets.clients];
       const gone = all.map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())));
       for (const socket of all) socket.close(1001, "Going away");

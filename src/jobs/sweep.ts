@@ -50,9 +50,14 @@ export function startSweep({ actions, sessions, interval, log }: SweepOptions): 
     return more;
   }
 
-  async function run(): Promise<boolean> {
-    const more = await Promise.all([sweepActions(), sweepSessions()]);
-    return more.some(Boolean);
-  }
-  return schedule({ name: "sweep", interval, run }, log);
+  // A job each: what one of them meets neither ends nor delays the other.
+  const jobs = [
+    schedule({ name: "sweep actions", interval, run: sweepActions }, log),
+    schedule({ name: "sweep sessions", interval, run: sweepSessions }, log),
+  ];
+  return {
+    async stop() {
+      await Promise.all(jobs.map((job) => job.stop()));
+    },
+  };
 }

@@ -1,4 +1,6 @@
+import { DatabaseError } from "pg";
 import { classify } from "../db/errors.ts";
+import { UnsafeRoleError } from "../db/pool.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
 import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 
@@ -9,7 +11,12 @@ const MAX_BATCH_SIZE = 4 * 1024 * 1024;
 const MAX_WAITING_SIZE = 64 * 1024 * 1024;
 /** How long the truth about a commit of unknown outcome is looked for, in milliseconds, before callers are told. */
 const RECOVERY_LIMIT = 10_000;
+/** Milliseconds between two attempts to learn it: the shortest and the longest. */
+const FIRST_DELAY = 20;
+const MAX_DELAY = 500;
 const RETRY_AFTER_SECONDS = 1;
+/** SQLSTATE of a right that is missing: of the server's role, whatever the draft. */
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 export interface AppendQueueOptions {
   /** Records a batch in one transaction. */
@@ -21,6 +28,15 @@ export interface AppendQueueOptions {
   /** Position of the head when the queue was made; drafts of this process come behind it. */
   readonly head: bigint;
   readonly onBatch?: (size: number, seconds: number) => void;
+}
+
+/** A batch that may have been recorded already. */
+interface Recovery {
+  /** Position behind which its drafts are looked for. */
+  readonly after: bigint;
+  /** When to give up, as of `performance.now()`. */
+  readonly deadline: number;
+  readonly cause: unknown;
 }
 
 interface Waiting {
@@ -103,62 +119,63 @@ export class AppendQueue {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    const drafts = batch.map((waiting) => waiting.draft);
+    // Drafts of this batch come behind it, however often they are tried.
+    const after = this.#floor;
     try {
-      this.#answer(batch, await this.#options.append(drafts));
+      this.#answer(batch, await this.#options.append(draftsOf(batch)));
     } catch (error) {
-      switch (classify(error, { committing: true })) {
-        case "unknown-commit":
-        case "conflict":
-          return this.#recover(batch, error);
+      switch (meaningOf(error)) {
+        case "unknown":
+          await pause(FIRST_DELAY);
+          return this.#recover(batch, { after, deadline: performance.now() + RECOVERY_LIMIT, cause: error });
         case "refused":
-        case "bug":
-          return this.#isolate(batch, error);
-        default:
+          if (batch.length === 1) return this.#reject(batch, error);
+          for (const half of halves(batch)) await this.#write(half);
+          return;
+        case "nothing":
           this.#fail(batch, "the ledger cannot be written now; nothing was recorded", error);
       }
     }
   }
 
-  /** The connection broke under a commit: asks until the database can say which drafts it holds, and writes the rest. */
-  async #recover(batch: readonly Waiting[], cause: unknown): Promise<void> {
-    const drafts = batch.map((waiting) => waiting.draft);
-    const deadline = performance.now() + RECOVERY_LIMIT;
-    for (let delay = 20; performance.now() < deadline; delay = Math.min(delay * 2, 500)) {
-      await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
+  /**
+   * It is not known whether the batch was recorded: asks until the database can say which drafts it holds, and writes the
+   * rest. Nothing of the batch is given to `append` from here on: it would record again what is recorded already.
+   */
+  async #recover(batch: readonly Waiting[], recovery: Recovery): Promise<void> {
+    for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, MAX_DELAY)) {
       try {
-        return this.#answer(batch, await this.#options.appendAgain(drafts, this.#floor));
+        return this.#answer(batch, await this.#options.appendAgain(draftsOf(batch), recovery.after));
       } catch (error) {
-        const meaning = classify(error, { committing: true });
-        if (meaning === "refused" || meaning === "bug") return this.#isolate(batch, error);
-        if (meaning === "disk-full") break;
+        const rejected = rejectsDraft(error);
+        if (batch.length > 1 && (rejected || meaningOf(error) === "refused")) {
+          for (const half of halves(batch)) await this.#recover(half, recovery);
+          return;
+        }
+        if (rejected) return this.#reject(batch, error);
+        if (classify(error) === "disk-full") break;
       }
+      if (performance.now() >= recovery.deadline) break;
+      await pause(delay);
     }
     const message = "the database went away while this was being recorded; repeat the call to learn what became of it";
-    this.#fail(batch, message, cause, "UNKNOWN");
+    this.#fail(batch, message, recovery.cause, "UNKNOWN");
   }
 
-  /** Halves the batch until the draft that cannot be recorded stands alone, and refuses that one. */
-  async #isolate(batch: readonly Waiting[], error: unknown): Promise<void> {
-    if (batch.length === 1) {
-      batch[0]?.reject(new DraftRejectedError(error));
-      return;
-    }
-    const half = batch.length >> 1;
-    await this.#write(batch.slice(0, half));
-    await this.#write(batch.slice(half));
-  }
-
+  /** Resolves the callers of a batch. Throws, and resolves none, when outcomes and drafts are not as many. */
   #answer(batch: readonly Waiting[], outcomes: readonly DraftOutcome[]): void {
-    batch.forEach((waiting, index) => {
-      const outcome = outcomes[index];
-      if (outcome === undefined) {
-        waiting.reject(new DraftRejectedError(new Error("the database gave no answer for this draft")));
-        return;
-      }
+    if (outcomes.length !== batch.length) {
+      throw new Error(`the database returned ${outcomes.length} outcomes for ${batch.length} drafts`);
+    }
+    for (const [index, { resolve }] of batch.entries()) {
+      const outcome = outcomes[index] as DraftOutcome;
       if (outcome.refusal === undefined && outcome.seq > this.#floor) this.#floor = outcome.seq;
-      waiting.resolve(outcome);
-    });
+      resolve(outcome);
+    }
+  }
+
+  #reject(batch: readonly Waiting[], error: unknown): void {
+    for (const { reject } of batch) reject(new DraftRejectedError(error));
   }
 
   #fail(batch: readonly Waiting[], message: string, cause: unknown, outcome?: "UNKNOWN"): void {
@@ -166,4 +183,46 @@ export class AppendQueue {
       reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause, outcome));
     }
   }
+}
+
+/**
+ * What a failed append says of its batch: `nothing` and `refused`, the database reported that it recorded nothing, and
+ * in the second case that it will not, because of a draft or of a fault of ours; `unknown`, it may have recorded the batch.
+ */
+function meaningOf(error: unknown): "nothing" | "refused" | "unknown" {
+  // Thrown before the connection is used.
+  if (error instanceof UnsafeRoleError) return "nothing";
+  switch (classify(error, { committing: true })) {
+    case "unknown-commit":
+    case "conflict":
+      return "unknown";
+    case "refused":
+    case "bug":
+      // An error that the database did not report came after it had returned, perhaps from a commit.
+      return error instanceof DatabaseError ? "refused" : "unknown";
+    default:
+      return "nothing";
+  }
+}
+
+/**
+ * Whether the database refused to record a draft of the batch because of what the draft says. A draft that is recorded
+ * already is never refused like this: it is found first.
+ */
+function rejectsDraft(error: unknown): boolean {
+  return error instanceof DatabaseError && classify(error) === "refused" && error.code !== INSUFFICIENT_PRIVILEGE;
+}
+
+function draftsOf(batch: readonly Waiting[]): readonly Draft[] {
+  return batch.map(({ draft }) => draft);
+}
+
+function halves(batch: readonly Waiting[]): readonly (readonly Waiting[])[] {
+  const middle = batch.length >> 1;
+  return [batch.slice(0, middle), batch.slice(middle)];
+}
+
+/** Waits about `milliseconds`: processes that lost the same database do not all come back at once. */
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds * (0.5 + Math.random())));
 }

@@ -52,16 +52,20 @@ export function entryConcerns(alias: string, whose: readonly Concern[], bind: Bi
  * Looks at each entry that meets the other conditions: for when these leave few.
  */
 export function concernsEach(whose: readonly Concern[], bind: Bind): string {
+  // Not EXISTS: that can be planned as one look at all actions of theirs, however few entries are looked at.
   return `(${entryConcerns("e", whose, bind)}
-           OR EXISTS (SELECT FROM oc_action s
-                       WHERE s.ledger = $1 AND s.id = e.action_id::text AND ${equalsAny(OF_ACTION("s"), whose, bind)}))`;
+           OR (SELECT ${equalsAny(OF_ACTION("s"), whose, bind)} FROM oc_action s
+                WHERE s.ledger = $1 AND s.id = e.action_id::text))`;
 }
 
 /** Where candidates are looked for: `tables` has the alias `e`; `conditions` mention it. */
-export interface Candidates {
+export interface Candidates extends Undirected {
+  readonly direction: "ASC" | "DESC";
+}
+
+interface Undirected {
   readonly tables: string;
   readonly conditions: readonly string[];
-  readonly direction: "ASC" | "DESC";
   /** How many are wanted, as the statement names it. */
   readonly limit: string;
 }
@@ -71,24 +75,50 @@ export interface Candidates {
  * grows with what concerns `whose`, not with a ledger in which hardly anything does.
  */
 export function concernsFirst(whose: readonly Concern[], candidates: Candidates, bind: Bind): string {
-  const { tables, conditions, direction, limit } = candidates;
-  const first = (condition: string, order: string) => `
-               SELECT e.seq FROM ${tables}
-                WHERE ${[...conditions, condition].join(" AND ")}
-                ORDER BY ${order}e.seq ${direction} LIMIT ${limit}::bigint`;
+  const { direction, limit } = candidates;
+  const aboutActions = `
+             SELECT c.seq FROM (${first(candidates, `e.seq = ANY (ARRAY(${positionsAbout(whose, bind)}))`, `e.seq ${direction}`)}) c`;
+  const ways = [...waysTo(whose, candidates, bind), aboutActions];
+  return `e.seq = ANY (ARRAY(
+           SELECT w.seq FROM (${ways.join("\n             UNION")}) w
+            ORDER BY w.seq ${direction} LIMIT ${limit}::bigint))`;
+}
+
+/** A query for the first `limit` positions of entries that concern one of `whose` by themselves. `$1` is the ledger. */
+export function positionsConcerning(whose: readonly Concern[], candidates: Candidates, bind: Bind): string {
+  const { direction, limit } = candidates;
+  return `SELECT w.seq FROM (${waysTo(whose, candidates, bind).join("\n             UNION")}) w
+           ORDER BY w.seq ${direction} LIMIT ${limit}::bigint`;
+}
+
+/** A query for how many such entries a ledger has, counted up to `limit`. `$1` is the ledger. */
+export function countConcerning(whose: readonly Concern[], limit: string, bind: Bind): string {
+  const candidates = { tables: "oc_audit_log e", conditions: ["e.ledger = $1"], limit };
+  return `SELECT count(*) AS count FROM (
+            SELECT FROM (${waysTo(whose, candidates, bind).join("\n             UNION ALL")}) w LIMIT ${limit}::bigint) c`;
+}
+
+/** A query for each of `whose`, for positions of entries that say that they concern it: the first, or any when undirected. */
+function waysTo(whose: readonly Concern[], candidates: Undirected | Candidates, bind: Bind): readonly string[] {
   // Written as a range and ordered by the column as well: nothing but its index has that order, so no plan can come to be
   // preferred that walks the ledger in the hope of meeting the id soon.
+  const orderOf = (column: Way["column"]) =>
+    "direction" in candidates ? `e.${column} ${candidates.direction}, e.seq ${candidates.direction}` : undefined;
   const each = ({ ids, column, rest }: Way) => `
              SELECT c.seq FROM unnest(${bind(ids)}::text[]) AS k(id) CROSS JOIN LATERAL (${first(
+               candidates,
                [`e.${column} >= k.id AND e.${column} <= k.id`, ...rest].join(" AND "),
-               `e.${column} ${direction}, `,
+               orderOf(column),
              )}) c`;
-  const ways = whose.map((concern) => each(wayTo(concern, bind)));
-  const aboutActions = `
-             SELECT c.seq FROM (${first(`e.seq = ANY (ARRAY(${positionsAbout(whose, bind)}))`, "")}) c`;
-  return `e.seq = ANY (ARRAY(
-           SELECT w.seq FROM (${[...ways, aboutActions].join("\n             UNION")}) w
-            ORDER BY w.seq ${direction} LIMIT ${limit}::bigint))`;
+  return whose.map((concern) => each(wayTo(concern, bind)));
+}
+
+/** A query for the first `limit` positions of candidates that meet `condition`, by `order` if that matters. */
+function first({ tables, conditions, limit }: Undirected, condition: string, order: string | undefined): string {
+  return `
+               SELECT e.seq FROM ${tables}
+                WHERE ${[...conditions, condition].join(" AND ")}
+                ${order === undefined ? "" : `ORDER BY ${order} `}LIMIT ${limit}::bigint`;
 }
 
 /** The index to look into for each of `ids`, and what else must hold there. */

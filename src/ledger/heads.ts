@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { asError, DomainError } from "../errors.ts";
 import type { LedgerHead, LedgerId } from "../facts/entry.ts";
+import { locked, replaceDurably } from "../files.ts";
 
 /**
  * Heads kept outside the database, `<directory>/<organization>__<region>.json`: whoever rewrites or shortens a ledger
@@ -45,11 +45,8 @@ export class HeadsUnreadableError extends DomainError<"HEADS_UNREADABLE"> {
 }
 
 const MAX_EARLIER = 64;
-/** A writer holds the lock for milliseconds; after this many it has died. */
-const LOCK_STALE = 10_000;
-
-/** Milliseconds a lock waits before it is tried again. */
-const LOCK_POLL = 10;
+/** Whoever writes a file of the directory holds the lock of this one, which stays. */
+const LOCK = ".lock";
 
 function fileOf(directory: string, ledger: LedgerId): string {
   return join(directory, `${ledger.replace("/", "__")}.json`);
@@ -145,7 +142,7 @@ export function createHeadStore({ directory, interval = 1_000, onError }: HeadSt
 async function writeHead(directory: string, ledger: LedgerId, head: LedgerHead): Promise<void> {
   await mkdir(directory, { recursive: true });
   const file = fileOf(directory, ledger);
-  await locked(`${file}.lock`, async () => {
+  await locked(join(directory, LOCK), async () => {
     const known = await readHeads(directory, ledger);
     const next = advance(known, head);
     if (next === known) return;
@@ -154,57 +151,6 @@ async function writeHead(directory: string, ledger: LedgerId, head: LedgerHead):
       (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
       2,
     );
-    const fresh = await open(`${file}.new`, "w", 0o600);
-    try {
-      await fresh.writeFile(`${text}\n`);
-      await fresh.sync();
-    } finally {
-      await fresh.close();
-    }
-    await rename(`${file}.new`, file);
-    await syncDirectory(directory);
+    await replaceDurably(file, `${text}\n`);
   });
-}
-
-/** The rename itself is durable only once its directory is. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Runs `work` while no other process that shares the directory does. */
-async function locked(lock: string, work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await (await open(lock, "wx")).close();
-      break;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      if (await isStale(lock)) await unlink(lock).catch(ignoreMissing);
-      else await sleep(LOCK_POLL);
-    }
-  }
-  try {
-    await work();
-  } finally {
-    await unlink(lock).catch(ignoreMissing);
-  }
-}
-
-async function isStale(lock: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(lock)).mtimeMs > LOCK_STALE;
-  } catch (error) {
-    ignoreMissing(error);
-    return false;
-  }
-}
-
-/** A lock that is gone was released by somebody else. */
-function ignoreMissing(error: unknown): void {
-  if (!isMissing(error)) throw error;
 }

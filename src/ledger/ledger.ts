@@ -30,7 +30,7 @@ export interface Ledgers {
   waiting(): number;
   /** True when an append would go through now. Rejects with the reason when it would not. */
   ready(): Promise<boolean>;
-  /** Waits until everything accepted has been answered. Nothing may be appended afterwards. */
+  /** Accepts nothing more, and resolves when every call made before has returned. */
   close(): Promise<void>;
 }
 
@@ -90,6 +90,19 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   const queues = new Map<LedgerId, Promise<AppendQueue>>();
   const opened: AppendQueue[] = [];
   let closed = false;
+  /** Calls that have not returned yet, wherever they are: before, in or behind a queue. */
+  let calls = 0;
+  const onLastCall: (() => void)[] = [];
+
+  async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
+    calls += 1;
+    try {
+      return await call();
+    } finally {
+      calls -= 1;
+      if (calls === 0) for (const resolve of onLastCall.splice(0)) resolve();
+    }
+  }
 
   async function open(ledger: LedgerId): Promise<AppendQueue> {
     const { body } = encode(bodyOf<"LEDGER_CREATED">({ actor: SYSTEM_ACTOR }, { type: "LEDGER_CREATED" }));
@@ -127,18 +140,17 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   }
 
   return {
-    async append(ledger, body, { notAfter } = {}) {
-      const encoded = encode(body);
-      const queue = await queueOf(ledger);
-      const outcome = await queue.append({ ...encoded, notAfter });
-      if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
-      const entry = new AppendedEntry(ledger, encoded, outcome);
-      options.onAppended?.(ledger, entry);
-      return entry;
-    },
-    async ensure(ledger) {
-      await queueOf(ledger);
-    },
+append: (ledger, body, { notAfter } = {}) =>
+      counted(async () => {
+        const encoded = encode(body);
+        const queue = await queueOf(ledger);
+        const outcome = await queue.append({ ...encoded, notAfter });
+        if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
+        const entry = new AppendedEntry(ledger, encoded, outcome);
+        options.onAppended?.(ledger, entry);
+        return entry;
+      }),
+    ensure: (ledger) => counted(async () => void (await queueOf(ledger))),
     known: () => [...queues.keys()],
     waiting: () => opened.reduce((sum, queue) => sum + queue.length, 0),
     async ready() {
@@ -147,6 +159,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     },
     async close() {
       closed = true;
+      if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));
       for (const queue of opened) await queue.drain();
     },
   };

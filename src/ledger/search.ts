@@ -1,6 +1,15 @@
+import { validate as isUuid } from "uuid";
 import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import { type Bind, type Concern, concernsEach, concernsFirst } from "./concern.ts";
+import {
+  type Bind,
+  type Candidates,
+  type Concern,
+  concernsEach,
+  concernsFirst,
+  countConcerning,
+  positionsConcerning,
+} from "./concern.ts";
 import {
   ENTRY_COLUMNS,
   ENTRY_TABLES,
@@ -59,13 +68,17 @@ export async function searchEntries(
   page: EntryRange,
   whose?: readonly Concern[],
 ): Promise<LedgerEntry[]> {
+  if (whose === undefined || leavesFew(filter, page)) return run(page);
+  if (whose.length === 0) return [];
   // Whoever did much of what was done has a page of it near: then nothing else is looked for.
-  const near = whose === undefined || leavesFew(filter, page) ? undefined : await nearest(db, ledger, page);
-  const found = near === undefined ? [] : await run(near);
-  return near !== undefined && found.length === page.limit ? found : run(page);
+  const near = await nearest(db, ledger, page);
+  const found = await run(near);
+  if (found.length === page.limit) return found;
+  const bounded = await boundedBy(db, ledger, filter, anchored(page, near), whose);
+  return run(bounded.range, bounded.each);
 
-  async function run(range: EntryRange): Promise<LedgerEntry[]> {
-    const statement = searchStatement(ledger, filter, range, whose);
+  async function run(range: EntryRange, each = leavesFew(filter, range)): Promise<LedgerEntry[]> {
+    const statement = searchStatement(ledger, filter, range, whose, each);
     if (statement === undefined) return [];
     const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
     return rows.map((row) => toEntry(ledger, row));
@@ -83,8 +96,44 @@ async function nearest(db: Reader, ledger: LedgerId, page: EntryRange): Promise<
   return { ...page, before, after: page.after === undefined || page.after < start ? start : page.after };
 }
 
+/** `page`, with the end where its search begins as `near` has it: what is appended meanwhile is of no page. */
+function anchored(page: EntryRange, near: EntryRange): EntryRange {
+  return page.newestFirst === true ? { ...page, before: near.before } : { ...page, after: near.after };
+}
+
 function earlier(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other < one ? other : one;
+}
+
+/** Entries of their own that whoever searches must have for each of so many positions of a page, or they are read instead. */
+const SPARSE = 4n;
+
+/**
+ * The part of `page` that holds all that is shown of it: it ends where the entries that concern `whose` by themselves fill
+ * it. What else concerns them there, by its action, is looked for entry by entry when they have many entries for so short a
+ * part, else by all their actions. So it costs the shorter of the two: what the page reaches over, or what they have.
+ */
+async function boundedBy(
+  db: Reader,
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+  whose: readonly Concern[],
+): Promise<{ readonly range: EntryRange; readonly each: boolean }> {
+  const statement = ownPositions(ledger, filter, page, whose);
+  if (statement === undefined) return { range: page, each: false };
+  const own = await db.query<{ seq: string }>(statement.text, [...statement.values]);
+  const last = own.rows.at(-1);
+  if (last === undefined || own.rows.length < page.limit) return { range: page, each: false };
+  const end = BigInt(last.seq);
+  const descending = page.newestFirst === true;
+  const range = descending ? { ...page, after: end - 1n } : { ...page, before: end + 1n };
+  const span = (range.before ?? 0n) - (range.after ?? 0n);
+  if (span <= NARROW_RANGE) return { range, each: true };
+  const enough = span / SPARSE;
+  const count = ownCount(ledger, enough, whose);
+  const { rows } = await db.query<{ count: string }>(count.text, [...count.values]);
+  return { range, each: BigInt(rows[0]?.count ?? 0) >= enough };
 }
 
 /** The query of `searchEntries`; undefined when its answer is known to be empty. */
@@ -93,7 +142,52 @@ export function searchStatement(
   filter: EntryFilter,
   page: EntryRange,
   whose?: readonly Concern[],
+  each = leavesFew(filter, page),
 ): Statement | undefined {
+  const begun = begin(ledger, filter, page);
+  if (begun === undefined) return undefined;
+  const { values, bind, candidates } = begun;
+  const { conditions, direction, limit } = candidates;
+  const text = `
+    SELECT ${ENTRY_COLUMNS}
+      FROM ${ENTRY_TABLES}
+     WHERE ${restricted().join("\n       AND ")}
+     ORDER BY e.seq ${direction}
+     LIMIT ${limit}::bigint`;
+  return { text, values };
+
+  function restricted(): readonly string[] {
+    if (whose === undefined) return conditions;
+    if (each) return [...conditions, concernsEach(whose, bind)];
+    // All conditions stand inside the look for positions, and need not be met again outside.
+    return ["e.ledger = $1", concernsFirst(whose, candidates, bind)];
+  }
+}
+
+/** The first positions of a page at which entries concern `whose` by themselves; undefined when there are known to be none. */
+function ownPositions(
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+  whose: readonly Concern[],
+): Statement | undefined {
+  const begun = begin(ledger, filter, page);
+  return begun && { text: positionsConcerning(whose, begun.candidates, begun.bind), values: begun.values };
+}
+
+/** How many entries concern `whose` by themselves, counted up to `limit`. */
+function ownCount(ledger: LedgerId, limit: bigint, whose: readonly Concern[]): Statement {
+  const values: unknown[] = [ledger];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  return { text: countConcerning(whose, bind(limit), bind), values };
+}
+
+/** A statement begun with what every one on a page has; undefined when nothing can meet the filter. */
+function begin(
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+): { readonly values: readonly unknown[]; readonly bind: Bind; readonly candidates: Candidates } | undefined {
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ["e.ledger = $1"];
@@ -105,23 +199,8 @@ export function searchStatement(
     if (error instanceof NothingMeetsThis) return undefined;
     throw error;
   }
-  const direction = page.newestFirst ? "DESC" : "ASC";
-  const limit = bind(page.limit);
-  const kept = whose === undefined ? conditions : restricted(conditions, whose);
-  const text = `
-    SELECT ${ENTRY_COLUMNS}
-      FROM ${ENTRY_TABLES}
-     WHERE ${kept.join("\n       AND ")}
-     ORDER BY e.seq ${direction}
-     LIMIT ${limit}::bigint`;
-  return { text, values };
-
-  function restricted(all: readonly string[], concerns: readonly Concern[]): readonly string[] {
-    if (leavesFew(filter, page)) return [...all, concernsEach(concerns, bind)];
-    // All conditions stand inside the look for positions, and need not be met again outside.
-    const candidates = { tables: ENTRY_TABLES, conditions: all, direction, limit } as const;
-    return ["e.ledger = $1", concernsFirst(concerns, candidates, bind)];
-  }
+  const direction = page.newestFirst === true ? "DESC" : "ASC";
+  return { values, bind, candidates: { tables: ENTRY_TABLES, conditions, direction, limit: bind(page.limit) } };
 }
 
 /** A range of no more positions is looked at entry by entry. */
@@ -175,7 +254,7 @@ function isStorable(text: string): boolean {
 }
 
 function uuid(text: string): string {
-  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new NothingMeetsThis();
+  if (!isUuid(text)) throw new NothingMeetsThis();
   return text;
 }
 

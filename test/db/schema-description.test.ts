@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeSchema } from "../../src/db/schema-description.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { describeSchema } from "./schema-description.ts";
 
 let database: TestDatabase;
 

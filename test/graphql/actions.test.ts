@@ -315,3 +315,20 @@ describe("a mutation", () => {
     expect(whole).toBe(api.queries());
   });
 });
+
+describe("latencyMs", () => {
+  it.each([
+    [25 * 86_400_000, 2_147_483_647],
+    ["soon", null],
+  ])("%s of an entry is shown as %s", async (latencyMs, shown) => {
+    const fact = { actor: { id: "agent", kind: "AGENT" }, latencyMs, type: "ACTION_COMPLETED" };
+    await api.services.ledgers.append("acme/eu", fact);
+    const { data, errors } = await api.gql(
+      "{auditEntries(newestFirst:true first:1){nodes{latencyMs}}}",
+      {},
+      { as: "admin" },
+    );
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({ auditEntries: { nodes: [{ latencyMs: shown }] } });
+  });
+});

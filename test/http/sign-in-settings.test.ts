@@ -97,7 +97,7 @@ describe("a server", () => {
     await withServer({ publicUrl: "https://countersign.example" }, async (other) => {
       const response = await fetch(`${other.url}/auth/login`, { redirect: "manual" });
       const [line] = response.headers.getSetCookie();
-      expect(line).toMatch(/^__Host-countersign-sign-in=.*; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax; Secure$/);
+      expect(line).toMatch(/^__Host-countersign-sign-in=.*; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
       const { searchParams } = new URL(response.headers.get("location") ?? "");
       expect(searchParams.get("redirect_uri")).toBe("https://countersign.example/auth/callback");
     });

@@ -91,7 +91,7 @@ describe("signing in with a browser", () => {
     // What the browser keeps meanwhile tells it nothing.
     const kept = browser.cookie(server.url, "countersign-sign-in") ?? "";
     expect(kept.split(".")).toHaveLength(5);
-    expect(browser.attributes.get("countersign-sign-in")).toBe("Path=/; Max-Age=600; HttpOnly; SameSite=Lax");
+    expect(browser.attributes.get("countersign-sign-in")).toBe("Max-Age=600; Path=/; HttpOnly; SameSite=Lax");
   });
 
   it("records the session, gives the browser one cookie, and goes on to where it wanted to be", async () => {
@@ -99,7 +99,7 @@ describe("signing in with a browser", () => {
     expect(visit.url.href).toBe(`${server.url}/console?tab=1`);
     expect(browser.cookie(server.url, "countersign-sign-in")).toBeUndefined();
     const attributes = browser.attributes.get("countersign") ?? "";
-    expect(attributes).toMatch(/^Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax$/);
+    expect(attributes).toMatch(/^Max-Age=\d+; Path=\/; HttpOnly; SameSite=Lax$/);
     const started = (await server.entries()).at(-1);
     expect(started).toMatchObject({
       type: "SESSION_STARTED",

@@ -82,3 +82,36 @@ it("ends every session that is over once, with two servers sweeping", async () =
   );
   expect(rows).toEqual([{ sessions: count, entries: count }]);
 });
+
+it("stops only when both kinds have ended, and lets neither wait for the other when one fails", async () => {
+  const process = await world.process();
+  const sessions = sessionsOf(process);
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  let ended = 0;
+  let failures = 0;
+  const job = startSweep({
+    actions: {
+      async settleDue(limit) {
+        begun += 1;
+        await gate.promise;
+        const settled = await process.actions.settleDue(limit);
+        ended += 1;
+        return settled;
+      },
+    },
+    sessions: {
+      settleDue(limit) {
+        failures += 1;
+        return failures === 3 ? sessions.settleDue(limit) : Promise.reject(new Error("away"));
+      },
+    },
+    interval: 0.02,
+    log: recordingLog(),
+  });
+  await waitUntil(() => begun === 1 && failures > 3);
+  const stopping = job.stop().then(() => ended);
+  gate.resolve();
+  expect(await stopping).toBe(1);
+  expect(begun).toBe(1);
+});

@@ -324,6 +324,27 @@ describe("months", () => {
   });
 });
 
+describe("close", () => {
+  it("waits for what is between its call and a queue, and refuses what comes later", async () => {
+    const own = open(database.appUrl);
+    const closing = createLedgers({ pool: own, capacity: 10 });
+    let settled = 0;
+    const appends = [
+      closing.append("closing/eu", note("the first of its ledger")),
+      closing.append("closing/eu", note("another")),
+      closing.append("closing/us", note("elsewhere")),
+      closing.ensure("closing/ap"),
+    ];
+    for (const each of appends) void each.finally(() => (settled += 1)).catch(() => undefined);
+    await closing.close();
+    expect(settled).toBe(appends.length);
+    await expect(closing.append("closing/eu", note("late"))).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
+    await own.end();
+    await expect(Promise.all(appends)).resolves.toHaveLength(appends.length);
+    expect((await stored("closing/eu")).length).toBe(3);
+  });
+});
+
 describe("ready", () => {
   it("says that appends go through, with and without ledgers, and why not when they do not", async () => {
     await expect(ledgers.ready()).resolves.toBe(true);

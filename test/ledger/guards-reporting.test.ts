@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { appendActions, createLedger } from "./verify.fixture.ts";
+import { appendActions, createLedger, uuid } from "./verify.fixture.ts";
 
 let database: TestDatabase;
 let client: Client;
@@ -59,7 +61,7 @@ describe("the reporting views", () => {
       client: "claude-code",
       platform: "reservations",
       effect: "WRITE",
-      latency_ms: 1234,
+      latency_ms: "1234",
     });
     const [action] = await as("analyst", "SELECT * FROM oc_report_actions WHERE region = 'us'");
     expect(action).toMatchObject({ status: "SUCCEEDED", approvals: 1, tool: "book_reservation" });
@@ -89,9 +91,13 @@ describe("the reporting views", () => {
     "SET ROLE oc_reporting",
     "SET ROLE oc_app",
     "SELECT oc_ledger_append('acme/eu', '')",
-    "DELETE FROM oc_report_entries",
+    "DELETE FROM oc_audit_log",
   ])("are all there is: %s is refused", async (sql) => {
     await expect(as("analyst", sql)).rejects.toMatchObject({ code: "42501" });
+  });
+
+  it("take no changes", async () => {
+    await expect(as("analyst", "DELETE FROM oc_report_entries")).rejects.toMatchObject({ code: "55000" });
   });
 
   it("do not let a leaky function see another organization's rows", async () => {
@@ -108,6 +114,93 @@ describe("the reporting views", () => {
   });
 });
 
+describe("no view fails because of one entry", () => {
+  const LEDGER = "odd/eu";
+  const action = uuid("odd", 0);
+
+  beforeAll(async () => {
+    await createLedger(client, LEDGER);
+    const append = (body: UnsealedObject) =>
+      client.query("SELECT oc_ledger_append($1, $2)", [LEDGER, seal({ id: randomUUID(), ...body }).body]);
+    const completed = { actor: { id: "agent", kind: "AGENT" }, type: "ACTION_COMPLETED" };
+    for (const latencyMs of [
+      2_592_000_000,
+      -1,
+      "soon",
+      "1.5",
+      [1],
+      { a: 1 },
+      null,
+      true,
+      "1e400",
+      "9223372036854775808",
+    ]) {
+      await append({ ...completed, latencyMs });
+    }
+    for (const body of [{ client: "none" }, { policy: [] }, { reason: { deep: true } }, { actor: "nobody" }]) {
+      await append({ ...completed, ...body });
+    }
+    const states = [
+      { approvals: 99_999_999_999 },
+      { approvals: "many", grant: { id: "no uuid", hash: "zz", expiresAt: "never" } },
+      { approvals: [], grant: { id: 7, hash: "abc", expiresAt: {} } },
+      { grant: "none" },
+    ];
+    for (const [at, state] of states.entries()) {
+      const id = uuid("odd", at);
+      await append({
+        action: id,
+        actor: { id: "agent", kind: "AGENT" },
+        states: [{ id, kind: "ACTION", state: { status: "PENDING", ...state }, version: 1 }],
+        type: "ACTION_PROPOSED",
+      });
+    }
+    // The functions take no body that is no jsonb; the owner may insert any text that extends the chain.
+    for (const value of ['"\\u0000"', "1e999999"]) {
+      await client.query(
+        `WITH head AS (SELECT * FROM oc_audit_log WHERE ledger = $1 ORDER BY seq DESC LIMIT 1), next AS (
+           SELECT ledger, seq + 1 AS seq, recorded_at, hash AS prev_hash,
+                  oc_entry_text('{"latencyMs":' || $2::text || ',"type":"ODD"}', ',"ledger":"' || ledger || '","prevHash":"', hash,
+                    '","recordedAt":"' || to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"',
+                    seq + 1) AS entry
+             FROM head)
+         INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type)
+         SELECT ledger, seq, recorded_at, entry, sha256(convert_to(entry, 'UTF8')), prev_hash, gen_random_uuid(), 'ODD' FROM next`,
+        [LEDGER, value],
+      );
+    }
+    await client.query(`INSERT INTO oc_bi_access VALUES ('${login("analyst")}', 'odd')`);
+  });
+  afterAll(() => client.query("DELETE FROM oc_bi_access WHERE organization = 'odd'"));
+
+  it.each(["oc_report_entries", "oc_report_actions", "oc_report_lineage", "oc_report_daily"])("%s", async (view) => {
+    await expect(as("analyst", `SELECT * FROM ${view} WHERE organization = 'odd'`)).resolves.toBeDefined();
+  });
+
+  it("the time a call took is counted beyond 32 bits, and left out where it is no whole number", async () => {
+    const rows = await as<{ latency_ms: string | null }>(
+      "analyst",
+      "SELECT latency_ms FROM oc_report_entries WHERE organization = 'odd' AND type IN ('ACTION_COMPLETED', 'ODD') ORDER BY seq",
+    );
+    const [long, negative, ...others] = rows.map((row) => row.latency_ms);
+    expect([long, negative]).toEqual(["2592000000", "-1"]);
+    expect(others).toHaveLength(14);
+    expect(new Set(others)).toEqual(new Set([null]));
+  });
+
+  it("oc_action says 0 approvals, and no grant, where an entry says something else than these", async () => {
+    await client.query("BEGIN; SET LOCAL ROLE oc_app");
+    const { rows } = await client.query(
+      "SELECT approvals, grant_id, grant_hash, grant_expires_at FROM oc_action WHERE ledger = $1 ORDER BY id",
+      [LEDGER],
+    );
+    await client.query("ROLLBACK");
+    expect(rows).toEqual(Array(4).fill({ approvals: 0, grant_id: null, grant_hash: null, grant_expires_at: null }));
+    const [reported] = await as("analyst", `SELECT approvals FROM oc_report_actions WHERE action_id = '${action}'`);
+    expect(reported).toEqual({ approvals: null });
+  });
+});
+
 describe("row-level security", () => {
   it.each(["oc_app", "oc_auditor"])("leaves %s unhindered and its plans as they were", async (role) => {
     await client.query(`BEGIN; SET LOCAL ROLE ${role}`);
@@ -116,7 +209,7 @@ describe("row-level security", () => {
       "EXPLAIN SELECT * FROM oc_audit_log WHERE ledger = 'acme/eu' AND seq = 3",
     );
     await client.query("ROLLBACK");
-    expect(rows).toEqual([{ n: String(41 + 6 + 16) }]);
+    expect(rows).toEqual([{ n: String(41 + 6 + 16 + 21) }]);
     const text = plan.rows.map((row) => Object.values(row)[0]).join("\n");
     expect(text).toContain("Index Cond: ((ledger = 'acme/eu'::text) AND (seq = 3))");
     expect(text).not.toContain("Filter");

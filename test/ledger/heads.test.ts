@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -31,7 +31,7 @@ describe("createHeadStore", () => {
     store.record(ledger, head(5, "b"));
     expect((await store.known(ledger)).head).toEqual(head(5, "b"));
     await store.close();
-    expect((await readdir(directory)).sort()).toEqual(["acme__eu.json", "acme__us.json"]);
+    expect((await readdir(directory)).sort()).toEqual([".lock", "acme__eu.json", "acme__us.json"]);
     expect(await readHeads(directory, ledger)).toEqual({ head: head(5, "b"), earlier: [] });
     expect(await readHeads(directory, "acme/us")).toEqual({ head: head(9), earlier: [] });
     expect(JSON.parse(await readFile(join(directory, "acme__eu.json"), "utf8"))).toMatchObject({
@@ -70,7 +70,27 @@ describe("createHeadStore", () => {
       ),
     );
     expect((await readHeads(directory, ledger)).head).toEqual(head(407));
-    expect(await readdir(directory)).toEqual(["acme__eu.json"]);
+    expect((await readdir(directory)).sort()).toEqual([".lock", "acme__eu.json"]);
+  });
+
+  it("loses nothing to a lock file that a process of long ago left behind", async () => {
+    await mkdir(directory, { recursive: true });
+    const left = ["acme__eu.json.lock", ".lock"].map((name) => join(directory, name));
+    for (let round = 0; round < 20; round++) {
+      for (const lock of left) {
+        await writeFile(lock, "");
+        await utimes(lock, 0, 0);
+      }
+      await Promise.all(
+        Array.from({ length: 16 }, async (_, at) => {
+          const store = createHeadStore({ directory, onError: unexpected });
+          store.record(ledger, head(round * 16 + at + 1));
+          for (let turns = 0; turns < at; turns++) await new Promise((resolve) => setImmediate(resolve));
+          await store.flush();
+        }),
+      );
+      expect((await readHeads(directory, ledger)).head).toEqual(head(round * 16 + 16));
+    }
   });
 
   it("refuses a damaged file, and does not write over it", async () => {

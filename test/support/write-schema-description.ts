@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { escapeIdentifier } from "pg";
 import { migrate } from "../../src/db/migrate.ts";
-import { describeSchema } from "../../src/db/schema-description.ts";
+import { describeSchema } from "../db/schema-description.ts";
 import { silent } from "./log.ts";
 import { startTestServer, withClient, withDatabase } from "./server.ts";
 

@@ -8,6 +8,10 @@ export interface Counts {
   /** Writes with at least one approval by a HUMAN, recorded before the grant was redeemed. */
   writesApproved: number;
   writesExecuted: number;
+  /** Steps of either kind that policy forbade. */
+  blocked: number;
+  /** Steps that were denied, withdrawn, or not decided or started in time. */
+  notRun: number;
   /** Steps of either kind whose recorded output was a failure. */
   failedOutputs: number;
   grantsRedeemed: number;
@@ -23,6 +27,8 @@ export function noCounts(): Counts {
     writesProposed: 0,
     writesApproved: 0,
     writesExecuted: 0,
+    blocked: 0,
+    notRun: 0,
     failedOutputs: 0,
     grantsRedeemed: 0,
     approvals: new Map(),
@@ -48,6 +54,8 @@ export function describeTotals({ run, counts, entries, milliseconds }: Totals): 
     ["  writes proposed", counts.writesProposed],
     ["  writes approved", counts.writesApproved, `each by a person, before it ran (${approvals.join(", ") || "none"})`],
     ["  writes executed", counts.writesExecuted],
+    ["  blocked", counts.blocked, "by policy"],
+    ["  not run", counts.notRun, "denied, withdrawn or expired"],
     ["failed outputs", counts.failedOutputs, "recorded as FAILED"],
     ["grants redeemed", counts.grantsRedeemed, "each once"],
     ["ledger entries", entries, "added during the replay"],

@@ -2,12 +2,15 @@ import { createClient } from "graphql-ws";
 import { asError } from "../../errors.ts";
 import { type Api, webSocketUrl } from "../api.ts";
 import { CommandError } from "../exit.ts";
-import { APPROVE, FOLLOW_PENDING, pendingEvent, READ_ACTION } from "./operations.ts";
+import { APPROVE, FOLLOW_PENDING, pendingEvent, READ_ACTION, type Status } from "./operations.ts";
 
 /** The demo approvers at work: they see what becomes pending and countersign what belongs to this replay. */
 export interface Inbox {
-  /** Resolves once an approver has approved the action; rejects with the reason when nobody could. */
-  approved(actionId: string): Promise<void>;
+  /**
+   * Resolves once the action is decided, by an approver of this replay or by somebody else, to the status that gave it.
+   * Rejects with the reason when nobody could decide.
+   */
+  decided(actionId: string): Promise<Status>;
   close(): Promise<void>;
 }
 
@@ -23,7 +26,7 @@ export interface InboxOptions {
 }
 
 interface Waiting {
-  readonly settle: PromiseWithResolvers<void>;
+  readonly settle: PromiseWithResolvers<Status>;
   /** Looks the action up should the subscription not bring it. */
   readonly backstop: NodeJS.Timeout;
 }
@@ -48,12 +51,18 @@ export function openInbox(options: InboxOptions): Inbox {
   const waiting = new Map<string, Waiting>();
   let turn = 0;
 
-  const decide = async (actionId: string, digest: string) => {
+  /** Nothing that happens to the action from now on decides it for this replay. */
+  const forget = (actionId: string): Waiting | undefined => {
     const entry = waiting.get(actionId);
-    if (entry === undefined) return;
     waiting.delete(actionId);
+    clearTimeout(entry?.backstop);
+    return entry;
+  };
+
+  const decide = async (actionId: string, digest: string) => {
+    const entry = forget(actionId);
+    if (entry === undefined) return;
     announced.delete(actionId);
-    clearTimeout(entry.backstop);
     const approver = options.approvers[turn++ % options.approvers.length]!;
     try {
       const { data, attempts } = await approver.run(APPROVE, {
@@ -63,28 +72,31 @@ export function openInbox(options: InboxOptions): Inbox {
       const [refusal] = userErrors;
       // A first attempt whose answer got lost has done it.
       const alreadyDone = attempts > 1 && action?.status === "APPROVED";
-      if (refusal !== undefined && !alreadyDone) {
-        throw new CommandError("FAILED", `approval refused, ${refusal.code}: ${refusal.message}`);
-      }
-      entry.settle.resolve();
+      if (refusal === undefined || alreadyDone) return entry.settle.resolve("APPROVED");
+      entry.settle.resolve(await decidedElsewhere(actionId, `${refusal.code}: ${refusal.message}`));
     } catch (error) {
       entry.settle.reject(error);
     }
   };
 
+  /** The status of an action that somebody else decided; `refusal` is why it could not be decided here. */
+  const decidedElsewhere = async (actionId: string, refusal: string): Promise<Status> => {
+    const status = await statusOf(actionId);
+    if (status === undefined || status === "PENDING") throw new CommandError("FAILED", `approval refused, ${refusal}`);
+    return status;
+  };
+
+  const statusOf = async (actionId: string): Promise<Status | undefined> =>
+    (await first.run(READ_ACTION, { id: actionId })).data.action?.status;
+
   const lookUp = async (actionId: string) => {
     try {
-      const { data } = await first.run(READ_ACTION, { id: actionId });
-      if (data.action?.status === "PENDING") await decide(actionId, data.action.digest);
-      else
-        throw new CommandError(
-          "FAILED",
-          `an approver finds the action ${data.action?.status ?? "nowhere"}, not PENDING`,
-        );
+      const { action } = (await first.run(READ_ACTION, { id: actionId })).data;
+      if (action?.status === "PENDING") return await decide(actionId, action.digest);
+      if (action === null) throw new CommandError("FAILED", "an approver finds the action nowhere");
+      forget(actionId)?.settle.resolve(action.status);
     } catch (error) {
-      const entry = waiting.get(actionId);
-      waiting.delete(actionId);
-      entry?.settle.reject(error);
+      forget(actionId)?.settle.reject(error);
     }
   };
 
@@ -100,6 +112,7 @@ export function openInbox(options: InboxOptions): Inbox {
     if (action === null) return;
     if (change === "REMOVED") {
       announced.delete(action.id);
+      if (waiting.has(action.id)) void lookUp(action.id);
     } else if (waiting.has(action.id)) {
       void decide(action.id, action.digest);
     } else {
@@ -120,8 +133,8 @@ export function openInbox(options: InboxOptions): Inbox {
   );
 
   return {
-    approved(actionId) {
-      const settle = Promise.withResolvers<void>();
+    decided(actionId) {
+      const settle = Promise.withResolvers<Status>();
       const backstop = setTimeout(() => void lookUp(actionId), backstopDelay);
       waiting.set(actionId, { settle, backstop });
       const digest = announced.get(actionId);
@@ -132,7 +145,7 @@ export function openInbox(options: InboxOptions): Inbox {
       unsubscribe();
       for (const { backstop, settle } of waiting.values()) {
         clearTimeout(backstop);
-        settle.reject(new CommandError("FAILED", "the replay ended before the approval"));
+        settle.reject(new CommandError("FAILED", "the replay ended before the decision"));
       }
       waiting.clear();
       await client.dispose();

@@ -18,6 +18,9 @@ const status = z.enum([
 ]);
 export type Status = z.infer<typeof status>;
 
+/** An action that ends like this was never carried out. */
+export const NOT_RUN: readonly Status[] = ["DENIED", "EXPIRED", "CANCELLED"];
+
 const userErrors = z.array(z.object({ code: z.string(), message: z.string() }));
 export type UserErrors = z.infer<typeof userErrors>;
 

@@ -1,7 +1,7 @@
 import { asError } from "../../errors.ts";
 import { CommandError } from "../exit.ts";
 import { closeSession, type OpenedSession, openSession } from "./session.ts";
-import { type Run, replayStep } from "./step.ts";
+import { placeOf, type Run, replayStep } from "./step.ts";
 import type { Conversation } from "./traces.ts";
 
 export interface RunOptions {
@@ -33,20 +33,19 @@ export async function replayConversations(
           return true;
         } catch (cause) {
           const code = cause instanceof CommandError ? cause.code : "FAILED";
-          failure ??= new CommandError(code, `${id}, ${place}: ${asError(cause).message}`, { cause });
+          failure ??= new CommandError(code, `${place}: ${asError(cause).message}`, { cause });
           return false;
         }
       };
       const open = async () => {
         session = await openSession(run, conversation);
       };
-      if (!(await at("start", open))) return;
+      if (!(await at(`${id}, start`, open))) return;
       for (const [index, step] of steps.entries()) {
-        const place = `step ${index + 1} (${step.tool})`;
-        if (!(await at(place, () => replayStep(run, conversation, step, index)))) return;
+        if (!(await at(placeOf(conversation, step, index), () => replayStep(run, conversation, step, index)))) return;
         onStep();
       }
-      if (!(await at("end", () => closeSession(run, conversation, session)))) return;
+      if (!(await at(`${id}, end`, () => closeSession(run, conversation, session)))) return;
       run.counts.conversations += 1;
     }
   };

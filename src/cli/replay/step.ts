@@ -3,7 +3,7 @@ import type { Answered, Api } from "../api.ts";
 import { CommandError } from "../exit.ts";
 import type { Counts } from "./counts.ts";
 import type { Inbox } from "./inbox.ts";
-import { CLAIM, COMPLETE, PROPOSE, READ_ACTION, REDEEM, type Status, type UserErrors } from "./operations.ts";
+import { CLAIM, COMPLETE, NOT_RUN, PROPOSE, READ_ACTION, REDEEM, type Status, type UserErrors } from "./operations.ts";
 import { type Conversation, failureOf, type Step } from "./traces.ts";
 
 export type Effect = "READ" | "WRITE";
@@ -21,7 +21,15 @@ export interface Run {
   /** What the catalog says of a tool; undefined for one that is not in it. Absent without a catalog. */
   readonly effectOf?: (platform: string, tool: string) => Effect | undefined;
   readonly catalogFile?: string;
+  readonly warn: (message: string) => void;
+  /** Tools that the server blocks and that were warned of, with their platforms. */
+  readonly blockedTools: Set<string>;
+  /** Those of them that the catalog has and the server does not know. */
+  readonly unknownTools: Set<string>;
 }
+
+/** The rule of the server's policy that forbids what is in no catalog of its. */
+const UNKNOWN_TOOL = "unknown-tool-forbidden";
 
 interface Proposed {
   readonly id: string;
@@ -39,18 +47,29 @@ function idempotencyKey(...names: readonly string[]): string {
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** Where something happened, for people. */
+export function placeOf({ id }: Conversation, { tool }: Step, index: number): string {
+  return `${id}, step ${index + 1} (${tool})`;
+}
+
 /** A conversation as this run has it: in another run it is another one. */
 export function conversationIdOf(run: Pick<Run, "id">, conversation: Conversation): string {
   return `${conversation.id}/${run.id}`;
 }
 
-function blocked(run: Run, step: Step, rules: readonly string[]): CommandError {
-  const because = `the server answers BLOCKED for ${step.tool} on ${step.platform} (${rules.join(", ") || "no rule"})`;
-  const known = run.effectOf?.(step.platform, step.tool) !== undefined;
-  const remedy = known
-    ? `. ${run.catalogFile} knows the tool: start the server with that catalog, \`countersign serve --catalog ${run.catalogFile}\``
-    : "";
-  return new CommandError("FAILED", because + remedy);
+/** Says why the server blocks a tool, where that happened first. */
+function warnOfBlocked(run: Run, place: string, step: Step, rules: readonly string[]): void {
+  const tool = `${step.tool} on ${step.platform}`;
+  if (run.blockedTools.has(tool)) return;
+  run.blockedTools.add(tool);
+  const because = `${place}: the server answers BLOCKED for ${tool} (${rules.join(", ") || "no rule"})`;
+  if (rules.includes(UNKNOWN_TOOL) && run.effectOf?.(step.platform, step.tool) !== undefined) {
+    run.unknownTools.add(tool);
+    const remedy = `start the server with that catalog, \`countersign serve --catalog ${run.catalogFile}\``;
+    run.warn(`${because}. ${run.catalogFile} knows the tool: ${remedy}`);
+  } else {
+    run.warn(because);
+  }
 }
 
 function checkEffect(run: Run, step: Step, effect: Effect): void {
@@ -77,20 +96,18 @@ async function propose(run: Run, conversation: Conversation, step: Step, index: 
   const [refusal] = userErrors;
   if (refusal !== undefined) throw new CommandError("FAILED", `proposal refused, ${refusal.code}: ${refusal.message}`);
   if (action === null) throw new CommandError("FAILED", "the server answers a proposal without an action");
-  if (action.status === "BLOCKED") {
-    throw blocked(
-      run,
-      step,
-      action.policy.matchedRules.map(({ ruleId }) => ruleId),
-    );
-  }
-  checkEffect(run, step, action.effect);
+  const rules = action.policy.matchedRules.map(({ ruleId }) => ruleId);
+  if (action.status === "BLOCKED") warnOfBlocked(run, placeOf(conversation, step, index), step, rules);
+  else checkEffect(run, step, action.effect);
   return { id: action.id, status: action.status, effect: action.effect, digest: action.digest, token: grant?.token };
 }
 
+/** Thrown when an action turns out to be one that is never carried out. */
+class NotRun extends Error {}
+
 /**
  * A refusal is the end, unless an earlier attempt has done the thing and only its answer got lost: then the action
- * already has a status that only this step can have given it.
+ * already has a status that only this step can have given it. Throws NotRun when somebody has stopped the action.
  */
 async function accept(
   run: Run,
@@ -101,18 +118,19 @@ async function accept(
 ): Promise<void> {
   const [refusal] = userErrors;
   if (refusal === undefined) return;
-  if (attempts > 1) {
-    const { data } = await run.agent.run(READ_ACTION, { id: actionId });
-    if (data.action !== null && goal.includes(data.action.status)) return;
-  }
+  const { data } = await run.agent.run(READ_ACTION, { id: actionId });
+  const status = data.action?.status;
+  if (status !== undefined && attempts > 1 && goal.includes(status)) return;
+  if (status !== undefined && NOT_RUN.includes(status)) throw new NotRun(status);
   throw new CommandError("FAILED", `${refusal.code}: ${refusal.message}`);
 }
 
 async function claim(run: Run, id: string): Promise<string> {
-  const { grant, userErrors } = (await run.agent.run(CLAIM, { input: { actionId: id } })).data.claimGrant;
-  const [refusal] = userErrors;
+  const answered = await run.agent.run(CLAIM, { input: { actionId: id } });
+  const { grant, userErrors } = answered.data.claimGrant;
   if (grant !== null) return grant.token;
-  throw new CommandError("FAILED", `no grant, ${refusal?.code ?? "and no reason"}: ${refusal?.message ?? ""}`);
+  await accept(run, id, answered, userErrors, []);
+  throw new CommandError("FAILED", "no grant, and no reason");
 }
 
 async function redeem(run: Run, id: string, token: string, digest: string): Promise<void> {
@@ -145,17 +163,36 @@ async function checkApproval(run: Run, id: string): Promise<void> {
   }
 }
 
-/** Takes one recorded call all the way: proposed, approved where policy asks for it, redeemed, completed. */
+/**
+ * Takes one recorded call all the way: proposed, approved where policy asks for it, redeemed, completed. One that policy
+ * forbids or that somebody stops is counted, and ends there.
+ */
 export async function replayStep(run: Run, conversation: Conversation, step: Step, index: number): Promise<void> {
   const { counts } = run;
-  const { id, status, effect, digest, token } = await propose(run, conversation, step, index);
+  const proposed = await propose(run, conversation, step, index);
   counts.steps += 1;
-  if (effect === "WRITE") counts.writesProposed += 1;
+  if (proposed.status === "BLOCKED") {
+    counts.blocked += 1;
+    return;
+  }
+  if (proposed.effect === "WRITE") counts.writesProposed += 1;
   else counts.readsPermitted += 1;
-  if (status === "PENDING") await run.inbox.approved(id);
+  try {
+    await carryOut(run, step, proposed);
+  } catch (error) {
+    if (!(error instanceof NotRun)) throw error;
+    counts.notRun += 1;
+  }
+}
+
+async function carryOut(run: Run, step: Step, { id, status, effect, digest, token }: Proposed): Promise<void> {
+  const { counts } = run;
+  const decided = status === "PENDING" ? await run.inbox.decided(id) : status;
+  if (NOT_RUN.includes(decided)) throw new NotRun(decided);
   // A run that is continued finds steps an earlier process has taken further.
   const over = status === "SUCCEEDED" || status === "FAILED";
-  if (!over && status !== "EXECUTING") await redeem(run, id, token ?? (await claim(run, id)), digest);
+  const begun = status === "EXECUTING" || status === "AMBIGUOUS";
+  if (!over && !begun) await redeem(run, id, token ?? (await claim(run, id)), digest);
   counts.grantsRedeemed += 1;
   if (!over) await complete(run, id, step);
   if (failureOf(step) !== undefined) counts.failedOutputs += 1;

@@ -2,6 +2,7 @@ import { type StdioOptions, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { access, chown, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { syncDirectory } from "../../files.ts";
 import { type Account, assertReachable, commandAs } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./error.ts";
@@ -103,6 +104,7 @@ export async function createCluster(
     await rm(passwordFile, { force: true });
   }
   await rename(next, join(dataDir, "postgres"));
+  await syncDirectory(dataDir);
 }
 
 /** Gives the superuser a new password without knowing the old one, for a cluster whose record was lost. Not while running. */

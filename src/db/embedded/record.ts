@@ -1,6 +1,7 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { replaceDurably } from "../../files.ts";
 
 const Record = z.object({
   /** Superuser URL of database `countersign`. */
@@ -34,15 +35,7 @@ export async function readRecord(dataDir: string): Promise<ClusterRecord | undef
   }
 }
 
-/** Replaces the record at once and durably: a half-written one would lose the password. */
+/** A half-written record would lose the password. */
 export async function writeRecord(dataDir: string, record: ClusterRecord): Promise<void> {
-  const next = `${file(dataDir)}.new`;
-  const handle = await open(next, "w", 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify(record, null, 2)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(next, file(dataDir));
+  await replaceDurably(file(dataDir), `${JSON.stringify(record, null, 2)}\n`);
 }

@@ -11,9 +11,3 @@ export function actionIdOf({ organization, id, onBehalfOf }: Principal, idempote
     canonicalize(["countersign/action/v1", organization, id, onBehalfOf?.id ?? null, idempotencyKey.toLowerCase()]),
   );
 }
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-export function isUuid(text: string): boolean {
-  return UUID.test(text);
-}

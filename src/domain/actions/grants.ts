@@ -1,8 +1,8 @@
 import { CompactSign, compactVerify, decodeJwt, errors } from "jose";
+import { validate as isUuid } from "uuid";
 import { z } from "zod";
 import { sha256Hex } from "../../facts/hash.ts";
 import { SIGNATURE_ALGORITHM, type SigningKey } from "../identity/keys.ts";
-import { isUuid } from "./action-id.ts";
 import type { PresentedGrant } from "./decide/command.ts";
 
 /** The `typ` and `iss` of a grant: neither is shared with any other token of ours. */

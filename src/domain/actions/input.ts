@@ -1,5 +1,5 @@
+import { validate as isUuid } from "uuid";
 import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../facts/canonical.ts";
-import { isUuid } from "./action-id.ts";
 import { invalidInput } from "./errors.ts";
 
 /** What is proposed, as it comes from outside. */

@@ -1,9 +1,9 @@
+import { validate as isUuid } from "uuid";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "../../ledger/read.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
-import { isUuid } from "./action-id.ts";
 import type { NextState } from "./decide/ruling.ts";
 import { termsOf } from "./terms.ts";
 

@@ -31,7 +31,3 @@ function human(
 ): DemoPrincipal {
   return { organization, displayName, email: `${mailbox}@${organization}.example`, roles, groups };
 }
-
-export function isDemoName(name: string): name is DemoName {
-  return DEMO_NAMES.some((known) => known === name);
-}

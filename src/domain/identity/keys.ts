@@ -4,6 +4,7 @@ import path from "node:path";
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
+import { syncDirectory } from "../../files.ts";
 
 /** The one algorithm of every signature of ours (RFC 8037). Verifiers pin it. */
 export const SIGNATURE_ALGORITHM = "EdDSA";
@@ -86,6 +87,7 @@ async function create(file: string): Promise<unknown> {
     await writeFile(draft, text, { mode: 0o600, flag: "wx", flush: true });
     try {
       await link(draft, file);
+      await syncDirectory(path.dirname(file));
     } catch (error) {
       if (!hasCode(error, "EEXIST")) throw error;
     } finally {

@@ -4,6 +4,7 @@ import { instant } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
+import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { blockedBecause, mayDecide, opened, readOutcomeOf } from "../base/reads.ts";
 import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
@@ -152,10 +153,10 @@ export const ActionRef = builder.prismaNode("Action", {
     }),
     latencyMs: t.int({
       nullable: true,
-      description: "From redemption to completion in milliseconds, on the server's clock.",
+      description: LATENCY_DESCRIPTION,
       resolve: async (row, _args, context) => {
-        const latency = (await completionOf(row, context))?.body.latencyMs;
-        return typeof latency === "number" ? latency : null;
+        const completed = await completionOf(row, context);
+        return completed === undefined ? null : latencyOf(completed.body);
       },
     }),
   }),

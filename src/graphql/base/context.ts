@@ -15,8 +15,11 @@ export interface Context {
   /** The ledger of the caller's organization; meaningless without a caller. */
   readonly ledger: LedgerId;
   readonly traceId: string;
-  /** A signal that aborts when the token expires or the server stops, so that whatever streams ends. */
-  readonly ends: () => AbortSignal;
+  /**
+   * A signal that aborts when the token expires or the server stops, so that whatever streams ends. `over` aborts when it has
+   * ended by itself.
+   */
+  readonly ends: (over: AbortSignal) => AbortSignal;
   /** Hears of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
   readonly chains: ChainReads;

@@ -17,15 +17,25 @@ export function followLedger<Event>(
   toEvents: (batch: Batch) => AsyncIterable<Event>,
 ): AsyncIterableIterator<Event> {
   const stopped = new AbortController();
-  const ends = context.ends();
+  const ends = context.ends(stopped.signal);
   const generator = run(context, after, AbortSignal.any([stopped.signal, ends]), ends, toEvents);
+  const next = async () => {
+    try {
+      const step = await generator.next();
+      if (step.done === true) stopped.abort();
+      return step;
+    } catch (error) {
+      stopped.abort();
+      throw error;
+    }
+  };
   // A generator's own return() waits for the next() under way, which lasts as long as the ledger is quiet.
   const stop = () => {
     stopped.abort();
     return generator.return(undefined);
   };
   return {
-    next: () => generator.next(),
+    next,
     return: stop,
     throw: stop,
     [Symbol.asyncIterator]() {

@@ -1,3 +1,8 @@
+import { validate as isUuid, NIL as NIL_UUID } from "uuid";
+
+/** Names nothing, ever (RFC 9562, section 5.9). */
+export { NIL_UUID };
+
 /**
  * Node ids are opaque to clients: base64url of `<type>:<ledger>:<key>`. They carry the ledger, so that an id of another
  * organization names nothing here, whatever numbers it holds.
@@ -15,9 +20,9 @@ export function decodeNodeId(nodeId: string): { readonly typename: string; reado
   return colon > 0 && encodeNodeId(decoded.typename, decoded.id) === nodeId ? decoded : { typename: "", id: "" };
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** Names nothing, ever (RFC 9562, section 5.9). */
-export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+function isLowerCaseUuid(text: string): boolean {
+  return isUuid(text) && text === text.toLowerCase();
+}
 
 /** `<ledger>:<key>` of a decoded id. */
 export function splitKey(id: string): { readonly ledger: string; readonly key: string } {
@@ -31,8 +36,8 @@ export function splitKey(id: string): { readonly ledger: string; readonly key: s
  */
 export function uuidOf(typename: string, ledger: string, id: string): string {
   const bare = id.toLowerCase();
-  if (UUID.test(bare)) return bare;
+  if (isUuid(bare)) return bare;
   const decoded = decodeNodeId(id);
   const { ledger: of, key } = splitKey(decoded.id);
-  return decoded.typename === typename && of === ledger && UUID.test(key) ? key : NIL_UUID;
+  return decoded.typename === typename && of === ledger && isLowerCaseUuid(key) ? key : NIL_UUID;
 }

@@ -1,4 +1,5 @@
 import { type GraphQLError, Kind, type ValueNode } from "graphql";
+import { validate as isUuid } from "uuid";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { hashFromHex, hexFromHash } from "../../facts/hash.ts";
 import type { Builder } from "./builder.ts";
@@ -10,7 +11,6 @@ export const MAX_JSON_DEPTH = 56;
 
 const SEQUENCE = /^(?:0|[1-9]\d{0,18})$/;
 const MAX_SEQUENCE = 2n ** 63n - 1n;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?Z$/;
 
 function refuse(message: string): GraphQLError {
@@ -37,7 +37,7 @@ function parseHash(value: unknown): string {
 }
 
 function parseUuid(value: unknown): string {
-  if (typeof value !== "string" || !UUID.test(value)) throw refuse("UUID is 32 hex digits in five groups (RFC 9562).");
+  if (typeof value !== "string" || !isUuid(value)) throw refuse("UUID is 32 hex digits in five groups (RFC 9562).");
   return value.toLowerCase();
 }
 

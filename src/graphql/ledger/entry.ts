@@ -3,6 +3,7 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
+import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { actionOf, opened } from "../base/reads.ts";
 import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
@@ -95,11 +96,8 @@ export const EntryRef = builder.prismaNode("Entry", {
     }),
     latencyMs: t.int({
       nullable: true,
-      description: "From redemption to completion in milliseconds, on the server's clock.",
-      resolve: (row) => {
-        const { latencyMs } = entryOf(row).body;
-        return typeof latencyMs === "number" ? latencyMs : null;
-      },
+      description: LATENCY_DESCRIPTION,
+      resolve: (row) => latencyOf(entryOf(row).body),
     }),
     body: t.field({
       type: "JSON",

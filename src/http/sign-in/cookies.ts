@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { parseCookie, stringifySetCookie } from "cookie";
 
 /** Browsers keep no cookie whose name, value and attributes are together longer (RFC 6265, section 6.1). */
 const MAX_COOKIE = 4_000;
@@ -17,10 +18,8 @@ export function cookieNames(publicUrl: string): {
 
 /** The one value of a cookie; undefined when it is not there, and when it is there twice: which one would count? */
 export function cookieOf({ headers }: Pick<IncomingMessage, "headers">, name: string): string | undefined {
-  const values = (headers.cookie ?? "").split(";").flatMap((pair) => {
-    const at = pair.indexOf("=");
-    return at !== -1 && pair.slice(0, at).trim() === name ? [pair.slice(at + 1).trim()] : [];
-  });
+  // A pair at a time: of two with one name the library returns the first.
+  const values = (headers.cookie ?? "").split(";").flatMap((pair) => parseCookie(pair)[name] ?? []);
   return values.length === 1 ? values[0] : undefined;
 }
 
@@ -31,8 +30,8 @@ export function fitsCookie(name: string, value: string): boolean {
 
 /** A Set-Cookie line. `maxAge` is in seconds; 0 takes the cookie away. No script sees it, and no other site's POST brings it. */
 export function setCookie(publicUrl: string, name: string, value: string, maxAge: number): string {
-  const secure = isHttps(publicUrl) ? "; Secure" : "";
-  return `${name}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`;
+  const secure = isHttps(publicUrl);
+  return stringifySetCookie({ name, value, maxAge, path: "/", httpOnly: true, sameSite: "lax", secure });
 }
 
 function isHttps(publicUrl: string): boolean {

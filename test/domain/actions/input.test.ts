@@ -22,6 +22,11 @@ function pathOf(more: Parameters<typeof read>[0]): readonly string[] | undefined
 describe("checkProposal", () => {
   it.each([
     ["a key that is no UUID", { idempotencyKey: "1" }, ["idempotencyKey"]],
+    [
+      "a key in the form of a UUID, of no version there is",
+      { idempotencyKey: "018f0000-0000-9000-8000-000000000000" },
+      ["idempotencyKey"],
+    ],
     ["an empty tool", { tool: "" }, ["tool"]],
     ["a long tool", { tool: "x".repeat(201) }, ["tool"]],
     ["a lone surrogate in a name", { tool: "a\ud800" }, ["tool"]],

@@ -1,3 +1,6 @@
+// The catalog queries of ../schema-description.ts. A line says whatever a migration can change about its object, and nothing
+// that differs between two installations of the same schema: no OIDs, no dates, no name of whoever migrated.
+
 /** One line of the description of one object; lines of an object are ordered by section, then by place. */
 export interface Line {
   readonly object: string;

@@ -1,0 +1,172 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPool } from "../../src/db/pool.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { AppendQueue, type AppendQueueOptions } from "../../src/ledger/append-queue.ts";
+import { silent } from "../support/log.ts";
+import { actionState, note, openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+/** May read the ledger, but has no right to append. */
+let powerless: Pool;
+
+beforeAll(async () => {
+  scene = await openScene();
+  powerless = createPool({
+    connectionString: scene.database.appUrl,
+    role: "oc_auditor",
+    max: 1,
+    applicationName: "powerless",
+    log: silent,
+  });
+});
+afterAll(async () => {
+  await powerless.end();
+  await scene.close();
+});
+
+type Append = AppendQueueOptions["append"];
+type AppendAgain = AppendQueueOptions["appendAgain"];
+
+/** The two calls a queue makes, on `ledger`. */
+async function callsOn(ledger: LedgerId): Promise<{ readonly append: Append; readonly appendAgain: AppendAgain }> {
+  await scene.ledgers.ensure(ledger);
+  return {
+    append: (drafts) => callAppend(scene.pool, ledger, drafts),
+    appendAgain: (drafts, after) => callAppendAgain(scene.pool, ledger, drafts, after),
+  };
+}
+
+function draft(body: UnsealedObject): Draft {
+  const id = uuidv7();
+  return { id, ...seal({ ...body, id }) };
+}
+
+const poison = () => draft({ actor: { id: "x" }, session: "not a uuid", type: "NOTE" });
+const lost = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+
+/** Records the first batch, and loses the answer. */
+function losing(append: Append, error: () => Error): Append {
+  let first = true;
+  return async (drafts) => {
+    const outcomes = await append(drafts);
+    if (!first) return outcomes;
+    first = false;
+    throw error();
+  };
+}
+
+/** How often each draft is recorded. */
+async function times(ledger: string, drafts: readonly Draft[]): Promise<readonly number[]> {
+  const { rows } = await scene.pool.query<{ id: string }>("SELECT id FROM oc_audit_log WHERE ledger = $1", [ledger]);
+  return drafts.map(({ id }) => rows.filter((row) => row.id === id).length);
+}
+
+describe("after an answer was lost", () => {
+  it("a second try that is refused leads to no entry twice, and to no rejection of one that is recorded", async () => {
+    const { append, appendAgain } = await callsOn("refused/eu");
+    let refusals = 0;
+    const queue = new AppendQueue({
+      append: losing(append, lost),
+      appendAgain: (drafts, after) =>
+        refusals++ < 6 ? callAppendAgain(powerless, "refused/eu", drafts, after) : appendAgain(drafts, after),
+      capacity: 10,
+      head: 1n,
+    });
+    const drafts = [draft(note("one")), draft(note("two")), draft(note("three"))];
+    const outcomes = await Promise.all(drafts.map((each) => queue.append(each)));
+    expect(outcomes).toMatchObject([{ seq: 2n }, { seq: 3n }, { seq: 4n }]);
+    expect(refusals).toBeGreaterThan(6);
+    expect(await times("refused/eu", drafts)).toEqual([1, 1, 1]);
+  });
+
+  it("the draft that cannot be recorded is rejected alone, whichever attempt finds it", async () => {
+    const { append, appendAgain } = await callsOn("poisoned/eu");
+    let attempts = 0;
+    const queue = new AppendQueue({
+      // The connection breaks before anything is sent.
+      append: async (drafts) => {
+        if (attempts++ === 0) throw lost();
+        return append(drafts);
+      },
+      appendAgain,
+      capacity: 10,
+      head: 1n,
+    });
+    const drafts = [draft(note("one")), poison(), draft(note("two"))];
+    const results = await Promise.allSettled(drafts.map((each) => queue.append(each)));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(results[1]).toMatchObject({ reason: { code: "DRAFT_REJECTED" } });
+    expect(await times("poisoned/eu", drafts)).toEqual([1, 0, 1]);
+  });
+
+  it("what was recorded is found, also behind a draft that only the second try accepts", async () => {
+    const { append, appendAgain } = await callsOn("order/eu");
+    const id = uuidv7();
+    const step = (version: number) =>
+      draft({ actor: { id: "x" }, type: "STEP", ...actionState(id, version, "PENDING") });
+    let refuse = true;
+    const queue = new AppendQueue({
+      append: async (drafts) => {
+        await append(drafts);
+        // Another server takes the action to the version at which the first draft of the batch fits.
+        await append([step(1), step(2)]);
+        throw lost();
+      },
+      appendAgain: (drafts, after) => {
+        if (!refuse) return appendAgain(drafts, after);
+        refuse = false;
+        return callAppendAgain(powerless, "order/eu", drafts, after);
+      },
+      capacity: 10,
+      head: 1n,
+    });
+    const drafts = [step(3), draft(note("recorded"))];
+    const outcomes = await Promise.all(drafts.map((each) => queue.append(each)));
+    expect(outcomes).toMatchObject([{ seq: 5n }, { seq: 2n }]);
+    expect(await times("order/eu", drafts)).toEqual([1, 1]);
+  });
+
+  it("an error that the database did not report is taken for a lost answer", async () => {
+    const { append, appendAgain } = await callsOn("garbled/eu");
+    const calls = [
+      losing(append, () => new TypeError("Cannot read properties of undefined")),
+      (async (drafts) => (await append(drafts)).slice(1)) satisfies Append,
+    ];
+    for (const [at, garbled] of calls.entries()) {
+      const queue = new AppendQueue({ append: garbled, appendAgain, capacity: 10, head: 1n });
+      const drafts = [draft(note(`one ${at}`)), draft(note(`two ${at}`))];
+      const outcomes = await Promise.all(drafts.map((each) => queue.append(each)));
+      expect(outcomes).toMatchObject([{ refusal: undefined }, { refusal: undefined }]);
+      expect(await times("garbled/eu", drafts)).toEqual([1, 1]);
+    }
+  });
+
+  it("a database without room says UNKNOWN, never that nothing was recorded", async () => {
+    const { append } = await callsOn("full/eu");
+    const full = Object.assign(new Error("could not extend file: No space left on device"), { code: "53100" });
+    const queue = new AppendQueue({
+      append: losing(append, lost),
+      appendAgain: () => Promise.reject(full),
+      capacity: 10,
+      head: 1n,
+    });
+    const only = draft(note("one"));
+    await expect(queue.append(only)).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE", outcome: "UNKNOWN" });
+    expect(await times("full/eu", [only])).toEqual([1]);
+  });
+});
+
+describe("before anything was recorded", () => {
+  it("the batch is halved down to the draft at fault", async () => {
+    const { append, appendAgain } = await callsOn("plain/eu");
+    const drafts = [draft(note("one")), draft(note("two")), poison(), draft(note("three"))];
+    const queue = new AppendQueue({ append, appendAgain, capacity: 10, head: 1n });
+    const results = await Promise.allSettled(drafts.map((each) => queue.append(each)));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    expect(await times("plain/eu", drafts)).toEqual([1, 1, 0, 1]);
+  });
+});
