@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { projectOf } from "./projects.ts";
+import { findTests, projectOf } from "./projects.ts";
 import { takeAttempts } from "./support/only-in-process.ts";
 
 describe("the project of a test", () => {
@@ -20,6 +21,12 @@ describe("the project of a test", () => {
 
   it.each(["test/ledger/append.slow.test.ts", "src/ledger/append.test.ts"])("is an error for %s", (file) => {
     expect(() => projectOf(file)).toThrow(file);
+  });
+
+  it("is one that has tests", () => {
+    for (const [project, files] of findTests(path.resolve(import.meta.dirname, ".."))) {
+      expect(files.length, project).toBeGreaterThan(0);
+    }
   });
 });
 

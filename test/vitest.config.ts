@@ -1,6 +1,8 @@
 import path from "node:path";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { findTests, type ProjectName } from "./projects.ts";
+import { missingPackages } from "./support/programs.ts";
+import { SkipReporter } from "./support/skip-reporter.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const tests = findTests(root);
@@ -21,6 +23,13 @@ const settings: Readonly<Record<ProjectName, Settings>> = {
   faults: { ...onSharedServer, maxWorkers: 1, sequence: { groupOrder: 1 } },
 };
 
+const report = process.env.TEST_REPORT;
+
+function project(name: ProjectName, files: readonly string[]): TestProjectConfiguration {
+  const skipping = missingPackages(name).length > 0 ? { runner: "test/support/skipping-runner.ts" } : {};
+  return { extends: true, test: { name, include: [...files], ...settings[name], ...skipping } };
+}
+
 export default defineConfig({
   root,
   // Node's own conditions: with Vite's "development", graphql would be there twice, once for us and once for Yoga.
@@ -30,8 +39,12 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    projects: [...tests]
-      .filter(([, files]) => files.length > 0)
-      .map(([name, files]) => ({ extends: true, test: { name, include: [...files], ...settings[name] } })),
+    // TEST_REPORT: a file to write the results to as JSON, besides.
+    reporters: [
+      "default",
+      new SkipReporter(),
+      ...(report ? [["json", { outputFile: report }] satisfies [string, object]] : []),
+    ],
+    projects: [...tests].filter(([, files]) => files.length > 0).map(([name, files]) => project(name, files)),
   },
 });
