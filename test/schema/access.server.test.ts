@@ -10,7 +10,7 @@ import { RELATIONS, type Relation, ROLES, type Role, seedWorld, type Traces, typ
 
 /**
  * Walks the whole schema as each role and writes down what each can read: access.md, which is reviewed like code.
- * `npx vitest run --config test/vitest.config.ts test/schema/access.server.test.ts -u` rewrites it.
+ * `npm test -- test/schema/access.server.test.ts -u` rewrites it.
  */
 let database: TestDatabase;
 let api: Api;
