@@ -1,4 +1,4 @@
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, TestModule, TestSuite } from "vitest/node";
 import { projectNames } from "../projects.ts";
 import { missingPackages } from "./programs.ts";
 
@@ -17,9 +17,14 @@ export class SkipReporter implements Reporter {
       for (const test of module.children.allTests("skipped")) {
         const result = test.result();
         const said = result.state === "skipped" ? result.note : undefined;
-        const why = said ?? reasons.get(module.project.name) ?? "its title says why";
+        const broken = module.errors().length > 0 || hasErrors(test.parent) ? "what comes before it failed" : undefined;
+        const why = said ?? broken ?? reasons.get(module.project.name) ?? "its title says why";
         console.log(`SKIPPED ${module.relativeModuleId} > ${test.fullName}: ${why}`);
       }
     }
   }
+}
+
+function hasErrors(suite: TestSuite | TestModule): boolean {
+  return suite.errors().length > 0 || (suite.type === "suite" && hasErrors(suite.parent));
 }
