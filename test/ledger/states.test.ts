@@ -28,6 +28,24 @@ function draft(body: UnsealedObject): Draft {
 }
 
 describe("readStatesSince", () => {
+  it("reads every change of a ledger that has more than one statement reads, once and in order", async () => {
+    await scene.asSuperuser(`
+      INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
+      SELECT ledger, 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', '', n, n, ARRAY[n], ''
+        FROM generate_series(1, 2500) n, (VALUES ('large/eu'), ('small/eu')) AS l(ledger)
+       WHERE ledger = 'large/eu' OR n <= 1000`);
+    const since = (["large/eu", "small/eu", "none/eu"] as const).map((ledger) => ({ ledger, after: 0n }));
+    const changes = await readStatesSince(scene.pool, since);
+    for (const [ledger, count] of [
+      ["large/eu", 2500],
+      ["small/eu", 1000],
+      ["none/eu", 0],
+    ] as const) {
+      const positions = changes.flatMap((change) => (change.ledger === ledger ? [Number(change.updatedSeq)] : []));
+      expect(positions).toEqual(Array.from({ length: count }, (_, n) => n + 1));
+    }
+  });
+
   it("answers what changed behind a position, each thing once, in the order it changed", async () => {
     const ledger = "read/eu";
     expect(await read(ledger)).toEqual([]);

@@ -14,8 +14,13 @@ declare module "vitest" {
   }
 }
 
-/** Before the first test: a server, and a database migrated once. Returns what ends both. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+/**
+ * Before the first test of a project that needs it: a server, and a database migrated once, for all such projects of
+ * the run. Returns what ends both, to the project that came first.
+ */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const run = project.vitest.getRootProject();
+  if ("postgresUrl" in run.getProvidedContext()) return undefined;
   const server = await startTestServer();
   const template = `template_${randomBytes(6).toString("hex")}`;
   const onServer = (sql: string) => withClient(server.url, (client) => client.query(sql));
@@ -26,8 +31,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await server.stop();
     throw error;
   }
-  project.provide("postgresUrl", server.url);
-  project.provide("templateDatabase", template);
+  run.provide("postgresUrl", server.url);
+  run.provide("templateDatabase", template);
   return async () => {
     await onServer(`DROP DATABASE IF EXISTS ${escapeIdentifier(template)} WITH (FORCE)`);
     await server.stop();

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PrincipalFilter } from "../../../src/domain/directory/views.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
@@ -206,25 +205,5 @@ describe("teams", () => {
     await seeing(one, person("kim", { groups: ["sales"] }));
     await waitUntil(() => directory.membersOf(name, "sales").has("kim"), 5_000);
     expect([...directory.membersOf(name, "sales")].sort()).toEqual(["kim", "zoe"]);
-  });
-});
-
-describe("who was seen", () => {
-  it("is found by walking an index, not the ledger", async () => {
-    const { ledger, person } = createOrganization();
-    for (let at = 0; at < 3; at += 1) await seeing(one, person(`seen-${at}`, { email: randomUUID() }));
-    await withClient(world.superuserUrl, async (client) => {
-      await client.query("ANALYZE oc_audit_log");
-      const { rows } = await client.query<{ "QUERY PLAN": string }>(
-        `EXPLAIN SELECT e.actor_id, e.seq FROM oc_audit_log e
-          WHERE e.ledger = $1 AND e.actor_id < 'z' ORDER BY e.actor_id DESC, e.seq DESC LIMIT 1`.replace(
-          "$1",
-          `'${ledger}'`,
-        ),
-      );
-      const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
-      expect(plan).toMatch(/actor_id/);
-      expect(plan).not.toMatch(/Seq Scan|Sort {2}/);
-    });
   });
 });

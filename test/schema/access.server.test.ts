@@ -10,7 +10,7 @@ import { RELATIONS, type Relation, ROLES, type Role, seedWorld, type Traces, typ
 
 /**
  * Walks the whole schema as each role and writes down what each can read: access.md, which is reviewed like code.
- * `npx vitest run --config test/vitest.config.ts test/schema/access.test.ts -u` rewrites it.
+ * `npm test -- test/schema/access.server.test.ts -u` rewrites it.
  */
 let database: TestDatabase;
 let api: Api;
@@ -236,7 +236,7 @@ async function compareHidden(row: Row, role: Role): Promise<void> {
 
 const INTRODUCTION = `# Who can read what
 
-What each role reaches by each root field, as found by trying: [access.test.ts](access.test.ts) does it again and fails for
+What each role reaches by each root field, as found by trying: [access.server.test.ts](access.server.test.ts) does it again and fails for
 any difference. Each call selects everything its type has, and what that leads to.
 
 - \`own\`: what the caller did, and what agents did for them. \`team\`: also what members of a team they lead did, or agents

@@ -79,23 +79,3 @@ it.each<[string, (db: Pool) => Promise<unknown>]>([
   const query = await asked(work);
   for (const mode of ["force_custom_plan", "force_generic_plan"]) expect(await pages(query, mode)).toBeLessThan(150);
 });
-
-it("reads every change of a directory that has more than one statement reads, once and in order", async () => {
-  await withClient(world.database.superuserUrl, (client) =>
-    client.query(`
-      INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
-      SELECT ledger, 'TOKEN', 'issuer ' || n, 1, '{"revoked":true}', '', n, n, ARRAY[n], ''
-        FROM generate_series(1, 2500) n, (VALUES ('large/eu'), ('small/eu')) AS l(ledger)
-       WHERE ledger = 'large/eu' OR n <= 1000`),
-  );
-  const since = ["large/eu", "small/eu", "none/eu"].map((ledger) => ({ ledger: ledger as "large/eu", after: 0n }));
-  const changes = await readStatesSince(process.pool, since);
-  for (const [ledger, count] of [
-    ["large/eu", 2500],
-    ["small/eu", 1000],
-    ["none/eu", 0],
-  ] as const) {
-    const positions = changes.flatMap((change) => (change.ledger === ledger ? [Number(change.updatedSeq)] : []));
-    expect(positions).toEqual(Array.from({ length: count }, (_, n) => n + 1));
-  }
-});
