@@ -8,21 +8,34 @@ const root = path.resolve(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(path.join(root, file), "utf8");
 const readme = read("README.md");
 
-/** Name and default of each setting that src/config.ts declares. */
-const declared = new Map(
-  [...read("src/config.ts").matchAll(/^ {2}([A-Z][A-Z_]+): z([\s\S]*?),\n(?= {2}[A-Z]|\}\))/gm)].map((match) => [
-    match[1]!,
-    /\.default\("?([^")]*)"?\)/.exec(match[2]!)?.[1]?.replaceAll("_", ""),
-  ]),
+interface Declared {
+  /** As the README writes it; undefined: none, or one that needs words. */
+  readonly value: string | undefined;
+  readonly range: string;
+}
+
+/** What src/config.ts declares, by name of the setting. */
+const declared = new Map<string, Declared>(
+  [...read("src/config.ts").matchAll(/^ {2}([A-Z][A-Z_]+): ([\s\S]*?),\n(?= {2}[A-Z]|\}\))/gm)].map((match) => {
+    const text = match[2]!.replaceAll("_", "").replace(/(\d+) \* DAY/, (_, days) => String(Number(days) * 86_400));
+    const [, value] = /(?:default[:(] ?"?|\], ")([^"),]+)/.exec(text) ?? [];
+    const [, from, to] = /from: ([\d.]+), to: (\d+)/.exec(text) ?? [];
+    const [, unit = text.includes("econds(") || text.startsWith("duration") ? "s" : ""] =
+      /unit: "(\w+)"/.exec(text) ?? [];
+    return [match[1]!, { value, range: from === undefined ? "" : `${from} to ${to} ${unit}`.trim() }];
+  }),
 );
 
 describe("README", () => {
-  it("describes every setting there is, with its default", () => {
-    const rows = readme.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm);
-    const described = new Map([...rows].map((match) => [match[1]!, match[2]!.trim()]));
+  it("describes every setting there is, with its default and its range", () => {
+    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \| ([^|]*)\|/gm)];
+    const described = new Map(
+      rows.map(([, name = "", value = "", range = ""]) => [name, [value.trim(), range.trim()]]),
+    );
     expect([...described.keys()].sort()).toEqual([...declared.keys()].sort());
-    for (const [name, value] of declared) {
-      if (value !== undefined && value !== "") expect(described.get(name), name).toBe(`\`${value}\``);
+    for (const [name, { value, range }] of declared) {
+      expect(described.get(name)?.[1], name).toBe(range);
+      if (value !== undefined) expect(described.get(name)?.[0], name).toBe(`\`${value}\``);
     }
   });
 
