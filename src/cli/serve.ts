@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { createLogger } from "../log.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
+import { assertListenable, makeDataDir } from "./start-checks.ts";
 
 /** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
 const echo = 1_000;
@@ -53,6 +54,8 @@ async function serve(options: ServerOptions): Promise<void> {
   const config = settings(options);
   const log = createLogger(config.logLevel);
   const told = untilTold();
+  await assertListenable(config);
+  await makeDataDir(config);
   // The schema takes a second to build, which no other command should wait for.
   const { startServer } = await import("../main.ts");
   const server = await startServer(config, { log, say });

@@ -1,5 +1,9 @@
+import { readdir, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { countersign } from "./run.ts";
 import { type Serving, startServing } from "./serving.ts";
@@ -26,6 +30,38 @@ describe("serve", () => {
     serving = await startServing();
     expect(await serving.end()).toBe(exitCodes.OK);
     await expect(fetch(serving.url)).rejects.toThrow();
+  });
+
+  it("finds out that its port is taken before it makes a database", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    const parent = await makeDataDir();
+    try {
+      const dataDir = path.join(parent, "data");
+      const { code, stderr } = await countersign(["serve"], { PORT: String(port), DATA_DIR: dataDir });
+      expect(stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
+      expect(stderr).toContain("set PORT to another");
+      expect(code).toBe(exitCodes.USAGE);
+      expect(await readdir(parent)).toEqual([]);
+    } finally {
+      other.close();
+      await rm(parent, { recursive: true });
+    }
+  });
+
+  it("names HOST when that is no address of this machine", async () => {
+    const identity = path.join(import.meta.dirname, "../../package.json");
+    const { code, stderr } = await countersign(["serve"], { HOST: "192.0.2.1", IDENTITY_FILE: identity });
+    expect(stderr).toContain("192.0.2.1 is no address of this machine (EADDRNOTAVAIL): set HOST");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it.each([["serve", "--port", "0"], ["migrate"]])("names DATA_DIR when that cannot be made: %s", async (...args) => {
+    const dataDir = path.join(import.meta.filename, "below");
+    const { code, stderr } = await countersign(args, { DATA_DIR: dataDir });
+    expect(stderr).toContain(`the folder ${dataDir} cannot be made (ENOTDIR): set DATA_DIR`);
+    expect(code).toBe(exitCodes.USAGE);
   });
 
   it("refuses a catalog that is none before it listens", async () => {
