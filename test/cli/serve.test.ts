@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -24,6 +24,21 @@ describe("serve", () => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const response = await fetch(serving.url, { method: "POST", headers, body });
     expect(await response.json()).toMatchObject({ data: { viewer: { id: "member", kind: "HUMAN" } } });
+  });
+
+  it("says which redirect URI to register, and whose tokens it takes", async () => {
+    const issuer = "https://login.acme.example/";
+    const folder = await makeDataDir();
+    const file = path.join(folder, "identity.json");
+    const signIn = [{ issuer, clientId: "console" }];
+    await writeFile(file, JSON.stringify({ issuers: [{ issuer, organization: "acme" }], signIn }));
+    serving = await startServing([], { IDENTITY_FILE: file });
+    const base = new URL(serving.url).origin;
+    await waitUntil(() => serving?.said().includes("Access tokens") === true);
+    expect(serving.said()).toContain(`People sign in at ${base}/auth/login\n`);
+    expect(serving.said()).toContain(`  ${base}/auth/callback   for client console of ${issuer}\n`);
+    expect(serving.said()).toContain(`  ${issuer}   with aud countersign\n`);
+    await rm(folder, { recursive: true });
   });
 
   it("stops on SIGTERM and ends with 0", async () => {
