@@ -84,7 +84,7 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
   } finally {
     progress?.finish();
   }
-  process.stderr.write(`${count} entries${file === undefined ? "" : ` in ${file}`}\n`);
+  process.stderr.write(`${count} ${count === 1 ? "entry" : "entries"}${file === undefined ? "" : ` in ${file}`}\n`);
 }
 
 async function exportLedger(options: ExportOptions): Promise<void> {
