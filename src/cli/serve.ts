@@ -4,7 +4,7 @@ import { type IdentitySettings, loadIdentityFile } from "../domain/identity/iden
 import { isSecureUrl } from "../domain/identity/secure-url.ts";
 import { createLogger } from "../log.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
-import { assertListenable, makeDataDir } from "./start-checks.ts";
+import { assertListenable, makeFolders } from "./start-checks.ts";
 
 /** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
 const echo = 1_000;
@@ -76,7 +76,7 @@ async function serve(options: ServerOptions): Promise<void> {
   const log = createLogger(config.logLevel);
   const told = untilTold();
   await assertListenable(config);
-  await makeDataDir(config);
+  await makeFolders(config);
   // The schema takes a second to build, which no other command should wait for.
   const { startServer } = await import("../main.ts");
   const server = await startServer(config, { log, say });

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
+import path from "node:path";
 import type { Config } from "../config.ts";
 import { ConfigurationError } from "../errors.ts";
 
@@ -42,17 +43,49 @@ export async function assertListenable({ host, port }: Pick<Config, "host" | "po
   await new Promise<void>((resolve) => trial.close(() => resolve()));
 }
 
-/** Makes the data directory. Throws ConfigurationError naming DATA_DIR when that, or writing into it, does not work. */
-export async function makeDataDir({ dataDir }: Pick<Config, "dataDir">): Promise<void> {
-  const where = "set DATA_DIR to a folder that this user may write to";
+/** Like mkdir -p. Node's own recursive one never returns where a folder refuses to hold another, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true });
+    await mkdir(folder);
   } catch (error) {
-    throw new ConfigurationError(`the folder ${dataDir} cannot be made (${codeOf(error)}): ${where}`, error);
+    if (codeOf(error) === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    const parent = path.dirname(folder);
+    if (codeOf(error) !== "ENOENT" || parent === folder || (await exists(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function prepareFolder(folder: string, setting: string): Promise<void> {
+  const remedy = `set ${setting} to a place that this user may write to`;
+  try {
+    await makeFolder(folder);
+  } catch (error) {
+    throw new ConfigurationError(`the folder ${folder} cannot be made (${codeOf(error)}): ${remedy}`, error);
   }
   try {
-    await access(dataDir, constants.W_OK | constants.X_OK);
+    await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigurationError(`the folder ${dataDir} may not be written to (${codeOf(error)}): ${where}`, error);
+    throw new ConfigurationError(`the folder ${folder} may not be written to (${codeOf(error)}): ${remedy}`, error);
   }
+}
+
+/** Makes the folders of data and keys. Throws ConfigurationError naming the setting when one cannot be made or written to. */
+export async function makeFolders({
+  dataDir,
+  signingKeyFile,
+}: Pick<Config, "dataDir" | "signingKeyFile">): Promise<void> {
+  await prepareFolder(dataDir, "DATA_DIR");
+  const folder = path.dirname(path.resolve(signingKeyFile));
+  // Keys that are not there yet will be made.
+  if (folder !== dataDir && !(await exists(signingKeyFile))) await prepareFolder(folder, "SIGNING_KEY_FILE");
 }

@@ -79,6 +79,17 @@ describe("serve", () => {
     expect(code).toBe(exitCodes.USAGE);
   });
 
+  it.each([
+    ["DATA_DIR", "/proc/none/at/all", "/proc/none/at/all"],
+    ["SIGNING_KEY_FILE", "/proc/none/keys.json", "/proc/none"],
+  ])("does not hang on %s=%s, where Node's own mkdir would", async (name, value, folder) => {
+    const dataDir = await makeDataDir();
+    const { code, stderr } = await countersign(["serve", "--port", "0"], { DATA_DIR: dataDir, [name]: value });
+    expect(stderr).toContain(`the folder ${folder} cannot be made (ENOENT): set ${name}`);
+    expect(code).toBe(exitCodes.USAGE);
+    await rm(dataDir, { recursive: true });
+  });
+
   it("refuses a catalog that is none before it listens", async () => {
     const { code, stderr } = await countersign(["serve", "--port", "0", "--catalog", "package.json"], {
       DATABASE_URL: "postgres://nobody@127.0.0.1:1/none",

@@ -80,3 +80,13 @@ describe("exitCodeOf", () => {
     expect(exitCodeOf(new Error("anything else"))).toBe(exitCodes.FAILED);
   });
 });
+
+describe("a database that cannot be reached", () => {
+  it("is named with its setting, and its password is not", async () => {
+    const environment = { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/none", LOG_LEVEL: "silent" };
+    const { code, stderr } = await countersign(["migrate"], environment);
+    expect(stderr).toMatch(/the database cannot be reached, because nothing listens there .*: correct DATABASE_URL/);
+    expect(stderr).not.toContain("hunter2");
+    expect(code).toBe(exitCodes.UNREACHABLE);
+  });
+});

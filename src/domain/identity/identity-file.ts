@@ -172,7 +172,7 @@ function checkTogether(issuers: z.infer<typeof issuerSchema>[], context: z.Refin
 /** Reads the identity file. Throws ConfigurationError naming each member that is wrong. */
 export async function loadIdentityFile(file: string): Promise<IdentitySettings> {
   const data = await readJsonFile({ file, what: "identity file", setting: "IDENTITY_FILE" });
-  return parseIdentityFile(data, file);
+  return parseIdentityFile(data, `identity file ${file} (IDENTITY_FILE)`);
 }
 
 /** `source` names the data in messages. Throws ConfigurationError. */
