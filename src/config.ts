@@ -1,32 +1,83 @@
+import { isIPv6 } from "node:net";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "./errors.ts";
 
-/** Durations are seconds, sizes bytes. */
+const SCHEME_HOST_PORT = "has to be scheme, host and port alone, such as https://countersign.example";
+
+interface Bounds {
+  readonly default: number;
+  readonly from: number;
+  readonly to: number;
+  readonly unit?: string;
+}
+
+/** The text of a number in decimal digits and nothing else: no sign, exponent, blank or other base. */
+const DECIMAL = /^\d{1,15}(\.\d{1,6})?$/;
+
+function quantity(kind: string, pattern: RegExp, { default: value, from, to, unit }: Bounds) {
+  const what = `has to be ${kind}${unit === undefined ? "" : ` of ${unit}`} from ${from} to ${to}`;
+  return z
+    .string()
+    .refine((text) => pattern.test(text) && Number(text) >= from && Number(text) <= to, {
+      error: ({ input }) => `${what}, not ${JSON.stringify(input)}`,
+    })
+    .transform(Number)
+    .default(value);
+}
+
+const wholeNumber = (bounds: Bounds) => quantity("a whole number", /^\d{1,15}$/, bounds);
+const duration = (bounds: Bounds) => quantity("a number", DECIMAL, { ...bounds, unit: "seconds" });
+const wholeSeconds = (bounds: Bounds) => wholeNumber({ ...bounds, unit: "seconds" });
+
+function oneOf<const Value extends string>(values: readonly [Value, ...Value[]], value: Value) {
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `has to be one of ${values.join(", ")}, not ${JSON.stringify(input)}`;
+  return z.enum(values, { error }).default(value);
+}
+
+/** The address is not repeated: it may hold a password. */
+const databaseUrl = z
+  .url({
+    protocol: /^postgres(ql)?$/,
+    error: "has to be an address such as postgres://user:password@host:5432/database",
+  })
+  .optional();
+const filePath = z.string().refine((text) => !text.includes("\0"), "has to be a path");
+const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const DAY = 86_400;
+
+/** Durations are seconds. Each message reads on from the name of its variable. */
 const settings = z.object({
-  HOST: z.string().default("127.0.0.1"),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
-  NODE_ENV: z.enum(["development", "test", "production"]).default("development"),
-  DATA_DIR: z.string().min(1).default(".data"),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  MIGRATION_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  DATABASE_POOL: z.coerce.number().int().min(4).max(200).default(16),
-  CATALOG: z.string().min(1).optional(),
+  HOST: z
+    .string()
+    .refine((host) => HOST_NAME.test(host) || isIPv6(host), "has to be a host name or an IP address without a port")
+    .default("127.0.0.1"),
+  PORT: wholeNumber({ default: 4000, from: 0, to: 65_535 }),
+  NODE_ENV: oneOf(["development", "test", "production"], "development"),
+  DATA_DIR: filePath.default(".data"),
+  DATABASE_URL: databaseUrl,
+  MIGRATION_DATABASE_URL: databaseUrl,
+  DATABASE_POOL: wholeNumber({ default: 16, from: 4, to: 200, unit: "connections" }),
+  CATALOG: filePath.optional(),
   REGION: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .regex(
+      /^[a-z0-9][a-z0-9-]{0,62}$/,
+      "has to be 1 to 63 lower-case letters, digits and hyphens, such as eu-central-1",
+    )
     .default("eu"),
   COUNTERSIGN_TOKEN: z
     .string()
-    .regex(/^[\w.~+/-]+=*$/, "is not a bearer token")
+    .regex(/^[\w.~+/-]+=*$/, "has to be a bearer token alone, without the word Bearer")
     .optional(),
-  IDENTITY_FILE: z.string().min(1).optional(),
+  IDENTITY_FILE: filePath.optional(),
   PUBLIC_URL: z
-    .url({ protocol: /^https?$/ })
-    .refine((url) => /^https?:\/\/[^/?#@]+\/?$/i.test(url), "has to be scheme, host and port alone")
+    .url({ protocol: /^https?$/, error: SCHEME_HOST_PORT })
+    .refine((url) => /^https?:\/\/[^/?#@]+\/?$/i.test(url), SCHEME_HOST_PORT)
     .transform((url) => new URL(url).origin)
     .optional(),
-  SIGNING_KEY_FILE: z.string().min(1).optional(),
+  SIGNING_KEY_FILE: filePath.optional(),
   CORS_ORIGINS: z
     .string()
     .default("")
@@ -35,17 +86,25 @@ const settings = z.object({
         .split(",")
         .map((origin) => origin.trim())
         .filter(Boolean),
+    )
+    .refine(
+      (origins) => origins.every(isOrigin),
+      "has to be origins such as https://console.example, separated by commas",
     ),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-  APPROVAL_TTL: z.coerce.number().int().min(1).default(86_400),
-  GRANT_TTL: z.coerce.number().int().min(1).default(900),
-  EXECUTION_TTL: z.coerce.number().int().min(1).default(900),
-  CHAIN_IDLE: z.coerce.number().int().min(1).default(1_800),
-  SESSION_TTL: z.coerce.number().int().min(1).default(43_200),
-  HEARTBEAT: z.coerce.number().min(0.1).default(15),
-  SWEEP_INTERVAL: z.coerce.number().min(0.05).default(5),
-  APPEND_QUEUE: z.coerce.number().int().min(1).default(10_000),
+  LOG_LEVEL: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
+  APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
+  GRANT_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),
+  EXECUTION_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),
+  CHAIN_IDLE: wholeSeconds({ default: 1_800, from: 1, to: 30 * DAY }),
+  SESSION_TTL: wholeSeconds({ default: 43_200, from: 1, to: 366 * DAY }),
+  HEARTBEAT: duration({ default: 15, from: 0.1, to: 300 }),
+  SWEEP_INTERVAL: duration({ default: 5, from: 0.05, to: 3_600 }),
+  APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
 
 export interface Config {
   readonly host: string;
@@ -94,7 +153,7 @@ export function loadConfig(
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
     throw new ConfigurationError(`bad settings: ${issues.join("; ")}`);
   }
   const value = parsed.data;

@@ -1,4 +1,4 @@
-import { ConfigurationError, DomainError } from "../errors.ts";
+import { asError, ConfigurationError, DomainError } from "../errors.ts";
 
 /** What a script learns from `$?`. Printed by `countersign --help`; changing one breaks somebody's script. */
 export const exitCodes = {
@@ -18,6 +18,26 @@ export type CommandErrorCode = Exclude<keyof typeof exitCodes, "OK">;
 
 /** Ends a command with the exit code of its name; the message is all that people see. */
 export class CommandError extends DomainError<CommandErrorCode> {}
+
+/** Codes of node:net and node:dns, and what PostgreSQL says to a connection (SQLSTATE class 28, 3D000). */
+const CONNECTION_FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "there is no such host",
+  ETIMEDOUT: "it does not answer",
+  "28P01": "it refuses the password",
+  "28000": "it refuses the user",
+  "3D000": "it has no such database",
+};
+
+/** What people read of an error that ends a command. */
+export function describeFailure(error: unknown): string {
+  const { message } = asError(error);
+  if (error instanceof DomainError) return message;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const why = CONNECTION_FAILURES[code];
+  if (why === undefined) return message;
+  return `the database cannot be reached, because ${why} (${message}): correct DATABASE_URL or MIGRATION_DATABASE_URL, or start it`;
+}
 
 /** The exit code an error ends the process with. */
 export function exitCodeOf(error: unknown): number {

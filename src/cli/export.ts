@@ -84,7 +84,7 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
   } finally {
     progress?.finish();
   }
-  process.stderr.write(`${count} entries${file === undefined ? "" : ` in ${file}`}\n`);
+  process.stderr.write(`${count} ${count === 1 ? "entry" : "entries"}${file === undefined ? "" : ` in ${file}`}\n`);
 }
 
 async function exportLedger(options: ExportOptions): Promise<void> {
@@ -106,8 +106,8 @@ export function defineExport(program: Command): void {
     .command("export")
     .summary("write the ledger as text, one entry a line")
     .description(
-      "Writes the exact bytes that were hashed, oldest entry first. sha256sum of a line is the prevHash inside the next. " +
-        "Personal values are not in them, only commitments to these.",
+      "Writes the exact bytes that were hashed, oldest entry first. The SHA-256 of a line without its line break " +
+        "is the prevHash inside the next. Personal values are not in them, only commitments to these.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
     .option("--database-url [url]", "read the database instead; without a value: DATABASE_URL or the built-in one")

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { asError } from "../errors.ts";
 import { besides } from "./api.ts";
@@ -7,6 +8,8 @@ import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
 interface HealthOptions {
   readonly url?: string;
   readonly timeout: number;
+  /** Seconds to wait until everything is well; 0 asks once. */
+  readonly wait: number;
   readonly json?: true;
 }
 
@@ -43,10 +46,26 @@ function describe({ path, status, body }: Probe): string {
   return [`${path} ${status === 200 ? "ok" : `not ok (HTTP ${status})`}`, ...lines].join("\n");
 }
 
-async function health(options: HealthOptions): Promise<void> {
-  const url = options.url ?? defaultEndpoint(settings());
-  const probes = [await probe(url, "/livez", options.timeout), await probe(url, "/readyz", options.timeout)];
-  process.stdout.write(`${options.json ? JSON.stringify(probes) : probes.map(describe).join("\n")}\n`);
+/** Milliseconds between two looks at a server that is not ready yet. */
+const PAUSE = 200;
+
+/** Asks again until both probes are well or `deadline`, in milliseconds since the epoch, has passed. */
+async function probeUntil(url: string, timeout: number, deadline: number): Promise<readonly Probe[]> {
+  for (;;) {
+    try {
+      const probes = [await probe(url, "/livez", timeout), await probe(url, "/readyz", timeout)];
+      if (probes.every(({ status }) => status === 200) || Date.now() >= deadline) return probes;
+    } catch (error) {
+      if (!(error instanceof CommandError) || Date.now() >= deadline) throw error;
+    }
+    await sleep(PAUSE);
+  }
+}
+
+async function health({ url: given, timeout, wait, json }: HealthOptions): Promise<void> {
+  const url = given ?? defaultEndpoint(settings());
+  const probes = await probeUntil(url, timeout, Date.now() + wait * 1_000);
+  process.stdout.write(`${json ? JSON.stringify(probes) : probes.map(describe).join("\n")}\n`);
   if (probes.some(({ status }) => status !== 200)) throw new CommandError("UNREACHABLE", `${url} is not ready`);
 }
 
@@ -57,10 +76,11 @@ export function defineHealth(program: Command): void {
     .description("Asks /livez and /readyz of a server and shows what they say. Exits with 3 unless both are well.")
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
     .option("--timeout <seconds>", "how long to wait for an answer", wholeNumber(1, 600), 5)
+    .option("--wait <seconds>", "how long to wait until the server is ready, asking again", wholeNumber(0, 3_600), 0)
     .option("--json", "print one JSON line")
     .addHelpText(
       "after",
-      "\nExamples:\n  countersign health\n  countersign health --url https://countersign.example/graphql",
+      "\nExamples:\n  countersign health\n  countersign serve & countersign health --wait 60\n  countersign health --url https://countersign.example/graphql",
     )
     .action(health);
 }

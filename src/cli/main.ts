@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
-import { asError } from "../errors.ts";
-import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
+import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
 import { defineExport } from "./export.ts";
 import { defineHealth } from "./health.ts";
 import { defineMigrate } from "./migrate.ts";
@@ -48,7 +47,7 @@ async function main(): Promise<number> {
   } catch (error) {
     // Commander has printed its message; asking for help or the version is no mistake.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.USAGE;
-    process.stderr.write(`countersign: ${asError(error).message}\n`);
+    process.stderr.write(`countersign: ${describeFailure(error)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -5,6 +5,7 @@ import { createLogger } from "../log.ts";
 import { CommandError } from "./exit.ts";
 import { settings } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
+import { makeFolders } from "./start-checks.ts";
 
 interface MigrateCommandOptions {
   readonly databaseUrl?: string;
@@ -41,6 +42,7 @@ async function run(options: MigrateCommandOptions): Promise<void> {
   const config = settings(options);
   const given = options.databaseUrl ?? config.migrationDatabaseUrl ?? config.databaseUrl;
   if (given !== undefined) return migrateDatabase(given);
+  await makeFolders(config);
   const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: createLogger("warn", process.stderr) });
   try {
     await migrateDatabase(postgres.url);

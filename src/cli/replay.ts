@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { asError } from "../errors.ts";
-import { createLogger } from "../log.ts";
 import { type Api, besides, createApi } from "./api.ts";
 import { CommandError } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
@@ -26,12 +25,6 @@ interface ReplayOptions {
   readonly json?: true;
 }
 
-interface Target {
-  readonly url: string;
-  /** Stops the server, if it was started for this replay. */
-  close(): Promise<void>;
-}
-
 const approvers = ["approver", "approver2"] as const;
 
 /** Whether anything listens at `url`, however slow it may be: only a refused connection says that nothing does. */
@@ -45,20 +38,16 @@ async function listens(url: string): Promise<boolean> {
   }
 }
 
-/** The server that was named, the one that listens where one would, or else one of our own. */
-async function findServer(options: ReplayOptions, config: Config): Promise<Target> {
-  const url = options.url ?? defaultEndpoint(config);
-  if (options.url !== undefined || (await listens(url))) return { url, close: () => Promise.resolve() };
-  process.stderr.write(`no server at ${url}: starting one for this replay\n`);
-  const { startServer } = await import("../main.ts");
-  const server = await startServer(
-    { ...config, port: 0 },
-    {
-      log: createLogger("warn", process.stderr),
-      say: (text) => void process.stderr.write(text),
-    },
-  );
-  return { url: server.url, close: () => server.close() };
+/**
+ * Where the server is. One of our own would show nothing of the server that somebody meant, so none is started. Throws
+ * CommandError UNREACHABLE.
+ */
+async function findServer(options: ReplayOptions, config: Config): Promise<string> {
+  if (options.url !== undefined) return options.url;
+  const url = defaultEndpoint(config);
+  if (await listens(url)) return url;
+  const remedy = "start one in another terminal with `npm start`, or set HOST and PORT to those of yours";
+  throw new CommandError("UNREACHABLE", `no server listens at ${url}: ${remedy}`);
 }
 
 function newRunId(): string {
@@ -66,7 +55,7 @@ function newRunId(): string {
 }
 
 async function drive(
-  target: Target,
+  url: string,
   tokens: DemoTokens,
   conversations: readonly Conversation[],
   options: ReplayOptions,
@@ -82,7 +71,7 @@ async function drive(
   process.once("SIGTERM", interrupt);
   const client = (as: Parameters<DemoTokens["keep"]>[0]): Api =>
     createApi({
-      url: target.url,
+      url,
       token: tokens.keep(as),
       patience: options.patience,
       signal: interruption.signal,
@@ -108,9 +97,7 @@ async function drive(
     unknownTools: new Set<string>(),
     ...(options.catalog === undefined ? {} : await catalogEffects(options.catalog)),
   };
-  process.stderr.write(
-    `run ${run.id}: ${steps} steps of ${conversations.length} conversations against ${target.url}\n`,
-  );
+  process.stderr.write(`run ${run.id}: ${steps} steps of ${conversations.length} conversations against ${url}\n`);
   const progress = startProgress("replay", steps);
   const started = performance.now();
   try {
@@ -138,33 +125,26 @@ function asJson({ run, counts, entries, milliseconds }: Totals, verification: Ve
 }
 
 async function replay(file: string, options: ReplayOptions): Promise<void> {
-  const { catalog, dataDir, json } = options;
-  const config = settings({
-    ...(catalog === undefined ? {} : { catalog }),
-    ...(dataDir === undefined ? {} : { dataDir }),
-  });
+  const { dataDir, json } = options;
+  const config = settings(dataDir === undefined ? {} : { dataDir });
   const conversations = await readTraces(file);
-  const target = await findServer(options, config);
-  try {
-    const tokens = await openDemoTokens(config);
-    const { totals, verification, unknownTools } = await drive(target, tokens, conversations, options);
-    const text = json
-      ? asJson(totals, verification)
-      : `${describeTotals(totals)}\n\n${describeVerification(verification)}`;
-    process.stdout.write(`${text}\n`);
-    const { counts } = totals;
-    if (counts.writesApproved !== counts.writesExecuted) {
-      throw new CommandError("FAILED", "not every write was approved by a person before it ran");
-    }
-    demandIntact(verification);
-    if (unknownTools.length > 0) {
-      throw new CommandError(
-        "FAILED",
-        `the server does not know ${unknownTools.join(", ")}: it runs with another catalog`,
-      );
-    }
-  } finally {
-    await target.close();
+  const url = await findServer(options, config);
+  const tokens = await openDemoTokens(config);
+  const { totals, verification, unknownTools } = await drive(url, tokens, conversations, options);
+  const text = json
+    ? asJson(totals, verification)
+    : `${describeTotals(totals)}\n\n${describeVerification(verification)}`;
+  process.stdout.write(`${text}\n`);
+  const { counts } = totals;
+  if (counts.writesApproved !== counts.writesExecuted) {
+    throw new CommandError("FAILED", "not every write was approved by a person before it ran");
+  }
+  demandIntact(verification);
+  if (unknownTools.length > 0) {
+    throw new CommandError(
+      "FAILED",
+      `the server does not know ${unknownTools.join(", ")}: it runs with another catalog`,
+    );
   }
 }
 
@@ -174,14 +154,11 @@ export function defineReplay(program: Command): void {
     .summary("drive a server with recorded agent work, then verify the ledger")
     .description(
       "Proposes each recorded tool call as the demo agent, has the demo approvers countersign the writes, redeems each " +
-        "grant, reports the recorded output, and verifies the ledger. Nothing of the tools themselves is run. Without " +
-        "--url, and with no server where one would listen, it starts one in this process and stops it at the end.",
+        "grant, reports the recorded output, and verifies the ledger. Nothing of the tools themselves is run. Needs a " +
+        "running server, whose data directory is DATA_DIR: the demo tokens are signed with its keys.",
     )
     .argument("<traces>", "file of conversations, one JSON object a line")
-    .option(
-      "--catalog <file>",
-      "what the tools are; a server started for the replay uses it, a running one is checked against it",
-    )
+    .option("--catalog <file>", "what the tools are: what the server says of each is checked against it")
     .option("--url <url>", "GraphQL endpoint of a running server (default: from HOST and PORT)", endpoint)
     .option(
       "--data-dir <directory>",

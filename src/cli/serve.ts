@@ -1,19 +1,38 @@
 import type { Command } from "commander";
 import { type Config, loadConfig } from "../config.ts";
+import { type IdentitySettings, loadIdentityFile } from "../domain/identity/identity-file.ts";
+import { isSecureUrl } from "../domain/identity/secure-url.ts";
 import { createLogger } from "../log.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
+import { assertListenable, makeFolders } from "./start-checks.ts";
 
 /** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
 const echo = 1_000;
 
+/** How to be somebody at a server with identity providers: what has to be known there, and where people sign in. */
+async function signingIn(url: string, config: Config, { issuers, signIn }: IdentitySettings): Promise<string> {
+  const { CALLBACK, LOGIN } = await import("../http/sign-in/login.ts");
+  const base = config.publicUrl ?? url;
+  const accepted = issuers.map(({ issuer, audience }) => `  ${issuer}   with aud ${audience.join(" or ")}\n`);
+  const tokens = `Access tokens are accepted from:\n${accepted.join("")}\n`;
+  if (signIn.length === 0) return `Nobody can sign in with a browser: the identity file has no signIn.\n\n${tokens}`;
+  if (!isSecureUrl(base)) {
+    return `Nobody can sign in with a browser at ${base}: set PUBLIC_URL to the https address at which browsers reach this server.\n\n${tokens}`;
+  }
+  const callback = new URL(CALLBACK, base).href;
+  const clients = signIn.map(({ issuer, clientId }) => `  ${callback}   for client ${clientId} of ${issuer}\n`);
+  return `People sign in at ${new URL(LOGIN, base)}\n\nRedirect URI to register at the identity provider:\n${clients.join("")}\n${tokens}`;
+}
+
 /** Ready to paste: where the server is, and how to be somebody there, from a terminal without this one's settings. */
-function firstSteps(url: string, config: Config): string {
+async function firstSteps(url: string, config: Config): Promise<string> {
+  const identity = config.identityFile === undefined ? undefined : await loadIdentityFile(config.identityFile);
+  if (identity !== undefined && identity.issuers.length > 0) {
+    return `Countersign serves ${url}\n\n${await signingIn(url, config, identity)}`;
+  }
   const plain = loadConfig({});
   const { hostname, port } = new URL(url);
   const directory = config.dataDir === plain.dataDir ? "" : `DATA_DIR=${config.dataDir} `;
-  if (config.identityFile !== undefined) {
-    return `Countersign serves ${url}\n\nPeople sign in at ${new URL("/auth/login", config.publicUrl ?? url)}\n`;
-  }
   const address = `${hostname === plain.host ? "" : `HOST=${hostname} `}${Number(port) === plain.port ? "" : `PORT=${port} `}`;
   return `Countersign serves ${url}
 
@@ -22,6 +41,9 @@ In another terminal:
   TOKEN=$(${directory}npx countersign token --as member)
   curl -s ${url} -H "authorization: Bearer $TOKEN" -H "content-type: application/json" \\
     -d '{"query":"{ viewer { id kind roles } ledger { id head { seq hash } } }"}'
+
+In a browser, with any name and a person's token as the password:
+  ${url}
 
 `;
 }
@@ -53,10 +75,12 @@ async function serve(options: ServerOptions): Promise<void> {
   const config = settings(options);
   const log = createLogger(config.logLevel);
   const told = untilTold();
+  await assertListenable(config);
+  await makeFolders(config);
   // The schema takes a second to build, which no other command should wait for.
   const { startServer } = await import("../main.ts");
   const server = await startServer(config, { log, say });
-  say(firstSteps(server.url, server.config));
+  say(await firstSteps(server.url, server.config));
   log.info({ signal: await told }, "stopping");
   await server.close();
 }

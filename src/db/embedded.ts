@@ -2,6 +2,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, escapeIdentifier } from "pg";
+import { asError } from "../errors.ts";
 import type { FileLock } from "../files.ts";
 import { type Account, assertReachable, chooseAccount } from "./embedded/account.ts";
 import { type Binaries, findBinaries } from "./embedded/binaries.ts";
@@ -247,6 +248,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   } catch (error) {
     claim.release();
     if (error instanceof EmbeddedPostgresError) throw error;
-    throw new EmbeddedPostgresError("START_FAILED", "The built-in PostgreSQL cannot start.", { cause: error });
+    const message = `The built-in PostgreSQL in ${dataDir} cannot start: ${asError(error).message}`;
+    throw new EmbeddedPostgresError("START_FAILED", message, { cause: error });
   }
 }

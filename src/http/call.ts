@@ -27,6 +27,8 @@ export interface CallIdentity {
   cookie?(request: IncomingMessage): Credentials | undefined;
   /** The same for a page that shows nothing of anybody. */
   pageCookie?(request: IncomingMessage): Credentials | undefined;
+  /** Path at which people sign in with a browser; undefined: nobody can. */
+  readonly signInAt?: string | undefined;
   /** Calls back once if the owner is suspended or the token revoked from now on. Answers how to stop watching. */
   watch?(signedIn: SignedIn, onRevoked: () => void): () => void;
   /** Which client and model called. A promise only where a signature has to be verified. */

@@ -1,8 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
+import { GraphQLError } from "graphql";
 import type { Credentials } from "../domain/identity/authentication.ts";
+import { AuthenticationError } from "../domain/identity/errors.ts";
+import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { type CallIdentity, factsOf, type SignedIn } from "./call.ts";
 import { authorizationOf, basicPassword, credentials, credentialsOf } from "./credentials.ts";
+import { OPENING_QUERY } from "./graphiql-query.ts";
+import { escapeHtml, sendPage } from "./sign-in/pages.ts";
 
 /** Everything the page needs is in it: it loads nothing from anywhere, and talks to this server alone. */
 const CONTENT_SECURITY_POLICY = [
@@ -23,16 +28,27 @@ export function wantsPage({ method, url = "", headers }: IncomingMessage): boole
   return method === "GET" && (headers.accept ?? "").includes("text/html") && !/[?&]query=/.test(url);
 }
 
-function refuse(response: ServerResponse, status: number, message: string): void {
-  // A browser knows one way to ask for a secret before a page: the password prompt of RFC 7617.
-  if (status === 401)
-    response.setHeader(
-      "www-authenticate",
-      'Basic realm="Countersign: any name, and your token as the password", charset="UTF-8"',
-    );
-  response
-    .writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
-    .end(`${message}\n`);
+interface Refusal {
+  readonly status: number;
+  readonly message: string;
+  /** Where people sign in with this browser; undefined: they give a token. */
+  readonly signInAt?: string | undefined;
+}
+
+/** RFC 7617. A browser knows no other way to ask for a secret before a page. */
+const PROMPT = 'Basic realm="Countersign: any name, and your token as the password", charset="UTF-8"';
+const HOW_TO_PROMPT =
+  "Reload this page and give any name, and a person's token as the password. `npx countersign token --as approver` prints one.";
+
+function refuse(response: ServerResponse, { status, message, signInAt }: Refusal): void {
+  const plain = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
+  if (status === 401 && signInAt !== undefined) {
+    const link = `<p><a href="${signInAt}?returnTo=%2Fgraphql">Sign in</a></p>`;
+    sendPage(response, status, "GraphiQL", `<p>${escapeHtml(message)}</p>${link}`);
+    return;
+  }
+  if (status === 401) response.setHeader("www-authenticate", PROMPT);
+  response.writeHead(status, plain).end(`${message}\n${status === 401 ? `${HOW_TO_PROMPT}\n` : ""}`);
 }
 
 /**
@@ -45,20 +61,31 @@ export async function serveGraphiQL(
   publicUrl: string,
   response: ServerResponse,
 ): Promise<void> {
+  const { signInAt } = identity;
   let presented: Credentials | undefined;
   let signedIn: SignedIn;
   try {
     presented = presentedTo(request, publicUrl) ?? identity.pageCookie?.(request);
-    if (presented === undefined) return refuse(response, 401, "GraphiQL is for people who are signed in.");
+    if (presented === undefined) {
+      return refuse(response, { status: 401, message: "GraphiQL is for people who are signed in.", signInAt });
+    }
     signedIn = await identity.authenticate(presented);
   } catch (error) {
     identity.refused?.(error, factsOf(request));
-    // Whatever is wrong with the token, the answer is the prompt again.
-    return refuse(response, 401, "This is not a token this server accepts.");
+    if (error instanceof LedgerUnavailableError) return refuse(response, { status: 503, message: `${error.message}.` });
+    if (!(error instanceof AuthenticationError || error instanceof GraphQLError)) throw error;
+    // Whatever is wrong with the token, the way to a better one is shown again.
+    return refuse(response, { status: 401, message: `You cannot be signed in: ${error.message}`, signInAt });
   }
-  if (signedIn.principal.kind !== "HUMAN") return refuse(response, 403, "GraphiQL is for people.");
+  if (signedIn.principal.kind !== "HUMAN") {
+    return refuse(response, {
+      status: 403,
+      message: "GraphiQL is for people, and this is the token of an agent or a service.",
+    });
+  }
   const page = renderGraphiQL({
     title: "Countersign",
+    defaultQuery: OPENING_QUERY,
     endpoint: "/graphql",
     subscriptionsProtocol: "SSE",
     shouldPersistHeaders: false,

@@ -140,7 +140,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   }
 
   return {
-append: (ledger, body, { notAfter } = {}) =>
+    append: (ledger, body, { notAfter } = {}) =>
       counted(async () => {
         const encoded = encode(body);
         const queue = await queueOf(ledger);

@@ -14,6 +14,7 @@ import type { Sessions } from "../domain/sessions/sessions.ts";
 import type { CallIdentity } from "../http/call.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { cookieCredentials, sessionCookie } from "../http/sign-in/cookie-credentials.ts";
+import { LOGIN } from "../http/sign-in/login.ts";
 import { createSignIn, type SignIn } from "../http/sign-in/sign-in.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
@@ -83,6 +84,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     authenticate: async (credentials) => admit(await authenticator.authenticate(credentials)),
     cookie: (request) => cookieCredentials(request, publicUrl()),
     pageCookie: (request) => sessionCookie(request, publicUrl()),
+    signInAt: settings.signIn.length > 0 ? LOGIN : undefined,
     watch(signedIn, onRevoked) {
       const unwatch = [directory.watch(signedIn, onRevoked), openSessions.watch(signedIn, onRevoked)];
       return () => {

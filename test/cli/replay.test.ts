@@ -111,8 +111,20 @@ describe("replay", () => {
     await loadKeys(otherKeys);
     const stranger = await countersign(["replay", traces], { ...serving.environment, SIGNING_KEY_FILE: otherKeys });
     expect(stranger.stderr).toContain("UNAUTHENTICATED");
+    expect(stranger.stderr).toContain("signed with the keys of another data directory");
     expect(stranger.code).toBe(exitCodes.REFUSED);
     const nowhere = ["replay", traces, "--url", "http://127.0.0.1:1/graphql", "--patience", "0"];
     expect((await countersign(nowhere, serving.environment)).code).toBe(exitCodes.UNREACHABLE);
+  });
+
+  it("starts no server of its own where none listens, and says what to do", async () => {
+    const { code, stdout, stderr } = await countersign(["replay", traces], {
+      ...serving.environment,
+      HOST: "127.0.0.97",
+    });
+    expect(stderr).toContain(`no server listens at http://127.0.0.97:${new URL(serving.url).port}/graphql`);
+    expect(stderr).toContain("npm start");
+    expect(stdout).toBe("");
+    expect(code).toBe(exitCodes.UNREACHABLE);
   });
 });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { text } from "node:stream/consumers";
 
 export const root = path.resolve(import.meta.dirname, "../..");
-const program = path.join(root, "src/cli/main.ts");
+const program = path.join(root, "src/cli/countersign.js");
 
 export interface Finished {
   readonly code: number | null;

@@ -1,5 +1,9 @@
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { countersign } from "./run.ts";
 import { type Serving, startServing } from "./serving.ts";
@@ -22,10 +26,68 @@ describe("serve", () => {
     expect(await response.json()).toMatchObject({ data: { viewer: { id: "member", kind: "HUMAN" } } });
   });
 
+  it("says which redirect URI to register, and whose tokens it takes", async () => {
+    const issuer = "https://login.acme.example/";
+    const folder = await makeDataDir();
+    const file = path.join(folder, "identity.json");
+    const signIn = [{ issuer, clientId: "console" }];
+    await writeFile(file, JSON.stringify({ issuers: [{ issuer, organization: "acme" }], signIn }));
+    serving = await startServing([], { IDENTITY_FILE: file });
+    const base = new URL(serving.url).origin;
+    await waitUntil(() => serving?.said().includes("Access tokens") === true);
+    expect(serving.said()).toContain(`People sign in at ${base}/auth/login\n`);
+    expect(serving.said()).toContain(`  ${base}/auth/callback   for client console of ${issuer}\n`);
+    expect(serving.said()).toContain(`  ${issuer}   with aud countersign\n`);
+    await rm(folder, { recursive: true });
+  });
+
   it("stops on SIGTERM and ends with 0", async () => {
     serving = await startServing();
     expect(await serving.end()).toBe(exitCodes.OK);
     await expect(fetch(serving.url)).rejects.toThrow();
+  });
+
+  it("finds out that its port is taken before it makes a database", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    const parent = await makeDataDir();
+    try {
+      const dataDir = path.join(parent, "data");
+      const { code, stderr } = await countersign(["serve"], { PORT: String(port), DATA_DIR: dataDir });
+      expect(stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
+      expect(stderr).toContain("set PORT to another");
+      expect(code).toBe(exitCodes.USAGE);
+      expect(await readdir(parent)).toEqual([]);
+    } finally {
+      other.close();
+      await rm(parent, { recursive: true });
+    }
+  });
+
+  it("names HOST when that is no address of this machine", async () => {
+    const identity = path.join(import.meta.dirname, "../../package.json");
+    const { code, stderr } = await countersign(["serve"], { HOST: "192.0.2.1", IDENTITY_FILE: identity });
+    expect(stderr).toContain("192.0.2.1 is no address of this machine (EADDRNOTAVAIL): set HOST");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it.each([["serve", "--port", "0"], ["migrate"]])("names DATA_DIR when that cannot be made: %s", async (...args) => {
+    const dataDir = path.join(import.meta.filename, "below");
+    const { code, stderr } = await countersign(args, { DATA_DIR: dataDir });
+    expect(stderr).toContain(`the folder ${dataDir} cannot be made (ENOTDIR): set DATA_DIR`);
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it.each([
+    ["DATA_DIR", "/proc/none/at/all", "/proc/none/at/all"],
+    ["SIGNING_KEY_FILE", "/proc/none/keys.json", "/proc/none"],
+  ])("does not hang on %s=%s, where Node's own mkdir would", async (name, value, folder) => {
+    const dataDir = await makeDataDir();
+    const { code, stderr } = await countersign(["serve", "--port", "0"], { DATA_DIR: dataDir, [name]: value });
+    expect(stderr).toContain(`the folder ${folder} cannot be made (ENOENT): set ${name}`);
+    expect(code).toBe(exitCodes.USAGE);
+    await rm(dataDir, { recursive: true });
   });
 
   it("refuses a catalog that is none before it listens", async () => {

@@ -53,10 +53,40 @@ describe("wrong usage", () => {
   });
 });
 
+describe("a Node that is too old", () => {
+  it("is told what to do in a sentence, without a stack", async () => {
+    const old =
+      "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.11.1'}})";
+    const { code, stdout, stderr } = await countersign(["verify"], { NODE_OPTIONS: `--import="${old}"` });
+    expect(stderr).toBe(
+      "countersign: this is Node 20.11.1, and Countersign needs Node 24 or newer. The project brings its own: run `npm ci`, " +
+        "then `npm start` or `npx countersign`.\n",
+    );
+    expect(stdout).toBe("");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it("is older than what package.json asks for", () => {
+    const { engines } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+    const launcher = readFileSync(path.join(root, "src/cli/countersign.js"), "utf8");
+    expect(engines.node).toBe(`>=${/const oldest = (\d+);/.exec(launcher)?.[1]}`);
+  });
+});
+
 describe("exitCodeOf", () => {
   it("tells settings, unreachable peers and failures apart", () => {
     expect(exitCodeOf(new ConfigurationError("bad settings"))).toBe(exitCodes.USAGE);
     expect(exitCodeOf(Object.assign(new Error("connect"), { code: "ECONNREFUSED" }))).toBe(exitCodes.UNREACHABLE);
     expect(exitCodeOf(new Error("anything else"))).toBe(exitCodes.FAILED);
+  });
+});
+
+describe("a database that cannot be reached", () => {
+  it("is named with its setting, and its password is not", async () => {
+    const environment = { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/none", LOG_LEVEL: "silent" };
+    const { code, stderr } = await countersign(["migrate"], environment);
+    expect(stderr).toMatch(/the database cannot be reached, because nothing listens there .*: correct DATABASE_URL/);
+    expect(stderr).not.toContain("hunter2");
+    expect(code).toBe(exitCodes.UNREACHABLE);
   });
 });

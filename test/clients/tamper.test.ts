@@ -11,29 +11,43 @@ let serving: Serving;
 beforeAll(async () => {
   // The demo breaks the built-in database only, never one that somebody named.
   serving = await startServing([], { DATABASE_URL: "" });
-  await countersign(["replay", path.join(root, "clients/demo/airline.jsonl")], serving.environment);
 });
 afterAll(() => serving?.close());
 
-async function tamper(...args: readonly string[]): Promise<string> {
+async function tamper(...args: readonly string[]) {
   const child = spawn(process.execPath, [path.join(root, "clients/demo/tamper.ts"), ...args], {
     env: { ...process.env, ...serving.environment },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const [said] = await Promise.all([text(child.stdout), once(child, "exit")]);
-  return said;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  return { code, stdout, stderr };
 }
 
 describe("the tamper demo of the README", () => {
+  it("takes no guard off where there is nothing to change, and fails", async () => {
+    for (const args of [[], ["--force"]]) {
+      const { code, stdout, stderr } = await tamper(...args);
+      expect(stderr).toBe("nothing was approved yet, so there is nothing to change: run `npm run demo` first\n");
+      expect([code, stdout]).toEqual([2, ""]);
+    }
+    const { code, stdout } = await countersign(["verify"], serving.environment);
+    expect(stdout).toMatch(/^INTACT/);
+    expect(code).toBe(exitCodes.OK);
+  });
+
   it("is refused even to a superuser in replica mode, and changes nothing", async () => {
-    expect(await tamper()).toBe(
+    const demo = ["replay", path.join(root, "clients/demo/airline.jsonl")];
+    expect((await countersign(demo, serving.environment)).code).toBe(exitCodes.OK);
+    const { code, stdout: said } = await tamper();
+    expect(said).toBe(
       "refused: oc_audit_log is append-only. Modification and deletion are blocked for Article 12 compliance.\n",
     );
+    expect(code).toBe(1);
     expect((await countersign(["verify"], serving.environment)).code).toBe(exitCodes.OK);
   });
 
   it("succeeds with the guards taken off, and is found with its position", async () => {
-    const seq = /^changed one letter of entry (\d+) of acme\/eu\n$/.exec(await tamper("--force"))?.[1];
+    const seq = /^changed one letter of entry (\d+) of acme\/eu\n$/.exec((await tamper("--force")).stdout)?.[1];
     const { code, stdout } = await countersign(["verify"], serving.environment);
     expect(stdout).toMatch(new RegExp(`^CONTENT_MISMATCH\n[\\s\\S]*^ {2}CONTENT_MISMATCH at ${seq}: `, "m"));
     expect(stdout).toContain("UNGUARDED");

@@ -166,6 +166,10 @@ describe("an action over the API", () => {
     const { action, userErrors } = await propose(api, { tool, platform: tool });
     expect(userErrors).toEqual([]);
     expect(action).toMatchObject({ status: "BLOCKED", tool, platform: tool });
+    expect(action).toHaveProperty(
+      "policy.reason",
+      expect.stringContaining(`lists no tool ${tool} on platform ${tool}`),
+    );
   });
 
   it("answers the same action for the same key", async () => {

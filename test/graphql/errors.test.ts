@@ -76,6 +76,38 @@ describe("over the API", () => {
     expect(broken.logged.filter((line) => line.includes(traceId)).join("")).toContain("hunter2");
   });
 
+  it.each([
+    ["approveAction", { actionId: "x", digest: "no-hash" }, "digest", "Hash is `sha256:` followed by"],
+    [
+      "proposeAction",
+      { ...WRITE, arguments: "none", idempotencyKey: "no-uuid" },
+      "idempotencyKey",
+      "UUID is 32 hex digits",
+    ],
+  ])(
+    "a bad value for %s names its variable and member, and as a literal its place",
+    async (field, input, member, message) => {
+      const type = `${field.replace(/^./, (letter) => letter.toUpperCase())}Input`;
+      const document = `mutation($input:${type}!){${field}(input:$input){userErrors{code}}}`;
+      const byVariable = await api.gql(document, { input }, { as: "approver" });
+      expect(byVariable.errors?.[0]?.message).toMatch(new RegExp(`"\\$input" .*"input\\.${member}"; ${message}`));
+      const members = Object.entries(input).map(([name, text]) => `${name}:${JSON.stringify(text)}`);
+      const literal = `mutation{\n ${field}(input:{${members.join(",")}}){userErrors{code}}}`;
+      const byLiteral = await api.gql(literal, {}, { as: "approver" });
+      const column = (literal.split("\n")[1] ?? "").indexOf('"no-') + 1;
+      expect(byLiteral.errors).toContainEqual(expect.objectContaining({ locations: [{ line: 2, column }] }));
+      expect(byLiteral.errors?.map((error) => error.message).join()).toContain(message);
+      for (const { errors } of [byVariable, byLiteral]) expect(errors?.[0]?.extensions?.code).toBe("BAD_USER_INPUT");
+    },
+  );
+
+  it("an input that lacks a member names its variable", async () => {
+    const document = "mutation($input:ProposeActionInput!){proposeAction(input:$input){userErrors{code}}}";
+    const { errors } = await api.gql(document, { input: { platform: "crm" } }, { as: "agent" });
+    expect(errors?.[0]?.message).toMatch(/^Variable "\$input" /);
+    expect(errors?.[0]?.extensions?.code).toBe("BAD_USER_INPUT");
+  });
+
   it("a search that takes too long is QUERY_TOO_COMPLEX, through either reader, and says what to do", async () => {
     const hurried = await startApi(database.appUrl, { statementTimeout: 300 });
     await propose(hurried);

@@ -5,7 +5,7 @@ import type { Api } from "../http/harness.ts";
 /** Selections and steps that several tests take. */
 export const ACTION = `id uuid status platform tool effect region arguments userRequest rationale rendered digest
   requestedBy{id kind onBehalfOf{id email}} client{name confidence modelConfidence evidence}
-  policy{outcome policyHash version matchedRules{ruleId outcome because} requirements{id group needed have}}
+  policy{outcome reason policyHash version matchedRules{ruleId outcome because reason} requirements{id group needed have}}
   chainHash sourceChainHash viewerCanDecide viewerBlockedBecause expiresAt latencyMs result`;
 export const ENTRY =
   "id seq type recordedAt actor{id} platform tool effect chainHash sourceChainHash arguments result latencyMs body canonical prevHash hash";

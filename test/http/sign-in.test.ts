@@ -133,7 +133,7 @@ describe("signing in with a browser", () => {
     ["ada", "password"],
     ["google", "google"],
     ["passkey", "passkey"],
-    ["unknown", "bearer-token"],
+    ["unknown", "openid-connect"],
   ])("takes the method of %s from the token: %s", async (user, method) => {
     await signedIn(user);
     expect((await server.entries()).at(-1)).toMatchObject({ type: "SESSION_STARTED", method });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
 import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
-import type { Draft, Rest } from "../../src/ledger/append-call.ts";
+import type { Rest } from "../../src/facts/rests.ts";
+import type { Draft } from "../../src/ledger/append-call.ts";
 
 /** Few things, so that drafts get into each other's way. Ids are as each kind has them. */
 const uuid = (n: number) => `00000000-0000-7000-8000-00000000000${n}`;

@@ -1,6 +1,12 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { buildSchema, parse, validate } from "graphql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OPENING_QUERY } from "../../src/http/graphiql-query.ts";
 import type { App } from "../support/app.ts";
 import { bearer, type Company, startCompany } from "../support/company.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
 
 let company: Company;
 let app: App;
@@ -15,6 +21,29 @@ afterAll(async () => {
 });
 
 const asPage = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+
+describe("the page at /", () => {
+  it("is where a browser lands after signing in: it says who that is, opens GraphiQL and signs out", async () => {
+    const home = new URL("/", app.url);
+    const browser = await company.signIn(app, "max");
+    const response = await browser.request(home, { headers: asPage });
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    const page = await response.text();
+    expect(page).toContain("<dt>E-mail</dt><dd>max@acme.example</dd>");
+    expect(page).toContain('<a href="/graphql">Open GraphiQL</a>');
+    const [, action = ""] = /<form method="post" action="([^"]+)">/.exec(page) ?? [];
+    const form = { method: "POST", headers: { ...asPage, origin: home.origin } };
+    const out = await browser.request(new URL(action, home), form);
+    expect([out.status, out.headers.get("location")]).toEqual([303, expect.stringMatching(/^http/)]);
+    const after = await (await browser.request(home, { headers: asPage })).text();
+    expect(after).toContain('<a href="/auth/login">Sign in</a>');
+    expect(after).not.toContain("max@");
+  });
+
+  it("is for browsers alone", async () => {
+    expect((await fetch(new URL("/", app.url))).status).toBe(404);
+  });
+});
 
 describe("GraphiQL", () => {
   it("opens in a browser in which a person has signed in, and holds nothing of them", async () => {
@@ -36,6 +65,24 @@ describe("GraphiQL", () => {
     const browser = await company.signIn(app, "max");
     const headers = { origin: new URL(app.url).origin };
     await browser.request(new URL("/auth/logout", app.url), { method: "POST", headers });
-    expect((await browser.request(app.url, { headers: asPage })).status).toBe(401);
+    const refused = await browser.request(app.url, { headers: asPage });
+    expect(refused.status).toBe(401);
+    // Where people sign in with a browser, a prompt for a token would lead nobody anywhere.
+    expect(refused.headers.get("www-authenticate")).toBeNull();
+    expect(await refused.text()).toContain('<a href="/auth/login?returnTo=%2Fgraphql">Sign in</a>');
+  });
+
+  it("opens with operations that the schema accepts, and says how to sign in", async () => {
+    const browser = await company.signIn(app, "max");
+    const page = await (await browser.request(app.url, { headers: asPage })).text();
+    expect(page).toContain(JSON.stringify(OPENING_QUERY).slice(1, 60));
+    const schema = buildSchema(readFileSync(path.join(root, "schema/schema.graphql"), "utf8"));
+    expect(validate(schema, parse(OPENING_QUERY))).toEqual([]);
+    expect(OPENING_QUERY).toContain("countersign token --as approver");
+    const origin = new URL(app.url).origin;
+    const headers = { "content-type": "application/json", origin };
+    const body = JSON.stringify({ query: OPENING_QUERY, operationName: "Waiting" });
+    const answer = await browser.request(app.url, { method: "POST", headers, body });
+    expect(await answer.json()).toMatchObject({ data: { viewer: { id: expect.any(String) } } });
   });
 });

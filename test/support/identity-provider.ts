@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
@@ -37,6 +37,10 @@ export interface IdentityProviderOptions {
   readonly audience: string;
   /** Seconds access tokens live. */
   readonly tokenTtl?: number;
+  /** To listen on; any free one when left out. */
+  readonly port?: number;
+  /** Programs that sign people in. */
+  readonly clients?: readonly ClientMetadata[];
 }
 
 /** A real OpenID provider over HTTP, whose keys and availability a test holds in its hands. */
@@ -61,7 +65,8 @@ export interface IdentityProvider {
 export const NATIVE_CLIENT = "native";
 export const NATIVE_REDIRECT = "http://127.0.0.1:1/callback";
 
-const RESOURCE = "https://countersign.example/api";
+/** The resource indicator (RFC 8707) that stands for the API. */
+export const RESOURCE = "https://countersign.example/api";
 const SCOPE = "act";
 const TOKEN_TTL = 3600;
 
@@ -77,13 +82,12 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       response.end(String(error));
     });
   });
-  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
   const stop = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  await listen(0);
+  await listening(server, options.port ?? 0);
   const { port } = server.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${port}`;
 
@@ -121,9 +125,19 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       serve();
     },
     stop,
-    resume: () => listen(port),
+    resume: () => listening(server, port),
     close: stop,
   };
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
 }
 
 /** One key for ID tokens (RS256) and one for access tokens (ES256). */
@@ -169,6 +183,7 @@ function configuration(
         token_endpoint_auth_method: "none",
         redirect_uris: [NATIVE_REDIRECT],
       },
+      ...(options.clients ?? []),
       ...Object.entries(agents).map(([client_id, { secret }]) => ({
         client_id,
         client_secret: secret,
@@ -264,7 +279,12 @@ async function interact(
 ): Promise<void> {
   const { uid, prompt } = await provider.interactionDetails(request, response);
   if (request.method !== "POST") {
-    response.writeHead(200, { "content-type": "text/html" }).end(`<form action="/interaction/${uid}"></form>`);
+    const buttons = Object.entries(users).map(
+      ([id, { name, roles, groups }]) =>
+        `<p><button name="login" value="${id}">${name}</button> ${[...roles, ...groups].join(", ")}</p>`,
+    );
+    const form = `<form method="post" action="/interaction/${uid}"><h1>Sign in as</h1>${buttons.join("")}</form>`;
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(`<!doctype html>${form}`);
     return;
   }
   const form = new URLSearchParams(await text(request));

@@ -1,8 +1,11 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { type Browser, openBrowser, type Visit } from "./browser.ts";
-import { type IdentityProvider, NATIVE_CLIENT, NATIVE_REDIRECT } from "./identity-provider.ts";
+import { NATIVE_CLIENT, NATIVE_REDIRECT, type IdentityProvider as Provider } from "./identity-provider.ts";
 import { ACCESS_TOKEN, TOKEN_EXCHANGE } from "./token-exchange.ts";
+
+/** What a client has to know of a provider. */
+type IdentityProvider = Pick<Provider, "issuer" | "resource" | "tokenEndpoint">;
 
 /** A key of an agent that proves with each request that it holds it (RFC 9449). */
 export interface DpopKey {

@@ -1,6 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import type { Authentication, Credentials } from "./authentication.ts";
+import { BUILTIN_ISSUER } from "./builtin-issuer.ts";
 import { readToken } from "./claim-values.ts";
 import { createProofChecker } from "./dpop.ts";
 import { AuthenticationError, type AuthenticationReason } from "./errors.ts";
@@ -31,6 +32,8 @@ const VERIFIED_FOR = 60_000;
 const REFUSED_FOR = 10_000;
 
 const NOT_ACCEPTED = "the bearer token is not one this server accepts";
+const NO_DEMO_TOKENS =
+  "`countersign token` made this token, and this server takes tokens of its identity providers only: get one from them";
 const EXPIRED = "the token has expired; ask its issuer for a new one";
 
 /** Members of ID tokens, logout tokens and security events, which may have the `typ` of an access token or none of their own. */
@@ -182,7 +185,11 @@ function issuerOf(token: string, trusted: ReadonlyMap<string, TrustedIssuer>): T
     throw error;
   }
   const issuer = typeof iss === "string" ? trusted.get(iss) : undefined;
-  if (issuer === undefined) throw notAccepted("UNKNOWN_ISSUER");
+  if (issuer === undefined) {
+    throw iss === BUILTIN_ISSUER
+      ? new AuthenticationError("UNKNOWN_ISSUER", NO_DEMO_TOKENS)
+      : notAccepted("UNKNOWN_ISSUER");
+  }
   // RFC 7515, section 4.1.9: a type without a slash is one of `application/`.
   const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : undefined;
   if (type === undefined || !issuer.types.includes(type)) throw notAccepted("BAD_TOKEN");
@@ -201,7 +208,9 @@ function asRefusal(error: unknown, issuer: TrustedIssuer): unknown {
     });
   }
   if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error, issuer);
-  if (error instanceof errors.JWSSignatureVerificationFailed) return notAccepted("BAD_SIGNATURE");
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return new AuthenticationError("BAD_SIGNATURE", issuer.onForeignKey ?? NOT_ACCEPTED);
+  }
   if (error instanceof errors.JOSEError || error instanceof TypeError) return notAccepted("BAD_TOKEN");
   return error;
 }

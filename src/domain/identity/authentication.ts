@@ -26,7 +26,10 @@ export interface Authentication {
   readonly expiresAt: number;
   /** `jti`. */
   readonly tokenId?: string | undefined;
-  /** How the principal signed in: `password`, `google`, `passkey`, …; `client-credentials`, `token-exchange`; or `bearer-token`. */
+  /**
+   * How the principal signed in: `password`, `google`, `passkey`, …; `client-credentials`, `token-exchange`;
+   * `openid-connect` for a browser at a provider that does not say; `bearer-token` for a token that does not.
+   */
   readonly method: string;
   /** The OAuth client the token was issued to: `client_id` or `azp`. */
   readonly clientId?: string | undefined;

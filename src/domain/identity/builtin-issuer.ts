@@ -43,6 +43,9 @@ export function createBuiltinIssuer(options: { readonly keys: Keys; readonly aud
       type: ACCESS_TOKEN_TYPE,
       publicKey: keys.issuer.publicKey,
       inCookie: false,
+      onForeignKey:
+        "the token was signed with the keys of another data directory: print one with `countersign token` and the " +
+        "DATA_DIR (or SIGNING_KEY_FILE) of this server",
     }),
     async sign(name, { roles, ttl = DEFAULT_TTL_SECONDS } = {}) {
       const now = Math.floor(Date.now() / 1000);

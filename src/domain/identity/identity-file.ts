@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import type { JWK } from "jose";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
+import { readJsonFile } from "../../json-file.ts";
 import type { ClaimRules } from "./claims.ts";
 import { type ClientRules, parseClientRules } from "./clients/rules.ts";
 import { nameSchema, organizationSchema } from "./names.ts";
@@ -171,13 +171,8 @@ function checkTogether(issuers: z.infer<typeof issuerSchema>[], context: z.Refin
 
 /** Reads the identity file. Throws ConfigurationError naming each member that is wrong. */
 export async function loadIdentityFile(file: string): Promise<IdentitySettings> {
-  let data: unknown;
-  try {
-    data = JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new ConfigurationError(`the identity file ${file} cannot be read as JSON`, error);
-  }
-  return parseIdentityFile(data, file);
+  const data = await readJsonFile({ file, what: "identity file", setting: "IDENTITY_FILE" });
+  return parseIdentityFile(data, `identity file ${file} (IDENTITY_FILE)`);
 }
 
 /** `source` names the data in messages. Throws ConfigurationError. */

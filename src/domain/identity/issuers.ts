@@ -29,6 +29,8 @@ export interface TrustedIssuer {
   readonly boundOnly: boolean;
   /** Whether its tokens come in our cookie, and only there, or in headers, and only there. */
   readonly inCookie: boolean;
+  /** What a caller should do about a token of this issuer that other keys signed; undefined: nothing is said. */
+  readonly onForeignKey?: string | undefined;
   readonly read: ClaimsReader;
 }
 
@@ -65,10 +67,18 @@ export interface HouseIssuer {
   readonly type: string;
   readonly publicKey: CryptoKey;
   readonly inCookie: boolean;
+  readonly onForeignKey?: string;
 }
 
 /** An issuer that is this installation itself: one key, one clock. */
-export function trustOurselves({ issuer, audience, type, publicKey, inCookie }: HouseIssuer): TrustedIssuer {
+export function trustOurselves({
+  issuer,
+  audience,
+  type,
+  publicKey,
+  inCookie,
+  onForeignKey,
+}: HouseIssuer): TrustedIssuer {
   return {
     issuer,
     audience: [audience],
@@ -78,6 +88,7 @@ export function trustOurselves({ issuer, audience, type, publicKey, inCookie }: 
     key: async () => publicKey,
     boundOnly: false,
     inCookie,
+    onForeignKey,
     read: readHouseClaims,
   };
 }

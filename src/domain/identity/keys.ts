@@ -1,10 +1,11 @@
 import { hkdfSync, randomUUID } from "node:crypto";
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { access, link, mkdir, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
 import { syncDirectory } from "../../files.ts";
+import { readJsonFile } from "../../json-file.ts";
 
 /** The one algorithm of every signature of ours (RFC 8037). Verifiers pin it. */
 export const SIGNATURE_ALGORITHM = "EdDSA";
@@ -26,6 +27,9 @@ export interface Keys {
   /** Both public keys, as a JWK set (RFC 7517). */
   publicJwks(): { readonly keys: readonly JWK[] };
 }
+
+/** What names the place of the keys. */
+const KEY_SETTING = "SIGNING_KEY_FILE or DATA_DIR";
 
 const privateJwk = z.object({
   kty: z.literal("OKP"),
@@ -60,22 +64,18 @@ export async function loadKeys(file: string): Promise<Keys> {
 }
 
 function unusable(file: string): ConfigurationError {
-  return new ConfigurationError(`${file} does not hold the two Ed25519 keys of an installation`);
+  return new ConfigurationError(
+    `${file} does not hold the two Ed25519 keys of an installation: correct ${KEY_SETTING}, or restore the file from a backup`,
+  );
 }
 
 async function read(file: string): Promise<unknown> {
-  let text: string;
   try {
-    text = await readFile(file, "utf8");
+    await access(file);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
-    throw new ConfigurationError(`${file} cannot be read`, error);
   }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ConfigurationError(`${file} is not JSON`, error);
-  }
+  return readJsonFile({ file, what: "key file", setting: KEY_SETTING });
 }
 
 /** Writes a complete file beside the place and links it there: whoever comes second takes the first one's keys. */
@@ -94,7 +94,11 @@ async function create(file: string): Promise<unknown> {
       await unlink(draft);
     }
   } catch (error) {
-    throw new ConfigurationError(`${file} cannot be made`, error);
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+    throw new ConfigurationError(
+      `the key file ${file} cannot be made (${reason}): let ${KEY_SETTING} name a place that this user may write to`,
+      error,
+    );
   }
   return read(file);
 }

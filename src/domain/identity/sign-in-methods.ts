@@ -65,6 +65,8 @@ export const UPSTREAM_METHODS: Readonly<Record<string, string>> = {
 
 export const CLIENT_CREDENTIALS = "client-credentials";
 export const TOKEN_EXCHANGE = "token-exchange";
+/** Signed in with a browser at an OpenID provider that does not say how: neither `amr` nor an upstream provider. */
+export const OPENID_CONNECT = "openid-connect";
 /** A token that does not say. */
 export const BEARER_TOKEN = "bearer-token";
 

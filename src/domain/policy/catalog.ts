@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
+import { readJsonFile } from "../../json-file.ts";
 
 /** READ leaves the platform as it was; WRITE may not. */
 export type Effect = "READ" | "WRITE";
@@ -53,20 +53,14 @@ function members(value: unknown): unknown {
 
 /** Reads a catalog file. Throws ConfigurationError naming what is wrong and where. */
 export async function loadCatalog(file: string = SAMPLE_CATALOG): Promise<Catalog> {
-  let data: unknown;
-  try {
-    data = JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new ConfigurationError(`the catalog ${file} cannot be read as JSON`, error);
-  }
-  return parseCatalog(data, file);
+  return parseCatalog(await readJsonFile({ file, what: "catalog", setting: "CATALOG or --catalog" }), file);
 }
 
 /** `source` names the data in error messages. Throws ConfigurationError. */
 export function parseCatalog(data: unknown, source = "catalog"): Catalog {
   const parsed = document.safeParse(data);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw new ConfigurationError(`bad catalog ${source}: ${issues.join("; ")}`);
   }
   const platforms = new Map(parsed.data.platforms.map(([key, value]) => [key, { name: key, ...value }]));

@@ -2,6 +2,7 @@ import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canoni
 import { type Hash, hashText } from "../../facts/hash.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
+import { RULE_IDS } from "./reason.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
 
@@ -46,15 +47,15 @@ export interface Policy {
 }
 
 const VERSION = 1;
-const READS = { id: "reads-permitted", outcome: "PERMIT" } as const;
+const READS = { id: RULE_IDS.reads, outcome: "PERMIT" } as const;
 const WRITES = {
-  id: "writes-one-approver",
+  id: RULE_IDS.writes,
   outcome: "REQUIRE",
-  requirement: { id: "writes-one-approver", group: "approvers", needed: 1 },
+  requirement: { id: RULE_IDS.writes, group: "approvers", needed: 1 },
 } as const;
-const OTHERS = { id: "unknown-tool-forbidden", outcome: "FORBID" } as const;
+const OTHERS = { id: RULE_IDS.unknownTool, outcome: "FORBID" } as const;
 
-const FOREIGN = { id: "agent-platforms", outcome: "FORBID" } as const;
+const FOREIGN = { id: RULE_IDS.foreignPlatform, outcome: "FORBID" } as const;
 
 /** The region of a platform nobody has catalogued. */
 export const UNKNOWN_REGION = "unknown";

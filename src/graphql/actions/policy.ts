@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
+import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 
@@ -7,7 +8,7 @@ type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
 interface RuleShape {
   readonly ruleId: string;
   readonly outcome: OutcomeName;
-  readonly because: JsonValue;
+  readonly because: JsonObject;
 }
 
 interface RequirementShape {
@@ -50,8 +51,12 @@ const MatchedRule = builder.objectRef<RuleShape>("MatchedRule").implement({
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "What this rule alone says." }),
     because: t.field({
       type: "JSON",
-      description: "The facts it applied to.",
-      resolve: ({ because }) => because ?? null,
+      description: "The values the rule looked at.",
+      resolve: ({ because }) => because,
+    }),
+    reason: t.string({
+      description: "Why the rule says so, as a sentence for people. For a FORBID also what to do about it.",
+      resolve: reasonOf,
     }),
   }),
 });
@@ -70,6 +75,11 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
   description: "What policy said of an action when it was proposed.",
   fields: (t) => ({
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest of what the rules say." }),
+    reason: t.string({
+      description:
+        "Why the outcome is what it is, as a sentence for people: for a BLOCKED action what blocked it, and what to do about it.",
+      resolve: ({ outcome, rules }) => reasonFor(outcome, rules),
+    }),
     policyHash: t.field({ type: "Hash", description: "Names the exact policy document.", resolve: ({ hash }) => hash }),
     version: t.exposeInt("version", { description: "The version of the policy document." }),
     matchedRules: t.field({

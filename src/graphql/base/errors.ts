@@ -123,7 +123,8 @@ function publicGraphQLError(
   if (isErrorCode(code)) {
     return located.source === undefined || located.source === error
       ? error
-      : graphqlError(code, error.message, {
+      : // The one around it says which variable or argument is meant, and at which member.
+        graphqlError(code, located.source.message, {
           ...located,
           facts: error.extensions,
           ...(http === undefined ? {} : { http }),
@@ -132,7 +133,8 @@ function publicGraphQLError(
   const path = located.source?.path ?? error.path;
   // Without a path nothing was executed: the request itself is at fault. With one, only its arguments can be.
   if (path === undefined || error.message.startsWith("Argument ")) {
-    return graphqlError("BAD_USER_INPUT", error.message, { ...located, http: http ?? { status: 400, spec: true } });
+    const { message } = located.source ?? error;
+    return graphqlError("BAD_USER_INPUT", message, { ...located, http: http ?? { status: 400, spec: true } });
   }
   report(error);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });

@@ -1,4 +1,4 @@
-import { type GraphQLError, Kind, type ValueNode } from "graphql";
+import { GraphQLError, Kind, type ValueNode } from "graphql";
 import { validate as isUuid } from "uuid";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { hashFromHex, hexFromHash } from "../../facts/hash.ts";
@@ -17,9 +17,16 @@ function refuse(message: string): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, { http: { status: 400, spec: true } });
 }
 
-function stringOf(node: ValueNode, scalar: string): string {
-  if (node.kind === Kind.STRING) return node.value;
-  throw refuse(`${scalar} is written as a string.`);
+/** What `parse` makes of a literal. A refusal says where in the document the literal is; of a variable, GraphQL says which. */
+function parseString<Value>(node: ValueNode, scalar: string, parse: (value: unknown) => Value): Value {
+  try {
+    if (node.kind === Kind.STRING) return parse(node.value);
+    throw refuse(`${scalar} is written as a string.`);
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const { message, extensions } = error;
+    throw new GraphQLError(message, { nodes: node, extensions });
+  }
 }
 
 function parseSequence(value: unknown): bigint {
@@ -33,7 +40,7 @@ function parseSequence(value: unknown): bigint {
 
 function parseHash(value: unknown): string {
   if (typeof value === "string" && hexFromHash(value) !== undefined) return value;
-  throw refuse("Hash is A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.");
+  throw refuse("Hash is `sha256:` followed by the 64 digits of a SHA-256 in lower-case hexadecimal.");
 }
 
 function parseUuid(value: unknown): string {
@@ -123,27 +130,27 @@ export function addScalars(builder: Builder): void {
       "A position in a ledger. It travels as a string of decimal digits, since a JSON number would not hold all of them.",
     serialize: (seq) => seq.toString(),
     parseValue: parseSequence,
-    parseLiteral: (node) => parseSequence(stringOf(node, "Sequence")),
+    parseLiteral: (node) => parseString(node, "Sequence", parseSequence),
   });
   builder.scalarType("Hash", {
     description: "A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.",
     serialize: (hash) => (hash.startsWith("sha256:") ? hash : hashFromHex(hash)),
     parseValue: parseHash,
-    parseLiteral: (node) => parseHash(stringOf(node, "Hash")),
+    parseLiteral: (node) => parseString(node, "Hash", parseHash),
   });
   builder.scalarType("DateTime", {
     description: "An instant in UTC as RFC 3339 writes it, with six digits of a second and Z at the end.",
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
     serialize: (instant) => parseInstant(instant),
     parseValue: parseInstant,
-    parseLiteral: (node) => parseInstant(stringOf(node, "DateTime")),
+    parseLiteral: (node) => parseString(node, "DateTime", parseInstant),
   });
   builder.scalarType("UUID", {
     description: "A UUID in lowercase, with hyphens.",
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc9562",
     serialize: (uuid) => uuid,
     parseValue: parseUuid,
-    parseLiteral: (node) => parseUuid(stringOf(node, "UUID")),
+    parseLiteral: (node) => parseString(node, "UUID", parseUuid),
   });
   builder.scalarType("JSON", {
     description: `Any JSON value, given back exactly as it came. Nested at most ${MAX_JSON_DEPTH} deep; numbers must survive as IEEE 754 doubles.`,

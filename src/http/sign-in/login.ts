@@ -18,6 +18,7 @@ export interface LoginDeps {
   readonly publicUrl: () => string;
 }
 
+export const LOGIN = "/auth/login";
 export const CALLBACK = "/auth/callback";
 /** Characters of a `returnTo`: the browser has to keep it in a cookie, with the rest of the transaction. */
 const MAX_RETURN = 1_000;
@@ -42,7 +43,7 @@ export function createLogin({ providers, transactions, sessions, publicUrl }: Lo
         issuer,
         returnTo: `${pathname}${search}${hash}`,
       });
-      return { label: issuer, href: `/auth/login?${query}` };
+      return { label: issuer, href: `${LOGIN}?${query}` };
     });
     sendChoices(response, choices);
   }

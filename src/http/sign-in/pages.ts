@@ -53,14 +53,21 @@ export function wantsPage({ headers }: Pick<IncomingMessage, "headers">): boolea
   return (headers.accept ?? "").includes("text/html");
 }
 
-function sendPage(response: ServerResponse, status: number, title: string, body: string): void {
+/** `body` is HTML; what comes from elsewhere has to be escaped in it. `headers` go over those of every page. */
+export function sendPage(
+  response: ServerResponse,
+  status: number,
+  title: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response
-    .writeHead(status, PAGE_HEADERS)
+    .writeHead(status, { ...PAGE_HEADERS, ...headers })
     .end(
       `<!doctype html><html lang="en"><meta charset="utf-8"><title>Countersign</title><h1>${escapeHtml(title)}</h1>${body}</html>\n`,
     );
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

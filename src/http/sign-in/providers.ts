@@ -3,6 +3,7 @@ import type { ClaimsReader, Identity } from "../../domain/identity/claim-values.
 import { readerFor } from "../../domain/identity/claims.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
+import { BEARER_TOKEN, OPENID_CONNECT } from "../../domain/identity/sign-in-methods.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import { ConfigurationError } from "../../errors.ts";
 import { SignInRefusal } from "./errors.ts";
@@ -78,7 +79,9 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
         });
       const claims = answer.claims();
       if (claims === undefined) throw new SignInRefusal("ID_TOKEN_REFUSED");
-      return read({ ...claims });
+      const identity = read({ ...claims });
+      // A provider need not say how somebody signed in there (`amr`); that they did, with a browser, is known all the same.
+      return identity.method === BEARER_TOKEN ? { ...identity, method: OPENID_CONNECT } : identity;
     },
     async endSession() {
       const configuration = await discovered().catch((error: unknown) => {

@@ -8,7 +8,8 @@ import type { Logger } from "../../log.ts";
 import { type BrowserSessionsDeps, createBrowserSessions } from "./browser-sessions.ts";
 import { isFromHere } from "./cookie-credentials.ts";
 import { SignInRefusal } from "./errors.ts";
-import { CALLBACK, createLogin } from "./login.ts";
+import { sendHome } from "./home.ts";
+import { CALLBACK, createLogin, LOGIN } from "./login.ts";
 import { redirect, sendJson, sendRefusal, wantsPage } from "./pages.ts";
 import { createProviders } from "./providers.ts";
 import { createTransactions } from "./transaction.ts";
@@ -36,6 +37,8 @@ interface Route {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
+const HOME = "/";
+
 /** Signing in with a browser at OpenID providers: authorization code flow with PKCE. Throws ConfigurationError. */
 export function createSignIn(deps: SignInDeps): SignIn {
   const { settings, issuers, secret, publicUrl, onRefusal, log, now = Date.now } = deps;
@@ -52,7 +55,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     if (!isFromHere(request, publicUrl())) throw new SignInRefusal("FORGED_REQUEST");
     const issuer = await sessions.end(request);
     const provider = issuer === undefined ? undefined : providers.get(issuer);
-    const next = (await provider?.endSession()) ?? new URL("/", publicUrl());
+    const next = (await provider?.endSession()) ?? new URL(HOME, publicUrl());
     response.appendHeader("set-cookie", sessions.forget());
     if (wantsPage(request)) return redirect(response, next);
     sendJson(response, 200, { redirectTo: next.href });
@@ -80,8 +83,16 @@ export function createSignIn(deps: SignInDeps): SignIn {
     });
   }
 
+  /** Where a browser lands after signing in or out, unless it wanted to be elsewhere. */
+  async function home(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.resume();
+    const session = await sessions.current(request);
+    const canSignIn = settings.length > 0 && isSecureUrl(publicUrl());
+    sendHome(response, { canSignIn, signedIn: session?.authentication });
+  }
+
   const routes: ReadonlyMap<string, Route> = new Map([
-    ["/auth/login", { method: "GET", answer: login.start }],
+    [LOGIN, { method: "GET", answer: login.start }],
     [CALLBACK, { method: "GET", answer: login.finish }],
     ["/auth/logout", { method: "POST", answer: logout }],
     ["/auth/session", { method: "GET", answer: tell }],
@@ -109,6 +120,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
   return {
     handle(path, request, response) {
+      if (path === HOME && request.method === "GET" && wantsPage(request)) return home(request, response);
       const route = routes.get(path);
       return route && answer(route, request, response);
     },

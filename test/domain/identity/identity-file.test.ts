@@ -182,7 +182,7 @@ describe("loadIdentityFile", () => {
     await writeFile(file, "{");
     await expect(loadIdentityFile(file)).rejects.toThrow(ConfigurationError);
     await writeFile(file, JSON.stringify({ issuers: [{}] }));
-    await expect(loadIdentityFile(file)).rejects.toThrow(`bad ${file}: issuers.0.issuer`);
+    await expect(loadIdentityFile(file)).rejects.toThrow(`bad identity file ${file} (IDENTITY_FILE): issuers.0.issuer`);
     await writeFile(file, JSON.stringify({ issuers: [ACME] }));
     expect((await loadIdentityFile(file)).issuers[0]?.issuer).toBe(ACME.issuer);
   });

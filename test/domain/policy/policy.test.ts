@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadCatalog, parseCatalog } from "../../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
+import { RULE_IDS, reasonFor, reasonOf } from "../../../src/domain/policy/reason.ts";
 import { ConfigurationError } from "../../../src/errors.ts";
 
 const platforms = { crm: { region: "eu" }, flights: { region: "us" } };
@@ -123,5 +124,30 @@ describe("evaluate", () => {
     const changed = { ...tools, look: { ...tools.look, effect: "WRITE" } };
     expect(createPolicy(parseCatalog({ platforms, tools: changed })).hash).not.toBe(policy.hash);
     expect(policy.evaluate("crm", "look").recorded.text).toContain(policy.hash);
+  });
+});
+
+describe("reasonFor", () => {
+  const policy = createPolicy(parseCatalog({ platforms, tools }));
+  const reason = (...parameters: Parameters<typeof policy.evaluate>) => {
+    const { outcome, rules } = policy.evaluate(...parameters);
+    return reasonFor(outcome, rules);
+  };
+
+  it("says in a sentence what led to each outcome, and of a prohibition what to do", () => {
+    expect(reason("crm", "look")).toBe("The catalog lists look on crm as a READ, which the policy permits.");
+    expect(reason("flights", "book")).toContain("a WRITE, which one of the approvers must approve");
+    expect(reason("crm", "book")).toMatch(/lists no tool book on platform crm.* add the tool .*CATALOG/);
+    expect(reason("crm", "look", ["flights"])).toBe(
+      "The agent was not invited to platform crm, only to flights: an administrator can change that with updateAgent.",
+    );
+    expect(reason("crm", "nothing", ["flights"])).toMatch(/not invited to platform crm.*lists no tool nothing/);
+  });
+
+  it("has one for every rule there is, and names those of another policy", () => {
+    for (const ruleId of Object.values(RULE_IDS)) {
+      expect(reasonOf({ ruleId, outcome: "FORBID", because: {} })).not.toContain(ruleId);
+    }
+    expect(reasonOf({ ruleId: "mine", outcome: "FORBID", because: {} })).toBe("Rule mine of the policy says FORBID.");
   });
 });

@@ -1,0 +1,91 @@
+import { constants } from "node:fs";
+import { access, mkdir, stat } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import type { Config } from "../config.ts";
+import { ConfigurationError } from "../errors.ts";
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+}
+
+/** What listening at `host` and `port` fails with, in words that name the setting; undefined for codes nobody can act on. */
+function reasonFor(code: string, { host, port }: Pick<Config, "host" | "port">): string | undefined {
+  switch (code) {
+    case "EADDRINUSE":
+      return `port ${port} of ${host} is in use, perhaps by another Countersign: stop that, or set PORT to another port (0 for any free one)`;
+    case "EACCES":
+      return `port ${port} of ${host} is not for this user (EACCES): set PORT to 1024 or more`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `${host} is no address of this machine (${code}): set HOST to one that is`;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Proves, before anything is made or migrated, that the server will be able to listen. Throws ConfigurationError naming HOST
+ * or PORT.
+ */
+export async function assertListenable({ host, port }: Pick<Config, "host" | "port">): Promise<void> {
+  const trial = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      trial.once("error", reject);
+      trial.listen({ host, port, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    const reason = reasonFor(codeOf(error), { host, port });
+    throw reason === undefined ? error : new ConfigurationError(reason, error);
+  }
+  await new Promise<void>((resolve) => trial.close(() => resolve()));
+}
+
+/** Like mkdir -p. Node's own recursive one never returns where a folder refuses to hold another, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    const parent = path.dirname(folder);
+    if (codeOf(error) !== "ENOENT" || parent === folder || (await exists(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function prepareFolder(folder: string, setting: string): Promise<void> {
+  const remedy = `set ${setting} to a place that this user may write to`;
+  try {
+    await makeFolder(folder);
+  } catch (error) {
+    throw new ConfigurationError(`the folder ${folder} cannot be made (${codeOf(error)}): ${remedy}`, error);
+  }
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigurationError(`the folder ${folder} may not be written to (${codeOf(error)}): ${remedy}`, error);
+  }
+}
+
+/** Makes the folders of data and keys. Throws ConfigurationError naming the setting when one cannot be made or written to. */
+export async function makeFolders({
+  dataDir,
+  signingKeyFile,
+}: Pick<Config, "dataDir" | "signingKeyFile">): Promise<void> {
+  await prepareFolder(dataDir, "DATA_DIR");
+  const folder = path.dirname(path.resolve(signingKeyFile));
+  // Keys that are not there yet will be made.
+  if (folder !== dataDir && !(await exists(signingKeyFile))) await prepareFolder(folder, "SIGNING_KEY_FILE");
+}

@@ -1,0 +1,46 @@
+import type { ServerResponse } from "node:http";
+import type { Authentication } from "../../domain/identity/authentication.ts";
+import { escapeHtml, sendPage } from "./pages.ts";
+
+/** What the page at `/` shows: where a browser lands after signing in or out. */
+export interface Home {
+  /** Who is signed in with the browser; undefined: nobody. */
+  readonly signedIn: Authentication | undefined;
+  /** Whether people can sign in here with a browser. */
+  readonly canSignIn: boolean;
+}
+
+const GRAPHIQL = '<p><a href="/graphql">Open GraphiQL</a></p>';
+const SIGN_IN = '<p><a href="/auth/login">Sign in</a></p>';
+const BY_TOKEN =
+  "<p>Nobody signs in here with a browser, because no <code>signIn</code> is set in an IDENTITY_FILE. GraphiQL asks for a " +
+  "password: a person's token, which <code>npx countersign token --as approver</code> prints.</p>";
+const SIGN_OUT = '<form method="post" action="/auth/logout"><button>Sign out</button></form>';
+
+export function sendHome(response: ServerResponse, { signedIn, canSignIn }: Home): void {
+  const how = canSignIn ? SIGN_IN : `${BY_TOKEN}${GRAPHIQL}`;
+  const body =
+    signedIn === undefined ? `<p>You are not signed in.</p>${how}` : `${about(signedIn)}${GRAPHIQL}${SIGN_OUT}`;
+  // The form has to say where it came from, which a page that sends no referrer at all does not.
+  sendPage(response, 200, "Countersign", body, { "referrer-policy": "same-origin", "content-security-policy": POLICY });
+}
+
+/** Signing out goes on to the identity provider, at an address that browsers would hold against a form-action. */
+const POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+function about({ principal, method, expiresAt }: Authentication): string {
+  const { id, organization, displayName, email, roles, groups } = principal;
+  const until = new Date(expiresAt * 1000).toISOString();
+  const rows = [
+    ["Name", displayName ?? ""],
+    ["E-mail", email ?? ""],
+    ["Id", id],
+    ["Organization", organization],
+    ["Roles", roles.join(", ") || "none"],
+    ["Groups", groups.join(", ") || "none"],
+    ["Signed in by", method],
+    ["Until", until],
+  ].filter(([, value]) => value !== "");
+  const list = rows.map(([name = "", value = ""]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("");
+  return `<p>You are signed in.</p><dl>${list}</dl>`;
+}

@@ -1,0 +1,68 @@
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../src/config.ts";
+import { ConfigurationError } from "../src/errors.ts";
+
+function refusal(environment: Readonly<Record<string, string>>): string {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.message;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(environment)}`);
+}
+
+describe("loadConfig", () => {
+  it("has a default for everything, and takes an empty variable for an unset one", () => {
+    const config = loadConfig({ PORT: "", DATA_DIR: "" });
+    expect(config).toMatchObject({ host: "127.0.0.1", port: 4000, approvalTtl: 86_400, heartbeat: 15 });
+    expect(config.dataDir).toBe(path.resolve(".data"));
+  });
+
+  it("takes numbers in decimal digits", () => {
+    const given = { PORT: "0", HEARTBEAT: "0.5", APPROVAL_TTL: "60", SWEEP_INTERVAL: "1" };
+    expect(loadConfig(given)).toMatchObject({ port: 0, heartbeat: 0.5, approvalTtl: 60, sweepInterval: 1 });
+  });
+
+  it.each([
+    ["PORT", "NaN", 'PORT has to be a whole number from 0 to 65535, not "NaN"'],
+    ["PORT", "abc", "PORT has to be a whole number from 0 to 65535"],
+    ["PORT", "70000", "PORT has to be a whole number from 0 to 65535"],
+    ["PORT", "0x50", "PORT has to be a whole number"],
+    ["APPROVAL_TTL", "soon", "APPROVAL_TTL has to be a whole number of seconds from 1 to 31622400"],
+    ["APPROVAL_TTL", "1d", "APPROVAL_TTL has to be a whole number of seconds"],
+    ["APPROVAL_TTL", "0", "APPROVAL_TTL has to be a whole number of seconds from 1"],
+    ["GRANT_TTL", "Infinity", "GRANT_TTL has to be a whole number of seconds"],
+    ["EXECUTION_TTL", "1e9", "EXECUTION_TTL has to be a whole number of seconds"],
+    ["CHAIN_IDLE", "-1", "CHAIN_IDLE has to be a whole number of seconds"],
+    ["SESSION_TTL", "99999999999", "SESSION_TTL has to be a whole number of seconds"],
+    ["HEARTBEAT", "0", "HEARTBEAT has to be a number of seconds from 0.1 to 300"],
+    ["SWEEP_INTERVAL", "", undefined],
+    ["SWEEP_INTERVAL", "1,5", "SWEEP_INTERVAL has to be a number of seconds from 0.05 to 3600"],
+    ["APPEND_QUEUE", "many", "APPEND_QUEUE has to be a whole number of facts"],
+    ["DATABASE_POOL", "3", "DATABASE_POOL has to be a whole number of connections from 4 to 200"],
+    ["NODE_ENV", "prod", 'NODE_ENV has to be one of development, test, production, not "prod"'],
+    ["LOG_LEVEL", "loud", "LOG_LEVEL has to be one of trace, debug"],
+    ["HOST", "127.0.0.1:4000", "HOST has to be a host name or an IP address"],
+    ["HOST", "http://here", "HOST has to be a host name or an IP address"],
+    ["HOST", "::1", undefined],
+    ["REGION", "EU", "REGION has to be 1 to 63 lower-case letters"],
+    ["COUNTERSIGN_TOKEN", "Bearer abc", "COUNTERSIGN_TOKEN has to be a bearer token alone"],
+    ["PUBLIC_URL", "countersign.example", "PUBLIC_URL has to be scheme, host and port alone"],
+    ["PUBLIC_URL", "https://countersign.example/api", "PUBLIC_URL has to be scheme, host and port alone"],
+    ["CORS_ORIGINS", "console.example", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "https://console.example/", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "https://a.example, http://localhost:3000", undefined],
+    ["DATA_DIR", "a\0b", "DATA_DIR has to be a path"],
+  ])("%s=%j", (name, value, message) => {
+    if (message === undefined) expect(() => loadConfig({ [name]: value })).not.toThrow();
+    else expect(refusal({ [name]: value })).toContain(message);
+  });
+
+  it("names every setting that is wrong, and repeats no password", () => {
+    const message = refusal({ PORT: "x", DATABASE_URL: "mysql://me:secret@db/x", MIGRATION_DATABASE_URL: "secret" });
+    expect(message).toMatch(/PORT has .*DATABASE_URL has .*MIGRATION_DATABASE_URL has /);
+    expect(message).not.toContain("secret");
+  });
+});
