@@ -1,9 +1,9 @@
 import type { Config } from "./config.ts";
-import { createPrisma } from "./db/prisma.ts";
 import { loadKeys } from "./domain/identity/keys.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
+import { createLedgerSnapshots } from "./ledger/snapshot.ts";
 import type { Logger } from "./log.ts";
 import { countPending, startActions } from "./main/actions.ts";
 import { createClosing } from "./main/closing.ts";
@@ -73,7 +73,7 @@ async function startAreas(start: Start): Promise<string> {
     readingLog,
     ledgers,
     pool: database.pool,
-    prisma: createPrisma(database.pool),
+    snapshots: createLedgerSnapshots({ pool: database.snapshotPool, ledgers }),
     follower,
     verify,
     publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),

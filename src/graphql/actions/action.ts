@@ -4,10 +4,13 @@ import { instant } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
-import { blockedBecause, mayDecide, opened, readOutcomeOf } from "../base/reads.ts";
-import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "../base/rows.ts";
+import { addNode } from "../base/node.ts";
+import { uuidOf } from "../base/node-id.ts";
+import { entryOf, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
+import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
+import { ACTION_SELECT, type ActionRow, viewOf } from "./rows.ts";
 
 /** Stands for text that was erased: what it was is gone, that it was is not. */
 const ERASED = "[erased]";
@@ -108,7 +111,7 @@ export const ActionRef = builder.prismaNode("Action", {
     policy: t.field({
       type: PolicyEvaluation,
       description: "What policy said.",
-      resolve: (row) => recordedPolicy(proposalOf(row).body, viewOf(row).state.approvals),
+      resolve: (row) => recordedPolicy(row),
     }),
     chainHash: t.field({
       type: "UUID",
@@ -173,3 +176,8 @@ export const ActionConnection = builder.connectionObject(
   { type: ActionRef, name: "ActionConnection", description: "A page of actions." },
   { name: "ActionEdge", description: "An action on a page." },
 );
+
+addNode("Action", async (context, nodeId) => {
+  const action = await readAction(context, uuidOf("Action", context.ledger, nodeId));
+  return action !== null && seesAction(context, action) ? action : null;
+});
