@@ -1,3 +1,4 @@
+import { OBJECTION_CODES } from "../../domain/actions/decide/eligibility.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
@@ -130,7 +131,7 @@ export const ActionRef = builder.prismaNode("Action", {
       resolve: (row, _args, context) => mayDecide(context, row),
     }),
     viewerBlockedBecause: t.stringList({
-      description: "Codes of what keeps you from approving it; empty when you may.",
+      description: `What keeps you from approving it, gravest first; empty when you may. Of: ${OBJECTION_CODES.join(", ")}.`,
       resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
     }),
     expiresAt: t.field({

@@ -11,7 +11,7 @@ export interface UserErrorShape {
 const UserError = builder.interfaceRef<UserErrorShape>("UserError").implement({
   description: "An expected refusal: what was asked for was understood, and the answer is no.",
   fields: (t) => ({
-    code: t.exposeString("code", { description: "One of the published codes." }),
+    code: t.exposeString("code", { description: "One of the codes that schema/errors.md lists." }),
     message: t.exposeString("message", { description: "Why, and what to do about it, for people." }),
     path: t.stringList({
       description: "The member of the input that is meant; empty for the whole.",

@@ -7,6 +7,7 @@ import { Effect } from "../base/enums.ts";
 import { addNode } from "../base/node.ts";
 import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
+import { LISTED_FACT_TYPES } from "./fact-types.ts";
 import { actionOf, readPositions, recordingRead, seesEntry } from "./reads.ts";
 
 function text(entry: LedgerEntry, key: string): string | null {
@@ -35,7 +36,7 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: ({ seq }) => seq,
     }),
     type: t.string({
-      description: "What kind of fact it is, such as ACTION_PROPOSED.",
+      description: `What kind of fact it is, one of: ${LISTED_FACT_TYPES}.`,
       resolve: (row) => entryOf(row).type,
     }),
     recordedAt: t.field({

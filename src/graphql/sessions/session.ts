@@ -1,3 +1,4 @@
+import { METHODS, MULTI_FACTOR } from "../../domain/identity/sign-in-methods.ts";
 import { END_REASONS, type EndReason } from "../../domain/sessions/facts.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
@@ -43,7 +44,7 @@ builder.node(SessionRef, {
       },
     }),
     method: t.string({
-      description: "How the principal signed in; `unknown` when that was not recorded.",
+      description: `How the principal signed in, one of: ${METHODS.join(", ")}. After a second factor, \`+${MULTI_FACTOR}\` is added; \`unknown\` when that was not recorded.`,
       resolve: ({ started: { body } }) => (typeof body.method === "string" ? body.method : "unknown"),
     }),
     client: t.field({
