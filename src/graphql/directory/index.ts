@@ -1,4 +1,4 @@
 /** Everything the area adds to the schema. */
 import "./directory.ts";
-import "./directory-mutations.ts";
+import "./mutations.ts";
 import "./principal.ts";

@@ -1,4 +1,4 @@
 /** Everything the area adds to the schema. */
 import "./links.ts";
 import "./session.ts";
-import "./session-mutations.ts";
+import "./mutations.ts";
