@@ -77,6 +77,29 @@ describe("the fields of one query", () => {
     expect(heads.size).toBeGreaterThan(30);
   });
 
+  it("agree over a WebSocket too", async () => {
+    let over = false;
+    const appending = (async () => {
+      while (!over) await append();
+    })();
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    const heads = new Set<string>();
+    for (let round = 0; round < 20; round++) {
+      client.send({ type: "subscribe", id: String(round), payload: { query: LISTS } });
+      const answer = await client.next(({ type, id }) => type === "next" && id === String(round));
+      const { ledger, auditEntries, principals } = dataOf(answer) as Lists;
+      const { seq, hash } = ledger.head;
+      expect(auditEntries).toEqual({ nodes: [{ seq, hash }], asOf: [{ ledger: "acme/eu", region: "eu", seq }] });
+      expect(principals.asOf).toEqual(auditEntries.asOf);
+      heads.add(seq);
+    }
+    over = true;
+    await appending;
+    client.socket.close();
+    await client.closed;
+    expect(heads.size).toBeGreaterThan(5);
+  });
+
   it("lead on to a subscription that misses nothing and repeats nothing", async () => {
     const query = "{auditEntries(newestFirst:true,first:1){asOf{seq}}}";
     const { data } = await api.gql<{ auditEntries: { asOf: { seq: string }[] } }>(query, {}, { as: "auditor" });
