@@ -14,6 +14,9 @@ export class DomainError<Code extends string = string> extends Error {
   }
 }
 
+/** An expected refusal: what was asked for was understood, and the answer is no. */
+export class Refusal<Code extends string = string> extends DomainError<Code> {}
+
 /** The process was started with settings it cannot run on. Printed without a stack. */
 export class ConfigurationError extends DomainError<"CONFIGURATION"> {
   constructor(message: string, cause?: unknown) {

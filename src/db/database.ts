@@ -11,7 +11,7 @@ export interface DatabaseOptions {
   /** The owner's connection, for migrations only; undefined: the same as `databaseUrl`. */
   readonly migrationDatabaseUrl: string | undefined;
   readonly dataDir: string;
-  /** Connections for everything but appends. */
+  /** Connections for everything but appends: one half for snapshots, the other for all the rest. */
   readonly connections: number;
   readonly log: Log;
 }
@@ -23,6 +23,8 @@ export interface Database {
   readonly pool: Pool;
   /** For appends alone, so that readers can never keep the ledger waiting for a connection. */
   readonly appendPool: Pool;
+  /** For snapshots alone: whoever holds one may wait for a connection of another pool, and never for one of this. */
+  readonly snapshotPool: Pool;
   readonly migrated: Migrated;
   close(): Promise<void>;
 }
@@ -54,8 +56,14 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
   const { log } = options;
   const pool = createPool({
     connectionString: url,
-    max: options.connections,
+    max: Math.ceil(options.connections / 2),
     applicationName: "countersign",
+    log,
+  });
+  const snapshotPool = createPool({
+    connectionString: url,
+    max: Math.max(1, Math.floor(options.connections / 2)),
+    applicationName: "countersign-read",
     log,
   });
   const appendPool = createPool({
@@ -68,9 +76,10 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
     url,
     pool,
     appendPool,
+    snapshotPool,
     migrated,
     async close() {
-      await Promise.all([pool.end(), appendPool.end()]);
+      await Promise.all([pool.end(), appendPool.end(), snapshotPool.end()]);
       await stop();
     },
   };

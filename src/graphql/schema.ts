@@ -1,16 +1,10 @@
 import type { GraphQLSchema } from "graphql";
 import { builder } from "./base/builder.ts";
-import "./actions/actions.ts";
-import "./directory/directory-mutations.ts";
-import "./directory/directory.ts";
-import "./ledger/ledger.ts";
-import "./lineage/lineage.ts";
-import "./base/links.ts";
-import "./actions/mutations.ts";
-import "./base/node.ts";
-import "./directory/principal.ts";
-import "./sessions/session-mutations.ts";
-import "./actions/subscriptions.ts";
+import "./actions/index.ts";
+import "./directory/index.ts";
+import "./ledger/index.ts";
+import "./lineage/index.ts";
+import "./sessions/index.ts";
 
-/** The schema of the API. Built once: every server of a process, and every test, shares it. */
+/** The schema of the API, made of its areas. Built once: every server of a process, and every test, shares it. */
 export const schema: GraphQLSchema = builder.toSchema({ sortSchema: true });

@@ -1,8 +1,16 @@
-import { type DocumentNode, type ExecutionResult, GraphQLError, parse, type ValidationRule, validate } from "graphql";
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  parse,
+  type ValidationRule,
+  validate,
+} from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import { checkComplexity } from "../graphql/base/complexity.ts";
-import { createContext } from "../graphql/base/context.ts";
+import { type Context, createContext, inSnapshot } from "../graphql/base/context.ts";
 import { publicError } from "../graphql/base/errors.ts";
 import {
   checkBrackets,
@@ -79,7 +87,7 @@ const limits: OurPlugin = {
   onExecute({ args, context, executeFn, setExecuteFn, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
     if (errors.length > 0) setResultAndStopExecution({ errors });
-    else setExecuteFn((given) => traced(context.call, async () => executeFn(given)));
+    else setExecuteFn((given) => traced(context.call, () => run(given, context.call, executeFn)));
   },
   onSubscribe({ args, context, subscribeFn, setSubscribeFn, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
@@ -88,6 +96,16 @@ const limits: OurPlugin = {
     else setSubscribeFn((given) => traced(context.call, async () => subscribeFn(given)));
   },
 };
+
+/** Executes an operation: a query in one snapshot, a mutation in none. */
+async function run<Result>(
+  args: ExecutionArgs,
+  { seen }: Call,
+  executeFn: (args: ExecutionArgs) => Result | Promise<Result>,
+): Promise<Result> {
+  if (seen.operation !== "query") return executeFn(args);
+  return inSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
+}
 
 /** Runs an operation in a span of its own. Names come from clients, so they are no names of spans. */
 function traced<Result>({ seen }: Call, work: () => Promise<Result>): Promise<Result> {

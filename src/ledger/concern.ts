@@ -2,9 +2,12 @@
  * What a record says of whom it concerns: that one of these did it, that it was done for one of these people (null: for
  * nobody), or both.
  */
-export type Concern =
+export type PersonalConcern =
   | { readonly actorIds: readonly string[]; readonly people?: readonly (string | null)[] }
   | { readonly actorIds?: undefined; readonly people: readonly string[] };
+
+/** The same, or that policy asked the people of one of these groups about the action. */
+export type Concern = PersonalConcern | { readonly askedGroups: readonly string[] };
 
 /** Puts a value into a statement and answers how the statement names it. */
 export type Bind = (value: unknown) => string;
@@ -12,18 +15,30 @@ export type Bind = (value: unknown) => string;
 interface Columns {
   readonly actor: string;
   readonly person: string;
+  /** The condition that one of the groups bound as `groups` was asked. */
+  readonly asked: (groups: string) => string;
 }
+
+/** What the index oc_audit_log_asked holds, of the entry `alias`: written as there, or the index is of no use. */
+const proposalAsks = (alias: string, groups: string) =>
+  `(${alias}.type = 'ACTION_PROPOSED' AND strpos(${alias}.entry, '"requirements":[{') > 0
+             AND oc_asked_groups(${alias}.entry) && ${groups}::text[])`;
 
 const OF_ENTRY = (alias: string): Columns => ({
   actor: `${alias}.actor_id`,
   person: `${alias}.on_behalf_of_id`,
+  asked: (groups) => proposalAsks(alias, groups),
 });
 const OF_ACTION = (alias: string): Columns => ({
   actor: `${alias}.agent_id`,
   person: `${alias}.on_behalf_of_id`,
+  asked: (groups) => `EXISTS (SELECT FROM oc_audit_log q
+                       WHERE q.ledger = ${alias}.ledger AND q.seq = ${alias}.proposed_seq AND ${proposalAsks("q", groups)})`,
 });
 
-function equalsOne({ actor, person }: Columns, { actorIds, people }: Concern, bind: Bind): string {
+function equalsOne({ actor, person, asked }: Columns, concern: Concern, bind: Bind): string {
+  if ("askedGroups" in concern) return asked(bind(concern.askedGroups));
+  const { actorIds, people } = concern;
   const conditions: string[] = [];
   if (actorIds !== undefined) conditions.push(`${actor} = ANY (${bind(actorIds)}::text[])`);
   if (people !== undefined) conditions.push(amongPeople(person, people, bind));
@@ -56,6 +71,11 @@ export function concernsEach(whose: readonly Concern[], bind: Bind): string {
   return `(${entryConcerns("e", whose, bind)}
            OR (SELECT ${equalsAny(OF_ACTION("s"), whose, bind)} FROM oc_action s
                 WHERE s.ledger = $1 AND s.id = e.action_id::text))`;
+}
+
+/** Whether the action `alias`, a row of oc_action, concerns one of `whose`. */
+export function actionConcerns(alias: string, whose: readonly Concern[], bind: Bind): string {
+  return equalsAny(OF_ACTION(alias), whose, bind);
 }
 
 /** Where candidates are looked for: `tables` has the alias `e`; `conditions` mention it. */
@@ -110,7 +130,12 @@ function waysTo(whose: readonly Concern[], candidates: Undirected | Candidates, 
                [`e.${column} >= k.id AND e.${column} <= k.id`, ...rest].join(" AND "),
                orderOf(column),
              )}) c`;
-  return whose.map((concern) => each(wayTo(concern, bind)));
+  return whose.map((concern) =>
+    "askedGroups" in concern
+      ? `
+             SELECT c.seq FROM (${first(candidates, entryConcerns("e", [concern], bind), "direction" in candidates ? `e.seq ${candidates.direction}` : undefined)}) c`
+      : each(wayTo(concern, bind)),
+  );
 }
 
 /** A query for the first `limit` positions of candidates that meet `condition`, by `order` if that matters. */
@@ -129,7 +154,7 @@ interface Way {
 }
 
 /** By the people when they are named: one agent serves many, and a person has few agents. */
-function wayTo({ actorIds, people }: Concern, bind: Bind): Way {
+function wayTo({ actorIds, people }: PersonalConcern, bind: Bind): Way {
   const named = (people ?? []).filter((person) => person !== null);
   if (people !== undefined && named.length === people.length) {
     const rest = actorIds === undefined ? [] : [`e.actor_id = ANY (${bind(actorIds)}::text[])`];

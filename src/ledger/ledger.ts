@@ -24,8 +24,6 @@ export interface Ledgers {
   append(ledger: LedgerId, body: UnsealedObject, options?: AppendOptions): Promise<LedgerEntry>;
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there. */
   ensure(ledger: LedgerId): Promise<void>;
-  /** Ledgers this process has appended to or ensured. */
-  known(): readonly LedgerId[];
   /** Drafts that wait, over all ledgers. */
   waiting(): number;
   /** True when an append would go through now. Rejects with the reason when it would not. */
@@ -151,7 +149,6 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         return entry;
       }),
     ensure: (ledger) => counted(async () => void (await queueOf(ledger))),
-    known: () => [...queues.keys()],
     waiting: () => opened.reduce((sum, queue) => sum + queue.length, 0),
     async ready() {
       await options.pool.query(PROBE);

@@ -107,20 +107,6 @@ export interface EntryRange {
   readonly newestFirst?: boolean | undefined;
 }
 
-/** At most `limit` entries between `after` and `before` (neither included), in the order asked for. */
-export async function readRange(db: Reader, ledger: LedgerId, range: EntryRange): Promise<LedgerEntry[]> {
-  const text = `
-    SELECT ${ENTRY_COLUMNS}
-      FROM ${ENTRY_TABLES}
-     WHERE e.ledger = $1 AND e.seq > $2::bigint AND e.seq < $3::bigint
-     ORDER BY e.seq ${range.newestFirst ? "DESC" : "ASC"}
-     LIMIT $4`;
-  const after = position(range.after ?? 0n);
-  const before = position(range.before ?? LAST_POSITION);
-  const { rows } = await db.query<EntryRow>(text, [ledger, after, before, range.limit]);
-  return rows.map((row) => toEntry(ledger, row));
-}
-
 const READ_HEAD = {
   name: "oc_read_head",
   text: "SELECT h.seq, encode(h.hash, 'hex') AS hash FROM oc_ledger_head h WHERE h.ledger = $1",

@@ -20,6 +20,7 @@ import { LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Reader } from "../ledger/read.ts";
 import type { Logger } from "../log.ts";
+import type { Start } from "./start.ts";
 
 /** `aud` of every token that is meant for us, and not for another service of the same issuer. */
 export const AUDIENCE = "countersign";
@@ -132,6 +133,16 @@ export function createIdentity(deps: IdentityDeps): Identity {
       await readingLog.stop();
     },
   };
+}
+
+/** The same with the settings of a server, stopped with it. */
+export function startIdentity(
+  { config, log, closing, publicUrl }: Start,
+  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log">,
+): Identity {
+  const identity = createIdentity({ ...deps, region: config.region, publicUrl, log });
+  closing.add(() => identity.stop());
+  return identity;
 }
 
 /** The issuers of the file, or the built-in one when there are none: never both. */

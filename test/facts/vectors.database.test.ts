@@ -5,7 +5,7 @@ import { canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
 import { commit, type Payload, unseal } from "../../src/facts/commitment.ts";
 import { entryText, GENESIS_HASH, type LedgerId, parseEntry } from "../../src/facts/entry.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
-import { readRange } from "../../src/ledger/read.ts";
+import { searchEntries } from "../../src/ledger/search.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
@@ -121,7 +121,7 @@ describe("vectors of entry format 1, in the database", () => {
       await scene.pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text, $3::text)", [ledger, body, payload]);
     }
 
-    const stored = await readRange(scene.pool, ledger, { limit: 100 });
+    const stored = await searchEntries(scene.pool, ledger, {}, { limit: 100 });
     let prevHash = GENESIS_HASH;
     for (const [index, { body, payload }] of vectors.entries.entries()) {
       const entry = stored[index];

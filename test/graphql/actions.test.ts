@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MAX_ATTEMPTS } from "../../src/graphql/actions/attempts.ts";
+import { MAX_ATTEMPTS } from "../../src/graphql/actions/reads.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { ACTION, act, ENTRY, type Proposed, propose, READ } from "./steps.ts";

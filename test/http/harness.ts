@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type JWTPayload, SignJWT } from "jose";
+import type { Pool, PoolClient } from "pg";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
-import { createPrisma } from "../../src/db/prisma.ts";
 import { createActions } from "../../src/domain/actions/actions.ts";
 import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
@@ -13,7 +13,7 @@ import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
-import { createPolicy, type Policy } from "../../src/domain/policy/evaluate.ts";
+import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
 import type { Services } from "../../src/graphql/base/services.ts";
@@ -22,6 +22,7 @@ import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
 import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
+import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { createIdentity, type Identity } from "../../src/main/identity.ts";
@@ -31,6 +32,8 @@ export interface Api {
   readonly url: string;
   readonly wsUrl: string;
   readonly services: Services;
+  /** Where queries take their connections. */
+  readonly snapshotPool: Pool;
   /** Lines the server logged. */
   readonly logged: readonly string[];
   /** Statements sent to the database since the last call. */
@@ -69,6 +72,9 @@ export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLim
   readonly statementTimeout?: number;
   /** How many people must approve a write; one when left out. */
   readonly approvers?: number;
+  /** What a write requires; approvals of one of `approvers` when left out. */
+  readonly requirements?: readonly Requirement[];
+  readonly snapshots?: { readonly connections?: number; readonly maxSeconds?: number };
   readonly services?: (services: Services) => Services;
   readonly identity?: (identity: CallIdentity) => CallIdentity;
   /** What an identity file says; nothing: the built-in issuer. */
@@ -87,8 +93,15 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     log,
     statementTimeout: options.statementTimeout ?? 30_000,
   });
+  const snapshotPool = createPool({
+    connectionString: databaseUrl,
+    max: options.snapshots?.connections ?? 4,
+    applicationName: "test-snapshots",
+    log,
+    statementTimeout: options.statementTimeout ?? 30_000,
+  });
   const sent: string[] = [];
-  pool.on("connect", (client) => {
+  const note = (client: PoolClient) => {
     const query = client.query.bind(client) as (...parameters: unknown[]) => unknown;
     Object.assign(client, {
       query: (...parameters: unknown[]) => {
@@ -97,12 +110,14 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
         return query(...parameters);
       },
     });
-  });
+  };
+  pool.on("connect", note);
+  snapshotPool.on("connect", note);
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
   const keys = await loadKeys(join(directory, "keys.json"));
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
   const ledgers = createLedgers({ pool, capacity: 1_000 });
-  const policy = withApprovers(createPolicy(await loadCatalog()), options.approvers ?? 1);
+  const policy = requiring(createPolicy(await loadCatalog()), options);
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
   // Of its own, since what it reads by itself is no statement of any call.
@@ -148,7 +163,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),
     ledgers,
     pool,
-    prisma: createPrisma(pool),
+    snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers, ...options.snapshots }),
     follower,
     verify: (ledger, range) => verifyLedger(pool, ledger, range),
     publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
@@ -174,6 +189,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     url,
     wsUrl: url.replace("http", "ws"),
     services,
+    snapshotPool,
     identity,
     logged,
     queries() {
@@ -205,7 +221,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       await identity.stop();
       await ledgers.close();
       await listener.stop();
-      await services.prisma.$disconnect();
+      await snapshotPool.end();
       await directoryPool.end();
       await pool.end();
       await rm(directory, { recursive: true, force: true });
@@ -213,16 +229,19 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   };
 }
 
-/** The same policy, asking for `needed` people where it asks for anybody. */
-function withApprovers(policy: Policy, needed: number): Policy {
-  if (needed === 1) return policy;
+/** The same policy, requiring these or this many approvals where it requires any. */
+function requiring(policy: Policy, options: Pick<ApiOptions, "approvers" | "requirements">): Policy {
+  const { approvers: needed, requirements: instead } = options;
+  if (needed === undefined && instead === undefined) return policy;
   return {
     ...policy,
     evaluate(...what) {
       const evaluation = policy.evaluate(...what);
-      const requirements = evaluation.requirements.map((requirement) => ({ ...requirement, needed }));
+      const own = evaluation.requirements.map((requirement) => ({ ...requirement, needed: needed ?? 1 }));
+      const requirements = own.length === 0 ? own : (instead ?? own);
+      const asked = requirements.map((requirement) => ({ ...requirement }));
       const recorded: typeof evaluation.recorded = new CanonicalText(
-        canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements }),
+        canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements: asked }),
       );
       return { ...evaluation, requirements, recorded };
     },

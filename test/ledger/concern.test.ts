@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
+import { listOf, objectOf, textOf } from "../../src/facts/members.ts";
 import type { Concern } from "../../src/ledger/concern.ts";
-import { type EntryRange, readRange } from "../../src/ledger/read.ts";
+import type { EntryRange } from "../../src/ledger/read.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { actionState, newId, openScene, type Scene } from "./scene.ts";
 
@@ -17,6 +18,12 @@ const by = (id: string, person?: string) => ({
   ...(person === undefined ? {} : { onBehalfOf: { id: person, kind: "HUMAN" } }),
 });
 
+/** What policy requires of some of the proposals: of nobody, of one group, of two. */
+function asking(at: number, round: number) {
+  const groups = [[], ["finance"], ["legal", "finance"]][(at + round) % 3] ?? [];
+  return { policy: { requirements: groups.map((group) => ({ group, id: group, needed: 1 })) } };
+}
+
 beforeAll(async () => {
   scene = await openScene();
   const append = (body: Parameters<Scene["ledgers"]["append"]>[1]) => scene.ledgers.append(LEDGER, body);
@@ -26,7 +33,13 @@ beforeAll(async () => {
       const id = newId();
       actions.push(id);
       const step = { tool: `tool-${at % 2}`, chain: chains[round % 2] };
-      await append({ ...doer, ...step, type: "PROPOSED", ...actionState(id, 1, "PENDING") });
+      await append({
+        ...doer,
+        tool: step.tool,
+        type: "ACTION_PROPOSED",
+        ...asking(at, round),
+        ...actionState(id, 1, "PENDING"),
+      });
       if (at % 3 === 0) await append({ ...by("ann"), ...step, type: "ATTEMPTED", action: id });
       if (at % 2 === 0) await append({ ...by("ann"), ...step, type: "APPROVED", ...actionState(id, 2, "APPROVED") });
       await append({ ...doer, type: "SAID" });
@@ -34,7 +47,7 @@ beforeAll(async () => {
   }
   // Another ledger, with the same people in it.
   await scene.ledgers.append("other/eu", { ...by("mia"), type: "PROPOSED", ...actionState(newId(), 1, "PENDING") });
-  all = await readRange(scene.pool, LEDGER, { limit: 1_000 });
+  all = await searchEntries(scene.pool, LEDGER, {}, { limit: 1_000 });
 });
 
 afterAll(() => scene?.close());
@@ -42,16 +55,22 @@ afterAll(() => scene?.close());
 const idOf = (value: unknown) => (value as JsonObject | undefined)?.id;
 
 function concerns(whose: readonly Concern[], { body }: LedgerEntry): boolean {
-  return whose.some(
-    ({ actorIds, people }) =>
+  return whose.some((concern) => {
+    if ("askedGroups" in concern) {
+      const requirements = listOf(objectOf(body.policy).requirements).map(objectOf);
+      return requirements.some(({ group }) => concern.askedGroups.includes(textOf(group)));
+    }
+    const { actorIds, people } = concern;
+    return (
       (actorIds === undefined || actorIds.includes(String(idOf(body.actor)))) &&
-      (people === undefined || people.some((person) => person === (idOf(body.onBehalfOf) ?? null))),
-  );
+      (people === undefined || people.some((person) => person === (idOf(body.onBehalfOf) ?? null)))
+    );
+  });
 }
 
 /** What a search must find, found by looking at every entry. */
 function expected(whose: readonly Concern[], meets: (entry: LedgerEntry) => boolean): bigint[] {
-  const made = new Map(all.filter(({ type }) => type === "PROPOSED").map((entry) => [entry.body.action, entry]));
+  const made = new Map(all.filter(({ type }) => type === "ACTION_PROPOSED").map((entry) => [entry.body.action, entry]));
   return all
     .filter((entry) => {
       const about = made.get(entry.body.action);
@@ -85,6 +104,9 @@ const WHOSE: readonly (readonly [string, readonly Concern[]])[] = [
   ["somebody, or nobody", [{ people: [null, "ann"], actorIds: ["bot"] }]],
   ["whoever was never heard of", [{ actorIds: ["x"], people: ["y"] }]],
   ["an impossible concern", [{ people: [] }]],
+  ["people of a group that was asked", [{ askedGroups: ["finance"] }]],
+  ["somebody in such a group", [{ people: ["mia"] }, { askedGroups: ["legal", "x"] }]],
+  ["a group that was never asked", [{ askedGroups: ["nobody"] }]],
   ["nobody at all", []],
 ];
 

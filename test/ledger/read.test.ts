@@ -9,10 +9,10 @@ import {
   readEntry,
   readEntryByHash,
   readHead,
-  readRange,
   toEntry,
   UnreadableEntryError,
 } from "../../src/ledger/read.ts";
+import { searchEntries } from "../../src/ledger/search.ts";
 import { note, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -99,13 +99,13 @@ describe("readEntries", () => {
   });
 });
 
-describe("readRange", () => {
+describe("a search without a filter", () => {
   it("pages in both directions without gap or overlap", async () => {
     for (const newestFirst of [false, true]) {
       const seen: number[] = [];
       for (let from: bigint | undefined; ; ) {
         const range = newestFirst ? { before: from } : { after: from };
-        const page = await readRange(scene.pool, "acme/eu", { ...range, limit: 2, newestFirst });
+        const page = await searchEntries(scene.pool, "acme/eu", {}, { ...range, limit: 2, newestFirst });
         if (page.length === 0) break;
         seen.push(...positions(page));
         from = page.at(-1)?.seq;
@@ -116,7 +116,7 @@ describe("readRange", () => {
 
   it("leaves both ends out", async () => {
     const range = { after: 2n, before: 5n, limit: 10 };
-    expect(positions(await readRange(scene.pool, "acme/eu", range))).toEqual([3, 4]);
+    expect(positions(await searchEntries(scene.pool, "acme/eu", {}, range))).toEqual([3, 4]);
   });
 });
 

@@ -81,7 +81,8 @@ describe("the schema", () => {
     for (const connection of connections) {
       const node = connection.name.replace("Connection", "");
       const shape = Object.fromEntries(fieldsOf(connection).map(({ name, type }) => [name, String(type)]));
-      expect(shape).toEqual({ edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: "PageInfo!" });
+      const asOf = "[LedgerPosition!]!";
+      expect(shape).toEqual({ asOf, edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: "PageInfo!" });
       const edge = Object.fromEntries(
         fieldsOf(schema.getType(`${node}Edge`)).map(({ name, type }) => [name, String(type)]),
       );

@@ -5,7 +5,7 @@ import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { Erasable, type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { readRange } from "../../src/ledger/read.ts";
+import { searchEntries } from "../../src/ledger/search.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -242,7 +242,7 @@ async function make(pool: Pool): Promise<readonly Vector[]> {
     const payloads = drafts.map(([, { payload }]) => payload).join("\n");
     await pool.query("SELECT * FROM oc_ledger_append($1::text, $2::text, $3::text)", [LEDGER, bodies, payloads]);
   }
-  const entries = await readRange(pool, LEDGER, { limit: sealed.length + 1 });
+  const entries = await searchEntries(pool, LEDGER, {}, { limit: sealed.length + 1 });
   if (entries.length !== sealed.length) throw new Error(`${sealed.length} drafts made ${entries.length} entries`);
   return entries.map(({ recordedAt, prevHash, seq, entry, hash }, index) => {
     const [name, { body, payload }] = sealed[index] as [string, Sealed];

@@ -82,6 +82,8 @@ export interface ActionView {
   readonly proposal: LedgerEntry;
   /** Who has approved so far, while people are still being asked; absent: nobody, or no longer of interest. */
   readonly voters?: readonly Principal[];
+  /** The proposal was read without its payload: that it has none here says nothing. */
+  readonly sealed?: boolean;
 }
 
 /** Everything a decision rests on. */

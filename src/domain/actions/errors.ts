@@ -1,4 +1,4 @@
-import { DomainError } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { ActionView } from "./action.ts";
 
@@ -30,7 +30,7 @@ export const ACTION_REFUSAL_CODES = [
 export type ActionRefusalCode = (typeof ACTION_REFUSAL_CODES)[number];
 
 /** An expected no. `action` is the action as it stands, `entry` the refusal as recorded, where there is one. */
-export class ActionRefusal extends DomainError<ActionRefusalCode> {
+export class ActionRefusal extends Refusal<ActionRefusalCode> {
   readonly action: ActionView | undefined;
   readonly entry: LedgerEntry | undefined;
 

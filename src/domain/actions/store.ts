@@ -1,6 +1,7 @@
 import { validate as isUuid } from "uuid";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "../../ledger/read.ts";
+import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, readEntries, toEntry } from "../../ledger/read.ts";
+import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
 import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
@@ -35,13 +36,19 @@ interface LoadRow extends StateRow, EntryRow {
   readonly votes: readonly EntryRow[] | null;
 }
 
+const STATE_COLUMNS = `a.id, a.version, a.status, a.agent_id, a.approvals, a.expires_at, a.grant_id, a.grant_hash,
+           a.grant_expires_at, a.proposed_seq, a.updated_seq, a.entries::text[] AS entries`;
+
+/** What `toView` needs of oc_action `a` and the proposal `e`: all but the payload, which can have a megabyte. */
+export const ACTION_COLUMNS = `${STATE_COLUMNS}, e.seq, e.entry, encode(e.hash, 'hex') AS hash`;
+export type ActionRow = StateRow & Omit<EntryRow, "payload">;
+
 // One round trip for everything a decision rests on: state, proposal with its texts, clock, and earlier approvals while
 // more than one is needed.
 const LOAD = {
   name: "oc_load_action",
   text: `
-    SELECT a.id, a.version, a.status, a.agent_id, a.approvals, a.expires_at, a.grant_id, a.grant_hash, a.grant_expires_at,
-           a.proposed_seq, a.updated_seq, a.entries::text[] AS entries, ${ENTRY_COLUMNS}, clock_timestamp() AS now,
+    SELECT ${STATE_COLUMNS}, ${ENTRY_COLUMNS}, clock_timestamp() AS now,
            CASE WHEN a.updated_seq = a.proposed_seq THEN e.recorded_at
                 ELSE (SELECT u.recorded_at FROM oc_audit_log u WHERE u.ledger = a.ledger AND u.seq = a.updated_seq)
            END AS updated_at,
@@ -70,6 +77,59 @@ export async function loadAction(db: Reader, ledger: LedgerId, id: string): Prom
     situation: { state, terms: termsOf(proposal), voters, updatedAt: row.updated_at },
     now: row.now,
   };
+}
+
+/** An action whose proposal was read without its payload. */
+export function toView(ledger: LedgerId, row: ActionRow): ActionView {
+  return { state: toState(ledger, row), proposal: toEntry(ledger, { ...row, payload: null }), sealed: true };
+}
+
+const LOAD_ALL = {
+  name: "oc_load_actions",
+  text: `
+    SELECT ${ACTION_COLUMNS}
+      FROM oc_action a JOIN oc_audit_log e ON e.ledger = a.ledger AND e.seq = a.proposed_seq
+     WHERE a.ledger = $1 AND a.id = ANY ($2::text[])`,
+};
+
+/** The actions of these ids (UUIDs in lower case) in `ledger`, sealed, by id; what is none is left out. */
+export async function loadActions(
+  db: Reader,
+  ledger: LedgerId,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, ActionView>> {
+  const { rows } = await reading(db.query<ActionRow>({ ...LOAD_ALL, values: [ledger, ids] }));
+  return new Map(rows.map((row) => [row.id, toView(ledger, row)]));
+}
+
+/** Who approved, according to the entries of an action; in the order in which they did. */
+export function votersAmong(entries: readonly LedgerEntry[]): readonly Principal[] {
+  return entries.filter(({ type }) => type === "ACTION_APPROVED").map(actorOf);
+}
+
+/** Positions of the entries of an action behind its proposal, which say what became of it. */
+export function outcomePositions({ state, proposal }: ActionView): readonly bigint[] {
+  return state.entries.filter((seq) => seq !== proposal.seq);
+}
+
+/**
+ * `views` with what a decision on them rests on: payloads of the proposals, and who approved those that wait for more.
+ * One statement, however many there are.
+ */
+export async function openViews(
+  db: Reader,
+  ledger: LedgerId,
+  views: readonly ActionView[],
+): Promise<readonly ActionView[]> {
+  const undecided = ({ state }: ActionView) => state.status === "PENDING" && state.approvals > 0;
+  const wanted = views.flatMap((view) => [view.proposal.seq, ...(undecided(view) ? outcomePositions(view) : [])]);
+  const entries = await reading(readEntries(db, ledger, [...new Set(wanted)]));
+  const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
+  return views.map((view) => {
+    const { state, proposal } = view;
+    const outcome = outcomePositions(view).flatMap((seq) => bySeq.get(seq) ?? []);
+    return { state, proposal: bySeq.get(proposal.seq) ?? proposal, voters: votersAmong(outcome) };
+  });
 }
 
 function toState(ledger: LedgerId, row: StateRow): ActionState {

@@ -1,4 +1,4 @@
-import { DomainError } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 
 /** Why the directory was left as it is. Each code is API: messages may change, codes may not. */
 export const DIRECTORY_REFUSAL_CODES = [
@@ -18,7 +18,7 @@ export const DIRECTORY_REFUSAL_CODES = [
 export type DirectoryRefusalCode = (typeof DIRECTORY_REFUSAL_CODES)[number];
 
 /** An expected no. */
-export class DirectoryRefusal extends DomainError<DirectoryRefusalCode> {}
+export class DirectoryRefusal extends Refusal<DirectoryRefusalCode> {}
 
 export function refuse(code: DirectoryRefusalCode, message: string, ...path: readonly string[]): DirectoryRefusal {
   return new DirectoryRefusal(code, message, { path });

@@ -70,6 +70,15 @@ export const OPENID_CONNECT = "openid-connect";
 /** A token that does not say. */
 export const BEARER_TOKEN = "bearer-token";
 
+/** Every method there is, without what a second factor adds. */
+export const METHODS: readonly string[] = [
+  ...new Set([...Object.values(AMR_METHODS), ...Object.values(UPSTREAM_METHODS)]),
+  MULTI_FACTOR,
+  CLIENT_CREDENTIALS,
+  TOKEN_EXCHANGE,
+  BEARER_TOKEN,
+];
+
 /** The method `claims` of a person's token tell: the provider they came from, else their factors. Unknown values tell nothing. */
 export function methodOf(claims: Readonly<Record<string, unknown>>): string {
   for (const claim of UPSTREAM_CLAIMS) {

@@ -1,3 +1,4 @@
+import DataLoader from "dataloader";
 import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
@@ -111,38 +112,32 @@ type Lookup = (key: Key) => Promise<string | undefined>;
 const MAX_KEYS = 512;
 
 /**
- * Answers one key. Keys that come while a query runs share the next one, which begins after they came and so sees every
- * session there was then; there is no timer. Equal keys share an answer: the callers of one agent in one conversation.
+ * Looks one key up. Keys that come while a query runs share the next one, which begins after they came and so sees every
+ * session there was then; there is no timer. Equal keys are looked up once: the callers of one agent in one conversation.
  */
 function createLookup(load: (keys: readonly Key[]) => Promise<readonly (string | undefined)[]>): Lookup {
-  const waiting = new Map<string, PromiseWithResolvers<string | undefined> & { readonly key: Key }>();
-  let running = false;
+  let running: Promise<unknown> = Promise.resolve();
 
-  async function run(): Promise<void> {
-    while (waiting.size > 0) {
-      const batch = [...waiting].slice(0, MAX_KEYS);
-      for (const [text] of batch) waiting.delete(text);
-      try {
-        const found = await load(batch.map(([, { key }]) => key));
-        for (const [index, [, { resolve }]] of batch.entries()) resolve(found[index]);
-      } catch (error) {
-        for (const [, { reject }] of batch) reject(error);
-      }
-    }
-    running = false;
+  async function run(keys: readonly Key[]): Promise<(string | undefined)[]> {
+    const places = new Map<string, number>();
+    const distinct = keys.filter((key) => {
+      const text = JSON.stringify(key);
+      if (places.has(text)) return false;
+      places.set(text, places.size);
+      return true;
+    });
+    const found = await load(distinct);
+    return keys.map((key) => found[places.get(JSON.stringify(key)) ?? -1]);
   }
 
-  return (key) => {
-    const text = JSON.stringify(key);
-    let asked = waiting.get(text);
-    if (asked === undefined) {
-      asked = { key, ...Promise.withResolvers<string | undefined>() };
-      waiting.set(text, asked);
-    }
-    if (!running) {
-      running = true;
-      setImmediate(() => void run());
-    }
-    return asked.promise;
-  };
+  const loader = new DataLoader<Key, string | undefined>(
+    (keys) => {
+      const loading = run(keys);
+      running = loading.catch(() => undefined);
+      return loading;
+    },
+    // What was found is not remembered: a session may end at any moment.
+    { cache: false, maxBatchSize: MAX_KEYS, batchScheduleFn: (begin) => void running.then(() => setImmediate(begin)) },
+  );
+  return (key) => loader.load(key);
 }

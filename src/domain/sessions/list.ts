@@ -1,7 +1,9 @@
-import type { LedgerId } from "../../facts/entry.ts";
-import { type Bind, type Concern, entryConcerns } from "../../ledger/concern.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { type Bind, entryConcerns } from "../../ledger/concern.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { reading } from "../reading.ts";
+import { searchReadable } from "../visibility/search.ts";
+import { personalConcernsOf, type Viewer } from "../visibility/visibility.ts";
 import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";
 
 /** Conditions a session must meet, all of them. A member that is undefined or null asks for nothing. */
@@ -26,16 +28,17 @@ export interface SessionRange {
 }
 
 /**
- * At most `range.limit` sessions that meet `filter` and concern one of `whose` (undefined: anybody), in the order they
- * began or the other way around. What nothing recorded can equal finds nothing.
+ * At most `range.limit` sessions that meet `filter` and that `viewer`, of the organization of `ledger`, may read; in the
+ * order they began or the other way around. What nothing recorded can equal finds nothing.
  */
 export async function listSessions(
   db: Reader,
   ledger: LedgerId,
+  viewer: Viewer,
   filter: SessionFilter,
   range: SessionRange,
-  whose: readonly Concern[] | undefined,
 ): Promise<readonly Session[]> {
+  const concerns = personalConcernsOf(viewer);
   const { principalId, conversationId, from, to, active } = filter;
   if (![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
   const values: unknown[] = [ledger];
@@ -58,11 +61,33 @@ export async function listSessions(
   const select = (more: readonly string[]) =>
     `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
   // One look at an index for each way a session can be among them. A session's columns are called like an entry's.
-  const ways = whose?.map((concern) => `(${select([entryConcerns("s", [concern], bind)])})`);
+  const ways =
+    concerns === "everything"
+      ? undefined
+      : concerns.map((concern) => `(${select([entryConcerns("s", [concern], bind)])})`);
   const text = ways === undefined ? select([]) : `SELECT * FROM (${ways.join(" UNION ")}) s ${order("started_seq")}`;
-  if (ways?.length === 0) return [];
   const { rows } = await reading(db.query<SessionRow>(text, values));
   return loadSessions(db, ledger, rows);
+}
+
+/**
+ * At most `range.limit` entries of `session` behind a position that `viewer` may read, oldest first. Its own two are among
+ * them, whoever recorded them: the server ends a session that nobody ended.
+ */
+export async function readTimeline(
+  db: Reader,
+  ledger: LedgerId,
+  viewer: Viewer,
+  { id, started, ended }: Session,
+  range: { readonly after: bigint | undefined; readonly limit: number },
+): Promise<readonly LedgerEntry[]> {
+  const { after, limit } = range;
+  const found = await searchReadable(db, ledger, viewer, { sessionId: id }, range);
+  const own = [started, ...(ended === undefined ? [] : [ended])].filter(
+    ({ seq }) => after === undefined || seq > after,
+  );
+  const all = new Map([...own, ...found].map((entry) => [entry.seq, entry]));
+  return [...all.values()].sort((one, other) => (one.seq < other.seq ? -1 : 1)).slice(0, limit);
 }
 
 const OPEN = "s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";

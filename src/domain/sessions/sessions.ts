@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { Erasable } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
-import type { Concern } from "../../ledger/concern.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -12,11 +11,9 @@ import { reading } from "../reading.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";
 import { endFacts } from "./facts.ts";
-import { listSessions, type SessionFilter, type SessionRange } from "./list.ts";
 import { type DueSessionsSettled, settleDueSessions } from "./settle-due.ts";
 import { findSessions, type Session } from "./store.ts";
 
-export type { SessionFilter, SessionRange } from "./list.ts";
 export type { DueSessionsSettled } from "./settle-due.ts";
 export type { Session } from "./store.ts";
 
@@ -39,15 +36,6 @@ export interface Sessions extends Attribution {
   end(caller: Caller, input: { readonly sessionId?: string | undefined }): Promise<SessionResult>;
   /** The session of this id in the caller's organization, whoever started it. */
   load(caller: Caller, sessionId: string): Promise<Session | undefined>;
-  /** The same for several ids, by id. */
-  loadAll(caller: Caller, sessionIds: readonly string[]): Promise<ReadonlyMap<string, Session>>;
-  /** Sessions of the caller's organization that concern one of `whose` (undefined: all), by when they began. */
-  list(
-    caller: Caller,
-    filter: SessionFilter,
-    range: SessionRange,
-    whose: readonly Concern[] | undefined,
-  ): Promise<readonly Session[]>;
   /** Records the end of sessions of every ledger of the database that are over, at most `limit`. */
   settleDue(limit: number): Promise<DueSessionsSettled>;
 }
@@ -95,11 +83,6 @@ export function createSessions(options: SessionsOptions): Sessions {
   return {
     ...createAttribution({ db, region }),
     load,
-    async loadAll(caller, sessionIds) {
-      const found = await findSessions(db, ledgerOf(caller), sessionIds);
-      return new Map(found.map((session) => [session.id, session]));
-    },
-    list: (caller, filter, range, whose) => listSessions(db, ledgerOf(caller), filter, range, whose),
     settleDue: (limit) => settleDueSessions({ db, commit }, limit),
     async start(caller, { conversationId }) {
       checkConversation(conversationId);

@@ -1,3 +1,4 @@
+import { OBJECTION_CODES } from "../../domain/actions/decide/eligibility.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
@@ -5,10 +6,13 @@ import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
-import { blockedBecause, mayDecide, opened, readOutcomeOf } from "../base/reads.ts";
-import { ACTION_SELECT, type ActionRow, entryOf, factsOf, revealed, viewOf } from "../base/rows.ts";
+import { addNode } from "../base/node.ts";
+import { uuidOf } from "../base/node-id.ts";
+import { entryOf, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
+import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
+import { ACTION_SELECT, type ActionRow, viewOf } from "./rows.ts";
 
 /** Stands for text that was erased: what it was is gone, that it was is not. */
 const ERASED = "[erased]";
@@ -109,7 +113,7 @@ export const ActionRef = builder.prismaNode("Action", {
     policy: t.field({
       type: PolicyEvaluation,
       description: "What policy said.",
-      resolve: (row) => recordedPolicy(proposalOf(row).body, viewOf(row).state.approvals),
+      resolve: (row) => recordedPolicy(row),
     }),
     chainHash: t.field({
       type: "UUID",
@@ -128,7 +132,7 @@ export const ActionRef = builder.prismaNode("Action", {
       resolve: (row, _args, context) => mayDecide(context, row),
     }),
     viewerBlockedBecause: t.stringList({
-      description: "Codes of what keeps you from approving it; empty when you may.",
+      description: `What keeps you from approving it, gravest first; empty when you may. Of: ${OBJECTION_CODES.join(", ")}.`,
       resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
     }),
     expiresAt: t.field({
@@ -174,3 +178,8 @@ export const ActionConnection = builder.connectionObject(
   { type: ActionRef, name: "ActionConnection", description: "A page of actions." },
   { name: "ActionEdge", description: "An action on a page." },
 );
+
+addNode("Action", async (context, nodeId) => {
+  const action = await readAction(context, uuidOf("Action", context.ledger, nodeId));
+  return action !== null && seesAction(context, action) ? action : null;
+});

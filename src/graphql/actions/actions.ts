@@ -1,24 +1,47 @@
+import { type ActionPage, listActions, listDecidable } from "../../domain/actions/list.ts";
 import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
 import { uuidOf } from "../base/node-id.ts";
-import { decodeCursor, pageComplexity, pageOf, pageSize } from "../base/page.ts";
-import { mayDecide, seesAction } from "../base/reads.ts";
-import type { ActionRow } from "../base/rows.ts";
+import {
+  AFTER,
+  decodeCursor,
+  FIRST,
+  type Page,
+  type PageArguments,
+  pageComplexity,
+  pageOf,
+  pageSize,
+} from "../base/page.ts";
+import { readingAt } from "../base/position.ts";
+import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
-import { listActions } from "./action-list.ts";
+import { readAction, seesAction } from "./reads.ts";
+import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+
+/** The page of actions that `list` finds. */
+async function readPage(
+  context: Context,
+  args: PageArguments,
+  list: (range: { readonly before: bigint | undefined; readonly limit: number }) => Promise<ActionPage>,
+): Promise<Page<ActionRow>> {
+  const size = pageSize(args);
+  const after = decodeCursor(args);
+  const asOf = await readingAt(context);
+  const { actions, stoppedAt } = await list({ before: after, limit: size + 1 });
+  const positionOf = (action: ActionRow) => viewOf(action).state.proposedSeq;
+  return pageOf({ nodes: actions.map(actionRow), size, after, asOf, positionOf, stoppedAt });
+}
 
 builder.queryField("action", (t) =>
-  t.prismaField({
+  t.field({
     type: ActionRef,
     nullable: true,
     description: "The action of this id; null when there is none you may see.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "An action's id." }) },
-    resolve: async (query, _root, { id }, context) => {
-      const { services, ledger } = context;
-      const where = { ledger_id: { ledger, id: uuidOf("Action", ledger, id) } };
-      // `query` selects at least what the type always selects, which the plugin's types do not know.
-      const action = (await services.prisma.action.findUnique({ ...query, where })) as ActionRow | null;
+    resolve: async (_root, { id }, context) => {
+      const action = await readAction(context, uuidOf("Action", context.ledger, id));
       return action !== null && seesAction(context, action) ? action : null;
     },
   }),
@@ -32,15 +55,13 @@ builder.queryField("actions", (t) =>
     complexity: pageComplexity,
     args: {
       status: t.arg({ type: [ActionStatus], description: "Standing at one of these; at any when left out." }),
-      first: t.arg.int({ description: "How many at most." }),
-      after: t.arg.string({ description: "Continue behind this cursor." }),
+      first: t.arg.int({ description: FIRST }),
+      after: t.arg.string({ description: AFTER }),
     },
-    resolve: async (_root, { status, ...page }, context) => {
-      const size = pageSize(page);
-      const before = decodeCursor(page);
-      const { found } = await listActions(context, { statuses: status ?? undefined, before, limit: size + 1 });
-      return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq);
-    },
+    resolve: (_root, { status, ...page }, context) =>
+      readPage(context, page, (range) =>
+        listActions(context.db, context.ledger, readerOf(context), { ...range, statuses: status ?? undefined }),
+      ),
   }),
 );
 
@@ -53,19 +74,16 @@ builder.queryField("pendingApprovals", (t) =>
     complexity: pageComplexity,
     args: {
       onlyDecidable: t.arg.boolean({ description: "Only those with `viewerCanDecide`." }),
-      first: t.arg.int({ description: "How many at most." }),
-      after: t.arg.string({ description: "Continue behind this cursor." }),
+      first: t.arg.int({ description: FIRST }),
+      after: t.arg.string({ description: AFTER }),
     },
-    resolve: async (_root, { onlyDecidable, ...page }, context) => {
-      const size = pageSize(page);
-      const before = decodeCursor(page);
-      const { found, stoppedAt } = await listActions(context, {
-        statuses: ["PENDING"],
-        before,
-        limit: size + 1,
-        ...(onlyDecidable === true ? { keep: (action) => mayDecide(context, action) } : {}),
-      });
-      return pageOf(found, size, before, ({ proposedSeq }) => proposedSeq, stoppedAt);
-    },
+    resolve: (_root, { onlyDecidable, ...page }, context) =>
+      readPage(context, page, (range) => {
+        const { db, ledger, services } = context;
+        const pending = { ...range, statuses: ["PENDING"] };
+        return onlyDecidable === true
+          ? listDecidable(db, ledger, readerOf(context), pending, services.actions.blockedBecause)
+          : listActions(db, ledger, readerOf(context), pending);
+      }),
   }),
 );

@@ -2,10 +2,10 @@ import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import { Channel, Verdict } from "../base/enums.ts";
-import { recordingEntries } from "../base/reads.ts";
 import { type EntryRow, entryOf, factsOf } from "../base/rows.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
+import { recordingEntries } from "../ledger/reads.ts";
 
 interface DecisionShape {
   readonly approver: PrincipalShape;

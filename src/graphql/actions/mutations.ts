@@ -4,8 +4,8 @@ import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { Outcome } from "../base/enums.ts";
 import { NIL_UUID, uuidOf } from "../base/node-id.ts";
-import { type ActionPayload, actionPayloadType, answer } from "../base/payload.ts";
-import { readAction, seesAction } from "../base/reads.ts";
+import { type ActionPayload, actionPayloadType, answer } from "./payload.ts";
+import { readAction, seesAction } from "./reads.ts";
 
 interface GrantingPayload extends ActionPayload {
   readonly grant?: IssuedGrant | undefined;

@@ -1,7 +1,10 @@
+import { approvalsOf } from "../../domain/actions/decide/quorum.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { PolicyOutcome } from "../base/enums.ts";
+import { votersOf } from "./reads.ts";
+import { type ActionRow, viewOf } from "./rows.ts";
 
 type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
 
@@ -15,10 +18,11 @@ interface RequirementShape {
   readonly id: string;
   readonly group: string;
   readonly needed: number;
-  readonly have: number;
+  /** The action that it is about. */
+  readonly action: ActionRow;
 }
 
-/** `body.policy` of an ACTION_PROPOSED entry, with the approvals the action has by now. */
+/** `body.policy` of an ACTION_PROPOSED entry. */
 export interface PolicyShape {
   readonly outcome: OutcomeName;
   readonly hash: string;
@@ -27,20 +31,17 @@ export interface PolicyShape {
   readonly requirements: readonly RequirementShape[];
 }
 
-/** What a proposal's facts say policy said. `approvals` counts people who approved since. */
-export function recordedPolicy(facts: JsonObject, approvals: number): PolicyShape {
-  const policy = facts.policy as unknown as Omit<PolicyShape, "requirements"> & {
-    readonly requirements?: readonly Omit<RequirementShape, "have">[];
+/** What the proposal of `action` says policy said. */
+export function recordedPolicy(action: ActionRow): PolicyShape {
+  const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements"> & {
+    readonly requirements?: readonly Omit<RequirementShape, "action">[];
   };
   return {
     outcome: policy.outcome,
     hash: policy.hash,
     version: policy.version,
     rules: policy.rules ?? [],
-    requirements: (policy.requirements ?? []).map((requirement) => ({
-      ...requirement,
-      have: Math.min(approvals, requirement.needed),
-    })),
+    requirements: (policy.requirements ?? []).map((requirement) => ({ ...requirement, action })),
   };
 }
 
@@ -67,7 +68,11 @@ const Requirement = builder.objectRef<RequirementShape>("Requirement").implement
     id: t.exposeID("id", { description: "The requirement's name in the policy." }),
     group: t.exposeString("group", { description: "The group whose members may give them." }),
     needed: t.exposeInt("needed", { description: "How many different people must approve." }),
-    have: t.exposeInt("have", { description: "How many have so far." }),
+    have: t.int({
+      description: "How many have so far. Each person counts for one requirement, so that as many as possible are met.",
+      resolve: async ({ id, action }, _args, context) =>
+        approvalsOf(viewOf(action).proposal, await votersOf(context, action)).get(id) ?? 0,
+    }),
   }),
 });
 

@@ -1,5 +1,4 @@
 import type { ActionState } from "../../domain/actions/action.ts";
-import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { listOf, objectOf } from "../../facts/members.ts";
@@ -8,11 +7,9 @@ import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
 import { type Batch, followLedger } from "../base/follow.ts";
 import { uuidOf } from "../base/node-id.ts";
-import { mayDecide, readAction, readableBy, recordingRead, searchReadable, seesAction } from "../base/reads.ts";
-import { type ActionRow, actionRow, type EntryRow, entryRow, viewOf } from "../base/rows.ts";
-import { EntryRef } from "../ledger/entry.ts";
-import { AuditFilter, asksNothing, entryFilter } from "../ledger/filter.ts";
 import { ActionRef } from "./action.ts";
+import { mayDecide, readAction, seesAction } from "./reads.ts";
+import { type ActionRow, actionRow, viewOf } from "./rows.ts";
 
 /** The state that an entry gave its action. */
 type Change = JsonObject & { readonly id: string; readonly version: number; readonly status: ActionState["status"] };
@@ -36,7 +33,7 @@ function actionAt(
   change: Change,
 ): ActionRow | undefined {
   if (latest === null || !seesAction(context, latest)) return undefined;
-  const { state, proposal } = viewOf(latest);
+  const { state, proposal, sealed = false } = viewOf(latest);
   const then: ActionState = {
     ...state,
     version: change.version,
@@ -47,7 +44,7 @@ function actionAt(
     updatedSeq: entry.seq,
     entries: state.entries.filter((seq) => seq <= entry.seq),
   };
-  return actionRow({ state: then, proposal });
+  return actionRow({ state: then, proposal, sealed });
 }
 
 interface PendingEvent {
@@ -77,11 +74,16 @@ async function* pendingEvents(
   });
   // All of a batch at once: calls of one tick share a query.
   const latest = await Promise.all(changes.map(({ stated }) => readAction(context, stated.id)));
-  for (const [at, { entry, stated, change }] of changes.entries()) {
+  const seen = changes.flatMap(({ entry, stated, change }, at) => {
     const action = actionAt(context, latest[at] ?? null, entry, stated);
-    if (action === undefined) continue;
-    const shown = onlyDecidable ? await decidableChange(context, change, action) : change;
-    if (shown !== undefined) yield { cursor: entry.seq, change: shown, action };
+    return action === undefined ? [] : [{ cursor: entry.seq, change, action }];
+  });
+  const shown = onlyDecidable
+    ? await Promise.all(seen.map(({ change, action }) => decidableChange(context, change, action)))
+    : seen.map(({ change }) => change);
+  for (const [at, event] of seen.entries()) {
+    const change = shown[at];
+    if (change !== undefined) yield { ...event, change };
   }
 }
 
@@ -165,73 +167,5 @@ builder.subscriptionField("actionChanged", (t) =>
       return followLedger(context, after, (batch) => actionEvents(context, uuid, batch));
     },
     resolve: (action) => action,
-  }),
-);
-
-interface EntryEvent {
-  readonly cursor: bigint;
-  readonly entry: EntryRow | null;
-}
-
-const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
-  description: "An entry that was recorded.",
-  fields: (t) => ({
-    cursor: t.field({
-      type: "Sequence",
-      description: "Pass as `after` to continue behind this event.",
-      resolve: ({ cursor }) => cursor,
-    }),
-    entry: t.field({
-      type: EntryRef,
-      nullable: true,
-      description: "The entry; null in a heartbeat.",
-      resolve: ({ entry }) => entry,
-    }),
-  }),
-});
-
-/** The entries of a batch that meet the filter: asked of the database, so that it means what it means in a query. */
-async function* entryEvents(
-  context: Context,
-  filter: ReturnType<typeof entryFilter>,
-  batch: Batch,
-): AsyncGenerator<EntryEvent> {
-  const { entries, cursor } = batch;
-  const first = entries[0];
-  if (first === undefined) {
-    yield { cursor, entry: null };
-    return;
-  }
-  const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
-  const all = asksNothing(filter) && readableBy(context) === undefined;
-  const met = all ? entries : await searchReadable(context, filter, range);
-  // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
-  const read = met.filter(({ type }) => type !== AUDIT_READ).length;
-  if (read > 0) await recordingRead(context, SUBSCRIPTION, read, undefined);
-  for (const entry of met) yield { cursor: entry.seq, entry: entryRow(entry) };
-}
-
-/** How the reading log names the subscription. */
-const SUBSCRIPTION = "subscription.auditEntries";
-
-builder.subscriptionField("auditEntries", (t) =>
-  t.field({
-    type: AuditEntryEvent,
-    description:
-      "Entries you may see after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on. That you read is recorded.",
-    authScopes: { signedIn: true },
-    args: {
-      after: t.arg({
-        type: "Sequence",
-        description: "The last cursor seen; only what comes from now on when left out.",
-      }),
-      filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
-    },
-    subscribe: async (_root, { after, filter }, context) => {
-      const wanted = entryFilter(context.ledger, filter);
-      await recordingRead(context, SUBSCRIPTION, 0, undefined);
-      return followLedger(context, after, (batch) => entryEvents(context, wanted, batch));
-    },
-    resolve: (event) => event,
   }),
 );

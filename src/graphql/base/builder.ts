@@ -5,10 +5,13 @@ import RelayPlugin from "@pothos/plugin-relay";
 import ScopeAuthPlugin from "@pothos/plugin-scope-auth";
 import type PrismaTypes from "../../db/generated/pothos-types.ts";
 import { getDatamodel } from "../../db/generated/pothos-types.ts";
+import { createPrisma } from "../../db/prisma.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
+import { perOperation } from "./loader.ts";
 import { decodeNodeId, encodeNodeId } from "./node-id.ts";
+import type { Position } from "./position.ts";
 import { addScalars } from "./scalars.ts";
 import { type Scopes, scopesOf } from "./scopes.ts";
 
@@ -19,6 +22,8 @@ interface SchemaTypes {
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
   AuthScopes: Scopes;
+  /** What every page of a connection has beside edges and pageInfo. */
+  Connection: { asOf: readonly Position[] };
   Scalars: {
     /** The decimal string of the wire as a bigint. */
     Sequence: { Input: bigint; Output: bigint };
@@ -31,6 +36,12 @@ interface SchemaTypes {
     ID: { Input: string; Output: string };
   };
 }
+
+/**
+ * For what Pothos may have to load by itself, in the snapshot of the operation. Resolvers hand over rows that are complete,
+ * read by SQL, which costs a fifth of the same read through Prisma and a tenth where several rows are read together.
+ */
+const prismaOf = perOperation(({ db }) => createPrisma(db));
 
 export type Builder = ReturnType<typeof createBuilder>;
 
@@ -73,7 +84,7 @@ function createBuilder() {
       decodeGlobalID: decodeNodeId,
     },
     prisma: {
-      client: ({ services }) => services.prisma,
+      client: prismaOf,
       dmmf: getDatamodel(),
       exposeDescriptions: false,
       filterConnectionTotalCount: true,
@@ -93,6 +104,6 @@ function createBuilder() {
   return builder;
 }
 
-/** The one schema under construction: each module of this folder adds its types and root fields to it when loaded. */
+/** The one schema under construction: each module of an area adds its types and fields to it when loaded. */
 export const builder = createBuilder();
 addScalars(builder);

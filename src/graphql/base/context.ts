@@ -1,10 +1,8 @@
 import type { Caller, Principal } from "../../domain/identity/principal.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import { createAttemptReads } from "../actions/attempts.ts";
-import { type ChainReads, createChainReads } from "../lineage/chains.ts";
-import type { Batch } from "./batch.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import { graphqlError } from "./errors.ts";
-import type { ActionRow, EntryRow } from "./rows.ts";
 import type { Services } from "./services.ts";
 
 /** What resolvers know about one operation. Never shared between operations: scopes are cached by it. */
@@ -20,16 +18,12 @@ export interface Context {
    * ended by itself.
    */
   readonly ends: (over: AbortSignal) => AbortSignal;
-  /** Hears of each refusal that becomes a user error. */
+  /** Called with the code of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
-  readonly chains: ChainReads;
-  /** The refused attempts on an action, oldest first. */
-  readonly attempts: Batch<string, EntryRow[]>;
-  /** What a mutation of this operation answered, so that its selection reads nothing again. */
-  readonly known: {
-    readonly actions: Map<string, ActionRow>;
-    readonly entries: Map<bigint, EntryRow>;
-  };
+  /** What every resolver reads through: in a query its snapshot, else whatever is committed by then. */
+  readonly db: Reader;
+  /** In a query. */
+  readonly snapshot: LedgerSnapshot | undefined;
 }
 
 export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "onRefusal">;
@@ -37,10 +31,24 @@ export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "on
 export function createContext(services: Services, operation: OperationOptions): Context {
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger: LedgerId = `${caller?.principal.organization ?? ""}/${services.region}`;
-  const chains = createChainReads(services.pool, ledger);
-  const attempts = createAttemptReads(services.pool, ledger);
-  const known = { actions: new Map(), entries: new Map() };
-  return { services, caller, ledger, traceId, ends, onRefusal, chains, attempts, known };
+  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined };
+}
+
+/**
+ * The result of `run`, which executes a query in the context it is given: all of its fields are read from one snapshot,
+ * opened by the first that reads. The snapshot ends with `run`, however that ends.
+ */
+export async function inSnapshot<Result>(
+  context: Context,
+  run: (context: Context) => Result | Promise<Result>,
+): Promise<Result> {
+  const snapshot = context.services.snapshots(context.ledger);
+  try {
+    return await run({ ...context, db: snapshot, snapshot });
+  } finally {
+    // The answer does not wait for the connection to be given back.
+    void snapshot.end();
+  }
 }
 
 /** Who calls. Scopes have seen to it already; this says so to the compiler. */

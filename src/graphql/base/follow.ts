@@ -1,7 +1,7 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
-import { headOf } from "../ledger/ledger.ts";
 import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
+import { headOf } from "./position.ts";
 
 /** What a subscription makes of the ledger: entries in order, or none when it told nothing for a while. */
 export type Batch = { readonly entries: readonly LedgerEntry[]; readonly cursor: bigint };

@@ -1,35 +1,30 @@
 import { brandWithType } from "@pothos/core";
-import { readSession, recordingSession } from "../sessions/session.ts";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
-import { decodeNodeId, splitKey, uuidOf } from "./node-id.ts";
-import { readAction, readPositions, recordingRead, seesAction, seesEntry } from "./reads.ts";
+import { decodeNodeId, splitKey } from "./node-id.ts";
 
-const POSITION = /^[1-9]\d{0,17}$/;
+type ReadNode = (context: Context, nodeId: string, key: string) => Promise<object | null>;
+
+const readers = new Map<string, ReadNode>();
+
+/**
+ * Lets `node` find nodes of the type `typename`.
+ *
+ * @param read the node of an id whose ledger is the caller's, if the caller may see it; `key` is what the id has behind it
+ */
+export function addNode(typename: string, read: ReadNode): void {
+  readers.set(typename, read);
+}
 
 /** What `nodeId` names, if the caller may see it; null for everything else, whatever the reason. */
 async function readNode(context: Context, nodeId: string): Promise<object | null> {
   const { typename, id } = decodeNodeId(nodeId);
   const { ledger, key } = splitKey(id);
   if (ledger !== context.ledger) return null;
-  if (typename === "Action") {
-    const action = await readAction(context, uuidOf("Action", ledger, nodeId));
-    return action !== null && seesAction(context, action) ? branded(action, "Action") : null;
-  }
-  if (typename === "AuditEntry" && POSITION.test(key)) {
-    const [entry] = await readPositions(context, [BigInt(key)]);
-    const seen = entry !== undefined && (await seesEntry(context, entry)) ? branded(entry, "AuditEntry") : null;
-    return recordingRead(context, "node", seen === null ? 0 : 1, seen);
-  }
-  if (typename !== "Session") return null;
-  const found = await readSession(context, uuidOf("Session", ledger, nodeId));
-  const session = await recordingSession(context, "node", found);
-  return session === null ? null : branded(session, "Session");
-}
-
-function branded(value: object, typename: "Action" | "AuditEntry" | "Session"): object {
-  brandWithType(value, typename as Parameters<typeof brandWithType>[1]);
-  return value;
+  const node = await readers.get(typename)?.(context, nodeId, key);
+  if (node === undefined || node === null) return null;
+  brandWithType(node, typename as Parameters<typeof brandWithType>[1]);
+  return node;
 }
 
 builder.queryField("node", (t) =>

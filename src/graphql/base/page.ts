@@ -1,9 +1,14 @@
 import { badUserInput } from "./errors.ts";
+import type { Position } from "./position.ts";
 
 /** Nodes on a page when the client does not say. */
 export const DEFAULT_PAGE = 20;
 /** Nodes on a page at most; more are not an error, the page is just shorter than asked for. */
 export const MAX_PAGE = 100;
+
+/** Descriptions of the arguments of every connection. */
+export const FIRST = `How many at most: ${DEFAULT_PAGE} when left out, never more than ${MAX_PAGE}.`;
+export const AFTER = "Continue behind this cursor: `endCursor` of the page before.";
 
 const CURSOR = /^seq:([1-9]\d{0,18})$/;
 const LAST_POSITION = 2n ** 63n - 1n;
@@ -47,29 +52,33 @@ export interface Page<Node> {
     readonly startCursor: string | null;
     readonly endCursor: string | null;
   };
+  readonly asOf: readonly Position[];
 }
 
-/**
- * The page of `found`, which holds one node more than `size` when more follow.
- *
- * @param stoppedAt where looking for nodes ended before enough were found; the next page begins there
- */
-export function pageOf<Node>(
-  found: readonly Node[],
-  size: number,
-  after: bigint | undefined,
-  positionOf: (node: Node) => bigint,
-  stoppedAt?: bigint,
-): Page<Node> {
-  const edges = found.slice(0, size).map((node) => ({ cursor: encodeCursor(positionOf(node)), node }));
-  const early = found.length <= size && stoppedAt !== undefined;
+/** What a page is made of. */
+export interface Found<Node> {
+  /** One node more than `size` when more follow. */
+  readonly nodes: readonly Node[];
+  readonly size: number;
+  readonly after: bigint | undefined;
+  /** Where it was read, taken before it was. */
+  readonly asOf: readonly Position[];
+  readonly positionOf: (node: Node) => bigint;
+  /** Where looking for nodes ended before enough were found; the next page begins there. */
+  readonly stoppedAt?: bigint | undefined;
+}
+
+export function pageOf<Node>({ nodes, size, after, asOf, positionOf, stoppedAt }: Found<Node>): Page<Node> {
+  const edges = nodes.slice(0, size).map((node) => ({ cursor: encodeCursor(positionOf(node)), node }));
+  const early = nodes.length <= size && stoppedAt !== undefined;
   return {
     edges,
     pageInfo: {
-      hasNextPage: found.length > size || early,
+      hasNextPage: nodes.length > size || early,
       hasPreviousPage: after !== undefined,
       startCursor: edges[0]?.cursor ?? null,
       endCursor: early ? encodeCursor(stoppedAt) : (edges.at(-1)?.cursor ?? null),
     },
+    asOf,
   };
 }

@@ -1,5 +1,4 @@
 import type { Pool } from "pg";
-import type { PrismaClient } from "../../db/generated/prisma/client.ts";
 import type { Actions } from "../../domain/actions/actions.ts";
 import type { Directory } from "../../domain/directory/directory.ts";
 import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
@@ -8,6 +7,7 @@ import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
+import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import type { LedgerVerification } from "../../ledger/verify.ts";
 
 /** Everything the resolvers call. One object for the life of a process; `main.ts` makes it. */
@@ -18,10 +18,10 @@ export interface Services {
   /** Where reading the audit log is recorded. */
   readonly readingLog?: Pick<ReadingLog, "record">;
   readonly ledgers: Pick<Ledgers, "append" | "ensure">;
-  /** For the readers of `ledger`. */
+  /** What mutations and subscriptions read through. */
   readonly pool: Pool;
-  /** For the types that Pothos reads. */
-  readonly prisma: PrismaClient;
+  /** A snapshot of a ledger for one query to read. */
+  readonly snapshots: (ledger: LedgerId) => LedgerSnapshot;
   readonly follower: Pick<Follower, "follow">;
   /** Re-hashes a range from stored bytes; both ends belong to it. */
   readonly verify: (

@@ -1,24 +1,18 @@
 import type { DirectoryPrincipal, PrincipalPage, Team } from "../../domain/directory/views.ts";
 import { MAX_TEAMS } from "../../domain/directory/views.ts";
-import { type Batch, createBatch } from "../base/batch.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, viewerOf } from "../base/context.ts";
 import { PrincipalKind, PrincipalStatus } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
-import { type Page, type PageArguments, pageComplexity, pageSize } from "../base/page.ts";
+import { createLoader } from "../base/loader.ts";
+import { AFTER, FIRST, type Page, type PageArguments, pageComplexity, pageSize } from "../base/page.ts";
+import { type Position, readingAt } from "../base/position.ts";
 import { PrincipalRef } from "./principal.ts";
 
-const loads = new WeakMap<Context, Batch<string, DirectoryPrincipal>>();
-
-/** The principal of this id, if the caller may see it. Calls of one tick share a read. */
-export function loadPrincipal(context: Context, id: string): Promise<DirectoryPrincipal | undefined> {
-  let load = loads.get(context);
-  if (load === undefined) {
-    load = createBatch((ids) => context.services.directory.load(viewerOf(context), ids));
-    loads.set(context, load);
-  }
-  return load(id);
-}
+/** The principal of this id, if the caller may see it. */
+export const loadPrincipal = createLoader<string, DirectoryPrincipal>((context, ids) =>
+  context.services.directory.load(viewerOf(context), ids),
+);
 
 export const DirectoryPrincipalRef = builder.objectRef<DirectoryPrincipal>("DirectoryPrincipal");
 DirectoryPrincipalRef.implement({
@@ -99,7 +93,11 @@ function decodeCursor({ after }: PageArguments): string | undefined {
   return id;
 }
 
-function pageOf({ principals, more, stoppedAt }: PrincipalPage, after: string | undefined): Page<DirectoryPrincipal> {
+function pageOf(
+  { principals, more, stoppedAt }: PrincipalPage,
+  after: string | undefined,
+  asOf: readonly Position[],
+): Page<DirectoryPrincipal> {
   const edges = principals.map((node) => ({ cursor: encodeCursor(node.id), node }));
   return {
     edges,
@@ -109,6 +107,7 @@ function pageOf({ principals, more, stoppedAt }: PrincipalPage, after: string | 
       startCursor: edges[0]?.cursor ?? null,
       endCursor: stoppedAt === undefined ? (edges.at(-1)?.cursor ?? null) : encodeCursor(stoppedAt),
     },
+    asOf,
   };
 }
 
@@ -134,7 +133,8 @@ async function readPage(context: Context, filter: Filter, args: PageArguments): 
     suspended: suspended ?? undefined,
     text: text ?? undefined,
   };
-  return pageOf(await context.services.directory.list(viewerOf(context), asked, { after, limit }), after);
+  const asOf = await readingAt(context);
+  return pageOf(await context.services.directory.list(viewerOf(context), asked, { after, limit }), after, asOf);
 }
 
 const TeamRef = builder.objectRef<Team>("Team").implement({
@@ -155,8 +155,8 @@ const TeamRef = builder.objectRef<Team>("Team").implement({
       description: "Those who belong to it, of those you may see; by id.",
       complexity: pageComplexity,
       args: {
-        first: t.arg.int({ description: "How many at most." }),
-        after: t.arg.string({ description: "Continue behind this cursor." }),
+        first: t.arg.int({ description: FIRST }),
+        after: t.arg.string({ description: AFTER }),
       },
       resolve: ({ name }, args, context) => readPage(context, { team: name }, args),
     }),
@@ -172,8 +172,8 @@ builder.queryField("principals", (t) =>
     complexity: pageComplexity,
     args: {
       filter: t.arg({ type: PrincipalFilter, description: "What they must meet; everybody when left out." }),
-      first: t.arg.int({ description: "How many at most." }),
-      after: t.arg.string({ description: "Continue behind this cursor." }),
+      first: t.arg.int({ description: FIRST }),
+      after: t.arg.string({ description: AFTER }),
     },
     resolve: (_root, { filter, ...page }, context) => readPage(context, filter ?? {}, page),
   }),

@@ -1,12 +1,15 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { opened } from "../actions/reads.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
-import { actionOf, opened } from "../base/reads.ts";
+import { addNode } from "../base/node.ts";
 import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
+import { LISTED_FACT_TYPES } from "./fact-types.ts";
+import { actionOf, readPositions, recordingRead, seesEntry } from "./reads.ts";
 
 function text(entry: LedgerEntry, key: string): string | null {
   const value = entry.body[key];
@@ -34,7 +37,7 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: ({ seq }) => seq,
     }),
     type: t.string({
-      description: "What kind of fact it is, such as ACTION_PROPOSED.",
+      description: `What kind of fact it is, one of: ${LISTED_FACT_TYPES}.`,
       resolve: (row) => entryOf(row).type,
     }),
     recordedAt: t.field({
@@ -121,3 +124,12 @@ export const EntryConnection = builder.connectionObject(
   { type: EntryRef, name: "AuditEntryConnection", description: "A page of entries." },
   { name: "AuditEntryEdge", description: "An entry on a page." },
 );
+
+const POSITION = /^[1-9]\d{0,17}$/;
+
+addNode("AuditEntry", async (context, _nodeId, key) => {
+  if (!POSITION.test(key)) return null;
+  const [entry] = await readPositions(context, [BigInt(key)]);
+  const seen = entry !== undefined && (await seesEntry(context, entry)) ? entry : null;
+  return recordingRead(context, "node", seen === null ? 0 : 1, seen);
+});

@@ -3,6 +3,7 @@ import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import { Effect } from "../base/enums.ts";
 import { uuidOf } from "../base/node-id.ts";
+import { LISTED_FACT_TYPES } from "./fact-types.ts";
 
 export const AuditFilter = builder.inputType("AuditFilter", {
   description: "Conditions on an entry; it must meet all of them. What is left out or null asks for nothing.",
@@ -18,7 +19,7 @@ export const AuditFilter = builder.inputType("AuditFilter", {
     }),
     sessionId: t.id({ description: "The session it happened in." }),
     actionId: t.id({ description: "The action it is about." }),
-    types: t.stringList({ description: "One of these kinds of fact." }),
+    types: t.stringList({ description: `One of these kinds of fact: ${LISTED_FACT_TYPES}.` }),
     platform: t.string({ description: "The platform of the action." }),
     tool: t.string({ description: "The tool of the action." }),
     effect: t.field({ type: Effect, description: "What the tool does to its platform." }),

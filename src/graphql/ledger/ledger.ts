@@ -1,28 +1,18 @@
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import { hexFromHash } from "../../facts/hash.ts";
-import { readEntry, readEntryByHash, readHead } from "../../ledger/read.ts";
+import { readEntry, readEntryByHash } from "../../ledger/read.ts";
 import { builder } from "../base/builder.ts";
-import type { Context } from "../base/context.ts";
 import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
-import { decodeCursor, pageComplexity, pageOf, pageSize } from "../base/page.ts";
-import { recordingRead, searchReadable, seesEntry } from "../base/reads.ts";
+import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
+import { headOf, readingAt } from "../base/position.ts";
 import { entryRow } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
+import { recordingRead, search, seesEntry } from "./reads.ts";
 
 type Verification = Awaited<ReturnType<Services["verify"]>>;
-
-/** Where the caller's ledger ends; it is created when this is the first its organization hears of it. */
-export async function headOf({ services, ledger }: Context): Promise<LedgerHead> {
-  const head = await readHead(services.pool, ledger);
-  if (head !== undefined) return head;
-  await services.ledgers.ensure(ledger);
-  const created = await readHead(services.pool, ledger);
-  if (created === undefined) throw new Error(`ledger ${ledger} has no head`);
-  return created;
-}
 
 const HeadRef = builder.objectRef<LedgerHead>("LedgerHead").implement({
   description: "The last entry of a ledger.",
@@ -119,16 +109,17 @@ builder.queryField("auditEntries", (t) =>
     args: {
       filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
       newestFirst: t.arg.boolean({ description: "The other way around." }),
-      first: t.arg.int({ description: "How many at most." }),
-      after: t.arg.string({ description: "Continue behind this cursor." }),
+      first: t.arg.int({ description: FIRST }),
+      after: t.arg.string({ description: AFTER }),
     },
     resolve: async (_root, { filter, newestFirst, ...position }, context) => {
       const size = pageSize(position);
       const after = decodeCursor(position);
       const range = newestFirst === true ? { before: after, newestFirst } : { after };
       const wanted = entryFilter(context.ledger, filter);
-      const found = await searchReadable(context, wanted, { ...range, limit: size + 1 });
-      const page = pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+      const asOf = await readingAt(context);
+      const found = await search(context, wanted, { ...range, limit: size + 1 });
+      const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
       return recordingRead(context, "auditEntries", page.edges.length, page);
     },
   }),
@@ -146,13 +137,13 @@ builder.queryField("auditEntry", (t) =>
       hash: t.arg({ type: "Hash", description: "Its hash." }),
     },
     resolve: async (_root, { seq, hash }, context) => {
-      const { services, ledger } = context;
+      const { db, ledger } = context;
       const hex = hash === undefined || hash === null ? undefined : hexFromHash(hash);
       if ((seq ?? undefined) === undefined && hex === undefined) throw badUserInput("Say `seq` or `hash`.");
       const entry =
         seq === undefined || seq === null
-          ? await readEntryByHash(services.pool, ledger, hex ?? "")
-          : await readEntry(services.pool, ledger, seq);
+          ? await readEntryByHash(db, ledger, hex ?? "")
+          : await readEntry(db, ledger, seq);
       const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryRow(entry);
       const seen = named !== undefined && (await seesEntry(context, named)) ? named : null;
       return recordingRead(context, "auditEntry", seen === null ? 0 : 1, seen);

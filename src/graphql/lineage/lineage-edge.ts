@@ -3,6 +3,7 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { EdgeKind } from "../base/enums.ts";
+import { platformOf } from "./reads.ts";
 
 export interface EdgeShape {
   readonly kind: "OBSERVED" | "POSSIBLE";
@@ -20,10 +21,10 @@ export function possibleEdge(edge: Omit<EdgeShape, "kind" | "confidence" | "evid
 }
 
 /** The edges into the chain of a proposal. */
-export async function edgesOf({ chains }: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
+export async function edgesOf(context: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
   const { sourceChain, chain, platform } = proposal.body;
   if (typeof sourceChain !== "string" || typeof chain !== "string" || typeof platform !== "string") return [];
-  const sourcePlatform = await chains.platform(sourceChain);
+  const sourcePlatform = await platformOf(context, sourceChain);
   if (sourcePlatform === undefined) return [];
   return [possibleEdge({ sourceChainHash: sourceChain, chainHash: chain, sourcePlatform, platform }, proposal.seq)];
 }

@@ -8,9 +8,11 @@ import {
 import { builder } from "../base/builder.ts";
 import { LineageDirection } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
-import { readableBy, readChain, recordingRead } from "../base/reads.ts";
+import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "../ledger/entry.ts";
+import { recordingRead } from "../ledger/reads.ts";
 import { LineageEdgeRef, possibleEdge } from "./lineage-edge.ts";
+import { readChain } from "./reads.ts";
 
 const DEFAULT_DEPTH = 5;
 
@@ -71,9 +73,9 @@ builder.queryField("lineage", (t) =>
     resolve: async (_root, { chainHash, direction, depth }, context) => {
       const steps = depth ?? DEFAULT_DEPTH;
       if (steps < 0) throw badUserInput("`depth` is not negative.");
-      const { services, ledger } = context;
+      const { db, ledger } = context;
       const route = { direction: direction ?? "UPSTREAM", depth: steps, whose: readableBy(context) };
-      const walk = await walkLineage(services.pool, ledger, chainHash, route);
+      const walk = await walkLineage(db, ledger, chainHash, route);
       return recordingRead(context, "lineage", 0, walk);
     },
   }),

@@ -1,46 +1,18 @@
+import { METHODS, MULTI_FACTOR } from "../../domain/identity/sign-in-methods.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
-import type { LedgerEntry } from "../../facts/entry.ts";
 import { stateIn } from "../../facts/members.ts";
 import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
-import { type Batch, createBatch } from "../base/batch.ts";
 import { builder } from "../base/builder.ts";
-import { type Context, callerOf } from "../base/context.ts";
+import { addNode } from "../base/node.ts";
 import { uuidOf } from "../base/node-id.ts";
-import { decodeCursor, pageComplexity, pageOf, pageSize } from "../base/page.ts";
-import { isOwn, readableBy, recordingRead, searchReadable, seesEntry } from "../base/reads.ts";
+import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
+import { readingAt } from "../base/position.ts";
 import { entryRow, factsOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { EntryConnection } from "../ledger/entry.ts";
-
-const loads = new WeakMap<Context, Batch<string, Session>>();
-
-/** Loads sessions for one operation: those of a page of entries share a query. */
-function loadOf(context: Context): Batch<string, Session> {
-  let load = loads.get(context);
-  if (load === undefined) {
-    load = createBatch((ids) => context.services.sessions.loadAll(callerOf(context), ids));
-    loads.set(context, load);
-  }
-  return load;
-}
-
-/** The session of this id, if the caller may read it. */
-export async function readSession(context: Context, id: string | undefined): Promise<Session | null> {
-  if (id === undefined) return null;
-  const session = await loadOf(context)(id);
-  return session !== undefined && (await seesEntry(context, entryRow(session.started))) ? session : null;
-}
-
-/** `session`, once it is recorded that the caller reads somebody else's by the field `what`. */
-export async function recordingSession(
-  context: Context,
-  what: string,
-  session: Session | null,
-): Promise<Session | null> {
-  if (session !== null && isOwn(context, session.started)) return session;
-  return recordingRead(context, what, session === null ? 0 : 1, session);
-}
+import { recordingRead } from "../ledger/reads.ts";
+import { readEntriesIn, readSession, readSessions, recordingSession } from "./reads.ts";
 
 const SessionEndReason = builder.enumType("SessionEndReason", {
   description: "Why a session is over.",
@@ -52,24 +24,6 @@ const SessionEndReason = builder.enumType("SessionEndReason", {
 
 function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
-}
-
-/**
- * At most `limit` entries of `session` behind a position that the caller may read, oldest first. Its own two are among
- * them, whoever recorded them: the server ends a session that nobody ended.
- */
-async function readTimeline(
-  context: Context,
-  { id, started, ended }: Session,
-  after: bigint | undefined,
-  limit: number,
-): Promise<LedgerEntry[]> {
-  const found = await searchReadable(context, { sessionId: id }, { after, limit });
-  const own = [started, ...(ended === undefined ? [] : [ended])].filter(
-    ({ seq }) => after === undefined || seq > after,
-  );
-  const all = new Map([...own, ...found].map((entry) => [entry.seq, entry]));
-  return [...all.values()].sort((one, other) => (one.seq < other.seq ? -1 : 1)).slice(0, limit);
 }
 
 /** Unlike other fields of a session, each of these is a search of its own. */
@@ -90,7 +44,7 @@ builder.node(SessionRef, {
       },
     }),
     method: t.string({
-      description: "How the principal signed in; `unknown` when that was not recorded.",
+      description: `How the principal signed in, one of: ${METHODS.join(", ")}. After a second factor, \`+${MULTI_FACTOR}\` is added; \`unknown\` when that was not recorded.`,
       resolve: ({ started: { body } }) => (typeof body.method === "string" ? body.method : "unknown"),
     }),
     client: t.field({
@@ -136,14 +90,15 @@ builder.node(SessionRef, {
       description: "What happened in it that you may see, oldest first. That you read it is recorded.",
       complexity: (args) => ({ ...pageComplexity(args), field: TIMELINE_COST }),
       args: {
-        first: t.arg.int({ description: "How many at most." }),
-        after: t.arg.string({ description: "Continue behind this cursor." }),
+        first: t.arg.int({ description: FIRST }),
+        after: t.arg.string({ description: AFTER }),
       },
       resolve: async (session, args, context) => {
         const size = pageSize(args);
         const after = decodeCursor(args);
-        const found = await readTimeline(context, session, after, size + 1);
-        const page = pageOf(found.map(entryRow), size, after, ({ seq }) => seq);
+        const asOf = await readingAt(context);
+        const found = await readEntriesIn(context, session, { after, limit: size + 1 });
+        const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
         return recordingRead(context, "session.entries", page.edges.length, page);
       },
     }),
@@ -178,16 +133,16 @@ builder.queryField("sessions", (t) =>
     args: {
       filter: t.arg({ type: SessionFilter, description: "What they must meet; everything when left out." }),
       newestFirst: t.arg.boolean({ description: "The other way around." }),
-      first: t.arg.int({ description: "How many at most." }),
-      after: t.arg.string({ description: "Continue behind this cursor." }),
+      first: t.arg.int({ description: FIRST }),
+      after: t.arg.string({ description: AFTER }),
     },
     resolve: async (_root, { filter, newestFirst, ...args }, context) => {
       const size = pageSize(args);
       const after = decodeCursor(args);
       const range = { ...(newestFirst === true ? { before: after, newestFirst } : { after }), limit: size + 1 };
-      const { sessions } = context.services;
-      const found = await sessions.list(callerOf(context), filter ?? {}, range, readableBy(context));
-      const page = pageOf(found, size, after, ({ started }) => started.seq);
+      const asOf = await readingAt(context);
+      const nodes = await readSessions(context, filter ?? {}, range);
+      const page = pageOf({ nodes, size, after, asOf, positionOf: ({ started }) => started.seq });
       return recordingRead(context, "sessions", page.edges.length, page);
     },
   }),
@@ -207,3 +162,8 @@ builder.queryField("session", (t) =>
     },
   }),
 );
+
+addNode("Session", async (context, nodeId) => {
+  const session = await readSession(context, uuidOf("Session", context.ledger, nodeId));
+  return recordingSession(context, "node", session);
+});

@@ -2,7 +2,6 @@
 // `node attributing-server.ts <data directory> with|without`. Prints its address, then serves until it is killed.
 import path from "node:path";
 import { openDatabase } from "../../../src/db/database.ts";
-import { createPrisma } from "../../../src/db/prisma.ts";
 import { createActions } from "../../../src/domain/actions/actions.ts";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
@@ -16,6 +15,7 @@ import { createMetrics } from "../../../src/http/metrics.ts";
 import { createHttpServer } from "../../../src/http/server.ts";
 import { createFollower } from "../../../src/ledger/follow.ts";
 import { createLedgers } from "../../../src/ledger/ledger.ts";
+import { createLedgerSnapshots } from "../../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createIdentity } from "../../../src/main/identity.ts";
@@ -31,7 +31,7 @@ const database = await openDatabase({
   connections: 16,
   log,
 });
-const { pool } = database;
+const { pool, snapshotPool } = database;
 const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0 });
 const ledgers = createLedgers({ pool: database.appendPool, capacity: 10_000 });
 const sessions = createSessions({ ledgers, db: pool, region });
@@ -82,7 +82,7 @@ const server = createHttpServer({
     directory: identity.directory,
     ledgers,
     pool,
-    prisma: createPrisma(pool),
+    snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
     follower: createFollower({ pool }),
     verify: (ledger, range) => verifyLedger(pool, ledger, range),
     publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),

@@ -4,8 +4,19 @@ import type { Situation } from "../action.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 import { tally } from "./quorum.ts";
 
+/** Every code of an objection, the gravest first. */
+export const OBJECTION_CODES = [
+  "AGENT_CANNOT_DECIDE",
+  "REQUESTER_CANNOT_DECIDE",
+  "NOT_ELIGIBLE",
+  "NOT_PENDING",
+  "EXPIRED",
+  "ALREADY_VOTED",
+] as const satisfies readonly ActionRefusalCode[];
+type ObjectionCode = (typeof OBJECTION_CODES)[number];
+
 export interface Objection {
-  readonly code: ActionRefusalCode;
+  readonly code: ObjectionCode;
   readonly message: string;
 }
 
@@ -62,6 +73,6 @@ export function isOver(deadline: Date | null, now: Date): boolean {
   return deadline !== null && now.getTime() >= deadline.getTime();
 }
 
-function objection(code: ActionRefusalCode, message: string): Objection {
+function objection(code: ObjectionCode, message: string): Objection {
   return { code, message };
 }

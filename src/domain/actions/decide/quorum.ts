@@ -1,6 +1,8 @@
+import type { LedgerEntry } from "../../../facts/entry.ts";
 import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Requirement } from "../../policy/evaluate.ts";
+import { termsOf } from "../terms.ts";
 
 /**
  * How many approvals each requirement has, in order. One human counts once, whatever groups they are in: approvals are
@@ -10,6 +12,13 @@ export function tally(requirements: readonly Requirement[], voters: readonly Pri
   const assigned: Principal[][] = requirements.map(() => []);
   for (const voter of distinct(voters)) place(voter, requirements, assigned, new Set());
   return assigned.map((people) => people.length);
+}
+
+/** How many approvals each requirement of `proposal` has, by the requirement's id. */
+export function approvalsOf(proposal: LedgerEntry, voters: readonly Principal[]): ReadonlyMap<string, number> {
+  const { requirements } = termsOf(proposal);
+  const have = tally(requirements, voters);
+  return new Map(requirements.map(({ id }, index) => [id, have[index] ?? 0]));
 }
 
 export function isMet(requirements: readonly Requirement[], voters: readonly Principal[]): boolean {

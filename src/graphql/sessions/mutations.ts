@@ -2,33 +2,23 @@ import type { Session } from "../../domain/sessions/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
 import { uuidOf } from "../base/node-id.ts";
-import { answer, payloadType, type UserErrorShape } from "../base/payload.ts";
-import type { EntryRow } from "../base/rows.ts";
-import { EntryRef } from "../ledger/entry.ts";
+import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
 import { SessionRef } from "./session.ts";
 
-interface SessionPayload {
+interface SessionPayload extends Receipt {
   readonly session?: Session | undefined;
-  readonly entry?: EntryRow | undefined;
-  readonly userErrors: readonly UserErrorShape[];
 }
 
 function sessionPayloadType(name: string, description: string) {
-  const ref = payloadType<SessionPayload>(name, description);
-  builder.objectFields(ref, (t) => ({
-    session: t.field({
+  const ref = receiptType<SessionPayload>(name, description);
+  builder.objectField(ref, "session", (t) =>
+    t.field({
       type: SessionRef,
       nullable: true,
       description: "The session as it stands now.",
       resolve: ({ session }) => session,
     }),
-    entry: t.field({
-      type: EntryRef,
-      nullable: true,
-      description: "What was recorded: the receipt.",
-      resolve: ({ entry }) => entry,
-    }),
-  }));
+  );
   return ref;
 }
 

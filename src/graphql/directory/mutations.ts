@@ -1,21 +1,14 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { answer, payloadType, type UserErrorShape } from "../base/payload.ts";
-import type { EntryRow } from "../base/rows.ts";
-import { EntryRef } from "../ledger/entry.ts";
+import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
 import { DirectoryPrincipalRef, loadPrincipal } from "./directory.ts";
 
-interface Recorded {
-  readonly entry?: EntryRow | undefined;
-  readonly userErrors: readonly UserErrorShape[];
-}
-
-interface PrincipalChanged extends Recorded {
+interface PrincipalChanged extends Receipt {
   readonly principalId?: string | undefined;
 }
 
-const PrincipalPayload = payloadType<PrincipalChanged>("PrincipalPayload", "What became of a change of the directory.");
+const PrincipalPayload = receiptType<PrincipalChanged>("PrincipalPayload", "What became of a change of the directory.");
 builder.objectFields(PrincipalPayload, (t) => ({
   principal: t.field({
     type: DirectoryPrincipalRef,
@@ -24,23 +17,9 @@ builder.objectFields(PrincipalPayload, (t) => ({
     resolve: async ({ principalId }, _args, context) =>
       principalId === undefined ? null : ((await loadPrincipal(context, principalId)) ?? null),
   }),
-  entry: t.field({
-    type: EntryRef,
-    nullable: true,
-    description: "What was recorded: the receipt.",
-    resolve: ({ entry }) => entry,
-  }),
 }));
 
-const RevokeTokenPayload = payloadType<Recorded>("RevokeTokenPayload", "What became of a revocation.");
-builder.objectField(RevokeTokenPayload, "entry", (t) =>
-  t.field({
-    type: EntryRef,
-    nullable: true,
-    description: "What was recorded: the receipt.",
-    resolve: ({ entry }) => entry,
-  }),
-);
+const RevokeTokenPayload = receiptType<Receipt>("RevokeTokenPayload", "What became of a revocation.");
 
 /** Null and left out mean the same. */
 function given<T>(value: T | null | undefined): T | undefined {
@@ -201,7 +180,7 @@ builder.mutationField("revokeToken", (t) =>
       "Refuses a token from now on: on this server at once, on every other within seconds. Open sockets and streams end. For administrators.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: "Which token." }) },
-    resolve: (_root, { input }, context): Promise<Recorded> => {
+    resolve: (_root, { input }, context): Promise<Receipt> => {
       const { tokenId, reason } = input;
       const revocation = { tokenId, reason, issuer: given(input.issuer) };
       return answer(context, context.services.directory.revokeToken(callerOf(context), revocation));

@@ -1,0 +1,124 @@
+import type { ClientBase, Pool, PoolClient, QueryArrayResult, QueryResult } from "pg";
+import { asError, DomainError } from "../errors.ts";
+
+/** A read of a snapshot that was open for too long. */
+export class SnapshotExpiredError extends DomainError<"QUERY_TOO_COMPLEX"> {
+  constructor(seconds: number) {
+    super("QUERY_TOO_COMPLEX", `Reading took longer than ${seconds} seconds in all. Ask for less at a time.`);
+  }
+}
+
+/** Reads that all see the database as it was at the first of them. */
+export interface Snapshot<First> extends Pick<ClientBase, "query"> {
+  /** The result of the first statement. Opens the snapshot, as any read does. */
+  first(): Promise<First>;
+  /** Gives the connection back, however reading went. Later reads reject. Never rejects; idempotent. */
+  end(): Promise<void>;
+}
+
+export interface SnapshotOptions<First> {
+  /** How long a snapshot may be open. A connection is held no longer, whatever its reader does. */
+  readonly maxSeconds: number;
+  /** SQL, without parameters, that is run with BEGIN in one round trip. */
+  readonly statement: string;
+  /** What `statement` found; undefined: look again in a new snapshot, once this has resolved. */
+  readonly read: (found: QueryResult) => First | Promise<undefined>;
+}
+
+const BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const MAX_OPENINGS = 3;
+
+type Query = (...parameters: unknown[]) => Promise<QueryResult & QueryArrayResult>;
+
+/**
+ * A snapshot on one connection of `pool`, which is taken at the first read: who reads nothing takes none. Reads wait for
+ * each other. Whoever holds a snapshot must need no second connection of the same pool.
+ */
+export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First>): Snapshot<First> {
+  const { maxSeconds, statement, read } = options;
+  let opening: Promise<{ readonly client: PoolClient; readonly first: First }> | undefined;
+  let over: Error | undefined;
+  let running = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function begin(client: PoolClient): Promise<First> {
+    for (let openings = 0; openings < MAX_OPENINGS; openings += 1) {
+      const results: unknown = await client.query(`${BEGIN}; ${statement}`);
+      const found = (Array.isArray(results) ? results.at(-1) : results) as QueryResult;
+      const first = read(found);
+      if (!(first instanceof Promise)) return first;
+      await client.query("ROLLBACK");
+      await first;
+    }
+    throw new Error("what a snapshot begins with is not there");
+  }
+
+  async function open() {
+    const client = await pool.connect();
+    try {
+      const first = await begin(client);
+      if (over !== undefined) throw over;
+      timer = setTimeout(() => expire(client), maxSeconds * 1000);
+      return { client, first };
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  function expire(client: PoolClient): void {
+    const expired = new SnapshotExpiredError(maxSeconds);
+    if (running === 0) return void close(client, expired);
+    // A statement under way can be left only together with its connection.
+    over = expired;
+    client.release(true);
+  }
+
+  /** Gives the connection back, once what is under way on it has come to its end. */
+  async function close(client: PoolClient, why: Error): Promise<void> {
+    if (over !== undefined) return;
+    over = why;
+    clearTimeout(timer);
+    try {
+      await client.query("COMMIT");
+      client.release();
+    } catch (error) {
+      client.release(asError(error));
+    }
+  }
+
+  function opened() {
+    if (over !== undefined) return Promise.reject(over);
+    opening ??= open();
+    return opening;
+  }
+
+  const query: Query = async (...parameters) => {
+    const { client } = await opened();
+    if (over !== undefined) throw over;
+    running += 1;
+    try {
+      return await (client.query as Query)(...parameters);
+    } catch (error) {
+      throw over ?? error;
+    } finally {
+      running -= 1;
+    }
+  };
+
+  return {
+    query: query as ClientBase["query"],
+    first: async () => (await opened()).first,
+    async end() {
+      const ended = new Error("the snapshot has ended");
+      if (opening === undefined) {
+        over ??= ended;
+        return;
+      }
+      // Why it could not be opened is known to whoever wanted to read.
+      const snapshot = await opening.catch(() => undefined);
+      if (snapshot === undefined) over ??= ended;
+      else await close(snapshot.client, ended);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import type { LedgerId } from "../../facts/entry.ts";
+import { actionConcerns, type Bind, type Concern, entryConcerns } from "../../ledger/concern.ts";
+import type { Reader } from "../../ledger/read.ts";
+import type { Principal } from "../identity/principal.ts";
+import { reading } from "../reading.ts";
+import { concernsOf, type Viewer } from "../visibility/visibility.ts";
+import type { ActionView } from "./action.ts";
+import { ACTION_COLUMNS, type ActionRow, openViews, toView } from "./store.ts";
+
+/** Actions looked at for one page at most, when something is asked of them that the database cannot answer. */
+const MAX_LOOKS = 1_000;
+const BATCH = 100;
+
+export interface ActionRange {
+  /** Any of these; every status when undefined. */
+  readonly statuses?: readonly string[] | undefined;
+  /** Only actions proposed before this position. */
+  readonly before: bigint | undefined;
+  readonly limit: number;
+}
+
+export interface ActionPage {
+  /** The latest proposed first. */
+  readonly actions: readonly ActionView[];
+  /** Where looking ended before enough were found: more may lie behind. Undefined: it did not. */
+  readonly stoppedAt: bigint | undefined;
+}
+
+/** At most `range.limit` actions of `ledger`, that of the viewer's organization, which `viewer` may read. One statement. */
+export async function listActions(
+  db: Reader,
+  ledger: LedgerId,
+  viewer: Viewer,
+  range: ActionRange,
+): Promise<ActionPage> {
+  return { actions: await readPage(db, ledger, viewer, range), stoppedAt: undefined };
+}
+
+/**
+ * Those of them that `viewer` may approve now. Two statements for each hundred actions looked at, and at most a thousand
+ * are looked at.
+ *
+ * @param blockedBecause see `Actions`
+ */
+export async function listDecidable(
+  db: Reader,
+  ledger: LedgerId,
+  viewer: Viewer,
+  range: ActionRange,
+  blockedBecause: (view: ActionView, principal: Principal) => readonly string[],
+): Promise<ActionPage> {
+  const free = (view: ActionView) => blockedBecause(view, viewer.principal).length === 0;
+  const size = Math.max(range.limit, BATCH);
+  const found: ActionView[] = [];
+  let { before } = range;
+  for (let looks = 0; looks < MAX_LOOKS; looks += size) {
+    const batch = await readPage(db, ledger, viewer, { ...range, before, limit: size });
+    // With payload and voters there can be more objections, never fewer: only the others have to be opened.
+    const opened = await openViews(db, ledger, batch.filter(free));
+    found.push(...opened.filter(free));
+    if (found.length >= range.limit) return { actions: found.slice(0, range.limit), stoppedAt: undefined };
+    if (batch.length < size) return { actions: found, stoppedAt: undefined };
+    before = batch.at(-1)?.proposal.seq;
+  }
+  return { actions: found, stoppedAt: before };
+}
+
+async function readPage(db: Reader, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
+  const values: unknown[] = [ledger];
+  const bind: Bind = (value) => `$${values.push(value)}`;
+  const positions = positionsOf(concernsOf(viewer), range, bind);
+  if (positions.length === 0) return [];
+  // Each way is in order, and all of them together are not. What is found in two of them is one action.
+  const text = `
+    SELECT ${ACTION_COLUMNS}
+      FROM oc_audit_log e JOIN oc_action a ON a.ledger = e.ledger AND a.id = e.action_id::text
+     WHERE e.ledger = $1 AND e.seq = ANY (ARRAY(
+             SELECT w.seq FROM (${positions.join("\n                     UNION ")}) w
+              ORDER BY w.seq DESC LIMIT ${bind(range.limit)}::bigint))
+     ORDER BY e.seq DESC`;
+  const { rows } = await reading(db.query<ActionRow>(text, values));
+  return rows.map((row) => toView(ledger, row));
+}
+
+/** One look at an index for each way in which an action can be on the list, each for a whole page of positions. */
+function positionsOf(concerns: "everything" | readonly Concern[], range: ActionRange, bind: Bind): readonly string[] {
+  const { statuses, before, limit } = range;
+  const ways = concerns === "everything" ? [undefined] : concerns;
+  const first = bind(limit);
+  const end = before === undefined ? undefined : bind(before);
+  const select = (column: string, from: string, conditions: readonly (string | undefined)[]) => {
+    const all = [...conditions, end && `${column} < ${end}::bigint`].filter((condition) => condition !== undefined);
+    return `(SELECT ${column} AS seq FROM ${from} WHERE ${all.join(" AND ")} ORDER BY ${column} DESC LIMIT ${first}::bigint)`;
+  };
+  return ways.flatMap((way) => {
+    if (statuses !== undefined) {
+      const concerned = way && actionConcerns("s", [way], bind);
+      return [...new Set(statuses)].map((status) =>
+        select("s.proposed_seq", "oc_action s", ["s.ledger = $1", `s.status = ${bind(status)}::text`, concerned]),
+      );
+    }
+    // By the entries that proposed them: the ledger has those in order, and those of one principal or person together.
+    const concerned = way && entryConcerns("e", [way], bind);
+    return [select("e.seq", "oc_audit_log e", ["e.ledger = $1", "e.type = 'ACTION_PROPOSED'", concerned])];
+  });
+}

@@ -1,0 +1,5 @@
+/** Everything the area adds to the schema. */
+import "./actions.ts";
+import "./links.ts";
+import "./mutations.ts";
+import "./subscriptions.ts";

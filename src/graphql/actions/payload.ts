@@ -1,0 +1,86 @@
+import type { ActionView } from "../../domain/actions/action.ts";
+import { ActionRefusal, notFound } from "../../domain/actions/errors.ts";
+import type { Refusal } from "../../errors.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
+import { orRefusal, userError } from "../base/payload.ts";
+import { entryRow } from "../base/rows.ts";
+import { recordedEntries } from "../ledger/reads.ts";
+import { type Receipt, receiptType, received } from "../ledger/receipt.ts";
+import { ActionRef } from "./action.ts";
+import { changedActions, seesAction } from "./reads.ts";
+import { type ActionRow, actionRow } from "./rows.ts";
+
+/** What a mutation about an action returns. */
+export interface ActionPayload extends Receipt {
+  readonly action?: ActionRow | undefined;
+}
+
+interface Result {
+  readonly action?: ActionView | undefined;
+  readonly entry?: LedgerEntry | undefined;
+}
+
+type Payload<R extends Result> = Omit<R, keyof Result> & ActionPayload;
+type Refused<R extends Result> = Partial<Omit<R, keyof Result>> & ActionPayload;
+
+/** What was returned needs no second reading to be selected from. */
+function toPayload<R extends Result>(context: Context, result: R): Payload<R> {
+  const { action: view, ...rest } = result;
+  const action = view && actionRow(view);
+  if (action !== undefined && view !== undefined) {
+    changedActions(context).set(view.state.id, action);
+    if (view.sealed !== true) recordedEntries(context).set(view.proposal.seq, entryRow(view.proposal));
+  }
+  return { ...received(context, rest), action } as unknown as Payload<R>;
+}
+
+/**
+ * The payload of `work`: its result, or its refusal as a user error.
+ *
+ * @param named how the caller named the action. Whoever has a token of it knows that it exists; whoever has an id may have
+ *   guessed it: for an action they may not see the answer is the one for an action that does not exist.
+ */
+export function answer<R extends Result>(
+  context: Context,
+  work: Promise<R>,
+  named: "id" | "token" = "id",
+): Promise<Payload<R> | Refused<R>> {
+  return orRefusal(
+    context,
+    work.then((result) => toPayload(context, result)),
+    (refusal) => {
+      const hidden = named === "id" && isHidden(context, refusal);
+      const userErrors = [userError(hidden ? notFound(["actionId"]) : refusal)];
+      return { ...refused(context, refusal), userErrors } as unknown as Refused<R>;
+    },
+  );
+}
+
+function isHidden(context: Context, refusal: Refusal): boolean {
+  return (
+    refusal instanceof ActionRefusal && refusal.action !== undefined && !seesAction(context, actionRow(refusal.action))
+  );
+}
+
+/** What comes with a refusal: the action as it stands, for those who may see it. */
+function refused(context: Context, refusal: Refusal): ActionPayload {
+  if (!(refusal instanceof ActionRefusal) || refusal.action === undefined) return { userErrors: [] };
+  const { action, entry } = refusal;
+  return seesAction(context, actionRow(action)) ? toPayload(context, { action, entry }) : { userErrors: [] };
+}
+
+/** A payload type with `action` and `entry`. */
+export function actionPayloadType<Shape extends ActionPayload>(name: string, description: string) {
+  const ref = receiptType<Shape>(name, description);
+  builder.objectField(ref, "action", (t) =>
+    t.field({
+      type: ActionRef,
+      nullable: true,
+      description: "The action as it stands now.",
+      resolve: ({ action }) => action,
+    }),
+  );
+  return ref;
+}

@@ -1,0 +1,92 @@
+import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
+import type { Principal } from "../../domain/identity/principal.ts";
+import { concernedBy, mayRead } from "../../domain/visibility/visibility.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { readRelated } from "../../ledger/related.ts";
+import { type Context, viewerOf } from "../base/context.ts";
+import { createLoader, perOperation } from "../base/loader.ts";
+import { type EntryRow, entryOf, entryRow } from "../base/rows.ts";
+import { readerOf } from "../base/viewer.ts";
+import { readPositions } from "../ledger/reads.ts";
+import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+
+/** Whether the caller may read `action`. */
+export function seesAction(context: Context, action: ActionRow): boolean {
+  return mayRead(readerOf(context), concernedBy(viewOf(action).proposal));
+}
+
+/** Actions as this operation left them, by id. */
+export const changedActions = perOperation(() => new Map<string, ActionRow>());
+
+const loadAction = createLoader<string, ActionRow>(async ({ db, ledger }, ids) => {
+  const views = await loadActions(db, ledger, ids);
+  return new Map([...views].map(([id, view]) => [id, actionRow(view)]));
+});
+
+/** The action of this id (a UUID in lower case) in the caller's ledger. */
+export async function readAction(context: Context, id: string): Promise<ActionRow | null> {
+  if (id === "") return null;
+  return changedActions(context).get(id) ?? (await loadAction(context, id)) ?? null;
+}
+
+/** The entry that proposed `action`, with its payload. */
+export async function opened(context: Context, action: ActionRow): Promise<LedgerEntry> {
+  const { proposal, sealed } = viewOf(action);
+  if (sealed !== true) return proposal;
+  let found = proposals.get(proposal);
+  if (found === undefined) {
+    found = readPositions(context, [proposal.seq]).then(([row]) => (row === undefined ? proposal : entryOf(row)));
+    proposals.set(proposal, found);
+  }
+  return found;
+}
+
+/** What was read for a sealed proposal, by the proposal: several fields of one action ask for it. */
+const proposals = new WeakMap<LedgerEntry, Promise<LedgerEntry>>();
+
+/** The entries that say what became of `action`: all its state rests on but the proposal, oldest first. */
+export function readOutcomeOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+  return readPositions(context, outcomePositions(viewOf(action)));
+}
+
+/** Who has approved `action` so far. */
+export async function votersOf(context: Context, action: ActionRow): Promise<readonly Principal[]> {
+  const { state, voters } = viewOf(action);
+  if (state.approvals === 0) return [];
+  return voters ?? votersAmong((await readOutcomeOf(context, action)).map(entryOf));
+}
+
+/** Refused attempts on one action that are shown at most; `auditEntries(filter: { actionId })` pages through all. */
+export const MAX_ATTEMPTS = 200;
+
+/** The refused attempts on an action, oldest first: entries that name it and left it as it was. */
+const loadAttempts = createLoader<string, EntryRow[]>(async ({ db, ledger }, actions) => {
+  const found = await readRelated(db, ledger, "attemptOn", actions, MAX_ATTEMPTS);
+  return new Map([...found].map(([action, entries]) => [action, entries.map(entryRow)]));
+});
+
+/** Every entry an action's state rests on and, in their places, the refused attempts on the action; oldest first. */
+export async function readTimelineOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+  const [entries, attempts = []] = await Promise.all([
+    readPositions(context, viewOf(action).state.entries),
+    loadAttempts(context, action.id),
+  ]);
+  return [...entries, ...attempts].sort((a, b) => (a.seq < b.seq ? -1 : 1));
+}
+
+/** Why the caller may not approve `action`; empty when they may. */
+export async function blockedBecause(context: Context, action: ActionRow): Promise<readonly string[]> {
+  const { state } = viewOf(action);
+  const [proposal, voters] = await Promise.all([
+    opened(context, action),
+    state.status === "PENDING" ? votersOf(context, action) : [],
+  ]);
+  return context.services.actions.blockedBecause({ state, proposal, voters }, viewerOf(context));
+}
+
+/** Whether the caller may approve `action` now. */
+export async function mayDecide(context: Context, action: ActionRow): Promise<boolean> {
+  // Who asked is one person by their address too, which the payload has: with it there can be more objections, never fewer.
+  const objections = context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
+  return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
+}

@@ -1,0 +1,52 @@
+import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import { readHead } from "../../ledger/read.ts";
+import { builder } from "./builder.ts";
+import type { Context } from "./context.ts";
+
+/** Where something was read: the ledger, and the last entry it had then. */
+export interface Position {
+  readonly ledger: LedgerId;
+  readonly seq: bigint;
+}
+
+/** Where the caller's ledger ends, in the snapshot of the operation if it has one. A ledger begins with its first reader. */
+export async function headOf({ services, db, snapshot, ledger }: Context): Promise<LedgerHead> {
+  if (snapshot !== undefined) return snapshot.head();
+  const head = await readHead(db, ledger);
+  if (head !== undefined) return head;
+  await services.ledgers.ensure(ledger);
+  const created = await readHead(db, ledger);
+  if (created === undefined) throw new Error(`ledger ${ledger} has no head`);
+  return created;
+}
+
+/** Where a list that is read after this call is read at least: nothing up to there can be missing from it. */
+export async function readingAt(context: Context): Promise<readonly Position[]> {
+  const { seq } = await headOf(context);
+  return [{ ledger: context.ledger, seq }];
+}
+
+export const LedgerPosition = builder.objectRef<Position>("LedgerPosition").implement({
+  description: "A position in one ledger. Pass `seq` as `after` of a subscription to miss nothing that came later.",
+  fields: (t) => ({
+    ledger: t.exposeID("ledger", { description: "`<organization>/<region>`." }),
+    region: t.string({
+      description: "The region of the ledger.",
+      resolve: ({ ledger }) => ledger.slice(ledger.indexOf("/") + 1),
+    }),
+    seq: t.field({
+      type: "Sequence",
+      description: "The last entry the ledger had.",
+      resolve: ({ seq }) => seq,
+    }),
+  }),
+});
+
+builder.globalConnectionField("asOf", (t) =>
+  t.field({
+    type: [LedgerPosition],
+    description:
+      "Where the list was read: one position for each ledger it came from, the same for all lists of a query. To follow it from there, subscribe with `after` set to this `seq`.",
+    resolve: ({ asOf }) => [...asOf],
+  }),
+);

@@ -1,0 +1,4 @@
+/** Everything the area adds to the schema. */
+import "./directory.ts";
+import "./mutations.ts";
+import "./principal.ts";

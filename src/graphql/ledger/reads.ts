@@ -1,0 +1,76 @@
+import { searchReadable } from "../../domain/visibility/search.ts";
+import { concernedBy, isOwn, mayRead } from "../../domain/visibility/visibility.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { textOf } from "../../facts/members.ts";
+import { type EntryRange, readEntries } from "../../ledger/read.ts";
+import type { EntryFilter } from "../../ledger/search.ts";
+import { readAction, seesAction } from "../actions/reads.ts";
+import type { ActionRow } from "../actions/rows.ts";
+import { type Context, callerOf, viewerOf } from "../base/context.ts";
+import { createLoader, perOperation } from "../base/loader.ts";
+import { type EntryRow, entryOf, entryRow } from "../base/rows.ts";
+import { readerOf } from "../base/viewer.ts";
+
+/** Entries the caller may read that meet `filter`. */
+export function search(context: Context, filter: EntryFilter, range: EntryRange): Promise<LedgerEntry[]> {
+  return searchReadable(context.db, context.ledger, readerOf(context), filter, range);
+}
+
+/**
+ * `value`, once it is recorded that the caller reads `shown` entries by the field `what`. Reading is refused when that
+ * cannot be recorded.
+ */
+export async function recordingRead<Value>(
+  context: Context,
+  what: string,
+  shown: number,
+  value: Value,
+): Promise<Value> {
+  await context.services.readingLog?.record(callerOf(context), context.ledger, what, shown);
+  return value;
+}
+
+/**
+ * `recordingRead` of `entries` that belong to something else: of those that are no part of the caller's own doing.
+ *
+ * @param about the entry that began what they are about; left out: each stands for itself
+ */
+export async function recordingEntries(
+  context: Context,
+  what: string,
+  entries: readonly EntryRow[],
+  about?: LedgerEntry,
+): Promise<EntryRow[]> {
+  const read = entries.filter((row) => !isOwn(viewerOf(context), about ?? entryOf(row))).length;
+  if (read > 0) await recordingRead(context, what, read, undefined);
+  return [...entries];
+}
+
+/** Entries that this operation recorded, by position. */
+export const recordedEntries = perOperation(() => new Map<bigint, EntryRow>());
+
+const loadEntry = createLoader<bigint, EntryRow>(async ({ db, ledger }, positions) => {
+  const entries = await readEntries(db, ledger, positions);
+  return new Map(entries.map((entry) => [entry.seq, entryRow(entry)]));
+});
+
+/** The entries at `positions` of the caller's ledger, in that order. */
+export async function readPositions(context: Context, positions: readonly bigint[]): Promise<EntryRow[]> {
+  const recorded = recordedEntries(context);
+  const rows = await Promise.all(positions.map((seq) => recorded.get(seq) ?? loadEntry(context, seq)));
+  return rows.filter((row) => row !== undefined);
+}
+
+/** Whether the caller may read `entry`: for what it says of its actor, or because it is about an action of theirs. */
+export async function seesEntry(context: Context, row: EntryRow): Promise<boolean> {
+  const concerned = concernedBy(entryOf(row));
+  const seen = mayRead(readerOf(context), concerned);
+  if (seen || concerned.organization !== viewerOf(context).organization) return seen;
+  return (await actionOf(row, context)) !== null;
+}
+
+/** The action an entry is about, if the caller may see it. */
+export async function actionOf(row: EntryRow, context: Context): Promise<ActionRow | null> {
+  const action = await readAction(context, textOf(entryOf(row).body.action));
+  return action !== null && seesAction(context, action) ? action : null;
+}

@@ -1,0 +1,3 @@
+/** Everything the area adds to the schema. */
+import "./lineage.ts";
+import "./links.ts";

@@ -1,0 +1,29 @@
+import type { Database } from "../db/database.ts";
+import { type Actions, createActions } from "../domain/actions/actions.ts";
+import type { Keys } from "../domain/identity/keys.ts";
+import type { Catalog } from "../domain/policy/catalog.ts";
+import { createPolicy } from "../domain/policy/evaluate.ts";
+import { createAttribution } from "../domain/sessions/attribution.ts";
+import type { Ledgers } from "../ledger/ledger.ts";
+import type { Start } from "./start.ts";
+
+export interface ActionsDeps {
+  readonly database: Database;
+  readonly ledgers: Ledgers;
+  readonly keys: Keys;
+  readonly catalog: Catalog;
+}
+
+/** Actions under the policy of the catalog. */
+export function startActions({ config }: Start, deps: ActionsDeps): Actions {
+  const { database, ledgers, keys, catalog } = deps;
+  // With the appends, not behind what people read: every entry waits for it.
+  const attribution = createAttribution({ db: database.appendPool, region: config.region });
+  return createActions({ ledgers, pool: database.pool, policy: createPolicy(catalog), keys, config, attribution });
+}
+
+/** How many actions wait for people, over all organizations. */
+export async function countPending({ pool }: Pick<Database, "pool">): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>("SELECT count(*) FROM oc_action WHERE status = 'PENDING'");
+  return Number(rows[0]?.count ?? 0);
+}

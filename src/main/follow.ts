@@ -1,0 +1,33 @@
+import type { Database } from "../db/database.ts";
+import { createListener } from "../db/listen.ts";
+import { createFollower, type Follower } from "../ledger/follow.ts";
+import type { Start } from "./start.ts";
+
+/** Who is woken by an append: see `createListener`. */
+interface Notified {
+  readonly onNotify: (payload: string) => void;
+  readonly onReconnect: () => void;
+}
+
+/** Wakes the followers of ledgers, and `others`, after each append of any server. */
+export async function startFollowing(
+  { config, log, closing }: Start,
+  database: Database,
+  ...others: readonly Notified[]
+): Promise<Follower> {
+  const follower = createFollower({ pool: database.pool, idleSeconds: config.heartbeat });
+  const notified = [follower, ...others];
+  const listener = createListener({
+    connectionString: database.url,
+    log,
+    onNotify(payload) {
+      for (const one of notified) one.onNotify(payload);
+    },
+    onReconnect() {
+      for (const one of notified) one.onReconnect();
+    },
+  });
+  await listener.start();
+  closing.add(() => listener.stop());
+  return follower;
+}

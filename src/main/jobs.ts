@@ -1,0 +1,19 @@
+import type { Database } from "../db/database.ts";
+import type { Actions } from "../domain/actions/actions.ts";
+import type { Sessions } from "../domain/sessions/sessions.ts";
+import { startPartitions } from "../jobs/partitions.ts";
+import { startSweep } from "../jobs/sweep.ts";
+import type { Start } from "./start.ts";
+
+/** What happens without a caller: deadlines that pass, and partitions for the months to come. */
+export function startJobs(
+  { config, log, closing }: Start,
+  { pool }: Database,
+  actions: Actions,
+  sessions: Sessions,
+): void {
+  const sweep = startSweep({ actions, sessions, interval: config.sweepInterval, log });
+  closing.add(() => sweep.stop());
+  const partitions = startPartitions({ pool, log });
+  closing.add(() => partitions.stop());
+}
