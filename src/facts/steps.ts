@@ -1,22 +1,20 @@
+import type { JsonObject } from "./canonical.ts";
 import { ANY, type Step } from "./definition.ts";
 import { FACTS } from "./registry.ts";
 
-/** The steps by which entries of `type` may move things of `kind`; undefined where they may not move any. */
-export function stepsOf(type: string, kind: string): readonly Step[] | undefined {
-  const definition = FACTS.get(type);
-  return definition?.moves[kind] ?? definition?.mayMove[kind];
+/** The steps of each kind, of all types of entries together. */
+const STEPS = new Map<string, Step[]>();
+for (const { moves, mayMove } of FACTS.values()) {
+  for (const [kind, steps] of Object.entries<readonly Step[]>({ ...moves, ...mayMove })) {
+    STEPS.set(kind, [...(STEPS.get(kind) ?? []), ...steps]);
+  }
 }
 
 /**
- * Whether an entry of `type` may move a thing of `kind` from status `before` to `after`. `before` is null where the entry
- * makes the thing, undefined where its kind has no status.
+ * Whether a thing of `kind` may come to the state `to` from the state `from`, undefined where an entry makes it: by the
+ * table "Legal steps" of FORMAT.md.
  */
-export function isLegalStep(
-  type: string,
-  kind: string,
-  before: string | null | undefined,
-  after: string | undefined,
-): boolean {
-  const from = before === undefined ? ANY : before;
-  return stepsOf(type, kind)?.some(([one, other]) => one === from && other === (after ?? ANY)) === true;
+export function isLegalStep(kind: string, from: JsonObject | undefined, to: JsonObject): boolean {
+  const before = from === undefined ? null : (from.status ?? ANY);
+  return (STEPS.get(kind) ?? []).some(([one, other]) => one === before && other === (to.status ?? ANY));
 }

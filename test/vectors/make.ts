@@ -46,7 +46,16 @@ const PROPOSAL: UnsealedObject = {
   session: id(0xa0),
   conversation: "conversation 1",
   traceId: "0af7651916cd43dd8448eb211c80319c",
-  action: { id: id(0xb0), version: 1, status: "PENDING", approvals: 0, expiresAt: "2030-01-01T00:00:00.000000Z" },
+  action: id(0xb0),
+  states: [
+    {
+      kind: "ACTION",
+      id: id(0xb0),
+      version: 1,
+      state: { status: "PENDING", approvals: 0, expiresAt: "2030-01-01T00:00:00.000000Z" },
+    },
+    { kind: "CHAIN", id: id(0xc0), version: 1, state: { status: "OPEN", number: 1, platform: "reservations" } },
+  ],
   platform: "reservations",
   tool: "book_reservation",
   effect: "WRITE",
@@ -68,7 +77,6 @@ const PROPOSAL: UnsealedObject = {
   rationale: new Erasable("The member asked for the early flight."),
   rendered: new Erasable("book_reservation on reservations"),
   chain: id(0xc0),
-  chainNumber: 1,
 };
 
 const nameless = (n: number, more: UnsealedObject): UnsealedObject => ({
@@ -89,8 +97,15 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
         actor: AGENT,
         onBehalfOf: MEMBER,
         session: id(0xa0),
-        sessionVersion: 1,
-        sessionExpiresAt: "2126-01-01T00:00:00.000000Z",
+        states: [
+          {
+            kind: "SESSION",
+            id: id(0xa0),
+            version: 1,
+            state: { status: "OPEN", expiresAt: "2126-01-01T00:00:00.000000Z" },
+          },
+        ],
+        method: "passkey",
         conversation: "conversation 1",
       },
     ],
@@ -103,7 +118,16 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
         id: id(3),
         type: "ACTION_APPROVED",
         actor: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
-        action: { id: id(0xb0), version: 2, status: "APPROVED", approvals: 1 },
+        action: id(0xb0),
+        states: [
+          {
+            kind: "ACTION",
+            id: id(0xb0),
+            version: 2,
+            state: { status: "APPROVED", approvals: 1, grant: { expiresAt: "2030-01-01T00:15:00.000000Z" } },
+          },
+        ],
+        policyHash: sha("e"),
         platform: "reservations",
         tool: "book_reservation",
         effect: "WRITE",
@@ -195,7 +219,7 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
       "erasable values inside lists",
       nameless(12, { notes: [new Erasable("first"), "kept", { text: new Erasable("third") }] }),
     ],
-    ["nothing erasable", nameless(13, { reason: "GRANT_SPENT", action: { id: id(0xb0) } })],
+    ["nothing erasable", nameless(13, { reason: "GRANT_SPENT", action: id(0xb0) })],
   ],
   [
     [
@@ -204,18 +228,25 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
         id: id(15),
         type: "PRINCIPAL_INVITED",
         actor: { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] },
-        directory: {
-          kind: "PRINCIPAL",
-          id: "agent",
-          version: 1,
-          state: { kind: "AGENT", owner: "member", platforms: ["reservations"], roles: ["agent"], suspended: false },
-        },
+        states: [
+          {
+            kind: "PRINCIPAL",
+            id: "agent",
+            version: 1,
+            state: { kind: "AGENT", owner: "member", platforms: ["reservations"], roles: ["agent"], suspended: false },
+          },
+        ],
         subject: { id: "agent", kind: "AGENT", profile: new Erasable({ displayName: "Reiseagent Jürgen" }) },
       },
     ],
     [
       "the end of a session, by the server",
-      nameless(16, { type: "SESSION_ENDED", session: id(0xa0), sessionVersion: 2 }),
+      nameless(16, {
+        type: "SESSION_ENDED",
+        session: id(0xa0),
+        states: [{ kind: "SESSION", id: id(0xa0), version: 2, state: { status: "ENDED" } }],
+        reason: "LOGOUT",
+      }),
     ],
   ],
 ];

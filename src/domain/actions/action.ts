@@ -1,23 +1,9 @@
+import type { ActionStatus } from "../../facts/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { Requirement } from "../policy/evaluate.ts";
-
-export const ACTION_STATUSES = [
-  "ALLOWED",
-  "PENDING",
-  "APPROVED",
-  "DENIED",
-  "BLOCKED",
-  "EXPIRED",
-  "CANCELLED",
-  "EXECUTING",
-  "SUCCEEDED",
-  "FAILED",
-  "AMBIGUOUS",
-] as const;
-export type ActionStatus = (typeof ACTION_STATUSES)[number];
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
 export const ACTION_ENTRY_TYPES = [

@@ -1,10 +1,11 @@
 import { validate as isUuid } from "uuid";
+import type { ActionStatus } from "../../facts/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { reading } from "../reading.ts";
-import type { ActionState, ActionStatus, ActionView, Situation } from "./action.ts";
+import type { ActionState, ActionView, Situation } from "./action.ts";
 import type { NextState } from "./decide/ruling.ts";
 import { termsOf } from "./terms.ts";
 

@@ -1,9 +1,9 @@
+import type { ActionStatus } from "../../facts/actions.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
-import type { ActionStatus } from "./action.ts";
 import { ActionRefusal, invalidInput, notFound } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { loadAction } from "./store.ts";

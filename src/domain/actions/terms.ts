@@ -1,9 +1,6 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
-import type { Hash } from "../../facts/hash.ts";
-import { listOf, objectOf, textOf } from "../../facts/members.ts";
+import { factOfType } from "../../facts/told.ts";
 import { actorOf } from "../identity/recorded.ts";
-import type { Effect } from "../policy/catalog.ts";
-import type { Requirement } from "../policy/evaluate.ts";
 import type { Terms } from "./action.ts";
 
 const known = new WeakMap<LedgerEntry, Terms>();
@@ -19,21 +16,18 @@ export function termsOf(proposal: LedgerEntry): Terms {
 }
 
 function read(proposal: LedgerEntry): Terms {
-  const { body } = proposal;
+  const { action, policy, digest, sourceChain, ...fact } = factOfType(proposal, "ACTION_PROPOSED");
   return {
-    actionId: textOf(body.action),
-    platform: textOf(body.platform),
-    tool: textOf(body.tool),
-    effect: textOf(body.effect) as Effect,
-    region: textOf(body.region),
-    chain: textOf(body.chain),
-    sourceChain: typeof body.sourceChain === "string" ? body.sourceChain : undefined,
-    digest: textOf(body.digest) as Hash,
-    policyHash: textOf(objectOf(body.policy).hash) as Hash,
+    actionId: action,
+    platform: fact.platform,
+    tool: fact.tool,
+    effect: fact.effect,
+    region: fact.region,
+    chain: fact.chain,
+    sourceChain,
+    digest,
+    policyHash: policy.hash,
     requestedBy: actorOf(proposal),
-    requirements: listOf(objectOf(body.policy).requirements).map((item) => {
-      const { id, group, needed } = objectOf(item);
-      return { id: textOf(id), group: textOf(group), needed: Number(needed) } satisfies Requirement;
-    }),
+    requirements: policy.requirements,
   };
 }

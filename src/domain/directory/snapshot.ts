@@ -1,6 +1,5 @@
-import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
-import { unseal } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { factOf } from "../../facts/told.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 
@@ -18,14 +17,10 @@ export function snapshotOf(entry: LedgerEntry, id: string): Principal | undefine
 
 /** What the latest entry about a principal says of it: every one repeats the profile, as far as it was not erased. */
 export function recordedProfile(entry: LedgerEntry, id: string): Profile {
-  const subject = object(unseal(entry.body, entry.payload).subject);
-  const { displayName, email } = subject.id === id ? object(subject.profile) : {};
+  const fact = factOf(entry);
+  const { displayName, email } = ("subject" in fact && fact.subject.id === id ? fact.subject.profile : undefined) ?? {};
   return {
-    ...(typeof displayName === "string" ? { displayName } : {}),
-    ...(typeof email === "string" ? { email } : {}),
+    ...(displayName === undefined ? {} : { displayName }),
+    ...(email === undefined ? {} : { email }),
   };
-}
-
-function object(value: JsonValue | undefined): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 }

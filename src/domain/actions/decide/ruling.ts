@@ -1,5 +1,6 @@
+import type { ActionStatus } from "../../../facts/actions.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
-import type { ActionEntryType, ActionStatus, RefusedEntryType } from "../action.ts";
+import type { ActionEntryType, RefusedEntryType } from "../action.ts";
 import type { termFacts } from "../body.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 
