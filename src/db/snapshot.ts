@@ -40,6 +40,14 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
   let over: Error | undefined;
   let running = 0;
   let timer: NodeJS.Timeout | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Does `work` when all before it is done, however that ended: a connection takes one statement at a time. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = turn.then(work);
+    turn = Promise.allSettled([result]);
+    return result;
+  }
 
   async function begin(client: PoolClient): Promise<First> {
     for (let openings = 0; openings < MAX_OPENINGS; openings += 1) {
@@ -80,7 +88,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     over = why;
     clearTimeout(timer);
     try {
-      await client.query("COMMIT");
+      await inTurn(() => client.query("COMMIT"));
       client.release();
     } catch (error) {
       client.release(asError(error));
@@ -98,7 +106,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     if (over !== undefined) throw over;
     running += 1;
     try {
-      return await (client.query as Query)(...parameters);
+      return await inTurn(() => (client.query as Query)(...parameters));
     } catch (error) {
       throw over ?? error;
     } finally {

@@ -35,6 +35,21 @@ const open = (maxSeconds = 30) =>
   });
 
 describe("a snapshot", () => {
+  // The first of the file: pg warns once in a process.
+  it("sends a statement when the one before is done", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    const snapshot = open();
+    const query = (sql: string) => snapshot.query(sql);
+    const answers = await Promise.allSettled([query("SELECT 1 AS n"), query("SELECT 1/0"), query("SELECT 2 AS n")]);
+    expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    await snapshot.end();
+    await new Promise(setImmediate);
+    process.off("warning", warn);
+    expect(warnings.map(({ message }) => message)).toEqual([]);
+  });
+
   it("takes no connection before the first read, and one from then on", async () => {
     const before = pool.totalCount;
     const snapshot = open();
