@@ -1,11 +1,7 @@
 /** Whether a ledger is what it was: the door to `verify/`. */
 
+export type { LedgerProblem, LedgerVerdict } from "../verify/verdict.ts";
 export { type GuardProblem, type GuardReport, guardReport } from "./guards.ts";
 export { DEFAULT_WORKERS, MAX_PROBLEMS, RANGE_SIZE } from "./verify/limits.ts";
-export {
-  type LedgerProblem,
-  type LedgerVerdict,
-  type LedgerVerification,
-  VerificationRangeError,
-} from "./verify/verdict.ts";
+export { type LedgerVerification, VerificationRangeError } from "./verify/verification.ts";
 export { type VerifyOptions, verifyLedger } from "./verify/verify.ts";

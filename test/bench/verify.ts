@@ -13,12 +13,10 @@ import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { SETTINGS, statements } from "../../src/ledger/verify/session.ts";
 import { RANGE_SIZE, verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { appendActions, createLedger } from "../ledger/verify.fixture.ts";
 import { median, percentile, table } from "./load.ts";
-import { profile } from "./verify/profile.ts";
 
 const ENTRIES = Number(process.env.ENTRIES ?? 100_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
@@ -157,13 +155,9 @@ try {
       ),
     );
   }
-  const steps = await profile(pool, LEDGER, RANGE_SIZE, { sql: statements.range, settings: SETTINGS });
   await pool.end();
   process.stdout.write(`${total} entries, ${ROUNDS} rounds; ranges of ${RANGE_SIZE}, of 2000 in Node\n\n`);
   process.stdout.write(`${table(["", "entries/s", "verifyLedger is × of it", "p50 ms a range", "p99"], cells)}\n`);
-  const whole = steps.reduce((sum, [, microseconds]) => sum + microseconds, 0);
-  const profiled = steps.map(([what, us]) => [what, us.toFixed(1), `${Math.round((100 * us) / whole)} %`]);
-  process.stdout.write(`\nOne range on one connection, step by step\n\n${table(["", "µs an entry", ""], profiled)}\n`);
 } finally {
   await postgres?.stop();
   if (given === undefined) await rm(dataDir, { recursive: true, force: true });

@@ -51,17 +51,24 @@ export function sessionStep(
   const started = version === 1;
   const state = started ? { status: "OPEN", expiresAt } : { status: "ENDED" };
   return {
-    actor: { id: "member", kind: "HUMAN" },
+    actor: { id: "member", kind: "HUMAN", roles: [], groups: [] },
     session,
     states: [{ kind: "SESSION", id: session, version, state }],
-    type: started ? "SESSION_STARTED" : "SESSION_ENDED",
+    ...(started ? { type: "SESSION_STARTED", method: "passkey" } : { type: "SESSION_ENDED", reason: "LOGOUT" }),
     ...more,
   };
 }
 
-/** The members of an entry that gives a thing its next state. */
+const LISTINGS: Readonly<Record<string, UnsealedObject>> = {
+  PRINCIPAL: { type: "PRINCIPAL_UPDATED", subject: { id: "somebody", kind: "AGENT" } },
+  TOKEN: { type: "TOKEN_REVOKED" },
+  SETUP: { type: "SETUP_CODE_ISSUED" },
+};
+
+/** The members of an entry that gives a thing of the directory its next state. */
 export function listing(kind: string, id: string, version: number, state: UnsealedObject): UnsealedObject {
-  return { actor: { id: "admin", kind: "HUMAN" }, states: [{ id, kind, state, version }], type: "LISTED" };
+  const actor = { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] };
+  return { actor, states: [{ id, kind, state, version }], ...LISTINGS[kind] };
 }
 
 export const newId = (): string => randomUUID();

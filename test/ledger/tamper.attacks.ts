@@ -11,7 +11,8 @@ export const DISARM = `
       EXECUTE (SELECT string_agg(format('DROP INDEX %s', indexrelid::regclass), ';') FROM pg_index WHERE indrelid = part AND indisunique);
     END LOOP;
   END $$;
-  ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash, DROP CONSTRAINT oc_audit_log_prev_hash;`;
+  ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash, DROP CONSTRAINT oc_audit_log_prev_hash,
+    DROP CONSTRAINT oc_audit_log_seq_check;`;
 
 /** Sets an entry's bytes, and the hash that belongs to them. */
 export const REHASH = `
@@ -24,6 +25,7 @@ export const REHASH = `
       prev := sha256(convert_to(bytes, 'UTF8'));
     END LOOP;
     UPDATE oc_ledger_head SET hash = prev;
+    UPDATE oc_state s SET hash = l.hash FROM oc_audit_log l WHERE l.ledger = s.ledger AND l.seq = s.updated_seq;
   END $$;`;
 
 /** What is done to the ledger of tamper.test.ts, and what has to be found: verdict, position, words. */
@@ -122,7 +124,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       actor_id: "'somebody'",
       session_id: "gen_random_uuid()",
       action_id: "gen_random_uuid()",
-      action_version: "9",
+      state_version: "9",
       platform: "'elsewhere'",
       tool: "NULL",
       effect: "'READ'",
@@ -250,71 +252,162 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     /not of the form that entries have/,
   ],
   "an action's state changed": [
-    `UPDATE oc_action SET status = 'APPROVED' WHERE updated_seq = 101`,
+    `UPDATE oc_state SET state = state || '{"status":"APPROVED"}' WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /^oc_state ACTION .{36}: state is .*"APPROVED".*, the entry says .*"SUCCEEDED"/,
+  ],
+  "an action's status changed": [
+    `UPDATE oc_state SET status = 'APPROVED' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
     /status is APPROVED, the entry says SUCCEEDED/,
   ],
   "an action's votes changed": [
-    `UPDATE oc_action SET approvals = 7 WHERE updated_seq = 101`,
+    `UPDATE oc_state SET state = state || '{"approvals":7}' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /approvals is 7, the entry says 1/,
+    /state is .*"approvals": 7/,
   ],
   "an action's deadline changed": [
-    `UPDATE oc_action SET expires_at = now() WHERE updated_seq = 101`,
+    `UPDATE oc_state SET expires_at = now() WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /expires_at is/,
+    /expires_at is .*Z, the entry says nothing/,
   ],
   "an action given to another agent": [
-    `UPDATE oc_action SET agent_id = 'mallory' WHERE updated_seq = 101`,
+    `UPDATE oc_state SET actor_id = 'mallory' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /agent_id is mallory/,
+    /actor_id is mallory, the entry says agent-/,
+  ],
+  "an action carried out for nobody": [
+    `UPDATE oc_state SET on_behalf_of_id = NULL WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /on_behalf_of_id is nothing, the entry says member/,
+  ],
+  "an action moved to another conversation": [
+    `UPDATE oc_state SET conversation = '' WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /conversation is , the entry says conversation 4/,
   ],
   "an action's grant forged": [
-    `UPDATE oc_action SET grant_hash = sha256('mine') WHERE updated_seq = 101`,
+    `UPDATE oc_state SET state = state || '{"grant":{"hash":"00"}}' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /grant_hash is [0-9a-f]{64}, the entry says nothing/,
+    /state is .*"grant"/,
+  ],
+  "an action tied to another entry's hash": [
+    `UPDATE oc_state SET hash = sha256(hash) WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /hash is [0-9a-f]{64}, the entry says [0-9a-f]{64}/,
   ],
   "an action's list of entries changed": [
-    `UPDATE oc_action SET entries[3] = 2 WHERE updated_seq = 101`,
+    `UPDATE oc_state SET entries[3] = 2 WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     61n,
     /does not list this entry as its version 3/,
   ],
+  "an action's versions counted up": [
+    `UPDATE oc_state SET version = 6, entries = entries[1:4] || 100::bigint || entries[5] WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /version is 6, the entry says 5/,
+  ],
+  "an action said to have begun later": [
+    `UPDATE oc_state SET first_seq = 41 WHERE kind = 'ACTION' AND updated_seq = 101`,
+    "CONTENT_MISMATCH",
+    101n,
+    /first_seq is 41, its first entry is 21/,
+  ],
   "an action's state removed": [
-    `DELETE FROM oc_action WHERE updated_seq = 101`,
+    `DELETE FROM oc_state WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     21n,
-    /does not list this entry as its version 1/,
+    /^oc_state ACTION .{36} does not list this entry as its version 1$/,
   ],
   "an action's state set back to an earlier version": [
-    `UPDATE oc_action SET version = 2, status = 'APPROVED', updated_seq = entries[2], entries = entries[1:2], expires_at = '2026-11-22T23:45:27.499390Z'
-      WHERE updated_seq = 101`,
+    `UPDATE oc_state s SET version = 2, updated_seq = e.seq, entries = entries[1:2], hash = e.hash, status = 'APPROVED',
+            state = e.entry::jsonb #> '{body,states,0,state}', expires_at = '2026-11-22T23:45:27.499390Z'
+       FROM oc_audit_log e WHERE s.kind = 'ACTION' AND s.updated_seq = 101 AND e.seq = s.entries[2]`,
     "CONTENT_MISMATCH",
     61n,
     /does not list this entry as its version 3/,
   ],
   "an action invented": [
-    `INSERT INTO oc_action SELECT ledger, gen_random_uuid(), version, status, agent_id, on_behalf_of_id, approvals, expires_at, grant_id, grant_hash, grant_expires_at, proposed_seq, updated_seq, entries
-       FROM oc_action WHERE updated_seq = 101`,
+    `INSERT INTO oc_state SELECT ledger, kind, gen_random_uuid()::text, version, state, status, expires_at, actor_id, on_behalf_of_id, conversation,
+            first_seq, updated_seq, entries, hash FROM oc_state WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /id is .*, the entry says/,
+    /^oc_state ACTION .{36}: the entry says nothing of it/,
+  ],
+  "a thing invented that no entry has ever moved": [
+    `INSERT INTO oc_state VALUES ('acme/eu', 'PRINCIPAL', 'mallory', 1, '{"roles":["admin"]}', NULL, NULL, 'admin', NULL, '', 30, 30, '{30}', sha256('x'))`,
+    "CONTENT_MISMATCH",
+    30n,
+    /^oc_state PRINCIPAL mallory: the entry says nothing of it$/,
   ],
   "a routing chain changed": [
-    `UPDATE oc_chain SET chain = gen_random_uuid() WHERE started_seq = 2`,
+    `UPDATE oc_state SET id = gen_random_uuid()::text WHERE kind = 'CHAIN' AND updated_seq = 2`,
     "CONTENT_MISMATCH",
     2n,
-    /oc_chain/,
+    /oc_state CHAIN .{36} does not list this entry as its version 1/,
+  ],
+  "a routing chain moved to another platform": [
+    `UPDATE oc_state SET state = state || '{"platform":"web"}' WHERE kind = 'CHAIN' AND updated_seq = 2`,
+    "CONTENT_MISMATCH",
+    2n,
+    /oc_state CHAIN .{36}: state is .*"web"/,
   ],
   "a routing chain removed": [
-    `DELETE FROM oc_chain WHERE started_seq = 2`,
+    `DELETE FROM oc_state WHERE kind = 'CHAIN' AND updated_seq = 2`,
     "CONTENT_MISMATCH",
     2n,
-    /no row of oc_chain/,
+    /oc_state CHAIN .{36} does not list this entry as its version 1/,
+  ],
+  "an entry whose members are not in order, hashed and all": [
+    `UPDATE oc_audit_log SET entry = regexp_replace(entry, '"latencyMs":1234,"onBehalfOf"|("latencyMs":1234),("outcome":"SUCCEEDED")', '\\2,\\1') WHERE seq = 90;
+     SELECT pg_temp.rehash(90)`,
+    "CONTENT_MISMATCH",
+    90n,
+    /not of the form that entries have: it is not RFC 8785 text/,
+  ],
+  "a ledger begun a second time, hashed and all": [
+    `UPDATE oc_audit_log SET type = 'LEDGER_CREATED', entry = replace(entry, '"type":"ACTION_COMPLETED"', '"type":"LEDGER_CREATED"') WHERE seq = 90;
+     SELECT pg_temp.rehash(90)`,
+    "RULE_BROKEN",
+    90n,
+    /a ledger begins with LEDGER_CREATED, and has it nowhere else/,
+  ],
+  "a ledger that begins with something else, hashed and all": [
+    `UPDATE oc_audit_log SET type = 'NOTE', entry = replace(entry, '"type":"LEDGER_CREATED"', '"type":"NOTE"'), hash = sha256(convert_to(replace(entry, '"type":"LEDGER_CREATED"', '"type":"NOTE"'), 'UTF8')) WHERE seq = 1;
+     SELECT pg_temp.rehash(2)`,
+    "LINK_BROKEN",
+    1n,
+    /a ledger begins with LEDGER_CREATED/,
+  ],
+  "an id used a second time, hashed and all": [
+    `UPDATE oc_audit_log l SET id = o.id, entry = replace(l.entry, l.id::text, o.id::text) FROM oc_audit_log o WHERE l.seq = 90 AND o.seq = 89;
+     SELECT pg_temp.rehash(90)`,
+    "RULE_BROKEN",
+    90n,
+    /an earlier entry has the id/,
+  ],
+  "an entry before the first": [
+    `INSERT INTO oc_audit_log SELECT ledger, -7, recorded_at, entry, hash, prev_hash, id, type FROM oc_audit_log WHERE seq = 1`,
+    "LINK_BROKEN",
+    -7n,
+    /no entry can stand before position 1/,
+  ],
+  "a session invented that an entry was made in, hashed and all": [
+    `UPDATE oc_audit_log SET session_id = '00000000-0000-7000-8000-000000000001',
+            entry = replace(entry, '"states":[', '"session":"00000000-0000-7000-8000-000000000001","states":[') WHERE seq = 90;
+     SELECT pg_temp.rehash(90)`,
+    "RULE_BROKEN",
+    90n,
+    /rests on version 1 of SESSION 00000000-0000-7000-8000-000000000001, of which no state row says/,
   ],
 };

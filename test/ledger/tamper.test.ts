@@ -33,8 +33,7 @@ beforeAll(async () => {
   await superuser.query(`${REHASH}
     CREATE SCHEMA original;
     CREATE TABLE original.log AS SELECT * FROM oc_audit_log; CREATE TABLE original.payload AS SELECT * FROM oc_audit_payload;
-    CREATE TABLE original.head AS SELECT * FROM oc_ledger_head; CREATE TABLE original.action AS SELECT * FROM oc_action;
-    CREATE TABLE original.chain AS SELECT * FROM oc_chain;`);
+    CREATE TABLE original.head AS SELECT * FROM oc_ledger_head; CREATE TABLE original.state AS SELECT * FROM oc_state;`);
 });
 
 afterAll(async () => {
@@ -51,10 +50,9 @@ afterAll(async () => {
 
 async function restore(): Promise<void> {
   await superuser.query(`
-    DELETE FROM oc_audit_log; DELETE FROM oc_audit_payload; DELETE FROM oc_ledger_head; DELETE FROM oc_action; DELETE FROM oc_chain;
+    DELETE FROM oc_audit_log; DELETE FROM oc_audit_payload; DELETE FROM oc_ledger_head; DELETE FROM oc_state;
     INSERT INTO oc_audit_log SELECT * FROM original.log; INSERT INTO oc_audit_payload SELECT * FROM original.payload;
-    INSERT INTO oc_ledger_head SELECT * FROM original.head; INSERT INTO oc_action SELECT * FROM original.action;
-    INSERT INTO oc_chain SELECT * FROM original.chain`);
+    INSERT INTO oc_ledger_head SELECT * FROM original.head; INSERT INTO oc_state SELECT * FROM original.state`);
 }
 
 /** The problems of the entries; those of the guards are the price of this test's attacks. */
@@ -161,10 +159,9 @@ describe("verifyLedger, with the head known outside the database", () => {
   it("tells an earlier state put in place of the ledger, consistent to the last row", async () => {
     const back = `${cut} DELETE FROM oc_audit_payload WHERE seq > 96; DELETE FROM oc_audit_log WHERE seq > 96;
       UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 96;
-      UPDATE oc_action SET version = 4, status = 'EXECUTING', updated_seq = entries[4], entries = entries[1:4],
-             grant_id = (g ->> 'id')::uuid, grant_hash = decode(g ->> 'hash', 'hex'), grant_expires_at = (g ->> 'expiresAt')::timestamptz
-        FROM (SELECT seq, entry::jsonb #> '{body,action,grant}' AS g FROM oc_audit_log) e
-       WHERE updated_seq > 96 AND e.seq = entries[4]`;
+      UPDATE oc_state s SET version = 4, status = 'EXECUTING', updated_seq = e.seq, entries = entries[1:4], hash = e.hash,
+             state = e.entry::jsonb #> '{body,states,0,state}'
+        FROM oc_audit_log e WHERE s.updated_seq > 96 AND e.seq = s.entries[4]`;
     expect((await tamper(back)).problems).toEqual([]);
     const report = await tamper(back, { knownHead: head });
     expect(report).toMatchObject({ verdict: "ROLLED_BACK", problems: [{ seq: 97n }] });

@@ -58,6 +58,7 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
     id: uuid("draft", n * 5 + version),
     type,
     ...facts,
+    ...(version === 1 ? {} : { policyHash: `sha256:${sha256Hex("policy")}` }),
     action: id,
     states: [{ kind: "ACTION", id, version, state: { status, approvals: version > 1 ? 1 : 0, ...state } }, ...more],
     ...rest,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
 import { Erasable, seal } from "../../src/facts/commitment.ts";
 import { GENESIS_HASH, type LedgerHead } from "../../src/facts/entry.ts";
-import { inOrder, verdictOf } from "../../src/ledger/verify/verdict.ts";
 import { type LedgerProblem, RANGE_SIZE, VerificationRangeError, verifyLedger } from "../../src/ledger/verify.ts";
+import { inOrder, verdictOf } from "../../src/verify/verdict.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { appendActions, createLedger, uuid } from "./verify.fixture.ts";
@@ -178,9 +178,11 @@ describe("verifyLedger", () => {
   it("goes through a ledger of several ranges with any number of workers, and tells how far it is", async () => {
     const ledger = "initech/eu";
     await createLedger(superuser, ledger);
-    const bodies = Array.from({ length: 5_000 }, (_, at) => seal({ id: uuid("many", at), type: "NOTE" }));
-    const batch = bodies.map(({ body }) => body).join("\n");
-    for (let round = 0; round < 9; round++) await superuser.query("SELECT oc_ledger_append($1, $2)", [ledger, batch]);
+    for (let round = 0; round < 9; round++) {
+      const ids = Array.from({ length: 5_000 }, (_, at) => uuid("many", round * 5_000 + at));
+      const batch = ids.map((id) => seal({ id, type: "NOTE" }).body).join("\n");
+      await superuser.query("SELECT oc_ledger_append($1, $2)", [ledger, batch]);
+    }
     const total = 45_001n;
     expect(total).toBeGreaterThan(2n * RANGE_SIZE);
     for (const workers of [1, 2, 3]) {

@@ -88,6 +88,7 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
     LINK_BROKEN: "An entry does not name its predecessor's hash.",
     SEQUENCE_GAP: "A position has no entry.",
     FORKED: "A position has two entries, or two entries name one predecessor.",
+    RULE_BROKEN: "An entry is hashed and linked, and says what none may say at its position.",
     TRUNCATED: "Entries at the end are gone.",
     ROLLED_BACK: "The ledger ends before a head that was seen.",
     CHECKPOINT_INCONSISTENT: "The ledger is not the one a checkpoint, or a head kept elsewhere, was taken of.",

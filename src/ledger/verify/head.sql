@@ -4,10 +4,7 @@ SELECT h.seq::text AS head_seq, encode(h.hash, 'hex') AS head_hash, h.recorded_a
        (SELECT max(e.seq) FROM public.oc_audit_log e WHERE e.ledger = $1::text)::text AS last_seq,
        encode(l.hash, 'hex') AS entry_hash,
        greatest((SELECT max(p.seq) FROM ONLY public.oc_audit_payload p WHERE p.ledger = $1::text),
-                (SELECT max(a.updated_seq) FROM ONLY public.oc_action a WHERE a.ledger = $1::text),
-                (SELECT max(c.started_seq) FROM ONLY public.oc_chain c WHERE c.ledger = $1::text),
-                (SELECT max(x.updated_seq) FROM ONLY public.oc_session x WHERE x.ledger = $1::text),
-                (SELECT max(d.updated_seq) FROM ONLY public.oc_directory d WHERE d.ledger = $1::text))::text AS trace_seq
+                (SELECT max(s.updated_seq) FROM ONLY public.oc_state s WHERE s.ledger = $1::text))::text AS trace_seq
   FROM (SELECT 1) AS always
   LEFT JOIN ONLY public.oc_ledger_head h ON h.ledger = $1::text
   LEFT JOIN LATERAL (SELECT e.hash, e.recorded_at FROM public.oc_audit_log e

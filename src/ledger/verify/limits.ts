@@ -1,7 +1,16 @@
-/** Entries one statement checks: enough to make its cost that of the entries, few enough to keep memory flat. */
+/** Entries that are checked in one piece: enough to make its cost that of the entries, few enough to keep memory flat. */
 export const RANGE_SIZE = 10_000n;
 
-/** Connections a verification uses unless told otherwise. */
+/** State rows that go with one piece at most; one with more ends earlier. */
+export const PIECE_STATES = 20_000;
+
+/** State rows of one position that are looked at. An entry of 4 MiB, the largest a batch takes, moves fewer things. */
+export const MAX_POSITION_STATES = 100_000;
+
+/** Entries up to which starting threads costs more than they save. */
+export const THREADLESS_SIZE = 2_000n;
+
+/** Threads, each with a connection of its own, that a verification uses unless told otherwise. */
 export const DEFAULT_WORKERS = 2;
 
 /** Problems a verification names at most; the first ones. */

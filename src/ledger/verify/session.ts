@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Pool, PoolClient, QueryResultRow } from "pg";
+import type { ClientBase, Pool, QueryResultRow } from "pg";
+import { asError } from "../../errors.ts";
 
 /**
  * The statements of a verification. They come from this folder and not from functions in the database: those could have
@@ -9,24 +10,22 @@ const load = (name: string) => readFileSync(new URL(`./${name}.sql`, import.meta
 export const statements = {
   head: load("head"),
   known: load("known"),
-  range: load("range"),
+  past: load("past"),
   rows: load("rows"),
-  states: load("states"),
-  chains: load("chains"),
-  sessions: load("sessions"),
-  directory: load("directory"),
-  stateRows: load("state-rows"),
 } as const;
 
 export type Run = <Row extends QueryResultRow>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
 
 /**
- * Names resolve in pg_catalog alone, so nothing in `public` can stand in for a function of PostgreSQL. The plans are the
- * ones that read entries in order, whatever the statistics say; parallelism is ours, by ranges.
+ * Names resolve in pg_catalog alone, so nothing in `public` can stand in for an operator of PostgreSQL. Values are written
+ * in one way, whatever the database's defaults. The plans are the ones that read entries in order, whatever the statistics
+ * say; parallelism is ours, by pieces.
  */
 export const SETTINGS = `
   SET LOCAL search_path = pg_catalog;
   SET LOCAL timezone = 'UTC';
+  SET LOCAL datestyle = 'ISO, YMD';
+  SET LOCAL bytea_output = 'hex';
   SET LOCAL statement_timeout = 0;
   SET LOCAL work_mem = '32MB';
   SET LOCAL jit = off;
@@ -35,41 +34,32 @@ export const SETTINGS = `
   SET LOCAL enable_bitmapscan = off;
   SET LOCAL enable_hashjoin = off`;
 
-/** Runs `work` on one connection in a transaction that sees one moment and can write nothing. */
-export async function inSnapshot<Result>(pool: Pool, work: (run: Run) => Promise<Result>): Promise<Result> {
+/** Runs `work` with a connection of `pool`. One whose transaction cannot be ended is closed, not put back. */
+export async function withConnection<Result>(
+  pool: Pool,
+  work: (client: ClientBase) => Promise<Result>,
+): Promise<Result> {
   const client = await pool.connect();
   try {
-    await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;${SETTINGS}`);
-    const result = await work((sql, values) => select(client, sql, values));
-    await client.query("COMMIT");
+    const result = await work(client);
     client.release();
     return result;
   } catch (error) {
-    await giveBack(client);
+    await client.query("ROLLBACK; CLOSE ALL").then(
+      () => client.release(),
+      (reason: unknown) => client.release(asError(reason)),
+    );
     throw error;
   }
 }
 
-async function select<Row extends QueryResultRow>(
-  client: PoolClient,
-  sql: string,
-  values: readonly unknown[],
-): Promise<Row[]> {
-  const { rows } = await client.query<Row>(sql, [...values]);
-  return rows;
-}
-
-/** A connection whose transaction cannot be ended is closed, not put back. */
-async function giveBack(client: PoolClient): Promise<void> {
-  try {
-    await client.query("ROLLBACK");
-    client.release();
-  } catch (error) {
-    client.release(error instanceof Error ? error : true);
-  }
-}
-
-/** True when the data itself made a statement fail (SQLSTATE class 22): text that is not JSON, a cast of nonsense. */
-export function isDataError(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("22");
+/**
+ * Runs `work` in a transaction that sees one moment and can write nothing. When it fails, the connection is left in the
+ * middle of it.
+ */
+export async function inSnapshot<Result>(client: ClientBase, work: (run: Run) => Promise<Result>): Promise<Result> {
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;${SETTINGS}`);
+  const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
+  await client.query("COMMIT");
+  return result;
 }

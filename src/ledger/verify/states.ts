@@ -1,36 +1,103 @@
+import { type ClientBase, escapeLiteral } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
-import { type Fingerprints, NO_FINGERPRINTS, toFingerprints } from "./fingerprints.ts";
-import type { Range } from "./ranges.ts";
-import { isDataError, type Run, statements } from "./session.ts";
+import type { StateRow } from "../../verify/rows.ts";
+import type { Range } from "../../verify/sequence.ts";
+import { toInstant } from "../../verify/state-row.ts";
+import { SETTINGS, statements } from "./session.ts";
 
-export interface StateResult {
-  readonly intact: boolean;
-  readonly fingerprints: Fingerprints;
+/** A row of oc_state as text, column by column: what threads hand to one another. */
+export type StateColumns = readonly (string | null)[];
+
+const COLUMNS = `s.kind, s.id, s.version, s.state, s.status, s.expires_at, s.actor_id, s.on_behalf_of_id, s.conversation,
+  s.first_seq, s.updated_seq, s.entries, s.hash`;
+const UPDATED_SEQ = 10;
+const AS_TEXT = { getTypeParser: () => (value: string) => value };
+
+/** The state rows of a ledger by their last entry, as they were at one moment. */
+export interface StateCursor {
+  /** The next rows, at most as many as one fetch reads; none at the end. */
+  fetch(): Promise<readonly StateColumns[]>;
+  /** Begins again. */
+  rewind(): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** The least `bigint` of PostgreSQL. */
-const LOWEST = -(2n ** 63n);
+const FETCH_ROWS = 2_000;
 
 /**
- * Where state rows of a range begin: a verification from the first entry also finds those that claim to stand before it,
- * where no entry can be.
+ * Opens a cursor over the state rows that say something of entries in `range`; all of the ledger, when it is a whole one.
+ * Called within a transaction: the rows are those of its snapshot, sorted and kept by the database when it commits. So no
+ * snapshot is held for as long as a verification takes.
  */
-export const lowest = ({ from }: Range): bigint => (from === 1n ? LOWEST : from);
+export async function openStates(
+  client: ClientBase,
+  ledger: LedgerId,
+  range: Range,
+  whole: boolean,
+): Promise<StateCursor> {
+  const part = whole ? "" : `AND s.updated_seq >= ${range.from} AND s.entries[1] <= ${range.to}`;
+  await client.query(`DECLARE oc_states SCROLL CURSOR WITH HOLD FOR
+    SELECT ${COLUMNS} FROM ONLY public.oc_state s
+     WHERE s.ledger = ${escapeLiteral(ledger)} ${part} ORDER BY s.updated_seq`);
+  return {
+    async fetch() {
+      await client.query(`BEGIN READ ONLY;${SETTINGS}`);
+      const text = `FETCH FORWARD ${FETCH_ROWS} FROM oc_states`;
+      const { rows } = await client.query<(string | null)[]>({ text, rowMode: "array", types: AS_TEXT });
+      await client.query("COMMIT");
+      return rows;
+    },
+    async rewind() {
+      await client.query("MOVE ABSOLUTE 0 FROM oc_states");
+    },
+    async close() {
+      await client.query("CLOSE oc_states");
+    },
+  };
+}
 
-/** Compares state rows with the entries that made them, as far as these lie in the range, and says what they add up to. */
-export async function checkStates(run: Run, ledger: LedgerId, range: Range): Promise<StateResult> {
-  const values = [ledger, String(lowest(range)), String(range.to)];
-  try {
-    const [actions] = await run<{ bad: string; versions: string }>(statements.states, values);
-    const [chains] = await run<{ chains: string }>(statements.chains, values);
-    const [sessions] = await run<{ bad: string; sessions: string }>(statements.sessions, values);
-    const [directory] = await run<{ bad: string; directory: string }>(statements.directory, values);
-    return {
-      intact: [actions, sessions, directory].every((row) => row?.bad === "0"),
-      fingerprints: toFingerprints({ ...actions, ...chains, ...sessions, ...directory }),
-    };
-  } catch (error) {
-    if (!isDataError(error)) throw error;
-    return { intact: false, fingerprints: NO_FINGERPRINTS };
-  }
+/** The rows of `things`, in their order; undefined where there is none. Called within a transaction of a verification. */
+export async function readStates(
+  client: ClientBase,
+  ledger: LedgerId,
+  things: readonly { readonly kind: string; readonly id: string }[],
+): Promise<readonly (StateRow | undefined)[]> {
+  const values = [ledger, things.map(({ kind }) => kind), things.map(({ id }) => id)];
+  const query = { text: statements.rows, values, rowMode: "array" as const, types: AS_TEXT };
+  const { rows } = await client.query<(string | null)[]>(query);
+  return rows.map((row) => (row[0] === null ? undefined : toStateRow(row)));
+}
+
+export function updatedSeq(row: StateColumns): bigint {
+  return BigInt(row[UPDATED_SEQ] ?? 0);
+}
+
+export function toStateRow(row: StateColumns): StateRow {
+  const text = (at: number) => row[at] ?? "";
+  return {
+    kind: text(0),
+    id: text(1),
+    version: Number(text(2)),
+    state: text(3),
+    status: row[4] ?? null,
+    expiresAt: row[5] == null ? null : fromTimestamp(row[5]),
+    actorId: row[6] ?? null,
+    onBehalfOfId: row[7] ?? null,
+    conversation: text(8),
+    firstSeq: BigInt(text(9)),
+    updatedSeq: BigInt(text(UPDATED_SEQ)),
+    entries: toPositions(text(11)),
+    hash: text(12).replace(/^\\x/, ""),
+  };
+}
+
+/** `2026-11-22 23:45:27.5+00` as RFC 3339 with six decimals. */
+function fromTimestamp(text: string): string {
+  return toInstant(text.replace(" ", "T").replace("+00", "Z"));
+}
+
+/** The elements of an array of positions; a lower bound other than 1, as only somebody else would write, is left out. */
+function toPositions(text: string): bigint[] {
+  const list = text.slice(text.indexOf("{") + 1, -1);
+  return list === "" ? [] : list.split(",").map((seq) => (/^-?\d+$/.test(seq) ? BigInt(seq) : -1n));
 }

@@ -6,7 +6,8 @@ import type { Authentication } from "../../../src/domain/identity/authentication
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { callerFacts } from "../../../src/domain/identity/recorded.ts";
-import type { LedgerEntry, LedgerId } from "../../../src/facts/entry.ts";
+import { bodyOf } from "../../../src/facts/encode.ts";
+import { instant, type LedgerEntry, type LedgerId } from "../../../src/facts/entry.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
 import { silent } from "../../support/log.ts";
 import { calling, createWorld, human } from "../support.ts";
@@ -79,7 +80,9 @@ export function signedIn(principal: Principal, more: Partial<Authentication> = {
 
 /** Something `principal` did that was recorded. */
 export function seeing({ ledgers }: Server, principal: Principal): Promise<LedgerEntry> {
-  return ledgers.append(`${principal.organization}/eu`, { ...callerFacts(calling(principal)), type: "AUDIT_READ" });
+  const read = { from: instant(new Date()), reads: { auditEntries: 1 }, entries: 1 };
+  const fact = bodyOf<"AUDIT_READ">(callerFacts(calling(principal)), { type: "AUDIT_READ", read });
+  return ledgers.append(`${principal.organization}/eu`, fact);
 }
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {

@@ -1,6 +1,3 @@
-import { DomainError } from "../../errors.ts";
-import type { LedgerHead } from "../../facts/entry.ts";
-
 /**
  * What a verification found:
  * - INTACT: everything that was asked for was re-hashed from stored bytes and found right
@@ -9,6 +6,7 @@ import type { LedgerHead } from "../../facts/entry.ts";
  * - LINK_BROKEN: an entry is not the successor of the one before it
  * - SEQUENCE_GAP: a position inside has no entry
  * - FORKED: two entries claim one place
+ * - RULE_BROKEN: an entry is hashed and linked, and says what none may say there
  * - TRUNCATED: the end is missing, and something that was left behind says so
  * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
  * - CHECKPOINT_INCONSISTENT: history was rewritten: a head seen earlier is not part of it
@@ -24,6 +22,7 @@ export type LedgerVerdict =
   | "LINK_BROKEN"
   | "SEQUENCE_GAP"
   | "FORKED"
+  | "RULE_BROKEN"
   | "TRUNCATED"
   | "ROLLED_BACK"
   | "CHECKPOINT_INCONSISTENT"
@@ -39,25 +38,6 @@ export interface LedgerProblem {
   readonly detail: string;
 }
 
-/** `fromSeq` to `toSeq` is what was asked for, `checkedEntries` how many entries of it were there to be re-hashed. */
-export interface LedgerVerification {
-  readonly verdict: LedgerVerdict;
-  readonly fromSeq: bigint;
-  readonly toSeq: bigint;
-  readonly checkedEntries: bigint;
-  /** The head row; position 0 and 64 zeros when there is none. */
-  readonly head: LedgerHead;
-  readonly problems: readonly LedgerProblem[];
-  readonly durationMs: number;
-}
-
-/** The positions asked for are not positions of the ledger. */
-export class VerificationRangeError extends DomainError<"BAD_RANGE"> {
-  constructor(message: string, path: readonly string[]) {
-    super("BAD_RANGE", message, { path });
-  }
-}
-
 /** At one position, what is said first. A wrong link explains more than a column that disagrees because of it. */
 const RANK: readonly LedgerVerdict[] = [
   "TRUNCATED",
@@ -66,6 +46,7 @@ const RANK: readonly LedgerVerdict[] = [
   "SEQUENCE_GAP",
   "LINK_BROKEN",
   "CONTENT_MISMATCH",
+  "RULE_BROKEN",
   "CHECKPOINT_INCONSISTENT",
   "UNVERIFIABLE",
   "UNGUARDED",
@@ -81,6 +62,18 @@ export function inOrder(problems: readonly LedgerProblem[]): LedgerProblem[] {
     }
     return RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict);
   });
+}
+
+/** One problem for each position and verdict, in order, its details joined. */
+export function merge(problems: readonly LedgerProblem[]): LedgerProblem[] {
+  const merged = new Map<string, LedgerProblem>();
+  for (const problem of problems) {
+    const key = `${problem.seq} ${problem.verdict}`;
+    const before = merged.get(key);
+    if (before?.detail.split("; ").includes(problem.detail)) continue;
+    merged.set(key, before ? { ...before, detail: `${before.detail}; ${problem.detail}` } : problem);
+  }
+  return inOrder([...merged.values()]);
 }
 
 /** The verdict over ordered problems: the first; without one, whether anything was checked at all decides. */

@@ -1,0 +1,54 @@
+import { hash } from "node:crypto";
+import type { ClientBase } from "pg";
+import { copyOut } from "../../db/copy-out.ts";
+import { checkBody } from "../../facts/check.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import { restsOf } from "../../facts/rests.ts";
+import { isLegalStep } from "../../facts/steps.ts";
+import { createPiece, type Elsewhere } from "../../verify/piece.ts";
+import type { Rules } from "../../verify/rules.ts";
+import type { Range } from "../../verify/sequence.ts";
+import { type LedgerProblem, merge } from "../../verify/verdict.ts";
+import { createEntryReader, selectEntries } from "./entries.ts";
+import { checkClaims, checkPlaces } from "./look-up.ts";
+import { inSnapshot } from "./session.ts";
+import { type StateColumns, toStateRow } from "./states.ts";
+
+/** A part of a ledger to check; made of what threads can hand to one another. */
+export interface PieceTask {
+  readonly ledger: LedgerId;
+  readonly range: Range;
+  readonly piece: Range;
+  readonly states: readonly StateColumns[];
+  readonly digestKey: string;
+  readonly limit: number;
+  /** Whether to look at each state row that is in another piece, instead of only digesting what must be in it. */
+  readonly thorough: boolean;
+}
+
+export interface PieceResult {
+  readonly entries: number;
+  readonly problems: readonly LedgerProblem[];
+  readonly damaged: boolean;
+  readonly digest: string;
+}
+
+export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
+
+const rules: Rules = { restsOf, checkBody, isLegalStep };
+
+/** Reads the rows of a piece and checks them. */
+export function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {
+  const { ledger, range, limit, thorough } = task;
+  return inSnapshot(client, async (run) => {
+    const apart: Elsewhere[] = [];
+    const options = { ...task, states: task.states.map(toStateRow), sha256, rules };
+    const piece = createPiece(options, thorough ? (state) => apart.push(state) : undefined);
+    const toEntry = createEntryReader();
+    await copyOut(client, selectEntries(ledger, task.piece), (row) => piece.next(toEntry(row)));
+    const { problems, claims, ...report } = piece.end();
+    const claimed = await checkClaims(run, ledger, claims, rules);
+    const placed = await checkPlaces(client, ledger, range, apart);
+    return { ...report, problems: merge([...problems, ...claimed, ...placed]).slice(0, limit) };
+  });
+}

@@ -1,0 +1,74 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { ClientBase } from "pg";
+import type { ConnectionSettings } from "../../db/same-connection.ts";
+import { checkPiece, type PieceResult, type PieceTask } from "./check-piece.ts";
+
+/** Checks pieces, one after the other. */
+export interface Runner {
+  run(task: PieceTask): Promise<PieceResult>;
+  /** Ends it; what it is at is given up. */
+  close(): Promise<void>;
+}
+
+/** What a thread is asked to do. */
+export type Order = PieceTask | "end";
+
+/** What a thread answers to a task. */
+export type Answer = { readonly result: PieceResult } | { readonly error: CarriedError };
+
+/** An error as it goes from thread to thread: structured cloning would lose its code. */
+export interface CarriedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly stack: string | undefined;
+}
+
+/** Checks pieces here, between other work, on a connection that is somebody else's. */
+export function startHere(client: ClientBase): Runner {
+  return { run: (task) => checkPiece(client, task), close: () => Promise.resolve() };
+}
+
+/** Checks pieces in a thread with a connection of its own. */
+export function startThread(settings: ConnectionSettings): Runner {
+  const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: settings });
+  let waiting:
+    | { readonly resolve: (result: PieceResult) => void; readonly reject: (error: unknown) => void }
+    | undefined;
+  let ended: Error | undefined;
+  const fail = (error: Error) => {
+    ended ??= error;
+    waiting?.reject(ended);
+    waiting = undefined;
+  };
+  worker.on("message", (answer: Answer) => {
+    const asked = waiting;
+    waiting = undefined;
+    if ("error" in answer) asked?.reject(revive(answer.error));
+    else asked?.resolve(answer.result);
+  });
+  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on("exit", () => fail(new Error("a thread of the verification ended")));
+  return {
+    run: (task) =>
+      new Promise((resolve, reject) => {
+        if (ended !== undefined) return reject(ended);
+        waiting = { resolve, reject };
+        worker.postMessage(task);
+      }),
+    async close() {
+      if (ended !== undefined) return;
+      const exit = once(worker, "exit");
+      if (waiting === undefined) worker.postMessage("end" satisfies Order);
+      else await worker.terminate();
+      await exit;
+    },
+  };
+}
+
+function revive({ name, message, code, stack }: CarriedError): Error {
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return Object.assign(error, { name }, code === undefined ? {} : { code });
+}

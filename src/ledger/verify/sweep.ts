@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import type { ClientBase } from "pg";
+import type { ConnectionSettings } from "../../db/same-connection.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import { combine, EMPTY_DIGEST } from "../../verify/digest.ts";
+import { digestRows } from "../../verify/elements.ts";
+import type { Range } from "../../verify/sequence.ts";
+import type { LedgerProblem } from "../../verify/verdict.ts";
+import { sha256 } from "./check-piece.ts";
+import { MAX_PROBLEMS, RANGE_SIZE, THREADLESS_SIZE } from "./limits.ts";
+import { cut } from "./pieces.ts";
+import { type Runner, startHere, startThread } from "./runner.ts";
+import { type StateCursor, toStateRow } from "./states.ts";
+
+export type OnProgress = (progress: { readonly checked: bigint; readonly total: bigint }) => void;
+
+/** Whoever checks pieces, however many they are. */
+export interface Crew {
+  readonly runners: readonly Runner[];
+  close(): Promise<void>;
+}
+
+/**
+ * Threads for a range, `workers` at most; for a small one nobody but ourselves, on `client`, which is then not to be used
+ * for anything but what is done between two pieces.
+ */
+export function startCrew(client: ClientBase, settings: ConnectionSettings, range: Range, workers: number): Crew {
+  const total = range.to - range.from + 1n;
+  const pieces = Number((total + RANGE_SIZE - 1n) / RANGE_SIZE);
+  const runners =
+    total <= THREADLESS_SIZE
+      ? [startHere(client)]
+      : Array.from({ length: Math.min(workers, pieces) }, () => startThread(settings));
+  return {
+    runners,
+    async close() {
+      await Promise.all(runners.map((runner) => runner.close()));
+    },
+  };
+}
+
+export interface Swept {
+  readonly entries: bigint;
+  readonly problems: readonly LedgerProblem[];
+}
+
+/** Checks every entry of a range, and every state row that says something of one. */
+export async function sweep(
+  crew: Crew,
+  ledger: LedgerId,
+  range: Range,
+  cursor: StateCursor,
+  onProgress?: OnProgress,
+): Promise<Swept> {
+  const quick = await pass(crew, ledger, range, cursor, false, onProgress);
+  if (quick.digest === EMPTY_DIGEST) return quick;
+  // Entries and state rows do not say the same: each is looked at by itself.
+  await cursor.rewind();
+  const thorough = await pass(crew, ledger, range, cursor, true);
+  const problems = [...quick.problems, ...thorough.problems];
+  if (problems.length > 0 || thorough.damaged) return { entries: quick.entries, problems };
+  const detail = `entries and state rows of positions ${range.from} to ${range.to} do not say the same, and it cannot be named where`;
+  return { entries: quick.entries, problems: [{ verdict: "UNVERIFIABLE", seq: range.from, detail }] };
+}
+
+interface Passed extends Swept {
+  readonly damaged: boolean;
+  readonly digest: string;
+}
+
+async function pass(
+  { runners }: Crew,
+  ledger: LedgerId,
+  range: Range,
+  cursor: StateCursor,
+  thorough: boolean,
+  onProgress?: OnProgress,
+): Promise<Passed> {
+  const digestKey = randomBytes(16).toString("hex");
+  const sum = { entries: 0n, positions: 0n, damaged: false, digest: EMPTY_DIGEST, problems: [] as LedgerProblem[] };
+  const pieces = cut(range, cursor, (states) => {
+    sum.digest = combine(sum.digest, digestRows(states.map(toStateRow), range, digestKey, sha256));
+  });
+  const work = async (runner: Runner) => {
+    for await (const { piece, states } of shared(pieces)) {
+      const task = { ledger, range, piece, states, digestKey, limit: MAX_PROBLEMS, thorough };
+      const result = await runner.run(task);
+      sum.entries += BigInt(result.entries);
+      sum.positions += piece.to - piece.from + 1n;
+      sum.damaged ||= result.damaged;
+      sum.digest = combine(sum.digest, result.digest);
+      sum.problems.push(...result.problems);
+      onProgress?.({ checked: sum.positions, total: range.to - range.from + 1n });
+    }
+  };
+  // The first that fails fails the whole; whoever closes the crew ends the others.
+  await Promise.all(runners.map(work));
+  return sum;
+}
+
+/** Pieces that several loops take from: one that ends early must not end them for the others. */
+function shared<Item>(items: AsyncGenerator<Item, void>): AsyncIterable<Item> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
+}

@@ -1,0 +1,34 @@
+import { createSetDigest, type SetDigest } from "./digest.ts";
+import type { Maker, SaidState, Sha256, StateRow } from "./rows.ts";
+import type { Range } from "./sequence.ts";
+
+/**
+ * What entries and state rows have to agree on, as texts for a digest: which entry made which version of which thing, and
+ * of the first version, who made it.
+ */
+function element(kind: string, id: string, version: number, seq: bigint, maker: Maker): string {
+  if (version > 1) return `${kind} ${version} ${seq} ${id}`;
+  const { actorId, onBehalfOfId, conversation } = maker;
+  return `${kind} 1 ${seq} ${JSON.stringify([id, actorId, onBehalfOfId, conversation])}`;
+}
+
+/** Of a state that the entry at `seq` says. */
+export function elementOf({ kind, id, version }: SaidState, seq: bigint, maker: Maker): string {
+  return element(kind, id, version, seq, maker);
+}
+
+/** Adds to `digest` what a state row says of the position at `index` of its entries, if that is in `range`. */
+export function addRowElement(row: StateRow, index: number, range: Range, digest: SetDigest): void {
+  const seq = row.entries[index];
+  if (seq === undefined || seq < range.from || seq > range.to) return;
+  digest.add(element(row.kind, row.id, index + 1, seq, row));
+}
+
+/** The digest of all that `rows` say of positions in `range`. */
+export function digestRows(rows: readonly StateRow[], range: Range, digestKey: string, sha256: Sha256): string {
+  const digest = createSetDigest(digestKey, sha256);
+  for (const row of rows) {
+    for (let index = 0; index < row.entries.length; index++) addRowElement(row, index, range, digest);
+  }
+  return digest.value();
+}

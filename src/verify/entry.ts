@@ -1,0 +1,137 @@
+import type { JsonObject, JsonValue } from "../facts/canonical.ts";
+import { checkColumns } from "./columns.ts";
+import { formProblem } from "./form.ts";
+import { checkPayload } from "./payload.ts";
+import { type EntryRow, type Maker, memberOf, type SaidState, type Sha256 } from "./rows.ts";
+import type { Rules } from "./rules.ts";
+import type { LedgerVerdict } from "./verdict.ts";
+
+export type Complain = (verdict: LedgerVerdict, detail: string) => void;
+
+/** What the bytes of an entry say; they hash to what the row says, and are of a format that is known. */
+export interface Said {
+  readonly hash: string;
+  readonly recordedAt: string;
+  readonly body: JsonObject;
+  /** Items of `body.states` that are of the form that items have. */
+  readonly states: readonly SaidState[];
+}
+
+export interface EntryCheck {
+  readonly ledger: string;
+  readonly sha256: Sha256;
+  readonly rules: Rules;
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Checks one entry by itself: bytes against hash, form, columns, payload and members. Returns what it says; undefined when
+ * that cannot be known, which is then a problem that was complained of.
+ */
+export function checkEntry(row: EntryRow, { ledger, sha256, rules }: EntryCheck, complain: Complain): Said | undefined {
+  const hash = sha256(row.entry);
+  if (hash !== row.hash) {
+    // Of bytes that were changed nothing else is worth comparing.
+    complain("CONTENT_MISMATCH", `the stored bytes hash to ${hash}, the row says ${row.hash}`);
+    return undefined;
+  }
+  const text = decoder.decode(row.entry);
+  const parsed = parse(text);
+  if (parsed === undefined) {
+    complain("UNVERIFIABLE", "the bytes are not JSON");
+    return undefined;
+  }
+  const format = memberOf(parsed, "v");
+  if (format !== 1) {
+    const named = format === undefined ? "without a number" : JSON.stringify(format);
+    complain("UNVERIFIABLE", `entry format ${named} is not known to this version`);
+    return undefined;
+  }
+  const [seq, said] = [shown(memberOf(parsed, "seq")), shown(memberOf(parsed, "ledger"))];
+  if (seq !== String(row.seq) || said !== ledger) {
+    complain("LINK_BROKEN", `the bytes say they are position ${seq ?? "none"} of ledger ${said ?? "none"}`);
+  }
+  const prevHash = shown(memberOf(parsed, "prevHash"));
+  if (prevHash !== row.prevHash) {
+    complain("LINK_BROKEN", `the bytes name ${prevHash ?? "nothing"} as predecessor, the row ${row.prevHash}`);
+  }
+  const [body, recordedAt] = [memberOf(parsed, "body"), memberOf(parsed, "recordedAt")];
+  if (!isObject(body) || typeof recordedAt !== "string") {
+    complain("CONTENT_MISMATCH", "the bytes are not of the form that entries have: body or recordedAt is missing");
+    return undefined;
+  }
+  const form = formProblem(text, parsed);
+  if (form !== undefined) {
+    complain("CONTENT_MISMATCH", `the bytes are not of the form that entries have: ${form}`);
+  }
+  const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
+  checkColumns(row.columns, recordedAt, body, mismatch);
+  if (row.payload !== null) checkPayload(row.payload, body, sha256, mismatch);
+  for (const problem of rules.checkBody?.(body) ?? []) complain("RULE_BROKEN", problem);
+  return { hash, recordedAt, body, states: statesOf(body, complain) };
+}
+
+function parse(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function shown(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" || value === undefined ? value : JSON.stringify(value);
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const NONE: readonly SaidState[] = [];
+const KIND = /^[A-Z][A-Z_]{0,39}$/;
+const MAX_ID = 400;
+const MAX_VERSION = 2 ** 31 - 1;
+
+/** The states an entry says, each of another thing. */
+function statesOf({ states }: JsonObject, complain: Complain): readonly SaidState[] {
+  if (states === undefined) return NONE;
+  if (!Array.isArray(states) || states.length === 0) {
+    complain("RULE_BROKEN", "states: is no list of one or more");
+    return NONE;
+  }
+  const said: SaidState[] = [];
+  for (const [at, item] of (states as readonly JsonValue[]).entries()) {
+    if (!isState(item)) complain("RULE_BROKEN", `states.${at}: is not a kind, an id, a version and a state`);
+    else if (said.some(({ kind, id }) => kind === item.kind && id === item.id)) {
+      complain("RULE_BROKEN", `states.${at}: ${item.kind} ${item.id} is moved twice`);
+    } else said.push(item);
+  }
+  return said;
+}
+
+function isState(item: JsonValue): item is JsonValue & SaidState {
+  if (!isObject(item)) return false;
+  const { kind, id, version, state } = item;
+  if (typeof kind !== "string" || !KIND.test(kind)) return false;
+  if (typeof id !== "string" || id.length === 0) return false;
+  // The database counts code points.
+  if (id.length > MAX_ID && [...id].length > MAX_ID) return false;
+  const counts = typeof version === "number" && Number.isInteger(version) && version >= 1 && version <= MAX_VERSION;
+  return counts && isObject(state);
+}
+
+/** Who made what this entry begins. */
+export function makerOf(body: JsonObject): Maker {
+  const [actor, behalf, conversation] = [
+    memberOf(body.actor, "id"),
+    memberOf(body.onBehalfOf, "id"),
+    memberOf(body, "conversation"),
+  ];
+  return {
+    actorId: typeof actor === "string" ? actor : null,
+    onBehalfOfId: typeof behalf === "string" ? behalf : null,
+    conversation: typeof conversation === "string" ? conversation : "",
+  };
+}

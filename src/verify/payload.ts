@@ -1,0 +1,150 @@
+import type { JsonObject } from "../facts/canonical.ts";
+import type { Sha256 } from "./rows.ts";
+
+/**
+ * The erasable values of an entry against the commitments in its body, without reading them as JSON: what hashes to its
+ * commitment is, byte for byte, what was committed to.
+ */
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const [BEGIN_LIST, END_LIST] = [0x5b, 0x5d];
+const [BEGIN_OBJECT, END_OBJECT] = [0x7b, 0x7d];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const DOMAIN = encoder.encode("countersign/commit/v1\0");
+const SALT_BYTES = 16;
+/** An item is `{"salt":"<32 hex digits>","value":<value>}`. */
+const BEFORE_SALT = encoder.encode('{"salt":"');
+const BEFORE_VALUE = encoder.encode('","value":');
+const SALT_AT = BEFORE_SALT.length;
+const VALUE_AT = SALT_AT + 2 * SALT_BYTES + BEFORE_VALUE.length;
+
+/** What is hashed is put together here. */
+let scratch = new Uint8Array(16 * 1024);
+scratch.set(DOMAIN);
+
+/** Calls `complain` for each value that the body did not commit to there. Values that are missing were erased. */
+export function checkPayload(
+  payload: Uint8Array,
+  body: JsonObject,
+  sha256: Sha256,
+  complain: (detail: string) => void,
+): void {
+  const malformed = () => complain("the payload is not of the form that payloads have");
+  if (payload[0] !== BEGIN_OBJECT || payload.at(-1) !== END_OBJECT) {
+    malformed();
+    return;
+  }
+  if (payload.length === 2) return;
+  for (let at = 1; ; at++) {
+    const path = readKey(payload, at);
+    if (path === undefined) {
+      malformed();
+      return;
+    }
+    const begin = path.end + 1;
+    const end = payload[path.end] === COLON ? endOfValue(payload, begin) : begin;
+    if (end === begin) {
+      malformed();
+      return;
+    }
+    const promised = commitmentAt(body, path.key);
+    if (promised === undefined) {
+      complain(`the payload has a value at ${path.key} that the entry never committed to`);
+    } else if (commitmentTo(payload, begin, end, sha256) !== promised) {
+      complain(`the payload value at ${path.key} is not the one the entry committed to`);
+    }
+    if (payload[end] !== COMMA) {
+      if (payload[end] !== END_OBJECT || end !== payload.length - 1) malformed();
+      return;
+    }
+    at = end;
+  }
+}
+
+/** The string that begins at `at`, and the position behind it; undefined when there is none. */
+function readKey(bytes: Uint8Array, at: number): { readonly key: string; readonly end: number } | undefined {
+  const end = bytes[at] === QUOTE ? endOfString(bytes, at) : at;
+  if (end === at) return undefined;
+  const text = decoder.decode(bytes.subarray(at + 1, end - 1));
+  if (!text.includes("\\")) return { key: text, end };
+  try {
+    return { key: String(JSON.parse(`"${text}"`)), end };
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The position behind the string that begins at `at`. */
+function endOfString(bytes: Uint8Array, at: number): number {
+  for (let next = at + 1; next < bytes.length; next++) {
+    const byte = bytes[next];
+    if (byte === QUOTE) return next + 1;
+    if (byte === BACKSLASH) next++;
+  }
+  return bytes.length;
+}
+
+/** The position behind the value that begins at `at`, by its brackets and quotes alone. */
+function endOfValue(bytes: Uint8Array, at: number): number {
+  let depth = 0;
+  for (let next = at; next < bytes.length; next++) {
+    const byte = bytes[next];
+    if (byte === QUOTE) next = endOfString(bytes, next) - 1;
+    else if (byte === BEGIN_OBJECT || byte === BEGIN_LIST) depth++;
+    else if (byte === END_OBJECT || byte === END_LIST) {
+      if (depth === 0) return next;
+      depth--;
+      if (depth === 0) return next + 1;
+    } else if (byte === COMMA && depth === 0) return next;
+  }
+  return bytes.length;
+}
+
+/** The commitment to the value of the item at `begin`; undefined when it is not of the form that items have. */
+function commitmentTo(bytes: Uint8Array, begin: number, end: number, sha256: Sha256): string | undefined {
+  const value = begin + VALUE_AT;
+  const fits = startsWith(bytes, begin, BEFORE_SALT) && startsWith(bytes, value - BEFORE_VALUE.length, BEFORE_VALUE);
+  if (!fits || value >= end - 1 || bytes[end - 1] !== END_OBJECT) return undefined;
+  const length = DOMAIN.length + SALT_BYTES + (end - 1 - value);
+  if (length > scratch.length) {
+    scratch = new Uint8Array(length * 2);
+    scratch.set(DOMAIN);
+  }
+  for (let index = 0; index < SALT_BYTES; index++) {
+    const byte = (digit(bytes[begin + SALT_AT + 2 * index]) << 4) | digit(bytes[begin + SALT_AT + 2 * index + 1]);
+    if (byte < 0) return undefined;
+    scratch[DOMAIN.length + index] = byte;
+  }
+  scratch.set(bytes.subarray(value, end - 1), DOMAIN.length + SALT_BYTES);
+  return sha256(scratch.subarray(0, length));
+}
+
+function startsWith(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false;
+  return true;
+}
+
+/** The value of a lowercase hex digit; -1 when it is none. */
+function digit(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
+}
+
+/** The commitment that a body has at a dotted path. */
+function commitmentAt(body: JsonObject, path: string): string | undefined {
+  let value: unknown = body;
+  for (const key of path.includes(".") ? path.split(".") : [path]) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as { readonly [key: string]: unknown })[key];
+  }
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "commit")) return undefined;
+  const { commit } = value as { readonly commit: unknown };
+  return typeof commit === "string" && Object.keys(value).length === 1 ? commit : undefined;
+}

@@ -1,0 +1,87 @@
+import { GENESIS_HASH } from "../facts/entry.ts";
+import type { EntryRow } from "./rows.ts";
+import type { LedgerVerdict } from "./verdict.ts";
+
+/** Positions `from` to `to`. */
+export interface Range {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Entries in order, by their columns alone: each the successor of the one before, no position empty, none taken twice. */
+export interface Sequence {
+  /** The next row, by position and hash; the row before `from`, if there is one, comes first. */
+  next(row: EntryRow): void;
+  /** How many rows stand at the position of the last row. */
+  readonly standing: number;
+  readonly hasGaps: boolean;
+  /** Whether no entry stands at a position. */
+  isMissing(seq: bigint): boolean;
+  /** Called once, after the last row. */
+  end(): void;
+}
+
+const RECORDED_AT = 0;
+
+export function createSequence(
+  { from, to }: Range,
+  complain: (seq: bigint, verdict: LedgerVerdict, detail: string) => void,
+): Sequence {
+  const gaps: Range[] = [];
+  let seq = from - 1n;
+  let hashes: string[] = [];
+  let predecessors: readonly string[] = [];
+  let datedAt = "";
+
+  const gap = (first: bigint, last: bigint) => {
+    if (first > last) return;
+    gaps.push({ from: first, to: last });
+    complain(
+      first,
+      "SEQUENCE_GAP",
+      first === last ? "there is no entry at this position" : `there are no entries at positions ${first} to ${last}`,
+    );
+  };
+  const leave = () => {
+    if (hashes.length > 1 && seq >= from) complain(seq, "FORKED", `${hashes.length} rows stand at this position`);
+  };
+  const judge = (row: EntryRow) => {
+    if (row.seq < 1n) complain(row.seq, "LINK_BROKEN", "no entry can stand before position 1");
+    if (row.seq === 1n && row.prevHash !== GENESIS_HASH) {
+      complain(1n, "LINK_BROKEN", "the first entry of a ledger has 64 zeros as its predecessor");
+    }
+    if (row.seq > 1n && predecessors.length > 0 && !predecessors.includes(row.prevHash)) {
+      const detail = `its predecessor is said to be ${row.prevHash}, which is not the hash of the entry before it`;
+      complain(row.seq, "LINK_BROKEN", detail);
+    }
+    if ((row.columns[RECORDED_AT] ?? "") < datedAt) {
+      complain(row.seq, "CONTENT_MISMATCH", "it is dated before the entry it follows");
+    }
+  };
+  return {
+    next(row) {
+      if (row.seq !== seq) {
+        leave();
+        // The row before the range is no part of it.
+        if (row.seq >= from) gap(seq + 1n > from ? seq + 1n : from, row.seq - 1n);
+        predecessors = row.seq === seq + 1n ? hashes : [];
+        hashes = [];
+        seq = row.seq;
+      }
+      if (row.seq >= from || row.seq < 1n) judge(row);
+      hashes.push(row.hash);
+      datedAt = row.columns[RECORDED_AT] ?? "";
+    },
+    get standing() {
+      return hashes.length;
+    },
+    get hasGaps() {
+      return gaps.length > 0;
+    },
+    isMissing: (position) => gaps.some((missing) => position >= missing.from && position <= missing.to),
+    end() {
+      leave();
+      gap(seq + 1n > from ? seq + 1n : from, to);
+    },
+  };
+}
