@@ -103,8 +103,11 @@ BEGIN
           FROM jsonb_to_recordset(conditions -> 'rests') AS r(kind text, id text, version integer)
           LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
                               WHERE s.ledger = p_ledger AND s.kind = r.kind AND s.id = r.id) s ON true
-         WHERE coalesce(s.version, 0) <> r.version OR s.expires_at <= moment
+         WHERE coalesce(s.version, 0) IS DISTINCT FROM r.version OR s.expires_at <= moment
          LIMIT 1;
+        IF FOUND AND refused IS NULL THEN
+          RAISE EXCEPTION 'a draft rests on a kind, an id and a version' USING ERRCODE = 'OC003';
+        END IF;
       END IF;
     END IF;
     IF jsonb_typeof(draft.states) <> 'array' THEN

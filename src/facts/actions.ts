@@ -27,7 +27,8 @@ export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
 
 export const ACTION = defineState("ACTION", {
   description: "a governed action; its `actor` and `onBehalfOf` are those of the proposal",
-  id: "the action's UUID",
+  id: "the action's UUID, which `action` names too",
+  namedBy: { path: "action" },
   state: object(
     {
       status: code(ACTION_STATUSES, "where it stands"),

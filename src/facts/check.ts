@@ -38,11 +38,11 @@ export function checkBody(body: JsonObject): readonly string[] {
   if (!result.success) {
     return result.error.issues.slice(0, MAX_PROBLEMS).map(({ path, message }) => `${path.join(".")}: ${message}`);
   }
-  return checkMoves(fact, Array.isArray(body.states) ? (body.states as readonly JsonObject[]) : []);
+  return checkMoves(fact, body, Array.isArray(body.states) ? (body.states as readonly JsonObject[]) : []);
 }
 
 /** One thing of each kind that the type moves, no thing twice, and only such states as the type leads to. */
-function checkMoves(fact: AnyFact, states: readonly JsonObject[]): readonly string[] {
+function checkMoves(fact: AnyFact, body: JsonObject, states: readonly JsonObject[]): readonly string[] {
   const problems: string[] = [];
   for (const kind of Object.keys(fact.moves)) {
     if (states.filter((state) => state.kind === kind).length !== 1) {
@@ -51,7 +51,11 @@ function checkMoves(fact: AnyFact, states: readonly JsonObject[]): readonly stri
   }
   const things = new Set(states.map(({ kind, id }) => `${String(kind)} ${String(id)}`));
   if (things.size !== states.length) problems.push("states: a thing is moved twice");
-  for (const { kind, version, state } of states) {
+  for (const { kind, id, version, state } of states) {
+    const { namedBy } = STATES.get(String(kind)) ?? {};
+    if (namedBy !== undefined && (namedBy.whenMade !== true || version === 1) && memberAt(body, namedBy.path) !== id) {
+      problems.push(`${namedBy.path}: is not the ${String(kind)} that the entry moves`);
+    }
     const { status } = state as JsonObject;
     const steps = fact.moves[String(kind)] ?? fact.mayMove[String(kind)] ?? [];
     const leads = steps.some(([from, to]) => (from === null) === (version === 1) && to === (status ?? "*"));
@@ -62,4 +66,8 @@ function checkMoves(fact: AnyFact, states: readonly JsonObject[]): readonly stri
     }
   }
   return problems;
+}
+
+function memberAt(body: JsonObject, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => (value as JsonObject | undefined)?.[key], body);
 }

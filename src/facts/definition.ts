@@ -14,6 +14,8 @@ export interface StateDefinition<Kind extends string, State extends z.ZodType> {
   readonly description: string;
   /** What names a thing of this kind. */
   readonly id: string;
+  /** The member of an entry that names the thing it moves, by its path; for some kinds only where the entry makes it. */
+  readonly namedBy?: { readonly path: string; readonly whenMade?: boolean };
   readonly state: State;
 }
 

@@ -1,6 +1,6 @@
 import { anyStep, defineFact, defineState } from "./definition.ts";
 import { PRINCIPAL_KINDS, profile } from "./envelope.ts";
-import { code, count, erasable, flag, hex, instant, list, object, text } from "./schema.ts";
+import { always, code, count, erasable, flag, hex, instant, list, object, text } from "./schema.ts";
 
 /** Who is known, who may act, and as what. */
 
@@ -19,7 +19,8 @@ const publicKey = object(
 
 export const PRINCIPAL = defineState("PRINCIPAL", {
   description: "what is decided about a principal; what a token claims comes on top",
-  id: "that of the principal",
+  id: "that of the principal, which `subject.id` names too",
+  namedBy: { path: "subject.id" },
   state: object(
     {
       kind: code(PRINCIPAL_KINDS, "what it is"),
@@ -38,7 +39,7 @@ export const PRINCIPAL = defineState("PRINCIPAL", {
 export const TOKEN = defineState("TOKEN", {
   description: "a token that is refused from now on",
   id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any",
-  state: object({ revoked: flag("true") }, "the token from this entry on"),
+  state: object({ revoked: always(true, "that it is refused") }, "the token from this entry on"),
 });
 
 export const SETUP = defineState("SETUP", {

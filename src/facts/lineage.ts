@@ -5,7 +5,8 @@ import { code, count, object, text } from "./schema.ts";
 
 export const CHAIN = defineState("CHAIN", {
   description: "a routing chain: consecutive steps of one principal in one conversation on one platform",
-  id: "the chain's UUID, made of the ledger, principal, person, conversation and number",
+  namedBy: { path: "chain", whenMade: true },
+  id: "the chain's UUID, which `chain` of the entry that starts it names too; made of the ledger, principal, person, conversation and number",
   state: object(
     {
       status: code(["OPEN", "CLOSED"], "whether it is the latest of its principal in the conversation"),

@@ -53,6 +53,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export const text = (description: string) => described(z.string(), "string", description);
 export const flag = (description: string) => described(z.boolean(), "boolean", description);
+/** One value and no other. */
+export const always = <const Value extends boolean>(value: Value, description: string) =>
+  described(z.literal(value), `\`${value}\``, description);
 export const uuid = (description: string) => described(z.string().regex(UUID, "is not a UUID"), "UUID", description);
 export const instant = (description: string) =>
   described(z.string().regex(INSTANT, "is not an instant with six decimals"), "instant", description);

@@ -1,5 +1,5 @@
 import { defineFact, defineState, made, steps } from "./definition.ts";
-import { code, erasable, instant, object, text } from "./schema.ts";
+import { code, erasable, instant, object, text, uuid } from "./schema.ts";
 
 /** Why a session has ended: its owner ended it, or its time had passed and the server did. */
 export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;
@@ -7,7 +7,8 @@ export type EndReason = (typeof END_REASONS)[number];
 
 export const SESSION = defineState("SESSION", {
   description: "a session of a principal: its `actor`, who acts for `onBehalfOf`, in its `conversation`",
-  id: "the session's UUID",
+  id: "the session's UUID, which `session` names too",
+  namedBy: { path: "session" },
   state: object(
     {
       status: code(["OPEN", "ENDED"], "whether entries can be made in it"),
@@ -23,6 +24,7 @@ export const SESSIONS = {
     defineFact("SESSION_STARTED", {
       description: "somebody signed in, or an agent began to act",
       members: {
+        session: uuid("the session it starts"),
         conversation: text("the caller's name for the conversation").optional(),
         method: text("how the principal signed in"),
         address: erasable<string>("the IP address the call came from").optional(),
@@ -32,6 +34,7 @@ export const SESSIONS = {
     defineFact("SESSION_ENDED", {
       description: "the session ended",
       members: {
+        session: uuid("the session it ends"),
         conversation: text("as its start has it").optional(),
         reason: code(END_REASONS, "why"),
       },

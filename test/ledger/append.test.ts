@@ -177,6 +177,27 @@ describe("state", () => {
     ]);
   });
 
+  it("is named by kind, id and version where a draft rests on it", async () => {
+    await ledgers.ensure("rests/eu");
+    const body = `{"actor":{"id":"x"},"id":"${uuidv7()}","type":"NOTE"}`;
+    for (const rest of [
+      { kind: "THING", id: "x" },
+      { id: "x", version: 1 },
+      { kind: "THING", version: null },
+    ]) {
+      const appended = pool.query("SELECT refusal FROM oc_ledger_append('rests/eu', $1, '', $2)", [
+        body,
+        JSON.stringify({ rests: [rest] }),
+      ]);
+      await expect(
+        appended.then(
+          ({ rows }) => rows[0]?.refusal ?? "recorded",
+          ({ code }) => code,
+        ),
+      ).resolves.toMatch(/^(THING|OC003)$/);
+    }
+  });
+
   it("cannot be moved twice by one entry", async () => {
     const id = uuidv7();
     const state = (version: number) => ({ kind: "THING", id, version, state: {} });

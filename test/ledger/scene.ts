@@ -60,7 +60,7 @@ export function sessionStep(
 }
 
 const LISTINGS: Readonly<Record<string, UnsealedObject>> = {
-  PRINCIPAL: { type: "PRINCIPAL_UPDATED", subject: { id: "somebody", kind: "AGENT" } },
+  PRINCIPAL: { type: "PRINCIPAL_UPDATED" },
   TOKEN: { type: "TOKEN_REVOKED" },
   SETUP: { type: "SETUP_CODE_ISSUED" },
 };
@@ -68,7 +68,8 @@ const LISTINGS: Readonly<Record<string, UnsealedObject>> = {
 /** The members of an entry that gives a thing of the directory its next state. */
 export function listing(kind: string, id: string, version: number, state: UnsealedObject): UnsealedObject {
   const actor = { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] };
-  return { actor, states: [{ id, kind, state, version }], ...LISTINGS[kind] };
+  const subject = kind === "PRINCIPAL" ? { subject: { id, kind: "AGENT" } } : {};
+  return { actor, states: [{ id, kind, state, version }], ...LISTINGS[kind], ...subject };
 }
 
 export const newId = (): string => randomUUID();

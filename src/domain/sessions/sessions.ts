@@ -96,6 +96,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           kind: "record",
           fact: {
             type: "SESSION_STARTED",
+            session: id,
             states: [{ kind: "SESSION", id, version: 1, state: { status: "OPEN", expiresAt: instant(expiresAt) } }],
             // No conversation and one without a name are the same.
             conversation: conversationId === "" ? undefined : conversationId,
