@@ -41,7 +41,10 @@ export const ActionRef = builder.prismaNode("Action", {
   name: "Action",
   description: "Something an agent wants to do with one tool on one platform, and what became of it.",
   select: ACTION_SELECT,
-  id: { description: "Opaque.", resolve: ({ ledger, id }) => `${ledger}:${id}` },
+  id: {
+    description: "An opaque id for `node` and other arguments that take an id.",
+    resolve: ({ ledger, id }) => `${ledger}:${id}`,
+  },
   findUnique: (id, { ledger }) => ({ ledger_id: { ledger, id: id.slice(id.lastIndexOf(":") + 1) } }),
   fields: (t) => ({
     uuid: t.field({
@@ -52,7 +55,7 @@ export const ActionRef = builder.prismaNode("Action", {
     }),
     status: t.field({
       type: ActionStatus,
-      description: "Where it stands.",
+      description: "Its status now.",
       resolve: (row) => viewOf(row).state.status,
     }),
     platform: t.string({
@@ -68,7 +71,8 @@ export const ActionRef = builder.prismaNode("Action", {
     region: t.string({ description: "The region of the platform.", resolve: (row) => text(proposalOf(row), "region") }),
     arguments: t.field({
       type: "JSON",
-      description: "What the tool is to be called with; the commitment alone once erased.",
+      description:
+        "The arguments the tool is to be called with. Once erased, only their commitment: `{commit: <SHA-256>}`.",
       resolve: async (row, _args, context) => {
         const proposal = await opened(context, row);
         const values = revealed(proposal, "arguments");
@@ -123,7 +127,7 @@ export const ActionRef = builder.prismaNode("Action", {
     sourceChainHash: t.field({
       type: "UUID",
       nullable: true,
-      description: "The chain its data was drawn from, as the server found it.",
+      description: "The routing chain its data came from, as the server found it; null when it found none.",
       resolve: (row) => optionalText(proposalOf(row).body.sourceChain),
     }),
     viewerCanDecide: t.boolean({
@@ -139,7 +143,7 @@ export const ActionRef = builder.prismaNode("Action", {
       type: "DateTime",
       nullable: true,
       description:
-        "When it lapses if nothing happens: PENDING, until when people must decide; ALLOWED and APPROVED, until when it can be started; EXECUTING, until when its outcome must be told.",
+        "The deadline of its status. PENDING: people must decide by then, or it is EXPIRED. ALLOWED, APPROVED: its grant must be redeemed by then, or it is EXPIRED. EXECUTING: its outcome must be reported by then, or it is AMBIGUOUS.",
       resolve: (row) => {
         const { status, expiresAt, grantExpiresAt } = viewOf(row).state;
         const lapses = status === "ALLOWED" || status === "APPROVED" ? grantExpiresAt : expiresAt;
@@ -149,7 +153,7 @@ export const ActionRef = builder.prismaNode("Action", {
     result: t.field({
       type: "JSON",
       nullable: true,
-      description: "What carrying it out answered, unless erased.",
+      description: "What the tool returned, as its agent reported it; null before that, and once erased.",
       resolve: async (row, _args, context) => {
         const completed = await completionOf(row, context);
         return completed === undefined ? null : revealed(completed, "result");

@@ -54,7 +54,10 @@ builder.queryField("actions", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      status: t.arg({ type: [ActionStatus], description: "Standing at one of these; at any when left out." }),
+      status: t.arg({
+        type: [ActionStatus],
+        description: "Only actions with one of these statuses; all when left out.",
+      }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },

@@ -28,7 +28,7 @@ builder.prismaObjectFields(ActionRef, (t) => ({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 6 },
     description:
-      "The facts its state rests on and the refused attempts on it, oldest first. That you read them is recorded, unless it is your own doing.",
+      "The entries that led to its status, and those of refused attempts on it, oldest first. That you read them is recorded, unless it is your own doing.",
     resolve: async (row, _args, context) =>
       recordingEntries(context, "action.entries", await readTimelineOf(context, row), viewOf(row).proposal),
   }),

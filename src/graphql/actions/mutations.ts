@@ -99,7 +99,7 @@ const ApproveActionInput = builder.inputType("ApproveActionInput", {
       required: true,
       description: "The digest of what was shown; any other is refused.",
     }),
-    note: t.string({ description: "What there is to say." }),
+    note: t.string({ description: "A remark, recorded with the decision." }),
   }),
 });
 

@@ -49,7 +49,7 @@ export const ActionStatus = builder.enumType("ActionStatus", {
     EXECUTING: "Its grant is spent; the outcome is awaited.",
     SUCCEEDED: "It was carried out.",
     FAILED: "It was tried, and failed.",
-    AMBIGUOUS: "Nobody told the outcome in time: it may or may not have happened.",
+    AMBIGUOUS: "No outcome was reported in time: it may or may not have happened.",
   }),
 });
 
@@ -76,7 +76,7 @@ export const Channel = builder.enumType("Channel", {
 
 export const Outcome = builder.enumType("Outcome", {
   description: "How carrying out an action ended.",
-  values: described({ SUCCEEDED: "As intended.", FAILED: "Otherwise." }),
+  values: described({ SUCCEEDED: "It was carried out as intended.", FAILED: "It was not carried out as intended." }),
 });
 
 export const LedgerVerdict = builder.enumType("LedgerVerdict", {
@@ -123,6 +123,6 @@ export const PendingApprovalChange = builder.enumType("PendingApprovalChange", {
     ADDED: "An action began to wait.",
     UPDATED: "An action that waits has changed.",
     REMOVED: "An action no longer waits, or no longer for you.",
-    HEARTBEAT: "Nothing was told for a while; the connection lives.",
+    HEARTBEAT: "Nothing happened for a while. Shows that the connection is alive.",
   }),
 });

@@ -16,7 +16,8 @@ export const loadPrincipal = createLoader<string, DirectoryPrincipal>((context, 
 
 export const DirectoryPrincipalRef = builder.objectRef<DirectoryPrincipal>("DirectoryPrincipal");
 DirectoryPrincipalRef.implement({
-  description: "A principal as the directory has it now. What an entry recorded of it then is the entry's.",
+  description:
+    "A principal as the directory has it now. `AuditEntry.actor` has it as it was when the entry was recorded.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "Unique within the organization." }),
     principal: t.field({
@@ -46,7 +47,8 @@ DirectoryPrincipalRef.implement({
       description: "The key an invited agent has to prove, by its RFC 7638 thumbprint.",
     }),
     gateway: t.exposeBoolean("gateway", {
-      description: "Whether it is believed what it says, signed with its key, of the clients it passes on.",
+      description:
+        "Whether it is a gateway: the server believes what it says about the clients whose calls it passes on, if signed with its key.",
     }),
     invitedAt: t.field({
       type: "DateTime",
@@ -171,7 +173,10 @@ builder.queryField("principals", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      filter: t.arg({ type: PrincipalFilter, description: "What they must meet; everybody when left out." }),
+      filter: t.arg({
+        type: PrincipalFilter,
+        description: "Only those that meet this filter; everybody when left out.",
+      }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },

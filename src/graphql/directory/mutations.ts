@@ -42,7 +42,8 @@ const InviteAgentInput = builder.inputType("InviteAgentInput", {
     platforms: t.stringList({ description: "The only platforms it may act on; those of the catalog when left out." }),
     publicKey: t.field({ type: "JSON", description: KEY }),
     gateway: t.boolean({
-      description: "Whether to believe what it says, signed with its key, of the clients it passes on.",
+      description:
+        "Whether it is a gateway: the server then believes what it says about the clients whose calls it passes on, if signed with its key.",
     }),
   }),
 });
@@ -77,7 +78,8 @@ const UpdateAgentInput = builder.inputType("UpdateAgentInput", {
     platforms: t.stringList({ description: "The only platforms it may act on; null: those of the catalog." }),
     publicKey: t.field({ type: "JSON", description: `${KEY} Null: none any more.` }),
     gateway: t.boolean({
-      description: "Whether to believe what it says, signed with its key, of the clients it passes on.",
+      description:
+        "Whether it is a gateway: the server then believes what it says about the clients whose calls it passes on, if signed with its key.",
     }),
   }),
 });

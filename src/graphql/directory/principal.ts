@@ -117,7 +117,7 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
     }),
     evidence: t.field({
       type: "JSON",
-      description: "The raw material the answer rests on.",
+      description: "The headers and other signals that name and confidence were derived from.",
       resolve: ({ evidence }) => evidence,
     }),
     rules: t.field({
@@ -132,7 +132,7 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
 builder.queryField("viewer", (t) =>
   t.field({
     type: PrincipalRef,
-    description: "Who the server takes you for.",
+    description: "The principal that your token or browser session identifies: you.",
     authScopes: { signedIn: true },
     resolve: (_root, _args, context): PrincipalShape => viewerOf(context),
   }),

@@ -28,7 +28,10 @@ export const EntryRef = builder.prismaNode("Entry", {
   name: "AuditEntry",
   description: "One immutable fact of the ledger.",
   select: ENTRY_SELECT,
-  id: { description: "Opaque.", resolve: ({ ledger, seq }) => `${ledger}:${seq}` },
+  id: {
+    description: "An opaque id for `node` and other arguments that take an id.",
+    resolve: ({ ledger, seq }) => `${ledger}:${seq}`,
+  },
   findUnique: (id, { ledger }) => ({ ledger_seq: { ledger, seq: BigInt(id.slice(id.lastIndexOf(":") + 1)) } }),
   fields: (t) => ({
     seq: t.field({
@@ -82,7 +85,7 @@ export const EntryRef = builder.prismaNode("Entry", {
     sourceChainHash: t.field({
       type: "UUID",
       nullable: true,
-      description: "The chain its data was drawn from, as the server found it.",
+      description: "The routing chain its data came from, as the server found it; null when it found none.",
       resolve: (row) => text(entryOf(row), "sourceChain"),
     }),
     arguments: t.field({

@@ -107,8 +107,8 @@ builder.queryField("auditEntries", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
-      newestFirst: t.arg.boolean({ description: "The other way around." }),
+      filter: t.arg({ type: AuditFilter, description: "Only those that meet this filter; all when left out." }),
+      newestFirst: t.arg.boolean({ description: "Newest first instead of oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },

@@ -65,7 +65,7 @@ builder.subscriptionField("auditEntries", (t) =>
         type: "Sequence",
         description: "The last cursor seen; only what comes from now on when left out.",
       }),
-      filter: t.arg({ type: AuditFilter, description: "What they must meet; everything when left out." }),
+      filter: t.arg({ type: AuditFilter, description: "Only those that meet this filter; all when left out." }),
     },
     subscribe: async (_root, { after, filter }, context) => {
       const wanted = entryFilter(context.ledger, filter);

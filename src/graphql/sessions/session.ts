@@ -32,11 +32,14 @@ const TIMELINE_COST = 20;
 export const SessionRef = builder.objectRef<Session>("Session");
 builder.node(SessionRef, {
   description: "A principal's stretch of work, from when they said it began.",
-  id: { description: "Opaque.", resolve: ({ id, started }) => `${started.ledger}:${id}` },
+  id: {
+    description: "An opaque id for `node` and other arguments that take an id.",
+    resolve: ({ id, started }) => `${started.ledger}:${id}`,
+  },
   fields: (t) => ({
     principal: t.field({
       type: PrincipalRef,
-      description: "Whose it is.",
+      description: "The principal whose session it is.",
       resolve: ({ started }) => {
         const actor = recordedActor(factsOf(started));
         if (actor === undefined) throw new Error(`entry ${started.seq} of ${started.ledger} names nobody`);
@@ -131,8 +134,8 @@ builder.queryField("sessions", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      filter: t.arg({ type: SessionFilter, description: "What they must meet; everything when left out." }),
-      newestFirst: t.arg.boolean({ description: "The other way around." }),
+      filter: t.arg({ type: SessionFilter, description: "Only those that meet this filter; all when left out." }),
+      newestFirst: t.arg.boolean({ description: "Newest first instead of oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
