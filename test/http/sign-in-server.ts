@@ -33,7 +33,7 @@ export interface Entry {
   readonly session?: string;
   readonly method?: string;
   readonly reason?: string;
-  readonly sessionExpiresAt?: string;
+  readonly states?: readonly { readonly state: { readonly expiresAt?: string } }[];
   readonly actor?: { readonly id: string; readonly kind: string; readonly roles: readonly string[] };
 }
 

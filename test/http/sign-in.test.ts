@@ -123,7 +123,7 @@ describe("signing in with a browser", () => {
       sessionId: started?.session,
     });
     // The cookie lives no longer than the session, in its token and in the browser.
-    const recordedEnd = Date.parse(started?.sessionExpiresAt ?? "");
+    const recordedEnd = Date.parse(started?.states?.[0]?.state.expiresAt ?? "");
     expect(Date.parse(session.expiresAt)).toBeLessThanOrEqual(recordedEnd);
     const maxAge = Number(/Max-Age=(\d+)/.exec(attributes)?.[1]);
     expect(Date.now() + maxAge * 1000).toBeLessThanOrEqual(recordedEnd + 1_000);
