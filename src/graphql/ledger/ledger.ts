@@ -162,10 +162,13 @@ builder.queryField("verifyLedger", (t) =>
       fromSeq: t.arg({ type: "Sequence", description: "The first position to check; 1 when left out." }),
       toSeq: t.arg({ type: "Sequence", description: "The last position to check; the head when left out." }),
     },
-    resolve: (_root, { fromSeq, toSeq }, { services, ledger }) =>
-      services.verify(ledger, {
+    async resolve(_root, { fromSeq, toSeq }, { services, ledger }) {
+      // A ledger begins with its first reader, also with one who verifies it.
+      await services.ledgers.ensure(ledger);
+      return services.verify(ledger, {
         ...(fromSeq === undefined || fromSeq === null ? {} : { fromSeq }),
         ...(toSeq === undefined || toSeq === null ? {} : { toSeq }),
-      }),
+      });
+    },
   }),
 );
