@@ -27,7 +27,7 @@ export interface AttributionOptions {
   readonly region: string;
 }
 
-/** Who asks, in columns of `oc_session`; null asks for nothing. */
+/** Who asks, in columns of `oc_state`; null asks for nothing. */
 interface Key {
   readonly named: string | null;
   readonly actor: string;
