@@ -39,9 +39,15 @@ try {
   const ledgers = createLedgers({ pool, capacity: 100_000 });
 
   const systems: Record<string, (callers: number) => Baseline> = {
-    ledger: () => ({ append: (caller) => ledgers.append("bench/eu", body(facts(caller))), close: async () => {} }),
+    ledger: () => ({
+      append: (caller) => ledgers.append("bench/eu", body(facts(caller, "bench/eu"))),
+      close: async () => {},
+    }),
     "16 ledgers": () => ({
-      append: (caller) => ledgers.append(`bench/r${caller % 16}`, body(facts(caller))),
+      append(caller) {
+        const ledger = `bench/r${caller % 16}` as const;
+        return ledgers.append(ledger, body(facts(caller, ledger)));
+      },
       close: async () => {},
     }),
     "(a) prisma tx": (callers) => prismaTransaction(postgres.url, Math.min(callers, 64)),
@@ -59,7 +65,9 @@ try {
     const runs = new Map<string, Measured[]>(names.map((name) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const name of names) {
-        await admin.query("TRUNCATE bench.oc_audit_log, bench.oc_audit_payload, bench.oc_action, bench.event");
+        await admin.query(
+          "TRUNCATE bench.oc_audit_log, bench.oc_audit_payload, bench.oc_action, bench.oc_state, bench.event",
+        );
         const system = (systems[name] as (callers: number) => Baseline)(callers);
         runs.get(name)?.push(await drive(callers, SECONDS, (caller) => system.append(caller)));
         await system.close();

@@ -27,10 +27,14 @@ export const BASELINE_TABLES = `
   CREATE INDEX ON bench.oc_audit_log (chain, ledger, seq) WHERE chain IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (source_chain, ledger, seq) WHERE source_chain IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (session_id, ledger, seq) WHERE session_id IS NOT NULL;
-  CREATE INDEX ON bench.oc_audit_log (action_id, ledger, seq) WHERE action_id IS NOT NULL AND action_version IS NULL;
+  CREATE INDEX ON bench.oc_audit_log (action_id, ledger, seq) WHERE action_id IS NOT NULL AND state_version IS NULL;
   CREATE INDEX ON bench.oc_audit_log USING brin (recorded_at);
   CREATE TABLE bench.oc_audit_payload (LIKE public.oc_audit_payload INCLUDING INDEXES) WITH (toast_tuple_target = 8160);
-  CREATE TABLE bench.oc_action (LIKE public.oc_action INCLUDING INDEXES) WITH (fillfactor = 80);
+  CREATE TABLE bench.oc_action (LIKE public.oc_action) WITH (fillfactor = 80);
+  ALTER TABLE bench.oc_action ADD PRIMARY KEY (ledger, id);
+  CREATE INDEX ON bench.oc_action (status, ledger, proposed_seq);
+  CREATE INDEX ON bench.oc_action (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE bench.oc_state (LIKE public.oc_state INCLUDING INDEXES) WITH (fillfactor = 80);
   CREATE TABLE bench.event (
     id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), actor text NOT NULL, tool text NOT NULL,
     event jsonb NOT NULL);
@@ -79,7 +83,7 @@ export function prismaTransaction(url: string, connections: number): Baseline {
 }
 
 function columns(of: Facts) {
-  const action = { actionId: of.actionId, actionVersion: 1, platform: "reservations", tool: "book_reservation" };
+  const action = { actionId: of.actionId, stateVersion: 1, platform: "reservations", tool: "book_reservation" };
   return {
     id: of.id,
     type: "ACTION_PROPOSED",
@@ -122,9 +126,10 @@ const UNNEST = `
     INSERT INTO bench.oc_audit_payload
     SELECT $1, u.seq, u.payload::json FROM unnest($2::bigint[], $10::text[]) AS u(seq, payload)
   )
-  INSERT INTO bench.oc_action
-  SELECT $1, u.action, 1, 'PENDING', u.actor, 'member', 0, '2026-11-22T23:00:00Z', NULL, NULL, NULL, u.seq, u.seq, ARRAY[u.seq]
-    FROM unnest($2::bigint[], $8::uuid[], $7::text[]) AS u(seq, action, actor)`;
+  INSERT INTO bench.oc_state
+  SELECT $1, 'ACTION', u.action, 1, '{"approvals":0,"expiresAt":"2026-11-22T23:00:00.000000Z","status":"PENDING"}', 'PENDING',
+         '2026-11-22T23:00:00Z', u.actor, 'member', '', u.seq, u.seq, ARRAY[u.seq], u.hash
+    FROM unnest($2::bigint[], $8::uuid[], $7::text[], $4::bytea[]) AS u(seq, action, actor, hash)`;
 
 /** (b) The same bytes in the same batches into the same tables and indexes, with no chain, lock, check or version. */
 export function unnestInsert(pool: pg.Pool): Baseline {

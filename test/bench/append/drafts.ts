@@ -23,24 +23,36 @@ const ARGUMENTS = {
 const REQUEST = "Yes, please book it. I want to use my certificates first, and my 7447 card for the balance.";
 const RENDERED = `book_reservation on reservations (WRITE, us)\n${JSON.stringify(ARGUMENTS, null, 2)}`;
 const HASH = hashText("bench");
-const chains = new Map<number, string>();
+const chains = new Map<string, string>();
 
 export interface Facts {
   readonly id: string;
   readonly actionId: string;
   readonly chain: string;
+  /** Whether this proposal starts its chain. */
+  readonly starts: boolean;
   readonly actor: string;
 }
 
-export function facts(caller: number): Facts {
-  const chain = chains.get(caller) ?? uuidv7();
-  chains.set(caller, chain);
-  return { id: uuidv7(), actionId: uuidv7(), chain, actor: `agent-${caller}` };
+/** The next proposal of a caller in one ledger; the first starts a chain, the others are steps of it. */
+export function facts(caller: number, ledger = ""): Facts {
+  const key = `${ledger} ${caller}`;
+  const chain = chains.get(key) ?? uuidv7();
+  const starts = !chains.has(key);
+  chains.set(key, chain);
+  return { id: uuidv7(), actionId: uuidv7(), chain, starts, actor: `agent-${caller}` };
 }
 
 const erasable = (value: unknown) => new Erasable(value as string);
 
-export function body({ actionId, chain, actor }: Facts): UnsealedObject {
+export function body({ actionId, chain, starts, actor }: Facts): UnsealedObject {
+  const state = { approvals: 0, expiresAt: "2026-11-22T23:00:00.000000Z", status: "PENDING" };
+  const start = {
+    id: chain,
+    kind: "CHAIN",
+    state: { number: 1, platform: "reservations", status: "OPEN" },
+    version: 1,
+  };
   return {
     type: "ACTION_PROPOSED",
     actor: { groups: [], id: actor, kind: "AGENT", profile: erasable(PERSON), roles: ["agent"] },
@@ -50,7 +62,8 @@ export function body({ actionId, chain, actor }: Facts): UnsealedObject {
       evidence: erasable({ "user-agent": "claude-code/2.1.66 (cli)" }),
       name: "claude-code",
     },
-    action: { approvals: 0, expiresAt: "2026-11-22T23:00:00.000000Z", id: actionId, status: "PENDING", version: 1 },
+    action: actionId,
+    states: [{ id: actionId, kind: "ACTION", state, version: 1 }, ...(starts ? [start] : [])],
     platform: "reservations",
     tool: "book_reservation",
     effect: "WRITE",
@@ -67,7 +80,6 @@ export function body({ actionId, chain, actor }: Facts): UnsealedObject {
     userRequest: erasable(REQUEST),
     rendered: erasable(RENDERED),
     chain,
-    chainNumber: 1,
   };
 }
 
