@@ -99,10 +99,11 @@ BEGIN
       IF (conditions ->> 'notAfter')::timestamptz <= moment THEN
         refused := 'LATE';
       ELSIF conditions ? 'rests' THEN
+        -- LIMIT: each thing is looked up by itself. A join that is planned while the table is small reads all of it later.
         SELECT r.kind INTO refused
           FROM jsonb_to_recordset(conditions -> 'rests') AS r(kind text, id text, version integer)
           LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
-                              WHERE s.ledger = p_ledger AND s.kind = r.kind AND s.id = r.id) s ON true
+                              WHERE s.ledger = p_ledger AND s.kind = r.kind AND s.id = r.id LIMIT 1) s ON true
          WHERE coalesce(s.version, 0) IS DISTINCT FROM r.version OR s.expires_at <= moment
          LIMIT 1;
         IF FOUND AND refused IS NULL THEN
@@ -119,7 +120,7 @@ BEGIN
       SELECT m.kind INTO refused
         FROM jsonb_to_recordset(draft.states) AS m(kind text, id text, version integer)
         LEFT JOIN LATERAL (SELECT s.version FROM oc_state s
-                            WHERE s.ledger = p_ledger AND s.kind = m.kind AND s.id = m.id) s ON true
+                            WHERE s.ledger = p_ledger AND s.kind = m.kind AND s.id = m.id LIMIT 1) s ON true
        WHERE m.version IS DISTINCT FROM coalesce(s.version, 0) + 1
        LIMIT 1;
     END IF;
