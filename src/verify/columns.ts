@@ -42,8 +42,6 @@ export function checkColumns(
   const said = columnsOf(recordedAt, body);
   for (let at = 0; at < SEARCH_COLUMNS.length; at++) {
     if (columns[at] === said[at]) continue;
-    complain(
-      `column ${SEARCH_COLUMNS[at]} says ${columns[at] ?? "nothing"}, the bytes ${said[at] ?? "nothing"}`,
-    );
+    complain(`column ${SEARCH_COLUMNS[at]} says ${columns[at] ?? "nothing"}, the bytes ${said[at] ?? "nothing"}`);
   }
 }

@@ -32,4 +32,3 @@ export function digestRows(rows: readonly StateRow[], range: Range, digestKey: s
   }
   return digest.value();
 }
-

@@ -43,7 +43,9 @@ const mismatch = (seq: bigint, detail: string | RegExp) => ({
 });
 const AGENT = "oc_state PRINCIPAL agent-7";
 /** A row that claims to have been made by the entry at `seq`. */
-const added = (seq: number) => `INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
+const added = (
+  seq: number,
+) => `INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
   VALUES ('acme/eu', 'PRINCIPAL', 'mallory', 1, '{"roles":["admin"]}', '', ${seq}, ${seq}, '{${seq}}', sha256('x'))`;
 
 describe("verifyLedger, of the directory", () => {
@@ -102,12 +104,7 @@ describe("verifyLedger, of the directory", () => {
       6n,
       `^${AGENT} does not list this entry as its version 3$`,
     ],
-    [
-      "a row that was added",
-      added(5),
-      5n,
-      "^oc_state PRINCIPAL mallory: the entry says nothing of it$",
-    ],
+    ["a row that was added", added(5), 5n, "^oc_state PRINCIPAL mallory: the entry says nothing of it$"],
     [
       "a row that was added before every entry",
       added(0),

@@ -1,6 +1,6 @@
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
-import { type Run, statements } from "./session.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
+import { type Run, statements } from "./session.ts";
 
 /** Where a ledger ends by its head row, by its entries, and by what entries leave in other tables; one moment. */
 export interface LedgerEnd {

@@ -33,7 +33,9 @@ export function startHere(client: ClientBase): Runner {
 /** Checks pieces in a thread with a connection of its own. */
 export function startThread(settings: ConnectionSettings): Runner {
   const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: settings });
-  let waiting: { readonly resolve: (result: PieceResult) => void; readonly reject: (error: unknown) => void } | undefined;
+  let waiting:
+    | { readonly resolve: (result: PieceResult) => void; readonly reject: (error: unknown) => void }
+    | undefined;
   let ended: Error | undefined;
   const fail = (error: Error) => {
     ended ??= error;
