@@ -1,4 +1,3 @@
-import type { JsonObject } from "./canonical.ts";
 import { ANY, type Step } from "./definition.ts";
 import { FACTS } from "./registry.ts";
 
@@ -11,10 +10,10 @@ for (const { moves, mayMove } of FACTS.values()) {
 }
 
 /**
- * Whether a thing of `kind` may come to the state `to` from the state `from`, undefined where an entry makes it: by the
- * table "Legal steps" of FORMAT.md.
+ * Whether a thing of `kind` may come from the status `from`, null where an entry makes it, to the status `to`; undefined
+ * stands for a state without one. By the tables of legal steps in FORMAT.md.
  */
-export function isLegalStep(kind: string, from: JsonObject | undefined, to: JsonObject): boolean {
-  const before = from === undefined ? null : (from.status ?? ANY);
-  return (STEPS.get(kind) ?? []).some(([one, other]) => one === before && other === (to.status ?? ANY));
+export function isLegalStep(kind: string, from: string | null | undefined, to: string | undefined): boolean {
+  const before = from === undefined ? ANY : from;
+  return (STEPS.get(kind) ?? []).some(([one, other]) => one === before && other === (to ?? ANY));
 }

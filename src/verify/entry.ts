@@ -61,7 +61,7 @@ export function checkEntry(row: EntryRow, { ledger, sha256, rules }: EntryCheck,
     complain("CONTENT_MISMATCH", "the bytes are not of the form that entries have: body or recordedAt is missing");
     return undefined;
   }
-  const form = formProblem(text, parsed);
+  const form = formProblem(text, row.entry, parsed);
   if (form !== undefined) {
     complain("CONTENT_MISMATCH", `the bytes are not of the form that entries have: ${form}`);
   }

@@ -1,20 +1,31 @@
 import type { JsonObject } from "../facts/canonical.ts";
-import type { Rules } from "./rules.ts";
+import type { SaidState } from "./rows.ts";
+import type { Rules, Status } from "./rules.ts";
 import { toInstant } from "./state-row.ts";
 import type { LedgerProblem } from "./verdict.ts";
 
-/**
- * What an entry needs to know of the past of a thing that it moves on, or rests on. Positions in between are nobody's
- * business here: that a row lists its entries, each at its version, is compared elsewhere.
- */
+/** What later entries need to know of a state. */
+export interface Stage {
+  readonly status: Status;
+  /** RFC 3339 with six decimals; undefined: it does not expire. */
+  readonly expiresAt: string | undefined;
+}
+
+export function stageOf({ status, expiresAt }: JsonObject): Stage {
+  return {
+    status: typeof status === "string" ? status : undefined,
+    expiresAt: typeof expiresAt === "string" ? toInstant(expiresAt) : undefined,
+  };
+}
+
+/** What an entry claims of the past of a thing that it moves on from a version, or rests on at a version. */
 export interface Claim {
   readonly seq: bigint;
   readonly kind: string;
   readonly id: string;
-  /** The version that the thing had when the entry was recorded. */
   readonly version: number;
-  /** The state that the entry gives it; undefined when it only rests on it. */
-  readonly to: JsonObject | undefined;
+  /** What it moves the thing on to; undefined when it only rests on it. */
+  readonly to: Stage | undefined;
   readonly recordedAt: string;
 }
 
@@ -25,45 +36,44 @@ export interface Past {
   /** Position of the entry that made the next one. */
   readonly nextSeq: bigint | undefined;
   /** Undefined when the entry does not say so: then that is what is wrong. */
-  readonly state: JsonObject | undefined;
+  readonly stage: Stage | undefined;
 }
 
-/** Why an entry may not claim what it does; undefined when it may, or when nothing can be said. */
+/**
+ * Why an entry may not claim what it does; undefined when it may, or when nothing can be said. That a thing moves on one
+ * version at a time is told by state rows, which list their entries.
+ */
 export function claimProblem(claim: Claim, past: Past, rules: Rules): LedgerProblem | undefined {
-  const { seq, kind, id, version, to, recordedAt } = claim;
-  const broken = (detail: string): LedgerProblem => ({ verdict: "RULE_BROKEN", seq, detail });
-  if (to === undefined) {
-    if (past.seq === undefined && past.nextSeq === undefined) {
-      return broken(`it rests on version ${version} of ${kind} ${id}, of which no state row says that there is one`);
-    }
-    const began = past.seq !== undefined && past.seq < seq;
-    if (!began || (past.nextSeq !== undefined && past.nextSeq < seq)) {
-      return broken(`it rests on version ${version} of ${kind} ${id}, which it did not have then`);
-    }
-    const expiresAt = past.state?.expiresAt;
-    if (typeof expiresAt === "string" && toInstant(expiresAt) <= recordedAt) {
-      return broken(`it rests on ${kind} ${id}, which had expired at ${expiresAt}`);
-    }
-    return undefined;
-  }
-  if (past.state === undefined || rules.isLegalStep?.(kind, past.state, to) !== false) return undefined;
-  return broken(stepDetail(kind, id, past.state, to));
+  return claim.to === undefined ? restProblem(claim, past) : stepProblem(claim, claim.to, past, rules);
 }
 
-/** Why a thing may not begin as an entry says. */
+function restProblem({ seq, kind, id, version, recordedAt }: Claim, past: Past): LedgerProblem | undefined {
+  const broken = (detail: string): LedgerProblem => ({ verdict: "RULE_BROKEN", seq, detail });
+  if (past.seq === undefined && past.nextSeq === undefined) {
+    return broken(`it rests on version ${version} of ${kind} ${id}, of which no state row says that there is one`);
+  }
+  const began = past.seq !== undefined && past.seq < seq;
+  if (!began || (past.nextSeq !== undefined && past.nextSeq < seq)) {
+    return broken(`it rests on version ${version} of ${kind} ${id}, which it did not have then`);
+  }
+  const expiresAt = past.stage?.expiresAt;
+  if (expiresAt === undefined || expiresAt > recordedAt) return undefined;
+  return broken(`it rests on ${kind} ${id}, which had expired at ${expiresAt}`);
+}
+
+function stepProblem({ seq, kind, id }: Claim, to: Stage, past: Past, rules: Rules): LedgerProblem | undefined {
+  if (past.stage === undefined || rules.isLegalStep?.(kind, past.stage.status, to.status) !== false) return undefined;
+  const [before, after] = [past.stage.status ?? "no status", to.status ?? "no status"];
+  return { verdict: "RULE_BROKEN", seq, detail: `${kind} ${id} may not go from ${before} to ${after}` };
+}
+
+/** Why a thing may not begin as the entry at `seq` says. */
 export function beginningProblem(
   seq: bigint,
-  said: { readonly kind: string; readonly id: string; readonly state: JsonObject },
+  { kind, id }: SaidState,
+  { status }: Stage,
   rules: Rules,
 ): LedgerProblem | undefined {
-  const { kind, id, state } = said;
-  if (rules.isLegalStep?.(kind, undefined, state) !== false) return undefined;
-  return { verdict: "RULE_BROKEN", seq, detail: stepDetail(kind, id, undefined, state) };
-}
-
-function stepDetail(kind: string, id: string, from: JsonObject | undefined, to: JsonObject): string {
-  const [before, after] = [from, to].map((state) => (typeof state?.status === "string" ? state.status : "no status"));
-  return from === undefined
-    ? `${kind} ${id} may not begin as ${after}`
-    : `${kind} ${id} may not go from ${before} to ${after}`;
+  if (rules.isLegalStep?.(kind, null, status) !== false) return undefined;
+  return { verdict: "RULE_BROKEN", seq, detail: `${kind} ${id} may not begin with ${status ?? "no status"}` };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../facts/canonical.ts";
+import { createIntern } from "./intern.ts";
 import type { Sha256 } from "./rows.ts";
 
 /**
@@ -14,7 +15,7 @@ const [BEGIN_LIST, END_LIST] = [0x5b, 0x5d];
 const [BEGIN_OBJECT, END_OBJECT] = [0x7b, 0x7d];
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const intern = createIntern();
 const DOMAIN = encoder.encode("countersign/commit/v1\0");
 const SALT_BYTES = 16;
 /** An item is `{"salt":"<32 hex digits>","value":<value>}`. */
@@ -34,46 +35,41 @@ export function checkPayload(
   sha256: Sha256,
   complain: (detail: string) => void,
 ): void {
-  const malformed = () => complain("the payload is not of the form that payloads have");
-  if (payload[0] !== BEGIN_OBJECT || payload.at(-1) !== END_OBJECT) {
-    malformed();
-    return;
-  }
-  if (payload.length === 2) return;
-  for (let at = 1; ; at++) {
-    const path = readKey(payload, at);
-    if (path === undefined) {
-      malformed();
-      return;
-    }
-    const begin = path.end + 1;
-    const end = payload[path.end] === COLON ? endOfValue(payload, begin) : begin;
-    if (end === begin) {
-      malformed();
-      return;
-    }
-    const promised = commitmentAt(body, path.key);
+  const wellFormed = forEachItem(payload, (path, begin, end) => {
+    const promised = commitmentAt(body, path);
     if (promised === undefined) {
-      complain(`the payload has a value at ${path.key} that the entry never committed to`);
+      complain(`the payload has a value at ${path} that the entry never committed to`);
     } else if (commitmentTo(payload, begin, end, sha256) !== promised) {
-      complain(`the payload value at ${path.key} is not the one the entry committed to`);
+      complain(`the payload value at ${path} is not the one the entry committed to`);
     }
-    if (payload[end] !== COMMA) {
-      if (payload[end] !== END_OBJECT || end !== payload.length - 1) malformed();
-      return;
-    }
+  });
+  if (!wellFormed) complain("the payload is not of the form that payloads have");
+}
+
+/** Calls `onItem` with the path, begin and end of each item; false when the payload is no object without white space. */
+function forEachItem(payload: Uint8Array, onItem: (path: string, begin: number, end: number) => void): boolean {
+  if (payload[0] !== BEGIN_OBJECT || payload.at(-1) !== END_OBJECT) return false;
+  if (payload.length === 2) return true;
+  for (let at = 1; ; at++) {
+    const colon = payload[at] === QUOTE ? endOfString(payload, at) : at;
+    const path = readPath(payload, at + 1, colon - 1);
+    if (path === undefined || payload[colon] !== COLON) return false;
+    const begin = colon + 1;
+    const end = endOfValue(payload, begin);
+    if (end === begin) return false;
+    onItem(path, begin, end);
+    if (payload[end] !== COMMA) return payload[end] === END_OBJECT && end === payload.length - 1;
     at = end;
   }
 }
 
-/** The string that begins at `at`, and the position behind it; undefined when there is none. */
-function readKey(bytes: Uint8Array, at: number): { readonly key: string; readonly end: number } | undefined {
-  const end = bytes[at] === QUOTE ? endOfString(bytes, at) : at;
-  if (end === at) return undefined;
-  const text = decoder.decode(bytes.subarray(at + 1, end - 1));
-  if (!text.includes("\\")) return { key: text, end };
+/** The text of a string between its quotes; undefined when it is none. */
+function readPath(bytes: Uint8Array, begin: number, end: number): string | undefined {
+  if (end < begin) return undefined;
+  const text = intern(bytes, begin, end);
+  if (!text.includes("\\")) return text;
   try {
-    return { key: String(JSON.parse(`"${text}"`)), end };
+    return String(JSON.parse(`"${text}"`));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -121,7 +117,7 @@ function commitmentTo(bytes: Uint8Array, begin: number, end: number, sha256: Sha
     if (byte < 0) return undefined;
     scratch[DOMAIN.length + index] = byte;
   }
-  scratch.set(bytes.subarray(value, end - 1), DOMAIN.length + SALT_BYTES);
+  for (let to = DOMAIN.length + SALT_BYTES, at = value; to < length; to++, at++) scratch[to] = bytes[at]!;
   return sha256(scratch.subarray(0, length));
 }
 
@@ -139,12 +135,18 @@ function digit(byte: number | undefined): number {
 
 /** The commitment that a body has at a dotted path. */
 function commitmentAt(body: JsonObject, path: string): string | undefined {
-  let value: unknown = body;
-  for (const key of path.includes(".") ? path.split(".") : [path]) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as { readonly [key: string]: unknown })[key];
+  let holder: unknown = body;
+  let begin = 0;
+  for (let dot = path.indexOf("."); dot >= 0; dot = path.indexOf(".", begin)) {
+    holder = ownMember(holder, path.slice(begin, dot));
+    begin = dot + 1;
   }
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "commit")) return undefined;
-  const { commit } = value as { readonly commit: unknown };
-  return typeof commit === "string" && Object.keys(value).length === 1 ? commit : undefined;
+  const value = ownMember(holder, begin === 0 ? path : path.slice(begin));
+  const commit = ownMember(value, "commit");
+  return typeof commit === "string" && Object.keys(value as object).length === 1 ? commit : undefined;
+}
+
+function ownMember(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as { readonly [name: string]: unknown })[name];
 }

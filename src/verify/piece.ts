@@ -1,7 +1,7 @@
 import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { checkEntry, makerOf, type Said } from "./entry.ts";
-import { beginningProblem, type Claim, claimProblem } from "./history.ts";
+import { beginningProblem, type Claim, claimProblem, type Past, type Stage, stageOf } from "./history.ts";
 import { type EntryRow, type Maker, type SaidState, type Sha256, type StateRow, thingKey } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import { createSequence, type Range } from "./sequence.ts";
@@ -50,12 +50,17 @@ export interface Piece {
   end(): PieceReport;
 }
 
-/** What is known of a state row while its entries go by. */
-interface Tracked {
-  readonly row: StateRow;
-  /** Positions in the piece at which it was found to be right. */
-  readonly met: Set<bigint>;
+/** What is known of a thing while entries go by. */
+interface Thing {
+  /** Its state row, if that belongs to the piece. */
+  readonly row: StateRow | undefined;
+  /** Versions that its row has at the right position. */
+  readonly met: number[];
+  /** Whether the row was compared with its last entry. */
   compared: boolean;
+  /** What the last entry that moved it made of it: nothing, before the first. */
+  version: number;
+  stage: Stage | undefined;
 }
 
 /**
@@ -72,25 +77,29 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const complain = (seq: bigint, verdict: LedgerVerdict, detail: string) => report({ seq, verdict, detail });
   const sequence = createSequence(piece, complain);
   const digest = createSetDigest(options.digestKey, sha256);
-  const tracked = new Map<string, Tracked>();
-  for (const row of options.states) tracked.set(thingKey(row.kind, row.id), { row, met: new Set(), compared: false });
-  const latest = new Map<string, SaidState>();
+  const things = new Map<string, Thing>();
+  const thingOf = (kind: string, id: string, row?: StateRow): Thing => {
+    const thing: Thing = { row, met: [], compared: false, version: 0, stage: undefined };
+    things.set(thingKey(kind, id), thing);
+    return thing;
+  };
+  for (const row of options.states) thingOf(row.kind, row.id, row);
   const ids = new Set<string>();
   const claims: Claim[] = [];
   const unknown = new Set<bigint>();
   let entries = 0;
 
-  /** Compares what an entry says of one thing with its row, if that is here. */
-  const compareRow = (seq: bigint, state: SaidState, said: Said, thing: Tracked | undefined) => {
-    if (thing === undefined) {
+  /** Compares what an entry says of a thing with its row, if that is here. */
+  const compareRow = (seq: bigint, state: SaidState, said: Said, thing: Thing) => {
+    const { row } = thing;
+    if (row === undefined) {
       const maker = makerOf(said.body);
       elsewhere?.({ ...state, ...maker, seq });
       digest.add(elementOf(state, seq, maker));
       return;
     }
-    const { row } = thing;
     if (row.entries[state.version - 1] === seq) {
-      thing.met.add(seq);
+      thing.met.push(state.version);
       if (state.version === 1) {
         for (const detail of makerProblems(row, makerOf(said.body))) {
           complain(row.updatedSeq, "CONTENT_MISMATCH", detail);
@@ -103,26 +112,25 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     }
   };
   /** Compares a state with the one before it. */
-  const compareStep = (seq: bigint, state: SaidState, key: string, recordedAt: string) => {
-    const { kind, id, version, state: to } = state;
-    const before = latest.get(key);
-    latest.set(key, state);
-    if (version === 1) {
-      report(beginningProblem(seq, state, rules));
-      return;
-    }
-    claim({ seq, kind, id, version: version - 1, to, recordedAt }, before);
+  const compareStep = (seq: bigint, state: SaidState, thing: Thing, recordedAt: string) => {
+    const { kind, id, version } = state;
+    const to = stageOf(state.state);
+    if (version === 1) report(beginningProblem(seq, state, to, rules));
+    else claim({ seq, kind, id, version: version - 1, to, recordedAt }, thing);
+    thing.version = version;
+    thing.stage = to;
   };
-  const claim = (made: Claim, before: SaidState | undefined) => {
-    if (before === undefined) {
+  const claim = (made: Claim, thing: Thing | undefined) => {
+    if (thing?.stage === undefined) {
       claims.push(made);
       return;
     }
-    // That versions follow one another is told by the rows; a thing that has another one by now never had it again.
-    const has = before.version === made.version;
-    const past = has
-      ? { seq: made.seq - 1n, nextSeq: undefined, state: before.state }
-      : { seq: undefined, nextSeq: undefined, state: undefined };
+    // A thing that has another version by now never had this one again.
+    const before = made.seq - 1n;
+    const past: Past =
+      thing.version === made.version
+        ? { seq: before, nextSeq: undefined, stage: thing.stage }
+        : { seq: undefined, nextSeq: before, stage: undefined };
     report(claimProblem(made, past, rules));
   };
   const compare = (seq: bigint, said: Said) => {
@@ -137,12 +145,12 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     }
     for (const { kind, id, version } of rules.restsOf?.(said.body) ?? []) {
       const rest: Claim = { seq, kind, id, version, to: undefined, recordedAt: said.recordedAt };
-      claim(rest, latest.get(thingKey(kind, id)));
+      claim(rest, things.get(thingKey(kind, id)));
     }
     for (const state of said.states) {
-      const key = thingKey(state.kind, state.id);
-      compareRow(seq, state, said, tracked.get(key));
-      compareStep(seq, state, key, said.recordedAt);
+      const thing = things.get(thingKey(state.kind, state.id)) ?? thingOf(state.kind, state.id);
+      compareRow(seq, state, said, thing);
+      compareStep(seq, state, thing, said.recordedAt);
     }
   };
   return {
@@ -158,16 +166,16 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     end() {
       sequence.end();
       const isKnown = (seq: bigint) => !unknown.has(seq) && !sequence.isMissing(seq);
-      for (const thing of tracked.values()) {
-        const { row } = thing;
+      for (const { row, met, compared } of things.values()) {
+        if (row === undefined) continue;
         const mismatch = (detail: string) => complain(row.updatedSeq, "CONTENT_MISMATCH", detail);
         for (const detail of rowProblems(row)) mismatch(detail);
-        if (!thing.compared && isKnown(row.updatedSeq)) {
+        if (!compared && isKnown(row.updatedSeq)) {
           for (const detail of stateProblems(row, undefined, "")) mismatch(detail);
         }
         for (const [index, seq] of row.entries.entries()) {
           if (seq < piece.from || seq > piece.to) addRowElement(row, index, range, digest);
-          else if (!thing.met.has(seq) && isKnown(seq) && (thing.compared || seq !== row.updatedSeq)) {
+          else if (!met.includes(index + 1) && isKnown(seq) && (compared || seq !== row.updatedSeq)) {
             mismatch(`oc_state ${row.kind} ${row.id}: the entry at ${seq} is not its version ${index + 1}`);
           }
         }

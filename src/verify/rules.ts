@@ -13,6 +13,9 @@ export interface Rules {
   readonly restsOf?: (body: JsonObject) => readonly Rest[];
   /** What is wrong with the members of a body, each with its path; empty when it is as its type says. */
   readonly checkBody?: (body: JsonObject) => readonly string[];
-  /** Whether a thing may come to the state `to` from the state `from`; undefined: whether it may begin with it. */
-  readonly isLegalStep?: (kind: string, from: JsonObject | undefined, to: JsonObject) => boolean;
+  /** Whether a thing may come from one status to another; from null: whether it may begin with it. */
+  readonly isLegalStep?: (kind: string, from: Status | null, to: Status) => boolean;
 }
+
+/** Of a state: its member `status`, which not every kind has. */
+export type Status = string | undefined;

@@ -29,8 +29,9 @@ export function createSequence(
 ): Sequence {
   const gaps: Range[] = [];
   let seq = from - 1n;
-  let hashes: string[] = [];
-  let predecessors: readonly string[] = [];
+  // Nearly always one row stands at a position: only then is there no list of their hashes.
+  let hash: string | readonly string[] | undefined;
+  let predecessor: typeof hash;
   let datedAt = "";
 
   const gap = (first: bigint, last: bigint) => {
@@ -43,14 +44,18 @@ export function createSequence(
     );
   };
   const leave = () => {
-    if (hashes.length > 1 && seq >= from) complain(seq, "FORKED", `${hashes.length} rows stand at this position`);
+    if (typeof hash === "object" && seq >= from) {
+      complain(seq, "FORKED", `${hash.length} rows stand at this position`);
+    }
   };
   const judge = (row: EntryRow) => {
     if (row.seq < 1n) complain(row.seq, "LINK_BROKEN", "no entry can stand before position 1");
     if (row.seq === 1n && row.prevHash !== GENESIS_HASH) {
       complain(1n, "LINK_BROKEN", "the first entry of a ledger has 64 zeros as its predecessor");
     }
-    if (row.seq > 1n && predecessors.length > 0 && !predecessors.includes(row.prevHash)) {
+    const follows =
+      predecessor === row.prevHash || (typeof predecessor === "object" && predecessor.includes(row.prevHash));
+    if (predecessor !== undefined && !follows && row.seq > 1n) {
       const detail = `its predecessor is said to be ${row.prevHash}, which is not the hash of the entry before it`;
       complain(row.seq, "LINK_BROKEN", detail);
     }
@@ -64,16 +69,16 @@ export function createSequence(
         leave();
         // The row before the range is no part of it.
         if (row.seq >= from) gap(seq + 1n > from ? seq + 1n : from, row.seq - 1n);
-        predecessors = row.seq === seq + 1n ? hashes : [];
-        hashes = [];
+        predecessor = row.seq === seq + 1n ? hash : undefined;
+        hash = row.hash;
         seq = row.seq;
-      }
+      } else if (hash === undefined) hash = row.hash;
+      else hash = typeof hash === "string" ? [hash, row.hash] : [...hash, row.hash];
       if (row.seq >= from || row.seq < 1n) judge(row);
-      hashes.push(row.hash);
       datedAt = row.columns[RECORDED_AT] ?? "";
     },
     get standing() {
-      return hashes.length;
+      return typeof hash === "object" ? hash.length : 1;
     },
     get hasGaps() {
       return gaps.length > 0;

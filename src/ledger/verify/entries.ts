@@ -1,5 +1,6 @@
 import { escapeLiteral } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
+import { createIntern } from "../../verify/intern.ts";
 import type { EntryRow } from "../../verify/rows.ts";
 import type { Range } from "../../verify/sequence.ts";
 
@@ -38,71 +39,70 @@ export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
    ORDER BY l.seq`;
 }
 
-const NULL = -1;
 /** Microseconds from 1970 to 2000, where PostgreSQL begins to count. */
 const EPOCH = 946_684_800_000_000n;
 
-/** Reads rows as `selectEntries` gives them, in binary. */
+/** Reads rows as `selectEntries` gives them: in binary, each field four bytes of length, -1 for null, and as many bytes. */
 export function createEntryReader(): (row: Buffer) => EntryRow {
+  const intern = createIntern();
   const instantOf = createInstantReader();
-  return (row) => {
-    const fields = new Fields(row);
-    const seq = fields.next(() => row.readBigInt64BE(fields.begin));
-    const entry = fields.bytes();
-    const hash = fields.hex();
-    const prevHash = fields.hex();
+  let row: Buffer = Buffer.alloc(0);
+  let begin = 0;
+  let end = 0;
+  /** Moves on to the next field; false when it is null. */
+  const next = () => {
+    const length = row.readInt32BE(end);
+    begin = end + 4;
+    end = length < 0 ? begin : begin + length;
+    return length >= 0;
+  };
+  const bytes = () => (next() ? row.subarray(begin, end) : null);
+  const text = () => (next() ? intern(row, begin, end) : null);
+  const hex = () => (next() ? row.toString("hex", begin, end) : "");
+  const uuid = () => (next() ? uuidText(row, begin) : null);
+  return (given) => {
+    row = given;
+    end = 2; // behind the number of fields
+    next();
+    const seq = row.readBigInt64BE(begin);
+    const entry = bytes() ?? NOTHING;
+    const hash = hex();
+    const prevHash = hex();
     const columns = [
-      fields.next(() => instantOf(row, fields.begin)),
-      fields.uuid(),
-      fields.text(),
-      fields.text(),
-      fields.text(),
-      fields.uuid(),
-      fields.uuid(),
-      fields.next(() => String(row.readInt32BE(fields.begin))),
-      fields.text(),
-      fields.text(),
-      fields.text(),
-      fields.uuid(),
-      fields.uuid(),
+      next() ? instantOf(row, begin) : null,
+      uuid(),
+      text(),
+      text(),
+      text(),
+      uuid(),
+      uuid(),
+      next() ? String(row.readInt32BE(begin)) : null,
+      text(),
+      text(),
+      text(),
+      uuid(),
+      uuid(),
     ];
-    return {
-      seq: seq ?? 0n,
-      entry: entry ?? row.subarray(0, 0),
-      hash: hash ?? "",
-      prevHash: prevHash ?? "",
-      columns,
-      payload: fields.bytes(),
-    };
+    return { seq, entry, hash, prevHash, columns, payload: bytes() };
   };
 }
 
-/** The fields of one row in binary, one after the other: four bytes of length, -1 for null, and as many bytes. */
-class Fields {
-  readonly #row: Buffer;
-  begin = 0;
-  #end = 2;
+const NOTHING = new Uint8Array();
 
-  constructor(row: Buffer) {
-    this.#row = row;
+const HYPHENS = [8, 13, 18, 23];
+const DIGITS = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+const uuidBytes = Buffer.alloc(36, "-");
+
+function uuidText(row: Buffer, begin: number): string {
+  let to = 0;
+  for (let at = begin; at < begin + 16; at++) {
+    if (HYPHENS.includes(to)) to += 1;
+    const byte = row[at]!;
+    uuidBytes[to] = DIGITS[byte >> 4]!;
+    uuidBytes[to + 1] = DIGITS[byte & 15]!;
+    to += 2;
   }
-
-  next<Value>(read: () => Value): Value | null {
-    const length = this.#row.readInt32BE(this.#end);
-    this.begin = this.#end + 4;
-    this.#end = this.begin + Math.max(length, 0);
-    return length === NULL ? null : read();
-  }
-
-  bytes = (): Buffer | null => this.next(() => this.#row.subarray(this.begin, this.#end));
-  text = (): string | null => this.next(() => this.#row.toString("utf8", this.begin, this.#end));
-  hex = (): string | null => this.next(() => this.#row.toString("hex", this.begin, this.#end));
-  uuid = (): string | null => {
-    const hex = this.hex();
-    return hex === null
-      ? null
-      : `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  };
+  return uuidBytes.toString("latin1");
 }
 
 /** Entries of one batch share their time: it is written once. */

@@ -1,7 +1,6 @@
 import type { ClientBase } from "pg";
-import type { JsonObject } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import { type Claim, claimProblem, type Past } from "../../verify/history.ts";
+import { type Claim, claimProblem, type Past, type Stage, stageOf } from "../../verify/history.ts";
 import type { Elsewhere } from "../../verify/piece.ts";
 import type { SaidState } from "../../verify/rows.ts";
 import type { Rules } from "../../verify/rules.ts";
@@ -51,16 +50,17 @@ function toPast({ seq, next_seq, entry }: PastRow, claim: Claim): Past {
   return {
     seq: seq === null ? undefined : BigInt(seq),
     nextSeq: next_seq === null ? undefined : BigInt(next_seq),
-    state: entry === null ? undefined : stateIn(entry, claim),
+    stage: entry === null ? undefined : stageIn(entry, claim),
   };
 }
 
-/** The state that an entry's text gives a thing at a version, if it does. */
-function stateIn(text: string, { kind, id, version }: Claim): JsonObject | undefined {
+/** What an entry's text makes of a thing at a version, if it does. */
+function stageIn(text: string, { kind, id, version }: Claim): Stage | undefined {
   try {
     const { body } = JSON.parse(text) as { readonly body?: { readonly states?: unknown } };
     const states = Array.isArray(body?.states) ? (body.states as readonly Partial<SaidState>[]) : [];
-    return states.find((said) => said.kind === kind && said.id === id && said.version === version)?.state;
+    const state = states.find((said) => said.kind === kind && said.id === id && said.version === version)?.state;
+    return state && stageOf(state);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
