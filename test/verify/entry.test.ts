@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { Erasable } from "../../src/facts/commitment.ts";
+import { checkEntry, type Said } from "../../src/verify/entry.ts";
+import { type EntryRow, SEARCH_COLUMNS } from "../../src/verify/rows.ts";
+import type { Rules } from "../../src/verify/rules.ts";
+import { created, LEDGER, moves, note, sha256, store, uuid } from "./ledger.ts";
+
+const everyColumn = note("told", {
+  id: uuid(7),
+  session: uuid(8),
+  action: uuid(9),
+  onBehalfOf: { id: "boss" },
+  platform: "crm",
+  tool: "get",
+  effect: "READ",
+  chain: uuid(10),
+  sourceChain: uuid(11),
+  secret: new Erasable(1),
+  states: [{ kind: "ACTION", id: "a", version: 3, state: {} }],
+});
+const row = store([created, everyColumn]).entries[1]!;
+
+/** `row` with other bytes, and the hash of those. */
+function withText(change: (text: string) => string): EntryRow {
+  const entry = Buffer.from(change(Buffer.from(row.entry).toString()));
+  return { ...row, entry, hash: sha256(entry) };
+}
+
+function found(entry: EntryRow, rules: Rules = {}): { readonly said: Said | undefined; readonly problems: string[] } {
+  const problems: string[] = [];
+  const said = checkEntry(entry, { ledger: LEDGER, sha256, rules }, (verdict, detail) =>
+    problems.push(`${verdict} ${detail}`),
+  );
+  return { said, problems };
+}
+
+describe("checkEntry", () => {
+  it("finds nothing wrong with an entry as it was stored, and returns what it says", () => {
+    const { said, problems } = found(row);
+    expect(problems).toEqual([]);
+    expect(said).toMatchObject({
+      hash: row.hash,
+      recordedAt: row.columns[0],
+      states: [{ kind: "ACTION", id: "a", version: 3, state: {} }],
+    });
+  });
+
+  it("says of bytes that do not hash to what the row says nothing else", () => {
+    const bytes = Buffer.from(row.entry);
+    bytes[20] = bytes[20]! ^ 1;
+    const { said, problems } = found({ ...row, entry: bytes, columns: row.columns.map(() => "x") });
+    expect(said).toBeUndefined();
+    expect(problems).toEqual([`CONTENT_MISMATCH the stored bytes hash to ${sha256(bytes)}, the row says ${row.hash}`]);
+  });
+
+  it.each(SEARCH_COLUMNS.map((name, at) => [name, at] as const))("names column %s when it disagrees", (name, at) => {
+    const columns = row.columns.with(at, "x");
+    const expected = `CONTENT_MISMATCH column ${name} says x, the bytes ${row.columns[at]}`;
+    expect(found({ ...row, columns }).problems).toEqual([expected]);
+    expect(found({ ...row, columns: row.columns.with(at, null) }).problems).toEqual([
+      expected.replace("says x", "says nothing"),
+    ]);
+  });
+
+  it.each<readonly [string, (text: string) => string, string]>([
+    ["no JSON", () => "}", "UNVERIFIABLE the bytes are not JSON"],
+    [
+      "another format",
+      (text) => text.replace('"v":1}', '"v":2}'),
+      "UNVERIFIABLE entry format 2 is not known to this version",
+    ],
+    ["no format", (text) => text.replace(',"v":1}', "}"), "UNVERIFIABLE entry format without a number is not known"],
+    ["no object", () => "1", "UNVERIFIABLE entry format without a number is not known"],
+    [
+      "no body",
+      (text) => text.replace(/"body":.*,"ledger"/, '"body":[],"ledger"'),
+      "CONTENT_MISMATCH the bytes are not of the form",
+    ],
+  ])("knows nothing of an entry that is %s", (_, change, expected) => {
+    const { said, problems } = found(withText(change));
+    expect(said).toBeUndefined();
+    expect(problems).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each<readonly [string, (text: string) => string, string]>([
+    [
+      "its position",
+      (text) => text.replace('"seq":"2"', '"seq":"3"'),
+      "LINK_BROKEN the bytes say they are position 3 of ledger acme/eu",
+    ],
+    [
+      "its ledger",
+      (text) => text.replace('"acme/eu"', '"acme/us"'),
+      "LINK_BROKEN the bytes say they are position 2 of ledger acme/us",
+    ],
+    ["its predecessor", (text) => text.replace(row.prevHash, "0".repeat(64)), "LINK_BROKEN the bytes name 0000"],
+    [
+      "its form",
+      (text) => text.replace("{", "{ "),
+      "CONTENT_MISMATCH the bytes are not of the form that entries have: it is not RFC 8785 text",
+    ],
+  ])("names %s, and goes on", (_, change, expected) => {
+    const { said, problems } = found(withText(change));
+    expect(said).toBeDefined();
+    expect(problems).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it("names values of the payload", () => {
+    const payload = Buffer.from(Buffer.from(row.payload!).toString().replace("told", "sold"));
+    expect(found({ ...row, payload }).problems).toEqual([
+      "CONTENT_MISMATCH the payload value at text is not the one the entry committed to",
+    ]);
+    expect(found({ ...row, payload: null }).problems).toEqual([]);
+  });
+
+  it("asks the vocabulary of facts about its members", () => {
+    const checkBody: Rules["checkBody"] = ({ type }) => [`type: ${String(type)} is not known`];
+    expect(found(row, { checkBody }).problems).toEqual(["RULE_BROKEN type: NOTE is not known"]);
+  });
+
+  it.each<readonly [string, string]>([
+    ['"x"', "states: is no list of one or more"],
+    ["{}", "states: is no list of one or more"],
+    ["[]", "states: is no list of one or more"],
+    ["[1]", "states.0: is not a kind, an id, a version and a state"],
+    ['[{"id":"a","kind":"action","state":{},"version":1}]', "states.0: is not"],
+    ['[{"id":"","kind":"ACTION","state":{},"version":1}]', "states.0: is not"],
+    ['[{"id":"a","kind":"ACTION","state":[],"version":1}]', "states.0: is not"],
+    ['[{"id":"a","kind":"ACTION","state":{},"version":0}]', "states.0: is not"],
+    ['[{"id":"a","kind":"ACTION","state":{},"version":2147483648}]', "states.0: is not"],
+    [`[{"id":"${"a".repeat(401)}","kind":"ACTION","state":{},"version":1}]`, "states.0: is not"],
+    [
+      '[{"id":"a","kind":"ACTION","state":{},"version":1},{"id":"a","kind":"ACTION","state":{},"version":2}]',
+      "states.1: ACTION a is moved twice",
+    ],
+  ])("refuses states that are %s", (states, expected) => {
+    const { problems } = found(withText((text) => text.replace(/"states":\[.*?\]/, `"states":${states}`)));
+    expect(problems).toContainEqual(expect.stringContaining(`RULE_BROKEN ${expected}`));
+  });
+
+  it("takes ids of 400 characters beyond the BMP for 400", () => {
+    const [, long] = store([created, moves("ACTION", "\u{1f600}".repeat(400), 1, "PENDING")]).entries;
+    expect(found(long!).problems).toEqual([]);
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import type { JsonObject, JsonValue } from "../../src/facts/canonical.ts";
+import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { checkPayload } from "../../src/verify/payload.ts";
+import { sha256 } from "./ledger.ts";
+
+const VALUES: readonly JsonValue[] = [
+  "",
+  "plain",
+  '}]{["\\',
+  '\\"',
+  "\\",
+  "\u0000\u001f\u2028\u{1f600}é",
+  null,
+  true,
+  -0.5,
+  1e21,
+  [],
+  {},
+  [[["}"]], { "]": '"' }, 1],
+  { salt: "x", value: { commit: "y" }, "}": "{" },
+  "long ".repeat(20_000),
+];
+
+function details(payload: string | Uint8Array, body: JsonObject): string[] {
+  const found: string[] = [];
+  checkPayload(typeof payload === "string" ? Buffer.from(payload) : payload, body, sha256, (detail) =>
+    found.push(detail),
+  );
+  return found;
+}
+
+function sealed(body: UnsealedObject): { readonly body: JsonObject; readonly payload: string } {
+  const { body: text, payload } = seal(body);
+  return { body: JSON.parse(text) as JsonObject, payload };
+}
+
+const MALFORMED = "the payload is not of the form that payloads have";
+const changed = (path: string) => `the payload value at ${path} is not the one the entry committed to`;
+const added = (path: string) => `the payload has a value at ${path} that the entry never committed to`;
+
+describe("checkPayload", () => {
+  it("finds every kind of value that was committed to", () => {
+    for (const value of VALUES) {
+      const { body, payload } = sealed({ at: new Erasable(value), list: [{ in: new Erasable(value) }], type: "NOTE" });
+      expect(details(payload, body)).toEqual([]);
+    }
+  });
+
+  it("takes what is missing for erased", () => {
+    const { body } = sealed({ a: new Erasable(1), type: "NOTE" });
+    expect(details("{}", body)).toEqual([]);
+  });
+
+  it("reads paths as JSON writes them", () => {
+    const { body, payload } = sealed({ 'q"\\\n': { é: new Erasable("x") }, "": new Erasable("y"), type: "NOTE" });
+    expect(details(payload, body)).toEqual([]);
+    expect(details(payload.replace('"y"', '"z"'), body)).toEqual([changed("")]);
+    expect(details(payload.replace('"x"', '"z"'), body)).toEqual([changed('q"\\\n.é')]);
+  });
+
+  it("names what was changed, and nothing else", () => {
+    const { body, payload } = sealed({ a: new Erasable("one"), b: { c: new Erasable([2, 3]) }, type: "NOTE" });
+    expect(details(payload.replace("one", "two"), body)).toEqual([changed("a")]);
+    expect(details(payload.replace("[2,3]", "[2, 3]"), body)).toEqual([changed("b.c")]);
+    expect(details(payload.replace("[2,3]", "[2,3],4"), body)).toEqual([changed("b.c")]);
+    expect(details(payload.replace('"value":"one"', '"value":"one","more":1'), body)).toEqual([changed("a")]);
+    expect(details(payload.replace('"value":"one"', '"value":'), body)).toEqual([changed("a")]);
+    expect(details(payload.replace('"salt":"', '"salt":"zz'), body)).toEqual([changed("a")]);
+    expect(details(payload.replace(/"salt":"../, '"salt":"ZZ'), body)).toEqual([changed("a")]);
+    expect(details(payload.replace('"salt"', '"sand"'), body)).toEqual([changed("a")]);
+  });
+
+  it("names a value where the body has no commitment", () => {
+    const { body, payload } = sealed({
+      a: new Erasable("one"),
+      plain: { commit: "00", more: 1 },
+      text: "t",
+      type: "NOTE",
+    });
+    for (const path of [
+      "b",
+      "a.commit",
+      "a.b",
+      "plain",
+      "text",
+      "text.length",
+      "constructor",
+      "__proto__",
+      "a.",
+      ".a",
+    ]) {
+      const moved = payload.replace('"a"', JSON.stringify(path));
+      expect(details(moved, body)).toEqual([added(path)]);
+    }
+  });
+
+  it.each([
+    ["a list", "[1]"],
+    ["nothing", ""],
+    ["a half", '{"a"'],
+    ["a key alone", '{"a":}'],
+    ["white space", "{ }"],
+    ["white space behind", "{} "],
+    ["a trailing comma", '{"a":1,}'],
+    ["no key", "{1:1}"],
+    ["a bad key", '{"\\x":1}'],
+  ])("says of %s that it is no payload", (_, payload) => {
+    expect(details(payload, {})).toContain(MALFORMED);
+  });
+
+  it("ends, and throws nothing, whatever bytes there are", () => {
+    const { body, payload } = sealed({ a: new Erasable({ x: '"' }), b: new Erasable([]), type: "NOTE" });
+    const bytes = Buffer.from(payload);
+    for (let at = 0; at < bytes.length; at++) {
+      for (const byte of [0x00, 0x22, 0x2c, 0x5c, 0x7b, 0x7d, 0xff]) {
+        const broken = Buffer.from(bytes);
+        if (broken[at] === byte) continue;
+        broken[at] = byte;
+        expect(details(broken, body)).not.toEqual([]);
+      }
+      expect(details(bytes.subarray(0, at), body)).not.toEqual([]);
+    }
+  });
+});
