@@ -26,6 +26,8 @@ export async function connectAs({ connectionString, applicationName, role }: Con
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,
   });
+  // A lost connection fails the query that is under way, or the next one; without a listener it would end the thread.
+  client.on("error", () => undefined);
   await client.connect();
   try {
     await client.query("SELECT set_config('role', $1, false)", [role]);

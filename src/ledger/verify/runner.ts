@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { ClientBase } from "pg";
 import type { ConnectionSettings } from "../../db/same-connection.ts";
@@ -49,7 +48,12 @@ export function startThread(settings: ConnectionSettings): Runner {
     else asked?.resolve(answer.result);
   });
   worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", () => fail(new Error("a thread of the verification ended")));
+  const exited = new Promise<void>((resolve) => {
+    worker.on("exit", () => {
+      fail(new Error("a thread of the verification ended"));
+      resolve();
+    });
+  });
   return {
     run: (task) =>
       new Promise((resolve, reject) => {
@@ -58,11 +62,9 @@ export function startThread(settings: ConnectionSettings): Runner {
         worker.postMessage(task);
       }),
     async close() {
-      if (ended !== undefined) return;
-      const exit = once(worker, "exit");
       if (waiting === undefined) worker.postMessage("end" satisfies Order);
       else await worker.terminate();
-      await exit;
+      await exited;
     },
   };
 }

@@ -10,13 +10,16 @@ const port = parentPort;
 if (port === null) throw new Error("this file is run as a worker thread");
 
 const connected = connectAs(workerData as ConnectionSettings);
-// Told to whoever asks first.
+// That it failed is answered to the first order.
 connected.catch(() => undefined);
 
 port.on("message", async (order: Order) => {
   if (order !== "end") return port.postMessage(await answer(order));
   port.close();
-  await (await connected).end();
+  await connected.then(
+    (client) => client.end(),
+    () => undefined,
+  );
 });
 
 async function answer(task: PieceTask): Promise<Answer> {
