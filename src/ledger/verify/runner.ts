@@ -5,6 +5,8 @@ import { checkPiece, type PieceResult, type PieceTask } from "./check-piece.ts";
 
 /** Checks pieces, one after the other. */
 export interface Runner {
+  /** Whether it has a connection of its own, so that others can be used meanwhile. */
+  readonly apart: boolean;
   run(task: PieceTask): Promise<PieceResult>;
   /** Ends it; what it is at is given up. */
   close(): Promise<void>;
@@ -26,7 +28,7 @@ export interface CarriedError {
 
 /** Checks pieces here, between other work, on a connection that is somebody else's. */
 export function startHere(client: ClientBase): Runner {
-  return { run: (task) => checkPiece(client, task), close: () => Promise.resolve() };
+  return { apart: false, run: (task) => checkPiece(client, task), close: () => Promise.resolve() };
 }
 
 /** Checks pieces in a thread with a connection of its own. */
@@ -55,6 +57,7 @@ export function startThread(settings: ConnectionSettings): Runner {
     });
   });
   return {
+    apart: true,
     run: (task) =>
       new Promise((resolve, reject) => {
         if (ended !== undefined) return reject(ended);

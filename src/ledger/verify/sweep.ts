@@ -82,9 +82,15 @@ async function pass(
     sum.digest = combine(sum.digest, digestRows(states.map(toStateRow), range, digestKey, sha256));
   });
   const work = async (runner: Runner) => {
-    for await (const { piece, states } of shared(pieces)) {
+    let next = pieces.next();
+    for (let taken = await next; !taken.done; taken = await next) {
+      const { piece, states } = taken.value;
       const task = { ledger, range, piece, states, digestKey, limit: MAX_PROBLEMS, thorough };
-      const result = await runner.run(task);
+      const running = runner.run(task);
+      // A thread does not wait for the state rows of its next piece: they are read while it is at this one.
+      if (runner.apart) next = ahead(pieces.next());
+      const result = await running;
+      if (!runner.apart) next = pieces.next();
       sum.entries += BigInt(result.entries);
       sum.positions += piece.to - piece.from + 1n;
       sum.damaged ||= result.damaged;
@@ -98,7 +104,8 @@ async function pass(
   return sum;
 }
 
-/** Pieces that several loops take from: one that ends early must not end them for the others. */
-function shared<Item>(items: AsyncGenerator<Item, void>): AsyncIterable<Item> {
-  return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
+/** A promise that is awaited later, or not at all when something else fails before. */
+function ahead<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { copyOut } from "../../../src/db/copy-out.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
+import { checkBody } from "../../../src/facts/check.ts";
 import type { LedgerId } from "../../../src/facts/entry.ts";
 import { sha256 } from "../../../src/ledger/verify/check-piece.ts";
 import { createEntryReader, selectEntries } from "../../../src/ledger/verify/entries.ts";
@@ -45,7 +46,7 @@ export async function profile(
     const text = decoder.decode(row.entry);
     return { row, text, parsed: JSON.parse(text) as { readonly recordedAt: string; readonly body: JsonObject } };
   });
-  const check = { ledger, sha256, rules: {} };
+  const check = { ledger, sha256, rules: { checkBody } };
   const each = (work: (entry: (typeof known)[number]) => void) => () => {
     for (const entry of known) work(entry);
   };
@@ -65,6 +66,9 @@ export async function profile(
     "comparing columns": each(({ row, parsed }) => checkColumns(row.columns, parsed.recordedAt, parsed.body, wrong)),
     "commitments of the payload": each(({ row, parsed }) => {
       if (row.payload !== null) checkPayload(row.payload, parsed.body, sha256, wrong);
+    }),
+    "members by type": each(({ parsed }) => {
+      checkBody(parsed.body);
     }),
     "all of an entry by itself": each(({ row }) => {
       checkEntry(row, check, wrong);
