@@ -111,8 +111,10 @@ function comesAfter(bytes: Uint8Array, begin: number, end: number, next: number,
     if (begin + at === end) return next + at < nextEnd;
     if (next + at === nextEnd) return false;
     const [before, after] = [bytes[begin + at]!, bytes[next + at]!];
+    // Behind a backslash stands the name of a character, which says nothing of its place in the order.
+    if (before === BACKSLASH || after === BACKSLASH) return false;
     if (before === after) continue;
     // Keys go by UTF-16 code units, which bytes from U+E000 on do not.
-    return before < after && after < 0xee && before !== BACKSLASH && after !== BACKSLASH;
+    return before < after && after < 0xee;
   }
 }

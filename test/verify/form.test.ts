@@ -147,3 +147,20 @@ describe("formProblem", () => {
     expect(["[]", "1", "null"].map(problem)).toEqual(Array(3).fill("it is no object"));
   });
 });
+
+describe("isSurelyCanonical", () => {
+  it("is sure of no two keys that are out of order, escapes among them", () => {
+    const starts = ["", "a", "é", '"', "\\", "\n"];
+    const ends = ["", "a", "b", '"', "\\", "\b", "\t", "\n", "\f", "\r", "\u0001", "\u007f", "\ue000", "\u{1f600}"];
+    const keys = [...new Set(starts.flatMap((start) => ends.map((end) => start + end)))];
+    const isPlain = (key: string) => JSON.stringify(key) === `"${key}"` && !/[\ue000\u{1f600}]/u.test(key);
+    for (const one of keys) {
+      for (const other of keys) {
+        const text = `{${JSON.stringify(one)}:1,${JSON.stringify(other)}:2}`;
+        const sure = isSurelyCanonical(new TextEncoder().encode(text));
+        if (sure) expect([text, one < other]).toEqual([text, true]);
+        if (isPlain(one) && isPlain(other)) expect([text, sure]).toEqual([text, one < other]);
+      }
+    }
+  });
+});
