@@ -23,7 +23,7 @@ export interface EntryCheck {
   readonly rules: Rules;
 }
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
  * Checks one entry by itself: bytes against hash, form, columns, payload and members. Returns what it says; undefined when
@@ -36,7 +36,11 @@ export function checkEntry(row: EntryRow, { ledger, sha256, rules }: EntryCheck,
     complain("CONTENT_MISMATCH", `the stored bytes hash to ${hash}, the row says ${row.hash}`);
     return undefined;
   }
-  const text = decoder.decode(row.entry);
+  const text = decode(row.entry);
+  if (text === undefined) {
+    complain("UNVERIFIABLE", "the bytes are not UTF-8");
+    return undefined;
+  }
   const parsed = parse(text);
   if (parsed === undefined) {
     complain("UNVERIFIABLE", "the bytes are not JSON");
@@ -70,6 +74,15 @@ export function checkEntry(row: EntryRow, { ledger, sha256, rules }: EntryCheck,
   if (row.payload !== null) checkPayload(row.payload, body, sha256, mismatch);
   for (const problem of rules.checkBody?.(body) ?? []) complain("RULE_BROKEN", problem);
   return { hash, recordedAt, body, states: statesOf(body, complain) };
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 function parse(text: string): JsonValue | undefined {

@@ -53,6 +53,20 @@ describe("checkEntry", () => {
     expect(problems).toEqual([`CONTENT_MISMATCH the stored bytes hash to ${sha256(bytes)}, the row says ${row.hash}`]);
   });
 
+  it.each([
+    ["a byte that is none of UTF-8", [0xff]],
+    ["a surrogate", [0xed, 0xa0, 0x80]],
+    ["a character that is cut off", [0xc3]],
+    ["a longer form than needed", [0xc0, 0xaf]],
+  ])("cannot verify bytes with %s, whatever they hash to", (_, wrong) => {
+    const bytes = Buffer.from(row.entry);
+    const at = bytes.indexOf("crm");
+    const entry = Buffer.concat([bytes.subarray(0, at), Buffer.from(wrong), bytes.subarray(at + 3)]);
+    const { said, problems } = found({ ...row, entry, hash: sha256(entry) });
+    expect(said).toBeUndefined();
+    expect(problems).toEqual(["UNVERIFIABLE the bytes are not UTF-8"]);
+  });
+
   it.each(SEARCH_COLUMNS.map((name, at) => [name, at] as const))("names column %s when it disagrees", (name, at) => {
     const columns = row.columns.with(at, "x");
     const expected = `CONTENT_MISMATCH column ${name} says x, the bytes ${row.columns[at]}`;
