@@ -123,6 +123,21 @@ function environmentReaders(sources: Sources): readonly string[] {
   return [...sources].filter(([, text]) => /\bprocess\s*(\.|\[\s*["'])\s*env\b/.test(text)).map(([file]) => file);
 }
 
+/** Whoever parses JSON with V8's own parser, which can return wrong names: see src/facts/parse-json.ts. */
+const jsonParsers: Readonly<Record<string, string>> = {
+  "src/cli/api.ts": "answers of our server, whose names are those of the schema, but for JSON values that are printed",
+  "src/cli/health.ts": "answers of our server, of fixed names",
+  "src/db/embedded/record.ts": "a file of ours, of fixed names",
+  "src/domain/actions/grants.ts": "signed by us, of fixed names",
+  "src/facts/parse-json.ts": "checks what it reads",
+  "src/http/strict-json.ts": "reads again what has escaped names, and single strings",
+  "src/json-file.ts": "files of the operator, of names without escapes",
+  "src/ledger/guards.ts": "a file of ours",
+  "src/ledger/heads.ts": "a file of ours, of fixed names",
+  "src/main.ts": "keys of ours, of fixed names",
+  "src/verify/payload.ts": "a single string",
+};
+
 function read(files: readonly string[]): Sources {
   return new Map(files.map((file) => [file, readFileSync(path.join(root, file), "utf8")]));
 }
@@ -294,5 +309,12 @@ createRequire(import.meta.url).resolve("ws");\npromise.resolve("done");`;
   it("hold graphql exactly once: two copies refuse each other's schemas", () => {
     const copies = find("node_modules/graphql/package.json", "node_modules/**/node_modules/graphql/package.json");
     expect(copies).toEqual(["node_modules/graphql/package.json"]);
+  });
+});
+
+describe("JSON from outside and from the ledger", () => {
+  it("is parsed by parseJson alone, apart from those that have a reason", () => {
+    const found = [...product].filter(([, text]) => /\bJSON\.parse\(/.test(text)).map(([file]) => file);
+    expect(found.sort()).toEqual(Object.keys(jsonParsers).sort());
   });
 });

@@ -1,4 +1,5 @@
-import { Pool } from "pg";
+import { Pool, types } from "pg";
+import { parseJson } from "../facts/parse-json.ts";
 import type { Log } from "./log.ts";
 import { prepareSession, serverRole } from "./session.ts";
 
@@ -37,6 +38,7 @@ export function createPool(options: PoolOptions): Pool {
     max: options.max,
     application_name: options.applicationName,
     connectionTimeoutMillis: connectionTimeout,
+    types: { getTypeParser },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // Awaited by the pool: a connection on which this fails is closed and never handed out.
@@ -50,3 +52,9 @@ export function createPool(options: PoolOptions): Pool {
   });
   return pool;
 }
+
+/** As pg reads values, but for JSON, whose names have to come back as they were written. */
+const getTypeParser: typeof types.getTypeParser = (type: number, format?: "text" | "binary") => {
+  if (format !== "binary" && (type === types.builtins.JSON || type === types.builtins.JSONB)) return parseJson;
+  return types.getTypeParser(type, format);
+};

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "./canonical.ts";
 import type { Payload } from "./commitment.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** `<organization>/<region>`: names one chain of entries. */
 export type LedgerId = `${string}/${string}`;
@@ -59,7 +60,7 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 /** Reads an entry's text. Throws a SyntaxError that names what is not of format 1. */
 export function parseEntry(text: string): EntryFields {
-  const parsed = JSON.parse(text) as JsonValue;
+  const parsed = parseJson(text);
   if (parsed === null || typeof parsed !== "object") throw new SyntaxError("an entry is a JSON object");
   const fields = parsed as { [key: string]: JsonValue };
   const { body, ledger, prevHash, recordedAt, seq, v } = fields;

@@ -67,9 +67,10 @@ export function serveSocket<Extra>(
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
         socket.on("message", (data, isBinary) => {
-          const problem = problemOf(data, isBinary);
+          const { problem, message } = read(data, isBinary);
           if (problem !== undefined) return socket.close(CloseCode.BadRequest, problem);
-          handle(String(data)).catch((error: unknown) => {
+          // Parsed already: the library parses text by itself, and takes anything else for the message (see parse-json.ts).
+          handle(message as string).catch((error: unknown) => {
             onError(error);
             socket.close(CloseCode.InternalServerError, "Internal server error");
           });
@@ -87,15 +88,17 @@ export function serveSocket<Extra>(
 /** The protocol library takes a client's mistake with these for a fault of ours. */
 const SERVER_TYPES: readonly unknown[] = ["connection_ack", "next", "error"];
 
-/** Why a message is refused, in the 123 bytes a close frame has room for. */
-function problemOf(data: RawData, isBinary: boolean): string | undefined {
-  if (isBinary) return "Messages are text";
+/** A message, or why it is refused, in the 123 bytes a close frame has room for. */
+function read(data: RawData, isBinary: boolean): { readonly problem?: string; readonly message?: unknown } {
+  if (isBinary) return { problem: "Messages are text" };
   try {
     const message = parseStrictJson(String(data));
+    // The library would parse a string once more.
+    if (typeof message === "string") return { problem: "Message is expected to be an object, but got string" };
     const type = typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
-    return SERVER_TYPES.includes(type) ? "Messages of this type come from the server" : undefined;
+    return SERVER_TYPES.includes(type) ? { problem: "Messages of this type come from the server" } : { message };
   } catch (error) {
-    if (error instanceof StrictJsonError) return error.message.slice(0, 120);
+    if (error instanceof StrictJsonError) return { problem: error.message.slice(0, 120) };
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { hasEscapedName, readAgain } from "../facts/parse-json.ts";
 import { survivesAsDouble } from "../graphql/base/exact-number.ts";
 
 /**
@@ -22,7 +23,7 @@ export function parseStrictJson(text: string): unknown {
   const value = parse(text);
   // What follows relies on the text being JSON.
   inspect(text);
-  return value;
+  return hasEscapedName(text) ? readAgain(text) : value;
 }
 
 function parse(text: string): unknown {

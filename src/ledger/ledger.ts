@@ -4,6 +4,7 @@ import type { Payload, Sealed, UnsealedObject } from "../facts/commitment.ts";
 import { bodyOf, type EncodedFact, encode } from "../facts/encode.ts";
 import { entryText, type LedgerEntry, type LedgerId } from "../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../facts/envelope.ts";
+import { parseJson } from "../facts/parse-json.ts";
 import { inSpan } from "../telemetry.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
@@ -69,13 +70,13 @@ class AppendedEntry implements LedgerEntry {
   }
 
   get body(): JsonObject {
-    this.#body ??= JSON.parse(this.#sealed.body) as JsonObject;
+    this.#body ??= parseJson(this.#sealed.body) as JsonObject;
     return this.#body;
   }
 
   get payload(): Payload | undefined {
     if (this.#sealed.payload === "") return undefined;
-    this.#payload ??= JSON.parse(this.#sealed.payload) as Payload;
+    this.#payload ??= parseJson(this.#sealed.payload) as unknown as Payload;
     return this.#payload;
   }
 

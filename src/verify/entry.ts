@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
+import { parseJson } from "../facts/parse-json.ts";
 import { checkColumns } from "./columns.ts";
 import { formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
@@ -87,7 +88,7 @@ function decode(bytes: Uint8Array): string | undefined {
 
 function parse(text: string): JsonValue | undefined {
   try {
-    return JSON.parse(text) as JsonValue;
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

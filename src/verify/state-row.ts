@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
+import { parseJson } from "../facts/parse-json.ts";
 import type { Maker, SaidState, StateRow } from "./rows.ts";
 import type { Range } from "./sequence.ts";
 import type { LedgerProblem } from "./verdict.ts";
@@ -88,7 +89,7 @@ export function toInstant(text: string): string {
 
 function saysTheSame(text: string, said: JsonObject): boolean {
   try {
-    return isSame(JSON.parse(text) as JsonValue, said);
+    return isSame(parseJson(text), said);
   } catch (error) {
     if (error instanceof SyntaxError) return false;
     throw error;

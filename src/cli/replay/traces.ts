@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { asError } from "../../errors.ts";
+import { parseJson } from "../../facts/parse-json.ts";
 import { CommandError } from "../exit.ts";
 
 const step = z.object({
@@ -39,7 +40,7 @@ function isRounded(value: unknown): boolean {
 }
 
 function readLine(line: string): Conversation {
-  const value: unknown = JSON.parse(line);
+  const value: unknown = parseJson(line);
   const parsed = conversation.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;

@@ -1,3 +1,4 @@
+import { parseJson } from "../../facts/parse-json.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import { makeLinesVisible, makeVisible } from "./visible.ts";
@@ -59,5 +60,5 @@ function block(text: string): string {
 
 function indented(canonical: string): string {
   if (canonical.length > INDENTED_UP_TO) return canonical;
-  return JSON.stringify(JSON.parse(canonical), undefined, 2);
+  return JSON.stringify(parseJson(canonical), undefined, 2);
 }

@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
+import { parseJson } from "../../facts/parse-json.ts";
 import { type Claim, claimProblem, type Past, type Stage, stageOf } from "../../verify/history.ts";
 import type { Elsewhere } from "../../verify/piece.ts";
 import type { SaidState } from "../../verify/rows.ts";
@@ -57,7 +58,7 @@ function toPast({ seq, next_seq, entry }: PastRow, claim: Claim): Past {
 /** What an entry's text makes of a thing at a version, if it does. */
 function stageIn(text: string, { kind, id, version }: Claim): Stage | undefined {
   try {
-    const { body } = JSON.parse(text) as { readonly body?: { readonly states?: unknown } };
+    const { body } = parseJson(text) as { readonly body?: { readonly states?: unknown } };
     const states = Array.isArray(body?.states) ? (body.states as readonly Partial<SaidState>[]) : [];
     const state = states.find((said) => said.kind === kind && said.id === id && said.version === version)?.state;
     return state && stageOf(state);
