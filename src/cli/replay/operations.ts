@@ -1,21 +1,10 @@
 import { z } from "zod";
+import { ACTION_STATUSES, EFFECTS } from "../../facts/actions.ts";
 import type { Operation } from "../api.ts";
 
 /** Every operation a replay sends, each with the shape of its answer. */
 
-const status = z.enum([
-  "ALLOWED",
-  "PENDING",
-  "APPROVED",
-  "DENIED",
-  "BLOCKED",
-  "EXPIRED",
-  "CANCELLED",
-  "EXECUTING",
-  "SUCCEEDED",
-  "FAILED",
-  "AMBIGUOUS",
-]);
+const status = z.enum(ACTION_STATUSES);
 export type Status = z.infer<typeof status>;
 
 /** An action that ends like this was never carried out. */
@@ -24,7 +13,7 @@ export const NOT_RUN: readonly Status[] = ["DENIED", "EXPIRED", "CANCELLED"];
 const userErrors = z.array(z.object({ code: z.string(), message: z.string() }));
 export type UserErrors = z.infer<typeof userErrors>;
 
-const effect = z.enum(["READ", "WRITE"]);
+const effect = z.enum(EFFECTS);
 const grant = z.object({ token: z.string() }).nullable();
 const moved = z.object({ action: z.object({ status }).nullable(), userErrors });
 
