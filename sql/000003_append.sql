@@ -7,11 +7,15 @@ CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text
 LANGUAGE sql IMMUTABLE
 RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';
 
--- An entry about to be inserted.
-CREATE TYPE oc_new_entry AS (
-  seq bigint, entry text, hash bytea, prev_hash bytea, payload text, id uuid, type text, actor_id text, on_behalf_of_id text,
-  session_id uuid, action_id uuid, state_version integer, platform text, tool text, effect text, chain uuid, source_chain uuid
+-- A draft, read: what becomes columns, and what it moves and rests on, still as JSON.
+CREATE TYPE oc_draft AS (
+  ordinal integer, body text, payload text, id uuid, type text, actor_id text, on_behalf_of_id text, session_id uuid,
+  action_id uuid, platform text, tool text, effect text, chain uuid, source_chain uuid, conversation text, states jsonb,
+  rests jsonb
 );
+
+-- A thing that a draft rests on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
+CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, state jsonb);
 
 -- oc_ledger_append(ledger, bodies, payloads, conditions, after)
 --
@@ -22,8 +26,8 @@ CREATE TYPE oc_new_entry AS (
 -- after:      given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --             reported as what they became and are not written again.
 --
--- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in order:
--- its position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
+-- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in any order:
+-- its ordinal (from 1), position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
 --   LATE      its notAfter has passed
 --   <KIND>    a thing of this kind has another version than the draft rests on or moves on from, or has expired
 -- A thing that does not exist has version 0. A malformed draft fails the whole call (the caller finds it by bisection);
@@ -39,21 +43,33 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-  head       record;
-  draft      record;
-  conditions jsonb;
-  moved      jsonb;
-  moves      integer;
-  refused    text;
-  moment     timestamptz;
-  middle     text;
-  tail       text;
-  last_seq   bigint;
-  last_hash  bytea;
-  text_of    text;
-  hash_of    bytea;
-  written    oc_new_entry[] := '{}';
-  count_of   integer := 0;
+  head        record;
+  each        record;
+  moment      timestamptz;
+  middle      text;
+  tail        text;
+  last_seq    bigint;
+  last_hash   bytea;
+  well_formed boolean;
+  drafts      oc_draft[];
+  touches     oc_touch[];
+  -- By ordinal: why a draft is refused, or what it becomes.
+  refusals    text[];
+  texts       text[];
+  seqs        bigint[];
+  hashes      bytea[];
+  prev_hashes bytea[];
+  -- Drafts are judged, and their states written, a run at a time: none of a run touches what another one before it moves.
+  -- Most batches are one run.
+  starts      integer[] := '{1}';
+  first       integer;
+  last        integer;
+  of_run      oc_touch[];
+  next_touch  integer := 1;
+  made        integer;
+  moved       integer;
+  updated     integer;
+  written     integer;
 BEGIN
   SELECT h.seq, h.hash, h.recorded_at INTO head
     FROM oc_ledger_head h WHERE h.ledger = p_ledger FOR NO KEY UPDATE;
@@ -70,131 +86,149 @@ BEGIN
   last_seq := head.seq;
   last_hash := head.hash;
 
-  FOR draft IN
-    SELECT l.n::integer AS n, l.body, l.payload, l.condition, b.id, b.type, b.actor ->> 'id' AS actor_id,
-           b."onBehalfOf" ->> 'id' AS on_behalf_of_id, b.session, b.action, b.states, b.platform, b.tool, b.effect, b.chain,
-           b."sourceChain" AS source_chain, coalesce(b.conversation, '') AS conversation,
-           l.body IS JSON OBJECT WITH UNIQUE KEYS AND (l.payload IS NOT NULL OR p_payloads = '')
-             AND (l.condition IS NOT NULL OR p_conditions = '') AS well_formed
-      FROM ROWS FROM (string_to_table(p_bodies, E'\n'), string_to_table(p_payloads, E'\n'),
-                      string_to_table(p_conditions, E'\n')) WITH ORDINALITY AS l(body, payload, condition, n)
-      LEFT JOIN LATERAL jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
-             action uuid, states jsonb, platform text, tool text, effect text, chain uuid, "sourceChain" uuid,
-             conversation text) ON true
-     ORDER BY l.n
-  LOOP
-    IF draft.well_formed IS NOT TRUE THEN
-      RAISE EXCEPTION 'every draft has a body that is a JSON object with unique keys; payloads and conditions, if any, are as many'
-        USING ERRCODE = 'OC003';
-    END IF;
-    IF p_after IS NOT NULL THEN
-      RETURN QUERY SELECT draft.n, NULL::text, e.seq, e.hash, e.recorded_at, e.prev_hash
-                     FROM oc_audit_log e WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = draft.id LIMIT 1;
-      CONTINUE WHEN FOUND;
-    END IF;
+  SELECT array_agg(ROW(l.n, l.body, l.payload, b.id, b.type, b.actor ->> 'id', b."onBehalfOf" ->> 'id', b.session, b.action,
+                       b.platform, b.tool, b.effect, b.chain, b."sourceChain", coalesce(b.conversation, ''), b.states,
+                       l.condition -> 'rests')::oc_draft ORDER BY l.n),
+         array_agg(CASE WHEN (l.condition ->> 'notAfter')::timestamptz <= moment THEN 'LATE' END ORDER BY l.n),
+         bool_and(l.well_formed AND (b.states IS NULL OR jsonb_typeof(b.states) = 'array'))
+    INTO drafts, refusals, well_formed
+    FROM (SELECT t.n, t.body, t.payload, nullif(t.condition, '')::jsonb AS condition,
+                 (t.body IS JSON OBJECT WITH UNIQUE KEYS AND (t.payload IS NOT NULL OR p_payloads = '')
+                  AND (t.condition IS NOT NULL OR p_conditions = '')) IS TRUE AS well_formed
+            FROM ROWS FROM (string_to_table(p_bodies, E'\n'), string_to_table(p_payloads, E'\n'),
+                            string_to_table(p_conditions, E'\n')) WITH ORDINALITY AS t(body, payload, condition, n)) l
+    LEFT JOIN LATERAL jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
+           action uuid, states jsonb, platform text, tool text, effect text, chain uuid, "sourceChain" uuid,
+           conversation text) ON true;
+  IF well_formed IS NOT TRUE THEN
+    RAISE EXCEPTION 'there is at least one draft; the body of each is a JSON object with unique keys and its states are a list; payloads and conditions, if any, are as many'
+      USING ERRCODE = 'OC003';
+  END IF;
+  IF p_after IS NOT NULL THEN
+    FOR each IN
+      SELECT d.ordinal, e.seq, e.hash, e.recorded_at, e.prev_hash
+        FROM unnest(drafts) d
+       CROSS JOIN LATERAL (SELECT e.seq, e.hash, e.recorded_at, e.prev_hash FROM oc_audit_log e
+                            WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = d.id LIMIT 1) e
+    LOOP
+      refusals[each.ordinal] := 'RECORDED';
+      RETURN QUERY SELECT each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
+    END LOOP;
+  END IF;
 
-    refused := NULL;
-    IF draft.condition <> '' THEN
-      conditions := draft.condition::jsonb;
-      IF (conditions ->> 'notAfter')::timestamptz <= moment THEN
-        refused := 'LATE';
-      ELSIF conditions ? 'rests' THEN
-        -- LIMIT: each thing is looked up by itself. A join that is planned while the table is small reads all of it later.
-        SELECT r.kind INTO refused
-          FROM jsonb_to_recordset(conditions -> 'rests') AS r(kind text, id text, version integer)
-          LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
-                              WHERE s.ledger = p_ledger AND s.kind = r.kind AND s.id = r.id LIMIT 1) s ON true
-         WHERE coalesce(s.version, 0) IS DISTINCT FROM r.version OR s.expires_at <= moment
-         LIMIT 1;
-        IF FOUND AND refused IS NULL THEN
-          RAISE EXCEPTION 'a draft rests on a kind, an id and a version' USING ERRCODE = 'OC003';
-        END IF;
+  SELECT array_agg(ROW(d.ordinal, t.thing ->> 'kind', t.thing ->> 'id', (t.thing ->> 'version')::integer - t.step,
+                       t.state)::oc_touch ORDER BY d.ordinal),
+         bool_and((jsonb_typeof(t.thing -> 'kind') = 'string' AND jsonb_typeof(t.thing -> 'id') = 'string'
+                   AND jsonb_typeof(t.thing -> 'version') = 'number'
+                   AND (t.step = 0 OR jsonb_typeof(t.state) = 'object')) IS TRUE)
+    INTO touches, well_formed
+    FROM unnest(drafts) d
+   CROSS JOIN LATERAL (SELECT r.thing, 0 AS step, NULL::jsonb AS state FROM jsonb_array_elements(d.rests) AS r(thing)
+                        UNION ALL
+                       SELECT m.thing, 1, m.thing -> 'state' FROM jsonb_array_elements(d.states) AS m(thing)) t;
+  IF NOT well_formed THEN
+    RAISE EXCEPTION 'a state has kind, id, version and state; a draft rests on a kind, an id and a version'
+      USING ERRCODE = 'OC003';
+  END IF;
+  IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.kind, t.id
+              HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
+    FOR each IN
+      SELECT b.ordinal, max(b.behind) AS behind
+        FROM (SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
+                       PARTITION BY t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
+                FROM unnest(touches) t) b
+       WHERE b.behind IS NOT NULL
+       GROUP BY b.ordinal
+       ORDER BY b.ordinal
+    LOOP
+      IF each.behind >= starts[cardinality(starts)] THEN
+        starts := starts || each.ordinal;
       END IF;
-    END IF;
-    IF jsonb_typeof(draft.states) <> 'array' THEN
-      RAISE EXCEPTION 'states is a list' USING ERRCODE = 'OC003';
-    END IF;
-    moves := coalesce(jsonb_array_length(draft.states), 0);
-    IF refused IS NULL AND moves > 1 THEN
-      -- All of them or none: what one of them could not move must not be moved by the others.
-      SELECT m.kind INTO refused
-        FROM jsonb_to_recordset(draft.states) AS m(kind text, id text, version integer)
-        LEFT JOIN LATERAL (SELECT s.version FROM oc_state s
-                            WHERE s.ledger = p_ledger AND s.kind = m.kind AND s.id = m.id LIMIT 1) s ON true
-       WHERE m.version IS DISTINCT FROM coalesce(s.version, 0) + 1
-       LIMIT 1;
-    END IF;
+    END LOOP;
+  END IF;
 
-    IF refused IS NULL THEN
-      text_of := oc_entry_text(draft.body, middle, last_hash, tail, last_seq + 1);
-      hash_of := sha256(convert_to(text_of, 'UTF8'));
-      FOR i IN 0 .. moves - 1 LOOP
-        moved := draft.states -> i;
-        IF (jsonb_typeof(moved -> 'kind') = 'string' AND jsonb_typeof(moved -> 'id') = 'string'
-            AND jsonb_typeof(moved -> 'version') = 'number') IS NOT TRUE THEN
-          RAISE EXCEPTION 'a state has kind, id, version and state' USING ERRCODE = 'OC003';
-        END IF;
-        IF moved -> 'version' = '1' THEN
-          INSERT INTO oc_state (ledger, kind, id, version, state, status, expires_at, actor_id, on_behalf_of_id, conversation,
-                                first_seq, updated_seq, entries, hash)
-          VALUES (p_ledger, moved ->> 'kind', moved ->> 'id', 1, moved -> 'state', moved #>> '{state,status}',
-                  (moved #>> '{state,expiresAt}')::timestamptz, draft.actor_id, draft.on_behalf_of_id, draft.conversation,
-                  last_seq + 1, last_seq + 1, ARRAY[last_seq + 1], hash_of)
-          ON CONFLICT DO NOTHING;
-        ELSE
-          UPDATE oc_state s
-             SET version = s.version + 1, state = moved -> 'state', status = moved #>> '{state,status}',
-                 expires_at = (moved #>> '{state,expiresAt}')::timestamptz, updated_seq = last_seq + 1,
-                 entries = s.entries || (last_seq + 1), hash = hash_of
-           WHERE s.ledger = p_ledger AND s.kind = moved ->> 'kind' AND s.id = moved ->> 'id'
-             AND s.version = (moved ->> 'version')::integer - 1;
-        END IF;
-        IF NOT FOUND THEN
-          IF moves > 1 THEN
-            RAISE EXCEPTION 'an entry moves each thing once' USING ERRCODE = 'OC003';
-          END IF;
-          refused := moved ->> 'kind';
-        END IF;
+  FOR run IN 1 .. cardinality(starts) LOOP
+    first := starts[run];
+    last := coalesce(starts[run + 1] - 1, cardinality(drafts));
+    of_run := touches;
+    IF cardinality(starts) > 1 THEN
+      of_run := ARRAY(SELECT t FROM unnest(touches[next_touch:]) t WHERE t.ordinal <= last);
+      next_touch := next_touch + cardinality(of_run);
+    END IF;
+    IF of_run IS NOT NULL THEN
+      -- LIMIT, here and in the update: each thing is looked up by itself. A join that is planned while the table is small
+      -- reads all of it later.
+      FOR each IN
+        SELECT t.ordinal, t.kind
+          FROM unnest(of_run) t
+          LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
+                              WHERE s.ledger = p_ledger AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
+         WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moment)
+      LOOP
+        refusals[each.ordinal] := coalesce(refusals[each.ordinal], each.kind);
       END LOOP;
     END IF;
 
-    ordinal := draft.n;
-    refusal := refused;
-    IF refused IS NULL THEN
-      count_of := count_of + 1;
-      written[count_of] := ROW(last_seq + 1, text_of, hash_of, last_hash, draft.payload, draft.id, draft.type, draft.actor_id,
-                               draft.on_behalf_of_id, draft.session, draft.action, (draft.states #>> '{0,version}')::integer,
-                               draft.platform, draft.tool, draft.effect, draft.chain, draft.source_chain)::oc_new_entry;
-      seq := last_seq + 1;
-      hash := hash_of;
-      recorded_at := moment;
-      prev_hash := last_hash;
-      last_seq := last_seq + 1;
-      last_hash := hash_of;
-    ELSE
-      seq := NULL;
-      hash := NULL;
-      recorded_at := NULL;
-      prev_hash := NULL;
+    FOR i IN first .. last LOOP
+      IF refusals[i] IS NULL THEN
+        last_seq := last_seq + 1;
+        seqs[i] := last_seq;
+        prev_hashes[i] := last_hash;
+        texts[i] := oc_entry_text(drafts[i].body, middle, last_hash, tail, last_seq);
+        last_hash := sha256(convert_to(texts[i], 'UTF8'));
+        hashes[i] := last_hash;
+      END IF;
+    END LOOP;
+
+    SELECT count(*) FILTER (WHERE t.version = 0), count(*) FILTER (WHERE t.version > 0) INTO made, moved
+      FROM unnest(of_run) t WHERE t.state IS NOT NULL AND refusals[t.ordinal] IS NULL;
+    written := 0;
+    IF made > 0 THEN
+      INSERT INTO oc_state (ledger, kind, id, version, state, status, expires_at, actor_id, on_behalf_of_id, conversation,
+                            first_seq, updated_seq, entries, hash)
+      SELECT p_ledger, t.kind, t.id, 1, t.state, t.state ->> 'status', (t.state ->> 'expiresAt')::timestamptz,
+             drafts[t.ordinal].actor_id, drafts[t.ordinal].on_behalf_of_id, drafts[t.ordinal].conversation,
+             seqs[t.ordinal], seqs[t.ordinal], ARRAY[seqs[t.ordinal]], hashes[t.ordinal]
+        FROM unnest(of_run) t
+       WHERE t.state IS NOT NULL AND t.version = 0 AND refusals[t.ordinal] IS NULL
+      ON CONFLICT DO NOTHING;
+      GET DIAGNOSTICS written = ROW_COUNT;
     END IF;
-    RETURN NEXT;
+    IF moved > 0 THEN
+      UPDATE oc_state s
+         SET version = s.version + 1, state = t.state, status = t.state ->> 'status',
+             expires_at = (t.state ->> 'expiresAt')::timestamptz, updated_seq = seqs[t.ordinal],
+             entries = s.entries || seqs[t.ordinal], hash = hashes[t.ordinal]
+        FROM (SELECT t.ordinal, t.state, (SELECT x.ctid FROM oc_state x
+                                           WHERE x.ledger = p_ledger AND x.kind = t.kind AND x.id = t.id LIMIT 1) AS place
+                FROM unnest(of_run) t
+               WHERE t.state IS NOT NULL AND t.version > 0 AND refusals[t.ordinal] IS NULL) t
+       WHERE s.ctid = t.place;
+      GET DIAGNOSTICS updated = ROW_COUNT;
+      written := written + updated;
+    END IF;
+    IF written <> made + moved THEN
+      RAISE EXCEPTION 'an entry moves each thing once' USING ERRCODE = 'OC003';
+    END IF;
   END LOOP;
 
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'a call has at least one draft' USING ERRCODE = 'OC003';
+  IF last_seq > head.seq THEN
+    INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
+                              session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
+    SELECT p_ledger, seqs[d.ordinal], moment, texts[d.ordinal], hashes[d.ordinal], prev_hashes[d.ordinal], d.id, d.type,
+           d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id, (d.states #>> '{0,version}')::integer, d.platform, d.tool,
+           d.effect, d.chain, d.source_chain
+      FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
+    INSERT INTO oc_audit_payload (ledger, seq, payload)
+    SELECT p_ledger, seqs[d.ordinal], d.payload::json
+      FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL AND d.payload <> '';
+    UPDATE oc_ledger_head h SET seq = last_seq, hash = last_hash, recorded_at = moment WHERE h.ledger = p_ledger;
+    PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last_seq);
   END IF;
-  IF count_of = 0 THEN
-    RETURN;
-  END IF;
-  INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id, session_id,
-                            action_id, state_version, platform, tool, effect, chain, source_chain)
-  SELECT p_ledger, w.seq, moment, w.entry, w.hash, w.prev_hash, w.id, w.type, w.actor_id, w.on_behalf_of_id, w.session_id,
-         w.action_id, w.state_version, w.platform, w.tool, w.effect, w.chain, w.source_chain
-    FROM unnest(written) w;
-  INSERT INTO oc_audit_payload (ledger, seq, payload)
-  SELECT p_ledger, w.seq, w.payload::json FROM unnest(written) w WHERE w.payload <> '';
-  UPDATE oc_ledger_head h SET seq = last_seq, hash = last_hash, recorded_at = moment WHERE h.ledger = p_ledger;
-  PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last_seq);
+  RETURN QUERY
+    SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
+           CASE WHEN refusals[d.ordinal] IS NULL THEN moment END, prev_hashes[d.ordinal]
+      FROM generate_series(1, cardinality(drafts)) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'RECORDED';
 END
 $$;
 
