@@ -15,9 +15,10 @@ REVOKE ALL ON FUNCTION oc_asked_groups(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_asked_groups(text) TO oc_app, oc_auditor;
 -- Members of a group may read what policy asks that group about: the subject filters of the ledger look it up here. The group
 -- `approvers` reads the whole ledger anyway (src/domain/visibility), so a proposal that asks nobody else is left out, by a look
--- at its text: parsing each entry for the index would be a tenth of an append.
+-- at its text: parsing each entry would be a fifth of an append. (split_part before replace, because copying whole entries makes
+-- the memory of a row outgrow what PostgreSQL keeps from row to row: a tenth of an append.)
 CREATE INDEX oc_audit_log_asked ON oc_audit_log USING gin (oc_asked_groups(entry))
-  WHERE type = 'ACTION_PROPOSED' AND strpos(replace(entry, '"group":"approvers"', ''), '"group":"') > 0;
+  WHERE type = 'ACTION_PROPOSED' AND strpos(replace(split_part(entry, '"requirements":[{', 2), '"group":"approvers"', ''), '"group":"') > 0;
 
 -- Actions by what they wait for, in the order they were proposed.
 CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';

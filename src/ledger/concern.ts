@@ -21,7 +21,8 @@ interface Columns {
 
 /** What the index oc_audit_log_asked holds, of the entry `alias`: written as there, or the index is of no use. */
 const proposalAsks = (alias: string, groups: string) =>
-  `(${alias}.type = 'ACTION_PROPOSED' AND strpos(replace(${alias}.entry, '"group":"approvers"', ''), '"group":"') > 0
+  `(${alias}.type = 'ACTION_PROPOSED'
+             AND strpos(replace(split_part(${alias}.entry, '"requirements":[{', 2), '"group":"approvers"', ''), '"group":"') > 0
              AND oc_asked_groups(${alias}.entry) && ${groups}::text[])`;
 
 const OF_ENTRY = (alias: string): Columns => ({
