@@ -7,11 +7,10 @@ CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text
 LANGUAGE sql IMMUTABLE
 RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';
 
--- A draft, read: what becomes columns, and what it moves and rests on, still as JSON.
+-- What becomes columns of a draft, and what it moves, still as JSON.
 CREATE TYPE oc_draft AS (
-  ordinal integer, body text, payload text, id uuid, type text, actor_id text, on_behalf_of_id text, session_id uuid,
-  action_id uuid, platform text, tool text, effect text, chain uuid, source_chain uuid, conversation text, states jsonb,
-  rests jsonb
+  ordinal integer, id uuid, type text, actor_id text, on_behalf_of_id text, session_id uuid, action_id uuid, platform text,
+  tool text, effect text, chain uuid, source_chain uuid, conversation text, states jsonb
 );
 
 -- A thing that a draft rests on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
@@ -21,15 +20,16 @@ CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, s
 --
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
--- conditions: what must hold for it to be recorded, {"notAfter"?, "rests"?: [{"kind", "id", "version"}]}, or an empty line.
---             Empty altogether: no draft has any.
+-- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
+--             {"deadlines": [{"notAfter", "drafts"}], "rests": [{"kind", "id", "version", "drafts"}]}
 -- after:      given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --             reported as what they became and are not written again.
 --
 -- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in any order:
 -- its ordinal (from 1), position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
 --   LATE      its notAfter has passed
---   <KIND>    a thing of this kind has another version than the draft rests on or moves on from, or has expired
+--   <KIND>    a thing of this kind has another version than the draft rests on or moves on from, or has expired; of several,
+--             one that it rests on before one that it moves, then by name
 -- A thing that does not exist has version 0. A malformed draft fails the whole call (the caller finds it by bisection);
 -- nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '', p_conditions text DEFAULT '',
@@ -51,6 +51,10 @@ DECLARE
   last_seq    bigint;
   last_hash   bytea;
   well_formed boolean;
+  conditions  jsonb := nullif(p_conditions, '');
+  bodies      text[] := string_to_array(p_bodies, E'\n');
+  payloads    text[] := string_to_array(p_payloads, E'\n');
+  size        integer := cardinality(bodies);
   drafts      oc_draft[];
   touches     oc_touch[];
   -- By ordinal: why a draft is refused, or what it becomes.
@@ -86,24 +90,33 @@ BEGIN
   last_seq := head.seq;
   last_hash := head.hash;
 
-  SELECT array_agg(ROW(l.n, l.body, l.payload, b.id, b.type, b.actor ->> 'id', b."onBehalfOf" ->> 'id', b.session, b.action,
-                       b.platform, b.tool, b.effect, b.chain, b."sourceChain", coalesce(b.conversation, ''), b.states,
-                       l.condition -> 'rests')::oc_draft ORDER BY l.n),
-         array_agg(CASE WHEN (l.condition ->> 'notAfter')::timestamptz <= moment THEN 'LATE' END ORDER BY l.n),
-         bool_and(l.well_formed AND (b.states IS NULL OR jsonb_typeof(b.states) = 'array'))
-    INTO drafts, refusals, well_formed
-    FROM (SELECT t.n, t.body, t.payload, nullif(t.condition, '')::jsonb AS condition,
-                 (t.body IS JSON OBJECT WITH UNIQUE KEYS AND (t.payload IS NOT NULL OR p_payloads = '')
-                  AND (t.condition IS NOT NULL OR p_conditions = '')) IS TRUE AS well_formed
-            FROM ROWS FROM (string_to_table(p_bodies, E'\n'), string_to_table(p_payloads, E'\n'),
-                            string_to_table(p_conditions, E'\n')) WITH ORDINALITY AS t(body, payload, condition, n)) l
-    LEFT JOIN LATERAL jsonb_to_record(l.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
+  SELECT array_agg(ROW(t.n, b.id, b.type, b.actor ->> 'id', b."onBehalfOf" ->> 'id', b.session, b.action, b.platform, b.tool,
+                       b.effect, b.chain, b."sourceChain", coalesce(b.conversation, ''), b.states)::oc_draft),
+         bool_and(t.body IS JSON OBJECT WITH UNIQUE KEYS AND (b.states IS NULL OR jsonb_typeof(b.states) = 'array'))
+    INTO drafts, well_formed
+    FROM unnest(bodies) WITH ORDINALITY AS t(body, n)
+   CROSS JOIN LATERAL jsonb_to_record(t.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
            action uuid, states jsonb, platform text, tool text, effect text, chain uuid, "sourceChain" uuid,
-           conversation text) ON true;
-  IF well_formed IS NOT TRUE THEN
-    RAISE EXCEPTION 'there is at least one draft; the body of each is a JSON object with unique keys and its states are a list; payloads and conditions, if any, are as many'
+           conversation text);
+  IF well_formed IS NOT TRUE OR p_payloads <> '' AND cardinality(payloads) <> size THEN
+    RAISE EXCEPTION 'there is at least one draft; the body of each is a JSON object with unique keys and its states are a list; payloads, if any, are as many'
       USING ERRCODE = 'OC003';
   END IF;
+  IF jsonb_typeof(conditions) <> 'object' OR conditions - 'deadlines' - 'rests' <> '{}' THEN
+    RAISE EXCEPTION 'conditions are deadlines and rests' USING ERRCODE = 'OC003';
+  END IF;
+  refusals[size] := NULL;
+  FOR each IN
+    SELECT n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
+      FROM jsonb_array_elements(conditions -> 'deadlines') AS d(deadline)
+      LEFT JOIN LATERAL jsonb_array_elements(d.deadline -> 'drafts') AS n ON true
+     WHERE ((d.deadline ->> 'notAfter')::timestamptz > moment AND n::integer BETWEEN 1 AND size) IS NOT TRUE
+  LOOP
+    IF (each.ordinal BETWEEN 1 AND size AND each.not_after IS NOT NULL) IS NOT TRUE THEN
+      RAISE EXCEPTION 'a deadline has an instant and the ordinals of its drafts' USING ERRCODE = 'OC003';
+    END IF;
+    refusals[each.ordinal] := 'LATE';
+  END LOOP;
   IF p_after IS NOT NULL THEN
     FOR each IN
       SELECT d.ordinal, e.seq, e.hash, e.recorded_at, e.prev_hash
@@ -116,18 +129,20 @@ BEGIN
     END LOOP;
   END IF;
 
-  SELECT array_agg(ROW(d.ordinal, t.thing ->> 'kind', t.thing ->> 'id', (t.thing ->> 'version')::integer - t.step,
-                       t.state)::oc_touch ORDER BY d.ordinal),
+  SELECT array_agg(ROW(t.ordinal, t.thing ->> 'kind', t.thing ->> 'id', (t.thing ->> 'version')::integer - t.step,
+                       t.state)::oc_touch ORDER BY t.ordinal, t.step, t.thing ->> 'kind'),
          bool_and((jsonb_typeof(t.thing -> 'kind') = 'string' AND jsonb_typeof(t.thing -> 'id') = 'string'
-                   AND jsonb_typeof(t.thing -> 'version') = 'number'
+                   AND jsonb_typeof(t.thing -> 'version') = 'number' AND t.ordinal BETWEEN 1 AND size
                    AND (t.step = 0 OR jsonb_typeof(t.state) = 'object')) IS TRUE)
     INTO touches, well_formed
-    FROM unnest(drafts) d
-   CROSS JOIN LATERAL (SELECT r.thing, 0 AS step, NULL::jsonb AS state FROM jsonb_array_elements(d.rests) AS r(thing)
-                        UNION ALL
-                       SELECT m.thing, 1, m.thing -> 'state' FROM jsonb_array_elements(d.states) AS m(thing)) t;
+    FROM (SELECT n::integer AS ordinal, r.thing, 0 AS step, NULL::jsonb AS state
+            FROM jsonb_array_elements(conditions -> 'rests') AS r(thing)
+            LEFT JOIN LATERAL jsonb_array_elements(r.thing -> 'drafts') AS n ON true
+           UNION ALL
+          SELECT d.ordinal, m.thing, 1, m.thing -> 'state'
+            FROM unnest(drafts) d, jsonb_array_elements(d.states) AS m(thing)) t;
   IF NOT well_formed THEN
-    RAISE EXCEPTION 'a state has kind, id, version and state; a draft rests on a kind, an id and a version'
+    RAISE EXCEPTION 'a state has kind, id, version and state; what drafts rest on has kind, id, version and the ordinals of the drafts'
       USING ERRCODE = 'OC003';
   END IF;
   IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.kind, t.id
@@ -149,7 +164,7 @@ BEGIN
 
   FOR run IN 1 .. cardinality(starts) LOOP
     first := starts[run];
-    last := coalesce(starts[run + 1] - 1, cardinality(drafts));
+    last := coalesce(starts[run + 1] - 1, size);
     of_run := touches;
     IF cardinality(starts) > 1 THEN
       of_run := ARRAY(SELECT t FROM unnest(touches[next_touch:]) t WHERE t.ordinal <= last);
@@ -174,7 +189,7 @@ BEGIN
         last_seq := last_seq + 1;
         seqs[i] := last_seq;
         prev_hashes[i] := last_hash;
-        texts[i] := oc_entry_text(drafts[i].body, middle, last_hash, tail, last_seq);
+        texts[i] := oc_entry_text(bodies[i], middle, last_hash, tail, last_seq);
         last_hash := sha256(convert_to(texts[i], 'UTF8'));
         hashes[i] := last_hash;
       END IF;
@@ -220,15 +235,15 @@ BEGIN
            d.effect, d.chain, d.source_chain
       FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
     INSERT INTO oc_audit_payload (ledger, seq, payload)
-    SELECT p_ledger, seqs[d.ordinal], d.payload::json
-      FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL AND d.payload <> '';
+    SELECT p_ledger, seqs[d.n], d.payload::json
+      FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
     UPDATE oc_ledger_head h SET seq = last_seq, hash = last_hash, recorded_at = moment WHERE h.ledger = p_ledger;
     PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last_seq);
   END IF;
   RETURN QUERY
     SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
            CASE WHEN refusals[d.ordinal] IS NULL THEN moment END, prev_hashes[d.ordinal]
-      FROM generate_series(1, cardinality(drafts)) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'RECORDED';
+      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'RECORDED';
 END
 $$;
 

@@ -114,15 +114,31 @@ export async function callAppendAgain(
 
 // RFC 8785 text holds no raw line feed: JSON escapes it.
 function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: string, conditions: string] {
-  const conditions = drafts.map(conditionText);
   return [
     drafts.map((draft) => draft.body).join("\n"),
     drafts.map((draft) => draft.payload).join("\n"),
-    conditions.some((condition) => condition !== "") ? conditions.join("\n") : "",
+    conditionsOf(drafts),
   ];
 }
 
-function conditionText({ notAfter, rests }: Draft): string {
-  if (rests === undefined || rests.length === 0) return notAfter === undefined ? "" : JSON.stringify({ notAfter });
-  return JSON.stringify({ notAfter, rests });
+/** Many drafts of a batch rest on the same session or chain: it is named once, with the ordinals of the drafts. */
+function conditionsOf(drafts: readonly Draft[]): string {
+  const deadlines = new Map<number, { readonly notAfter: Date; readonly drafts: number[] }>();
+  const rests = new Map<string, Rest & { readonly drafts: number[] }>();
+  for (const [index, draft] of drafts.entries()) {
+    const { notAfter } = draft;
+    if (notAfter !== undefined) {
+      const deadline = deadlines.get(notAfter.getTime()) ?? { notAfter, drafts: [] };
+      deadline.drafts.push(index + 1);
+      deadlines.set(notAfter.getTime(), deadline);
+    }
+    for (const { kind, id, version } of draft.rests ?? []) {
+      const key = `${kind} ${version} ${id}`;
+      const rest = rests.get(key) ?? { kind, id, version, drafts: [] };
+      rest.drafts.push(index + 1);
+      rests.set(key, rest);
+    }
+  }
+  if (deadlines.size === 0 && rests.size === 0) return "";
+  return JSON.stringify({ deadlines: [...deadlines.values()], rests: [...rests.values()] });
 }

@@ -25,7 +25,9 @@ async function append(client: Client, bodies: readonly UnsealedObject[]): Promis
       LEDGER,
       lines.map(({ body }) => body).join("\n"),
       lines.map(({ payload }) => payload).join("\n"),
-      bodies.map((body) => JSON.stringify({ rests: restsOf(body) })).join("\n"),
+      JSON.stringify({
+        rests: bodies.flatMap((body, index) => restsOf(body).map((rest) => ({ ...rest, drafts: [index + 1] }))),
+      }),
     ],
   });
   expect(rows.map(({ refusal }) => refusal)).toEqual(bodies.map(() => null));
