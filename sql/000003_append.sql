@@ -228,6 +228,7 @@ BEGIN
   END LOOP;
 
   IF last_seq > head.seq THEN
+    -- Its trigger compares the links with the head, and moves the head on.
     INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
                               session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
     SELECT p_ledger, seqs[d.ordinal], moment, texts[d.ordinal], hashes[d.ordinal], prev_hashes[d.ordinal], d.id, d.type,
@@ -237,7 +238,6 @@ BEGIN
     INSERT INTO oc_audit_payload (ledger, seq, payload)
     SELECT p_ledger, seqs[d.n], d.payload::json
       FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
-    UPDATE oc_ledger_head h SET seq = last_seq, hash = last_hash, recorded_at = moment WHERE h.ledger = p_ledger;
     PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last_seq);
   END IF;
   RETURN QUERY
