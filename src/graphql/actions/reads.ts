@@ -1,6 +1,6 @@
 import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
 import type { Principal } from "../../domain/identity/principal.ts";
-import { concernedBy, mayRead } from "../../domain/visibility/visibility.ts";
+import { mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { readRelated } from "../../ledger/related.ts";
 import { type Context, viewerOf } from "../base/context.ts";
@@ -12,7 +12,7 @@ import { type ActionRow, actionRow, viewOf } from "./rows.ts";
 
 /** Whether the caller may read `action`. */
 export function seesAction(context: Context, action: ActionRow): boolean {
-  return mayRead(readerOf(context), concernedBy(viewOf(action).proposal));
+  return mayRead(readerOf(context), subjectsOf(viewOf(action).proposal));
 }
 
 /** Actions as this operation left them, by id. */

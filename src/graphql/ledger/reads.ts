@@ -1,5 +1,5 @@
 import { searchReadable } from "../../domain/visibility/search.ts";
-import { concernedBy, isOwn, mayRead } from "../../domain/visibility/visibility.ts";
+import { isOwn, mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { textOf } from "../../facts/members.ts";
 import { type EntryRange, readEntries } from "../../ledger/read.ts";
@@ -17,8 +17,8 @@ export function search(context: Context, filter: EntryFilter, range: EntryRange)
 }
 
 /**
- * `value`, once it is recorded that the caller reads `shown` entries by the field `what`. Reading is refused when that
- * cannot be recorded.
+ * Returns `value` after recording that the caller read `shown` entries by the field `what`. Throws when that cannot be
+ * recorded: an unrecorded read is refused.
  */
 export async function recordingRead<Value>(
   context: Context,
@@ -31,9 +31,9 @@ export async function recordingRead<Value>(
 }
 
 /**
- * `recordingRead` of `entries` that belong to something else: of those that are no part of the caller's own doing.
+ * `recordingRead` for those of `entries` that do not record what the caller did itself.
  *
- * @param about the entry that began what they are about; left out: each stands for itself
+ * @param about the first entry of the thing they are about, which says who did it; omitted: each entry says it itself
  */
 export async function recordingEntries(
   context: Context,
@@ -61,11 +61,11 @@ export async function readPositions(context: Context, positions: readonly bigint
   return rows.filter((row) => row !== undefined);
 }
 
-/** Whether the caller may read `entry`: for what it says of its actor, or because it is about an action of theirs. */
+/** Whether the caller may read `entry`: by its own subjects, or because the caller may read the action it is about. */
 export async function seesEntry(context: Context, row: EntryRow): Promise<boolean> {
-  const concerned = concernedBy(entryOf(row));
-  const seen = mayRead(readerOf(context), concerned);
-  if (seen || concerned.organization !== viewerOf(context).organization) return seen;
+  const subjects = subjectsOf(entryOf(row));
+  const seen = mayRead(readerOf(context), subjects);
+  if (seen || subjects.organization !== viewerOf(context).organization) return seen;
   return (await actionOf(row, context)) !== null;
 }
 

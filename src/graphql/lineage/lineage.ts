@@ -74,7 +74,7 @@ builder.queryField("lineage", (t) =>
       const steps = depth ?? DEFAULT_DEPTH;
       if (steps < 0) throw badUserInput("`depth` is not negative.");
       const { db, ledger } = context;
-      const route = { direction: direction ?? "UPSTREAM", depth: steps, whose: readableBy(context) };
+      const route = { direction: direction ?? "UPSTREAM", depth: steps, scopes: readableBy(context) };
       const walk = await walkLineage(db, ledger, chainHash, route);
       return recordingRead(context, "lineage", 0, walk);
     },
