@@ -160,7 +160,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       entries += 1;
       const said = checkEntry(row, options, (verdict, detail) => complain(row.seq, verdict, detail));
       // Of several rows at one position one at most is right, and nobody can say which.
-      if (said === undefined || sequence.standing > 1) unknown.add(row.seq);
+      if (said === undefined || sequence.rowsAtPosition > 1) unknown.add(row.seq);
       else compare(row.seq, said);
     },
     end() {

@@ -13,7 +13,7 @@ export interface Sequence {
   /** The next row, by position and hash; the row before `from`, if there is one, comes first. */
   next(row: EntryRow): void;
   /** How many rows stand at the position of the last row. */
-  readonly standing: number;
+  readonly rowsAtPosition: number;
   readonly hasGaps: boolean;
   /** Whether no entry stands at a position. */
   isMissing(seq: bigint): boolean;
@@ -77,7 +77,7 @@ export function createSequence(
       if (row.seq >= from || row.seq < 1n) judge(row);
       datedAt = row.columns[RECORDED_AT] ?? "";
     },
-    get standing() {
+    get rowsAtPosition() {
       return typeof hash === "object" ? hash.length : 1;
     },
     get hasGaps() {

@@ -13,7 +13,7 @@ import { type Attribution, createAttribution } from "../sessions/attribution.ts"
 import type { ActionView } from "./action.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";

@@ -14,7 +14,7 @@ import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { stateFacts } from "./body.ts";
 import { firstState } from "./decide/propose.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { digestOf } from "./digest.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import type { Grants } from "./grants.ts";

@@ -4,9 +4,9 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { ActionState, ActionView, Situation } from "./action.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { termsOf } from "./terms.ts";
 
 /** An action as the database has it at `now`, its own clock. */
@@ -67,7 +67,7 @@ const LOAD = {
 /** The action `id` of `ledger`, or undefined: also for an id that is none. */
 export async function loadAction(db: Reader, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
   if (!isUuid(id)) return undefined;
-  const { rows } = await reading(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
+  const { rows } = await withLedgerErrors(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
   const row = rows[0];
   if (row === undefined) return undefined;
   const proposal = toEntry(ledger, row);
@@ -99,7 +99,7 @@ export async function loadActions(
   ledger: LedgerId,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, ActionView>> {
-  const { rows } = await reading(db.query<ActionRow>({ ...LOAD_ALL, values: [ledger, ids] }));
+  const { rows } = await withLedgerErrors(db.query<ActionRow>({ ...LOAD_ALL, values: [ledger, ids] }));
   return new Map(rows.map((row) => [row.id, toView(ledger, row)]));
 }
 
@@ -124,7 +124,7 @@ export async function openViews(
 ): Promise<readonly ActionView[]> {
   const undecided = ({ state }: ActionView) => state.status === "PENDING" && state.approvals > 0;
   const wanted = views.flatMap((view) => [view.proposal.seq, ...(undecided(view) ? outcomePositions(view) : [])]);
-  const entries = await reading(readEntries(db, ledger, [...new Set(wanted)]));
+  const entries = await withLedgerErrors(readEntries(db, ledger, [...new Set(wanted)]));
   const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
   return views.map((view) => {
     const { state, proposal } = view;

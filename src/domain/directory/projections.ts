@@ -3,7 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { readStatesSince } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
 
@@ -167,7 +167,7 @@ export class Projections {
       after: position,
     }));
     const changed = new Set<Organization>();
-    for (const { ledger, kind, id, ...record } of await reading(readStatesSince(this.#options.db, since))) {
+    for (const { ledger, kind, id, ...record } of await withLedgerErrors(readStatesSince(this.#options.db, since))) {
       const organization = byLedger.get(ledger);
       if (organization === undefined) continue;
       if (organization.apply(kind, id, record)) changed.add(organization);

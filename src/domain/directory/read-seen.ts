@@ -3,7 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
 import { type Reader, readHead } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { SeenPrincipals, Sighting } from "./seen-principals.ts";
 
 /** Principals one statement looks up, and entries one statement looks through, at most. */
@@ -62,7 +62,7 @@ type Column = "actor_id" | "on_behalf_of_id";
  * there are, and later with what was recorded meanwhile. Throws LedgerUnavailableError.
  */
 export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
-  const head = (await reading(readHead(db, seen.ledger)))?.seq ?? 0n;
+  const head = (await withLedgerErrors(readHead(db, seen.ledger)))?.seq ?? 0n;
   if (seen.position === undefined || head - seen.position > FAR_BEHIND) {
     for (const column of ["actor_id", "on_behalf_of_id"] as const) await walkAll(db, seen, column);
     seen.position = head;
@@ -76,7 +76,7 @@ export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
 }
 
 async function readNewer(db: Reader, { ledger }: SeenPrincipals, after: bigint): Promise<readonly NewerRow[]> {
-  const { rows } = await reading(db.query<NewerRow>({ ...NEWER, values: [ledger, after] }));
+  const { rows } = await withLedgerErrors(db.query<NewerRow>({ ...NEWER, values: [ledger, after] }));
   return rows;
 }
 
@@ -92,7 +92,7 @@ async function walkAll(db: Reader, seen: SeenPrincipals, column: Column): Promis
             text: further,
             values: [seen.ledger, before],
           });
-    const { rows } = await reading(query);
+    const { rows } = await withLedgerErrors(query);
     for (const row of rows) take(seen, row);
     before = rows.at(-1)?.id;
     if (rows.length < STRIDE) return;
@@ -138,7 +138,7 @@ const ONE = (column: Column) => ({
 /** Where the ledger last saw `id`: acting, or else acted for. Throws LedgerUnavailableError. */
 export async function lastSighting(db: Reader, ledger: LedgerId, id: string): Promise<Sighting | undefined> {
   for (const column of ["actor_id", "on_behalf_of_id"] as const) {
-    const { rows } = await reading(db.query<Row>({ ...ONE(column), values: [ledger, id] }));
+    const { rows } = await withLedgerErrors(db.query<Row>({ ...ONE(column), values: [ledger, id] }));
     const sighting = rows[0] && sightingOf(rows[0]);
     if (sighting !== undefined) return sighting;
   }

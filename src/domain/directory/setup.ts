@@ -3,7 +3,7 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
 import { type Reader, readEntry } from "../../ledger/read.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { DirectoryResult } from "./agents.ts";
 import type { Changes } from "./changes.ts";
 import { type DirectoryRefusal, refuse } from "./errors.ts";
@@ -76,7 +76,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
     });
     if (appointed !== undefined) return appointed;
     const record = organization.principals.get(id);
-    const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
+    const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
     // What was taken away since does not come back with an old code.
     if (record === undefined || entry === undefined || !isAdministrator(record.state)) throw invalidCode();
     return entry;

@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Reader } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
 import { personScopesOf, type Viewer } from "../visibility/visibility.ts";
 import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";
@@ -64,7 +64,7 @@ export async function listSessions(
   const parts =
     scopes === "everything" ? undefined : scopes.map((scope) => `(${select([entryInScope("s", [scope], bind)])})`);
   const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("started_seq")}`;
-  const { rows } = await reading(db.query<SessionRow>(text, values));
+  const { rows } = await withLedgerErrors(db.query<SessionRow>(text, values));
   return loadSessions(db, ledger, rows);
 }
 

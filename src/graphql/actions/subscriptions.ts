@@ -11,36 +11,40 @@ import { ActionRef } from "./action.ts";
 import { mayDecide, readAction, seesAction } from "./reads.ts";
 import { type ActionRow, actionRow, viewOf } from "./rows.ts";
 
-/** The state that an entry gave its action. */
-type Change = JsonObject & { readonly id: string; readonly version: number; readonly status: ActionState["status"] };
+/** The state of an action after an entry. */
+type RecordedState = JsonObject & {
+  readonly id: string;
+  readonly version: number;
+  readonly status: ActionState["status"];
+};
 
-function changeOf({ body }: LedgerEntry): Change | undefined {
+function recordedState({ body }: LedgerEntry): RecordedState | undefined {
   const moved = listOf(body.states)
     .map(objectOf)
     .find(({ kind }) => kind === "ACTION");
-  return moved && ({ ...objectOf(moved.state), id: moved.id, version: moved.version } as Change);
+  return moved && ({ ...objectOf(moved.state), id: moved.id, version: moved.version } as RecordedState);
 }
 
 function instantOf(value: JsonValue | undefined): Date | null {
   return typeof value === "string" ? new Date(value) : null;
 }
 
-/** The action an entry changed, as it stood right then: so that what is told is what happened, in order. */
+/** The action as it was after `entry`, so that each event shows the state of its own entry, not of a later one. */
 function actionAt(
   context: Context,
   latest: ActionRow | null,
   entry: LedgerEntry,
-  change: Change,
+  recorded: RecordedState,
 ): ActionRow | undefined {
   if (latest === null || !seesAction(context, latest)) return undefined;
   const { state, proposal, sealed = false } = viewOf(latest);
   const then: ActionState = {
     ...state,
-    version: change.version,
-    status: change.status,
-    approvals: Number(change.approvals ?? 0),
-    expiresAt: instantOf(change.expiresAt),
-    grantExpiresAt: instantOf((change.grant as JsonObject | undefined)?.expiresAt),
+    version: recorded.version,
+    status: recorded.status,
+    approvals: Number(recorded.approvals ?? 0),
+    expiresAt: instantOf(recorded.expiresAt),
+    grantExpiresAt: instantOf((recorded.grant as JsonObject | undefined)?.expiresAt),
     updatedSeq: entry.seq,
     entries: state.entries.filter((seq) => seq <= entry.seq),
   };
@@ -55,8 +59,8 @@ interface PendingEvent {
 
 const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
 
-/** What an entry did to the list of actions that wait for people. */
-function pendingChange({ type }: LedgerEntry, { status }: Change): "ADDED" | "UPDATED" | "REMOVED" | undefined {
+/** How an entry changed the list of pending actions. */
+function pendingChange({ type }: LedgerEntry, { status }: RecordedState): "ADDED" | "UPDATED" | "REMOVED" | undefined {
   if (status === "PENDING") return type === "ACTION_PROPOSED" ? "ADDED" : "UPDATED";
   return DECIDED.includes(type) ? "REMOVED" : undefined;
 }
@@ -68,14 +72,14 @@ async function* pendingEvents(
 ): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   const changes = entries.flatMap((entry) => {
-    const stated = changeOf(entry);
-    const change = stated && pendingChange(entry, stated);
-    return stated === undefined || change === undefined ? [] : [{ entry, stated, change }];
+    const recorded = recordedState(entry);
+    const change = recorded && pendingChange(entry, recorded);
+    return recorded === undefined || change === undefined ? [] : [{ entry, recorded, change }];
   });
-  // All of a batch at once: calls of one tick share a query.
-  const latest = await Promise.all(changes.map(({ stated }) => readAction(context, stated.id)));
-  const seen = changes.flatMap(({ entry, stated, change }, at) => {
-    const action = actionAt(context, latest[at] ?? null, entry, stated);
+  // All of a page at once: calls of one tick share a query.
+  const latest = await Promise.all(changes.map(({ recorded }) => readAction(context, recorded.id)));
+  const seen = changes.flatMap(({ entry, recorded, change }, at) => {
+    const action = actionAt(context, latest[at] ?? null, entry, recorded);
     return action === undefined ? [] : [{ cursor: entry.seq, change, action }];
   });
   const shown = onlyDecidable
@@ -88,8 +92,8 @@ async function* pendingEvents(
 }
 
 /**
- * What a change means to a list of what the caller can decide. What they cannot, or no longer, is never left there: it is
- * removed, which is also told of what was never on it, because a list may come from an earlier connection.
+ * The same change for a list of actions that the caller can decide. An action they cannot decide (any more) is reported as
+ * REMOVED, even if this subscription never reported it: the client's list may come from an earlier connection.
  */
 async function decidableChange(
   context: Context,
@@ -142,13 +146,13 @@ builder.subscriptionField("pendingApprovals", (t) =>
 
 async function* actionEvents(context: Context, id: string, { entries }: Batch): AsyncGenerator<ActionRow> {
   const changes = entries.flatMap((entry) => {
-    const change = changeOf(entry);
-    return change?.id === id ? [{ entry, change }] : [];
+    const recorded = recordedState(entry);
+    return recorded?.id === id ? [{ entry, recorded }] : [];
   });
   if (changes.length === 0) return;
   const latest = await readAction(context, id);
-  for (const { entry, change } of changes) {
-    const action = actionAt(context, latest, entry, change);
+  for (const { entry, recorded } of changes) {
+    const action = actionAt(context, latest, entry, recorded);
     if (action !== undefined) yield action;
   }
 }
