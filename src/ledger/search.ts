@@ -2,12 +2,12 @@ import { validate as isUuid } from "uuid";
 import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import {
+  clampPosition,
   ENTRY_COLUMNS,
   ENTRY_TABLES,
   type EntryRange,
   type EntryRow,
-  position,
-  type Reader,
+  type Queryable,
   readHead,
   toEntry,
 } from "./read.ts";
@@ -62,7 +62,7 @@ export interface Statement {
  * @param scopes only entries in one of these, by their own members or because the action they are about is; omitted: all
  */
 export async function searchEntries(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
@@ -86,7 +86,7 @@ export async function searchEntries(
 }
 
 /** The part of `page` where a search begins, short enough to be read entry by entry. */
-async function nearest(db: Reader, ledger: LedgerId, page: EntryRange): Promise<EntryRange> {
+async function nearest(db: Queryable, ledger: LedgerId, page: EntryRange): Promise<EntryRange> {
   if (page.newestFirst !== true) {
     const after = page.after ?? 0n;
     return { ...page, after, before: earlier(page.before, after + NARROW_RANGE) };
@@ -114,7 +114,7 @@ const SPARSE = 4n;
  * (`each`), else by all actions in scope. The cost is the smaller of the two: positions the page spans, or entries in scope.
  */
 async function boundedBy(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
@@ -191,8 +191,8 @@ function begin(
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ["e.ledger = $1"];
-  if (page.after !== undefined) conditions.push(`e.seq > ${bind(position(page.after))}::bigint`);
-  if (page.before !== undefined) conditions.push(`e.seq < ${bind(position(page.before))}::bigint`);
+  if (page.after !== undefined) conditions.push(`e.seq > ${bind(clampPosition(page.after))}::bigint`);
+  if (page.before !== undefined) conditions.push(`e.seq < ${bind(clampPosition(page.before))}::bigint`);
   try {
     for (const condition of conditionsOf(filter, bind)) if (condition !== undefined) conditions.push(condition);
   } catch (error) {

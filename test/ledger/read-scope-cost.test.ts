@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import type { EntryRange, Reader } from "../../src/ledger/read.ts";
+import type { EntryRange, Queryable } from "../../src/ledger/read.ts";
 import type { ReadScope } from "../../src/ledger/read-scope.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { note, openScene, type Scene } from "./scene.ts";
@@ -67,7 +67,7 @@ async function search(ledger: LedgerId, page: EntryRange, filter: EntryFilter = 
     looks += rowsOf(rows[0]["QUERY PLAN"][0].Plan);
     return scene.pool.query(statement, values);
   };
-  const found = await searchEntries({ query } as unknown as Reader, ledger, filter, page, MEMBER);
+  const found = await searchEntries({ query } as unknown as Queryable, ledger, filter, page, MEMBER);
   return { seqs: found.map(({ seq }) => seq), looks };
 }
 

@@ -1,6 +1,6 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction, CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
@@ -12,7 +12,7 @@ import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
-import { advance, type Loaded, loadAction } from "./store.ts";
+import { type Loaded, loadAction, nextActionState } from "./store.ts";
 
 /** What became of an action, and the entry that says so. */
 export interface ActionResult {
@@ -22,7 +22,7 @@ export interface ActionResult {
 
 export interface ExecutorOptions {
   readonly commit: CommitFunction;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly clock: DatabaseClock;
 }
 
@@ -67,7 +67,7 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
               ...stateFacts(id, next),
             },
             notAfter: result.notAfter,
-            result: (entry) => ({ action: { state: advance(state, state, next, entry), proposal }, entry }),
+            result: (entry) => ({ action: { state: nextActionState(state, state, next, entry), proposal }, entry }),
           };
         },
       }),

@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { actionInScope, type Bind, entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
 import type { Principal } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -28,7 +28,7 @@ export interface ActionPage {
 
 /** At most `range.limit` actions of `ledger`, that of the viewer's organization, which `viewer` may read. One statement. */
 export async function listActions(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   range: ActionRange,
@@ -42,7 +42,7 @@ export async function listActions(
  * @param blockedBecause see `Actions`
  */
 export async function listDecidable(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   range: ActionRange,
@@ -64,7 +64,7 @@ export async function listDecidable(
   return { actions: found, stoppedAt: before };
 }
 
-async function readPage(db: Reader, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
+async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
   const values: unknown[] = [ledger];
   const bind: Bind = (value) => `$${values.push(value)}`;
   const positions = positionsOf(scopesOf(viewer), range, bind);

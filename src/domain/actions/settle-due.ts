@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { settleRows } from "../settle-rows.ts";
 import { ActionRefusal } from "./errors.ts";
@@ -43,7 +43,7 @@ interface DueRow {
  * can be recorded now.
  */
 export async function settleDue(
-  { db, executor }: { readonly db: Reader; readonly executor: Executor },
+  { db, executor }: { readonly db: Queryable; readonly executor: Executor },
   limit: number,
 ): Promise<DueSettled> {
   const read = async (last: DueRow | undefined) => {

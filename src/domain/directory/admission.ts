@@ -1,4 +1,4 @@
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Principal } from "../identity/principal.ts";
@@ -34,7 +34,7 @@ interface Admitted {
   readonly leads: boolean;
 }
 
-export function createAdmission(projections: Projections, db: Reader): Admission {
+export function createAdmission(projections: Projections, db: Queryable): Admission {
   const admitted = new WeakMap<Authentication, Admitted>();
   /** What was presented, by what was let in for it. */
   const presented = new WeakMap<Authentication, Authentication>();

@@ -3,7 +3,7 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
@@ -29,7 +29,7 @@ export interface DirectoryChange {
 
 export interface ChangesOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly projections: Projections;
   readonly admission: Admission;
   /** The session that what a caller does now belongs to. */
@@ -116,7 +116,7 @@ function checkAdministrator(admission: Admission, organization: Organization, { 
   }
 }
 
-async function profileOf(db: Reader, organization: Organization, id: string): Promise<Profile> {
+async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {
   const record = organization.principals.get(id);
   const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
   return entry === undefined ? {} : recordedProfile(entry, id);

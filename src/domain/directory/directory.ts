@@ -1,5 +1,5 @@
 import type { Ledgers } from "../../ledger/ledger.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Caller } from "../identity/principal.ts";
 import { type Admission, createAdmission } from "./admission.ts";
@@ -29,7 +29,7 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, P
 
 export interface DirectoryOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** The session that what a caller does now belongs to; without it entries name none. */

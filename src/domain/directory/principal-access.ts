@@ -1,6 +1,6 @@
 import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller, PrincipalKind } from "../identity/principal.ts";
 import type { DirectoryResult } from "./agents.ts";
 import type { Changes } from "./changes.ts";
@@ -37,7 +37,7 @@ export interface PrincipalAccess {
   revokeToken(caller: Caller, input: RevokeTokenInput): Promise<{ readonly entry: LedgerEntry }>;
 }
 
-export function createPrincipalAccess(changes: Changes, projections: Projections, db: Reader): PrincipalAccess {
+export function createPrincipalAccess(changes: Changes, projections: Projections, db: Queryable): PrincipalAccess {
   /** The current state of the principal; an unknown one is a person without roles. */
   async function stateOf(organization: Organization, id: string): Promise<PrincipalState> {
     const state = organization.principals.get(id)?.state;

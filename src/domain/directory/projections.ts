@@ -1,6 +1,6 @@
 import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { readStatesSince } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -15,7 +15,7 @@ const SEEN_FRESH_FOR = 1_000;
 const IDLE_AFTER = 10 * 60_000;
 
 export interface ProjectionsOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** Seconds between two looks at the table though nothing was notified. */

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
-import { type Reader, readHead } from "../../ledger/read.ts";
+import { type Queryable, readHead } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { SeenPrincipals, Sighting } from "./seen-principals.ts";
@@ -61,7 +61,7 @@ type Column = "actor_id" | "on_behalf_of_id";
  * Takes in everybody the ledger saw since `seen` was last brought up to date. What it costs at first grows with how many
  * there are, and later with what was recorded meanwhile. Throws LedgerUnavailableError.
  */
-export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
+export async function catchUp(db: Queryable, seen: SeenPrincipals): Promise<void> {
   const head = (await withLedgerErrors(readHead(db, seen.ledger)))?.seq ?? 0n;
   if (seen.position === undefined || head - seen.position > FAR_BEHIND) {
     for (const column of ["actor_id", "on_behalf_of_id"] as const) await walkAll(db, seen, column);
@@ -75,12 +75,12 @@ export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
   }
 }
 
-async function readNewer(db: Reader, { ledger }: SeenPrincipals, after: bigint): Promise<readonly NewerRow[]> {
+async function readNewer(db: Queryable, { ledger }: SeenPrincipals, after: bigint): Promise<readonly NewerRow[]> {
   const { rows } = await withLedgerErrors(db.query<NewerRow>({ ...NEWER, values: [ledger, after] }));
   return rows;
 }
 
-async function walkAll(db: Reader, seen: SeenPrincipals, column: Column): Promise<void> {
+async function walkAll(db: Queryable, seen: SeenPrincipals, column: Column): Promise<void> {
   const first = walk(column, `e.${column} IS NOT NULL`);
   const further = walk(column, `e.${column} < $2::text`);
   for (let before: string | undefined; ; ) {
@@ -136,7 +136,7 @@ const ONE = (column: Column) => ({
 });
 
 /** Where the ledger last saw `id`: acting, or else acted for. Throws LedgerUnavailableError. */
-export async function lastSighting(db: Reader, ledger: LedgerId, id: string): Promise<Sighting | undefined> {
+export async function lastSighting(db: Queryable, ledger: LedgerId, id: string): Promise<Sighting | undefined> {
   for (const column of ["actor_id", "on_behalf_of_id"] as const) {
     const { rows } = await withLedgerErrors(db.query<Row>({ ...ONE(column), values: [ledger, id] }));
     const sighting = rows[0] && sightingOf(rows[0]);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { DirectoryResult } from "./agents.ts";
@@ -39,7 +39,7 @@ export interface Setup {
   claimAdministrator(caller: Caller, input: { readonly code: string }): Promise<DirectoryResult>;
 }
 
-export function createSetup(changes: Changes, projections: Projections, db: Reader): Setup {
+export function createSetup(changes: Changes, projections: Projections, db: Queryable): Setup {
   /** Records that `caller` tried a wrong code: each counts, however many come at once. */
   async function countAttempt(organization: Organization, caller: Caller): Promise<void> {
     await changes.record(organization, caller, (fresh) => {

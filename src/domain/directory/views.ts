@@ -1,4 +1,4 @@
-import { type Reader, readEntries } from "../../ledger/read.ts";
+import { type Queryable, readEntries } from "../../ledger/read.ts";
 import type { Principal, PrincipalKind } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
@@ -71,7 +71,7 @@ const BATCH = 100;
 /** Teams of one answer. */
 export const MAX_TEAMS = 100;
 
-export function createViews(projections: Projections, db: Reader): Views {
+export function createViews(projections: Projections, db: Queryable): Views {
   async function open(viewer: Principal): Promise<Organization> {
     const organization = await projections.open(viewer.organization);
     await projections.see(organization);

@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 
 /**
@@ -86,7 +86,7 @@ interface RouteRow {
  * The current chain of `key`, and for a step on `platform` that writes, the latest chain on another platform that holds a
  * read. One round trip.
  */
-export async function readRoute(db: Reader, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
+export async function readRoute(db: Queryable, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
   const row = rows[0];

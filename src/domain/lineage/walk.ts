@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
 
 export type Direction = "UPSTREAM" | "DOWNSTREAM" | "BOTH";
@@ -55,7 +55,7 @@ export interface WalkOptions {
 
 /** The chains data may have come from or gone to, up to `depth` steps from `start`; empty when `start` is unknown. */
 export async function walkLineage(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   start: string,
   { direction, depth, scopes }: WalkOptions,

@@ -1,7 +1,7 @@
 import DataLoader from "dataloader";
 import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 
@@ -23,7 +23,7 @@ export interface Attribution {
 }
 
 export interface AttributionOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
 }
 

@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
@@ -32,7 +32,7 @@ export interface SessionRange {
  * order they began or the reverse. A filter value that no recorded value can equal finds nothing.
  */
 export async function listSessions(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   filter: SessionFilter,
@@ -73,7 +73,7 @@ export async function listSessions(
  * them, whoever recorded them: the server ends a session that nobody ended.
  */
 export async function readTimeline(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   { id, started, ended }: Session,

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
@@ -20,7 +20,7 @@ export interface OpenSessions {
 }
 
 export interface OpenSessionsOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** Milliseconds for which a session that was open is taken for open. */

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { Erasable } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -42,7 +42,7 @@ export interface Sessions extends Attribution {
 
 export interface SessionsOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   /** Seconds a session lasts when nobody ends it. */
   readonly sessionTtl?: number;

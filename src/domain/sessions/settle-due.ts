@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction } from "../commit.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { settleRows } from "../settle-rows.ts";
@@ -41,7 +41,7 @@ interface DueRow {
  * once: the version check lets one of them record each. Throws LedgerUnavailableError when nothing can be recorded now.
  */
 export async function settleDueSessions(
-  { db, commit }: { readonly db: Reader; readonly commit: CommitFunction },
+  { db, commit }: { readonly db: Queryable; readonly commit: CommitFunction },
   limit: number,
 ): Promise<DueSessionsSettled> {
   const read = async (last: DueRow | undefined) => {

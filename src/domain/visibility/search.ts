@@ -1,11 +1,11 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import type { EntryRange, Reader } from "../../ledger/read.ts";
+import type { EntryRange, Queryable } from "../../ledger/read.ts";
 import { type EntryFilter, searchEntries } from "../../ledger/search.ts";
 import { scopesOf, type Viewer } from "./visibility.ts";
 
 /** `searchEntries` in `ledger`, of the viewer's organization, limited to what `viewer` may read. */
 export function searchReadable(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   filter: EntryFilter,

@@ -7,17 +7,17 @@ import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
-import { uuidOf } from "../base/node-id.ts";
-import { entryOf, factsOf, revealed } from "../base/rows.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
+import { bodyWithValues, entryOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
 import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
-import { ACTION_SELECT, type ActionRow, viewOf } from "./rows.ts";
+import { ACTION_SELECT, type ActionNode, viewOf } from "./rows.ts";
 
 /** Stands for text that was erased: what it was is gone, that it was is not. */
 const ERASED = "[erased]";
 
-function proposalOf(row: ActionRow): LedgerEntry {
+function proposalOf(row: ActionNode): LedgerEntry {
   return viewOf(row).proposal;
 }
 
@@ -32,7 +32,7 @@ function optionalText(value: JsonValue | undefined): string | null {
 }
 
 /** A free text of the proposal; null when there was none. */
-async function freeText(context: Context, row: ActionRow, key: string): Promise<string | null> {
+async function freeText(context: Context, row: ActionNode, key: string): Promise<string | null> {
   const proposal = await opened(context, row);
   return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
 }
@@ -104,7 +104,7 @@ export const ActionRef = builder.prismaNode("Action", {
       type: PrincipalRef,
       description: "The agent that proposed it, with the person it acts for.",
       resolve: async (row, _args, context) => {
-        const actor = recordedActor(factsOf(await opened(context, row)));
+        const actor = recordedActor(bodyWithValues(await opened(context, row)));
         if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
         return actor;
       },
@@ -112,7 +112,8 @@ export const ActionRef = builder.prismaNode("Action", {
     client: t.field({
       type: ClientRef,
       description: "Which client and model proposed it.",
-      resolve: async (row, _args, context) => recordedClient(factsOf(await opened(context, row))) ?? UNKNOWN_CLIENT,
+      resolve: async (row, _args, context) =>
+        recordedClient(bodyWithValues(await opened(context, row))) ?? UNKNOWN_CLIENT,
     }),
     policy: t.field({
       type: PolicyEvaluation,
@@ -171,7 +172,7 @@ export const ActionRef = builder.prismaNode("Action", {
 });
 
 /** The entry that told the outcome. Only a status that has one costs a look. */
-async function completionOf(row: ActionRow, context: Context): Promise<LedgerEntry | undefined> {
+async function completionOf(row: ActionNode, context: Context): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
   const rows = await readOutcomeOf(context, row);
@@ -184,6 +185,6 @@ export const ActionConnection = builder.connectionObject(
 );
 
 addNode("Action", async (context, nodeId) => {
-  const action = await readAction(context, uuidOf("Action", context.ledger, nodeId));
+  const action = await readAction(context, uuidOfNodeId("Action", context.ledger, nodeId));
   return action !== null && seesAction(context, action) ? action : null;
 });

@@ -2,7 +2,7 @@ import { type ActionPage, listActions, listDecidable } from "../../domain/action
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import {
   AFTER,
   decodeCursor,
@@ -17,20 +17,20 @@ import { readingAt } from "../base/position.ts";
 import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
 import { readAction, seesAction } from "./reads.ts";
-import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
 /** The page of actions that `list` finds. */
 async function readPage(
   context: Context,
   args: PageArguments,
   list: (range: { readonly before: bigint | undefined; readonly limit: number }) => Promise<ActionPage>,
-): Promise<Page<ActionRow>> {
+): Promise<Page<ActionNode>> {
   const size = pageSize(args);
   const after = decodeCursor(args);
   const asOf = await readingAt(context);
   const { actions, stoppedAt } = await list({ before: after, limit: size + 1 });
-  const positionOf = (action: ActionRow) => viewOf(action).state.proposedSeq;
-  return pageOf({ nodes: actions.map(actionRow), size, after, asOf, positionOf, stoppedAt });
+  const positionOf = (action: ActionNode) => viewOf(action).state.proposedSeq;
+  return pageOf({ nodes: actions.map(actionNode), size, after, asOf, positionOf, stoppedAt });
 }
 
 builder.queryField("action", (t) =>
@@ -41,7 +41,7 @@ builder.queryField("action", (t) =>
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "An action's id." }) },
     resolve: async (_root, { id }, context) => {
-      const action = await readAction(context, uuidOf("Action", context.ledger, id));
+      const action = await readAction(context, uuidOfNodeId("Action", context.ledger, id));
       return action !== null && seesAction(context, action) ? action : null;
     },
   }),

@@ -3,8 +3,8 @@ import { instant } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { Outcome } from "../base/enums.ts";
-import { NIL_UUID, uuidOf } from "../base/node-id.ts";
-import { type ActionPayload, actionPayloadType, answer } from "./payload.ts";
+import { NIL_UUID, uuidOfNodeId } from "../base/node-id.ts";
+import { type ActionPayload, actionPayload, actionPayloadType } from "./payload.ts";
 import { readAction, seesAction } from "./reads.ts";
 
 interface GrantingPayload extends ActionPayload {
@@ -33,7 +33,7 @@ function present<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], nu
 
 /** The UUID of an action the caller may see; of any other the one that names nothing, so that it is told like nothing. */
 async function visibleId(context: Context, id: string): Promise<string> {
-  const uuid = uuidOf("Action", context.ledger, id);
+  const uuid = uuidOfNodeId("Action", context.ledger, id);
   const action = await readAction(context, uuid);
   return action !== null && seesAction(context, action) ? uuid : NIL_UUID;
 }
@@ -85,7 +85,7 @@ builder.mutationField("proposeAction", (t) =>
       const replaced = alone ? {} : { supersedes: await visibleId(context, supersedes) };
       // JSON null is a value here, unlike in the other members.
       const proposal = { ...present(rest), arguments: values ?? null, ...replaced };
-      return answer(context, context.services.actions.propose(callerOf(context), proposal));
+      return actionPayload(context, context.services.actions.propose(callerOf(context), proposal));
     },
   }),
 );
@@ -125,9 +125,9 @@ builder.mutationField("approveAction", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ApproveActionInput, required: true, description: "What is approved." }) },
     resolve: (_root, { input }, context) => {
-      const actionId = uuidOf("Action", context.ledger, input.actionId);
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
       const decision = { ...present(input), actionId, channel: "API" } as const;
-      return answer(context, context.services.actions.approve(callerOf(context), decision));
+      return actionPayload(context, context.services.actions.approve(callerOf(context), decision));
     },
   }),
 );
@@ -139,8 +139,11 @@ builder.mutationField("denyAction", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: DenyActionInput, required: true, description: "What is denied." }) },
     resolve: (_root, { input }, context) => {
-      const actionId = uuidOf("Action", context.ledger, input.actionId);
-      return answer(context, context.services.actions.deny(callerOf(context), { ...input, actionId, channel: "API" }));
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
+      return actionPayload(
+        context,
+        context.services.actions.deny(callerOf(context), { ...input, actionId, channel: "API" }),
+      );
     },
   }),
 );
@@ -162,8 +165,11 @@ builder.mutationField("cancelAction", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: CancelActionInput, required: true, description: "What is withdrawn." }) },
     resolve: (_root, { input }, context) => {
-      const actionId = uuidOf("Action", context.ledger, input.actionId);
-      return answer(context, context.services.actions.cancel(callerOf(context), { ...present(input), actionId }));
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
+      return actionPayload(
+        context,
+        context.services.actions.cancel(callerOf(context), { ...present(input), actionId }),
+      );
     },
   }),
 );
@@ -191,8 +197,8 @@ builder.mutationField("claimGrant", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimGrantInput, required: true, description: "What is claimed." }) },
     resolve: (_root, { input }, context): Promise<GrantingPayload> => {
-      const actionId = uuidOf("Action", context.ledger, input.actionId);
-      return answer(context, context.services.actions.claimGrant(callerOf(context), { actionId }));
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
+      return actionPayload(context, context.services.actions.claimGrant(callerOf(context), { actionId }));
     },
   }),
 );
@@ -214,7 +220,7 @@ builder.mutationField("redeemGrant", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: RedeemGrantInput, required: true, description: "What is redeemed." }) },
     resolve: (_root, { input }, context) =>
-      answer(context, context.services.actions.redeemGrant(callerOf(context), input), "token"),
+      actionPayload(context, context.services.actions.redeemGrant(callerOf(context), input), "token"),
   }),
 );
 
@@ -238,9 +244,9 @@ builder.mutationField("completeAction", (t) =>
     args: { input: t.arg({ type: CompleteActionInput, required: true, description: "What is reported." }) },
     resolve: (_root, { input }, context) => {
       const { result, ...rest } = input;
-      const actionId = uuidOf("Action", context.ledger, input.actionId);
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
       const report = { ...present(rest), actionId, ...(result === undefined ? {} : { result }) };
-      return answer(context, context.services.actions.complete(callerOf(context), report));
+      return actionPayload(context, context.services.actions.complete(callerOf(context), report));
     },
   }),
 );

@@ -4,7 +4,7 @@ import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 import { votersOf } from "./reads.ts";
-import { type ActionRow, viewOf } from "./rows.ts";
+import { type ActionNode, viewOf } from "./rows.ts";
 
 type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
 
@@ -19,7 +19,7 @@ interface RequirementShape {
   readonly group: string;
   readonly needed: number;
   /** The action that it is about. */
-  readonly action: ActionRow;
+  readonly action: ActionNode;
 }
 
 /** `body.policy` of an ACTION_PROPOSED entry. */
@@ -32,7 +32,7 @@ export interface PolicyShape {
 }
 
 /** What the proposal of `action` says policy said. */
-export function recordedPolicy(action: ActionRow): PolicyShape {
+export function recordedPolicy(action: ActionNode): PolicyShape {
   const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements"> & {
     readonly requirements?: readonly Omit<RequirementShape, "action">[];
   };

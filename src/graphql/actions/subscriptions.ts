@@ -5,11 +5,11 @@ import { listOf, objectOf } from "../../facts/members.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
-import { type Batch, followLedger } from "../base/follow.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import { ActionRef } from "./action.ts";
 import { mayDecide, readAction, seesAction } from "./reads.ts";
-import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
 /** The state of an action after an entry. */
 type RecordedState = JsonObject & {
@@ -32,10 +32,10 @@ function instantOf(value: JsonValue | undefined): Date | null {
 /** The action as it was after `entry`, so that each event shows the state of its own entry, not of a later one. */
 function actionAt(
   context: Context,
-  latest: ActionRow | null,
+  latest: ActionNode | null,
   entry: LedgerEntry,
   recorded: RecordedState,
-): ActionRow | undefined {
+): ActionNode | undefined {
   if (latest === null || !seesAction(context, latest)) return undefined;
   const { state, proposal, sealed = false } = viewOf(latest);
   const then: ActionState = {
@@ -48,13 +48,13 @@ function actionAt(
     updatedSeq: entry.seq,
     entries: state.entries.filter((seq) => seq <= entry.seq),
   };
-  return actionRow({ state: then, proposal, sealed });
+  return actionNode({ state: then, proposal, sealed });
 }
 
 interface PendingEvent {
   readonly cursor: bigint;
   readonly change: "ADDED" | "UPDATED" | "REMOVED" | "HEARTBEAT";
-  readonly action: ActionRow | null;
+  readonly action: ActionNode | null;
 }
 
 const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
@@ -68,7 +68,7 @@ function pendingChange({ type }: LedgerEntry, { status }: RecordedState): "ADDED
 async function* pendingEvents(
   context: Context,
   onlyDecidable: boolean,
-  { entries, cursor }: Batch,
+  { entries, cursor }: FollowedEntries,
 ): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   const changes = entries.flatMap((entry) => {
@@ -98,7 +98,7 @@ async function* pendingEvents(
 async function decidableChange(
   context: Context,
   change: "ADDED" | "UPDATED" | "REMOVED",
-  action: ActionRow,
+  action: ActionNode,
 ): Promise<PendingEvent["change"] | undefined> {
   if (change === "REMOVED" || (await mayDecide(context, action))) return change;
   return change === "UPDATED" ? "REMOVED" : undefined;
@@ -139,12 +139,12 @@ builder.subscriptionField("pendingApprovals", (t) =>
       }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) =>
-      followLedger(context, after, (batch) => pendingEvents(context, onlyDecidable === true, batch)),
+      followLedger(context, after, (followed) => pendingEvents(context, onlyDecidable === true, followed)),
     resolve: (event) => event,
   }),
 );
 
-async function* actionEvents(context: Context, id: string, { entries }: Batch): AsyncGenerator<ActionRow> {
+async function* actionEvents(context: Context, id: string, { entries }: FollowedEntries): AsyncGenerator<ActionNode> {
   const changes = entries.flatMap((entry) => {
     const recorded = recordedState(entry);
     return recorded?.id === id ? [{ entry, recorded }] : [];
@@ -167,8 +167,8 @@ builder.subscriptionField("actionChanged", (t) =>
       after: t.arg({ type: "Sequence", description: "The position to start behind; now when left out." }),
     },
     subscribe: (_root, { id, after }, context) => {
-      const uuid = uuidOf("Action", context.ledger, id);
-      return followLedger(context, after, (batch) => actionEvents(context, uuid, batch));
+      const uuid = uuidOfNodeId("Action", context.ledger, id);
+      return followLedger(context, after, (followed) => actionEvents(context, uuid, followed));
     },
     resolve: (action) => action,
   }),

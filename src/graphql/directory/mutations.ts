@@ -1,7 +1,7 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
+import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
 import { DirectoryPrincipalRef, loadPrincipal } from "./directory.ts";
 
 interface PrincipalChanged extends Receipt {
@@ -64,7 +64,7 @@ builder.mutationField("inviteAgent", (t) =>
         publicKey: given<JsonValue>(input.publicKey),
         gateway: given(input.gateway),
       };
-      return answer(context, context.services.directory.inviteAgent(callerOf(context), invitation));
+      return receiptPayload(context, context.services.directory.inviteAgent(callerOf(context), invitation));
     },
   }),
 );
@@ -99,7 +99,7 @@ builder.mutationField("updateAgent", (t) =>
         gateway: given(input.gateway),
       };
       const change = { agentId, platforms, publicKey, ...rest };
-      return answer(context, context.services.directory.updateAgent(callerOf(context), change));
+      return receiptPayload(context, context.services.directory.updateAgent(callerOf(context), change));
     },
   }),
 );
@@ -120,7 +120,7 @@ builder.mutationField("suspendPrincipal", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SuspendPrincipalInput, required: true, description: "Who is suspended." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.suspendPrincipal(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.suspendPrincipal(callerOf(context), input)),
   }),
 );
 
@@ -139,7 +139,7 @@ builder.mutationField("reinstatePrincipal", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ReinstatePrincipalInput, required: true, description: "Who is reinstated." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.reinstatePrincipal(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.reinstatePrincipal(callerOf(context), input)),
   }),
 );
 
@@ -162,7 +162,7 @@ builder.mutationField("setPrincipalRoles", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SetPrincipalRolesInput, required: true, description: "Who has which." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.setPrincipalRoles(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.setPrincipalRoles(callerOf(context), input)),
   }),
 );
 
@@ -185,7 +185,7 @@ builder.mutationField("revokeToken", (t) =>
     resolve: (_root, { input }, context): Promise<Receipt> => {
       const { tokenId, reason } = input;
       const revocation = { tokenId, reason, issuer: given(input.issuer) };
-      return answer(context, context.services.directory.revokeToken(callerOf(context), revocation));
+      return receiptPayload(context, context.services.directory.revokeToken(callerOf(context), revocation));
     },
   }),
 );
@@ -203,6 +203,6 @@ builder.mutationField("claimAdministrator", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimAdministratorInput, required: true, description: "The code." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.claimAdministrator(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.claimAdministrator(callerOf(context), input)),
   }),
 );

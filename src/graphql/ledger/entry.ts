@@ -6,7 +6,7 @@ import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
-import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "../base/rows.ts";
+import { bodyWithValues, ENTRY_SELECT, type EntryNode, entryOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
 import { actionOf, readPositions, recordingRead, seesEntry } from "./reads.ts";
@@ -17,7 +17,7 @@ function text(entry: LedgerEntry, key: string): string | null {
 }
 
 /** They are recorded once, where the action was proposed. */
-async function argumentsOf(row: EntryRow, context: Context): Promise<JsonValue | undefined> {
+async function argumentsOf(row: EntryNode, context: Context): Promise<JsonValue | undefined> {
   const entry = entryOf(row);
   if (entry.body.arguments !== undefined) return revealed(entry, "arguments");
   const action = await actionOf(row, context);
@@ -52,13 +52,13 @@ export const EntryRef = builder.prismaNode("Entry", {
       type: PrincipalRef,
       nullable: true,
       description: "Who did it.",
-      resolve: (row) => recordedActor(factsOf(entryOf(row))),
+      resolve: (row) => recordedActor(bodyWithValues(entryOf(row))),
     }),
     client: t.field({
       type: ClientRef,
       nullable: true,
       description: "Which client and model made the call.",
-      resolve: (row) => recordedClient(factsOf(entryOf(row))),
+      resolve: (row) => recordedClient(bodyWithValues(entryOf(row))),
     }),
     platform: t.string({
       nullable: true,
@@ -108,7 +108,7 @@ export const EntryRef = builder.prismaNode("Entry", {
     body: t.field({
       type: "JSON",
       description: "All facts of the entry. Personal values stand in their places unless they were erased.",
-      resolve: (row) => factsOf(entryOf(row)),
+      resolve: (row) => bodyWithValues(entryOf(row)),
     }),
     canonical: t.string({
       description: "The text whose UTF-8 bytes `hash` is the SHA-256 of.",

@@ -2,7 +2,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import { Effect } from "../base/enums.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
 
 export const AuditFilter = builder.inputType("AuditFilter", {
@@ -43,8 +43,8 @@ export function entryFilter(ledger: LedgerId, given: Given | null | undefined): 
   const { sessionId, actionId, ...rest } = given;
   return {
     ...rest,
-    ...(sessionId ? { sessionId: uuidOf("Session", ledger, sessionId) } : {}),
-    ...(actionId ? { actionId: uuidOf("Action", ledger, actionId) } : {}),
+    ...(sessionId ? { sessionId: uuidOfNodeId("Session", ledger, sessionId) } : {}),
+    ...(actionId ? { actionId: uuidOfNodeId("Action", ledger, actionId) } : {}),
   };
 }
 

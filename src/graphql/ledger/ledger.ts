@@ -6,7 +6,7 @@ import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { headOf, readingAt } from "../base/position.ts";
-import { entryRow } from "../base/rows.ts";
+import { entryNode } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
@@ -119,7 +119,7 @@ builder.queryField("auditEntries", (t) =>
       const wanted = entryFilter(context.ledger, filter);
       const asOf = await readingAt(context);
       const found = await search(context, wanted, { ...range, limit: size + 1 });
-      const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
+      const page = pageOf({ nodes: found.map(entryNode), size, after, asOf, positionOf: ({ seq }) => seq });
       return recordingRead(context, "auditEntries", page.edges.length, page);
     },
   }),
@@ -144,7 +144,7 @@ builder.queryField("auditEntry", (t) =>
         seq === undefined || seq === null
           ? await readEntryByHash(db, ledger, hex ?? "")
           : await readEntry(db, ledger, seq);
-      const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryRow(entry);
+      const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryNode(entry);
       const seen = named !== undefined && (await seesEntry(context, named)) ? named : null;
       return recordingRead(context, "auditEntry", seen === null ? 0 : 1, seen);
     },

@@ -1,8 +1,8 @@
 import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
-import { type Batch, followLedger } from "../base/follow.ts";
-import { type EntryRow, entryRow } from "../base/rows.ts";
+import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { type EntryNode, entryNode } from "../base/rows.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "./entry.ts";
 import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
@@ -10,7 +10,7 @@ import { recordingRead, search } from "./reads.ts";
 
 interface EntryEvent {
   readonly cursor: bigint;
-  readonly entry: EntryRow | null;
+  readonly entry: EntryNode | null;
 }
 
 const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
@@ -30,13 +30,13 @@ const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").impleme
   }),
 });
 
-/** The entries of a batch that meet the filter: asked of the database, so that it means what it means in a query. */
+/** Those of the followed entries that meet the filter. The database evaluates it, so that it means the same as in a query. */
 async function* entryEvents(
   context: Context,
   filter: ReturnType<typeof entryFilter>,
-  batch: Batch,
+  followed: FollowedEntries,
 ): AsyncGenerator<EntryEvent> {
-  const { entries, cursor } = batch;
+  const { entries, cursor } = followed;
   const first = entries[0];
   if (first === undefined) {
     yield { cursor, entry: null };
@@ -48,7 +48,7 @@ async function* entryEvents(
   // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
   const read = met.filter(({ type }) => type !== AUDIT_READ).length;
   if (read > 0) await recordingRead(context, SUBSCRIPTION, read, undefined);
-  for (const entry of met) yield { cursor: entry.seq, entry: entryRow(entry) };
+  for (const entry of met) yield { cursor: entry.seq, entry: entryNode(entry) };
 }
 
 /** How the reading log names the subscription. */
@@ -70,7 +70,7 @@ builder.subscriptionField("auditEntries", (t) =>
     subscribe: async (_root, { after, filter }, context) => {
       const wanted = entryFilter(context.ledger, filter);
       await recordingRead(context, SUBSCRIPTION, 0, undefined);
-      return followLedger(context, after, (batch) => entryEvents(context, wanted, batch));
+      return followLedger(context, after, (followed) => entryEvents(context, wanted, followed));
     },
     resolve: (event) => event,
   }),

@@ -1,8 +1,8 @@
 import type { Session } from "../../domain/sessions/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { uuidOf } from "../base/node-id.ts";
-import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
+import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
 import { SessionRef } from "./session.ts";
 
 interface SessionPayload extends Receipt {
@@ -41,7 +41,7 @@ builder.mutationField("startSession", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartSessionInput, required: true, description: "What begins." }) },
     resolve: (_root, { input }, context): Promise<SessionPayload> =>
-      answer(
+      receiptPayload(
         context,
         context.services.sessions.start(callerOf(context), { conversationId: input.conversationId ?? undefined }),
       ),
@@ -56,8 +56,8 @@ builder.mutationField("endSession", (t) =>
     args: { input: t.arg({ type: EndSessionInput, required: true, description: "What ends." }) },
     resolve: (_root, { input: { sessionId } }, context): Promise<SessionPayload> => {
       const leftOut = sessionId === undefined || sessionId === null;
-      const which = leftOut ? {} : { sessionId: uuidOf("Session", context.ledger, sessionId) };
-      return answer(context, context.services.sessions.end(callerOf(context), which));
+      const which = leftOut ? {} : { sessionId: uuidOfNodeId("Session", context.ledger, sessionId) };
+      return receiptPayload(context, context.services.sessions.end(callerOf(context), which));
     },
   }),
 );

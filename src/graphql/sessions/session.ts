@@ -5,10 +5,10 @@ import { stateIn } from "../../facts/members.ts";
 import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { addNode } from "../base/node.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
-import { entryRow, factsOf, revealed } from "../base/rows.ts";
+import { bodyWithValues, entryNode, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { EntryConnection } from "../ledger/entry.ts";
 import { recordingRead } from "../ledger/reads.ts";
@@ -41,7 +41,7 @@ builder.node(SessionRef, {
       type: PrincipalRef,
       description: "The principal whose session it is.",
       resolve: ({ started }) => {
-        const actor = recordedActor(factsOf(started));
+        const actor = recordedActor(bodyWithValues(started));
         if (actor === undefined) throw new Error(`entry ${started.seq} of ${started.ledger} names nobody`);
         return actor;
       },
@@ -53,7 +53,7 @@ builder.node(SessionRef, {
     client: t.field({
       type: ClientRef,
       description: "Which client and model began it.",
-      resolve: ({ started }) => recordedClient(factsOf(started)) ?? UNKNOWN_CLIENT,
+      resolve: ({ started }) => recordedClient(bodyWithValues(started)) ?? UNKNOWN_CLIENT,
     }),
     startedAt: t.field({
       type: "DateTime",
@@ -101,7 +101,7 @@ builder.node(SessionRef, {
         const after = decodeCursor(args);
         const asOf = await readingAt(context);
         const found = await readEntriesIn(context, session, { after, limit: size + 1 });
-        const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
+        const page = pageOf({ nodes: found.map(entryNode), size, after, asOf, positionOf: ({ seq }) => seq });
         return recordingRead(context, "session.entries", page.edges.length, page);
       },
     }),
@@ -160,13 +160,13 @@ builder.queryField("session", (t) =>
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "A session's id." }) },
     resolve: async (_root, { id }, context) => {
-      const session = await readSession(context, uuidOf("Session", context.ledger, id));
+      const session = await readSession(context, uuidOfNodeId("Session", context.ledger, id));
       return recordingSession(context, "session", session);
     },
   }),
 );
 
 addNode("Session", async (context, nodeId) => {
-  const session = await readSession(context, uuidOf("Session", context.ledger, nodeId));
+  const session = await readSession(context, uuidOfNodeId("Session", context.ledger, nodeId));
   return recordingSession(context, "node", session);
 });
