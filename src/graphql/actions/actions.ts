@@ -37,7 +37,7 @@ builder.queryField("action", (t) =>
   t.field({
     type: ActionRef,
     nullable: true,
-    description: "The action of this id; null when there is none you may see.",
+    description: "The action with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "An action's id." }) },
     resolve: async (_root, { id }, context) => {
@@ -50,13 +50,13 @@ builder.queryField("action", (t) =>
 builder.queryField("actions", (t) =>
   t.field({
     type: ActionConnection,
-    description: "Actions you may see, the latest proposed first.",
+    description: "Actions that you may see, latest proposal first.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
       status: t.arg({
         type: [ActionStatus],
-        description: "Only actions with one of these statuses; all when left out.",
+        description: "Only actions with one of these statuses. Default: all.",
       }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
@@ -72,11 +72,11 @@ builder.queryField("pendingApprovals", (t) =>
   t.field({
     type: ActionConnection,
     description:
-      "Actions you may see that wait for people, the latest proposed first. A page can be short although more follow.",
+      "Pending actions that you may see, latest proposal first. With `onlyDecidable` a page can have fewer than `first` nodes although more follow.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      onlyDecidable: t.arg.boolean({ description: "Only those with `viewerCanDecide`." }),
+      onlyDecidable: t.arg.boolean({ description: "Only actions with `viewerCanDecide`. Default: all." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },

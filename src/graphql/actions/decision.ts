@@ -41,8 +41,11 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
   description: "One person's approve or deny on an action.",
   fields: (t) => ({
     approver: t.field({ type: PrincipalRef, description: "Who decided.", resolve: ({ approver }) => approver }),
-    verdict: t.expose("verdict", { type: Verdict, description: "What they decided." }),
-    note: t.exposeString("note", { nullable: true, description: "What they had to say, unless erased." }),
+    verdict: t.expose("verdict", { type: Verdict, description: "Whether they approved or denied." }),
+    note: t.exposeString("note", {
+      nullable: true,
+      description: "The remark recorded with the decision; null when there is none, and after an erasure.",
+    }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
     decidedAt: t.field({
       type: "DateTime",
@@ -51,7 +54,7 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
     }),
     entry: t.field({
       type: EntryRef,
-      description: "The fact it is recorded as. That you read it is recorded, unless the action is your own.",
+      description: "The entry that records it. Reading it is recorded in the ledger unless you proposed the action.",
       resolve: async ({ entry, proposal }, _args, context) => {
         await recordingEntries(context, "decision.entry", [entry], proposal);
         return entry;

@@ -78,7 +78,7 @@ export function actionPayloadType<Shape extends ActionPayload>(name: string, des
     t.field({
       type: ActionRef,
       nullable: true,
-      description: "The action as it stands now.",
+      description: "The action in its current state; null when there is none that you may see.",
       resolve: ({ action }) => action,
     }),
   );

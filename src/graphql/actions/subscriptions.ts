@@ -105,18 +105,18 @@ async function decidableChange(
 }
 
 const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
-  description: "A change of the list of actions that wait for people.",
+  description: "A change of the list of pending actions, or a heartbeat.",
   fields: (t) => ({
     cursor: t.field({
       type: "Sequence",
-      description: "Pass as `after` to continue behind this event.",
+      description: "The position reached. Pass it as `after` to continue after this event.",
       resolve: ({ cursor }) => cursor,
     }),
-    change: t.field({ type: PendingApprovalChange, description: "What happened.", resolve: ({ change }) => change }),
+    change: t.field({ type: PendingApprovalChange, description: "What changed.", resolve: ({ change }) => change }),
     action: t.field({
       type: ActionRef,
       nullable: true,
-      description: "The action, as it stood then; null in a heartbeat.",
+      description: "The action as it was after the change; null in a heartbeat.",
       resolve: ({ action }) => action,
     }),
   }),
@@ -126,16 +126,16 @@ builder.subscriptionField("pendingApprovals", (t) =>
   t.field({
     type: PendingApprovalEvent,
     description:
-      "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps. A heartbeat (action null) when nothing was told for a while; its cursor moves on.",
+      "Changes of the list of pending actions: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`action` null) carries the position reached.",
     authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
-        description: "The last cursor seen; only what comes from now on when left out.",
+        description: "The last cursor received. Default: the current end of the ledger.",
       }),
       onlyDecidable: t.arg.boolean({
         description:
-          "Only actions with `viewerCanDecide`: one that loses it is REMOVED, also by your own approval. REMOVED can come for one that was never ADDED.",
+          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED.",
       }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) =>
@@ -160,11 +160,14 @@ async function* actionEvents(context: Context, id: string, { entries }: Followed
 builder.subscriptionField("actionChanged", (t) =>
   t.field({
     type: ActionRef,
-    description: "An action after each change: those after `after`, then each as it happens.",
+    description: "The action after each of its changes: first those recorded after `after`, then new ones.",
     authScopes: { signedIn: true },
     args: {
-      id: t.arg.id({ required: true, description: "The action. One you may not see never changes." }),
-      after: t.arg({ type: "Sequence", description: "The position to start behind; now when left out." }),
+      id: t.arg.id({ required: true, description: "The action. For one that you may not see, nothing is sent." }),
+      after: t.arg({
+        type: "Sequence",
+        description: "The position to start after. Default: the current end of the ledger.",
+      }),
     },
     subscribe: (_root, { id, after }, context) => {
       const uuid = uuidOfNodeId("Action", context.ledger, id);

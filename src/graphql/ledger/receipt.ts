@@ -45,7 +45,7 @@ export function receiptType<Shape extends Receipt>(name: string, description: st
     t.field({
       type: EntryRef,
       nullable: true,
-      description: "What was recorded: the receipt.",
+      description: "The entry that records the change, or the refused attempt; null when nothing was recorded.",
       resolve: ({ entry }) => entry,
     }),
   );

@@ -5,7 +5,7 @@ import { type FollowedEntries, followLedger } from "../base/follow.ts";
 import { type EntryNode, entryNode } from "../base/rows.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "./entry.ts";
-import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
+import { AuditFilter, entryFilter, isEmptyFilter } from "./filter.ts";
 import { recordingRead, search } from "./reads.ts";
 
 interface EntryEvent {
@@ -14,11 +14,11 @@ interface EntryEvent {
 }
 
 const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
-  description: "An entry that was recorded.",
+  description: "A new entry, or a heartbeat.",
   fields: (t) => ({
     cursor: t.field({
       type: "Sequence",
-      description: "Pass as `after` to continue behind this event.",
+      description: "The position reached. Pass it as `after` to continue after this event.",
       resolve: ({ cursor }) => cursor,
     }),
     entry: t.field({
@@ -43,7 +43,7 @@ async function* entryEvents(
     return;
   }
   const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
-  const all = asksNothing(filter) && readableBy(context) === undefined;
+  const all = isEmptyFilter(filter) && readableBy(context) === undefined;
   const met = all ? entries : await search(context, filter, range);
   // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
   const read = met.filter(({ type }) => type !== AUDIT_READ).length;
@@ -58,14 +58,14 @@ builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
     description:
-      "Entries you may see after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on. That you read is recorded.",
+      "Entries that you may see and that meet a filter: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`entry` null) carries the position reached. Reading is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
-        description: "The last cursor seen; only what comes from now on when left out.",
+        description: "The last cursor received. Default: the current end of the ledger.",
       }),
-      filter: t.arg({ type: AuditFilter, description: "Only those that meet this filter; all when left out." }),
+      filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
     },
     subscribe: async (_root, { after, filter }, context) => {
       const wanted = entryFilter(context.ledger, filter);
