@@ -9,7 +9,7 @@ import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
-import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
+import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
 interface ExportOptions {
@@ -112,8 +112,8 @@ export function defineExport(program: Command): void {
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
     .option("--database-url [url]", "read the database instead; without a value: DATABASE_URL or the built-in one")
     .option("--ledger <id>", "which ledger, with --database-url", ledgerId, "acme/eu")
-    .option("--from <position>", "first entry", position)
-    .option("--to <position>", "last entry (default: where the ledger ends now)", position)
+    .option("--from <position>", "first entry", parsePosition)
+    .option("--to <position>", "last entry (default: where the ledger ends now)", parsePosition)
     .option("-o, --output <file>", "where to (default: standard output)")
     .option("--patience <seconds>", "how long to wait for a server that is away", wholeNumber(0, 3_600), 10)
     .addHelpText(

@@ -16,7 +16,7 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
 }
 
 /** A ledger position stays a string: it may be beyond what a number holds. */
-export function position(text: string): string {
+export function parsePosition(text: string): string {
   if (!/^[1-9]\d{0,18}$/.test(text)) throw new InvalidArgumentError("It has to be a ledger position: 1 or more.");
   return text;
 }

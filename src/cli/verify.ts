@@ -7,7 +7,7 @@ import { createApi } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError } from "./exit.ts";
-import { defaultEndpoint, endpoint, ledgerId, position, settings, wholeNumber } from "./options.ts";
+import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { startProgress, whileWaiting } from "./progress.ts";
 import { demandIntact, describeVerification, readableVerification, VERIFY, type Verification } from "./verification.ts";
 
@@ -85,8 +85,8 @@ export function defineVerify(program: Command): void {
         "verdict is INTACT.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
-    .option("--from <position>", "first entry to check (default: 1)", position)
-    .option("--to <position>", "last entry to check (default: where the ledger ends)", position)
+    .option("--from <position>", "first entry to check (default: 1)", parsePosition)
+    .option("--to <position>", "last entry to check (default: where the ledger ends)", parsePosition)
     .option("--database-url [url]", "check the database itself; without a value: DATABASE_URL or the built-in one")
     .option("--ledger <id>", "which ledger, with --database-url", ledgerId, "acme/eu")
     .option(

@@ -27,7 +27,7 @@ const predefinedPowers = [
   "pg_write_server_files",
 ];
 
-interface Standing {
+interface CurrentRole {
   readonly role: string;
   readonly powers: readonly string[];
 }
@@ -70,7 +70,7 @@ async function takeRole(client: ClientBase, { role, statementTimeout, idleInTran
   }
 }
 
-async function standing(client: ClientBase): Promise<Standing> {
+async function currentRole(client: ClientBase): Promise<CurrentRole> {
   const query = {
     text: `
       SELECT current_user::text AS role, coalesce(array_agg(power ORDER BY power) FILTER (WHERE power IS NOT NULL), '{}') AS powers
@@ -87,7 +87,7 @@ async function standing(client: ClientBase): Promise<Standing> {
     values: [predefinedPowers],
     query_timeout: setupTimeout,
   };
-  const { rows } = await client.query<Standing>(query);
+  const { rows } = await client.query<CurrentRole>(query);
   return rows[0] ?? { role: "", powers: [] };
 }
 
@@ -101,7 +101,7 @@ async function standing(client: ClientBase): Promise<Standing> {
  */
 export async function prepareSession(client: ClientBase, options: SessionOptions): Promise<void> {
   await takeRole(client, options);
-  const { role, powers } = await standing(client);
+  const { role, powers } = await currentRole(client);
   if (role !== options.role) {
     throw new UnsafeRoleError(`The connection works as ${role || "nobody"} where it has to work as ${options.role}.`);
   }

@@ -7,9 +7,9 @@ import type { Caller } from "./identity/principal.ts";
 import { type By, callerFacts } from "./identity/recorded.ts";
 
 /** What deciding leads to. */
-export type Decision<Result> =
+export type CommitDecision<Result> =
   | Recording<Result>
-  | Refusal
+  | CommitRefusal
   /** There is nothing to record. */
   | { readonly kind: "done"; readonly result: Result }
   /** What was loaded is outdated already: load and decide again. */
@@ -30,7 +30,7 @@ export interface Recording<Result> {
 }
 
 /** An expected no. `fact`, if there is one, is recorded first: the attempt is a fact of its own. */
-export interface Refusal {
+export interface CommitRefusal {
   readonly kind: "refuse";
   readonly fact?: FactDraft | undefined;
   readonly error: (entry: LedgerEntry | undefined) => Error;
@@ -41,7 +41,7 @@ export interface Commit<Loaded, Result> {
   readonly by: By;
   /** What the decision rests on, as it is now. */
   readonly load: () => Promise<Loaded>;
-  readonly decide: (loaded: Loaded) => Decision<Result> | Promise<Decision<Result>>;
+  readonly decide: (loaded: Loaded) => CommitDecision<Result> | Promise<CommitDecision<Result>>;
   /** The conversation the entry belongs to, which says in which session it is made. */
   readonly conversation?: string | undefined | ((loaded: Loaded) => string | undefined);
   /** Finds the session of the entry in another way. Called again when the session it returned has ended meanwhile. */

@@ -9,7 +9,7 @@ import { traceIdFor } from "./trace.ts";
 export type SignedIn = Authentication;
 
 /** What of a request tells which program sent it, and from where. */
-export interface RequestFacts {
+export interface RequestHead {
   readonly method: string;
   /** As in the request line. */
   readonly url: string;
@@ -32,11 +32,11 @@ export interface CallIdentity {
   /** Calls back once if the owner is suspended or the token revoked from now on. Answers how to stop watching. */
   watch?(signedIn: SignedIn, onRevoked: () => void): () => void;
   /** Which client and model called. A promise only where a signature has to be verified. */
-  identify(request: RequestFacts, signedIn: SignedIn | undefined): ClientIdentity | Promise<ClientIdentity>;
+  identify(request: RequestHead, signedIn: SignedIn | undefined): ClientIdentity | Promise<ClientIdentity>;
   /** Where the call came from, behind the proxies that are trusted. */
-  addressOf(request: RequestFacts): string | undefined;
+  addressOf(request: RequestHead): string | undefined;
   /** Hears of each presented credential that was refused. */
-  refused?(error: unknown, request: RequestFacts): void;
+  refused?(error: unknown, request: RequestHead): void;
 }
 
 /** One call, over whichever transport: who makes it, and what is worth a line in the log. */
@@ -94,7 +94,7 @@ function endOf({ signedIn, stopping, watched }: CallOptions, over: AbortSignal):
 }
 
 export interface CallOptions {
-  readonly facts: RequestFacts;
+  readonly facts: RequestHead;
   readonly signedIn: SignedIn | undefined;
   /** Which client and model called, and from where. */
   readonly client: ClientIdentity;
@@ -108,7 +108,7 @@ export interface CallOptions {
   readonly onRefusal: (code: string) => void;
 }
 
-export function factsOf(request: IncomingMessage): RequestFacts {
+export function requestHeadOf(request: IncomingMessage): RequestHead {
   const { method = "GET", url = "/", headers, rawHeaders, socket } = request;
   return { method, url, headers, rawHeaders, remoteAddress: socket.remoteAddress };
 }

@@ -4,7 +4,7 @@ import { GraphQLError } from "graphql";
 import type { Credentials } from "../domain/identity/authentication.ts";
 import { AuthenticationError } from "../domain/identity/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
-import { type CallIdentity, factsOf, type SignedIn } from "./call.ts";
+import { type CallIdentity, requestHeadOf, type SignedIn } from "./call.ts";
 import { authorizationOf, basicPassword, credentials, credentialsOf } from "./credentials.ts";
 import { OPENING_QUERY } from "./graphiql-query.ts";
 import { escapeHtml, sendPage } from "./sign-in/pages.ts";
@@ -24,7 +24,7 @@ const CONTENT_SECURITY_POLICY = [
 ].join("; ");
 
 /** Whether a browser asks for a page, and not a client for an answer. */
-export function wantsPage({ method, url = "", headers }: IncomingMessage): boolean {
+export function wantsGraphiql({ method, url = "", headers }: IncomingMessage): boolean {
   return method === "GET" && (headers.accept ?? "").includes("text/html") && !/[?&]query=/.test(url);
 }
 
@@ -71,7 +71,7 @@ export async function serveGraphiQL(
     }
     signedIn = await identity.authenticate(presented);
   } catch (error) {
-    identity.refused?.(error, factsOf(request));
+    identity.refused?.(error, requestHeadOf(request));
     if (error instanceof LedgerUnavailableError) return refuse(response, { status: 503, message: `${error.message}.` });
     if (!(error instanceof AuthenticationError || error instanceof GraphQLError)) throw error;
     // Whatever is wrong with the token, the way to a better one is shown again.

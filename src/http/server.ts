@@ -7,9 +7,9 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
 import { readGet, readPost } from "./body.ts";
-import { type Call, type CallIdentity, createCall, factsOf, type SignedIn } from "./call.ts";
+import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn } from "./call.ts";
 import { credentialsOf } from "./credentials.ts";
-import { serveGraphiQL, wantsPage } from "./graphiql.ts";
+import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
@@ -93,7 +93,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       request.resume();
       problem = error;
     }
-    const facts = factsOf(request);
+    const facts = requestHeadOf(request);
     const client = identity.identify(facts, signedIn);
     const call = createCall({
       facts,
@@ -117,7 +117,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       const presented = credentialsOf(request, publicUrl) ?? identity.cookie?.(request);
       return presented && (await identity.authenticate(presented));
     } catch (error) {
-      identity.refused?.(error, factsOf(request));
+      identity.refused?.(error, requestHeadOf(request));
       throw error;
     }
   }
@@ -140,7 +140,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (wantsPage(request)) return serveGraphiQL(request, identity, publicUrl, response);
+    if (wantsGraphiql(request)) return serveGraphiQL(request, identity, publicUrl, response);
     const started = performance.now();
     const { call, readParams } = await prepare(request, response);
     whenClosed(response, () => {

@@ -8,7 +8,7 @@ import type { ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
 import { MAX_BODY } from "./body.ts";
-import { type Call, type CallIdentity, createCall, factsOf, type SignedIn, whenExpired } from "./call.ts";
+import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn, whenExpired } from "./call.ts";
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Slots } from "./slots.ts";
@@ -107,12 +107,12 @@ export function createWebSockets(deps: WebSocketDeps) {
         extra.signedIn = await identity.authenticate(credentials(given, dpop, target));
       }
     } catch (error) {
-      identity.refused?.(error, factsOf(extra.request));
+      identity.refused?.(error, requestHeadOf(extra.request));
       log.debug({ err: error }, "a connection was refused");
       return false;
     }
     const { signedIn, socket } = extra;
-    extra.client = await identity.identify(factsOf(extra.request), signedIn);
+    extra.client = await identity.identify(requestHeadOf(extra.request), signedIn);
     if (signedIn === undefined || socket.readyState !== socket.OPEN) return false;
     const release = slots.take(signedIn);
     if (release === undefined) {
@@ -135,10 +135,10 @@ export function createWebSockets(deps: WebSocketDeps) {
     onConnect: connect,
     async onSubscribe({ extra, subscriptions }, id, params) {
       const call = createCall({
-        facts: factsOf(extra.request),
+        facts: requestHeadOf(extra.request),
         signedIn: extra.signedIn,
         client: extra.client,
-        address: identity.addressOf(factsOf(extra.request)),
+        address: identity.addressOf(requestHeadOf(extra.request)),
         stopping,
         onRefusal: metrics.refusal,
       });
@@ -231,7 +231,7 @@ export function createWebSockets(deps: WebSocketDeps) {
         const presented = credentialsOf(request, publicUrl()) ?? identity.cookie?.(request);
         signedIn = presented && (await identity.authenticate(presented));
       } catch (error) {
-        identity.refused?.(error, factsOf(request));
+        identity.refused?.(error, requestHeadOf(request));
         log.debug({ err: error }, "an upgrade was refused");
         return refuseUpgrade(stream, "401 Unauthorized");
       }

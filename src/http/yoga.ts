@@ -10,7 +10,7 @@ import {
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import { checkComplexity } from "../graphql/base/complexity.ts";
-import { type Context, createContext, inSnapshot } from "../graphql/base/context.ts";
+import { type Context, createContext, executeInSnapshot } from "../graphql/base/context.ts";
 import { publicError } from "../graphql/base/errors.ts";
 import {
   checkBrackets,
@@ -104,7 +104,7 @@ async function run<Result>(
   executeFn: (args: ExecutionArgs) => Result | Promise<Result>,
 ): Promise<Result> {
   if (seen.operation !== "query") return executeFn(args);
-  return inSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
+  return executeInSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
 }
 
 /** Runs an operation in a span of its own. Names come from clients, so they are no names of spans. */

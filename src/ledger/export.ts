@@ -1,5 +1,5 @@
 import type { LedgerId } from "../facts/entry.ts";
-import { position, type Reader, readHead } from "./read.ts";
+import { clampPosition, type Queryable, readHead } from "./read.ts";
 
 export interface ExportRange {
   /** First position to export; 1 when left out. */
@@ -9,7 +9,7 @@ export interface ExportRange {
 }
 
 const BATCH_LINES = 512;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 4 * 1024 * 1024;
 
 const READ_LINES = {
   name: "oc_export_lines",
@@ -20,7 +20,7 @@ const READ_LINES = {
                       FROM oc_audit_log e
                      WHERE e.ledger = $1 AND e.seq >= $2::bigint AND e.seq <= $3::bigint
                      ORDER BY e.seq LIMIT ${BATCH_LINES}) r) t
-     WHERE t.bytes_before < ${BATCH_BYTES}
+     WHERE t.bytes_before < ${PAGE_BYTES}
      ORDER BY t.seq`,
 };
 
@@ -30,14 +30,14 @@ const READ_LINES = {
  * with the ledger; no transaction stays open while the consumer is slow.
  */
 export async function* exportLines(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   range: ExportRange = {},
 ): AsyncGenerator<string, void> {
   const last = range.toSeq ?? (await readHead(db, ledger))?.seq ?? 0n;
   let next = range.fromSeq ?? 1n;
   while (next <= last) {
-    const values = [ledger, position(next), position(last)];
+    const values = [ledger, clampPosition(next), clampPosition(last)];
     const { rows } = await db.query<{ seq: string; entry: string }>({ ...READ_LINES, values });
     const newest = rows.at(-1);
     if (newest === undefined) return;

@@ -1,6 +1,6 @@
 import { classify } from "../db/errors.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import { type Batch, type Reader, readBatch } from "./read.ts";
+import { type EntryPage, type Queryable, readEntryPage } from "./read.ts";
 
 /** Consecutive entries, oldest first; or that the consumer had nothing to pass on for `idleSeconds`. */
 export type Followed = readonly LedgerEntry[] | "idle";
@@ -10,8 +10,8 @@ export interface Follower {
    * The entries of a ledger behind position `after`, and then each one as it is committed: in order, without a gap, none
    * twice. Ends when `signal` aborts. Waits while the database is away; rejects when reading fails for another reason.
    *
-   * Nothing is started before the first `next()`, nothing is read ahead of the consumer (a batch holds at most
-   * `BATCH_ENTRIES`), and nothing is left behind when the iteration ends.
+   * Nothing is started before the first `next()`, nothing is read ahead of the consumer (a page holds at most
+   * `PAGE_ENTRIES`), and nothing is left behind when the iteration ends.
    *
    * @param usedAt when the consumer last passed something on, as `performance.now()` has it; undefined: not yet. Idleness
    *   counts from there, however many entries come that are of no use to it. Left out: every entry is of use.
@@ -30,7 +30,7 @@ export interface Follower {
 }
 
 export interface FollowerOptions {
-  readonly pool: Reader;
+  readonly pool: Queryable;
   /** Seconds after which the table is looked at though nothing was notified. */
   readonly pollSeconds?: number;
   /** Seconds without an entry that was of use after which an iteration yields "idle". */
@@ -86,14 +86,14 @@ async function* followTip(
   while (!signal.aborted) {
     // What is committed after this look wakes the tip after it, too: then `seen` is out of date and nobody sleeps.
     const seen = tip.wakes;
-    const batch = await unlessAborted(tip.read(cursor), signal);
-    const newest = batch?.entries.at(-1);
-    if (batch !== undefined && newest !== undefined) {
-      yield batch.entries;
+    const page = await unlessAborted(tip.read(cursor), signal);
+    const newest = page?.entries.at(-1);
+    if (page !== undefined && newest !== undefined) {
+      yield page.entries;
       cursor = newest.seq;
       if (usedAt === undefined) quietSince = performance.now();
     }
-    if (batch?.more !== true || untilIdle() <= 0) await tip.wait(seen, Math.max(0, untilIdle()), signal);
+    if (page?.more !== true || untilIdle() <= 0) await tip.wait(seen, Math.max(0, untilIdle()), signal);
     // Timers may fire a moment early.
     if (signal.aborted || untilIdle() > 0) continue;
     yield "idle";
@@ -106,14 +106,14 @@ class Tip {
   /** Counts the reasons to look at the table. */
   wakes = 0;
   followers = 0;
-  readonly #pool: Reader;
+  readonly #pool: Queryable;
   readonly #ledger: LedgerId;
   readonly #pollMilliseconds: number;
   readonly #waiting = new Set<() => void>();
-  readonly #looks = new Map<bigint, { readonly wakes: number; readonly batch: Promise<Batch> }>();
+  readonly #looks = new Map<bigint, { readonly wakes: number; readonly page: Promise<EntryPage> }>();
   #poll: NodeJS.Timeout | undefined;
 
-  constructor(pool: Reader, ledger: LedgerId, pollMilliseconds: number) {
+  constructor(pool: Queryable, ledger: LedgerId, pollMilliseconds: number) {
     this.#pool = pool;
     this.#ledger = ledger;
     this.#pollMilliseconds = pollMilliseconds;
@@ -138,7 +138,7 @@ class Tip {
   }
 
   /** What stands behind `after`; nothing while the database is away, which the next wake or poll finds out about. */
-  async read(after: bigint): Promise<Batch> {
+  async read(after: bigint): Promise<EntryPage> {
     try {
       return await this.#look(after);
     } catch (error) {
@@ -150,17 +150,17 @@ class Tip {
     }
   }
 
-  #look(after: bigint): Promise<Batch> {
+  #look(after: bigint): Promise<EntryPage> {
     // A look that began before the latest wake may have missed what the wake is about.
     const shared = this.#looks.get(after);
-    if (shared?.wakes === this.wakes) return shared.batch;
-    const look = { wakes: this.wakes, batch: readBatch(this.#pool, this.#ledger, after) };
+    if (shared?.wakes === this.wakes) return shared.page;
+    const look = { wakes: this.wakes, page: readEntryPage(this.#pool, this.#ledger, after) };
     const forget = () => {
       if (this.#looks.get(after) === look) this.#looks.delete(after);
     };
-    look.batch.then(forget, forget);
+    look.page.then(forget, forget);
     this.#looks.set(after, look);
-    return look.batch;
+    return look.page;
   }
 
   /** Resolves at a wake (at once if one came after `seen`), after `milliseconds`, or when aborted. */

@@ -77,7 +77,7 @@ function parseHead(value: unknown): LedgerHead {
 }
 
 /** `known` and one head more. A head that is not further than the known one changes nothing. */
-export function advance(known: KnownHeads, head: LedgerHead): KnownHeads {
+export function withHead(known: KnownHeads, head: LedgerHead): KnownHeads {
   if (known.head === undefined) return { head, earlier: [] };
   if (head.seq <= known.head.seq) return known;
   const earlier = [...known.earlier, known.head];
@@ -133,7 +133,7 @@ export function createHeadStore({ directory, interval = 1_000, onError }: HeadSt
     async known(ledger) {
       const onDisk = await readHeads(directory, ledger);
       const head = noted.get(ledger);
-      return head === undefined ? onDisk : advance(onDisk, head);
+      return head === undefined ? onDisk : withHead(onDisk, head);
     },
     close: flush,
   };
@@ -144,7 +144,7 @@ async function writeHead(directory: string, ledger: LedgerId, head: LedgerHead):
   const file = fileOf(directory, ledger);
   await locked(join(directory, LOCK), async () => {
     const known = await readHeads(directory, ledger);
-    const next = advance(known, head);
+    const next = withHead(known, head);
     if (next === known) return;
     const text = JSON.stringify(
       { ledger, head: next.head, earlier: next.earlier },

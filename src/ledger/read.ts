@@ -4,7 +4,7 @@ import type { Payload } from "../facts/commitment.ts";
 import { GENESIS_HASH, type LedgerEntry, type LedgerHead, type LedgerId, parseEntry } from "../facts/entry.ts";
 
 /** A pool, or one client of it inside a transaction. */
-export type Reader = Pick<ClientBase, "query">;
+export type Queryable = Pick<ClientBase, "query">;
 
 /** A stored row whose bytes are no entry of a known format: it was tampered with, or written by newer code. */
 export class UnreadableEntryError extends DomainError<"UNREADABLE_ENTRY"> {
@@ -51,7 +51,7 @@ export function toEntry(ledger: LedgerId, row: EntryRow): LedgerEntry {
 const LAST_POSITION = 2n ** 63n - 1n;
 
 /** `seq`, or the nearest position the database has a number for: callers send any integer. */
-export function position(seq: bigint): bigint {
+export function clampPosition(seq: bigint): bigint {
   if (seq > LAST_POSITION) return LAST_POSITION;
   return seq < 0n ? 0n : seq;
 }
@@ -62,8 +62,8 @@ const READ_ENTRY = {
 };
 
 /** The entry at position `seq`, or undefined when the ledger has none there. */
-export async function readEntry(db: Reader, ledger: LedgerId, seq: bigint): Promise<LedgerEntry | undefined> {
-  const { rows } = await db.query<EntryRow>({ ...READ_ENTRY, values: [ledger, position(seq)] });
+export async function readEntry(db: Queryable, ledger: LedgerId, seq: bigint): Promise<LedgerEntry | undefined> {
+  const { rows } = await db.query<EntryRow>({ ...READ_ENTRY, values: [ledger, clampPosition(seq)] });
   return rows[0] && toEntry(ledger, rows[0]);
 }
 
@@ -76,7 +76,7 @@ const READ_BY_HASH = `
                           (SELECT h.seq FROM oc_ledger_head h WHERE h.ledger = $1 AND h.hash = decode($2, 'hex')))`;
 
 /** The entry whose hash is `hex` (64 lowercase hex digits), or undefined. */
-export async function readEntryByHash(db: Reader, ledger: LedgerId, hex: string): Promise<LedgerEntry | undefined> {
+export async function readEntryByHash(db: Queryable, ledger: LedgerId, hex: string): Promise<LedgerEntry | undefined> {
   if (!/^[0-9a-f]{64}$/.test(hex) || hex === GENESIS_HASH) return undefined;
   const { rows } = await db.query<EntryRow>(READ_BY_HASH, [ledger, hex]);
   return rows[0] && toEntry(ledger, rows[0]);
@@ -92,9 +92,9 @@ const READ_ENTRIES = {
 };
 
 /** The entries at positions `seqs`, oldest first, each once; positions without an entry are left out. */
-export async function readEntries(db: Reader, ledger: LedgerId, seqs: readonly bigint[]): Promise<LedgerEntry[]> {
+export async function readEntries(db: Queryable, ledger: LedgerId, seqs: readonly bigint[]): Promise<LedgerEntry[]> {
   if (seqs.length === 0) return [];
-  const { rows } = await db.query<EntryRow>({ ...READ_ENTRIES, values: [ledger, seqs.map(position)] });
+  const { rows } = await db.query<EntryRow>({ ...READ_ENTRIES, values: [ledger, seqs.map(clampPosition)] });
   return rows.map((row) => toEntry(ledger, row));
 }
 
@@ -113,29 +113,29 @@ const READ_HEAD = {
 };
 
 /** Where the ledger ends, or undefined when there is no such ledger. */
-export async function readHead(db: Reader, ledger: LedgerId): Promise<LedgerHead | undefined> {
+export async function readHead(db: Queryable, ledger: LedgerId): Promise<LedgerHead | undefined> {
   const { rows } = await db.query<{ seq: string; hash: string }>({ ...READ_HEAD, values: [ledger] });
   return rows[0] && { seq: BigInt(rows[0].seq), hash: rows[0].hash };
 }
 
-/** Entries and bytes of text one batch holds at most; a single larger entry is a batch of its own. */
-export const BATCH_ENTRIES = 256;
-export const BATCH_BYTES = 1024 * 1024;
+/** Entries and bytes of text one page holds at most; a single larger entry is a page of its own. */
+export const PAGE_ENTRIES = 256;
+export const PAGE_BYTES = 1024 * 1024;
 
-const READ_BATCH = {
-  name: "oc_read_batch",
+const READ_PAGE = {
+  name: "oc_read_page",
   text: `
     SELECT t.*
       FROM (SELECT r.*, sum(r.size) OVER (ORDER BY r.seq) - r.size AS bytes_before, count(*) OVER () AS found
               FROM (SELECT ${ENTRY_COLUMNS}, octet_length(e.entry) + coalesce(octet_length(p.payload::text), 0) AS size
                       FROM ${ENTRY_TABLES}
                      WHERE e.ledger = $1 AND e.seq > $2::bigint
-                     ORDER BY e.seq LIMIT ${BATCH_ENTRIES}) r) t
-     WHERE t.bytes_before < ${BATCH_BYTES}
+                     ORDER BY e.seq LIMIT ${PAGE_ENTRIES}) r) t
+     WHERE t.bytes_before < ${PAGE_BYTES}
      ORDER BY t.seq`,
 };
 
-export interface Batch {
+export interface EntryPage {
   /** Consecutive entries, oldest first. */
   readonly entries: readonly LedgerEntry[];
   /** Whether more stood behind them in the same snapshot, or may have. */
@@ -143,12 +143,12 @@ export interface Batch {
 }
 
 /** The entries next after position `after`, bounded in number and in bytes. */
-export async function readBatch(db: Reader, ledger: LedgerId, after: bigint): Promise<Batch> {
-  const values = [ledger, position(after)];
-  const { rows } = await db.query<EntryRow & { readonly found: string }>({ ...READ_BATCH, values });
+export async function readEntryPage(db: Queryable, ledger: LedgerId, after: bigint): Promise<EntryPage> {
+  const values = [ledger, clampPosition(after)];
+  const { rows } = await db.query<EntryRow & { readonly found: string }>({ ...READ_PAGE, values });
   const found = Number(rows[0]?.found ?? 0);
   return {
     entries: rows.map((row) => toEntry(ledger, row)),
-    more: found === BATCH_ENTRIES || rows.length < found,
+    more: found === PAGE_ENTRIES || rows.length < found,
   };
 }

@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, toEntry } from "./read.ts";
+import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Queryable, toEntry } from "./read.ts";
 
 /** How an entry can be related to a key: it belongs to the chain, names it as its source, or tried to move the action. */
 export type Relation = "chain" | "sourceChain" | "attemptOn";
@@ -15,7 +15,7 @@ const CONDITIONS: Readonly<Record<Relation, string>> = {
  * nothing from the others. A key without any is left out.
  */
 export async function readRelated(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   relation: Relation,
   keys: readonly string[],

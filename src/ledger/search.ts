@@ -2,26 +2,26 @@ import { validate as isUuid } from "uuid";
 import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import {
-  type Bind,
-  type Candidates,
-  type Concern,
-  concernsEach,
-  concernsFirst,
-  countConcerning,
-  positionsConcerning,
-} from "./concern.ts";
-import {
+  clampPosition,
   ENTRY_COLUMNS,
   ENTRY_TABLES,
   type EntryRange,
   type EntryRow,
-  position,
-  type Reader,
+  type Queryable,
   readHead,
   toEntry,
 } from "./read.ts";
+import {
+  type Bind,
+  type Candidates,
+  countInScope,
+  entryOrActionInScope,
+  firstInScope,
+  positionsInScope,
+  type ReadScope,
+} from "./read-scope.ts";
 
-/** Conditions an entry must meet, all of them. A member that is undefined or null asks for nothing. */
+/** Conditions an entry must meet, all of them. A member that is undefined or null is no condition. */
 export interface EntryFilter {
   readonly actorId?: string | null | undefined;
   /** The id of the person the actor acted for. */
@@ -59,34 +59,34 @@ export interface Statement {
  * for one more than is shown to learn whether more follow. A filter that nothing recorded can meet (an id that is no
  * UUID, a NUL) finds nothing.
  *
- * @param whose only entries that concern one of these, by themselves or as being about an action that does; left out: all
+ * @param scopes only entries in one of these, by their own members or because the action they are about is; omitted: all
  */
 export async function searchEntries(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
-  whose?: readonly Concern[],
+  scopes?: readonly ReadScope[],
 ): Promise<LedgerEntry[]> {
-  if (whose === undefined || leavesFew(filter, page)) return run(page);
-  if (whose.length === 0) return [];
-  // Whoever did much of what was done has a page of it near: then nothing else is looked for.
+  if (scopes === undefined || leavesFew(filter, page)) return run(page);
+  if (scopes.length === 0) return [];
+  // Where many entries are in scope, the nearest positions fill the page and no other query is needed.
   const near = await nearest(db, ledger, page);
   const found = await run(near);
   if (found.length === page.limit) return found;
-  const bounded = await boundedBy(db, ledger, filter, anchored(page, near), whose);
+  const bounded = await boundedBy(db, ledger, filter, anchored(page, near), scopes);
   return run(bounded.range, bounded.each);
 
   async function run(range: EntryRange, each = leavesFew(filter, range)): Promise<LedgerEntry[]> {
-    const statement = searchStatement(ledger, filter, range, whose, each);
+    const statement = searchStatement(ledger, filter, range, scopes, each);
     if (statement === undefined) return [];
     const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
     return rows.map((row) => toEntry(ledger, row));
   }
 }
 
-/** The part of `page` where a search begins, no longer than is looked at entry by entry. */
-async function nearest(db: Reader, ledger: LedgerId, page: EntryRange): Promise<EntryRange> {
+/** The part of `page` where a search begins, short enough to be read entry by entry. */
+async function nearest(db: Queryable, ledger: LedgerId, page: EntryRange): Promise<EntryRange> {
   if (page.newestFirst !== true) {
     const after = page.after ?? 0n;
     return { ...page, after, before: earlier(page.before, after + NARROW_RANGE) };
@@ -96,7 +96,7 @@ async function nearest(db: Reader, ledger: LedgerId, page: EntryRange): Promise<
   return { ...page, before, after: page.after === undefined || page.after < start ? start : page.after };
 }
 
-/** `page`, with the end where its search begins as `near` has it: what is appended meanwhile is of no page. */
+/** `page`, beginning where `near` begins: entries appended meanwhile are not part of it. */
 function anchored(page: EntryRange, near: EntryRange): EntryRange {
   return page.newestFirst === true ? { ...page, before: near.before } : { ...page, after: near.after };
 }
@@ -105,22 +105,22 @@ function earlier(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other < one ? other : one;
 }
 
-/** Entries of their own that whoever searches must have for each of so many positions of a page, or they are read instead. */
+/** Above one entry in scope for each of so many positions, the positions of a page are read one by one. */
 const SPARSE = 4n;
 
 /**
- * The part of `page` that holds all that is shown of it: it ends where the entries that concern `whose` by themselves fill
- * it. What else concerns them there, by its action, is looked for entry by entry when they have many entries for so short a
- * part, else by all their actions. So it costs the shorter of the two: what the page reaches over, or what they have.
+ * The part of `page` that holds everything it shows: it ends where the entries in `scopes` by their own members fill it.
+ * Entries in scope by their action are then found entry by entry when there are many entries in scope for so short a part
+ * (`each`), else by all actions in scope. The cost is the smaller of the two: positions the page spans, or entries in scope.
  */
 async function boundedBy(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
-  whose: readonly Concern[],
+  scopes: readonly ReadScope[],
 ): Promise<{ readonly range: EntryRange; readonly each: boolean }> {
-  const statement = ownPositions(ledger, filter, page, whose);
+  const statement = ownPositions(ledger, filter, page, scopes);
   if (statement === undefined) return { range: page, each: false };
   const own = await db.query<{ seq: string }>(statement.text, [...statement.values]);
   const last = own.rows.at(-1);
@@ -131,7 +131,7 @@ async function boundedBy(
   const span = (range.before ?? 0n) - (range.after ?? 0n);
   if (span <= NARROW_RANGE) return { range, each: true };
   const enough = span / SPARSE;
-  const count = ownCount(ledger, enough, whose);
+  const count = ownCount(ledger, enough, scopes);
   const { rows } = await db.query<{ count: string }>(count.text, [...count.values]);
   return { range, each: BigInt(rows[0]?.count ?? 0) >= enough };
 }
@@ -141,7 +141,7 @@ export function searchStatement(
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
-  whose?: readonly Concern[],
+  scopes?: readonly ReadScope[],
   each = leavesFew(filter, page),
 ): Statement | undefined {
   const begun = begin(ledger, filter, page);
@@ -157,32 +157,32 @@ export function searchStatement(
   return { text, values };
 
   function restricted(): readonly string[] {
-    if (whose === undefined) return conditions;
-    if (each) return [...conditions, concernsEach(whose, bind)];
-    // All conditions stand inside the look for positions, and need not be met again outside.
-    return ["e.ledger = $1", concernsFirst(whose, candidates, bind)];
+    if (scopes === undefined) return conditions;
+    if (each) return [...conditions, entryOrActionInScope(scopes, bind)];
+    // The query for positions contains all conditions; they need not be repeated outside it.
+    return ["e.ledger = $1", firstInScope(scopes, candidates, bind)];
   }
 }
 
-/** The first positions of a page at which entries concern `whose` by themselves; undefined when there are known to be none. */
+/** A query for the first positions of a page in `scopes` by their entries' own members; undefined when none can match. */
 function ownPositions(
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
-  whose: readonly Concern[],
+  scopes: readonly ReadScope[],
 ): Statement | undefined {
   const begun = begin(ledger, filter, page);
-  return begun && { text: positionsConcerning(whose, begun.candidates, begun.bind), values: begun.values };
+  return begun && { text: positionsInScope(scopes, begun.candidates, begun.bind), values: begun.values };
 }
 
-/** How many entries concern `whose` by themselves, counted up to `limit`. */
-function ownCount(ledger: LedgerId, limit: bigint, whose: readonly Concern[]): Statement {
+/** A query for how many entries are in `scopes` by their own members, counted up to `limit`. */
+function ownCount(ledger: LedgerId, limit: bigint, scopes: readonly ReadScope[]): Statement {
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  return { text: countConcerning(whose, bind(limit), bind), values };
+  return { text: countInScope(scopes, bind(limit), bind), values };
 }
 
-/** A statement begun with what every one on a page has; undefined when nothing can meet the filter. */
+/** The parts that all statements about a page share; undefined when nothing can meet the filter. */
 function begin(
   ledger: LedgerId,
   filter: EntryFilter,
@@ -191,8 +191,8 @@ function begin(
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ["e.ledger = $1"];
-  if (page.after !== undefined) conditions.push(`e.seq > ${bind(position(page.after))}::bigint`);
-  if (page.before !== undefined) conditions.push(`e.seq < ${bind(position(page.before))}::bigint`);
+  if (page.after !== undefined) conditions.push(`e.seq > ${bind(clampPosition(page.after))}::bigint`);
+  if (page.before !== undefined) conditions.push(`e.seq < ${bind(clampPosition(page.before))}::bigint`);
   try {
     for (const condition of conditionsOf(filter, bind)) if (condition !== undefined) conditions.push(condition);
   } catch (error) {
@@ -203,10 +203,10 @@ function begin(
   return { values, bind, candidates: { tables: ENTRY_TABLES, conditions, direction, limit: bind(page.limit) } };
 }
 
-/** A range of no more positions is looked at entry by entry. */
+/** A range of at most so many positions is read entry by entry. */
 const NARROW_RANGE = 4_096n;
 
-/** Whether an index finds what meets the conditions, and that is little whoever it concerns. */
+/** Whether few entries meet the conditions, whatever the scopes: an index finds them. */
 function leavesFew(filter: EntryFilter, { after, before }: EntryRange): boolean {
   if (after !== undefined && before !== undefined && before - after <= NARROW_RANGE) return true;
   const { sessionId, actionId, chainHash, sourceChainHash } = filter;

@@ -2,10 +2,10 @@ import { escapeLiteral, type Pool } from "pg";
 import { createSnapshot } from "../db/snapshot.ts";
 import type { LedgerHead, LedgerId } from "../facts/entry.ts";
 import type { Ledgers } from "./ledger.ts";
-import type { Reader } from "./read.ts";
+import type { Queryable } from "./read.ts";
 
 /** Reads of one ledger that all see it as it was at the first of them. */
-export interface LedgerSnapshot extends Reader {
+export interface LedgerSnapshot extends Queryable {
   /** Where the ledger ended at that moment. */
   head(): Promise<LedgerHead>;
   /** Gives the connection back. Later reads reject. Never rejects; idempotent. */

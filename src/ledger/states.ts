@@ -1,6 +1,6 @@
 import type { JsonObject } from "../facts/canonical.ts";
 import type { LedgerId } from "../facts/entry.ts";
-import type { Reader } from "./read.ts";
+import type { Queryable } from "./read.ts";
 
 /** What the latest entry about one thing of a ledger says of it; an item of `body.states`. */
 export interface StateRow {
@@ -45,7 +45,7 @@ type Stored = Omit<StateRow, "updatedSeq"> & { readonly updated_seq: string };
  * positions are committed in order, so nothing turns up behind one that was seen. Of a thing that changed several times
  * only the last state is told.
  */
-export async function readStatesSince(db: Reader, since: readonly Since[]): Promise<readonly StateRow[]> {
+export async function readStatesSince(db: Queryable, since: readonly Since[]): Promise<readonly StateRow[]> {
   const changes: StateRow[] = [];
   for (let due = since; due.length > 0; ) {
     const reached = new Map<LedgerId, { rows: number; after: bigint }>();
@@ -58,7 +58,7 @@ export async function readStatesSince(db: Reader, since: readonly Since[]): Prom
   return changes;
 }
 
-async function readStretch(db: Reader, since: readonly Since[]): Promise<readonly StateRow[]> {
+async function readStretch(db: Queryable, since: readonly Since[]): Promise<readonly StateRow[]> {
   const values = [since.map(({ ledger }) => ledger), since.map(({ after }) => after)];
   const { rows } = await db.query<Stored>({ ...READ_CHANGES, values });
   return rows.map(({ updated_seq, ...row }) => ({ ...row, updatedSeq: BigInt(updated_seq) }));

@@ -5,13 +5,13 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
-import type { Identity } from "./identity.ts";
+import type { IdentityServices } from "./identity.ts";
 import type { Start } from "./start.ts";
 
 export interface HttpDeps {
   readonly database: Database;
   readonly services: Services;
-  readonly identity: Identity;
+  readonly identity: IdentityServices;
   readonly ledgers: Pick<Ledgers, "ready">;
   readonly metrics: Metrics;
 }

@@ -18,7 +18,7 @@ import { LOGIN } from "../http/sign-in/login.ts";
 import { createSignIn, type SignIn } from "../http/sign-in/sign-in.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
-import type { Reader } from "../ledger/read.ts";
+import type { Queryable } from "../ledger/read.ts";
 import type { Logger } from "../log.ts";
 import type { Start } from "./start.ts";
 
@@ -42,14 +42,14 @@ export interface IdentityDeps {
   readonly keys: Keys;
   readonly ledgers: Ledgers;
   readonly sessions: Sessions;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;
   readonly log: Logger;
 }
 
-export interface Identity {
+export interface IdentityServices {
   readonly calls: CallIdentity;
   readonly directory: Directory;
   readonly readingLog: ReadingLog;
@@ -59,7 +59,7 @@ export interface Identity {
 }
 
 /** Everything about who calls, for one process. */
-export function createIdentity(deps: IdentityDeps): Identity {
+export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, sessions, db, region, publicUrl, metrics, log } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
   const authenticator = createAuthenticator({
@@ -139,7 +139,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
 export function startIdentity(
   { config, log, closing, publicUrl }: Start,
   deps: Omit<IdentityDeps, "region" | "publicUrl" | "log">,
-): Identity {
+): IdentityServices {
   const identity = createIdentity({ ...deps, region: config.region, publicUrl, log });
   closing.add(() => identity.stop());
   return identity;

@@ -1,5 +1,5 @@
 import { createSetDigest, type SetDigest } from "./digest.ts";
-import type { Maker, SaidState, Sha256, StateRow } from "./rows.ts";
+import type { Maker, SaidState, Sha256, StoredState } from "./rows.ts";
 import type { Range } from "./sequence.ts";
 
 /**
@@ -18,14 +18,14 @@ export function elementOf({ kind, id, version }: SaidState, seq: bigint, maker: 
 }
 
 /** Adds to `digest` what a state row says of the position at `index` of its entries, if that is in `range`. */
-export function addRowElement(row: StateRow, index: number, range: Range, digest: SetDigest): void {
+export function addRowElement(row: StoredState, index: number, range: Range, digest: SetDigest): void {
   const seq = row.entries[index];
   if (seq === undefined || seq < range.from || seq > range.to) return;
   digest.add(element(row.kind, row.id, index + 1, seq, row));
 }
 
 /** The digest of all that `rows` say of positions in `range`. */
-export function digestRows(rows: readonly StateRow[], range: Range, digestKey: string, sha256: Sha256): string {
+export function digestRows(rows: readonly StoredState[], range: Range, digestKey: string, sha256: Sha256): string {
   const digest = createSetDigest(digestKey, sha256);
   for (const row of rows) {
     for (let index = 0; index < row.entries.length; index++) addRowElement(row, index, range, digest);

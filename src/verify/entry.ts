@@ -3,7 +3,7 @@ import { parseJson } from "../facts/parse-json.ts";
 import { checkColumns } from "./columns.ts";
 import { formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
-import { type EntryRow, type Maker, memberOf, type SaidState, type Sha256 } from "./rows.ts";
+import { type Maker, memberOf, type SaidState, type Sha256, type StoredEntry } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import type { LedgerVerdict } from "./verdict.ts";
 
@@ -30,7 +30,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
  * Checks one entry by itself: bytes against hash, form, columns, payload and members. Returns what it says; undefined when
  * that cannot be known, which is then a problem that was complained of.
  */
-export function checkEntry(row: EntryRow, { ledger, sha256, rules }: EntryCheck, complain: Complain): Said | undefined {
+export function checkEntry(
+  row: StoredEntry,
+  { ledger, sha256, rules }: EntryCheck,
+  complain: Complain,
+): Said | undefined {
   const hash = sha256(row.entry);
   if (hash !== row.hash) {
     // Of bytes that were changed nothing else is worth comparing.

@@ -1,12 +1,12 @@
 import type { JsonObject } from "../facts/canonical.ts";
 import type { SaidState } from "./rows.ts";
-import type { Rules, Status } from "./rules.ts";
+import type { Rules, StateStatus } from "./rules.ts";
 import { toInstant } from "./state-row.ts";
 import type { LedgerProblem } from "./verdict.ts";
 
 /** What later entries need to know of a state. */
 export interface Stage {
-  readonly status: Status;
+  readonly status: StateStatus;
   /** RFC 3339 with six decimals; undefined: it does not expire. */
   readonly expiresAt: string | undefined;
 }

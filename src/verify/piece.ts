@@ -2,7 +2,7 @@ import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { checkEntry, makerOf, type Said } from "./entry.ts";
 import { beginningProblem, type Claim, claimProblem, type Past, type Stage, stageOf } from "./history.ts";
-import { type EntryRow, type Maker, type SaidState, type Sha256, type StateRow, thingKey } from "./rows.ts";
+import { type Maker, type SaidState, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import { createSequence, type Range } from "./sequence.ts";
 import { makerProblems, rowProblems, stateProblems, unlisted } from "./state-row.ts";
@@ -15,7 +15,7 @@ export interface PieceOptions {
   /** The part of it that is checked here. */
   readonly piece: Range;
   /** The state rows with their last entry in the piece; in the first piece of a ledger also those said to be before it. */
-  readonly states: readonly StateRow[];
+  readonly states: readonly StoredState[];
   /** The same for all pieces of a verification, and random. */
   readonly digestKey: string;
   readonly sha256: Sha256;
@@ -45,7 +45,7 @@ export interface PieceReport {
 
 export interface Piece {
   /** The next row, by position and hash. The row before the piece, if there is one, comes first. */
-  next(row: EntryRow): void;
+  next(row: StoredEntry): void;
   /** Called once, after the last row. */
   end(): PieceReport;
 }
@@ -53,7 +53,7 @@ export interface Piece {
 /** What is known of a thing while entries go by. */
 interface Thing {
   /** Its state row, if that belongs to the piece. */
-  readonly row: StateRow | undefined;
+  readonly row: StoredState | undefined;
   /** Versions that its row has at the right position. */
   readonly met: number[];
   /** Whether the row was compared with its last entry. */
@@ -78,7 +78,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const sequence = createSequence(piece, complain);
   const digest = createSetDigest(options.digestKey, sha256);
   const things = new Map<string, Thing>();
-  const thingOf = (kind: string, id: string, row?: StateRow): Thing => {
+  const thingOf = (kind: string, id: string, row?: StoredState): Thing => {
     const thing: Thing = { row, met: [], compared: false, version: 0, stage: undefined };
     things.set(thingKey(kind, id), thing);
     return thing;
@@ -160,7 +160,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       entries += 1;
       const said = checkEntry(row, options, (verdict, detail) => complain(row.seq, verdict, detail));
       // Of several rows at one position one at most is right, and nobody can say which.
-      if (said === undefined || sequence.standing > 1) unknown.add(row.seq);
+      if (said === undefined || sequence.rowsAtPosition > 1) unknown.add(row.seq);
       else compare(row.seq, said);
     },
     end() {

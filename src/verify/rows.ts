@@ -24,7 +24,7 @@ export const SEARCH_COLUMNS = [
  * One entry as stored. The byte arrays are read while it is checked and not kept, so they may be views of a buffer that is
  * used again.
  */
-export interface EntryRow {
+export interface StoredEntry {
   readonly seq: bigint;
   /** UTF-8. */
   readonly entry: Uint8Array;
@@ -38,7 +38,7 @@ export interface EntryRow {
 }
 
 /** One row of oc_state as stored. */
-export interface StateRow {
+export interface StoredState {
   readonly kind: string;
   readonly id: string;
   readonly version: number;

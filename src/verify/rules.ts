@@ -14,8 +14,8 @@ export interface Rules {
   /** What is wrong with the members of a body, each with its path; empty when it is as its type says. */
   readonly checkBody?: (body: JsonObject) => readonly string[];
   /** Whether a thing may come from one status to another; from null: whether it may begin with it. */
-  readonly isLegalStep?: (kind: string, from: Status | null, to: Status) => boolean;
+  readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus) => boolean;
 }
 
 /** Of a state: its member `status`, which not every kind has. */
-export type Status = string | undefined;
+export type StateStatus = string | undefined;

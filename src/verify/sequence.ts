@@ -1,5 +1,5 @@
 import { GENESIS_HASH } from "../facts/entry.ts";
-import type { EntryRow } from "./rows.ts";
+import type { StoredEntry } from "./rows.ts";
 import type { LedgerVerdict } from "./verdict.ts";
 
 /** Positions `from` to `to`. */
@@ -11,9 +11,9 @@ export interface Range {
 /** Entries in order, by their columns alone: each the successor of the one before, no position empty, none taken twice. */
 export interface Sequence {
   /** The next row, by position and hash; the row before `from`, if there is one, comes first. */
-  next(row: EntryRow): void;
+  next(row: StoredEntry): void;
   /** How many rows stand at the position of the last row. */
-  readonly standing: number;
+  readonly rowsAtPosition: number;
   readonly hasGaps: boolean;
   /** Whether no entry stands at a position. */
   isMissing(seq: bigint): boolean;
@@ -48,7 +48,7 @@ export function createSequence(
       complain(seq, "FORKED", `${hash.length} rows stand at this position`);
     }
   };
-  const judge = (row: EntryRow) => {
+  const judge = (row: StoredEntry) => {
     if (row.seq < 1n) complain(row.seq, "LINK_BROKEN", "no entry can stand before position 1");
     if (row.seq === 1n && row.prevHash !== GENESIS_HASH) {
       complain(1n, "LINK_BROKEN", "the first entry of a ledger has 64 zeros as its predecessor");
@@ -77,7 +77,7 @@ export function createSequence(
       if (row.seq >= from || row.seq < 1n) judge(row);
       datedAt = row.columns[RECORDED_AT] ?? "";
     },
-    get standing() {
+    get rowsAtPosition() {
       return typeof hash === "object" ? hash.length : 1;
     },
     get hasGaps() {

@@ -1,11 +1,11 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
 import { parseJson } from "../facts/parse-json.ts";
-import type { Maker, SaidState, StateRow } from "./rows.ts";
+import type { Maker, SaidState, StoredState } from "./rows.ts";
 import type { Range } from "./sequence.ts";
 import type { LedgerProblem } from "./verdict.ts";
 
 /** What is wrong with a state row by itself: how its versions, positions and entries go together. */
-export function rowProblems(row: StateRow): string[] {
+export function rowProblems(row: StoredState): string[] {
   const { version, entries, firstSeq, updatedSeq } = row;
   const named = name(row);
   const problems: string[] = [];
@@ -23,7 +23,7 @@ export function rowProblems(row: StateRow): string[] {
 }
 
 /** How a state row differs from what its last entry, whose hash is `hash`, says of the thing. */
-export function stateProblems(row: StateRow, said: SaidState | undefined, hash: string): string[] {
+export function stateProblems(row: StoredState, said: SaidState | undefined, hash: string): string[] {
   if (said === undefined) return [`${name(row)}: the entry says nothing of it`];
   const { status, expiresAt } = said.state;
   const problems: string[] = [];
@@ -41,7 +41,7 @@ export function stateProblems(row: StateRow, said: SaidState | undefined, hash: 
 }
 
 /** How the columns that say who made a thing differ from what the entry of its first version says. */
-export function makerProblems(row: StateRow, said: Maker): string[] {
+export function makerProblems(row: StoredState, said: Maker): string[] {
   const problems: string[] = [];
   const compare = (what: string, stored: string | null, expected: string | null) => {
     if (stored !== expected) problems.push(differs(row, what, stored, expected));
@@ -60,7 +60,7 @@ export function unlisted(kind: string, id: string, version: number): string {
 /** What is wrong with how the row of a thing, if there is one, has an entry in `range` that moves the thing. */
 export function placeProblems(
   said: SaidState & Maker & { readonly seq: bigint },
-  row: StateRow | undefined,
+  row: StoredState | undefined,
   range: Range,
 ): LedgerProblem[] {
   const { seq, kind, id, version } = said;
@@ -73,9 +73,9 @@ export function placeProblems(
   return makerProblems(row, said).map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
 }
 
-const name = ({ kind, id }: StateRow) => `oc_state ${kind} ${id}`;
+const name = ({ kind, id }: StoredState) => `oc_state ${kind} ${id}`;
 
-function differs(row: StateRow, what: string, stored: string | null, expected: string | null): string {
+function differs(row: StoredState, what: string, stored: string | null, expected: string | null): string {
   return `${name(row)}: ${what} is ${stored ?? "nothing"}, the entry says ${expected ?? "nothing"}`;
 }
 

@@ -4,7 +4,7 @@ import { noCounts } from "../../src/cli/replay/counts.ts";
 import { type Inbox, openInbox } from "../../src/cli/replay/inbox.ts";
 import { READ_ACTION } from "../../src/cli/replay/operations.ts";
 import { replayConversations } from "../../src/cli/replay/run.ts";
-import type { Run } from "../../src/cli/replay/step.ts";
+import type { ReplayRun } from "../../src/cli/replay/step.ts";
 import type { Conversation } from "../../src/cli/replay/traces.ts";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
 import { type Api, startApi } from "../http/harness.ts";
@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 /** A run on the server. `before` is called with each write that is to be decided, before the approvers see it. */
-function newRun(id: string, before?: (actionId: string) => Promise<unknown>): Run {
+function newRun(id: string, before?: (actionId: string) => Promise<unknown>): ReplayRun {
   warnings = [];
   inbox = openInbox({
     approvers: [client("approver"), client("approver2")],
@@ -55,7 +55,7 @@ function newRun(id: string, before?: (actionId: string) => Promise<unknown>): Ru
   };
 }
 
-async function replay(run: Run, conversations: readonly Conversation[]): Promise<number> {
+async function replay(run: ReplayRun, conversations: readonly Conversation[]): Promise<number> {
   let steps = 0;
   try {
     await replayConversations(run, conversations, {

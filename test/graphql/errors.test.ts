@@ -16,7 +16,7 @@ describe("an error for a client", () => {
     const cause = new Error("password is hunter2");
     const error = publicError(located(cause), "trace", (fault) => faults.push(fault));
     expect(error.toJSON()).toEqual({
-      message: "Something went wrong on our side.",
+      message: "Something went wrong in the server.",
       path: ["proposeAction"],
       extensions: { code: "INTERNAL_SERVER_ERROR", traceId: "trace" },
     });

@@ -111,8 +111,8 @@ const WAYS = {
     call: (authorization: readonly string[]) => send({ headers: [...UPGRADE, ...authorization] }),
   },
 } as const;
-type Way = keyof typeof WAYS;
-const ways = Object.keys(WAYS) as Way[];
+type IndexLookup = keyof typeof WAYS;
+const ways = Object.keys(WAYS) as IndexLookup[];
 
 async function initialise(payload: object): Promise<Outcome> {
   const client = await openSocket(api.wsUrl);

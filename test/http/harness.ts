@@ -25,7 +25,7 @@ import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
-import { createIdentity, type Identity } from "../../src/main/identity.ts";
+import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -41,7 +41,7 @@ export interface Api {
   /** Texts of the statements sent since the last call of `queries`. */
   readonly sent: readonly string[];
   token(as: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
-  readonly identity: Identity;
+  readonly identity: IdentityServices;
   /** A token with these claims, signed like the others. */
   sign(claims: JWTPayload): Promise<string>;
   /** `Data`: what the query selects, as the test takes it to be. */

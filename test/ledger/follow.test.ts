@@ -4,7 +4,7 @@ import { createPool } from "../../src/db/pool.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { createFollower, type Followed, type Follower, type FollowerOptions } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
-import { BATCH_ENTRIES } from "../../src/ledger/read.ts";
+import { PAGE_ENTRIES } from "../../src/ledger/read.ts";
 import { silent } from "../support/log.ts";
 import { startProxy } from "../support/proxy.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -45,7 +45,7 @@ const open = (connectionString: string, role = "oc_app") =>
 
 interface Consumer {
   readonly seen: LedgerEntry[];
-  readonly batches: number[];
+  readonly pages: number[];
   /** Resolves when the iteration has ended, however it did. */
   stop(): Promise<void>;
 }
@@ -54,12 +54,12 @@ interface Consumer {
 function consume(follower: Follower, ledger: LedgerId, after: bigint): Consumer {
   const controller = new AbortController();
   const seen: LedgerEntry[] = [];
-  const batches: number[] = [];
+  const pages: number[] = [];
   const work = (async () => {
-    for await (const batch of follower.follow(ledger, after, controller.signal)) {
-      if (batch === "idle") continue;
-      batches.push(batch.length);
-      seen.push(...batch);
+    for await (const page of follower.follow(ledger, after, controller.signal)) {
+      if (page === "idle") continue;
+      pages.push(page.length);
+      seen.push(...page);
     }
   })();
   const stop = () => {
@@ -67,7 +67,7 @@ function consume(follower: Follower, ledger: LedgerId, after: bigint): Consumer 
     return work;
   };
   endings.push(stop);
-  return { seen, batches, stop };
+  return { seen, pages, stop };
 }
 
 const seqs = (entries: readonly LedgerEntry[]) => entries.map((entry) => Number(entry.seq));
@@ -118,7 +118,7 @@ describe("follow", () => {
     expect(seqs(ahead.seen)).toEqual([4]);
   });
 
-  it("sees every entry of ten concurrent writers once and in order, in bounded batches, whatever the cursor", async () => {
+  it("sees every entry of ten concurrent writers once and in order, in bounded pages, whatever the cursor", async () => {
     const ledger = newLedger();
     const follower = await follow();
     const early = consume(follower, ledger, 0n);
@@ -136,7 +136,7 @@ describe("follow", () => {
     await waitUntil(() => replay.seen.length >= 601);
     expect(seqs(early.seen)).toEqual(upTo(601));
     expect(seqs(late.seen)).toEqual(upTo(601, 26));
-    expect(replay.batches).toEqual([BATCH_ENTRIES, BATCH_ENTRIES, 601 - 2 * BATCH_ENTRIES]);
+    expect(replay.pages).toEqual([PAGE_ENTRIES, PAGE_ENTRIES, 601 - 2 * PAGE_ENTRIES]);
     expect(replay.seen.map((entry) => entry.hash)).toEqual(early.seen.map((entry) => entry.hash));
   });
 
@@ -173,7 +173,7 @@ describe("follow", () => {
     endings.push(() => proxy.close());
     const pool = open(proxy.url);
     endings.push(() => pool.end());
-    proxy.cutAnswerTo("oc_read_batch");
+    proxy.cutAnswerTo("oc_read_page");
     const consumer = consume(await follow({ pool, listening: false, pollSeconds: 0.05 }), ledger, 0n);
     await waitUntil(() => consumer.seen.length === 2);
     expect(proxy.cuts).toBe(1);
@@ -212,10 +212,10 @@ describe("follow", () => {
     const idles: number[] = [];
     const controller = new AbortController();
     const consumer = (async () => {
-      for await (const batch of follower.follow(ledger, 0n, controller.signal, () => usedAt)) {
-        if (batch === "idle") {
+      for await (const page of follower.follow(ledger, 0n, controller.signal, () => usedAt)) {
+        if (page === "idle") {
           idles.push(performance.now() - (usedAt ?? Number.NEGATIVE_INFINITY));
-        } else if (batch.some(({ type }) => type === "useful")) usedAt = performance.now();
+        } else if (page.some(({ type }) => type === "useful")) usedAt = performance.now();
       }
     })();
     // Never quiet for as long as idleness takes, and of use for some of the time.

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LedgerHead } from "../../src/facts/entry.ts";
-import { advance, createHeadStore, HeadsUnreadableError, type KnownHeads, readHeads } from "../../src/ledger/heads.ts";
+import { createHeadStore, HeadsUnreadableError, type KnownHeads, readHeads, withHead } from "../../src/ledger/heads.ts";
 import { waitUntil } from "../support/wait.ts";
 
 let directory: string;
@@ -114,7 +114,7 @@ describe("createHeadStore", () => {
 describe("advance", () => {
   it("thins out the past but keeps the first head and the recent ones", () => {
     let known: KnownHeads = { head: undefined, earlier: [] };
-    for (let seq = 1; seq <= 5_000; seq++) known = advance(known, head(seq));
+    for (let seq = 1; seq <= 5_000; seq++) known = withHead(known, head(seq));
     const seqs = known.earlier.map(({ seq }) => Number(seq));
     expect(known.head?.seq).toBe(5_000n);
     expect(seqs).toHaveLength(64);

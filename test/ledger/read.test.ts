@@ -3,11 +3,11 @@ import { Erasable } from "../../src/facts/commitment.ts";
 import { GENESIS_HASH, type LedgerEntry } from "../../src/facts/entry.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
 import {
-  BATCH_ENTRIES,
-  readBatch,
+  PAGE_ENTRIES,
   readEntries,
   readEntry,
   readEntryByHash,
+  readEntryPage,
   readHead,
   toEntry,
   UnreadableEntryError,
@@ -120,16 +120,16 @@ describe("a search without a filter", () => {
   });
 });
 
-describe("readBatch", () => {
+describe("readEntryPage", () => {
   it("says whether more is there, and bounds entries", async () => {
-    await Promise.all(Array.from({ length: BATCH_ENTRIES }, (_, n) => scene.ledgers.append("long/eu", note(`${n}`))));
-    const first = await readBatch(scene.pool, "long/eu", 0n);
-    expect(first.entries).toHaveLength(BATCH_ENTRIES);
+    await Promise.all(Array.from({ length: PAGE_ENTRIES }, (_, n) => scene.ledgers.append("long/eu", note(`${n}`))));
+    const first = await readEntryPage(scene.pool, "long/eu", 0n);
+    expect(first.entries).toHaveLength(PAGE_ENTRIES);
     expect(first.more).toBe(true);
-    const second = await readBatch(scene.pool, "long/eu", BigInt(BATCH_ENTRIES));
-    expect(positions(second.entries)).toEqual([BATCH_ENTRIES + 1]);
+    const second = await readEntryPage(scene.pool, "long/eu", BigInt(PAGE_ENTRIES));
+    expect(positions(second.entries)).toEqual([PAGE_ENTRIES + 1]);
     expect(second.more).toBe(false);
-    expect(await readBatch(scene.pool, "long/eu", 1_000n)).toEqual({ entries: [], more: false });
+    expect(await readEntryPage(scene.pool, "long/eu", 1_000n)).toEqual({ entries: [], more: false });
   });
 
   it("bounds bytes, but never so far that nothing is read", async () => {
@@ -138,10 +138,10 @@ describe("readBatch", () => {
     for (let n = 0; n < 12; n++) await scene.ledgers.append("large/eu", note(large()));
     const sizes: number[] = [];
     for (let after = 0n, more = true; more; ) {
-      const batch = await readBatch(scene.pool, "large/eu", after);
-      sizes.push(batch.entries.length);
-      after = batch.entries.at(-1)?.seq ?? after;
-      more = batch.more;
+      const page = await readEntryPage(scene.pool, "large/eu", after);
+      sizes.push(page.entries.length);
+      after = page.entries.at(-1)?.seq ?? after;
+      more = page.more;
     }
     expect(sizes.length).toBeGreaterThan(1);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(13);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Erasable } from "../../src/facts/commitment.ts";
 import { checkEntry, type Said } from "../../src/verify/entry.ts";
-import { type EntryRow, SEARCH_COLUMNS } from "../../src/verify/rows.ts";
+import { SEARCH_COLUMNS, type StoredEntry } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import { created, LEDGER, moves, note, sha256, store, uuid } from "./ledger.ts";
 
@@ -21,12 +21,15 @@ const everyColumn = note("told", {
 const row = store([created, everyColumn]).entries[1]!;
 
 /** `row` with other bytes, and the hash of those. */
-function withText(change: (text: string) => string): EntryRow {
+function withText(change: (text: string) => string): StoredEntry {
   const entry = Buffer.from(change(Buffer.from(row.entry).toString()));
   return { ...row, entry, hash: sha256(entry) };
 }
 
-function found(entry: EntryRow, rules: Rules = {}): { readonly said: Said | undefined; readonly problems: string[] } {
+function found(
+  entry: StoredEntry,
+  rules: Rules = {},
+): { readonly said: Said | undefined; readonly problems: string[] } {
   const problems: string[] = [];
   const said = checkEntry(entry, { ledger: LEDGER, sha256, rules }, (verdict, detail) =>
     problems.push(`${verdict} ${detail}`),

@@ -3,7 +3,7 @@ import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.
 import { entryText, GENESIS_HASH } from "../../src/facts/entry.ts";
 import { combine, EMPTY_DIGEST } from "../../src/verify/digest.ts";
 import { createPiece, type PieceReport } from "../../src/verify/piece.ts";
-import type { EntryRow, Sha256, StateRow } from "../../src/verify/rows.ts";
+import type { Sha256, StoredEntry, StoredState } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import type { LedgerProblem } from "../../src/verify/verdict.ts";
 
@@ -15,8 +15,8 @@ export type Changed<Row> = { -readonly [Member in keyof Row]: Row[Member] };
 
 /** A ledger as it is stored. */
 export interface Stored {
-  readonly entries: EntryRow[];
-  readonly states: StateRow[];
+  readonly entries: StoredEntry[];
+  readonly states: StoredState[];
 }
 
 export const uuid = (n: number): string => `01920000-0000-7000-8000-${String(n).padStart(12, "0")}`;
@@ -30,8 +30,8 @@ interface Said {
 
 /** What the append function makes of bodies: each the body of one entry, in order. */
 export function store(bodies: readonly UnsealedObject[]): Stored {
-  const entries: EntryRow[] = [];
-  const states = new Map<string, Changed<StateRow>>();
+  const entries: StoredEntry[] = [];
+  const states = new Map<string, Changed<StoredState>>();
   let prevHash = GENESIS_HASH;
   for (const [at, body] of bodies.entries()) {
     const seq = BigInt(at + 1);

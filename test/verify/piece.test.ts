@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { UnsealedObject } from "../../src/facts/commitment.ts";
-import type { StateRow } from "../../src/verify/rows.ts";
+import type { StoredState } from "../../src/verify/rows.ts";
 import { check, created, moves, note, type Stored, store, uuid } from "./ledger.ts";
 
 /** Things of three kinds whose lives overlap; positions 1 to 12. */
@@ -42,7 +42,7 @@ function ledger(): Stored {
   return { ...stored, states };
 }
 
-function withRow(kind: string, id: string, change: (row: StateRow) => Partial<StateRow>): Stored {
+function withRow(kind: string, id: string, change: (row: StoredState) => Partial<StoredState>): Stored {
   const { entries, states } = ledger();
   return {
     entries,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { GENESIS_HASH } from "../../src/facts/entry.ts";
-import type { EntryRow } from "../../src/verify/rows.ts";
+import type { StoredEntry } from "../../src/verify/rows.ts";
 import { createSequence, type Range } from "../../src/verify/sequence.ts";
 
 const hashOf = (seq: number) => String(seq).padStart(64, "a");
-const row = (seq: number, more: Partial<EntryRow> = {}): EntryRow => ({
+const row = (seq: number, more: Partial<StoredEntry> = {}): StoredEntry => ({
   seq: BigInt(seq),
   entry: new Uint8Array(),
   hash: hashOf(seq),
@@ -14,7 +14,7 @@ const row = (seq: number, more: Partial<EntryRow> = {}): EntryRow => ({
   ...more,
 });
 
-function found(rows: readonly EntryRow[], range: Range): { readonly problems: string[]; readonly hasGaps: boolean } {
+function found(rows: readonly StoredEntry[], range: Range): { readonly problems: string[]; readonly hasGaps: boolean } {
   const problems: string[] = [];
   const sequence = createSequence(range, (seq, verdict, detail) => problems.push(`${seq} ${verdict} ${detail}`));
   for (const next of rows) sequence.next(next);

@@ -1,5 +1,5 @@
 /** What a replay did, for people and scripts. */
-export interface Counts {
+export interface ReplayCounts {
   conversations: number;
   steps: number;
   /** Reads, each permitted by policy on the spot. */
@@ -19,7 +19,7 @@ export interface Counts {
   readonly approvals: Map<string, number>;
 }
 
-export function noCounts(): Counts {
+export function noCounts(): ReplayCounts {
   return {
     conversations: 0,
     steps: 0,
@@ -37,7 +37,7 @@ export function noCounts(): Counts {
 
 export interface Totals {
   readonly run: string;
-  readonly counts: Counts;
+  readonly counts: ReplayCounts;
   /** Entries the ledger gained meanwhile, whoever wrote them. */
   readonly entries: bigint;
   readonly milliseconds: number;

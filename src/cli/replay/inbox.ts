@@ -2,7 +2,7 @@ import { createClient } from "graphql-ws";
 import { asError } from "../../errors.ts";
 import { type Api, webSocketUrl } from "../api.ts";
 import { CommandError } from "../exit.ts";
-import { APPROVE, FOLLOW_PENDING, pendingEvent, READ_ACTION, type Status } from "./operations.ts";
+import { type ActionStatus, APPROVE, FOLLOW_PENDING, pendingEvent, READ_ACTION } from "./operations.ts";
 
 /** The demo approvers at work: they see what becomes pending and countersign what belongs to this replay. */
 export interface Inbox {
@@ -10,7 +10,7 @@ export interface Inbox {
    * Resolves once the action is decided, by an approver of this replay or by somebody else, to the status that gave it.
    * Rejects with the reason when nobody could decide.
    */
-  decided(actionId: string): Promise<Status>;
+  decided(actionId: string): Promise<ActionStatus>;
   close(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export interface InboxOptions {
 }
 
 interface Waiting {
-  readonly settle: PromiseWithResolvers<Status>;
+  readonly settle: PromiseWithResolvers<ActionStatus>;
   /** Looks the action up should the subscription not bring it. */
   readonly backstop: NodeJS.Timeout;
 }
@@ -80,13 +80,13 @@ export function openInbox(options: InboxOptions): Inbox {
   };
 
   /** The status of an action that somebody else decided; `refusal` is why it could not be decided here. */
-  const decidedElsewhere = async (actionId: string, refusal: string): Promise<Status> => {
+  const decidedElsewhere = async (actionId: string, refusal: string): Promise<ActionStatus> => {
     const status = await statusOf(actionId);
     if (status === undefined || status === "PENDING") throw new CommandError("FAILED", `approval refused, ${refusal}`);
     return status;
   };
 
-  const statusOf = async (actionId: string): Promise<Status | undefined> =>
+  const statusOf = async (actionId: string): Promise<ActionStatus | undefined> =>
     (await first.run(READ_ACTION, { id: actionId })).data.action?.status;
 
   const lookUp = async (actionId: string) => {
@@ -134,7 +134,7 @@ export function openInbox(options: InboxOptions): Inbox {
 
   return {
     decided(actionId) {
-      const settle = Promise.withResolvers<Status>();
+      const settle = Promise.withResolvers<ActionStatus>();
       const backstop = setTimeout(() => void lookUp(actionId), backstopDelay);
       waiting.set(actionId, { settle, backstop });
       const digest = announced.get(actionId);

@@ -5,10 +5,10 @@ import type { Operation } from "../api.ts";
 /** Every operation a replay sends, each with the shape of its answer. */
 
 const status = z.enum(ACTION_STATUSES);
-export type Status = z.infer<typeof status>;
+export type ActionStatus = z.infer<typeof status>;
 
 /** An action that ends like this was never carried out. */
-export const NOT_RUN: readonly Status[] = ["DENIED", "EXPIRED", "CANCELLED"];
+export const NOT_RUN: readonly ActionStatus[] = ["DENIED", "EXPIRED", "CANCELLED"];
 
 const userErrors = z.array(z.object({ code: z.string(), message: z.string() }));
 export type UserErrors = z.infer<typeof userErrors>;

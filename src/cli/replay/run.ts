@@ -1,7 +1,7 @@
 import { asError } from "../../errors.ts";
 import { CommandError } from "../exit.ts";
 import { closeSession, type OpenedSession, openSession } from "./session.ts";
-import { placeOf, type Run, replayStep } from "./step.ts";
+import { placeOf, type ReplayRun, replayStep } from "./step.ts";
 import type { Conversation } from "./traces.ts";
 
 export interface RunOptions {
@@ -16,7 +16,7 @@ export interface RunOptions {
  * each after the step it is at, and is thrown with the place it happened at.
  */
 export async function replayConversations(
-  run: Run,
+  run: ReplayRun,
   conversations: readonly Conversation[],
   { concurrency, onStep, signal }: RunOptions,
 ): Promise<void> {

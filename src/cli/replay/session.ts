@@ -1,6 +1,6 @@
 import { CommandError } from "../exit.ts";
 import { CONVERSATION_SESSIONS, END_SESSION, OPEN_SESSIONS, START_SESSION, type UserErrors } from "./operations.ts";
-import { conversationIdOf, type Run } from "./step.ts";
+import { conversationIdOf, type ReplayRun } from "./step.ts";
 import type { Conversation } from "./traces.ts";
 
 /** The id of the one session of a conversation; undefined when there may be others, or none. */
@@ -11,14 +11,14 @@ function refuse([refusal]: UserErrors): void {
 }
 
 /** Whether an earlier process of this run has begun the session and left it open, or has ended it. */
-async function hasSession(run: Run, conversation: string): Promise<boolean> {
+async function hasSession(run: ReplayRun, conversation: string): Promise<boolean> {
   const { open, latest } = (await run.agent.run(CONVERSATION_SESSIONS, { conversation })).data;
   // One that expired was left open by a run that was interrupted long ago.
   return open.nodes.length > 0 || latest.nodes.some(({ endReason }) => endReason === "LOGOUT");
 }
 
 /** Begins the agent's session of a conversation, unless an earlier process of this run has. */
-export async function openSession(run: Run, conversation: Conversation): Promise<OpenedSession> {
+export async function openSession(run: ReplayRun, conversation: Conversation): Promise<OpenedSession> {
   const conversationId = conversationIdOf(run, conversation);
   if (run.continued && (await hasSession(run, conversationId))) return undefined;
   const { data, attempts } = await run.agent.run(START_SESSION, { input: { conversationId } });
@@ -28,7 +28,7 @@ export async function openSession(run: Run, conversation: Conversation): Promise
 }
 
 /** Ends the session, or all there are. */
-export async function closeSession(run: Run, conversation: Conversation, opened: OpenedSession): Promise<void> {
+export async function closeSession(run: ReplayRun, conversation: Conversation, opened: OpenedSession): Promise<void> {
   const ids = opened === undefined ? await openSessions(run, conversation) : [opened];
   for (const sessionId of ids) {
     const { userErrors } = (await run.agent.run(END_SESSION, { input: { sessionId } })).data.endSession;
@@ -36,7 +36,7 @@ export async function closeSession(run: Run, conversation: Conversation, opened:
   }
 }
 
-async function openSessions(run: Run, conversation: Conversation): Promise<readonly string[]> {
+async function openSessions(run: ReplayRun, conversation: Conversation): Promise<readonly string[]> {
   const variables = { conversation: conversationIdOf(run, conversation) };
   const { nodes } = (await run.agent.run(OPEN_SESSIONS, variables)).data.sessions;
   return nodes.map(({ id }) => id);

@@ -1,15 +1,24 @@
 import { createHash } from "node:crypto";
 import type { Answered, Api } from "../api.ts";
 import { CommandError } from "../exit.ts";
-import type { Counts } from "./counts.ts";
+import type { ReplayCounts } from "./counts.ts";
 import type { Inbox } from "./inbox.ts";
-import { CLAIM, COMPLETE, NOT_RUN, PROPOSE, READ_ACTION, REDEEM, type Status, type UserErrors } from "./operations.ts";
-import { type Conversation, failureOf, type Step } from "./traces.ts";
+import {
+  type ActionStatus,
+  CLAIM,
+  COMPLETE,
+  NOT_RUN,
+  PROPOSE,
+  READ_ACTION,
+  REDEEM,
+  type UserErrors,
+} from "./operations.ts";
+import { type Conversation, failureOf, type TraceStep } from "./traces.ts";
 
 export type Effect = "READ" | "WRITE";
 
 /** What every step of a run shares. */
-export interface Run {
+export interface ReplayRun {
   /** Sets this run apart from any other of the same file. */
   readonly id: string;
   /** Whether an earlier process may have begun it. */
@@ -17,7 +26,7 @@ export interface Run {
   readonly agent: Api;
   readonly auditor: Api;
   readonly inbox: Inbox;
-  readonly counts: Counts;
+  readonly counts: ReplayCounts;
   /** What the catalog says of a tool; undefined for one that is not in it. Absent without a catalog. */
   readonly effectOf?: (platform: string, tool: string) => Effect | undefined;
   readonly catalogFile?: string;
@@ -33,7 +42,7 @@ const UNKNOWN_TOOL = "unknown-tool-forbidden";
 
 interface Proposed {
   readonly id: string;
-  readonly status: Status;
+  readonly status: ActionStatus;
   readonly effect: Effect;
   readonly digest: string;
   readonly token: string | undefined;
@@ -48,17 +57,17 @@ function idempotencyKey(...names: readonly string[]): string {
 }
 
 /** Where something happened, for people. */
-export function placeOf({ id }: Conversation, { tool }: Step, index: number): string {
+export function placeOf({ id }: Conversation, { tool }: TraceStep, index: number): string {
   return `${id}, step ${index + 1} (${tool})`;
 }
 
 /** A conversation as this run has it: in another run it is another one. */
-export function conversationIdOf(run: Pick<Run, "id">, conversation: Conversation): string {
+export function conversationIdOf(run: Pick<ReplayRun, "id">, conversation: Conversation): string {
   return `${conversation.id}/${run.id}`;
 }
 
 /** Says why the server blocks a tool, where that happened first. */
-function warnOfBlocked(run: Run, place: string, step: Step, rules: readonly string[]): void {
+function warnOfBlocked(run: ReplayRun, place: string, step: TraceStep, rules: readonly string[]): void {
   const tool = `${step.tool} on ${step.platform}`;
   if (run.blockedTools.has(tool)) return;
   run.blockedTools.add(tool);
@@ -72,7 +81,7 @@ function warnOfBlocked(run: Run, place: string, step: Step, rules: readonly stri
   }
 }
 
-function checkEffect(run: Run, step: Step, effect: Effect): void {
+function checkEffect(run: ReplayRun, step: TraceStep, effect: Effect): void {
   const expected = run.effectOf?.(step.platform, step.tool);
   if (run.effectOf === undefined || expected === effect) return;
   const message =
@@ -82,7 +91,7 @@ function checkEffect(run: Run, step: Step, effect: Effect): void {
   throw new CommandError("FAILED", message);
 }
 
-async function propose(run: Run, conversation: Conversation, step: Step, index: number): Promise<Proposed> {
+async function propose(run: ReplayRun, conversation: Conversation, step: TraceStep, index: number): Promise<Proposed> {
   const input = {
     idempotencyKey: idempotencyKey(run.id, conversation.id, String(index)),
     platform: step.platform,
@@ -110,11 +119,11 @@ class NotRun extends Error {}
  * already has a status that only this step can have given it. Throws NotRun when somebody has stopped the action.
  */
 async function accept(
-  run: Run,
+  run: ReplayRun,
   actionId: string,
   { attempts }: Pick<Answered<unknown>, "attempts">,
   userErrors: UserErrors,
-  goal: readonly Status[],
+  goal: readonly ActionStatus[],
 ): Promise<void> {
   const [refusal] = userErrors;
   if (refusal === undefined) return;
@@ -125,7 +134,7 @@ async function accept(
   throw new CommandError("FAILED", `${refusal.code}: ${refusal.message}`);
 }
 
-async function claim(run: Run, id: string): Promise<string> {
+async function claim(run: ReplayRun, id: string): Promise<string> {
   const answered = await run.agent.run(CLAIM, { input: { actionId: id } });
   const { grant, userErrors } = answered.data.claimGrant;
   if (grant !== null) return grant.token;
@@ -133,12 +142,12 @@ async function claim(run: Run, id: string): Promise<string> {
   throw new CommandError("FAILED", "no grant, and no reason");
 }
 
-async function redeem(run: Run, id: string, token: string, digest: string): Promise<void> {
+async function redeem(run: ReplayRun, id: string, token: string, digest: string): Promise<void> {
   const answered = await run.agent.run(REDEEM, { input: { token, digest } });
   await accept(run, id, answered, answered.data.redeemGrant.userErrors, ["EXECUTING"]);
 }
 
-async function complete(run: Run, id: string, step: Step): Promise<void> {
+async function complete(run: ReplayRun, id: string, step: TraceStep): Promise<void> {
   const error = failureOf(step);
   const outcome = error === undefined ? "SUCCEEDED" : "FAILED";
   const input = { actionId: id, outcome, ...(error === undefined ? { result: step.output } : { error }) };
@@ -147,7 +156,7 @@ async function complete(run: Run, id: string, step: Step): Promise<void> {
 }
 
 /** Reads back, as auditor, that a person's approval stands in the ledger before the redemption. */
-async function checkApproval(run: Run, id: string): Promise<void> {
+async function checkApproval(run: ReplayRun, id: string): Promise<void> {
   const { action } = (await run.auditor.run(READ_ACTION, { id })).data;
   const position = (type: string) => BigInt(action?.entries.find((entry) => entry.type === type)?.seq ?? 0);
   const people = (action?.decisions ?? []).filter(
@@ -167,7 +176,12 @@ async function checkApproval(run: Run, id: string): Promise<void> {
  * Takes one recorded call all the way: proposed, approved where policy asks for it, redeemed, completed. One that policy
  * forbids or that somebody stops is counted, and ends there.
  */
-export async function replayStep(run: Run, conversation: Conversation, step: Step, index: number): Promise<void> {
+export async function replayStep(
+  run: ReplayRun,
+  conversation: Conversation,
+  step: TraceStep,
+  index: number,
+): Promise<void> {
   const { counts } = run;
   const proposed = await propose(run, conversation, step, index);
   counts.steps += 1;
@@ -185,7 +199,11 @@ export async function replayStep(run: Run, conversation: Conversation, step: Ste
   }
 }
 
-async function carryOut(run: Run, step: Step, { id, status, effect, digest, token }: Proposed): Promise<void> {
+async function carryOut(
+  run: ReplayRun,
+  step: TraceStep,
+  { id, status, effect, digest, token }: Proposed,
+): Promise<void> {
   const { counts } = run;
   const decided = status === "PENDING" ? await run.inbox.decided(id) : status;
   if (NOT_RUN.includes(decided)) throw new NotRun(decided);

@@ -26,7 +26,7 @@ const conversation = z.object({
 });
 
 /** One recorded tool call. */
-export type Step = Readonly<z.infer<typeof step>>;
+export type TraceStep = Readonly<z.infer<typeof step>>;
 
 /** One recorded conversation: a line of a trace file. */
 export type Conversation = Readonly<z.infer<typeof conversation>>;
@@ -76,6 +76,6 @@ export async function readTraces(file: string): Promise<readonly Conversation[]>
 }
 
 /** What a failed tool said, or undefined for an output that is a success. */
-export function failureOf({ output }: Step): string | undefined {
+export function failureOf({ output }: TraceStep): string | undefined {
   return typeof output === "string" && output.startsWith("Error") ? output : undefined;
 }

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
 import type { Keys } from "../identity/keys.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
@@ -13,11 +13,11 @@ import { type Attribution, createAttribution } from "../sessions/attribution.ts"
 import type { ActionView } from "./action.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
-import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
+import { canonicalJson, checkDenialNote, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import { createProposer, type IssuedGrant, type ProposeResult } from "./propose.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
 import { type Loaded, loadAction } from "./store.ts";
@@ -82,7 +82,7 @@ export interface ActionsConfig {
 
 export interface ActionsOptions {
   readonly ledgers: Ledgers;
-  readonly pool: Reader;
+  readonly pool: Queryable;
   readonly policy: Policy;
   readonly keys: Keys;
   readonly config: ActionsConfig;
@@ -142,7 +142,7 @@ export function createActions(options: ActionsOptions): Actions {
     },
     async deny(caller, { actionId, ...decision }) {
       checkText(decision.note, "note", MAX_NOTE);
-      checkReason(decision.note);
+      checkDenialNote(decision.note);
       return apply(caller, actionId, { type: "deny", by: caller.principal, ...decision });
     },
     async cancel(caller, { actionId, note }) {

@@ -2,7 +2,7 @@ import { instant } from "../../facts/entry.ts";
 import type { StateOf } from "../../facts/registry.ts";
 import type { Written } from "../../facts/schema.ts";
 import type { Terms } from "./action.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 
 /** What every later entry of an action repeats, so that each answers filters by itself. */
 export function termFacts(terms: Terms) {

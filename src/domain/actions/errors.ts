@@ -2,9 +2,9 @@ import { Refusal } from "../../errors.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { ActionView } from "./action.ts";
 
-/** Why an action was not taken further. Each code is API: messages may change, codes may not. */
+/** The codes of refused commands on actions. Codes are API and never change; messages may. */
 export const ACTION_REFUSAL_CODES = [
-  // the call itself
+  // input
   "INVALID_INPUT",
   "NOT_FOUND",
   "IDEMPOTENCY_KEY_REUSED",
@@ -16,7 +16,7 @@ export const ACTION_REFUSAL_CODES = [
   "NOT_PENDING",
   "EXPIRED",
   "DIGEST_MISMATCH",
-  // the proposer's part
+  // for the proposer
   "NOT_ALLOWED",
   "NOT_APPROVED",
   "NOT_EXECUTING",
@@ -29,7 +29,7 @@ export const ACTION_REFUSAL_CODES = [
 ] as const;
 export type ActionRefusalCode = (typeof ACTION_REFUSAL_CODES)[number];
 
-/** An expected no. `action` is the action as it stands, `entry` the refusal as recorded, where there is one. */
+/** An expected refusal, with the action in its current state and the entry that records the refusal, if there are any. */
 export class ActionRefusal extends Refusal<ActionRefusalCode> {
   readonly action: ActionView | undefined;
   readonly entry: LedgerEntry | undefined;
@@ -49,12 +49,12 @@ export class ActionRefusal extends Refusal<ActionRefusalCode> {
   }
 }
 
-/** An input no action can be made of. `path` leads to the offending member. */
+/** An invalid input. `path` is that of the member at fault. */
 export function invalidInput(path: readonly string[], message: string): ActionRefusal {
   return new ActionRefusal("INVALID_INPUT", message, { path });
 }
 
-/** Also for everything of another organization: whether it exists is none of the caller's business. */
+/** Also for actions of another organization: the caller must not learn that they exist. */
 export function notFound(path: readonly string[]): ActionRefusal {
   return new ActionRefusal("NOT_FOUND", "there is no such action", { path });
 }

@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { Reader } from "../../ledger/read.ts";
-import type { CommitFunction, Refusal as CommitRefusal } from "../commit.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { CommitFunction, CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
@@ -10,9 +10,9 @@ import { stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
-import type { NextState, Refusal } from "./decide/ruling.ts";
+import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
-import { advance, type Loaded, loadAction } from "./store.ts";
+import { type Loaded, loadAction, nextActionState } from "./store.ts";
 
 /** What became of an action, and the entry that says so. */
 export interface ActionResult {
@@ -22,7 +22,7 @@ export interface ActionResult {
 
 export interface ExecutorOptions {
   readonly commit: CommitFunction;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly clock: DatabaseClock;
 }
 
@@ -55,19 +55,19 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
           return loaded;
         },
         async decide(loaded) {
-          const ruling = decide(loaded.situation, command, loaded.now);
-          if (ruling.kind === "refusal") return refusalOf(loaded, command, ruling);
-          const next = complete === undefined ? ruling.next : await complete(ruling.next, loaded);
+          const result = decide(loaded.situation, command, loaded.now);
+          if (result.kind === "refusal") return refusalOf(loaded, command, result);
+          const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
           return {
             kind: "record",
             fact: {
               ...termFacts(loaded.situation.terms),
-              ...ruling.fact,
+              ...result.fact,
               ...stateFacts(id, next),
             },
-            notAfter: ruling.notAfter,
-            result: (entry) => ({ action: { state: advance(state, state, next, entry), proposal }, entry }),
+            notAfter: result.notAfter,
+            result: (entry) => ({ action: { state: nextActionState(state, state, next, entry), proposal }, entry }),
           };
         },
       }),
@@ -81,7 +81,7 @@ function conversationOf({ situation, view }: Loaded, by: By): string | undefined
   return typeof conversation === "string" ? conversation : undefined;
 }
 
-function refusalOf({ situation, view }: Loaded, command: FollowUp, refusal: Refusal): CommitRefusal {
+function refusalOf({ situation, view }: Loaded, command: FollowUp, refusal: RefusedCommand): CommitRefusal {
   const { code, message, path, recordedAs } = refusal;
   const { terms } = situation;
   return {

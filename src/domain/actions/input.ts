@@ -56,7 +56,7 @@ export function checkText(text: string | undefined, name: string, most: number, 
 }
 
 /** A denial says why: whoever asked has to know what to do differently. */
-export function checkReason(note: string | undefined): void {
+export function checkDenialNote(note: string | undefined): void {
   if (note === undefined || note.trim() === "") throw invalidInput(["note"], "must say why the action is denied");
 }
 

@@ -4,24 +4,24 @@ import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction, Recording } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import type { Routing, Step } from "../lineage/routing.ts";
+import type { RoutedStep, Routing } from "../lineage/routing.ts";
 import type { Evaluation, Policy } from "../policy/evaluate.ts";
 import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import { stateFacts } from "./body.ts";
 import { firstState } from "./decide/propose.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { digestOf } from "./digest.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import { checkProposal, type Proposal, type ProposeInput } from "./input.ts";
 import { render } from "./render.ts";
 import { isSameProposal } from "./same-proposal.ts";
-import { advance, loadAction } from "./store.ts";
+import { loadAction, nextActionState } from "./store.ts";
 import type { Supersede } from "./supersede.ts";
 
 /** A signed, single-use grant. Shown once, never stored. */
@@ -39,7 +39,7 @@ export interface ProposeResult {
 
 export interface ProposerOptions {
   readonly commit: CommitFunction;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly clock: DatabaseClock;
   readonly routing: Routing;
   readonly policy: Policy;
@@ -62,7 +62,7 @@ export function createProposer(options: ProposerOptions) {
   const { commit, db, clock, routing, policy, grants, supersede } = options;
 
   /** What an approver is shown of the proposal at this step, and the hash that binds it. */
-  function shown(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: Step) {
+  function shown(caller: Caller, id: string, proposal: Proposal, evaluation: Evaluation, step: RoutedStep) {
     const { principal } = caller;
     const { region, policyHash } = evaluation;
     const { platform, tool } = proposal;
@@ -93,7 +93,7 @@ export function createProposer(options: ProposerOptions) {
     id: string,
     proposal: Proposal,
     evaluation: Evaluation,
-    step: Step,
+    step: RoutedStep,
   ): Promise<Recording<ProposeResult>> {
     const { digest, rendered } = shown(caller, id, proposal, evaluation, step);
     const now = clock.now() ?? new Date();
@@ -129,7 +129,7 @@ export function createProposer(options: ProposerOptions) {
         const recordedAt = new Date(entry.recordedAt);
         clock.observe(recordedAt);
         step.recorded(recordedAt);
-        const state = advance(undefined, { ledger, id, agentId: caller.principal.id }, next, entry);
+        const state = nextActionState(undefined, { ledger, id, agentId: caller.principal.id }, next, entry);
         return { action: { state, proposal: entry }, entry, ...(grant === undefined ? {} : { grant }) };
       },
       async lost(error) {
@@ -172,7 +172,7 @@ export function createProposer(options: ProposerOptions) {
     const { principal } = caller;
     const onBehalfOfId = principal.onBehalfOf?.id ?? "";
     const key = { ledger, principalId: principal.id, onBehalfOfId, conversation: conversationId ?? "" };
-    return commit<Step, ProposeResult>({
+    return commit<RoutedStep, ProposeResult>({
       ledger,
       by: caller,
       conversation: conversationId,

@@ -1,7 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
-import { reading } from "../reading.ts";
-import { workOff } from "../work-off.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import { settleRows } from "../settle-rows.ts";
 import { ActionRefusal } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 
@@ -43,14 +43,14 @@ interface DueRow {
  * can be recorded now.
  */
 export async function settleDue(
-  { db, executor }: { readonly db: Reader; readonly executor: Executor },
+  { db, executor }: { readonly db: Queryable; readonly executor: Executor },
   limit: number,
 ): Promise<DueSettled> {
   const read = async (last: DueRow | undefined) => {
-    const { rows } = await reading(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
+    const { rows } = await withLedgerErrors(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
     return rows;
   };
-  const { done, failed, more } = await workOff(limit, read, (row) => settle(executor, row));
+  const { done, failed, more } = await settleRows(limit, read, (row) => settle(executor, row));
   return {
     expired: done.filter((outcome) => outcome === "EXPIRED").length,
     ambiguous: done.filter((outcome) => outcome === "AMBIGUOUS").length,

@@ -1,12 +1,12 @@
 import { validate as isUuid } from "uuid";
 import type { ActionStatus } from "../../facts/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Reader, readEntries, toEntry } from "../../ledger/read.ts";
+import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { ActionState, ActionView, Situation } from "./action.ts";
-import type { NextState } from "./decide/ruling.ts";
+import type { NextState } from "./decide/transition.ts";
 import { termsOf } from "./terms.ts";
 
 /** An action as the database has it at `now`, its own clock. */
@@ -16,7 +16,7 @@ export interface Loaded {
   readonly now: Date;
 }
 
-interface StateRow {
+interface ActionStateRow {
   readonly id: string;
   readonly version: number;
   readonly status: string;
@@ -31,7 +31,7 @@ interface StateRow {
   readonly entries: readonly string[];
 }
 
-interface LoadRow extends StateRow, EntryRow {
+interface LoadRow extends ActionStateRow, EntryRow {
   readonly now: Date;
   readonly updated_at: Date;
   readonly votes: readonly EntryRow[] | null;
@@ -42,7 +42,7 @@ const STATE_COLUMNS = `a.id, a.version, a.status, a.agent_id, a.approvals, a.exp
 
 /** What `toView` needs of oc_action `a` and the proposal `e`: all but the payload, which can have a megabyte. */
 export const ACTION_COLUMNS = `${STATE_COLUMNS}, e.seq, e.entry, encode(e.hash, 'hex') AS hash`;
-export type ActionRow = StateRow & Omit<EntryRow, "payload">;
+export type ActionRow = ActionStateRow & Omit<EntryRow, "payload">;
 
 // One round trip for everything a decision rests on: state, proposal with its texts, clock, and earlier approvals while
 // more than one is needed.
@@ -65,9 +65,9 @@ const LOAD = {
 };
 
 /** The action `id` of `ledger`, or undefined: also for an id that is none. */
-export async function loadAction(db: Reader, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
+export async function loadAction(db: Queryable, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
   if (!isUuid(id)) return undefined;
-  const { rows } = await reading(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
+  const { rows } = await withLedgerErrors(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
   const row = rows[0];
   if (row === undefined) return undefined;
   const proposal = toEntry(ledger, row);
@@ -95,11 +95,11 @@ const LOAD_ALL = {
 
 /** The actions of these ids (UUIDs in lower case) in `ledger`, sealed, by id; what is none is left out. */
 export async function loadActions(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, ActionView>> {
-  const { rows } = await reading(db.query<ActionRow>({ ...LOAD_ALL, values: [ledger, ids] }));
+  const { rows } = await withLedgerErrors(db.query<ActionRow>({ ...LOAD_ALL, values: [ledger, ids] }));
   return new Map(rows.map((row) => [row.id, toView(ledger, row)]));
 }
 
@@ -118,13 +118,13 @@ export function outcomePositions({ state, proposal }: ActionView): readonly bigi
  * One statement, however many there are.
  */
 export async function openViews(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   views: readonly ActionView[],
 ): Promise<readonly ActionView[]> {
   const undecided = ({ state }: ActionView) => state.status === "PENDING" && state.approvals > 0;
   const wanted = views.flatMap((view) => [view.proposal.seq, ...(undecided(view) ? outcomePositions(view) : [])]);
-  const entries = await reading(readEntries(db, ledger, [...new Set(wanted)]));
+  const entries = await withLedgerErrors(readEntries(db, ledger, [...new Set(wanted)]));
   const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
   return views.map((view) => {
     const { state, proposal } = view;
@@ -133,7 +133,7 @@ export async function openViews(
   });
 }
 
-function toState(ledger: LedgerId, row: StateRow): ActionState {
+function toState(ledger: LedgerId, row: ActionStateRow): ActionState {
   return {
     ledger,
     id: row.id,
@@ -152,7 +152,7 @@ function toState(ledger: LedgerId, row: StateRow): ActionState {
 }
 
 /** The state that `entry` leads to, known without reading it back. `before` is undefined for the first entry. */
-export function advance(
+export function nextActionState(
   before: ActionState | undefined,
   first: { readonly ledger: LedgerId; readonly id: string; readonly agentId: string },
   next: NextState,

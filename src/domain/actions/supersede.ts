@@ -1,7 +1,7 @@
 import type { ActionStatus } from "../../facts/actions.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { ActionRefusal, invalidInput, notFound } from "./errors.ts";
@@ -23,7 +23,7 @@ export interface Supersede {
   settle(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
 }
 
-export function createSupersede({ db, executor }: { readonly db: Reader; readonly executor: Executor }): Supersede {
+export function createSupersede({ db, executor }: { readonly db: Queryable; readonly executor: Executor }): Supersede {
   return {
     async check(caller, ledger, earlier, id) {
       if (earlier === id) throw invalidInput(PATH, "an action cannot supersede itself");

@@ -1,8 +1,8 @@
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Principal } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
@@ -34,7 +34,7 @@ interface Admitted {
   readonly leads: boolean;
 }
 
-export function createAdmission(projections: Projections, db: Reader): Admission {
+export function createAdmission(projections: Projections, db: Queryable): Admission {
   const admitted = new WeakMap<Authentication, Admitted>();
   /** What was presented, by what was let in for it. */
   const presented = new WeakMap<Authentication, Authentication>();
@@ -45,7 +45,7 @@ export function createAdmission(projections: Projections, db: Reader): Admission
     if (agent.kind !== "AGENT" || agent.onBehalfOf !== undefined || id === undefined) return undefined;
     const { ledger, name } = organization;
     const sighting = await lastSighting(db, ledger, id);
-    const entry = sighting && (await reading(readEntry(db, ledger, sighting.seq)));
+    const entry = sighting && (await withLedgerErrors(readEntry(db, ledger, sighting.seq)));
     const { email, displayName, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
     const profile = {
       ...(email === undefined ? {} : { email }),

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Changes } from "./changes.ts";
 import { refuse } from "./errors.ts";
@@ -43,7 +43,7 @@ export interface Agents {
   updateAgent(caller: Caller, input: UpdateAgentInput): Promise<DirectoryResult>;
 }
 
-export function createAgents(changes: Changes, db: Reader): Agents {
+export function createAgents(changes: Changes, db: Queryable): Agents {
   return {
     async inviteAgent(caller, input) {
       const { agentId: id, displayName, ownerId } = input;
@@ -139,7 +139,7 @@ function sameState(one: PrincipalState, other: PrincipalState): boolean {
 }
 
 /** An agent is invited once, also one that was seen or suspended before it was; and nobody else becomes one. */
-async function checkNew(db: Reader, organization: Organization, { principal }: Caller, id: string): Promise<void> {
+async function checkNew(db: Queryable, organization: Organization, { principal }: Caller, id: string): Promise<void> {
   const state = organization.principals.get(id)?.state;
   const known = state?.kind ?? (id === principal.id ? principal.kind : undefined);
   const kind = known ?? (await lastSighting(db, organization.ledger, id))?.kind ?? "AGENT";
@@ -150,7 +150,7 @@ async function checkNew(db: Reader, organization: Organization, { principal }: C
 }
 
 /** Whoever answers for an agent is a person known here who can. */
-async function checkOwner(db: Reader, organization: Organization, caller: Caller, id: string): Promise<void> {
+async function checkOwner(db: Queryable, organization: Organization, caller: Caller, id: string): Promise<void> {
   checkId(id, "ownerId");
   const state = organization.principals.get(id)?.state;
   const known = state?.kind ?? (id === caller.principal.id ? caller.principal.kind : undefined);

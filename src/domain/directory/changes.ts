@@ -3,11 +3,11 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Admission } from "./admission.ts";
 import { refuse } from "./errors.ts";
 import type { Organization } from "./organization.ts";
@@ -22,14 +22,14 @@ type DirectoryFact = { [Type in DirectoryType]: Omit<FactDraft<Type>, "states"> 
 type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
 
 /** An entry to be: what it moves, and what else it says. */
-export interface Change {
+export interface DirectoryChange {
   readonly directory: Moved;
   readonly fact: DirectoryFact;
 }
 
 export interface ChangesOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly projections: Projections;
   readonly admission: Admission;
   /** The session that what a caller does now belongs to. */
@@ -41,7 +41,7 @@ export interface Changes {
    * Decides from the directory as the database has it and records the outcome, unless that is undefined; when somebody
    * else was faster, decides again from what they left. Throws what `decide` throws, LedgerUnavailableError.
    */
-  record<Decided extends Change | undefined>(
+  record<Decided extends DirectoryChange | undefined>(
     organization: Organization,
     by: By,
     decide: (organization: Organization) => Decided | Promise<Decided>,
@@ -49,7 +49,7 @@ export interface Changes {
   /** The same for what only an administrator may do. Throws DirectoryRefusal. */
   administer(
     caller: Caller,
-    decide: (organization: Organization) => Change | Promise<Change>,
+    decide: (organization: Organization) => DirectoryChange | Promise<DirectoryChange>,
   ): Promise<{
     readonly organization: Organization;
     readonly entry: LedgerEntry;
@@ -61,7 +61,7 @@ export interface Changes {
 export function createChanges({ ledgers, db, projections, admission, attribute }: ChangesOptions): Changes {
   const commit = createCommit({ ledgers, attribute });
   const changes: Changes = {
-    record<Decided extends Change | undefined>(
+    record<Decided extends DirectoryChange | undefined>(
       organization: Organization,
       by: By,
       decide: (organization: Organization) => Decided | Promise<Decided>,
@@ -116,8 +116,8 @@ function checkAdministrator(admission: Admission, organization: Organization, { 
   }
 }
 
-async function profileOf(db: Reader, organization: Organization, id: string): Promise<Profile> {
+async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {
   const record = organization.principals.get(id);
-  const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
+  const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
   return entry === undefined ? {} : recordedProfile(entry, id);
 }

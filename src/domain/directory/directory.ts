@@ -1,18 +1,18 @@
 import type { Ledgers } from "../../ledger/ledger.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Caller } from "../identity/principal.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
+import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
 import { Projections } from "./projections.ts";
 import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
-import { createStanding, type Standing } from "./standing.ts";
 import { createViews, type Views } from "./views.ts";
 
 /** Who is known in each organization, who may come in, and as what. */
-export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, Standing, Setup, Views {
+export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, PrincipalAccess, Setup, Views {
   /** The gateway of the organization that signs with the key of this RFC 7638 thumbprint, if it may now. */
   gatewayKey(
     organization: string,
@@ -29,7 +29,7 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, S
 
 export interface DirectoryOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** The session that what a caller does now belongs to; without it entries name none. */
@@ -58,7 +58,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     admit: admission.admit,
     watch: admission.watch,
     ...createAgents(changes, db),
-    ...createStanding(changes, projections, db),
+    ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
     gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),

@@ -1,6 +1,6 @@
 import { Refusal } from "../../errors.ts";
 
-/** Why the directory was left as it is. Each code is API: messages may change, codes may not. */
+/** The codes of refused changes of the directory. Codes are API and never change; messages may. */
 export const DIRECTORY_REFUSAL_CODES = [
   "INVALID_INPUT",
   "NOT_FOUND",
@@ -17,7 +17,7 @@ export const DIRECTORY_REFUSAL_CODES = [
 ] as const;
 export type DirectoryRefusalCode = (typeof DIRECTORY_REFUSAL_CODES)[number];
 
-/** An expected no. */
+/** An expected refusal. */
 export class DirectoryRefusal extends Refusal<DirectoryRefusalCode> {}
 
 export function refuse(code: DirectoryRefusalCode, message: string, ...path: readonly string[]): DirectoryRefusal {

@@ -1,9 +1,9 @@
 import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { readStatesSince } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
 
@@ -15,7 +15,7 @@ const SEEN_FRESH_FOR = 1_000;
 const IDLE_AFTER = 10 * 60_000;
 
 export interface ProjectionsOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** Seconds between two looks at the table though nothing was notified. */
@@ -167,7 +167,7 @@ export class Projections {
       after: position,
     }));
     const changed = new Set<Organization>();
-    for (const { ledger, kind, id, ...record } of await reading(readStatesSince(this.#options.db, since))) {
+    for (const { ledger, kind, id, ...record } of await withLedgerErrors(readStatesSince(this.#options.db, since))) {
       const organization = byLedger.get(ledger);
       if (organization === undefined) continue;
       if (organization.apply(kind, id, record)) changed.add(organization);

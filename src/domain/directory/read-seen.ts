@@ -1,9 +1,9 @@
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
-import { type Reader, readHead } from "../../ledger/read.ts";
+import { type Queryable, readHead } from "../../ledger/read.ts";
 import type { PrincipalKind } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { SeenPrincipals, Sighting } from "./seen-principals.ts";
 
 /** Principals one statement looks up, and entries one statement looks through, at most. */
@@ -61,8 +61,8 @@ type Column = "actor_id" | "on_behalf_of_id";
  * Takes in everybody the ledger saw since `seen` was last brought up to date. What it costs at first grows with how many
  * there are, and later with what was recorded meanwhile. Throws LedgerUnavailableError.
  */
-export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
-  const head = (await reading(readHead(db, seen.ledger)))?.seq ?? 0n;
+export async function catchUp(db: Queryable, seen: SeenPrincipals): Promise<void> {
+  const head = (await withLedgerErrors(readHead(db, seen.ledger)))?.seq ?? 0n;
   if (seen.position === undefined || head - seen.position > FAR_BEHIND) {
     for (const column of ["actor_id", "on_behalf_of_id"] as const) await walkAll(db, seen, column);
     seen.position = head;
@@ -75,12 +75,12 @@ export async function catchUp(db: Reader, seen: SeenPrincipals): Promise<void> {
   }
 }
 
-async function readNewer(db: Reader, { ledger }: SeenPrincipals, after: bigint): Promise<readonly NewerRow[]> {
-  const { rows } = await reading(db.query<NewerRow>({ ...NEWER, values: [ledger, after] }));
+async function readNewer(db: Queryable, { ledger }: SeenPrincipals, after: bigint): Promise<readonly NewerRow[]> {
+  const { rows } = await withLedgerErrors(db.query<NewerRow>({ ...NEWER, values: [ledger, after] }));
   return rows;
 }
 
-async function walkAll(db: Reader, seen: SeenPrincipals, column: Column): Promise<void> {
+async function walkAll(db: Queryable, seen: SeenPrincipals, column: Column): Promise<void> {
   const first = walk(column, `e.${column} IS NOT NULL`);
   const further = walk(column, `e.${column} < $2::text`);
   for (let before: string | undefined; ; ) {
@@ -92,7 +92,7 @@ async function walkAll(db: Reader, seen: SeenPrincipals, column: Column): Promis
             text: further,
             values: [seen.ledger, before],
           });
-    const { rows } = await reading(query);
+    const { rows } = await withLedgerErrors(query);
     for (const row of rows) take(seen, row);
     before = rows.at(-1)?.id;
     if (rows.length < STRIDE) return;
@@ -136,9 +136,9 @@ const ONE = (column: Column) => ({
 });
 
 /** Where the ledger last saw `id`: acting, or else acted for. Throws LedgerUnavailableError. */
-export async function lastSighting(db: Reader, ledger: LedgerId, id: string): Promise<Sighting | undefined> {
+export async function lastSighting(db: Queryable, ledger: LedgerId, id: string): Promise<Sighting | undefined> {
   for (const column of ["actor_id", "on_behalf_of_id"] as const) {
-    const { rows } = await reading(db.query<Row>({ ...ONE(column), values: [ledger, id] }));
+    const { rows } = await withLedgerErrors(db.query<Row>({ ...ONE(column), values: [ledger, id] }));
     const sighting = rows[0] && sightingOf(rows[0]);
     if (sighting !== undefined) return sighting;
   }

@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
-import { type Reader, readEntry } from "../../ledger/read.ts";
+import { type Queryable, readEntry } from "../../ledger/read.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import type { DirectoryResult } from "./agents.ts";
 import type { Changes } from "./changes.ts";
 import { type DirectoryRefusal, refuse } from "./errors.ts";
@@ -39,7 +39,7 @@ export interface Setup {
   claimAdministrator(caller: Caller, input: { readonly code: string }): Promise<DirectoryResult>;
 }
 
-export function createSetup(changes: Changes, projections: Projections, db: Reader): Setup {
+export function createSetup(changes: Changes, projections: Projections, db: Queryable): Setup {
   /** Records that `caller` tried a wrong code: each counts, however many come at once. */
   async function countAttempt(organization: Organization, caller: Caller): Promise<void> {
     await changes.record(organization, caller, (fresh) => {
@@ -76,7 +76,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Read
     });
     if (appointed !== undefined) return appointed;
     const record = organization.principals.get(id);
-    const entry = record && (await reading(readEntry(db, organization.ledger, record.updatedSeq)));
+    const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
     // What was taken away since does not come back with an old code.
     if (record === undefined || entry === undefined || !isAdministrator(record.state)) throw invalidCode();
     return entry;

@@ -1,6 +1,6 @@
-import { type Reader, readEntries } from "../../ledger/read.ts";
+import { type Queryable, readEntries } from "../../ledger/read.ts";
 import type { Principal, PrincipalKind } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
@@ -71,7 +71,7 @@ const BATCH = 100;
 /** Teams of one answer. */
 export const MAX_TEAMS = 100;
 
-export function createViews(projections: Projections, db: Reader): Views {
+export function createViews(projections: Projections, db: Queryable): Views {
   async function open(viewer: Principal): Promise<Organization> {
     const organization = await projections.open(viewer.organization);
     await projections.see(organization);
@@ -89,7 +89,7 @@ export function createViews(projections: Projections, db: Reader): Views {
       ...(record === undefined ? [] : [record.updatedSeq]),
       ...(seen === undefined ? [] : [latest(seen).seq]),
     ]);
-    const entries = await reading(readEntries(db, organization.ledger, [...new Set(positions)]));
+    const entries = await withLedgerErrors(readEntries(db, organization.ledger, [...new Set(positions)]));
     const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
     return known.flatMap(({ id, record, seen }) => {
       if (record === undefined && seen === undefined) return [];

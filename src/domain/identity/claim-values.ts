@@ -6,7 +6,7 @@ import type { Principal } from "./principal.ts";
 import { CLIENT_CREDENTIALS, methodOf, TOKEN_EXCHANGE } from "./sign-in-methods.ts";
 
 /** What a token says of its bearer. */
-export interface Identity {
+export interface ClaimedIdentity {
   readonly principal: Principal;
   /** See `Authentication.method`. */
   readonly method: string;
@@ -15,7 +15,7 @@ export interface Identity {
 }
 
 /** Reads the claims of one issuer's tokens. Throws AuthenticationError BAD_CLAIMS, naming the claim. */
-export type ClaimsReader = (claims: JWTPayload) => Identity;
+export type ClaimsReader = (claims: JWTPayload) => ClaimedIdentity;
 
 /** Claims that name the client a token was issued to: RFC 9068, OpenID Connect, Okta, Entra ID. */
 const CLIENT_CLAIMS = ["client_id", "azp", "cid", "appid"] as const;
@@ -81,7 +81,7 @@ interface Parties {
   readonly agent: Principal | undefined;
 }
 
-export function identityOf(claims: JWTPayload, { machine, client, subject, agent }: Parties): Identity {
+export function identityOf(claims: JWTPayload, { machine, client, subject, agent }: Parties): ClaimedIdentity {
   // Nobody acts for himself.
   if (agent?.id === subject.id) throw badClaim("act");
   const direct = machine ? CLIENT_CREDENTIALS : methodOf(claims);
@@ -92,7 +92,7 @@ export function identityOf(claims: JWTPayload, { machine, client, subject, agent
   };
 }
 
-export function clientOf(claims: JWTPayload): string | undefined {
+export function clientIdOf(claims: JWTPayload): string | undefined {
   const claim = CLIENT_CLAIMS.find((name) => claims[name] !== undefined);
   return claim === undefined ? undefined : read(nameSchema, claims[claim], claim);
 }
@@ -127,7 +127,7 @@ export function isMachine(claims: JWTPayload): boolean {
  * The agent that calls: the outermost `act`. Those inside it passed the token on before; they are looked at, and confer
  * nothing (RFC 8693, section 4.1).
  */
-export function actorOf(claims: JWTPayload): z.infer<typeof actorSchema> | undefined {
+export function actClaimOf(claims: JWTPayload): z.infer<typeof actorSchema> | undefined {
   if (claims.act === undefined) return undefined;
   const outermost = read(actorSchema, claims.act, "act");
   let depth = 0;

@@ -1,10 +1,10 @@
 import type { JWTPayload } from "jose";
 import { z } from "zod";
 import {
-  actorOf,
+  actClaimOf,
   badClaim,
   type ClaimsReader,
-  clientOf,
+  clientIdOf,
   identityOf,
   isExchanged,
   isMachine,
@@ -77,8 +77,8 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
 
   return (claims) => {
     const id = idOf(claims.sub, "sub");
-    const client = clientOf(claims);
-    const actor = actorOf(claims);
+    const client = clientIdOf(claims);
+    const actor = actClaimOf(claims);
     if (actor === undefined && isExchanged(claims)) throw badClaim("act");
     // What is listed signs in as itself: without an act, its token for somebody's subject is no sign of that person.
     const listed = registered.has(claims.sub ?? "") || (actor === undefined && registered.has(client ?? ""));

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { addressSet } from "./clients/addresses.ts";
 import { createGatewayReader, type FindGatewayKey } from "./clients/gateway.ts";
-import { type Clues, clientOf } from "./clients/match.ts";
+import { type Clues, matchClient } from "./clients/match.ts";
 import { MAX_INPUT } from "./clients/patterns.ts";
 import { createAddressOf } from "./clients/proxies.ts";
 import { createReplays } from "./clients/replays.ts";
@@ -98,7 +98,7 @@ export function createClientIdentifier(options: ClientIdentifierOptions): Client
   function answer(clues: Clues, noted: { readonly [name: string]: string }): ClientIdentity {
     const { headers, networks, oauthClientId, gateway } = clues;
     return {
-      ...clientOf(clues, rules),
+      ...matchClient(clues, rules),
       ...(gateway?.model === undefined
         ? { modelConfidence: "UNKNOWN" }
         : { model: gateway.model, modelConfidence: "SIGNED" }),

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import {
-  actorOf,
+  actClaimOf,
   badClaim,
   type ClaimsReader,
-  clientOf,
+  clientIdOf,
   identityOf,
   isMachine,
   kindSchema,
@@ -43,10 +43,10 @@ export const readHouseClaims: ClaimsReader = (claims) => {
     groups,
   };
   const identity = identityOf(claims, {
-    client: clientOf(claims),
+    client: clientIdOf(claims),
     machine: isMachine(claims),
     subject,
-    agent: agentOf(actorOf(claims), organization),
+    agent: agentOf(actClaimOf(claims), organization),
   });
   return {
     ...identity,
@@ -55,7 +55,7 @@ export const readHouseClaims: ClaimsReader = (claims) => {
   };
 };
 
-function agentOf(actor: ReturnType<typeof actorOf>, organization: string): Principal | undefined {
+function agentOf(actor: ReturnType<typeof actClaimOf>, organization: string): Principal | undefined {
   if (actor === undefined) return undefined;
   const { name, roles, groups } = read(actorSchema, actor, "act");
   const named = name === undefined ? {} : { displayName: name };

@@ -1,6 +1,6 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
-import { reading } from "../reading.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 
 /**
  * Whose steps, in which conversation. `onBehalfOfId` is "" where the caller acts for nobody, `conversation` where it names
@@ -86,9 +86,9 @@ interface RouteRow {
  * The current chain of `key`, and for a step on `platform` that writes, the latest chain on another platform that holds a
  * read. One round trip.
  */
-export async function readRoute(db: Reader, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
+export async function readRoute(db: Queryable, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
-  const { rows } = await reading(db.query<RouteRow>({ ...ROUTE, values }));
+  const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
   const row = rows[0];
   if (row === undefined) throw new Error("a query over one row answered none");
   const { now, number, chain, source_chain, source_platform, source_read_at } = row;

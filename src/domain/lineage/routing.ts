@@ -1,12 +1,12 @@
 import { LRUCache } from "lru-cache";
 import type { StateOf } from "../../facts/registry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { chainIdOf } from "./chain-id.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type RouteKey, readRoute, type Source } from "./routes.ts";
 
 /** The place of one step. Exactly one of `recorded` and `failed` must be called when its append has ended. */
-export interface Step {
+export interface RoutedStep {
   readonly chain: string;
   /** The states of chains that the entry of this step moves: where it starts a chain, that one and the one it closes. */
   readonly states: readonly StateOf<"CHAIN">[];
@@ -19,11 +19,11 @@ export interface Step {
 
 export interface Routing {
   /** The place of the next step of `key` on `platform`. Reads the database at most once, and not at all as a rule. */
-  step(key: RouteKey, platform: string, writes: boolean): Promise<Step>;
+  step(key: RouteKey, platform: string, writes: boolean): Promise<RoutedStep>;
 }
 
 export interface RoutingOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly clock: DatabaseClock;
   /** Idle seconds that end a chain. */
   readonly chainIdle: number;
@@ -110,7 +110,7 @@ export function createRouting(options: RoutingOptions): Routing {
     return remember(id, { number, chain: chainIdOf(key, number), platform, lastSeen: now }, before);
   }
 
-  function take(id: string, route: Known, source: Source | undefined, starts = false): Step {
+  function take(id: string, route: Known, source: Source | undefined, starts = false): RoutedStep {
     return {
       chain: route.chain,
       states: starts ? statesOfStart(route) : [],

@@ -1,6 +1,6 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import { type Concern, entryConcerns } from "../../ledger/concern.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
 
 export type Direction = "UPSTREAM" | "DOWNSTREAM" | "BOTH";
 
@@ -24,7 +24,7 @@ export interface WalkedEdge {
 export interface Walk {
   readonly chains: readonly WalkedChain[];
   readonly edges: readonly WalkedEdge[];
-  /** Whether more lies beyond the depth or the number of chains asked for. */
+  /** Whether there is more beyond the maximum depth or number of chains. */
   readonly truncated: boolean;
 }
 
@@ -49,20 +49,20 @@ type Row = { readonly source: string; readonly chain: string; readonly seq: stri
 export interface WalkOptions {
   readonly direction: Direction;
   readonly depth: number;
-  /** Only steps that concern one of these are walked, and only chains with such a step are shown; left out: all. */
-  readonly whose?: readonly Concern[] | undefined;
+  /** Only steps in one of these are followed, and only chains with such a step are returned; undefined: all. */
+  readonly scopes?: readonly ReadScope[] | undefined;
 }
 
-/** The chains data may have come from or gone to, `depth` steps far from `start`; empty when nobody knows `start`. */
+/** The chains data may have come from or gone to, up to `depth` steps from `start`; empty when `start` is unknown. */
 export async function walkLineage(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   start: string,
-  { direction, depth, whose }: WalkOptions,
+  { direction, depth, scopes }: WalkOptions,
 ): Promise<Walk> {
-  // Both statements take the ledger and chains; what is readable comes behind.
+  // Both statements take the ledger and chains as $1 and $2; the parameters of `readable` follow.
   const ids: unknown[] = [];
-  const readable = whose === undefined ? "true" : entryConcerns("e", whose, (value) => `$${ids.push(value) + 2}`);
+  const readable = scopes === undefined ? "true" : entryInScope("e", scopes, (value) => `$${ids.push(value) + 2}`);
   const visited = new Set([start]);
   const edges = new Map<string, WalkedEdge>();
   let truncated = false;

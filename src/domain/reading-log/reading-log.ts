@@ -7,7 +7,7 @@ import type { Logger } from "../../log.ts";
 import { createCommit } from "../commit.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
 import type { Attribution } from "../sessions/attribution.ts";
-import { type Counts, createTally } from "./tally.ts";
+import { createTally, type TallyCounts } from "./tally.ts";
 
 /** The entry type that says that entries were read: never counted as read itself while following. */
 export const AUDIT_READ = "AUDIT_READ";
@@ -56,7 +56,7 @@ export interface ReadingLogOptions {
 const MINUTE = 60_000;
 const CAPACITY = 10_000;
 
-interface Reader {
+interface ReadSubject {
   readonly ledger: LedgerId;
   readonly caller: Caller;
   /** Of the caller, when the first reading was recorded. */
@@ -96,7 +96,7 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       decide: () => ({ kind: "record", fact, result: (entry) => entry }),
     });
 
-  const reads = createTally<Reader>({
+  const reads = createTally<ReadSubject>({
     now,
     window,
     capacity,
@@ -191,11 +191,11 @@ function time(milliseconds: number): string {
   return instant(new Date(milliseconds));
 }
 
-function windowOf({ from, to }: Pick<Counts, "from" | "to">) {
+function windowOf({ from, to }: Pick<TallyCounts, "from" | "to">) {
   return { from: time(from), to: time(to) };
 }
 
-function plain({ from, to, times, shown }: Counts) {
+function plain({ from, to, times, shown }: TallyCounts) {
   return {
     ...windowOf({ from, to }),
     times: Object.fromEntries(times),

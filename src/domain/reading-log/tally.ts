@@ -1,7 +1,7 @@
 import { DomainError } from "../../errors.ts";
 
 /** What happened of one kind in one minute after the first: how often, by name, and the entries shown in sum. */
-export interface Counts {
+export interface TallyCounts {
   /** Milliseconds since the epoch. */
   readonly from: number;
   readonly to: number;
@@ -13,8 +13,8 @@ export interface TallyOptions<Subject> {
   /** Records the first of a minute. Its failure is the caller's. */
   readonly open: (subject: Subject, what: string, shown: number, from: number) => Promise<unknown>;
   /** Records what came after the first. Tried again until it succeeds. */
-  readonly close: (subject: Subject, counts: Counts) => Promise<unknown>;
-  readonly onError: (error: unknown, subject: Subject, counts: Counts) => void;
+  readonly close: (subject: Subject, counts: TallyCounts) => Promise<unknown>;
+  readonly onError: (error: unknown, subject: Subject, counts: TallyCounts) => void;
   readonly now: () => number;
   /** Milliseconds: how long is counted together. Windows begin at multiples of it. */
   readonly window: number;
@@ -52,7 +52,7 @@ class Window<Subject> {
   }
 }
 
-/** Counts per subject and window. One lookup for each time after the first. */
+/** TallyCounts per subject and window. One lookup for each time after the first. */
 export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subject> {
   const { open, close, onError, now, window: length, capacity } = options;
   const windows = new Map<string, Window<Subject>>();
@@ -118,7 +118,7 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
 
   async function tellOne(window: Window<Subject>): Promise<void> {
     const { subject, from, times, shown } = window;
-    const counts: Counts = {
+    const counts: TallyCounts = {
       from,
       to: Math.min(from + length, now()),
       times,

@@ -1,9 +1,9 @@
 import DataLoader from "dataloader";
 import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 
 /** Finds the session that an entry belongs to. */
 export interface Attribution {
@@ -23,7 +23,7 @@ export interface Attribution {
 }
 
 export interface AttributionOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
 }
 
@@ -73,7 +73,7 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
 
   async function load(ledger: LedgerId, keys: readonly Key[]): Promise<readonly (string | undefined)[]> {
     const asked = JSON.stringify(keys.map((key, n) => ({ n, ...key })));
-    const { rows } = await reading(db.query<AttributeRow>({ ...ATTRIBUTE, values: [ledger, asked] }));
+    const { rows } = await withLedgerErrors(db.query<AttributeRow>({ ...ATTRIBUTE, values: [ledger, asked] }));
     const found = new Array<string | undefined>(keys.length);
     for (const { n, id } of rows) found[n] = id ?? undefined;
     return found;

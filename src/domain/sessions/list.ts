@@ -1,21 +1,21 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { type Bind, entryConcerns } from "../../ledger/concern.ts";
-import type { Reader } from "../../ledger/read.ts";
-import { reading } from "../reading.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
-import { personalConcernsOf, type Viewer } from "../visibility/visibility.ts";
+import { personScopesOf, type Viewer } from "../visibility/visibility.ts";
 import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";
 
-/** Conditions a session must meet, all of them. A member that is undefined or null asks for nothing. */
+/** Conditions a session must meet, all of them. A member that is undefined or null is no condition. */
 export interface SessionFilter {
   /** Whose session it is: an agent's own id, not that of the person it acts for. */
   readonly principalId?: string | null | undefined;
   readonly conversationId?: string | null | undefined;
-  /** RFC 3339. Going on at that moment or later. */
+  /** RFC 3339. Open at that moment or later. */
   readonly from?: string | null | undefined;
-  /** RFC 3339. Begun at that moment or earlier. */
+  /** RFC 3339. Started at that moment or earlier. */
   readonly to?: string | null | undefined;
-  /** Whether it goes on now. */
+  /** Whether it is open now. */
   readonly active?: boolean | null | undefined;
 }
 
@@ -29,16 +29,16 @@ export interface SessionRange {
 
 /**
  * At most `range.limit` sessions that meet `filter` and that `viewer`, of the organization of `ledger`, may read; in the
- * order they began or the other way around. What nothing recorded can equal finds nothing.
+ * order they began or the reverse. A filter value that no recorded value can equal finds nothing.
  */
 export async function listSessions(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   filter: SessionFilter,
   range: SessionRange,
 ): Promise<readonly Session[]> {
-  const concerns = personalConcernsOf(viewer);
+  const scopes = personScopesOf(viewer);
   const { principalId, conversationId, from, to, active } = filter;
   if (![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
   const values: unknown[] = [ledger];
@@ -60,13 +60,11 @@ export async function listSessions(
   const order = (column: string) => `ORDER BY s.${column} ${direction} LIMIT ${limit}::bigint`;
   const select = (more: readonly string[]) =>
     `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
-  // One look at an index for each way a session can be among them. A session's columns are called like an entry's.
-  const ways =
-    concerns === "everything"
-      ? undefined
-      : concerns.map((concern) => `(${select([entryConcerns("s", [concern], bind)])})`);
-  const text = ways === undefined ? select([]) : `SELECT * FROM (${ways.join(" UNION ")}) s ${order("started_seq")}`;
-  const { rows } = await reading(db.query<SessionRow>(text, values));
+  // One index lookup for each scope. A session's columns are named like an entry's.
+  const parts =
+    scopes === "everything" ? undefined : scopes.map((scope) => `(${select([entryInScope("s", [scope], bind)])})`);
+  const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("started_seq")}`;
+  const { rows } = await withLedgerErrors(db.query<SessionRow>(text, values));
   return loadSessions(db, ledger, rows);
 }
 
@@ -75,7 +73,7 @@ export async function listSessions(
  * them, whoever recorded them: the server ends a session that nobody ended.
  */
 export async function readTimeline(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   { id, started, ended }: Session,

@@ -1,10 +1,10 @@
 import { LRUCache } from "lru-cache";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 
 /** Refuses tokens of browser sessions that are over: signing out ends what a copied cookie can do. */
 export interface OpenSessions {
@@ -20,7 +20,7 @@ export interface OpenSessions {
 }
 
 export interface OpenSessionsOptions {
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
   /** Milliseconds for which a session that was open is taken for open. */
@@ -57,7 +57,7 @@ export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenS
   /** Ids of those sessions that are open. */
   async function find(all: readonly Authentication[]): Promise<ReadonlySet<string>> {
     const values = [all.map(ledgerOf), all.map(({ sessionId }) => sessionId)];
-    const { rows } = await reading(db.query<{ id: string }>({ ...IS_OPEN, values }));
+    const { rows } = await withLedgerErrors(db.query<{ id: string }>({ ...IS_OPEN, values }));
     return new Set(rows.map(({ id }) => id));
   }
 

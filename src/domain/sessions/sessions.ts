@@ -2,12 +2,12 @@ import { v7 as uuidv7 } from "uuid";
 import { Erasable } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
-import { reading } from "../reading.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";
 import { endFacts } from "./facts.ts";
@@ -42,7 +42,7 @@ export interface Sessions extends Attribution {
 
 export interface SessionsOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  readonly db: Reader;
+  readonly db: Queryable;
   readonly region: string;
   /** Seconds a session lasts when nobody ends it. */
   readonly sessionTtl?: number;
@@ -70,13 +70,15 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   async function latest(caller: Caller): Promise<string | undefined> {
     const { id, onBehalfOf } = caller.principal;
-    const { rows } = await reading(db.query<{ id: string }>(LATEST, [ledgerOf(caller), id, onBehalfOf?.id ?? null]));
+    const { rows } = await withLedgerErrors(
+      db.query<{ id: string }>(LATEST, [ledgerOf(caller), id, onBehalfOf?.id ?? null]),
+    );
     return rows[0]?.id;
   }
 
   /** Deadlines are the database's to judge, so its clock sets them. */
   async function expiry(): Promise<Date> {
-    const { rows } = await reading(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
+    const { rows } = await withLedgerErrors(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
     return new Date((rows[0]?.now ?? new Date()).getTime() + sessionTtl * 1000);
   }
 

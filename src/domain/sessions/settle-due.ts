@@ -1,8 +1,8 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction } from "../commit.ts";
-import { reading } from "../reading.ts";
-import { workOff } from "../work-off.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import { settleRows } from "../settle-rows.ts";
 import { endFacts } from "./facts.ts";
 
 /** A session that is over and whose end could not be recorded. */
@@ -41,14 +41,14 @@ interface DueRow {
  * once: the version check lets one of them record each. Throws LedgerUnavailableError when nothing can be recorded now.
  */
 export async function settleDueSessions(
-  { db, commit }: { readonly db: Reader; readonly commit: CommitFunction },
+  { db, commit }: { readonly db: Queryable; readonly commit: CommitFunction },
   limit: number,
 ): Promise<DueSessionsSettled> {
   const read = async (last: DueRow | undefined) => {
-    const { rows } = await reading(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
+    const { rows } = await withLedgerErrors(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
     return rows;
   };
-  const { done, failed, more } = await workOff(limit, read, (row) => expire(commit, row));
+  const { done, failed, more } = await settleRows(limit, read, (row) => expire(commit, row));
   return {
     expired: done.filter((ended) => ended).length,
     failed: failed.map(({ row: { ledger, id }, error }) => ({ ledger, id, error })),

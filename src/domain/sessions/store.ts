@@ -1,6 +1,6 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { type Reader, readEntries } from "../../ledger/read.ts";
-import { reading } from "../reading.ts";
+import { type Queryable, readEntries } from "../../ledger/read.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 
 /** A session is its two entries; without `ended` nobody has ended it yet. */
 export interface Session {
@@ -21,11 +21,11 @@ export interface SessionRow {
 }
 
 /** The sessions of `rows`, in that order, with their entries. */
-export async function loadSessions(db: Reader, ledger: LedgerId, rows: readonly SessionRow[]): Promise<Session[]> {
+export async function loadSessions(db: Queryable, ledger: LedgerId, rows: readonly SessionRow[]): Promise<Session[]> {
   const positions = rows.flatMap(({ started_seq, updated_seq, ended }) =>
     ended ? [started_seq, updated_seq] : [started_seq],
   );
-  const found = await reading(readEntries(db, ledger, positions.map(BigInt)));
+  const found = await withLedgerErrors(readEntries(db, ledger, positions.map(BigInt)));
   const entries = new Map(found.map((entry) => [String(entry.seq), entry]));
   return rows.flatMap(({ id, started_seq, updated_seq, ended }) => {
     const started = entries.get(started_seq);
@@ -36,7 +36,7 @@ export async function loadSessions(db: Reader, ledger: LedgerId, rows: readonly 
 const STATE = `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'SESSION' AND s.id = ANY ($2::text[])`;
 
 /** The sessions of these ids (UUIDs), whoever started them, in no order; what is none is left out. */
-export async function findSessions(db: Reader, ledger: LedgerId, ids: readonly string[]): Promise<Session[]> {
-  const { rows } = await reading(db.query<SessionRow>(STATE, [ledger, ids.map((id) => id.toLowerCase())]));
+export async function findSessions(db: Queryable, ledger: LedgerId, ids: readonly string[]): Promise<Session[]> {
+  const { rows } = await withLedgerErrors(db.query<SessionRow>(STATE, [ledger, ids.map((id) => id.toLowerCase())]));
   return loadSessions(db, ledger, rows);
 }

@@ -1,16 +1,16 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import type { EntryRange, Reader } from "../../ledger/read.ts";
+import type { EntryRange, Queryable } from "../../ledger/read.ts";
 import { type EntryFilter, searchEntries } from "../../ledger/search.ts";
-import { concernsOf, type Viewer } from "./visibility.ts";
+import { scopesOf, type Viewer } from "./visibility.ts";
 
-/** `searchEntries` in `ledger`, that of the viewer's organization, for what `viewer` may read. */
+/** `searchEntries` in `ledger`, of the viewer's organization, limited to what `viewer` may read. */
 export function searchReadable(
-  db: Reader,
+  db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   filter: EntryFilter,
   range: EntryRange,
 ): Promise<LedgerEntry[]> {
-  const concerns = concernsOf(viewer);
-  return searchEntries(db, ledger, filter, range, concerns === "everything" ? undefined : concerns);
+  const scopes = scopesOf(viewer);
+  return searchEntries(db, ledger, filter, range, scopes === "everything" ? undefined : scopes);
 }

@@ -1,6 +1,6 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { listOf, objectOf } from "../../facts/members.ts";
-import type { Concern, PersonalConcern } from "../../ledger/concern.ts";
+import type { PersonScope, ReadScope } from "../../ledger/read-scope.ts";
 import type { Principal } from "../identity/principal.ts";
 
 /** Roles that read everything of their organization. */
@@ -10,24 +10,24 @@ const READING_GROUPS: readonly string[] = ["approvers"];
 /** A principal leads the team `blue` by the role `lead:blue`. */
 const LEAD = "lead:";
 
-/** Who reads. */
+/** The reader that visibility is computed for. */
 export interface Viewer {
   readonly principal: Principal;
   /** Ids of the principals in the teams the viewer leads; see `viewerFor`. */
   readonly teamMembers?: ReadonlySet<string> | undefined;
 }
 
-/** Who is in which team, as the directory has it now. */
+/** The current members of teams. */
 export interface Teams {
   membersOf(organization: string, team: string): ReadonlySet<string>;
 }
 
-/** Whom an action or an entry concerns: who did it, and the person it was done for. */
-export interface Concerned {
+/** The people an action or an entry is about: who did it, for whom, and the groups that may have to approve it. */
+export interface Subjects {
   readonly organization: string;
   readonly actorId: string | undefined;
   readonly onBehalfOfId: string | undefined;
-  /** The groups whose people policy asked about it. */
+  /** Groups that its policy requirements name. */
   readonly askedGroups: readonly string[];
 }
 
@@ -36,8 +36,8 @@ function idOf(value: LedgerEntry["body"][string] | undefined): string | undefine
   return typeof id === "string" ? id : undefined;
 }
 
-/** Whom `entry` concerns by itself; what it says of an action is its proposal's to say. */
-export function concernedBy({ ledger, body }: LedgerEntry): Concerned {
+/** The subjects of `entry` by its own members. Those of the action it is about are in the action's proposal. */
+export function subjectsOf({ ledger, body }: LedgerEntry): Subjects {
   const groups = listOf(objectOf(body.policy).requirements).map((requirement) => objectOf(requirement).group);
   return {
     organization: ledger.slice(0, ledger.indexOf("/")),
@@ -47,15 +47,15 @@ export function concernedBy({ ledger, body }: LedgerEntry): Concerned {
   };
 }
 
-/** Whether `principal` did what `entry` says. What became of one's own doing is an answer, and no audit log. */
+/** Whether `entry` records what `principal` did. Reading the result of one's own call is not recorded as an audit read. */
 export function isOwn({ id, onBehalfOf }: Principal, entry: LedgerEntry): boolean {
-  const { actorId, onBehalfOfId } = concernedBy(entry);
+  const { actorId, onBehalfOfId } = subjectsOf(entry);
   return actorId === id && onBehalfOfId === onBehalfOf?.id;
 }
 
 /**
- * True for a principal who reads the organization's whole ledger: by a role, or, a person, by a group that reads it. An
- * agent never does, whatever roles its token claims: it would read what other people told other agents.
+ * Whether `principal` may read the organization's whole ledger: by a role, or for a person also by a group. Never for an
+ * agent, whatever roles its token claims: it would read what other people wrote to other agents.
  */
 export function readsOrganization({ kind, roles, groups }: Principal): boolean {
   if (kind === "AGENT") return false;
@@ -76,53 +76,53 @@ export function viewerFor(principal: Principal, teams: Teams | undefined): Viewe
   if (teams === undefined) return { principal };
   const [first, ...more] = teamsLedBy(principal).map((team) => teams.membersOf(principal.organization, team));
   if (first === undefined) return { principal };
-  // Asked for with every record that is looked at: a large team is not copied each time.
+  // Called for every record that is checked: a large team must not be copied each time.
   return { principal, teamMembers: more.length === 0 ? first : new Set([first, ...more].flatMap((ids) => [...ids])) };
 }
 
 /**
- * Whether `viewer` may read what concerns `concerned`: an agent what it did itself for the same person, a person what
- * they or their agents did and what people of a group of theirs are asked about, the lead of a team also what its members
- * or agents for them did, a reader of the organization all of it, and nobody anything of another organization.
+ * Whether `viewer` may read a record about `subjects`. An agent reads what it did itself for the same person; a person what
+ * they or their agents did, and what their groups may have to approve; the lead of a team also what its members or agents
+ * for them did; a reader of the organization everything in it. Nobody reads another organization.
  */
-export function mayRead({ principal, teamMembers }: Viewer, concerned: Concerned): boolean {
-  const { organization, actorId, onBehalfOfId, askedGroups } = concerned;
+export function mayRead({ principal, teamMembers }: Viewer, subjects: Subjects): boolean {
+  const { organization, actorId, onBehalfOfId, askedGroups } = subjects;
   if (principal.organization !== organization) return false;
   if (readsOrganization(principal)) return true;
-  // One agent account serves many people: what it did for one of them is not the others' to read.
+  // One agent account serves many people: the others may not read what it did for one of them.
   if (actorId === principal.id && onBehalfOfId === principal.onBehalfOf?.id) return true;
   if (principal.kind === "AGENT") return false;
   if (onBehalfOfId === principal.id) return true;
   if (askedGroups.some((group) => groupsOf(principal).includes(group))) return true;
-  // What an agent did is the work of the person it did it for, whatever teams the agent is in.
-  const whose = onBehalfOfId ?? actorId;
-  return principal.kind === "HUMAN" && whose !== undefined && teamMembers?.has(whose) === true;
+  // What an agent did counts as done by the person it acted for, whatever teams the agent is in.
+  const personId = onBehalfOfId ?? actorId;
+  return principal.kind === "HUMAN" && personId !== undefined && teamMembers?.has(personId) === true;
 }
 
-/** Groups that let `principal` read what their people are asked about: those of a person, for only people decide. */
+/** Groups by which `principal` may read actions that name the group: none but a person's, because only people decide. */
 function groupsOf({ kind, groups }: Principal): readonly string[] {
   return kind === "HUMAN" ? groups : [];
 }
 
 /**
- * The same as `mayRead` as conditions for the database, within the viewer's organization: a record is the viewer's to
- * read when it meets one of them. "everything" for a reader of the organization.
+ * `mayRead` as scopes for a query within the viewer's organization: the viewer may read a record in any of them.
+ * "everything" for a reader of the organization.
  */
-export function concernsOf(viewer: Viewer): "everything" | readonly Concern[] {
-  const personal = personalConcernsOf(viewer);
+export function scopesOf(viewer: Viewer): "everything" | readonly ReadScope[] {
+  const personal = personScopesOf(viewer);
   const groups = groupsOf(viewer.principal);
   return personal === "everything" || groups.length === 0 ? personal : [...personal, { askedGroups: groups }];
 }
 
-/** The same for records that policy asks nobody about, such as sessions. */
-export function personalConcernsOf({ principal, teamMembers }: Viewer): "everything" | readonly PersonalConcern[] {
+/** The same for records that no policy requirement names a group for, such as sessions. */
+export function personScopesOf({ principal, teamMembers }: Viewer): "everything" | readonly PersonScope[] {
   if (readsOrganization(principal)) return "everything";
-  const own: PersonalConcern = {
+  const own: PersonScope = {
     actorIds: [principal.id],
     people: [principal.onBehalfOf?.id ?? null],
   };
   if (principal.kind === "AGENT") return [own];
   const team = principal.kind === "HUMAN" ? [...(teamMembers ?? [])] : [];
-  const theirs: readonly PersonalConcern[] = team.length === 0 ? [] : [{ actorIds: team, people: [null] }];
+  const theirs: readonly PersonScope[] = team.length === 0 ? [] : [{ actorIds: team, people: [null] }];
   return [own, { people: [principal.id, ...team] }, ...theirs];
 }

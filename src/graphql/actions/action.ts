@@ -7,17 +7,17 @@ import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
-import { uuidOf } from "../base/node-id.ts";
-import { entryOf, factsOf, revealed } from "../base/rows.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
+import { bodyWithValues, entryOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
 import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
-import { ACTION_SELECT, type ActionRow, viewOf } from "./rows.ts";
+import { ACTION_SELECT, type ActionNode, viewOf } from "./rows.ts";
 
 /** Stands for text that was erased: what it was is gone, that it was is not. */
 const ERASED = "[erased]";
 
-function proposalOf(row: ActionRow): LedgerEntry {
+function proposalOf(row: ActionNode): LedgerEntry {
   return viewOf(row).proposal;
 }
 
@@ -32,14 +32,14 @@ function optionalText(value: JsonValue | undefined): string | null {
 }
 
 /** A free text of the proposal; null when there was none. */
-async function freeText(context: Context, row: ActionRow, key: string): Promise<string | null> {
+async function freeText(context: Context, row: ActionNode, key: string): Promise<string | null> {
   const proposal = await opened(context, row);
   return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
 }
 
 export const ActionRef = builder.prismaNode("Action", {
   name: "Action",
-  description: "Something an agent wants to do with one tool on one platform, and what became of it.",
+  description: "One call of a tool that an agent proposed, with the decision about it and its outcome.",
   select: ACTION_SELECT,
   id: {
     description: "An opaque id for `node` and other arguments that take an id.",
@@ -50,29 +50,35 @@ export const ActionRef = builder.prismaNode("Action", {
     uuid: t.field({
       type: "UUID",
       description:
-        "The id that stands in the ledger's entries, in the digest and in grants. Taken wherever an action's id is.",
+        "The id used in ledger entries, the digest and grants. Arguments that take an action's `id` accept it too.",
       resolve: (row) => viewOf(row).state.id,
     }),
     status: t.field({
       type: ActionStatus,
-      description: "Its status now.",
+      description: "Its current status.",
       resolve: (row) => viewOf(row).state.status,
     }),
     platform: t.string({
-      description: "The system the tool works on.",
+      description: "The platform the tool belongs to, as the catalog names it.",
       resolve: (row) => text(proposalOf(row), "platform"),
     }),
-    tool: t.string({ description: "The tool to be used.", resolve: (row) => text(proposalOf(row), "tool") }),
+    tool: t.string({
+      description: "The name of the tool, as the catalog names it on its platform.",
+      resolve: (row) => text(proposalOf(row), "tool"),
+    }),
     effect: t.field({
       type: Effect,
-      description: "What the tool does to its platform, as the catalog has it.",
+      description: "Whether the tool changes data on its platform, according to the catalog.",
       resolve: (row) => text(proposalOf(row), "effect") as "READ" | "WRITE",
     }),
-    region: t.string({ description: "The region of the platform.", resolve: (row) => text(proposalOf(row), "region") }),
+    region: t.string({
+      description: "The region where its platform keeps its data, according to the catalog.",
+      resolve: (row) => text(proposalOf(row), "region"),
+    }),
     arguments: t.field({
       type: "JSON",
       description:
-        "The arguments the tool is to be called with. Once erased, only their commitment: `{commit: <SHA-256>}`.",
+        'The arguments to call the tool with. After an erasure only their commitment: `{"commit": "<64 hex digits of a SHA-256>"}`.',
       resolve: async (row, _args, context) => {
         const proposal = await opened(context, row);
         const values = revealed(proposal, "arguments");
@@ -82,12 +88,13 @@ export const ActionRef = builder.prismaNode("Action", {
     }),
     userRequest: t.string({
       nullable: true,
-      description: "The request of the person, as the agent passed it on.",
+      description:
+        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on or when it was erased.",
       resolve: (row, _args, context) => freeText(context, row, "userRequest"),
     }),
     rationale: t.string({
       nullable: true,
-      description: "The reasons the agent gave for this step.",
+      description: "The agent's reason for this step, in its own words; null when it gave none or when it was erased.",
       resolve: (row, _args, context) => freeText(context, row, "rationale"),
     }),
     rendered: t.string({
@@ -97,46 +104,49 @@ export const ActionRef = builder.prismaNode("Action", {
     digest: t.field({
       type: "Hash",
       description:
-        "What an approval is bound to, as one hash over the RFC 8785 form of action, arguments, agent, person, policy and region.",
+        "The hash that an approval is bound to: SHA-256 over the RFC 8785 form of action id, platform, tool, arguments, agent, person, region, policy and `rendered`.",
       resolve: (row) => text(proposalOf(row), "digest"),
     }),
     requestedBy: t.field({
       type: PrincipalRef,
-      description: "The agent that proposed it, with the person it acts for.",
+      description: "The caller that proposed it, with the person it acts for.",
       resolve: async (row, _args, context) => {
-        const actor = recordedActor(factsOf(await opened(context, row)));
+        const actor = recordedActor(bodyWithValues(await opened(context, row)));
         if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
         return actor;
       },
     }),
     client: t.field({
       type: ClientRef,
-      description: "Which client and model proposed it.",
-      resolve: async (row, _args, context) => recordedClient(factsOf(await opened(context, row))) ?? UNKNOWN_CLIENT,
+      description: "The client software and the model that proposed it.",
+      resolve: async (row, _args, context) =>
+        recordedClient(bodyWithValues(await opened(context, row))) ?? UNKNOWN_CLIENT,
     }),
     policy: t.field({
       type: PolicyEvaluation,
-      description: "What policy said.",
+      description: "How the policy was evaluated when it was proposed.",
       resolve: (row) => recordedPolicy(row),
     }),
     chainHash: t.field({
       type: "UUID",
-      description: "The routing chain it belongs to.",
+      description:
+        "The routing chain it is a step of: consecutive steps of one principal in one conversation on one platform.",
       resolve: (row) => text(proposalOf(row), "chain"),
     }),
     sourceChainHash: t.field({
       type: "UUID",
       nullable: true,
-      description: "The routing chain its data came from, as the server found it; null when it found none.",
+      description:
+        "The routing chain its data most likely came from, determined by the server; null when it found none.",
       resolve: (row) => optionalText(proposalOf(row).body.sourceChain),
     }),
     viewerCanDecide: t.boolean({
       description:
-        "Whether you may approve it now. Whoever has approved it already may not, but may still deny it while it is PENDING.",
+        "Whether you can approve it now. After you approved it this is false; you can still deny it while it is PENDING.",
       resolve: (row, _args, context) => mayDecide(context, row),
     }),
     viewerBlockedBecause: t.stringList({
-      description: `What keeps you from approving it, gravest first; empty when you may. Of: ${OBJECTION_CODES.join(", ")}.`,
+      description: `Why you cannot approve it now, most important first; empty when you can. Values: ${OBJECTION_CODES.join(", ")}.`,
       resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
     }),
     expiresAt: t.field({
@@ -153,7 +163,8 @@ export const ActionRef = builder.prismaNode("Action", {
     result: t.field({
       type: "JSON",
       nullable: true,
-      description: "What the tool returned, as its agent reported it; null before that, and once erased.",
+      description:
+        "The tool's return value as the agent reported it; null before it is reported, when none was, and after an erasure.",
       resolve: async (row, _args, context) => {
         const completed = await completionOf(row, context);
         return completed === undefined ? null : revealed(completed, "result");
@@ -171,7 +182,7 @@ export const ActionRef = builder.prismaNode("Action", {
 });
 
 /** The entry that told the outcome. Only a status that has one costs a look. */
-async function completionOf(row: ActionRow, context: Context): Promise<LedgerEntry | undefined> {
+async function completionOf(row: ActionNode, context: Context): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
   const rows = await readOutcomeOf(context, row);
@@ -180,10 +191,10 @@ async function completionOf(row: ActionRow, context: Context): Promise<LedgerEnt
 
 export const ActionConnection = builder.connectionObject(
   { type: ActionRef, name: "ActionConnection", description: "A page of actions." },
-  { name: "ActionEdge", description: "An action on a page." },
+  { name: "ActionEdge", description: "An action with its cursor." },
 );
 
 addNode("Action", async (context, nodeId) => {
-  const action = await readAction(context, uuidOf("Action", context.ledger, nodeId));
+  const action = await readAction(context, uuidOfNodeId("Action", context.ledger, nodeId));
   return action !== null && seesAction(context, action) ? action : null;
 });

@@ -2,7 +2,7 @@ import { type ActionPage, listActions, listDecidable } from "../../domain/action
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import {
   AFTER,
   decodeCursor,
@@ -17,31 +17,31 @@ import { readingAt } from "../base/position.ts";
 import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
 import { readAction, seesAction } from "./reads.ts";
-import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
 /** The page of actions that `list` finds. */
 async function readPage(
   context: Context,
   args: PageArguments,
   list: (range: { readonly before: bigint | undefined; readonly limit: number }) => Promise<ActionPage>,
-): Promise<Page<ActionRow>> {
+): Promise<Page<ActionNode>> {
   const size = pageSize(args);
   const after = decodeCursor(args);
   const asOf = await readingAt(context);
   const { actions, stoppedAt } = await list({ before: after, limit: size + 1 });
-  const positionOf = (action: ActionRow) => viewOf(action).state.proposedSeq;
-  return pageOf({ nodes: actions.map(actionRow), size, after, asOf, positionOf, stoppedAt });
+  const positionOf = (action: ActionNode) => viewOf(action).state.proposedSeq;
+  return pageOf({ nodes: actions.map(actionNode), size, after, asOf, positionOf, stoppedAt });
 }
 
 builder.queryField("action", (t) =>
   t.field({
     type: ActionRef,
     nullable: true,
-    description: "The action of this id; null when there is none you may see.",
+    description: "The action with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "An action's id." }) },
     resolve: async (_root, { id }, context) => {
-      const action = await readAction(context, uuidOf("Action", context.ledger, id));
+      const action = await readAction(context, uuidOfNodeId("Action", context.ledger, id));
       return action !== null && seesAction(context, action) ? action : null;
     },
   }),
@@ -50,13 +50,13 @@ builder.queryField("action", (t) =>
 builder.queryField("actions", (t) =>
   t.field({
     type: ActionConnection,
-    description: "Actions you may see, the latest proposed first.",
+    description: "Actions that you may see, latest proposal first.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
       status: t.arg({
         type: [ActionStatus],
-        description: "Only actions with one of these statuses; all when left out.",
+        description: "Only actions with one of these statuses. Default: all.",
       }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
@@ -72,11 +72,11 @@ builder.queryField("pendingApprovals", (t) =>
   t.field({
     type: ActionConnection,
     description:
-      "Actions you may see that wait for people, the latest proposed first. A page can be short although more follow.",
+      "Pending actions that you may see, latest proposal first. With `onlyDecidable` a page can have fewer than `first` nodes although more follow.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      onlyDecidable: t.arg.boolean({ description: "Only those with `viewerCanDecide`." }),
+      onlyDecidable: t.arg.boolean({ description: "Only actions with `viewerCanDecide`. Default: all." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },

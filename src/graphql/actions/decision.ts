@@ -2,7 +2,7 @@ import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import { Channel, Verdict } from "../base/enums.ts";
-import { type EntryRow, entryOf, factsOf } from "../base/rows.ts";
+import { bodyWithValues, type EntryNode, entryOf } from "../base/rows.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { recordingEntries } from "../ledger/reads.ts";
@@ -12,7 +12,7 @@ interface DecisionShape {
   readonly verdict: "APPROVE" | "DENY";
   readonly note: string | null;
   readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
-  readonly entry: EntryRow;
+  readonly entry: EntryNode;
   /** Of the action it was decided on. */
   readonly proposal: LedgerEntry;
 }
@@ -24,11 +24,11 @@ type Recorded = {
 };
 
 /** The decisions among the entries of an action, which `proposal` proposed. */
-export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryRow[]): DecisionShape[] {
+export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryNode[]): DecisionShape[] {
   return rows.flatMap((row) => {
     const entry = entryOf(row);
     if (entry.type !== "ACTION_APPROVED" && entry.type !== "ACTION_DENIED") return [];
-    const facts = factsOf(entry);
+    const facts = bodyWithValues(entry);
     const approver = recordedActor(facts);
     const decision = facts.decision as Recorded | undefined;
     if (approver === undefined || decision === undefined) return [];
@@ -41,8 +41,11 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
   description: "One person's approve or deny on an action.",
   fields: (t) => ({
     approver: t.field({ type: PrincipalRef, description: "Who decided.", resolve: ({ approver }) => approver }),
-    verdict: t.expose("verdict", { type: Verdict, description: "What they decided." }),
-    note: t.exposeString("note", { nullable: true, description: "What they had to say, unless erased." }),
+    verdict: t.expose("verdict", { type: Verdict, description: "Whether they approved or denied." }),
+    note: t.exposeString("note", {
+      nullable: true,
+      description: "The remark recorded with the decision; null when there is none, and after an erasure.",
+    }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
     decidedAt: t.field({
       type: "DateTime",
@@ -51,7 +54,7 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
     }),
     entry: t.field({
       type: EntryRef,
-      description: "The fact it is recorded as. That you read it is recorded, unless the action is your own.",
+      description: "The entry that records it. Reading it is recorded in the ledger unless you proposed the action.",
       resolve: async ({ entry, proposal }, _args, context) => {
         await recordingEntries(context, "decision.entry", [entry], proposal);
         return entry;

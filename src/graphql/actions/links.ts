@@ -12,7 +12,8 @@ builder.prismaObjectFields(EntryRef, (t) => ({
   action: t.field({
     type: ActionRef,
     nullable: true,
-    description: "The action it is about, as it stands now.",
+    description:
+      "The action it is about, in its current state; null when it is about none, or about one you may not see.",
     resolve: (row, _args, context) => actionOf(row, context),
   }),
 }));
@@ -21,14 +22,14 @@ builder.prismaObjectFields(ActionRef, (t) => ({
   decisions: t.field({
     type: [DecisionRef],
     complexity: { field: 1, multiplier: 3 },
-    description: "What people said of it, oldest first.",
+    description: "The decisions of people on it, oldest first. Refused attempts are not among them.",
     resolve: async (row, _args, context) => decisionsOf(viewOf(row).proposal, await readOutcomeOf(context, row)),
   }),
   entries: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 6 },
     description:
-      "The entries that led to its status, and those of refused attempts on it, oldest first. That you read them is recorded, unless it is your own doing.",
+      "All entries about it, refused attempts included, oldest first. Reading them is recorded in the ledger unless you proposed the action.",
     resolve: async (row, _args, context) =>
       recordingEntries(context, "action.entries", await readTimelineOf(context, row), viewOf(row).proposal),
   }),

@@ -5,16 +5,16 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { orRefusal, userError } from "../base/payload.ts";
-import { entryRow } from "../base/rows.ts";
+import { entryNode } from "../base/rows.ts";
 import { recordedEntries } from "../ledger/reads.ts";
 import { type Receipt, receiptType, received } from "../ledger/receipt.ts";
 import { ActionRef } from "./action.ts";
 import { changedActions, seesAction } from "./reads.ts";
-import { type ActionRow, actionRow } from "./rows.ts";
+import { type ActionNode, actionNode } from "./rows.ts";
 
 /** What a mutation about an action returns. */
 export interface ActionPayload extends Receipt {
-  readonly action?: ActionRow | undefined;
+  readonly action?: ActionNode | undefined;
 }
 
 interface Result {
@@ -28,10 +28,10 @@ type Refused<R extends Result> = Partial<Omit<R, keyof Result>> & ActionPayload;
 /** What was returned needs no second reading to be selected from. */
 function toPayload<R extends Result>(context: Context, result: R): Payload<R> {
   const { action: view, ...rest } = result;
-  const action = view && actionRow(view);
+  const action = view && actionNode(view);
   if (action !== undefined && view !== undefined) {
     changedActions(context).set(view.state.id, action);
-    if (view.sealed !== true) recordedEntries(context).set(view.proposal.seq, entryRow(view.proposal));
+    if (view.sealed !== true) recordedEntries(context).set(view.proposal.seq, entryNode(view.proposal));
   }
   return { ...received(context, rest), action } as unknown as Payload<R>;
 }
@@ -42,7 +42,7 @@ function toPayload<R extends Result>(context: Context, result: R): Payload<R> {
  * @param named how the caller named the action. Whoever has a token of it knows that it exists; whoever has an id may have
  *   guessed it: for an action they may not see the answer is the one for an action that does not exist.
  */
-export function answer<R extends Result>(
+export function actionPayload<R extends Result>(
   context: Context,
   work: Promise<R>,
   named: "id" | "token" = "id",
@@ -60,7 +60,7 @@ export function answer<R extends Result>(
 
 function isHidden(context: Context, refusal: Refusal): boolean {
   return (
-    refusal instanceof ActionRefusal && refusal.action !== undefined && !seesAction(context, actionRow(refusal.action))
+    refusal instanceof ActionRefusal && refusal.action !== undefined && !seesAction(context, actionNode(refusal.action))
   );
 }
 
@@ -68,7 +68,7 @@ function isHidden(context: Context, refusal: Refusal): boolean {
 function refused(context: Context, refusal: Refusal): ActionPayload {
   if (!(refusal instanceof ActionRefusal) || refusal.action === undefined) return { userErrors: [] };
   const { action, entry } = refusal;
-  return seesAction(context, actionRow(action)) ? toPayload(context, { action, entry }) : { userErrors: [] };
+  return seesAction(context, actionNode(action)) ? toPayload(context, { action, entry }) : { userErrors: [] };
 }
 
 /** A payload type with `action` and `entry`. */
@@ -78,7 +78,7 @@ export function actionPayloadType<Shape extends ActionPayload>(name: string, des
     t.field({
       type: ActionRef,
       nullable: true,
-      description: "The action as it stands now.",
+      description: "The action in its current state; null when there is none that you may see.",
       resolve: ({ action }) => action,
     }),
   );

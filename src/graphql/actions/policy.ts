@@ -4,7 +4,7 @@ import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 import { votersOf } from "./reads.ts";
-import { type ActionRow, viewOf } from "./rows.ts";
+import { type ActionNode, viewOf } from "./rows.ts";
 
 type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
 
@@ -19,7 +19,7 @@ interface RequirementShape {
   readonly group: string;
   readonly needed: number;
   /** The action that it is about. */
-  readonly action: ActionRow;
+  readonly action: ActionNode;
 }
 
 /** `body.policy` of an ACTION_PROPOSED entry. */
@@ -32,7 +32,7 @@ export interface PolicyShape {
 }
 
 /** What the proposal of `action` says policy said. */
-export function recordedPolicy(action: ActionRow): PolicyShape {
+export function recordedPolicy(action: ActionNode): PolicyShape {
   const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements"> & {
     readonly requirements?: readonly Omit<RequirementShape, "action">[];
   };
@@ -46,30 +46,31 @@ export function recordedPolicy(action: ActionRow): PolicyShape {
 }
 
 const MatchedRule = builder.objectRef<RuleShape>("MatchedRule").implement({
-  description: "A rule of the policy that applied.",
+  description: "A policy rule that matched the action.",
   fields: (t) => ({
-    ruleId: t.exposeID("ruleId", { description: "The rule's name in the policy." }),
-    outcome: t.expose("outcome", { type: PolicyOutcome, description: "What this rule alone says." }),
+    ruleId: t.exposeID("ruleId", { description: "The id of the rule in the policy." }),
+    outcome: t.expose("outcome", { type: PolicyOutcome, description: "The outcome of this rule alone." }),
     because: t.field({
       type: "JSON",
-      description: "The values the rule looked at.",
+      description: "The values that the rule matched.",
       resolve: ({ because }) => because,
     }),
     reason: t.string({
-      description: "Why the rule says so, as a sentence for people. For a FORBID also what to do about it.",
+      description: "Why the rule applies, for people; for FORBID also what to do about it.",
       resolve: reasonOf,
     }),
   }),
 });
 
 const Requirement = builder.objectRef<RequirementShape>("Requirement").implement({
-  description: "Approvals that policy asks for.",
+  description: "A number of approvals that the policy requires from a group.",
   fields: (t) => ({
-    id: t.exposeID("id", { description: "The requirement's name in the policy." }),
-    group: t.exposeString("group", { description: "The group whose members may give them." }),
+    id: t.exposeID("id", { description: "The id of the requirement in the policy." }),
+    group: t.exposeString("group", { description: "The group that approvers must belong to." }),
     needed: t.exposeInt("needed", { description: "How many different people must approve." }),
     have: t.int({
-      description: "How many have so far. Each person counts for one requirement, so that as many as possible are met.",
+      description:
+        "How many approvals it has. A person counts for one requirement only; approvals are assigned so that as many as possible are met.",
       resolve: async ({ id, action }, _args, context) =>
         approvalsOf(viewOf(action).proposal, await votersOf(context, action)).get(id) ?? 0,
     }),
@@ -77,24 +78,23 @@ const Requirement = builder.objectRef<RequirementShape>("Requirement").implement
 });
 
 export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation").implement({
-  description: "What policy said of an action when it was proposed.",
+  description: "The policy evaluation of an action at the time it was proposed.",
   fields: (t) => ({
-    outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest of what the rules say." }),
+    outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest outcome of the matched rules." }),
     reason: t.string({
-      description:
-        "Why the outcome is what it is, as a sentence for people: for a BLOCKED action what blocked it, and what to do about it.",
+      description: "Why the outcome is what it is, for people; for a BLOCKED action also what to do about it.",
       resolve: ({ outcome, rules }) => reasonFor(outcome, rules),
     }),
-    policyHash: t.field({ type: "Hash", description: "Names the exact policy document.", resolve: ({ hash }) => hash }),
+    policyHash: t.field({ type: "Hash", description: "The hash of the policy document.", resolve: ({ hash }) => hash }),
     version: t.exposeInt("version", { description: "The version of the policy document." }),
     matchedRules: t.field({
       type: [MatchedRule],
-      description: "The rules that applied.",
+      description: "The rules that matched.",
       resolve: ({ rules }) => [...rules],
     }),
     requirements: t.field({
       type: [Requirement],
-      description: "What must be met before the action is approved.",
+      description: "The approvals needed; all requirements must be met. Empty unless `outcome` is REQUIRE.",
       resolve: ({ requirements }) => [...requirements],
     }),
   }),

@@ -1,36 +1,36 @@
 import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
 import type { Principal } from "../../domain/identity/principal.ts";
-import { concernedBy, mayRead } from "../../domain/visibility/visibility.ts";
+import { mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { readRelated } from "../../ledger/related.ts";
 import { type Context, viewerOf } from "../base/context.ts";
 import { createLoader, perOperation } from "../base/loader.ts";
-import { type EntryRow, entryOf, entryRow } from "../base/rows.ts";
+import { type EntryNode, entryNode, entryOf } from "../base/rows.ts";
 import { readerOf } from "../base/viewer.ts";
 import { readPositions } from "../ledger/reads.ts";
-import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
 /** Whether the caller may read `action`. */
-export function seesAction(context: Context, action: ActionRow): boolean {
-  return mayRead(readerOf(context), concernedBy(viewOf(action).proposal));
+export function seesAction(context: Context, action: ActionNode): boolean {
+  return mayRead(readerOf(context), subjectsOf(viewOf(action).proposal));
 }
 
 /** Actions as this operation left them, by id. */
-export const changedActions = perOperation(() => new Map<string, ActionRow>());
+export const changedActions = perOperation(() => new Map<string, ActionNode>());
 
-const loadAction = createLoader<string, ActionRow>(async ({ db, ledger }, ids) => {
+const loadAction = createLoader<string, ActionNode>(async ({ db, ledger }, ids) => {
   const views = await loadActions(db, ledger, ids);
-  return new Map([...views].map(([id, view]) => [id, actionRow(view)]));
+  return new Map([...views].map(([id, view]) => [id, actionNode(view)]));
 });
 
 /** The action of this id (a UUID in lower case) in the caller's ledger. */
-export async function readAction(context: Context, id: string): Promise<ActionRow | null> {
+export async function readAction(context: Context, id: string): Promise<ActionNode | null> {
   if (id === "") return null;
   return changedActions(context).get(id) ?? (await loadAction(context, id)) ?? null;
 }
 
 /** The entry that proposed `action`, with its payload. */
-export async function opened(context: Context, action: ActionRow): Promise<LedgerEntry> {
+export async function opened(context: Context, action: ActionNode): Promise<LedgerEntry> {
   const { proposal, sealed } = viewOf(action);
   if (sealed !== true) return proposal;
   let found = proposals.get(proposal);
@@ -45,12 +45,12 @@ export async function opened(context: Context, action: ActionRow): Promise<Ledge
 const proposals = new WeakMap<LedgerEntry, Promise<LedgerEntry>>();
 
 /** The entries that say what became of `action`: all its state rests on but the proposal, oldest first. */
-export function readOutcomeOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+export function readOutcomeOf(context: Context, action: ActionNode): Promise<EntryNode[]> {
   return readPositions(context, outcomePositions(viewOf(action)));
 }
 
 /** Who has approved `action` so far. */
-export async function votersOf(context: Context, action: ActionRow): Promise<readonly Principal[]> {
+export async function votersOf(context: Context, action: ActionNode): Promise<readonly Principal[]> {
   const { state, voters } = viewOf(action);
   if (state.approvals === 0) return [];
   return voters ?? votersAmong((await readOutcomeOf(context, action)).map(entryOf));
@@ -60,13 +60,13 @@ export async function votersOf(context: Context, action: ActionRow): Promise<rea
 export const MAX_ATTEMPTS = 200;
 
 /** The refused attempts on an action, oldest first: entries that name it and left it as it was. */
-const loadAttempts = createLoader<string, EntryRow[]>(async ({ db, ledger }, actions) => {
+const loadAttempts = createLoader<string, EntryNode[]>(async ({ db, ledger }, actions) => {
   const found = await readRelated(db, ledger, "attemptOn", actions, MAX_ATTEMPTS);
-  return new Map([...found].map(([action, entries]) => [action, entries.map(entryRow)]));
+  return new Map([...found].map(([action, entries]) => [action, entries.map(entryNode)]));
 });
 
 /** Every entry an action's state rests on and, in their places, the refused attempts on the action; oldest first. */
-export async function readTimelineOf(context: Context, action: ActionRow): Promise<EntryRow[]> {
+export async function readTimelineOf(context: Context, action: ActionNode): Promise<EntryNode[]> {
   const [entries, attempts = []] = await Promise.all([
     readPositions(context, viewOf(action).state.entries),
     loadAttempts(context, action.id),
@@ -75,7 +75,7 @@ export async function readTimelineOf(context: Context, action: ActionRow): Promi
 }
 
 /** Why the caller may not approve `action`; empty when they may. */
-export async function blockedBecause(context: Context, action: ActionRow): Promise<readonly string[]> {
+export async function blockedBecause(context: Context, action: ActionNode): Promise<readonly string[]> {
   const { state } = viewOf(action);
   const [proposal, voters] = await Promise.all([
     opened(context, action),
@@ -85,7 +85,7 @@ export async function blockedBecause(context: Context, action: ActionRow): Promi
 }
 
 /** Whether the caller may approve `action` now. */
-export async function mayDecide(context: Context, action: ActionRow): Promise<boolean> {
+export async function mayDecide(context: Context, action: ActionNode): Promise<boolean> {
   // Who asked is one person by their address too, which the payload has: with it there can be more objections, never fewer.
   const objections = context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
   return objections.length === 0 && (await blockedBecause(context, action)).length === 0;

@@ -5,58 +5,62 @@ import { listOf, objectOf } from "../../facts/members.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
-import { type Batch, followLedger } from "../base/follow.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import { ActionRef } from "./action.ts";
 import { mayDecide, readAction, seesAction } from "./reads.ts";
-import { type ActionRow, actionRow, viewOf } from "./rows.ts";
+import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
-/** The state that an entry gave its action. */
-type Change = JsonObject & { readonly id: string; readonly version: number; readonly status: ActionState["status"] };
+/** The state of an action after an entry. */
+type RecordedState = JsonObject & {
+  readonly id: string;
+  readonly version: number;
+  readonly status: ActionState["status"];
+};
 
-function changeOf({ body }: LedgerEntry): Change | undefined {
+function recordedState({ body }: LedgerEntry): RecordedState | undefined {
   const moved = listOf(body.states)
     .map(objectOf)
     .find(({ kind }) => kind === "ACTION");
-  return moved && ({ ...objectOf(moved.state), id: moved.id, version: moved.version } as Change);
+  return moved && ({ ...objectOf(moved.state), id: moved.id, version: moved.version } as RecordedState);
 }
 
 function instantOf(value: JsonValue | undefined): Date | null {
   return typeof value === "string" ? new Date(value) : null;
 }
 
-/** The action an entry changed, as it stood right then: so that what is told is what happened, in order. */
+/** The action as it was after `entry`, so that each event shows the state of its own entry, not of a later one. */
 function actionAt(
   context: Context,
-  latest: ActionRow | null,
+  latest: ActionNode | null,
   entry: LedgerEntry,
-  change: Change,
-): ActionRow | undefined {
+  recorded: RecordedState,
+): ActionNode | undefined {
   if (latest === null || !seesAction(context, latest)) return undefined;
   const { state, proposal, sealed = false } = viewOf(latest);
   const then: ActionState = {
     ...state,
-    version: change.version,
-    status: change.status,
-    approvals: Number(change.approvals ?? 0),
-    expiresAt: instantOf(change.expiresAt),
-    grantExpiresAt: instantOf((change.grant as JsonObject | undefined)?.expiresAt),
+    version: recorded.version,
+    status: recorded.status,
+    approvals: Number(recorded.approvals ?? 0),
+    expiresAt: instantOf(recorded.expiresAt),
+    grantExpiresAt: instantOf((recorded.grant as JsonObject | undefined)?.expiresAt),
     updatedSeq: entry.seq,
     entries: state.entries.filter((seq) => seq <= entry.seq),
   };
-  return actionRow({ state: then, proposal, sealed });
+  return actionNode({ state: then, proposal, sealed });
 }
 
 interface PendingEvent {
   readonly cursor: bigint;
   readonly change: "ADDED" | "UPDATED" | "REMOVED" | "HEARTBEAT";
-  readonly action: ActionRow | null;
+  readonly action: ActionNode | null;
 }
 
 const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
 
-/** What an entry did to the list of actions that wait for people. */
-function pendingChange({ type }: LedgerEntry, { status }: Change): "ADDED" | "UPDATED" | "REMOVED" | undefined {
+/** How an entry changed the list of pending actions. */
+function pendingChange({ type }: LedgerEntry, { status }: RecordedState): "ADDED" | "UPDATED" | "REMOVED" | undefined {
   if (status === "PENDING") return type === "ACTION_PROPOSED" ? "ADDED" : "UPDATED";
   return DECIDED.includes(type) ? "REMOVED" : undefined;
 }
@@ -64,18 +68,18 @@ function pendingChange({ type }: LedgerEntry, { status }: Change): "ADDED" | "UP
 async function* pendingEvents(
   context: Context,
   onlyDecidable: boolean,
-  { entries, cursor }: Batch,
+  { entries, cursor }: FollowedEntries,
 ): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   const changes = entries.flatMap((entry) => {
-    const stated = changeOf(entry);
-    const change = stated && pendingChange(entry, stated);
-    return stated === undefined || change === undefined ? [] : [{ entry, stated, change }];
+    const recorded = recordedState(entry);
+    const change = recorded && pendingChange(entry, recorded);
+    return recorded === undefined || change === undefined ? [] : [{ entry, recorded, change }];
   });
-  // All of a batch at once: calls of one tick share a query.
-  const latest = await Promise.all(changes.map(({ stated }) => readAction(context, stated.id)));
-  const seen = changes.flatMap(({ entry, stated, change }, at) => {
-    const action = actionAt(context, latest[at] ?? null, entry, stated);
+  // All of a page at once: calls of one tick share a query.
+  const latest = await Promise.all(changes.map(({ recorded }) => readAction(context, recorded.id)));
+  const seen = changes.flatMap(({ entry, recorded, change }, at) => {
+    const action = actionAt(context, latest[at] ?? null, entry, recorded);
     return action === undefined ? [] : [{ cursor: entry.seq, change, action }];
   });
   const shown = onlyDecidable
@@ -88,31 +92,31 @@ async function* pendingEvents(
 }
 
 /**
- * What a change means to a list of what the caller can decide. What they cannot, or no longer, is never left there: it is
- * removed, which is also told of what was never on it, because a list may come from an earlier connection.
+ * The same change for a list of actions that the caller can decide. An action they cannot decide (any more) is reported as
+ * REMOVED, even if this subscription never reported it: the client's list may come from an earlier connection.
  */
 async function decidableChange(
   context: Context,
   change: "ADDED" | "UPDATED" | "REMOVED",
-  action: ActionRow,
+  action: ActionNode,
 ): Promise<PendingEvent["change"] | undefined> {
   if (change === "REMOVED" || (await mayDecide(context, action))) return change;
   return change === "UPDATED" ? "REMOVED" : undefined;
 }
 
 const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
-  description: "A change of the list of actions that wait for people.",
+  description: "A change of the list of pending actions, or a heartbeat.",
   fields: (t) => ({
     cursor: t.field({
       type: "Sequence",
-      description: "Pass as `after` to continue behind this event.",
+      description: "The position reached. Pass it as `after` to continue after this event.",
       resolve: ({ cursor }) => cursor,
     }),
-    change: t.field({ type: PendingApprovalChange, description: "What happened.", resolve: ({ change }) => change }),
+    change: t.field({ type: PendingApprovalChange, description: "What changed.", resolve: ({ change }) => change }),
     action: t.field({
       type: ActionRef,
       nullable: true,
-      description: "The action, as it stood then; null in a heartbeat.",
+      description: "The action as it was after the change; null in a heartbeat.",
       resolve: ({ action }) => action,
     }),
   }),
@@ -122,33 +126,33 @@ builder.subscriptionField("pendingApprovals", (t) =>
   t.field({
     type: PendingApprovalEvent,
     description:
-      "Replays what changed after `after`, then follows. At least once, in ledger order, no gaps. A heartbeat (action null) when nothing was told for a while; its cursor moves on.",
+      "Changes of the list of pending actions: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`action` null) carries the position reached.",
     authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
-        description: "The last cursor seen; only what comes from now on when left out.",
+        description: "The last cursor received. Default: the current end of the ledger.",
       }),
       onlyDecidable: t.arg.boolean({
         description:
-          "Only actions with `viewerCanDecide`: one that loses it is REMOVED, also by your own approval. REMOVED can come for one that was never ADDED.",
+          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED.",
       }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) =>
-      followLedger(context, after, (batch) => pendingEvents(context, onlyDecidable === true, batch)),
+      followLedger(context, after, (followed) => pendingEvents(context, onlyDecidable === true, followed)),
     resolve: (event) => event,
   }),
 );
 
-async function* actionEvents(context: Context, id: string, { entries }: Batch): AsyncGenerator<ActionRow> {
+async function* actionEvents(context: Context, id: string, { entries }: FollowedEntries): AsyncGenerator<ActionNode> {
   const changes = entries.flatMap((entry) => {
-    const change = changeOf(entry);
-    return change?.id === id ? [{ entry, change }] : [];
+    const recorded = recordedState(entry);
+    return recorded?.id === id ? [{ entry, recorded }] : [];
   });
   if (changes.length === 0) return;
   const latest = await readAction(context, id);
-  for (const { entry, change } of changes) {
-    const action = actionAt(context, latest, entry, change);
+  for (const { entry, recorded } of changes) {
+    const action = actionAt(context, latest, entry, recorded);
     if (action !== undefined) yield action;
   }
 }
@@ -156,15 +160,18 @@ async function* actionEvents(context: Context, id: string, { entries }: Batch): 
 builder.subscriptionField("actionChanged", (t) =>
   t.field({
     type: ActionRef,
-    description: "An action after each change: those after `after`, then each as it happens.",
+    description: "The action after each of its changes: first those recorded after `after`, then new ones.",
     authScopes: { signedIn: true },
     args: {
-      id: t.arg.id({ required: true, description: "The action. One you may not see never changes." }),
-      after: t.arg({ type: "Sequence", description: "The position to start behind; now when left out." }),
+      id: t.arg.id({ required: true, description: "The action. For one that you may not see, nothing is sent." }),
+      after: t.arg({
+        type: "Sequence",
+        description: "The position to start after. Default: the current end of the ledger.",
+      }),
     },
     subscribe: (_root, { id, after }, context) => {
-      const uuid = uuidOf("Action", context.ledger, id);
-      return followLedger(context, after, (batch) => actionEvents(context, uuid, batch));
+      const uuid = uuidOfNodeId("Action", context.ledger, id);
+      return followLedger(context, after, (followed) => actionEvents(context, uuid, followed));
     },
     resolve: (action) => action,
   }),

@@ -62,22 +62,25 @@ function createBuilder() {
     relay: {
       clientMutationId: "omit",
       cursorType: "String",
-      nodesOnConnection: { description: "The nodes of the edges.", complexity: { field: 0, multiplier: 1 } },
+      nodesOnConnection: {
+        description: "The nodes of the page, in order, without cursors.",
+        complexity: { field: 0, multiplier: 1 },
+      },
       edgesFieldOptions: {
-        description: "One for each node of the page, in order.",
+        description: "The nodes of the page in order, each with its cursor.",
         nullable: { list: false, items: false },
         complexity: { field: 0, multiplier: 1 },
       },
-      nodeFieldOptions: { description: "The node itself.", nullable: false },
-      cursorFieldOptions: { description: "The position to continue behind." },
-      pageInfoFieldOptions: { description: "Cursors of the page, and whether there are more." },
+      nodeFieldOptions: { description: "The node.", nullable: false },
+      cursorFieldOptions: { description: "Pass it as `after` to continue after this node." },
+      pageInfoFieldOptions: { description: "First and last cursor of the page, and whether more pages follow." },
       pageInfoTypeOptions: { description: "Cursors of a page, and whether there are more." },
-      hasNextPageFieldOptions: { description: "Whether more follow." },
-      hasPreviousPageFieldOptions: { description: "Whether the page began behind a cursor." },
-      startCursorFieldOptions: { description: "The cursor of the first edge." },
-      endCursorFieldOptions: { description: "The cursor to pass as `after` for the next page." },
-      nodeTypeOptions: { description: "Anything that can be fetched again by its id." },
-      idFieldOptions: { description: "Opaque, and the same for as long as the ledger lives." },
+      hasNextPageFieldOptions: { description: "Whether more nodes follow this page." },
+      hasPreviousPageFieldOptions: { description: "Whether `after` was given." },
+      startCursorFieldOptions: { description: "The cursor of the first node; null on an empty page." },
+      endCursorFieldOptions: { description: "The cursor to pass as `after` for the next page; null on an empty page." },
+      nodeTypeOptions: { description: "An object that `Query.node` returns by its id." },
+      idFieldOptions: { description: "Opaque; never changes." },
       nodeQueryOptions: false,
       nodesQueryOptions: false,
       encodeGlobalID: (typename, id) => encodeNodeId(typename, String(id)),
@@ -92,13 +95,17 @@ function createBuilder() {
     },
     complexity: { defaultComplexity: 1, defaultListMultiplier: 10 },
   });
-  builder.queryType({ description: "Everything that can be read.", authScopes: { signedIn: true } });
+  builder.queryType({
+    description: "All reads. All fields of one query read the same snapshot.",
+    authScopes: { signedIn: true },
+  });
   builder.mutationType({
-    description: "Everything that can be done. An expected refusal is told in `userErrors`.",
+    description: "All changes. An expected refusal is returned in `userErrors`, not as a GraphQL error.",
     authScopes: { signedIn: true },
   });
   builder.subscriptionType({
-    description: "What happens, as it happens. Continue after a disconnect by passing the last position seen.",
+    description:
+      "Changes as they are recorded. To continue after a disconnect, pass the last position received as `after`.",
     authScopes: { signedIn: true },
   });
   return builder;

@@ -1,6 +1,6 @@
 import type { Caller, Principal } from "../../domain/identity/principal.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import { graphqlError } from "./errors.ts";
 import type { Services } from "./services.ts";
@@ -21,7 +21,7 @@ export interface Context {
   /** Called with the code of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
   /** What every resolver reads through: in a query its snapshot, else whatever is committed by then. */
-  readonly db: Reader;
+  readonly db: Queryable;
   /** In a query. */
   readonly snapshot: LedgerSnapshot | undefined;
 }
@@ -38,7 +38,7 @@ export function createContext(services: Services, operation: OperationOptions): 
  * The result of `run`, which executes a query in the context it is given: all of its fields are read from one snapshot,
  * opened by the first that reads. The snapshot ends with `run`, however that ends.
  */
-export async function inSnapshot<Result>(
+export async function executeInSnapshot<Result>(
   context: Context,
   run: (context: Context) => Result | Promise<Result>,
 ): Promise<Result> {

@@ -7,122 +7,130 @@ function described<Name extends string>(values: Readonly<Record<Name, string>>) 
 }
 
 export const PrincipalKind = builder.enumType("PrincipalKind", {
-  description: "What a principal is.",
+  description: "The kind of a principal.",
   values: described({
     HUMAN: "A person.",
-    AGENT: "Software that acts for a person, driven by a model.",
+    AGENT: "Software driven by a model that acts for a person.",
     SERVICE: "Software that acts for the organization.",
   }),
 });
 
 export const PrincipalStatus = builder.enumType("PrincipalStatus", {
-  description: "Whether a principal may come in.",
-  values: described({ ACTIVE: "It may.", SUSPENDED: "An administrator suspended it." }),
+  description: "Whether calls of a principal are accepted.",
+  values: described({
+    ACTIVE: "Its calls are accepted.",
+    SUSPENDED: "An administrator suspended it: its calls are refused.",
+  }),
 });
 
 export const Confidence = builder.enumType("Confidence", {
-  description: "How sure the server is of what it says about a caller's client or model, best first.",
+  description:
+    "What the identification of a client or model is based on. From strongest to weakest: SIGNED, REGISTERED, NETWORK, HEADER, UNKNOWN.",
   values: described({
-    SIGNED: "A signed statement says so.",
-    REGISTERED: "A registered OAuth client says so.",
-    NETWORK: "It comes from a network known for it.",
-    HEADER: "A mere header says so.",
-    UNKNOWN: "Nothing says so.",
+    SIGNED: "A statement signed with a known key.",
+    REGISTERED: "The OAuth client registered with the identity provider.",
+    NETWORK: "The address belongs to a network that the client's vendor publishes.",
+    HEADER: "A header, which any client could send.",
+    UNKNOWN: "Nothing: it is not known.",
   }),
 });
 
 export const Effect = builder.enumType("Effect", {
-  description: "What a tool does to the platform it works on, as the catalog has it.",
-  values: described({ READ: "It changes nothing.", WRITE: "It changes something." }),
+  description: "Whether a tool changes data on its platform, according to the catalog.",
+  values: described({ READ: "It only reads.", WRITE: "It changes data, or may." }),
 });
 
 export const ActionStatus = builder.enumType("ActionStatus", {
-  description: "Where a governed action stands.",
+  description: "The status of an action.",
   values: described({
-    ALLOWED: "Policy permits it; its grant is not spent yet.",
-    PENDING: "People are asked.",
-    APPROVED: "People approved it; its grant is not spent yet.",
+    ALLOWED: "The policy permits it; its grant has not been redeemed.",
+    PENDING: "It needs approvals.",
+    APPROVED: "People approved it; its grant has not been redeemed.",
     DENIED: "A person denied it.",
-    BLOCKED: "Policy forbids it.",
-    EXPIRED: "Nobody decided in time, which counts as a denial.",
-    CANCELLED: "It was withdrawn.",
-    EXECUTING: "Its grant is spent; the outcome is awaited.",
-    SUCCEEDED: "It was carried out.",
-    FAILED: "It was tried, and failed.",
-    AMBIGUOUS: "No outcome was reported in time: it may or may not have happened.",
+    BLOCKED: "The policy forbids it.",
+    EXPIRED: "Nobody decided before the deadline, which counts as a denial.",
+    CANCELLED: "It was cancelled before a decision.",
+    EXECUTING: "Its grant was redeemed; its outcome has not been reported.",
+    SUCCEEDED: "It was carried out successfully.",
+    FAILED: "It was attempted and failed.",
+    AMBIGUOUS: "No outcome was reported before the deadline: it may or may not have been carried out.",
   }),
 });
 
 export const PolicyOutcome = builder.enumType("PolicyOutcome", {
-  description: "What policy says of an action.",
-  values: described({ PERMIT: "It may go ahead.", REQUIRE: "People must approve it.", FORBID: "It may not happen." }),
+  description: "The outcome of a policy evaluation.",
+  values: described({
+    PERMIT: "The action is permitted without an approval.",
+    REQUIRE: "The action requires approvals by people.",
+    FORBID: "The action is forbidden.",
+  }),
 });
 
 export const Verdict = builder.enumType("Verdict", {
-  description: "One person's word on an action.",
-  values: described({ APPROVE: "It may happen.", DENY: "It may not." }),
+  description: "A person's decision on an action.",
+  values: described({ APPROVE: "The action is approved.", DENY: "The action is denied." }),
 });
 
 export const Channel = builder.enumType("Channel", {
-  description: "How a decision reached the server.",
+  description: "The channel a decision came in by.",
   values: described({
-    API: "Through this API.",
-    CONSOLE: "Through the web console.",
-    SLACK: "Through Slack.",
-    TEAMS: "Through Microsoft Teams.",
-    WEBHOOK: "Through a webhook.",
+    API: "This API.",
+    CONSOLE: "The web console.",
+    SLACK: "Slack.",
+    TEAMS: "Microsoft Teams.",
+    WEBHOOK: "A webhook.",
   }),
 });
 
 export const Outcome = builder.enumType("Outcome", {
-  description: "How carrying out an action ended.",
+  description: "The outcome of an executed action.",
   values: described({ SUCCEEDED: "It was carried out as intended.", FAILED: "It was not carried out as intended." }),
 });
 
 export const LedgerVerdict = builder.enumType("LedgerVerdict", {
-  description: "What a verification found.",
+  description: "The result of a verification.",
   values: described({
-    INTACT: "Everything asked for was re-hashed from stored bytes and found right.",
-    EMPTY: "There was nothing to check, which proves nothing.",
-    CONTENT_MISMATCH: "Stored bytes, their hash, a search column or an erasable value disagree.",
-    LINK_BROKEN: "An entry does not name its predecessor's hash.",
+    INTACT: "All entries of the range were re-hashed from their stored bytes, and no fault was found.",
+    EMPTY: "There were no entries to check.",
+    CONTENT_MISMATCH: "The stored text, its hash, a search column or an erasable value disagree.",
+    LINK_BROKEN: "`prevHash` of an entry is not the hash of its predecessor.",
     SEQUENCE_GAP: "A position has no entry.",
-    FORKED: "A position has two entries, or two entries name one predecessor.",
-    RULE_BROKEN: "An entry is hashed and linked, and says what none may say at its position.",
-    TRUNCATED: "Entries at the end are gone.",
-    ROLLED_BACK: "The ledger ends before a head that was seen.",
-    CHECKPOINT_INCONSISTENT: "The ledger is not the one a checkpoint, or a head kept elsewhere, was taken of.",
+    FORKED: "Two entries have the same position or the same predecessor.",
+    RULE_BROKEN:
+      "An entry is correctly hashed and linked, but breaks a rule of the format: an illegal step, member or value.",
+    TRUNCATED: "Entries at the end are missing.",
+    ROLLED_BACK: "The ledger ends before a head that was seen earlier.",
+    CHECKPOINT_INCONSISTENT: "The ledger contradicts a checkpoint, or a head that is kept outside the database.",
     BAD_SIGNATURE: "A signature does not verify.",
-    PREMATURE_DELETION: "Entries were removed before their time.",
-    UNGUARDED: "What keeps the tables append-only was weakened or removed.",
+    PREMATURE_DELETION: "Entries were removed before the end of their retention.",
+    UNGUARDED: "A trigger, constraint or privilege that keeps the tables append-only was weakened or removed.",
     UNVERIFIABLE: "It could not be checked.",
   }),
 });
 
 export const EdgeKind = builder.enumType("EdgeKind", {
-  description:
-    "OBSERVED: the same content was seen in both places. POSSIBLE: one merely came after the other. One is never presented as the other.",
+  description: "What an edge between two chains is based on.",
   values: described({
-    OBSERVED: "Values read in one place were seen again in what was written to the other.",
-    POSSIBLE: "The same principal read in the one place before writing to the other.",
+    OBSERVED: "Values that were read in the source chain reappeared in what was written.",
+    POSSIBLE: "The same principal read in the source chain before it wrote; no content was compared.",
   }),
 });
 
 export const LineageDirection = builder.enumType("LineageDirection", {
-  description: "Which way to walk from a chain.",
+  description: "The direction to follow edges in.",
   values: described({
-    UPSTREAM: "Towards where its data came from.",
-    DOWNSTREAM: "Towards where its data went.",
-    BOTH: "Both ways.",
+    UPSTREAM: "To the chains its data may have come from.",
+    DOWNSTREAM: "To the chains its data may have gone to.",
+    BOTH: "Both directions.",
   }),
 });
 
 export const PendingApprovalChange = builder.enumType("PendingApprovalChange", {
-  description: "What happened to the list of actions that wait for people.",
+  description: "How the list of pending actions changed.",
   values: described({
-    ADDED: "An action began to wait.",
-    UPDATED: "An action that waits has changed.",
-    REMOVED: "An action no longer waits, or no longer for you.",
-    HEARTBEAT: "Nothing happened for a while. Shows that the connection is alive.",
+    ADDED: "An action became pending.",
+    UPDATED: "A pending action changed.",
+    REMOVED: "An action is no longer pending; with `onlyDecidable` also: you can no longer decide it.",
+    HEARTBEAT: "Nothing changed for a while; the connection is alive.",
   }),
 });

@@ -4,20 +4,21 @@ import { DomainError } from "../../errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { VerificationRangeError } from "../../ledger/verify.ts";
 
-/** Every `extensions.code` a GraphQL error of ours can have, and when. schema/errors.md is checked against it. */
+/** Every `extensions.code` of our GraphQL errors with its meaning. A test compares schema/errors.md with it. */
 export const ERROR_CODES = {
-  UNAUTHENTICATED: "No token came with the call, or it is not valid, or no longer.",
-  FORBIDDEN: "The caller is known, and may not do this.",
+  UNAUTHENTICATED: "The call has no token, or its token is not valid or has expired.",
+  FORBIDDEN: "The caller is authenticated but not permitted to do this.",
   BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
-  QUERY_TOO_COMPLEX: "Too much at once, or reading took too long. Narrow it, or ask in several requests.",
-  RATE_LIMITED: "Too many at a time. Try again later, or with fewer in parallel.",
-  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Try again after `retryAfterSeconds`.",
+  QUERY_TOO_COMPLEX:
+    "The document is too complex, or reading took too long. Narrow it, or split it into several requests.",
+  RATE_LIMITED: "Too many concurrent requests. Retry later, or send fewer in parallel.",
+  LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Retry after `retryAfterSeconds`.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
-  INTERNAL_SERVER_ERROR: "A fault of ours. `traceId` names the call in the server's log.",
+  INTERNAL_SERVER_ERROR: "A fault in the server. `traceId` identifies the call in the server's log.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What HTTP says of an error when it is all there is to say. `spec`: a client that accepts only application/json gets 200. */
+/** The HTTP status of a response without data. `spec`: clients that accept only application/json get 200 instead. */
 interface HttpAnswer {
   readonly status: number;
   readonly spec?: boolean;
@@ -29,7 +30,7 @@ const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
   QUERY_TOO_COMPLEX: { status: 400, spec: false },
 };
 
-/** An error for the client, with a code of the published list. `facts` become further extensions. */
+/** An error for the client. `facts` become further extensions. */
 export function graphqlError(
   code: ErrorCode,
   message: string,
@@ -68,9 +69,9 @@ function causeOf(error: unknown): unknown {
 }
 
 /**
- * The error a client gets for whatever went wrong. What is not known to be harmless is masked, and `report` is told.
+ * The error that a client gets for `error`. Errors that are not known to be harmless are masked and passed to `report`.
  *
- * @param report hears of each error that is a fault of ours
+ * @param report called with each error that is a fault in the server
  */
 export function publicError(error: unknown, traceId: string, report: (fault: unknown) => void): GraphQLError {
   const cause = causeOf(error);
@@ -84,7 +85,10 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   if (isTimeout(cause)) return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
   report(cause);
   if (isOutage(cause)) return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
-  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong in the server.", {
+    ...located,
+    facts: { traceId },
+  });
 }
 
 type Located = { readonly source?: GraphQLError };
@@ -100,14 +104,14 @@ function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLEr
 }
 
 const TOO_SLOW =
-  "This takes too long to read. Narrow what you ask for: a time range (recordedFrom, recordedTo), an actor, a tool, fewer at a time.";
+  "Reading takes too long. Narrow the query: a time range (recordedFrom, recordedTo), an actor, a tool, smaller pages.";
 
-/** Whether a statement was stopped because it took too long. Writes report that as a ledger that is unavailable. */
+/** Whether a statement of a read was stopped by its time limit. (Writes throw LedgerUnavailableError for it.) */
 function isTimeout(cause: unknown): boolean {
   return classify(cause) === "timeout";
 }
 
-/** Whether the database, and nothing about this call, is to blame. */
+/** Whether the database caused the error, not the call. */
 function isOutage(cause: unknown): boolean {
   const failure = classify(cause);
   return failure === "unavailable" || failure === "disk-full";
@@ -123,7 +127,7 @@ function publicGraphQLError(
   if (isErrorCode(code)) {
     return located.source === undefined || located.source === error
       ? error
-      : // The one around it says which variable or argument is meant, and at which member.
+      : // The outer error names the variable or argument, and the member.
         graphqlError(code, located.source.message, {
           ...located,
           facts: error.extensions,
@@ -131,11 +135,14 @@ function publicGraphQLError(
         });
   }
   const path = located.source?.path ?? error.path;
-  // Without a path nothing was executed: the request itself is at fault. With one, only its arguments can be.
+  // Without a path nothing was executed, so the request is at fault. With a path, only its arguments can be.
   if (path === undefined || error.message.startsWith("Argument ")) {
     const { message } = located.source ?? error;
     return graphqlError("BAD_USER_INPUT", message, { ...located, http: http ?? { status: 400, spec: true } });
   }
   report(error);
-  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong on our side.", { ...located, facts: { traceId } });
+  return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong in the server.", {
+    ...located,
+    facts: { traceId },
+  });
 }

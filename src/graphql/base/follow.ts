@@ -3,18 +3,18 @@ import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
 import { headOf } from "./position.ts";
 
-/** What a subscription makes of the ledger: entries in order, or none when it told nothing for a while. */
-export type Batch = { readonly entries: readonly LedgerEntry[]; readonly cursor: bigint };
+/** Entries to make events of, oldest first. Without entries it requests a heartbeat. `cursor` is the position reached. */
+export type FollowedEntries = { readonly entries: readonly LedgerEntry[]; readonly cursor: bigint };
 
 /**
- * The entries behind `after` (where the ledger ends now, when left out) and each one that follows. A batch without entries
- * asks for a heartbeat: nothing was told to this subscriber for a while, whatever happened meanwhile. Ends when the consumer stops, and with UNAUTHENTICATED when the token expires. Nothing is read ahead of
- * the consumer, so a slow one costs no memory here.
+ * The events of all entries after `after` (null: after the current end), then of each new one. `toEvents` is called without
+ * entries to send a heartbeat, when the subscriber received nothing for a while. Ends when the consumer stops; throws
+ * UNAUTHENTICATED when the token expires. Reads only on demand, so a slow consumer costs no memory here.
  */
 export function followLedger<Event>(
   context: Context,
   after: bigint | null | undefined,
-  toEvents: (batch: Batch) => AsyncIterable<Event>,
+  toEvents: (followed: FollowedEntries) => AsyncIterable<Event>,
 ): AsyncIterableIterator<Event> {
   const stopped = new AbortController();
   const ends = context.ends(stopped.signal);
@@ -49,7 +49,7 @@ async function* run<Event>(
   after: bigint | null | undefined,
   signal: AbortSignal,
   ends: AbortSignal,
-  toEvents: (batch: Batch) => AsyncIterable<Event>,
+  toEvents: (followed: FollowedEntries) => AsyncIterable<Event>,
 ): AsyncGenerator<Event, undefined> {
   const head = await headOf(context);
   if (after !== null && after !== undefined && after > head.seq) {
@@ -59,15 +59,15 @@ async function* run<Event>(
     );
   }
   let cursor = after ?? head.seq;
-  let toldAt: number | undefined;
-  for await (const entries of context.services.follower.follow(context.ledger, cursor, signal, () => toldAt)) {
-    const batch: Batch =
+  let sentAt: number | undefined;
+  for await (const entries of context.services.follower.follow(context.ledger, cursor, signal, () => sentAt)) {
+    const followed: FollowedEntries =
       entries === "idle" ? { entries: [], cursor } : { entries, cursor: entries.at(-1)?.seq ?? cursor };
-    for await (const event of toEvents(batch)) {
+    for await (const event of toEvents(followed)) {
       yield event;
-      toldAt = performance.now();
+      sentAt = performance.now();
     }
-    cursor = batch.cursor;
+    cursor = followed.cursor;
   }
   if (ends.aborted) throw ends.reason;
 }

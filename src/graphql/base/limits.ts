@@ -15,7 +15,7 @@ import { graphqlError } from "./errors.ts";
 /** Lexical tokens a document may have; the parser gives up at the next one. */
 export const MAX_TOKENS = 5_000;
 /** Nested selections an operation may have; introspection does not count. */
-export const MAX_DEPTH = 12;
+export const MAX_SELECTION_DEPTH = 12;
 /** Aliases an operation may have, those of the fragments it spreads counted at every spread. */
 export const MAX_ALIASES = 30;
 /** Fields an operation may have at its root. */
@@ -121,7 +121,7 @@ function createMeasure(document: DocumentNode): (set: SelectionSetNode) => Size 
 }
 
 function excess({ depth, aliases, rootFields, fields }: Size): string | undefined {
-  if (depth > MAX_DEPTH) return `selections are nested ${depth} deep; the limit is ${MAX_DEPTH}`;
+  if (depth > MAX_SELECTION_DEPTH) return `selections are nested ${depth} deep; the limit is ${MAX_SELECTION_DEPTH}`;
   if (aliases > MAX_ALIASES) return `${aliases} aliases; the limit is ${MAX_ALIASES}`;
   if (rootFields > MAX_ROOT_FIELDS) return `${rootFields} fields at the root; the limit is ${MAX_ROOT_FIELDS}`;
   return fields > MAX_FIELDS ? `${fields} fields; the limit is ${MAX_FIELDS}` : undefined;

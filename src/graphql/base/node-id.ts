@@ -34,7 +34,7 @@ export function splitKey(id: string): { readonly ledger: string; readonly key: s
  * The UUID inside an id of `typename` in `ledger`; a bare UUID is taken too, as it stands in the ledger's entries. For
  * anything else the UUID that names nothing, so that whoever looks it up finds nothing.
  */
-export function uuidOf(typename: string, ledger: string, id: string): string {
+export function uuidOfNodeId(typename: string, ledger: string, id: string): string {
   const bare = id.toLowerCase();
   if (isUuid(bare)) return bare;
   const decoded = decodeNodeId(id);

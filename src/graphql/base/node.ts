@@ -31,7 +31,7 @@ builder.queryField("node", (t) =>
   t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: "What this id names; null when there is no such thing that you may see.",
+    description: "The object with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "The id of an action, an entry or a session." }) },
     resolve: (_root, { id }, context) => readNode(context, id),

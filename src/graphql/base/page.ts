@@ -7,8 +7,8 @@ export const DEFAULT_PAGE = 20;
 export const MAX_PAGE = 100;
 
 /** Descriptions of the arguments of every connection. */
-export const FIRST = `How many at most: ${DEFAULT_PAGE} when left out, never more than ${MAX_PAGE}.`;
-export const AFTER = "Continue behind this cursor: `endCursor` of the page before.";
+export const FIRST = `The page size, at most ${MAX_PAGE}. Default: ${DEFAULT_PAGE}.`;
+export const AFTER = "Continue after this cursor: `endCursor` of the previous page. Default: the first page.";
 
 const CURSOR = /^seq:([1-9]\d{0,18})$/;
 const LAST_POSITION = 2n ** 63n - 1n;

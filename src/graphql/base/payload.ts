@@ -9,19 +9,20 @@ export interface UserErrorShape {
 }
 
 const UserError = builder.interfaceRef<UserErrorShape>("UserError").implement({
-  description: "An expected refusal: what was asked for was understood, and the answer is no.",
+  description: "An expected refusal: the request was valid, but was not permitted or not possible.",
   fields: (t) => ({
-    code: t.exposeString("code", { description: "One of the codes that schema/errors.md lists." }),
-    message: t.exposeString("message", { description: "Why, and what to do about it, for people." }),
+    code: t.exposeString("code", { description: "One of the codes listed in schema/errors.md." }),
+    message: t.exposeString("message", { description: "What was refused and what to do about it, for people." }),
     path: t.stringList({
-      description: "The member of the input that is meant; empty for the whole.",
+      description:
+        'The path of the input member at fault, such as `["input", "digest"]`; empty when the error is about the whole input.',
       resolve: ({ path }) => [...path],
     }),
   }),
 });
 
 builder.objectRef<UserErrorShape>("Refusal").implement({
-  description: "The only kind of user error so far.",
+  description: "An expected refusal. The only type of user error so far.",
   interfaces: [UserError],
   isTypeOf: () => true,
 });
@@ -56,7 +57,7 @@ export function payloadType<Shape extends { readonly userErrors: readonly UserEr
   builder.objectField(ref, "userErrors", (t) =>
     t.field({
       type: [UserError],
-      description: "Why nothing was done; empty when it was.",
+      description: "Why the change was refused; empty on success.",
       resolve: ({ userErrors }) => [...userErrors],
     }),
   );

@@ -27,7 +27,8 @@ export async function readingAt(context: Context): Promise<readonly Position[]> 
 }
 
 export const LedgerPosition = builder.objectRef<Position>("LedgerPosition").implement({
-  description: "A position in one ledger. Pass `seq` as `after` of a subscription to miss nothing that came later.",
+  description:
+    "A position in one ledger. Pass `seq` as `after` of a subscription to receive everything recorded later.",
   fields: (t) => ({
     ledger: t.exposeID("ledger", { description: "`<organization>/<region>`." }),
     region: t.string({
@@ -36,7 +37,7 @@ export const LedgerPosition = builder.objectRef<Position>("LedgerPosition").impl
     }),
     seq: t.field({
       type: "Sequence",
-      description: "The last entry the ledger had.",
+      description: "The position of the last entry at the time.",
       resolve: ({ seq }) => seq,
     }),
   }),
@@ -46,7 +47,7 @@ builder.globalConnectionField("asOf", (t) =>
   t.field({
     type: [LedgerPosition],
     description:
-      "Where the list was read: one position for each ledger it came from, the same for all lists of a query. To follow it from there, subscribe with `after` set to this `seq`.",
+      "The ledger positions that the list was read at, the same for all lists of a query. Subscribe with `after` set to `seq` to receive everything that is not in the list yet.",
     resolve: ({ asOf }) => [...asOf],
   }),
 );

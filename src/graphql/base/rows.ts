@@ -12,7 +12,7 @@ export const ENTRY_SELECT = {
   payload: { select: { payload: true } },
 } as const satisfies Prisma.EntrySelect;
 
-export type EntryRow = Prisma.EntryGetPayload<{ select: typeof ENTRY_SELECT }>;
+export type EntryNode = Prisma.EntryGetPayload<{ select: typeof ENTRY_SELECT }>;
 /** An entry that the ledger or the domain returned, as such a row: nothing is parsed or copied twice. Its text, hash and payload are made only when somebody asks. */
 class RowOfEntry {
   readonly of: LedgerEntry;
@@ -37,15 +37,15 @@ class RowOfEntry {
   }
 }
 
-const entries = new WeakMap<EntryRow, LedgerEntry>();
+const entries = new WeakMap<EntryNode, LedgerEntry>();
 const facts = new WeakMap<LedgerEntry, JsonObject>();
 
-export function entryRow(entry: LedgerEntry): EntryRow {
+export function entryNode(entry: LedgerEntry): EntryNode {
   return new RowOfEntry(entry);
 }
 
 /** The entry of `row`: everything but its hash from the hashed bytes. */
-export function entryOf(row: EntryRow): LedgerEntry {
+export function entryOf(row: EntryNode): LedgerEntry {
   if (row instanceof RowOfEntry) return row.of;
   let entry = entries.get(row);
   if (entry === undefined) {
@@ -67,7 +67,7 @@ export function entryOf(row: EntryRow): LedgerEntry {
 }
 
 /** The body of an entry with its erasable values in place. */
-export function factsOf(entry: LedgerEntry): JsonObject {
+export function bodyWithValues(entry: LedgerEntry): JsonObject {
   let filled = facts.get(entry);
   if (filled === undefined) {
     filled = unseal(entry.body, entry.payload);

@@ -127,19 +127,19 @@ function parseJsonObject(
 export function addScalars(builder: Builder): void {
   builder.scalarType("Sequence", {
     description:
-      "A position in a ledger. It travels as a string of decimal digits, since a JSON number would not hold all of them.",
+      "A position or count in a ledger, as a string of decimal digits: it can exceed what a JSON number holds exactly.",
     serialize: (seq) => seq.toString(),
     parseValue: parseSequence,
     parseLiteral: (node) => parseString(node, "Sequence", parseSequence),
   });
   builder.scalarType("Hash", {
-    description: "A SHA-256: `sha256:` followed by its 64 digits in lower-case hexadecimal.",
+    description: "A SHA-256: `sha256:` followed by 64 lowercase hexadecimal digits.",
     serialize: (hash) => (hash.startsWith("sha256:") ? hash : hashFromHex(hash)),
     parseValue: parseHash,
     parseLiteral: (node) => parseString(node, "Hash", parseHash),
   });
   builder.scalarType("DateTime", {
-    description: "An instant in UTC as RFC 3339 writes it, with six digits of a second and Z at the end.",
+    description: "An instant in UTC in RFC 3339 form with microseconds: `2026-11-21T22:50:01.123456Z`.",
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
     serialize: (instant) => parseInstant(instant),
     parseValue: parseInstant,
@@ -153,7 +153,7 @@ export function addScalars(builder: Builder): void {
     parseLiteral: (node) => parseString(node, "UUID", parseUuid),
   });
   builder.scalarType("JSON", {
-    description: `Any JSON value, given back exactly as it came. Nested at most ${MAX_JSON_DEPTH} deep; numbers must survive as IEEE 754 doubles.`,
+    description: `Any JSON value, returned exactly as it was sent. Nested at most ${MAX_JSON_DEPTH} deep. Numbers that an IEEE 754 double cannot represent are refused.`,
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc8259",
     serialize: (value) => value,
     parseValue: (value) => parseJson(value),

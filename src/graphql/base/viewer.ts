@@ -1,14 +1,14 @@
-import { concernsOf, type Viewer, viewerFor } from "../../domain/visibility/visibility.ts";
-import type { Concern } from "../../ledger/concern.ts";
+import { scopesOf, type Viewer, viewerFor } from "../../domain/visibility/visibility.ts";
+import type { ReadScope } from "../../ledger/read-scope.ts";
 import { type Context, viewerOf } from "./context.ts";
 
-/** The caller as a reader. Asked anew each time: who is in a team can change while a subscription lasts. */
+/** The caller as a viewer. Computed at each call: team members can change while a subscription is open. */
 export function readerOf(context: Context): Viewer {
   return viewerFor(viewerOf(context), context.services.directory);
 }
 
-/** What the caller may read within the organization's ledger, for the database; undefined: all of it. */
-export function readableBy(context: Context): readonly Concern[] | undefined {
-  const concerns = concernsOf(readerOf(context));
-  return concerns === "everything" ? undefined : concerns;
+/** The scopes of the organization's ledger that the caller may read; undefined: all of it. */
+export function readableBy(context: Context): readonly ReadScope[] | undefined {
+  const scopes = scopesOf(readerOf(context));
+  return scopes === "everything" ? undefined : scopes;
 }

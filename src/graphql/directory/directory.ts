@@ -17,53 +17,61 @@ export const loadPrincipal = createLoader<string, DirectoryPrincipal>((context, 
 export const DirectoryPrincipalRef = builder.objectRef<DirectoryPrincipal>("DirectoryPrincipal");
 DirectoryPrincipalRef.implement({
   description:
-    "A principal as the directory has it now. `AuditEntry.actor` has it as it was when the entry was recorded.",
+    "A principal in its current state. (`AuditEntry.actor` is the principal as it was when the entry was recorded.)",
   fields: (t) => ({
     id: t.exposeID("id", { description: "Unique within the organization." }),
     principal: t.field({
       type: PrincipalRef,
-      description: "Who it is: as last seen, or as entered here when it never was. Its registered name comes first.",
+      description:
+        "Its name, groups and claims as of its latest call, or as registered when it never called. A registered name takes precedence.",
       resolve: ({ principal }) => principal,
     }),
-    status: t.field({ type: PrincipalStatus, description: "Whether it may come in.", resolve: ({ status }) => status }),
+    status: t.field({
+      type: PrincipalStatus,
+      description: "Whether its calls are accepted.",
+      resolve: ({ status }) => status,
+    }),
     roles: t.stringList({
-      description: "Roles given here; its tokens may claim further ones.",
+      description: "Roles set with `setPrincipalRoles`. Its tokens may claim more.",
       resolve: ({ roles }) => [...roles],
     }),
     owner: t.field({
       type: DirectoryPrincipalRef,
       nullable: true,
-      description: "The person who answers for an invited agent.",
+      description:
+        "The person responsible for an invited agent; null for other principals, and when you may not see them.",
       resolve: async ({ ownerId }, _args, context) =>
         ownerId === undefined ? null : ((await loadPrincipal(context, ownerId)) ?? null),
     }),
     platforms: t.stringList({
       nullable: true,
-      description: "Platforms an invited agent may act on; null: those of the catalog.",
+      description: "The platforms an invited agent may act on; null: all of the catalog.",
       resolve: ({ platforms }) => (platforms === undefined ? null : [...platforms]),
     }),
     keyThumbprint: t.exposeString("keyThumbprint", {
       nullable: true,
-      description: "The key an invited agent has to prove, by its RFC 7638 thumbprint.",
+      description:
+        "The RFC 7638 thumbprint of the key that an invited agent's tokens must be bound to; null when none is registered.",
     }),
     gateway: t.exposeBoolean("gateway", {
       description:
-        "Whether it is a gateway: the server believes what it says about the clients whose calls it passes on, if signed with its key.",
+        "Whether it is a gateway: a proxy that signs statements about the client behind each call it forwards. The server accepts those signed with its registered key.",
     }),
     invitedAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it was invited, by the server's clock; the entry has the database's.",
+      description: "When it was invited, by the server's clock; null when it was not.",
       resolve: ({ invitedAt }) => invitedAt,
     }),
     lastSeenAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it last did something that was recorded, or somebody did for it.",
+      description:
+        "When the latest entry was recorded of something it did or that was done on its behalf; null when there is none.",
       resolve: ({ lastSeenAt }) => lastSeenAt,
     }),
     teams: t.stringList({
-      description: "The teams it belonged to when it was last seen, by name.",
+      description: "The names of its teams, as of its latest call.",
       resolve: ({ teams }) => [...teams],
     }),
   }),
@@ -75,7 +83,7 @@ const DirectoryPrincipalConnection = builder.connectionObject(
     name: "DirectoryPrincipalConnection",
     description: "A page of principals.",
   },
-  { name: "DirectoryPrincipalEdge", description: "A principal on a page." },
+  { name: "DirectoryPrincipalEdge", description: "A principal with its cursor." },
 );
 
 const PREFIX = "principal:";
@@ -114,12 +122,12 @@ function pageOf(
 }
 
 const PrincipalFilter = builder.inputType("PrincipalFilter", {
-  description: "Conditions on a principal; it must meet all of them. What is left out or null asks for nothing.",
+  description: "Conditions that a principal must meet, all of them. An omitted or null member is no condition.",
   fields: (t) => ({
-    kind: t.field({ type: PrincipalKind, description: "What it is." }),
-    team: t.string({ description: "A team it belongs to." }),
+    kind: t.field({ type: PrincipalKind, description: "Its kind." }),
+    team: t.string({ description: "The name of a team it belongs to." }),
     suspended: t.boolean({ description: "Whether it is suspended." }),
-    text: t.string({ description: "Part of its id, name or address, in any case." }),
+    text: t.string({ description: "A part of its id, name or e-mail address, ignoring case." }),
   }),
 });
 
@@ -140,13 +148,13 @@ async function readPage(context: Context, filter: Filter, args: PageArguments): 
 }
 
 const TeamRef = builder.objectRef<Team>("Team").implement({
-  description: "Principals who have a group in common. Whoever has the role `lead:<team>` leads it.",
+  description: "The principals of one group. People with the role `lead:<name>` lead it.",
   fields: (t) => ({
     id: t.id({ description: "The same as its name.", resolve: ({ name }) => name }),
     name: t.exposeString("name", { description: "The name of the group." }),
     leads: t.field({
       type: [DirectoryPrincipalRef],
-      description: "Those who lead it, of those you may see.",
+      description: "Its leads that you may see.",
       resolve: async ({ leadIds }, _args, context) => {
         const found = await Promise.all(leadIds.map((id) => loadPrincipal(context, id)));
         return found.filter((lead) => lead !== undefined);
@@ -154,7 +162,7 @@ const TeamRef = builder.objectRef<Team>("Team").implement({
     }),
     members: t.field({
       type: DirectoryPrincipalConnection,
-      description: "Those who belong to it, of those you may see; by id.",
+      description: "Its members that you may see, ordered by id.",
       complexity: pageComplexity,
       args: {
         first: t.arg.int({ description: FIRST }),
@@ -169,13 +177,13 @@ builder.queryField("principals", (t) =>
   t.field({
     type: DirectoryPrincipalConnection,
     description:
-      "Who the directory has, and everybody the ledger has seen acting or acted for, by id. Administrators and auditors see everybody; others themselves, their agents, whom they act for, who leads their teams and whom they lead.",
+      "Registered principals and all that ever acted or were acted for, ordered by id. Administrators and auditors see all; others see themselves, their agents, the person they act for, the leads of their teams and the members of teams they lead.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
       filter: t.arg({
         type: PrincipalFilter,
-        description: "Only those that meet this filter; everybody when left out.",
+        description: "Conditions to meet. Default: none.",
       }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
@@ -188,7 +196,7 @@ builder.queryField("principal", (t) =>
   t.field({
     type: DirectoryPrincipalRef,
     nullable: true,
-    description: "The principal of this id; null when there is none you may see.",
+    description: "The principal with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "A principal's id." }) },
     resolve: async (_root, { id }, context) => (await loadPrincipal(context, id)) ?? null,
@@ -198,10 +206,10 @@ builder.queryField("principal", (t) =>
 builder.queryField("teams", (t) =>
   t.field({
     type: [TeamRef],
-    description: `Teams by name, at most ${MAX_TEAMS}: for administrators and auditors all, for others those they belong to or lead.`,
+    description: `At most ${MAX_TEAMS} teams, ordered by name. Administrators and auditors see all; others see teams they belong to or lead.`,
     authScopes: { signedIn: true },
     complexity: { field: 1, multiplier: MAX_TEAMS },
-    args: { after: t.arg.id({ description: "Continue behind the team of this id." }) },
+    args: { after: t.arg.id({ description: "Continue after the team with this id. Default: the first teams." }) },
     resolve: async (_root, { after }, context) => [
       ...(await context.services.directory.teams(viewerOf(context), after ?? undefined)),
     ],

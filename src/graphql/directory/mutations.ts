@@ -1,25 +1,25 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
+import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
 import { DirectoryPrincipalRef, loadPrincipal } from "./directory.ts";
 
 interface PrincipalChanged extends Receipt {
   readonly principalId?: string | undefined;
 }
 
-const PrincipalPayload = receiptType<PrincipalChanged>("PrincipalPayload", "What became of a change of the directory.");
+const PrincipalPayload = receiptType<PrincipalChanged>("PrincipalPayload", "The result of a change of the directory.");
 builder.objectFields(PrincipalPayload, (t) => ({
   principal: t.field({
     type: DirectoryPrincipalRef,
     nullable: true,
-    description: "The principal as the directory has it now.",
+    description: "The principal in its current state; null when the change was refused.",
     resolve: async ({ principalId }, _args, context) =>
       principalId === undefined ? null : ((await loadPrincipal(context, principalId)) ?? null),
   }),
 }));
 
-const RevokeTokenPayload = receiptType<Receipt>("RevokeTokenPayload", "What became of a revocation.");
+const RevokeTokenPayload = receiptType<Receipt>("RevokeTokenPayload", "The result of `revokeToken`.");
 
 /** Null and left out mean the same. */
 function given<T>(value: T | null | undefined): T | undefined {
@@ -27,23 +27,23 @@ function given<T>(value: T | null | undefined): T | undefined {
 }
 
 const KEY =
-  "Its public key as a JSON Web Key, without private members. Its tokens must be bound to this key (RFC 9449); a gateway's key is what its statements are signed with.";
+  "Its public key as a JSON Web Key without private members. An agent's tokens must be bound to it (DPoP, RFC 9449); a gateway signs its statements with it.";
 
 const InviteAgentInput = builder.inputType("InviteAgentInput", {
-  description: "An agent to be registered.",
+  description: "An agent to register.",
   fields: (t) => ({
     agentId: t.id({ required: true, description: "Its id, as its tokens name it." }),
-    displayName: t.string({ required: true, description: "What people call it." }),
+    displayName: t.string({ required: true, description: "Its name for people." }),
     ownerId: t.id({
       required: true,
       description:
-        "The person who answers for it, and whom it acts for when its token names nobody. Known here already.",
+        "The person responsible for it, for whom it acts when its token names nobody. Must be in the directory.",
     }),
-    platforms: t.stringList({ description: "The only platforms it may act on; those of the catalog when left out." }),
+    platforms: t.stringList({ description: "The platforms it may act on. Default: all of the catalog." }),
     publicKey: t.field({ type: "JSON", description: KEY }),
     gateway: t.boolean({
       description:
-        "Whether it is a gateway: the server then believes what it says about the clients whose calls it passes on, if signed with its key.",
+        "Whether it is a gateway: a proxy that signs statements about the client behind each call it forwards. The server then accepts those signed with `publicKey`.",
     }),
   }),
 });
@@ -53,7 +53,7 @@ builder.mutationField("inviteAgent", (t) =>
     type: PrincipalPayload,
     description: "Registers an agent. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: InviteAgentInput, required: true, description: "Who is invited." }) },
+    args: { input: t.arg({ type: InviteAgentInput, required: true, description: "The agent to register." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> => {
       const { agentId, displayName, ownerId } = input;
       const invitation = {
@@ -64,22 +64,22 @@ builder.mutationField("inviteAgent", (t) =>
         publicKey: given<JsonValue>(input.publicKey),
         gateway: given(input.gateway),
       };
-      return answer(context, context.services.directory.inviteAgent(callerOf(context), invitation));
+      return receiptPayload(context, context.services.directory.inviteAgent(callerOf(context), invitation));
     },
   }),
 );
 
 const UpdateAgentInput = builder.inputType("UpdateAgentInput", {
-  description: "What is to change about an agent that was invited. What is left out stays as it is.",
+  description: "Changes of the registration of an agent. An omitted member is left unchanged.",
   fields: (t) => ({
     agentId: t.id({ required: true, description: "The agent." }),
-    displayName: t.string({ description: "What people call it." }),
-    ownerId: t.id({ description: "The person who answers for it." }),
-    platforms: t.stringList({ description: "The only platforms it may act on; null: those of the catalog." }),
-    publicKey: t.field({ type: "JSON", description: `${KEY} Null: none any more.` }),
+    displayName: t.string({ description: "Its name for people." }),
+    ownerId: t.id({ description: "The person responsible for it." }),
+    platforms: t.stringList({ description: "The platforms it may act on; null: all of the catalog." }),
+    publicKey: t.field({ type: "JSON", description: `${KEY} Null removes the key.` }),
     gateway: t.boolean({
       description:
-        "Whether it is a gateway: the server then believes what it says about the clients whose calls it passes on, if signed with its key.",
+        "Whether it is a gateway: a proxy that signs statements about the client behind each call it forwards. The server then accepts those signed with `publicKey`.",
     }),
   }),
 });
@@ -87,9 +87,9 @@ const UpdateAgentInput = builder.inputType("UpdateAgentInput", {
 builder.mutationField("updateAgent", (t) =>
   t.field({
     type: PrincipalPayload,
-    description: "Changes what is registered of an agent. For administrators.",
+    description: "Changes the registration of an agent. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: UpdateAgentInput, required: true, description: "What is changed." }) },
+    args: { input: t.arg({ type: UpdateAgentInput, required: true, description: "The agent and the changes." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> => {
       // Null takes these two away, unlike leaving them out.
       const { agentId, platforms, publicKey } = input;
@@ -99,16 +99,16 @@ builder.mutationField("updateAgent", (t) =>
         gateway: given(input.gateway),
       };
       const change = { agentId, platforms, publicKey, ...rest };
-      return answer(context, context.services.directory.updateAgent(callerOf(context), change));
+      return receiptPayload(context, context.services.directory.updateAgent(callerOf(context), change));
     },
   }),
 );
 
 const SuspendPrincipalInput = builder.inputType("SuspendPrincipalInput", {
-  description: "Whom to keep out.",
+  description: "A principal to suspend.",
   fields: (t) => ({
-    principalId: t.id({ required: true, description: "The principal; one that never called can be suspended too." }),
-    reason: t.string({ required: true, description: "Why; never blank." }),
+    principalId: t.id({ required: true, description: "The id of the principal, which need not have called before." }),
+    reason: t.string({ required: true, description: "The reason; must not be blank." }),
   }),
 });
 
@@ -116,41 +116,43 @@ builder.mutationField("suspendPrincipal", (t) =>
   t.field({
     type: PrincipalPayload,
     description:
-      "Keeps a principal out, and the agents that act for it: on this server at once, on every other within seconds. Open sockets and streams end. For administrators.",
+      "Refuses calls of a principal and of agents that act for it: on this server immediately, on others within seconds. Their open connections are closed. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: SuspendPrincipalInput, required: true, description: "Who is suspended." }) },
+    args: { input: t.arg({ type: SuspendPrincipalInput, required: true, description: "The principal to suspend." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.suspendPrincipal(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.suspendPrincipal(callerOf(context), input)),
   }),
 );
 
 const ReinstatePrincipalInput = builder.inputType("ReinstatePrincipalInput", {
-  description: "Whom to let in again.",
+  description: "A suspended principal to reinstate.",
   fields: (t) => ({
     principalId: t.id({ required: true, description: "The principal." }),
-    reason: t.string({ required: true, description: "Why; never blank." }),
+    reason: t.string({ required: true, description: "The reason; must not be blank." }),
   }),
 });
 
 builder.mutationField("reinstatePrincipal", (t) =>
   t.field({
     type: PrincipalPayload,
-    description: "Lets a suspended principal in again. For administrators.",
+    description: "Accepts calls of a suspended principal again. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: ReinstatePrincipalInput, required: true, description: "Who is reinstated." }) },
+    args: {
+      input: t.arg({ type: ReinstatePrincipalInput, required: true, description: "The principal to reinstate." }),
+    },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.reinstatePrincipal(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.reinstatePrincipal(callerOf(context), input)),
   }),
 );
 
 const SetPrincipalRolesInput = builder.inputType("SetPrincipalRolesInput", {
-  description: "The roles a principal has from now on, on top of those its tokens claim.",
+  description: "The new roles of a principal. Roles that its tokens claim are added to these.",
   fields: (t) => ({
     principalId: t.id({ required: true, description: "The principal." }),
     roles: t.stringList({
       required: true,
       description:
-        "All of them: `member`, `approver`, `auditor`, `admin`, `lead:<team>`. An agent is `member` at most.",
+        "The complete list, of `member`, `approver`, `auditor`, `admin` and `lead:<team>`. An agent can only have `member`.",
     }),
   }),
 });
@@ -158,20 +160,22 @@ const SetPrincipalRolesInput = builder.inputType("SetPrincipalRolesInput", {
 builder.mutationField("setPrincipalRoles", (t) =>
   t.field({
     type: PrincipalPayload,
-    description: "Gives a principal these roles and no others. For administrators.",
+    description: "Replaces the roles of a principal. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: SetPrincipalRolesInput, required: true, description: "Who has which." }) },
+    args: {
+      input: t.arg({ type: SetPrincipalRolesInput, required: true, description: "The principal and its roles." }),
+    },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.setPrincipalRoles(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.setPrincipalRoles(callerOf(context), input)),
   }),
 );
 
 const RevokeTokenInput = builder.inputType("RevokeTokenInput", {
-  description: "A token that is to be believed no more.",
+  description: "A token to revoke.",
   fields: (t) => ({
-    issuer: t.string({ description: "Its `iss`; left out: whoever issued it." }),
-    tokenId: t.id({ required: true, description: "Its `jti`." }),
-    reason: t.string({ required: true, description: "Why; never blank." }),
+    issuer: t.string({ description: "The `iss` claim of the token. Default: any issuer." }),
+    tokenId: t.id({ required: true, description: "The `jti` claim of the token." }),
+    reason: t.string({ required: true, description: "The reason; must not be blank." }),
   }),
 });
 
@@ -179,30 +183,32 @@ builder.mutationField("revokeToken", (t) =>
   t.field({
     type: RevokeTokenPayload,
     description:
-      "Refuses a token from now on: on this server at once, on every other within seconds. Open sockets and streams end. For administrators.",
+      "Revokes a token: on this server immediately, on others within seconds. Its open connections are closed. For administrators.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: RevokeTokenInput, required: true, description: "Which token." }) },
+    args: { input: t.arg({ type: RevokeTokenInput, required: true, description: "The token to revoke." }) },
     resolve: (_root, { input }, context): Promise<Receipt> => {
       const { tokenId, reason } = input;
       const revocation = { tokenId, reason, issuer: given(input.issuer) };
-      return answer(context, context.services.directory.revokeToken(callerOf(context), revocation));
+      return receiptPayload(context, context.services.directory.revokeToken(callerOf(context), revocation));
     },
   }),
 );
 
 const ClaimAdministratorInput = builder.inputType("ClaimAdministratorInput", {
-  description: "The one-time code of an organization that has no administrator.",
-  fields: (t) => ({ code: t.string({ required: true, description: "As the server printed it." }) }),
+  description: "The setup code of an organization without an administrator.",
+  fields: (t) => ({
+    code: t.string({ required: true, description: "The code that the server printed when it started." }),
+  }),
 });
 
 builder.mutationField("claimAdministrator", (t) =>
   t.field({
     type: PrincipalPayload,
     description:
-      "Makes you, a person, the first administrator of your organization. The code works once, for a day, and is void after ten wrong ones.",
+      "Makes the caller, who must be a person, the first administrator of their organization. The code is valid for one day and one use, and void after ten wrong attempts.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: ClaimAdministratorInput, required: true, description: "The code." }) },
+    args: { input: t.arg({ type: ClaimAdministratorInput, required: true, description: "The setup code." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
-      answer(context, context.services.directory.claimAdministrator(callerOf(context), input)),
+      receiptPayload(context, context.services.directory.claimAdministrator(callerOf(context), input)),
   }),
 );

@@ -83,47 +83,59 @@ export function recordedClient(facts: JsonObject): ClientShape | undefined {
 
 export const PrincipalRef = builder.objectRef<PrincipalShape>("Principal");
 PrincipalRef.implement({
-  description: "Who calls or called: a person, an agent acting for a person, or a service.",
+  description: "A caller as it was at the time: a person, an agent acting for a person, or a service.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "Unique within the organization." }),
-    kind: t.expose("kind", { type: PrincipalKind, description: "What the principal is." }),
-    email: t.exposeString("email", { nullable: true, description: "As the token said at the time." }),
-    displayName: t.exposeString("displayName", { nullable: true, description: "As the token said at the time." }),
-    roles: t.stringList({ description: "Roles held at the time.", resolve: ({ roles }) => [...roles] }),
-    groups: t.stringList({ description: "Groups belonged to at the time.", resolve: ({ groups }) => [...groups] }),
+    kind: t.expose("kind", { type: PrincipalKind, description: "Whether it is a person, an agent or a service." }),
+    email: t.exposeString("email", {
+      nullable: true,
+      description: "As in its token at the time; null when the token had none, and after an erasure.",
+    }),
+    displayName: t.exposeString("displayName", {
+      nullable: true,
+      description: "As in its token at the time; null when the token had none, and after an erasure.",
+    }),
+    roles: t.stringList({ description: "Its roles at the time.", resolve: ({ roles }) => [...roles] }),
+    groups: t.stringList({ description: "Its groups at the time.", resolve: ({ groups }) => [...groups] }),
     onBehalfOf: t.field({
       type: PrincipalRef,
       nullable: true,
-      description: "The person an agent acts for.",
+      description: "The person an agent acts for; null when it acts for nobody.",
       resolve: ({ onBehalfOf }) => onBehalfOf,
     }),
   }),
 });
 
 export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implement({
-  description: "Which client and which model made the call, as the server saw it.",
+  description: "The client software and the model of a call, as the server determined them from the request.",
   fields: (t) => ({
-    name: t.exposeString("name", { description: "The client's product name." }),
-    version: t.exposeString("version", { nullable: true, description: "The client's version." }),
+    name: t.exposeString("name", { description: "The product name of the client; `unknown` when unknown." }),
+    version: t.exposeString("version", {
+      nullable: true,
+      description: "The version of the client; null when unknown.",
+    }),
     surface: t.exposeString("surface", {
       nullable: true,
-      description: "Which face of the client, where it has several: cli, desktop, vscode, web and the like.",
+      description: "The variant of the client, such as cli, desktop, vscode or web; null when unknown.",
     }),
-    confidence: t.expose("confidence", { type: Confidence, description: "How sure the server is of the client." }),
-    model: t.exposeString("model", { nullable: true, description: "The model that drove the client." }),
+    confidence: t.expose("confidence", { type: Confidence, description: "What `name` is based on." }),
+    model: t.exposeString("model", {
+      nullable: true,
+      description: "The model that the client used; null when unknown.",
+    }),
     modelConfidence: t.expose("modelConfidence", {
       type: Confidence,
-      description: "How sure the server is of the model.",
+      description: "What `model` is based on.",
     }),
     evidence: t.field({
       type: "JSON",
-      description: "The headers and other signals that name and confidence were derived from.",
+      description: "The headers and other signals that `name`, `model` and their confidence were derived from.",
       resolve: ({ evidence }) => evidence,
     }),
     rules: t.field({
       type: "Hash",
       nullable: true,
-      description: "The table of rules the answer was found in, by its hash.",
+      description: "The hash of the rule table that the client was determined by; null when none was used.",
       resolve: ({ rules }) => rules,
     }),
   }),
@@ -132,7 +144,7 @@ export const ClientRef = builder.objectRef<ClientShape>("ClientIdentity").implem
 builder.queryField("viewer", (t) =>
   t.field({
     type: PrincipalRef,
-    description: "The principal that your token or browser session identifies: you.",
+    description: "The caller, as identified by the token or browser session.",
     authScopes: { signedIn: true },
     resolve: (_root, _args, context): PrincipalShape => viewerOf(context),
   }),

@@ -6,7 +6,7 @@ import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
-import { ENTRY_SELECT, type EntryRow, entryOf, factsOf, revealed } from "../base/rows.ts";
+import { bodyWithValues, ENTRY_SELECT, type EntryNode, entryOf, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
 import { actionOf, readPositions, recordingRead, seesEntry } from "./reads.ts";
@@ -17,7 +17,7 @@ function text(entry: LedgerEntry, key: string): string | null {
 }
 
 /** They are recorded once, where the action was proposed. */
-async function argumentsOf(row: EntryRow, context: Context): Promise<JsonValue | undefined> {
+async function argumentsOf(row: EntryNode, context: Context): Promise<JsonValue | undefined> {
   const entry = entryOf(row);
   if (entry.body.arguments !== undefined) return revealed(entry, "arguments");
   const action = await actionOf(row, context);
@@ -26,7 +26,7 @@ async function argumentsOf(row: EntryRow, context: Context): Promise<JsonValue |
 
 export const EntryRef = builder.prismaNode("Entry", {
   name: "AuditEntry",
-  description: "One immutable fact of the ledger.",
+  description: "An entry: one immutable fact in the ledger.",
   select: ENTRY_SELECT,
   id: {
     description: "An opaque id for `node` and other arguments that take an id.",
@@ -36,68 +36,71 @@ export const EntryRef = builder.prismaNode("Entry", {
   fields: (t) => ({
     seq: t.field({
       type: "Sequence",
-      description: "Its position: 1 for the first, without gaps.",
+      description: "Its position in the ledger: 1 for the first, without gaps.",
       resolve: ({ seq }) => seq,
     }),
     type: t.string({
-      description: `What kind of fact it is, one of: ${LISTED_FACT_TYPES}.`,
+      description: `The type of the fact. Values: ${LISTED_FACT_TYPES}.`,
       resolve: (row) => entryOf(row).type,
     }),
     recordedAt: t.field({
       type: "DateTime",
-      description: "The database's clock; never moves backwards within a ledger, and is never used for order.",
+      description:
+        "When it was recorded, by the database's clock. Never moves backwards within a ledger; order entries by `seq`.",
       resolve: (row) => entryOf(row).recordedAt,
     }),
     actor: t.field({
       type: PrincipalRef,
       nullable: true,
-      description: "Who did it.",
-      resolve: (row) => recordedActor(factsOf(entryOf(row))),
+      description: "The principal that did it, as it was at the time; null when the server did it.",
+      resolve: (row) => recordedActor(bodyWithValues(entryOf(row))),
     }),
     client: t.field({
       type: ClientRef,
       nullable: true,
-      description: "Which client and model made the call.",
-      resolve: (row) => recordedClient(factsOf(entryOf(row))),
+      description: "The client software and the model that made the call; null when the server made the entry.",
+      resolve: (row) => recordedClient(bodyWithValues(entryOf(row))),
     }),
     platform: t.string({
       nullable: true,
-      description: "The platform of the action.",
+      description: "The platform of the action it is about; null when it is about none.",
       resolve: (row) => text(entryOf(row), "platform"),
     }),
     tool: t.string({
       nullable: true,
-      description: "The tool of the action.",
+      description: "The tool of the action it is about; null when it is about none.",
       resolve: (row) => text(entryOf(row), "tool"),
     }),
     effect: t.field({
       type: Effect,
       nullable: true,
-      description: "What the tool does to its platform.",
+      description:
+        "Whether that tool changes data on its platform, according to the catalog; null when the entry is about no action.",
       resolve: (row) => text(entryOf(row), "effect") as "READ" | "WRITE" | null,
     }),
     chainHash: t.field({
       type: "UUID",
       nullable: true,
-      description: "The routing chain it belongs to.",
+      description: "The routing chain of the action it is about; null when it is about none.",
       resolve: (row) => text(entryOf(row), "chain"),
     }),
     sourceChainHash: t.field({
       type: "UUID",
       nullable: true,
-      description: "The routing chain its data came from, as the server found it; null when it found none.",
+      description: "The routing chain that the action's data most likely came from; null when the server found none.",
       resolve: (row) => text(entryOf(row), "sourceChain"),
     }),
     arguments: t.field({
       type: "JSON",
       nullable: true,
-      description: "The arguments of the action it is about, unless erased; null when the action is not yours to see.",
+      description:
+        "The arguments of the action it is about; null when there is no such action, when you may not see it, or after an erasure.",
       resolve: (row, _args, context) => argumentsOf(row, context),
     }),
     result: t.field({
       type: "JSON",
       nullable: true,
-      description: "What carrying the action out answered, unless erased.",
+      description: "The reported return value of the tool; null when the entry reports none, and after an erasure.",
       resolve: (row) => revealed(entryOf(row), "result"),
     }),
     latencyMs: t.int({
@@ -107,16 +110,17 @@ export const EntryRef = builder.prismaNode("Entry", {
     }),
     body: t.field({
       type: "JSON",
-      description: "All facts of the entry. Personal values stand in their places unless they were erased.",
-      resolve: (row) => factsOf(entryOf(row)),
+      description:
+        "All members of the entry (see src/facts/FORMAT.md), with personal and free-text values filled in. An erased value is shown as its commitment.",
+      resolve: (row) => bodyWithValues(entryOf(row)),
     }),
     canonical: t.string({
-      description: "The text whose UTF-8 bytes `hash` is the SHA-256 of.",
+      description: "The stored text of the entry. `hash` is the SHA-256 of its UTF-8 bytes.",
       resolve: ({ entry }) => entry,
     }),
     prevHash: t.field({
       type: "Hash",
-      description: "The hash of the entry before it; 64 zeros for the first.",
+      description: "The hash of the previous entry; 64 zeros for the first.",
       resolve: (row) => entryOf(row).prevHash,
     }),
     hash: t.field({ type: "Hash", description: "The SHA-256 of `canonical`.", resolve: (row) => entryOf(row).hash }),
@@ -125,7 +129,7 @@ export const EntryRef = builder.prismaNode("Entry", {
 
 export const EntryConnection = builder.connectionObject(
   { type: EntryRef, name: "AuditEntryConnection", description: "A page of entries." },
-  { name: "AuditEntryEdge", description: "An entry on a page." },
+  { name: "AuditEntryEdge", description: "An entry with its cursor." },
 );
 
 const POSITION = /^[1-9]\d{0,17}$/;

@@ -6,7 +6,7 @@ import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { headOf, readingAt } from "../base/position.ts";
-import { entryRow } from "../base/rows.ts";
+import { entryNode } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
@@ -19,42 +19,43 @@ const HeadRef = builder.objectRef<LedgerHead>("LedgerHead").implement({
   fields: (t) => ({
     seq: t.field({
       type: "Sequence",
-      description: "Its position: how many entries there are.",
+      description: "The position of the last entry, which is also the number of entries.",
       resolve: ({ seq }) => seq,
     }),
     hash: t.field({
       type: "Hash",
-      description: "Its hash, which stands for the whole ledger.",
+      description: "The hash of the last entry, which covers all entries before it.",
       resolve: ({ hash }) => hash,
     }),
   }),
 });
 
 const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").implement({
-  description: "Your organization's chain of entries in this region.",
+  description: "The ledger of your organization in this region: a chain of entries.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`<organization>/<region>`." }),
     head: t.field({
       type: HeadRef,
-      description: "Where it ends now.",
+      description: "Its last entry.",
       resolve: (_ledger, _args, context) => headOf(context),
     }),
     publicKeys: t.field({
       type: "JSON",
-      description: "The JSON Web Key Set (RFC 7517) that grants and tokens of this server verify with.",
+      description:
+        "The public keys, as a JSON Web Key Set (RFC 7517), that verify grants and tokens this server signed.",
       resolve: (_ledger, _args, { services }) => services.publicKeys(),
     }),
   }),
 });
 
 const ProblemRef = builder.objectRef<Verification["problems"][number]>("LedgerProblem").implement({
-  description: "Something that is not as it must be.",
+  description: "A fault that a verification found.",
   fields: (t) => ({
-    verdict: t.field({ type: LedgerVerdict, description: "What kind of thing.", resolve: ({ verdict }) => verdict }),
+    verdict: t.field({ type: LedgerVerdict, description: "The kind of fault.", resolve: ({ verdict }) => verdict }),
     seq: t.field({
       type: "Sequence",
       nullable: true,
-      description: "Where; null when it is no single position.",
+      description: "The position of the entry; null when the fault has no single position.",
       resolve: ({ seq }) => seq,
     }),
     detail: t.exposeString("detail", { description: "What is wrong, for people." }),
@@ -62,12 +63,11 @@ const ProblemRef = builder.objectRef<Verification["problems"][number]>("LedgerPr
 });
 
 const VerificationRef = builder.objectRef<Verification>("LedgerVerification").implement({
-  description:
-    "What a verification found. INTACT only when everything that was asked for was re-hashed and found right.",
+  description: "The result of a verification.",
   fields: (t) => ({
     verdict: t.field({
       type: LedgerVerdict,
-      description: "The gravest of the problems, or INTACT.",
+      description: "The verdict of the most serious problem; INTACT or EMPTY when there is none.",
       resolve: ({ verdict }) => verdict,
     }),
     fromSeq: t.field({
@@ -81,20 +81,24 @@ const VerificationRef = builder.objectRef<Verification>("LedgerVerification").im
       description: "How many entries were re-hashed.",
       resolve: ({ checkedEntries }) => checkedEntries,
     }),
-    head: t.field({ type: HeadRef, description: "Where the ledger ended at the time.", resolve: ({ head }) => head }),
+    head: t.field({
+      type: HeadRef,
+      description: "The last entry of the ledger when the verification began.",
+      resolve: ({ head }) => head,
+    }),
     problems: t.field({
       type: [ProblemRef],
-      description: "What was found, the first positions first.",
+      description: "The faults found, ordered by position; empty when there are none.",
       resolve: ({ problems }) => [...problems],
     }),
-    durationMs: t.exposeInt("durationMs", { description: "How long it took, in milliseconds." }),
+    durationMs: t.exposeInt("durationMs", { description: "Duration of the verification in milliseconds." }),
   }),
 });
 
 builder.queryField("ledger", (t) =>
   t.field({
     type: LedgerRef,
-    description: "Your organization's ledger in this region.",
+    description: "The ledger of your organization in this region.",
     authScopes: { signedIn: true },
     resolve: (_root, _args, { ledger }) => ({ id: ledger }),
   }),
@@ -103,12 +107,13 @@ builder.queryField("ledger", (t) =>
 builder.queryField("auditEntries", (t) =>
   t.field({
     type: EntryConnection,
-    description: "Entries you may see that meet a filter, in ledger order. That you read them is recorded.",
+    description:
+      "Entries that you may see and that meet a filter, in ledger order. Reading them is recorded in the ledger.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      filter: t.arg({ type: AuditFilter, description: "Only those that meet this filter; all when left out." }),
-      newestFirst: t.arg.boolean({ description: "Newest first instead of oldest first." }),
+      filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
+      newestFirst: t.arg.boolean({ description: "Newest first. Default: oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
@@ -119,7 +124,7 @@ builder.queryField("auditEntries", (t) =>
       const wanted = entryFilter(context.ledger, filter);
       const asOf = await readingAt(context);
       const found = await search(context, wanted, { ...range, limit: size + 1 });
-      const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
+      const page = pageOf({ nodes: found.map(entryNode), size, after, asOf, positionOf: ({ seq }) => seq });
       return recordingRead(context, "auditEntries", page.edges.length, page);
     },
   }),
@@ -130,11 +135,11 @@ builder.queryField("auditEntry", (t) =>
     type: EntryRef,
     nullable: true,
     description:
-      "One entry, by position or by hash; by both, the one that has both. Null when there is none you may see. That you read it is recorded.",
+      "The entry with this position, this hash, or both. Null when there is none that you may see. Reading it is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
-      seq: t.arg({ type: "Sequence", description: "Its position." }),
-      hash: t.arg({ type: "Hash", description: "Its hash." }),
+      seq: t.arg({ type: "Sequence", description: "The position of the entry." }),
+      hash: t.arg({ type: "Hash", description: "The hash of the entry." }),
     },
     resolve: async (_root, { seq, hash }, context) => {
       const { db, ledger } = context;
@@ -144,7 +149,7 @@ builder.queryField("auditEntry", (t) =>
         seq === undefined || seq === null
           ? await readEntryByHash(db, ledger, hex ?? "")
           : await readEntry(db, ledger, seq);
-      const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryRow(entry);
+      const named = entry === undefined || (hex !== undefined && entry.hash !== hex) ? undefined : entryNode(entry);
       const seen = named !== undefined && (await seesEntry(context, named)) ? named : null;
       return recordingRead(context, "auditEntry", seen === null ? 0 : 1, seen);
     },
@@ -155,12 +160,12 @@ builder.queryField("verifyLedger", (t) =>
   t.field({
     type: VerificationRef,
     description:
-      "Re-hashes entries from stored bytes and checks all that holds them together. Both ends belong to the range.",
+      "Recomputes the entries of a range from their stored bytes and reports every fault: hashes, links, columns, erasable values, rules of the format, guards of the database.",
     authScopes: { readsLedger: true },
     complexity: 100,
     args: {
-      fromSeq: t.arg({ type: "Sequence", description: "The first position to check; 1 when left out." }),
-      toSeq: t.arg({ type: "Sequence", description: "The last position to check; the head when left out." }),
+      fromSeq: t.arg({ type: "Sequence", description: "The first position to check. Default: 1." }),
+      toSeq: t.arg({ type: "Sequence", description: "The last position to check. Default: the end of the ledger." }),
     },
     async resolve(_root, { fromSeq, toSeq }, { services, ledger }) {
       // A ledger begins with its first reader, also with one who verifies it.

@@ -1,14 +1,14 @@
 import { searchReadable } from "../../domain/visibility/search.ts";
-import { concernedBy, isOwn, mayRead } from "../../domain/visibility/visibility.ts";
+import { isOwn, mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { textOf } from "../../facts/members.ts";
 import { type EntryRange, readEntries } from "../../ledger/read.ts";
 import type { EntryFilter } from "../../ledger/search.ts";
 import { readAction, seesAction } from "../actions/reads.ts";
-import type { ActionRow } from "../actions/rows.ts";
+import type { ActionNode } from "../actions/rows.ts";
 import { type Context, callerOf, viewerOf } from "../base/context.ts";
 import { createLoader, perOperation } from "../base/loader.ts";
-import { type EntryRow, entryOf, entryRow } from "../base/rows.ts";
+import { type EntryNode, entryNode, entryOf } from "../base/rows.ts";
 import { readerOf } from "../base/viewer.ts";
 
 /** Entries the caller may read that meet `filter`. */
@@ -17,8 +17,8 @@ export function search(context: Context, filter: EntryFilter, range: EntryRange)
 }
 
 /**
- * `value`, once it is recorded that the caller reads `shown` entries by the field `what`. Reading is refused when that
- * cannot be recorded.
+ * Returns `value` after recording that the caller read `shown` entries by the field `what`. Throws when that cannot be
+ * recorded: an unrecorded read is refused.
  */
 export async function recordingRead<Value>(
   context: Context,
@@ -31,46 +31,46 @@ export async function recordingRead<Value>(
 }
 
 /**
- * `recordingRead` of `entries` that belong to something else: of those that are no part of the caller's own doing.
+ * `recordingRead` for those of `entries` that do not record what the caller did itself.
  *
- * @param about the entry that began what they are about; left out: each stands for itself
+ * @param about the first entry of the thing they are about, which says who did it; omitted: each entry says it itself
  */
 export async function recordingEntries(
   context: Context,
   what: string,
-  entries: readonly EntryRow[],
+  entries: readonly EntryNode[],
   about?: LedgerEntry,
-): Promise<EntryRow[]> {
+): Promise<EntryNode[]> {
   const read = entries.filter((row) => !isOwn(viewerOf(context), about ?? entryOf(row))).length;
   if (read > 0) await recordingRead(context, what, read, undefined);
   return [...entries];
 }
 
 /** Entries that this operation recorded, by position. */
-export const recordedEntries = perOperation(() => new Map<bigint, EntryRow>());
+export const recordedEntries = perOperation(() => new Map<bigint, EntryNode>());
 
-const loadEntry = createLoader<bigint, EntryRow>(async ({ db, ledger }, positions) => {
+const loadEntry = createLoader<bigint, EntryNode>(async ({ db, ledger }, positions) => {
   const entries = await readEntries(db, ledger, positions);
-  return new Map(entries.map((entry) => [entry.seq, entryRow(entry)]));
+  return new Map(entries.map((entry) => [entry.seq, entryNode(entry)]));
 });
 
 /** The entries at `positions` of the caller's ledger, in that order. */
-export async function readPositions(context: Context, positions: readonly bigint[]): Promise<EntryRow[]> {
+export async function readPositions(context: Context, positions: readonly bigint[]): Promise<EntryNode[]> {
   const recorded = recordedEntries(context);
   const rows = await Promise.all(positions.map((seq) => recorded.get(seq) ?? loadEntry(context, seq)));
   return rows.filter((row) => row !== undefined);
 }
 
-/** Whether the caller may read `entry`: for what it says of its actor, or because it is about an action of theirs. */
-export async function seesEntry(context: Context, row: EntryRow): Promise<boolean> {
-  const concerned = concernedBy(entryOf(row));
-  const seen = mayRead(readerOf(context), concerned);
-  if (seen || concerned.organization !== viewerOf(context).organization) return seen;
+/** Whether the caller may read `entry`: by its own subjects, or because the caller may read the action it is about. */
+export async function seesEntry(context: Context, row: EntryNode): Promise<boolean> {
+  const subjects = subjectsOf(entryOf(row));
+  const seen = mayRead(readerOf(context), subjects);
+  if (seen || subjects.organization !== viewerOf(context).organization) return seen;
   return (await actionOf(row, context)) !== null;
 }
 
 /** The action an entry is about, if the caller may see it. */
-export async function actionOf(row: EntryRow, context: Context): Promise<ActionRow | null> {
+export async function actionOf(row: EntryNode, context: Context): Promise<ActionNode | null> {
   const action = await readAction(context, textOf(entryOf(row).body.action));
   return action !== null && seesAction(context, action) ? action : null;
 }

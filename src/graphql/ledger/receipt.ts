@@ -2,13 +2,13 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { orRefusal, payloadType, type UserErrorShape, userError } from "../base/payload.ts";
-import { type EntryRow, entryRow } from "../base/rows.ts";
+import { type EntryNode, entryNode } from "../base/rows.ts";
 import { EntryRef } from "./entry.ts";
 import { recordedEntries } from "./reads.ts";
 
 /** What a mutation that records an entry returns. */
 export interface Receipt {
-  readonly entry?: EntryRow | undefined;
+  readonly entry?: EntryNode | undefined;
   readonly userErrors: readonly UserErrorShape[];
 }
 
@@ -21,13 +21,13 @@ export function received<Result extends { readonly entry?: LedgerEntry | undefin
   result: Result,
 ): Received<Result> {
   const { entry: recorded, ...rest } = result;
-  const entry = recorded && entryRow(recorded);
+  const entry = recorded && entryNode(recorded);
   if (entry !== undefined) recordedEntries(context).set(entry.seq, entry);
   return { ...rest, entry, userErrors: [] };
 }
 
 /** The payload of `work`: its result, or its refusal as a user error. */
-export function answer<Result extends { readonly entry?: LedgerEntry | undefined }>(
+export function receiptPayload<Result extends { readonly entry?: LedgerEntry | undefined }>(
   context: Context,
   work: Promise<Result>,
 ): Promise<Received<Result> | Refused<Result>> {
@@ -45,7 +45,7 @@ export function receiptType<Shape extends Receipt>(name: string, description: st
     t.field({
       type: EntryRef,
       nullable: true,
-      description: "What was recorded: the receipt.",
+      description: "The entry that records the change, or the refused attempt; null when nothing was recorded.",
       resolve: ({ entry }) => entry,
     }),
   );

@@ -1,24 +1,24 @@
 import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
-import { type Batch, followLedger } from "../base/follow.ts";
-import { type EntryRow, entryRow } from "../base/rows.ts";
+import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { type EntryNode, entryNode } from "../base/rows.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "./entry.ts";
-import { AuditFilter, asksNothing, entryFilter } from "./filter.ts";
+import { AuditFilter, entryFilter, isEmptyFilter } from "./filter.ts";
 import { recordingRead, search } from "./reads.ts";
 
 interface EntryEvent {
   readonly cursor: bigint;
-  readonly entry: EntryRow | null;
+  readonly entry: EntryNode | null;
 }
 
 const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
-  description: "An entry that was recorded.",
+  description: "A new entry, or a heartbeat.",
   fields: (t) => ({
     cursor: t.field({
       type: "Sequence",
-      description: "Pass as `after` to continue behind this event.",
+      description: "The position reached. Pass it as `after` to continue after this event.",
       resolve: ({ cursor }) => cursor,
     }),
     entry: t.field({
@@ -30,25 +30,25 @@ const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").impleme
   }),
 });
 
-/** The entries of a batch that meet the filter: asked of the database, so that it means what it means in a query. */
+/** Those of the followed entries that meet the filter. The database evaluates it, so that it means the same as in a query. */
 async function* entryEvents(
   context: Context,
   filter: ReturnType<typeof entryFilter>,
-  batch: Batch,
+  followed: FollowedEntries,
 ): AsyncGenerator<EntryEvent> {
-  const { entries, cursor } = batch;
+  const { entries, cursor } = followed;
   const first = entries[0];
   if (first === undefined) {
     yield { cursor, entry: null };
     return;
   }
   const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
-  const all = asksNothing(filter) && readableBy(context) === undefined;
+  const all = isEmptyFilter(filter) && readableBy(context) === undefined;
   const met = all ? entries : await search(context, filter, range);
   // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
   const read = met.filter(({ type }) => type !== AUDIT_READ).length;
   if (read > 0) await recordingRead(context, SUBSCRIPTION, read, undefined);
-  for (const entry of met) yield { cursor: entry.seq, entry: entryRow(entry) };
+  for (const entry of met) yield { cursor: entry.seq, entry: entryNode(entry) };
 }
 
 /** How the reading log names the subscription. */
@@ -58,19 +58,19 @@ builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
     description:
-      "Entries you may see after `after` that meet a filter, then each as it is recorded. At least once, in ledger order, no gaps. A heartbeat (entry null) when none did for a while; its cursor moves on. That you read is recorded.",
+      "Entries that you may see and that meet a filter: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`entry` null) carries the position reached. Reading is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
       after: t.arg({
         type: "Sequence",
-        description: "The last cursor seen; only what comes from now on when left out.",
+        description: "The last cursor received. Default: the current end of the ledger.",
       }),
-      filter: t.arg({ type: AuditFilter, description: "Only those that meet this filter; all when left out." }),
+      filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
     },
     subscribe: async (_root, { after, filter }, context) => {
       const wanted = entryFilter(context.ledger, filter);
       await recordingRead(context, SUBSCRIPTION, 0, undefined);
-      return followLedger(context, after, (batch) => entryEvents(context, wanted, batch));
+      return followLedger(context, after, (followed) => entryEvents(context, wanted, followed));
     },
     resolve: (event) => event,
   }),

@@ -30,23 +30,23 @@ export async function edgesOf(context: Context, proposal: LedgerEntry): Promise<
 }
 
 export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({
-  description: "Data may have moved from one chain to another.",
+  description: "Data may have moved from one routing chain to another.",
   fields: (t) => ({
-    kind: t.expose("kind", { type: EdgeKind, description: "What the edge rests on." }),
+    kind: t.expose("kind", { type: EdgeKind, description: "Whether content was compared." }),
     sourceChainHash: t.field({
       type: "UUID",
-      description: "The chain it came from.",
+      description: "The chain that read.",
       resolve: (edge) => edge.sourceChainHash,
     }),
-    chainHash: t.field({ type: "UUID", description: "The chain it went to.", resolve: (edge) => edge.chainHash }),
-    sourcePlatform: t.exposeString("sourcePlatform", { description: "The platform it was read from." }),
-    platform: t.exposeString("platform", { description: "The platform it was written to." }),
+    chainHash: t.field({ type: "UUID", description: "The chain that wrote.", resolve: (edge) => edge.chainHash }),
+    sourcePlatform: t.exposeString("sourcePlatform", { description: "The platform that was read from." }),
+    platform: t.exposeString("platform", { description: "The platform that was written to." }),
     confidence: t.exposeFloat("confidence", {
-      description: "How much content speaks for it, from 0 to 1. 0 for a POSSIBLE edge: no content was compared.",
+      description: "The strength of the evidence from compared content, from 0 to 1; 0 for a POSSIBLE edge.",
     }),
     evidence: t.field({
       type: "JSON",
-      description: "What the edge rests on, in detail.",
+      description: "The details that the edge was derived from.",
       resolve: ({ evidence }) => evidence,
     }),
   }),

@@ -17,14 +17,14 @@ import { readChain } from "./reads.ts";
 const DEFAULT_DEPTH = 5;
 
 const LineageNode = builder.objectRef<WalkedChain>("LineageNode").implement({
-  description: "A routing chain on one platform.",
+  description: "A routing chain: consecutive steps of one principal in one conversation on one platform.",
   fields: (t) => ({
-    chainHash: t.field({ type: "UUID", description: "The chain.", resolve: ({ chain }) => chain }),
-    platform: t.exposeString("platform", { description: "The platform it ran on." }),
+    chainHash: t.field({ type: "UUID", description: "The id of the chain.", resolve: ({ chain }) => chain }),
+    platform: t.exposeString("platform", { description: "The platform of its steps." }),
     entries: t.field({
       type: [EntryRef],
       complexity: { field: 2, multiplier: 20 },
-      description: "Its entries you may see, oldest first.",
+      description: "Its entries that you may see, oldest first.",
       resolve: async ({ chain }, _args, context) => {
         const entries = await readChain(context, chain);
         return recordingRead(context, "lineage.entries", entries.length, entries);
@@ -34,16 +34,16 @@ const LineageNode = builder.objectRef<WalkedChain>("LineageNode").implement({
 });
 
 const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
-  description: "Chains that data may have moved between.",
+  description: "Routing chains and the data flow between them.",
   fields: (t) => ({
     nodes: t.field({
       type: [LineageNode],
-      description: "The chains, the asked one among them.",
+      description: "The chains that were reached, the starting one included.",
       resolve: ({ chains }) => [...chains],
     }),
     edges: t.field({
       type: [LineageEdgeRef],
-      description: "Where data may have moved.",
+      description: "The edges between `nodes`.",
       resolve: ({ chains, edges }) => {
         const platforms = new Map(chains.map(({ chain, platform }) => [chain, platform]));
         return edges.map(({ source, chain, seq }) => {
@@ -53,7 +53,7 @@ const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
       },
     }),
     truncated: t.exposeBoolean("truncated", {
-      description: `Whether more lies beyond the depth, or beyond ${MAX_WALK_CHAINS} chains.`,
+      description: `Whether chains were left out because of \`depth\` or the limit of ${MAX_WALK_CHAINS} chains.`,
     }),
   }),
 });
@@ -62,19 +62,21 @@ builder.queryField("lineage", (t) =>
   t.field({
     type: LineageGraph,
     description:
-      "Where data of a chain came from and went to, as far as you may see. Empty for a chain that is unknown or not yours to see. That you read it is recorded.",
+      "The data flow to and from a routing chain, limited to what you may see; empty when the chain is unknown or you may not see it. Reading it is recorded in the ledger.",
     authScopes: { signedIn: true },
     complexity: { field: 20, multiplier: 1 },
     args: {
-      chainHash: t.arg({ type: "UUID", required: true, description: "Where to start." }),
-      direction: t.arg({ type: LineageDirection, description: "Which way to walk; UPSTREAM when left out." }),
-      depth: t.arg.int({ description: `How many steps; ${DEFAULT_DEPTH} when left out, at most ${MAX_WALK_DEPTH}.` }),
+      chainHash: t.arg({ type: "UUID", required: true, description: "The chain to start at." }),
+      direction: t.arg({ type: LineageDirection, description: "The direction to follow. Default: UPSTREAM." }),
+      depth: t.arg.int({
+        description: `The number of edges to follow, at most ${MAX_WALK_DEPTH}. Default: ${DEFAULT_DEPTH}.`,
+      }),
     },
     resolve: async (_root, { chainHash, direction, depth }, context) => {
       const steps = depth ?? DEFAULT_DEPTH;
       if (steps < 0) throw badUserInput("`depth` is not negative.");
       const { db, ledger } = context;
-      const route = { direction: direction ?? "UPSTREAM", depth: steps, whose: readableBy(context) };
+      const route = { direction: direction ?? "UPSTREAM", depth: steps, scopes: readableBy(context) };
       const walk = await walkLineage(db, ledger, chainHash, route);
       return recordingRead(context, "lineage", 0, walk);
     },

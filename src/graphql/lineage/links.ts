@@ -19,7 +19,7 @@ builder.prismaObjectFields(EntryRef, (t) => ({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
     description:
-      "Where the data came from: the entries of the chain that sourceChainHash names. That you read them is recorded, unless it is your own doing.",
+      "Entries of the chain `sourceChainHash`: where its data may have come from. Reading them is recorded in the ledger unless you did what they record.",
     resolve: async (row, _args, context) => {
       const sources = await readChain(context, asText(entryOf(row).body.sourceChain));
       return recordingEntries(context, "auditEntry.sources", sources);
@@ -29,7 +29,7 @@ builder.prismaObjectFields(EntryRef, (t) => ({
     type: [EntryRef],
     complexity: { field: 2, multiplier: 20 },
     description:
-      "Where the data went: the entries that have this entry's chain as their source. That you read them is recorded, unless it is your own doing.",
+      "Entries with this entry's chain as their source: where its data may have gone. Reading them is recorded in the ledger unless you did what they record.",
     resolve: async (row, _args, context) => {
       const derived = await readChain(context, asText(entryOf(row).body.chain), "derived");
       return recordingEntries(context, "auditEntry.derived", derived);
@@ -40,7 +40,7 @@ builder.prismaObjectFields(EntryRef, (t) => ({
 builder.prismaObjectFields(ActionRef, (t) => ({
   lineage: t.field({
     type: [LineageEdgeRef],
-    description: "Where its data came from.",
+    description: "The edges from the chains its data may have come from. Empty when the server found none.",
     resolve: (row, _args, context) => edgesOf(context, viewOf(row).proposal),
   }),
 }));

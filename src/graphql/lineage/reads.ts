@@ -1,16 +1,16 @@
 import { type Relation, readRelated } from "../../ledger/related.ts";
 import type { Context } from "../base/context.ts";
 import { createLoader } from "../base/loader.ts";
-import { type EntryRow, entryRow } from "../base/rows.ts";
+import { type EntryNode, entryNode } from "../base/rows.ts";
 import { seesEntry } from "../ledger/reads.ts";
 
 /** Entries of one chain that are shown at most: a chain ends after idle minutes, so only abuse makes a longer one. */
 export const MAX_CHAIN_ENTRIES = 200;
 
 const loaderOf = (relation: Relation) =>
-  createLoader<string, EntryRow[]>(async ({ db, ledger }, chains) => {
+  createLoader<string, EntryNode[]>(async ({ db, ledger }, chains) => {
     const found = await readRelated(db, ledger, relation, chains, MAX_CHAIN_ENTRIES);
-    return new Map([...found].map(([chain, entries]) => [chain, entries.map(entryRow)]));
+    return new Map([...found].map(([chain, entries]) => [chain, entries.map(entryNode)]));
   });
 
 const loads = { entries: loaderOf("chain"), derived: loaderOf("sourceChain") };
@@ -20,7 +20,7 @@ export async function readChain(
   context: Context,
   chain: string | undefined,
   of: keyof typeof loads = "entries",
-): Promise<EntryRow[]> {
+): Promise<EntryNode[]> {
   if (chain === undefined) return [];
   const rows = (await loads[of](context, chain)) ?? [];
   const seen = await Promise.all(rows.map((row) => seesEntry(context, row)));

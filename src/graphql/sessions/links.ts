@@ -8,7 +8,7 @@ builder.prismaObjectFields(EntryRef, (t) => ({
   session: t.field({
     type: SessionRef,
     nullable: true,
-    description: "The session it happened in.",
+    description: "The session it belongs to.",
     resolve: (row, _args, context) => {
       const { session } = entryOf(row).body;
       return typeof session === "string" ? readSession(context, session) : null;

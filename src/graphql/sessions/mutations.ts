@@ -1,8 +1,8 @@
 import type { Session } from "../../domain/sessions/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { uuidOf } from "../base/node-id.ts";
-import { answer, type Receipt, receiptType } from "../ledger/receipt.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
+import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
 import { SessionRef } from "./session.ts";
 
 interface SessionPayload extends Receipt {
@@ -15,7 +15,7 @@ function sessionPayloadType(name: string, description: string) {
     t.field({
       type: SessionRef,
       nullable: true,
-      description: "The session as it stands now.",
+      description: "The session in its current state; null when the call was refused.",
       resolve: ({ session }) => session,
     }),
   );
@@ -23,25 +23,27 @@ function sessionPayloadType(name: string, description: string) {
 }
 
 const StartSessionInput = builder.inputType("StartSessionInput", {
-  description: "A stretch of work that begins.",
+  description: "A session to start.",
   fields: (t) => ({ conversationId: t.string({ description: "The conversation it belongs to." }) }),
 });
 
 const EndSessionInput = builder.inputType("EndSessionInput", {
-  description: "A stretch of work that is over.",
+  description: "A session to end.",
   fields: (t) => ({
-    sessionId: t.id({ description: "The session; when left out, the one you signed in to, or else your latest." }),
+    sessionId: t.id({
+      description: "The session to end. Default: the browser session you signed in to, else your latest open one.",
+    }),
   }),
 });
 
 builder.mutationField("startSession", (t) =>
   t.field({
-    type: sessionPayloadType("StartSessionPayload", "The session that began."),
-    description: "Records that a session of yours began.",
+    type: sessionPayloadType("StartSessionPayload", "The result of `startSession`."),
+    description: "Starts a session of the caller.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: StartSessionInput, required: true, description: "What begins." }) },
+    args: { input: t.arg({ type: StartSessionInput, required: true, description: "The session to start." }) },
     resolve: (_root, { input }, context): Promise<SessionPayload> =>
-      answer(
+      receiptPayload(
         context,
         context.services.sessions.start(callerOf(context), { conversationId: input.conversationId ?? undefined }),
       ),
@@ -50,14 +52,14 @@ builder.mutationField("startSession", (t) =>
 
 builder.mutationField("endSession", (t) =>
   t.field({
-    type: sessionPayloadType("EndSessionPayload", "The session that ended."),
-    description: "Records that a session of yours ended.",
+    type: sessionPayloadType("EndSessionPayload", "The result of `endSession`."),
+    description: "Ends a session of the caller.",
     authScopes: { signedIn: true },
-    args: { input: t.arg({ type: EndSessionInput, required: true, description: "What ends." }) },
+    args: { input: t.arg({ type: EndSessionInput, required: true, description: "The session to end." }) },
     resolve: (_root, { input: { sessionId } }, context): Promise<SessionPayload> => {
       const leftOut = sessionId === undefined || sessionId === null;
-      const which = leftOut ? {} : { sessionId: uuidOf("Session", context.ledger, sessionId) };
-      return answer(context, context.services.sessions.end(callerOf(context), which));
+      const which = leftOut ? {} : { sessionId: uuidOfNodeId("Session", context.ledger, sessionId) };
+      return receiptPayload(context, context.services.sessions.end(callerOf(context), which));
     },
   }),
 );

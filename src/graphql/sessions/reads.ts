@@ -5,7 +5,7 @@ import { isOwn } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { type Context, viewerOf } from "../base/context.ts";
 import { createLoader } from "../base/loader.ts";
-import { entryRow } from "../base/rows.ts";
+import { entryNode } from "../base/rows.ts";
 import { readerOf } from "../base/viewer.ts";
 import { recordingRead, seesEntry } from "../ledger/reads.ts";
 
@@ -17,7 +17,7 @@ const loadSession = createLoader<string, Session>(async ({ db, ledger }, ids) =>
 /** The session of this id, if the caller may read it. */
 export async function readSession(context: Context, id: string): Promise<Session | null> {
   const session = await loadSession(context, id);
-  return session !== undefined && (await seesEntry(context, entryRow(session.started))) ? session : null;
+  return session !== undefined && (await seesEntry(context, entryNode(session.started))) ? session : null;
 }
 
 /** `session`, once it is recorded that the caller reads somebody else's by the field `what`. */

@@ -5,20 +5,20 @@ import { stateIn } from "../../facts/members.ts";
 import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { addNode } from "../base/node.ts";
-import { uuidOf } from "../base/node-id.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
-import { entryRow, factsOf, revealed } from "../base/rows.ts";
+import { bodyWithValues, entryNode, revealed } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { EntryConnection } from "../ledger/entry.ts";
 import { recordingRead } from "../ledger/reads.ts";
 import { readEntriesIn, readSession, readSessions, recordingSession } from "./reads.ts";
 
 const SessionEndReason = builder.enumType("SessionEndReason", {
-  description: "Why a session is over.",
+  description: "Why a session ended.",
   values: {
-    LOGOUT: { description: "Its owner ended it." },
-    EXPIRED: { description: "Its time had passed, and the server ended it." },
+    LOGOUT: { description: "Its principal ended it." },
+    EXPIRED: { description: "It expired." },
   } as const satisfies Record<EndReason, object>,
 });
 
@@ -31,7 +31,7 @@ const TIMELINE_COST = 20;
 
 export const SessionRef = builder.objectRef<Session>("Session");
 builder.node(SessionRef, {
-  description: "A principal's stretch of work, from when they said it began.",
+  description: "A period of work of one principal, from `startSession` or a browser sign-in to its end.",
   id: {
     description: "An opaque id for `node` and other arguments that take an id.",
     resolve: ({ id, started }) => `${started.ledger}:${id}`,
@@ -39,9 +39,9 @@ builder.node(SessionRef, {
   fields: (t) => ({
     principal: t.field({
       type: PrincipalRef,
-      description: "The principal whose session it is.",
+      description: "The principal that started it.",
       resolve: ({ started }) => {
-        const actor = recordedActor(factsOf(started));
+        const actor = recordedActor(bodyWithValues(started));
         if (actor === undefined) throw new Error(`entry ${started.seq} of ${started.ledger} names nobody`);
         return actor;
       },
@@ -52,30 +52,30 @@ builder.node(SessionRef, {
     }),
     client: t.field({
       type: ClientRef,
-      description: "Which client and model began it.",
-      resolve: ({ started }) => recordedClient(factsOf(started)) ?? UNKNOWN_CLIENT,
+      description: "The client software and the model that started it.",
+      resolve: ({ started }) => recordedClient(bodyWithValues(started)) ?? UNKNOWN_CLIENT,
     }),
     startedAt: t.field({
       type: "DateTime",
-      description: "When it began.",
+      description: "When it started.",
       resolve: ({ started }) => started.recordedAt,
     }),
     endedAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it was recorded to be over; null while it goes on.",
+      description: "When its end was recorded; null before that.",
       resolve: ({ ended }) => ended?.recordedAt,
     }),
     endReason: t.field({
       type: SessionEndReason,
       nullable: true,
-      description: "Why it is over; null while it goes on, and when that was not recorded.",
+      description: "Why it ended; null while it is open, and when the reason was not recorded.",
       resolve: ({ ended }) => END_REASONS.find((reason) => reason === ended?.body.reason),
     }),
     expiresAt: t.field({
       type: "DateTime",
       nullable: true,
-      description: "When it is over if nobody ends it before; null when it never is by itself.",
+      description: "When it ends unless it is ended before; null when it does not expire.",
       resolve: ({ started: { body } }) => asText(stateIn(body, "SESSION")?.expiresAt),
     }),
     conversationId: t.string({
@@ -85,12 +85,12 @@ builder.node(SessionRef, {
     }),
     address: t.string({
       nullable: true,
-      description: "The IP address it began from; null when it was erased or not recorded.",
+      description: "The IP address it was started from; null when it was erased or not recorded.",
       resolve: ({ started }) => asText(revealed(started, "address")),
     }),
     entries: t.field({
       type: EntryConnection,
-      description: "What happened in it that you may see, oldest first. That you read it is recorded.",
+      description: "Its entries that you may see, oldest first. Reading them is recorded in the ledger.",
       complexity: (args) => ({ ...pageComplexity(args), field: TIMELINE_COST }),
       args: {
         first: t.arg.int({ description: FIRST }),
@@ -101,7 +101,7 @@ builder.node(SessionRef, {
         const after = decodeCursor(args);
         const asOf = await readingAt(context);
         const found = await readEntriesIn(context, session, { after, limit: size + 1 });
-        const page = pageOf({ nodes: found.map(entryRow), size, after, asOf, positionOf: ({ seq }) => seq });
+        const page = pageOf({ nodes: found.map(entryNode), size, after, asOf, positionOf: ({ seq }) => seq });
         return recordingRead(context, "session.entries", page.edges.length, page);
       },
     }),
@@ -110,19 +110,19 @@ builder.node(SessionRef, {
 
 const SessionConnection = builder.connectionObject(
   { type: SessionRef, name: "SessionConnection", description: "A page of sessions." },
-  { name: "SessionEdge", description: "A session on a page." },
+  { name: "SessionEdge", description: "A session with its cursor." },
 );
 
 const SessionFilter = builder.inputType("SessionFilter", {
-  description: "Conditions on a session; it must meet all of them. What is left out or null asks for nothing.",
+  description: "Conditions that a session must meet, all of them. An omitted or null member is no condition.",
   fields: (t) => ({
     principalId: t.id({
-      description: "The id of the principal whose it is: an agent's own, not that of the person it acts for.",
+      description: "The id of its principal: for an agent its own id, not that of the person it acts for.",
     }),
     conversationId: t.string({ description: "The conversation it belongs to." }),
-    from: t.field({ type: "DateTime", description: "It was going on then or later." }),
-    to: t.field({ type: "DateTime", description: "It began then or earlier." }),
-    active: t.boolean({ description: "Whether it goes on now." }),
+    from: t.field({ type: "DateTime", description: "It was open at this instant or later." }),
+    to: t.field({ type: "DateTime", description: "It started at this instant or earlier." }),
+    active: t.boolean({ description: "Whether it is open now." }),
   }),
 });
 
@@ -130,12 +130,12 @@ builder.queryField("sessions", (t) =>
   t.field({
     type: SessionConnection,
     description:
-      "Sessions you may see that meet a filter, in the order they began: who was active when. That you read them is recorded.",
+      "Sessions that you may see and that meet a filter, in the order they started. Reading them is recorded in the ledger.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      filter: t.arg({ type: SessionFilter, description: "Only those that meet this filter; all when left out." }),
-      newestFirst: t.arg.boolean({ description: "Newest first instead of oldest first." }),
+      filter: t.arg({ type: SessionFilter, description: "Conditions to meet. Default: none." }),
+      newestFirst: t.arg.boolean({ description: "Newest first. Default: oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
@@ -156,17 +156,17 @@ builder.queryField("session", (t) =>
     type: SessionRef,
     nullable: true,
     description:
-      "The session of this id; null when there is none you may see. That you read it is recorded, unless it is your own.",
+      "The session with this id; null when there is none that you may see. Reading it is recorded in the ledger unless it is your own.",
     authScopes: { signedIn: true },
     args: { id: t.arg.id({ required: true, description: "A session's id." }) },
     resolve: async (_root, { id }, context) => {
-      const session = await readSession(context, uuidOf("Session", context.ledger, id));
+      const session = await readSession(context, uuidOfNodeId("Session", context.ledger, id));
       return recordingSession(context, "session", session);
     },
   }),
 );
 
 addNode("Session", async (context, nodeId) => {
-  const session = await readSession(context, uuidOf("Session", context.ledger, nodeId));
+  const session = await readSession(context, uuidOfNodeId("Session", context.ledger, nodeId));
   return recordingSession(context, "node", session);
 });

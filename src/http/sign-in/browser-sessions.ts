@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Authentication } from "../../domain/identity/authentication.ts";
-import type { Identity } from "../../domain/identity/claim-values.ts";
+import type { ClaimedIdentity } from "../../domain/identity/claim-values.ts";
 import { AuthenticationError } from "../../domain/identity/errors.ts";
 import type { Caller } from "../../domain/identity/principal.ts";
 import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
@@ -9,7 +9,7 @@ import { SessionRefusal } from "../../domain/sessions/errors.ts";
 import type { Session, Sessions } from "../../domain/sessions/sessions.ts";
 import { stateIn } from "../../facts/members.ts";
 import type { Logger } from "../../log.ts";
-import { type CallIdentity, factsOf } from "../call.ts";
+import { type CallIdentity, requestHeadOf } from "../call.ts";
 import { traceIdFor } from "../trace.ts";
 import { sessionCookie } from "./cookie-credentials.ts";
 import { cookieNames, fitsCookie, setCookie } from "./cookies.ts";
@@ -46,7 +46,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
   const { publicUrl, sessions, sessionTokens, admit, identity, recognize, log, now } = deps;
 
   async function callerOf(request: IncomingMessage, authentication: Authentication): Promise<Caller> {
-    const facts = factsOf(request);
+    const facts = requestHeadOf(request);
     const { principal, method, expiresAt, sessionId } = authentication;
     const { traceparent } = request.headers;
     return {
@@ -88,7 +88,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     current: (request: IncomingMessage) => sessionOf(request, identity.authenticate),
 
     /** Records that a person signed in. Answers the Set-Cookie line of the session. Throws SignInRefusal, LedgerUnavailableError. */
-    async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: Identity): Promise<string> {
+    async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: ClaimedIdentity): Promise<string> {
       if (principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) throw new SignInRefusal("NOT_A_PERSON");
       const name = cookieNames(publicUrl()).session;
       const seconds = Math.floor(now() / 1000);

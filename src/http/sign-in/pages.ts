@@ -20,7 +20,7 @@ export function sendRefusal(
   response: ServerResponse,
   { code, status, message }: SignInRefusal,
 ): void {
-  if (wantsPage(request)) sendPage(response, status, "Signing in", `<p>${escapeHtml(message)}</p><p>${code}</p>`);
+  if (wantsHtml(request)) sendPage(response, status, "Signing in", `<p>${escapeHtml(message)}</p><p>${code}</p>`);
   else sendJson(response, status, { code, message });
 }
 
@@ -49,7 +49,7 @@ export function sendChoices(response: ServerResponse, choices: readonly Choice[]
   sendPage(response, 200, "Sign in with", `<ul>${links.join("")}</ul>`);
 }
 
-export function wantsPage({ headers }: Pick<IncomingMessage, "headers">): boolean {
+export function wantsHtml({ headers }: Pick<IncomingMessage, "headers">): boolean {
   return (headers.accept ?? "").includes("text/html");
 }
 

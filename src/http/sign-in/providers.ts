@@ -1,5 +1,5 @@
 import * as oidc from "openid-client";
-import type { ClaimsReader, Identity } from "../../domain/identity/claim-values.ts";
+import type { ClaimedIdentity, ClaimsReader } from "../../domain/identity/claim-values.ts";
 import { readerFor } from "../../domain/identity/claims.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
@@ -15,7 +15,7 @@ export interface SignInProvider {
   /** Where to send a browser that is to sign in. Throws SignInRefusal. */
   start(transaction: Transaction, redirectUri: string): Promise<URL>;
   /** Who signed in, by the address a browser was sent back to. Throws SignInRefusal, and AuthenticationError for claims. */
-  finish(transaction: Transaction, callback: URL): Promise<Identity>;
+  finish(transaction: Transaction, callback: URL): Promise<ClaimedIdentity>;
   /** Where a browser ends its session at the provider, when the provider is reached and has such a place. */
   endSession(): Promise<URL | undefined>;
 }

@@ -10,7 +10,7 @@ import { isFromHere } from "./cookie-credentials.ts";
 import { SignInRefusal } from "./errors.ts";
 import { sendHome } from "./home.ts";
 import { CALLBACK, createLogin, LOGIN } from "./login.ts";
-import { redirect, sendJson, sendRefusal, wantsPage } from "./pages.ts";
+import { redirect, sendJson, sendRefusal, wantsHtml } from "./pages.ts";
 import { createProviders } from "./providers.ts";
 import { createTransactions } from "./transaction.ts";
 
@@ -57,7 +57,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const provider = issuer === undefined ? undefined : providers.get(issuer);
     const next = (await provider?.endSession()) ?? new URL(HOME, publicUrl());
     response.appendHeader("set-cookie", sessions.forget());
-    if (wantsPage(request)) return redirect(response, next);
+    if (wantsHtml(request)) return redirect(response, next);
     sendJson(response, 200, { redirectTo: next.href });
   }
 
@@ -120,7 +120,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
   return {
     handle(path, request, response) {
-      if (path === HOME && request.method === "GET" && wantsPage(request)) return home(request, response);
+      if (path === HOME && request.method === "GET" && wantsHtml(request)) return home(request, response);
       const route = routes.get(path);
       return route && answer(route, request, response);
     },

@@ -1,6 +1,6 @@
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
-import { type Run, statements } from "./session.ts";
+import { type RunQuery, statements } from "./session.ts";
 
 /** Where a ledger ends by its head row, by its entries, and by what entries leave in other tables; one moment. */
 export interface LedgerEnd {
@@ -24,7 +24,7 @@ interface EndRow {
   readonly trace_seq: string | null;
 }
 
-export async function readEnd(run: Run, ledger: LedgerId): Promise<LedgerEnd> {
+export async function readEnd(run: RunQuery, ledger: LedgerId): Promise<LedgerEnd> {
   const [row] = await run<EndRow & Record<string, unknown>>(statements.head, [ledger]);
   return {
     head: row?.head_seq && row.head_hash ? { seq: BigInt(row.head_seq), hash: row.head_hash } : undefined,
@@ -84,7 +84,7 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
 
 /** The first head seen outside the database that is not part of the ledger any more. */
 export async function rewrittenAt(
-  run: Run,
+  run: RunQuery,
   ledger: LedgerId,
   seen: readonly LedgerHead[],
 ): Promise<LedgerProblem | undefined> {

@@ -1,7 +1,7 @@
 import { escapeLiteral } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
 import { createIntern } from "../../verify/intern.ts";
-import type { EntryRow } from "../../verify/rows.ts";
+import type { StoredEntry } from "../../verify/rows.ts";
 import type { Range } from "../../verify/sequence.ts";
 
 /** In the order of SEARCH_COLUMNS, behind the columns that are read in another way. */
@@ -43,7 +43,7 @@ export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
 const EPOCH = 946_684_800_000_000n;
 
 /** Reads rows as `selectEntries` gives them: in binary, each field four bytes of length, -1 for null, and as many bytes. */
-export function createEntryReader(): (row: Buffer) => EntryRow {
+export function createEntryReader(): (row: Buffer) => StoredEntry {
   const intern = createIntern();
   const instantOf = createInstantReader();
   let row: Buffer = Buffer.alloc(0);

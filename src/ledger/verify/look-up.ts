@@ -8,7 +8,7 @@ import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { placeProblems } from "../../verify/state-row.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
-import { type Run, statements } from "./session.ts";
+import { type RunQuery, statements } from "./session.ts";
 import { readStates } from "./states.ts";
 
 /** Things to look up in one statement. */
@@ -22,7 +22,7 @@ interface PastRow {
 
 /** What is wrong with what entries claim of things that were last moved before the piece they are in. */
 export async function checkClaims(
-  run: Run,
+  run: RunQuery,
   ledger: LedgerId,
   claims: readonly Claim[],
   rules: Rules,

@@ -14,7 +14,7 @@ export const statements = {
   rows: load("rows"),
 } as const;
 
-export type Run = <Row extends QueryResultRow>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
+export type RunQuery = <Row extends QueryResultRow>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
 
 /**
  * Names resolve in pg_catalog alone, so nothing in `public` can stand in for an operator of PostgreSQL. Values are written
@@ -57,7 +57,10 @@ export async function withConnection<Result>(
  * Runs `work` in a transaction that sees one moment and can write nothing. When it fails, the connection is left in the
  * middle of it.
  */
-export async function inSnapshot<Result>(client: ClientBase, work: (run: Run) => Promise<Result>): Promise<Result> {
+export async function inSnapshot<Result>(
+  client: ClientBase,
+  work: (run: RunQuery) => Promise<Result>,
+): Promise<Result> {
   await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;${SETTINGS}`);
   const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
   await client.query("COMMIT");

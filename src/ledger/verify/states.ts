@@ -1,6 +1,6 @@
 import { type ClientBase, escapeLiteral } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
-import type { StateRow } from "../../verify/rows.ts";
+import type { StoredState } from "../../verify/rows.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { toInstant } from "../../verify/state-row.ts";
 import { SETTINGS, statements } from "./session.ts";
@@ -61,7 +61,7 @@ export async function readStates(
   client: ClientBase,
   ledger: LedgerId,
   things: readonly { readonly kind: string; readonly id: string }[],
-): Promise<readonly (StateRow | undefined)[]> {
+): Promise<readonly (StoredState | undefined)[]> {
   const values = [ledger, things.map(({ kind }) => kind), things.map(({ id }) => id)];
   const query = { text: statements.rows, values, rowMode: "array" as const, types: AS_TEXT };
   const { rows } = await client.query<(string | null)[]>(query);
@@ -72,7 +72,7 @@ export function updatedSeq(row: StateColumns): bigint {
   return BigInt(row[UPDATED_SEQ] ?? 0);
 }
 
-export function toStateRow(row: StateColumns): StateRow {
+export function toStateRow(row: StateColumns): StoredState {
   const text = (at: number) => row[at] ?? "";
   return {
     kind: text(0),

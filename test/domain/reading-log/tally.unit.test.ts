@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Counts, createTally, UntoldError } from "../../../src/domain/reading-log/tally.ts";
+import { createTally, type TallyCounts, UntoldError } from "../../../src/domain/reading-log/tally.ts";
 
 const LENGTH = 60_000;
 
@@ -13,7 +13,7 @@ function scene(capacity = 10) {
     if (state.broken) throw new Error("away");
     written.push(line);
   };
-  const told = ({ from, to, times, shown }: Counts) =>
+  const told = ({ from, to, times, shown }: TallyCounts) =>
     `${from}-${to} ${[...times].map(([what, count]) => `${what}=${count}`).join(",")} ${shown}`;
   const tally = createTally<string>({
     open: (subject, what, shown, from) => write(`open ${subject} ${what} ${shown} ${from}`),

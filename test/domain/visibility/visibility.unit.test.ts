@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import {
-  type Concerned,
-  concernsOf,
   mayRead,
   readsOrganization,
+  type Subjects,
+  scopesOf,
   type Teams,
   teamsLedBy,
   type Viewer,
@@ -26,7 +26,7 @@ const teams: Teams = {
     new Set(organization === "acme" && team === "blue" ? ["member", "mate", "blue-agent"] : []),
 };
 
-/** What `principal` did leaves this about whom it concerns. */
+/** The subjects of what `principal` did. */
 const by = ({ organization, id, onBehalfOf }: Principal) => ({
   organization,
   actorId: id,
@@ -85,14 +85,14 @@ describe("mayRead", () => {
   });
 });
 
-/** What the database finds by `concernsOf`, in the viewer's own ledger. */
-function meets(viewer: Viewer, { organization, actorId, onBehalfOfId, askedGroups }: Concerned): boolean {
-  const concerns = concernsOf(viewer);
+/** Whether a query by `scopesOf` finds a record about these subjects. */
+function meets(viewer: Viewer, { organization, actorId, onBehalfOfId, askedGroups }: Subjects): boolean {
+  const scopes = scopesOf(viewer);
   if (organization !== viewer.principal.organization) return false;
-  if (concerns === "everything") return true;
-  return concerns.some((concern) => {
-    if ("askedGroups" in concern) return concern.askedGroups.some((group) => askedGroups.includes(group));
-    const { actorIds, people } = concern;
+  if (scopes === "everything") return true;
+  return scopes.some((scope) => {
+    if ("askedGroups" in scope) return scope.askedGroups.some((group) => askedGroups.includes(group));
+    const { actorIds, people } = scope;
     return (
       (actorIds === undefined || (actorId !== undefined && actorIds.includes(actorId))) &&
       (people === undefined || people.some((person) => person === (onBehalfOfId ?? null)))
@@ -122,7 +122,7 @@ describe("a viewer", () => {
     expect(teamsLedBy({ ...lead, kind: "SERVICE" })).toEqual([]);
   });
 
-  it("that is no person reads no team, whoever hands one over", () => {
+  it("that is no person reads no team, even when team members are passed in", () => {
     const viewer = { principal: { ...agent, id: "x" }, teamMembers: new Set(["mate"]) };
     expect(mayRead(viewer, by(mate))).toBe(false);
     expect(meets(viewer, by(mate))).toBe(false);

@@ -4,10 +4,10 @@ import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Terms } from "../action.ts";
 import type { Cancel } from "./command.ts";
 import { isOver } from "./eligibility.ts";
-import type { Ruling } from "./ruling.ts";
+import type { TransitionResult } from "./transition.ts";
 
 /** Takes a proposal back before anybody decided: the proposer may, the person it is for, and a human administrator. */
-export function cancel({ state, terms }: Situation, command: Cancel, now: Date): Ruling {
+export function cancel({ state, terms }: Situation, command: Cancel, now: Date): TransitionResult {
   if (!mayCancel(command.by, terms)) {
     const message = "only the proposer, the person it acts for or an administrator can cancel an action";
     return { kind: "refusal", code: "NOT_ALLOWED", message };
@@ -20,7 +20,7 @@ export function cancel({ state, terms }: Situation, command: Cancel, now: Date):
   }
   const { note, supersededBy } = command;
   return {
-    kind: "change",
+    kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "CANCELLED" },
     fact: {
       type: "ACTION_CANCELLED",

@@ -15,18 +15,18 @@ export interface Propose {
   readonly grantTtl: number;
 }
 
-interface Decision {
+interface DecisionCommand {
   readonly by: Principal;
   /** The digest of what the approver was shown. */
   readonly digest: string;
   readonly note?: string | undefined;
   readonly channel: Channel;
 }
-export interface Approve extends Decision {
+export interface Approve extends DecisionCommand {
   readonly type: "approve";
   readonly grantTtl: number;
 }
-export interface Deny extends Decision {
+export interface Deny extends DecisionCommand {
   readonly type: "deny";
 }
 

@@ -3,13 +3,17 @@ import { sameCaller } from "../../identity/people.ts";
 import type { Situation } from "../action.ts";
 import type { CompleteAction } from "./command.ts";
 import { grantOf } from "./grant.ts";
-import type { Ruling } from "./ruling.ts";
+import type { TransitionResult } from "./transition.ts";
 
 /**
  * What came of it, told by the caller that started it. A late report is taken as long as nothing else was recorded:
  * knowing late is better than not knowing.
  */
-export function completeAction({ state, terms, updatedAt }: Situation, command: CompleteAction, now: Date): Ruling {
+export function completeAction(
+  { state, terms, updatedAt }: Situation,
+  command: CompleteAction,
+  now: Date,
+): TransitionResult {
   const { by, outcome, result, error } = command;
   if (!sameCaller(by, terms.requestedBy)) {
     return { kind: "refusal", code: "NOT_ALLOWED", message: "only the caller that started the action can complete it" };
@@ -18,7 +22,7 @@ export function completeAction({ state, terms, updatedAt }: Situation, command: 
     return { kind: "refusal", code: "NOT_EXECUTING", message: `the action is ${state.status}, not EXECUTING` };
   }
   return {
-    kind: "change",
+    kind: "transition",
     next: { version: state.version + 1, status: outcome, approvals: state.approvals, grant: grantOf(state) },
     fact: {
       type: "ACTION_COMPLETED",

@@ -1,23 +1,23 @@
 import type { Situation } from "../action.ts";
 import { isOver } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
-import type { Ruling } from "./ruling.ts";
+import type { TransitionResult } from "./transition.ts";
 
 /** Silence is a no: nobody decided in time. */
-export function expire({ state }: Situation, now: Date): Ruling {
+export function expire({ state }: Situation, now: Date): TransitionResult {
   if (state.status !== "PENDING" || !isOver(state.expiresAt, now)) return notDue("NOT_PENDING");
   return {
-    kind: "change",
+    kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "EXPIRED" },
     fact: { type: "ACTION_EXPIRED", reason: "EXPIRED" },
   };
 }
 
 /** The grant was spent and nobody said what came of it: it may have happened, and somebody has to look. */
-export function markAmbiguous({ state }: Situation, now: Date): Ruling {
+export function markAmbiguous({ state }: Situation, now: Date): TransitionResult {
   if (state.status !== "EXECUTING" || !isOver(state.expiresAt, now)) return notDue("NOT_EXECUTING");
   return {
-    kind: "change",
+    kind: "transition",
     next: {
       version: state.version + 1,
       approvals: state.approvals,
@@ -28,6 +28,6 @@ export function markAmbiguous({ state }: Situation, now: Date): Ruling {
   };
 }
 
-function notDue(code: "NOT_PENDING" | "NOT_EXECUTING"): Ruling {
+function notDue(code: "NOT_PENDING" | "NOT_EXECUTING"): TransitionResult {
   return { kind: "refusal", code, message: "no deadline of this action has passed" };
 }

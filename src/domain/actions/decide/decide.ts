@@ -5,13 +5,13 @@ import { completeAction } from "./complete.ts";
 import { expire, markAmbiguous } from "./deadlines.ts";
 import { approve, deny } from "./decision.ts";
 import { claimGrant, redeemGrant } from "./grant.ts";
-import type { Ruling } from "./ruling.ts";
+import type { TransitionResult } from "./transition.ts";
 
 /**
  * What becomes of an existing action: an entry with the state it leads to, or a refusal. Pure; `now` is the database's
  * clock. The one way for every channel, so no channel can forget a rule. (`propose` makes an action; it has no state yet.)
  */
-export function decide(situation: Situation, command: FollowUp, now: Date): Ruling {
+export function decide(situation: Situation, command: FollowUp, now: Date): TransitionResult {
   switch (command.type) {
     case "approve":
       return approve(situation, command, now);

@@ -4,18 +4,18 @@ import type { Situation } from "../action.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
 import { isMet } from "./quorum.ts";
-import { later, type NextState, type Refusal, type Ruling } from "./ruling.ts";
+import { type NextState, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /** One person's yes. The last one needed starts the life of the grant. */
-export function approve(situation: Situation, command: Approve, now: Date): Ruling {
+export function approve(situation: Situation, command: Approve, now: Date): TransitionResult {
   const { state, terms, voters } = situation;
   const refused = refuse(situation, command, now, approvalObjections(situation, command.by));
   if (refused !== undefined) return refused;
   const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
   return {
-    kind: "change",
+    kind: "transition",
     next: isMet(terms.requirements, [...voters, command.by])
-      ? { ...next, status: "APPROVED", grant: { expiresAt: later(now, command.grantTtl) } }
+      ? { ...next, status: "APPROVED", grant: { expiresAt: secondsAfter(now, command.grantTtl) } }
       : { ...next, expiresAt: state.expiresAt ?? undefined },
     fact: { type: "ACTION_APPROVED", decision: decisionFacts(command) },
     notAfter: state.expiresAt ?? undefined,
@@ -23,12 +23,12 @@ export function approve(situation: Situation, command: Approve, now: Date): Ruli
 }
 
 /** One eligible person's no ends it, whatever approvals there are. */
-export function deny(situation: Situation, command: Deny, now: Date): Ruling {
+export function deny(situation: Situation, command: Deny, now: Date): TransitionResult {
   const { state } = situation;
   const refused = refuse(situation, command, now, []);
   if (refused !== undefined) return refused;
   return {
-    kind: "change",
+    kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "DENIED" },
     fact: { type: "ACTION_DENIED", decision: decisionFacts(command) },
     notAfter: state.expiresAt ?? undefined,
@@ -40,7 +40,7 @@ function refuse(
   command: Approve | Deny,
   now: Date,
   more: readonly Objection[],
-): Refusal | undefined {
+): RefusedCommand | undefined {
   const objection = [...objections(situation, command.by, now), ...more][0];
   if (objection !== undefined) return { kind: "refusal", recordedAs: "DECISION_REFUSED", ...objection };
   if (command.digest === situation.terms.digest) return undefined;

@@ -3,13 +3,13 @@ import type { ActionState, Situation } from "../action.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";
 import { isOver } from "./eligibility.ts";
-import { later, type NextGrant, type Refusal, type Ruling } from "./ruling.ts";
+import { type NextGrant, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /**
  * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
  * start, and claiming again does not prolong it: an approval is not for ever.
  */
-export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): Ruling {
+export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): TransitionResult {
   if (!sameCaller(command.by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "a grant is given only to the caller that proposed the action");
   }
@@ -23,7 +23,7 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
   }
   if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the time to start this action is over");
   return {
-    kind: "change",
+    kind: "transition",
     next: {
       version: state.version + 1,
       status: state.status,
@@ -36,7 +36,7 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
 }
 
 /** Spends the grant. From here on only the outcome is missing. */
-export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): Ruling {
+export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): TransitionResult {
   const { by, grant, digest, executionTtl } = command;
   if (grant === undefined) return refusal("GRANT_INVALID", "this is not a grant of ours, or it was altered");
   if (grant.audience !== by.id || !sameCaller(by, terms.requestedBy)) {
@@ -54,12 +54,12 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
     return { ...refusal("DIGEST_MISMATCH", "what is about to run is not what was approved"), path: ["digest"] };
   }
   return {
-    kind: "change",
+    kind: "transition",
     next: {
       version: state.version + 1,
       status: "EXECUTING",
       approvals: state.approvals,
-      expiresAt: later(now, executionTtl),
+      expiresAt: secondsAfter(now, executionTtl),
       grant: grantOf(state),
     },
     fact: { type: "GRANT_REDEEMED", grant: { id: grant.id } },
@@ -85,6 +85,6 @@ function wasStarted({ status }: ActionState): boolean {
   return status === "EXECUTING" || status === "SUCCEEDED" || status === "FAILED" || status === "AMBIGUOUS";
 }
 
-function refusal(code: ActionRefusalCode, message: string): Refusal {
+function refusal(code: ActionRefusalCode, message: string): RefusedCommand {
   return { kind: "refusal", code, message, recordedAs: "GRANT_REFUSED" };
 }

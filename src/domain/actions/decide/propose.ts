@@ -1,14 +1,14 @@
 import type { Propose } from "./command.ts";
-import { later, type NextState } from "./ruling.ts";
+import { type NextState, secondsAfter } from "./transition.ts";
 
 /** The state that the first entry of an action leads to: what the policy says of it. */
 export function firstState({ outcome, grantId, approvalTtl, grantTtl }: Propose, now: Date): NextState {
   const start = { version: 1, approvals: 0 };
   switch (outcome) {
     case "PERMIT":
-      return { ...start, status: "ALLOWED", grant: { id: grantId, expiresAt: later(now, grantTtl) } };
+      return { ...start, status: "ALLOWED", grant: { id: grantId, expiresAt: secondsAfter(now, grantTtl) } };
     case "REQUIRE":
-      return { ...start, status: "PENDING", expiresAt: later(now, approvalTtl) };
+      return { ...start, status: "PENDING", expiresAt: secondsAfter(now, approvalTtl) };
     case "FORBID":
       return { ...start, status: "BLOCKED" };
   }

@@ -15,13 +15,13 @@ export interface Clues {
   readonly gateway?: GatewayStatement | undefined;
 }
 
-type Answer = Pick<ClientIdentity, "name" | "version" | "surface" | "confidence">;
+type MatchedClient = Pick<ClientIdentity, "name" | "version" | "surface" | "confidence">;
 
 /**
  * Which client that is. The best evidence names it and is the confidence; weaker evidence that speaks of the same client
  * may add its version and surface, and whatever contradicts is left to the recorded evidence.
  */
-export function clientOf(clues: Clues, { rules }: ClientRules): Answer {
+export function matchClient(clues: Clues, { rules }: ClientRules): MatchedClient {
   let best: Mutable | undefined;
   let stated = false;
   for (const rule of rules) {
@@ -44,7 +44,7 @@ export function clientOf(clues: Clues, { rules }: ClientRules): Answer {
 }
 
 /** A signed statement no rule knows speaks for itself. */
-function signedName({ gateway, signatureAgent }: Clues): Answer | undefined {
+function signedName({ gateway, signatureAgent }: Clues): MatchedClient | undefined {
   if (gateway?.mcpClient !== undefined) {
     const [, name = gateway.mcpClient, version] = /^(.{1,200})\/([\w.+-]{1,40})$/.exec(gateway.mcpClient) ?? [];
     return { name, ...(version === undefined ? {} : { version }), confidence: "SIGNED" };
@@ -52,7 +52,7 @@ function signedName({ gateway, signatureAgent }: Clues): Answer | undefined {
   return signatureAgent === undefined ? undefined : { name: new URL(signatureAgent).host, confidence: "SIGNED" };
 }
 
-type Mutable = { -readonly [Key in keyof Answer]: Answer[Key] };
+type Mutable = { -readonly [Key in keyof MatchedClient]: MatchedClient[Key] };
 
 /** Whether a rule of less or equal confidence speaks of the client already named, and could add something. */
 function agrees(best: Mutable, { name, of }: ClientRule): boolean {

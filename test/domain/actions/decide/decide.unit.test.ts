@@ -110,10 +110,10 @@ const cases = (table: typeof AHEAD) =>
   );
 
 function answerOf(subject: Situation, command: FollowUp): string {
-  const ruling = decide(subject, command, NOW);
-  if (ruling.kind === "refusal") return ruling.code;
-  expect(ruling.next.version).toBe(subject.state.version + 1);
-  return `-> ${ruling.next.status}`;
+  const result = decide(subject, command, NOW);
+  if (result.kind === "refusal") return result.code;
+  expect(result.next.version).toBe(subject.state.version + 1);
+  return `-> ${result.next.status}`;
 }
 
 describe("decide", () => {

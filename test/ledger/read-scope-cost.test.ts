@@ -1,14 +1,14 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import type { Concern } from "../../src/ledger/concern.ts";
-import type { EntryRange, Reader } from "../../src/ledger/read.ts";
+import type { EntryRange, Queryable } from "../../src/ledger/read.ts";
+import type { ReadScope } from "../../src/ledger/read-scope.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { note, openScene, type Scene } from "./scene.ts";
 import { appendActions, createLedger } from "./verify.fixture.ts";
 
 /** The person for whom every action of the fixture was proposed. Others approved them. */
-const MEMBER: readonly Concern[] = [{ people: ["member"] }];
+const MEMBER: readonly ReadScope[] = [{ people: ["member"] }];
 /** More than a search looks through entry by entry before anything else. */
 const STRANGERS = 4_200;
 const FEW: LedgerId = "few/eu";
@@ -67,7 +67,7 @@ async function search(ledger: LedgerId, page: EntryRange, filter: EntryFilter = 
     looks += rowsOf(rows[0]["QUERY PLAN"][0].Plan);
     return scene.pool.query(statement, values);
   };
-  const found = await searchEntries({ query } as unknown as Reader, ledger, filter, page, MEMBER);
+  const found = await searchEntries({ query } as unknown as Queryable, ledger, filter, page, MEMBER);
   return { seqs: found.map(({ seq }) => seq), looks };
 }
 
@@ -96,8 +96,8 @@ const PAGES: readonly (readonly [string, EntryRange])[] = [
   ["a longer page", { limit: 50, newestFirst: true }],
 ];
 
-describe.each(PAGES)("a search of what concerns somebody, %s", (_which, page) => {
-  it("finds what concerns them, by itself or by its action", async () => {
+describe.each(PAGES)("a search within the scope of one person, %s", (_which, page) => {
+  it("finds entries in scope by their own members and by their action", async () => {
     for (const ledger of ACTIONS.keys()) {
       expect((await search(ledger, page)).seqs, ledger).toEqual(await expected(ledger, page));
       const types = ["ACTION_COMPLETED"];
@@ -107,7 +107,7 @@ describe.each(PAGES)("a search of what concerns somebody, %s", (_which, page) =>
     }
   });
 
-  it("costs what the page reaches over, however many actions they have", async () => {
+  it("costs as much as the positions the page spans, however many actions are in scope", async () => {
     const [many, more] = [await search(MANY, page), await search(MORE, page)];
     expect(more.seqs).toHaveLength(page.limit);
     expect(more.looks).toBeLessThan(1.05 * many.looks);

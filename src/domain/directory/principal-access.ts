@@ -1,6 +1,6 @@
 import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
-import type { Reader } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller, PrincipalKind } from "../identity/principal.ts";
 import type { DirectoryResult } from "./agents.ts";
 import type { Changes } from "./changes.ts";
@@ -11,7 +11,7 @@ import type { Projections } from "./projections.ts";
 import { lastSighting } from "./read-seen.ts";
 import type { PrincipalState } from "./record.ts";
 
-export interface StandingInput {
+export interface SuspensionInput {
   readonly principalId: string;
   readonly reason: string;
 }
@@ -22,23 +22,23 @@ export interface RolesInput {
 }
 
 export interface RevokeTokenInput {
-  /** Left out: whoever issued it. */
+  /** Undefined: a token of any issuer. */
   readonly issuer?: string | undefined;
   /** `jti`. */
   readonly tokenId: string;
   readonly reason: string;
 }
 
-/** Whether principals may come in, and as what. All of these throw DirectoryRefusal, LedgerUnavailableError. */
-export interface Standing {
-  suspendPrincipal(caller: Caller, input: StandingInput): Promise<DirectoryResult>;
-  reinstatePrincipal(caller: Caller, input: StandingInput): Promise<DirectoryResult>;
+/** Administrators' changes of who may call and with which roles. All throw DirectoryRefusal, LedgerUnavailableError. */
+export interface PrincipalAccess {
+  suspendPrincipal(caller: Caller, input: SuspensionInput): Promise<DirectoryResult>;
+  reinstatePrincipal(caller: Caller, input: SuspensionInput): Promise<DirectoryResult>;
   setPrincipalRoles(caller: Caller, input: RolesInput): Promise<DirectoryResult>;
   revokeToken(caller: Caller, input: RevokeTokenInput): Promise<{ readonly entry: LedgerEntry }>;
 }
 
-export function createStanding(changes: Changes, projections: Projections, db: Reader): Standing {
-  /** The principal as it stands; one that was never heard of counts as a person without anything. */
+export function createPrincipalAccess(changes: Changes, projections: Projections, db: Queryable): PrincipalAccess {
+  /** The current state of the principal; an unknown one is a person without roles. */
   async function stateOf(organization: Organization, id: string): Promise<PrincipalState> {
     const state = organization.principals.get(id)?.state;
     if (state !== undefined) return state;
@@ -59,8 +59,8 @@ export function createStanding(changes: Changes, projections: Projections, db: R
   }
 
   /**
-   * Two administrators who demote each other at once move two records, and neither sees the other's move while
-   * deciding. Whoever then finds that nobody is left takes their own demotion back.
+   * Two administrators who demote each other concurrently change two records, and neither decision sees the other. Each
+   * call checks afterwards whether an administrator is left, and reverts its own demotion if not.
    */
   async function keepOne(organization: Organization, id: string, before: PrincipalState): Promise<void> {
     await projections.refresh(organization);

@@ -1,24 +1,24 @@
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 
-/** What became of rows that were due. */
-export interface WorkedOff<Row, Outcome> {
+/** The outcome of settling rows that were due. */
+export interface SettledRows<Row, Outcome> {
   readonly done: readonly Outcome[];
-  /** Left as they are, each for its own reason; the others were settled all the same. */
+  /** Rows that could not be settled, with the error of each. They do not keep other rows from being settled. */
   readonly failed: readonly { readonly row: Row; readonly error: unknown }[];
-  /** Whether others may still be due. */
+  /** Whether more rows may be due. */
   readonly more: boolean;
 }
 
 /**
- * Settles what is due, at most `limit` rows, those that fail not counted: one that cannot be settled never holds up the
- * ones behind it. `read` answers the next `limit` rows behind the one given, in an order that does not change. Throws
- * LedgerUnavailableError when nothing at all can be recorded now.
+ * Settles rows that are due until `limit` are settled; failed rows do not count, so they never block the rows after them.
+ * `read` returns the next `limit` rows after the given one, in a stable order. Throws LedgerUnavailableError when all rows
+ * of a page fail because the ledger is unavailable.
  */
-export async function workOff<Row, Outcome>(
+export async function settleRows<Row, Outcome>(
   limit: number,
   read: (last: Row | undefined) => Promise<readonly Row[]>,
   settle: (row: Row) => Promise<Outcome>,
-): Promise<WorkedOff<Row, Outcome>> {
+): Promise<SettledRows<Row, Outcome>> {
   const done: Outcome[] = [];
   const failed: { readonly row: Row; readonly error: unknown }[] = [];
   let more = true;
@@ -27,8 +27,8 @@ export async function workOff<Row, Outcome>(
     const rows = await read(last);
     const outcomes = await Promise.allSettled(rows.map(settle));
     const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
-    const away = errors.find((error) => error instanceof LedgerUnavailableError);
-    if (away !== undefined && errors.length === rows.length) throw away;
+    const unavailable = errors.find((error) => error instanceof LedgerUnavailableError);
+    if (unavailable !== undefined && errors.length === rows.length) throw unavailable;
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index];
       if (outcome?.status === "fulfilled") done.push(outcome.value);

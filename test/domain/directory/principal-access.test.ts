@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RevokeTokenInput } from "../../../src/domain/directory/standing.ts";
+import type { RevokeTokenInput } from "../../../src/domain/directory/principal-access.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { calling } from "../support.ts";
 import {

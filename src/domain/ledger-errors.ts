@@ -4,10 +4,10 @@ import { LedgerUnavailableError } from "../ledger/errors.ts";
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * The outcome of a query that a decision rests on. A database that cannot answer now is a ledger that cannot be written
- * either, and is reported as one: LedgerUnavailableError. Any other failure is thrown as it is.
+ * The result of a query of the ledger. Throws LedgerUnavailableError when the database is unavailable, as an append does,
+ * so that callers handle both alike; rethrows any other error.
  */
-export async function reading<Result>(query: Promise<Result>): Promise<Result> {
+export async function withLedgerErrors<Result>(query: Promise<Result>): Promise<Result> {
   try {
     return await query;
   } catch (error) {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { listOf, objectOf, textOf } from "../../src/facts/members.ts";
-import type { Concern } from "../../src/ledger/concern.ts";
 import type { EntryRange } from "../../src/ledger/read.ts";
+import type { ReadScope } from "../../src/ledger/read-scope.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { actionState, newId, openScene, type Scene } from "./scene.ts";
 
@@ -54,13 +54,13 @@ afterAll(() => scene?.close());
 
 const idOf = (value: unknown) => (value as JsonObject | undefined)?.id;
 
-function concerns(whose: readonly Concern[], { body }: LedgerEntry): boolean {
-  return whose.some((concern) => {
-    if ("askedGroups" in concern) {
+function inScope(scopes: readonly ReadScope[], { body }: LedgerEntry): boolean {
+  return scopes.some((scope) => {
+    if ("askedGroups" in scope) {
       const requirements = listOf(objectOf(body.policy).requirements).map(objectOf);
-      return requirements.some(({ group }) => concern.askedGroups.includes(textOf(group)));
+      return requirements.some(({ group }) => scope.askedGroups.includes(textOf(group)));
     }
-    const { actorIds, people } = concern;
+    const { actorIds, people } = scope;
     return (
       (actorIds === undefined || actorIds.includes(String(idOf(body.actor)))) &&
       (people === undefined || people.some((person) => person === (idOf(body.onBehalfOf) ?? null)))
@@ -69,26 +69,26 @@ function concerns(whose: readonly Concern[], { body }: LedgerEntry): boolean {
 }
 
 /** What a search must find, found by looking at every entry. */
-function expected(whose: readonly Concern[], meets: (entry: LedgerEntry) => boolean): bigint[] {
+function expected(scopes: readonly ReadScope[], meets: (entry: LedgerEntry) => boolean): bigint[] {
   const made = new Map(all.filter(({ type }) => type === "ACTION_PROPOSED").map((entry) => [entry.body.action, entry]));
   return all
     .filter((entry) => {
       const about = made.get(entry.body.action);
-      return meets(entry) && (concerns(whose, entry) || (about !== undefined && concerns(whose, about)));
+      return meets(entry) && (inScope(scopes, entry) || (about !== undefined && inScope(scopes, about)));
     })
     .map(({ seq }) => seq);
 }
 
 /** What it finds, in pages of `size`. */
 async function found(
-  whose: readonly Concern[],
+  scopes: readonly ReadScope[],
   filter: EntryFilter,
   size: number,
   range: Omit<EntryRange, "limit"> = {},
 ) {
   const seqs: bigint[] = [];
   for (let at = range; ; ) {
-    const page = await searchEntries(scene.pool, LEDGER, filter, { ...at, limit: size }, whose);
+    const page = await searchEntries(scene.pool, LEDGER, filter, { ...at, limit: size }, scopes);
     seqs.push(...page.map(({ seq }) => seq));
     const last = page.at(-1)?.seq;
     if (page.length < size || last === undefined) return seqs;
@@ -96,34 +96,34 @@ async function found(
   }
 }
 
-const WHOSE: readonly (readonly [string, readonly Concern[]])[] = [
+const SCOPES: readonly (readonly [string, readonly ReadScope[]])[] = [
   ["an agent for somebody", [{ actorIds: ["bot"], people: ["mia"] }]],
   ["an agent for nobody", [{ actorIds: ["bot"], people: [null] }]],
   ["a person and their agents", [{ actorIds: ["mia"], people: [null] }, { people: ["mia"] }]],
   ["several people", [{ people: ["mia", "noah"] }, { actorIds: ["noah", "ann"] }]],
-  ["somebody, or nobody", [{ people: [null, "ann"], actorIds: ["bot"] }]],
-  ["whoever was never heard of", [{ actorIds: ["x"], people: ["y"] }]],
-  ["an impossible concern", [{ people: [] }]],
-  ["people of a group that was asked", [{ askedGroups: ["finance"] }]],
-  ["somebody in such a group", [{ people: ["mia"] }, { askedGroups: ["legal", "x"] }]],
-  ["a group that was never asked", [{ askedGroups: ["nobody"] }]],
-  ["nobody at all", []],
+  ["an agent for a person or for nobody", [{ people: [null, "ann"], actorIds: ["bot"] }]],
+  ["an unknown agent and person", [{ actorIds: ["x"], people: ["y"] }]],
+  ["no person", [{ people: [] }]],
+  ["a group that a requirement names", [{ askedGroups: ["finance"] }]],
+  ["a person in such a group", [{ people: ["mia"] }, { askedGroups: ["legal", "x"] }]],
+  ["a group that no requirement names", [{ askedGroups: ["nobody"] }]],
+  ["no scope", []],
 ];
 
-describe.each(WHOSE)("entries that concern %s", (_who, whose) => {
+describe.each(SCOPES)("entries in the scope of %s", (_scope, scopes) => {
   it("are found in full pages, in either order, and from either end", async () => {
-    const seqs = expected(whose, () => true);
+    const seqs = expected(scopes, () => true);
     for (const size of [1, 4, 100]) {
-      expect(await found(whose, {}, size)).toEqual(seqs);
-      expect(await found(whose, {}, size, { newestFirst: true })).toEqual(seqs.toReversed());
+      expect(await found(scopes, {}, size)).toEqual(seqs);
+      expect(await found(scopes, {}, size, { newestFirst: true })).toEqual(seqs.toReversed());
     }
     const [low, high] = [all[10]?.seq ?? 0n, all[30]?.seq ?? 0n];
     const within = seqs.filter((seq) => seq > low && seq < high);
-    expect(await found(whose, {}, 100, { after: low, before: high })).toEqual(within);
-    expect(await found(whose, {}, 3, { after: low })).toEqual(seqs.filter((seq) => seq > low));
-    expect(await found(whose, {}, 100, { after: low, before: 1_000_000n })).toEqual(seqs.filter((seq) => seq > low));
+    expect(await found(scopes, {}, 100, { after: low, before: high })).toEqual(within);
+    expect(await found(scopes, {}, 3, { after: low })).toEqual(seqs.filter((seq) => seq > low));
+    expect(await found(scopes, {}, 100, { after: low, before: 1_000_000n })).toEqual(seqs.filter((seq) => seq > low));
     const past = { after: low, before: 2n ** 62n, newestFirst: true };
-    expect(await found(whose, {}, 2, past)).toEqual(seqs.filter((seq) => seq > low).toReversed());
+    expect(await found(scopes, {}, 2, past)).toEqual(seqs.filter((seq) => seq > low).toReversed());
   });
 
   it("are found by a filter as well", async () => {
@@ -138,8 +138,8 @@ describe.each(WHOSE)("entries that concern %s", (_who, whose) => {
       [{ actionId: action }, ({ body }) => body.action === action],
     ];
     for (const [filter, meets] of tries) {
-      expect(await found(whose, filter, 2), JSON.stringify(filter)).toEqual(expected(whose, meets));
+      expect(await found(scopes, filter, 2), JSON.stringify(filter)).toEqual(expected(scopes, meets));
     }
-    expect(await found(whose, { actionId: "no UUID" }, 2)).toEqual([]);
+    expect(await found(scopes, { actionId: "no UUID" }, 2)).toEqual([]);
   });
 });

@@ -1,15 +1,15 @@
 /**
- * What a record says of whom it concerns: that one of these did it, that it was done for one of these people (null: for
+ * The records that one of these principals made, that were made on behalf of one of these people (null: on behalf of
  * nobody), or both.
  */
-export type PersonalConcern =
+export type PersonScope =
   | { readonly actorIds: readonly string[]; readonly people?: readonly (string | null)[] }
   | { readonly actorIds?: undefined; readonly people: readonly string[] };
 
-/** The same, or that policy asked the people of one of these groups about the action. */
-export type Concern = PersonalConcern | { readonly askedGroups: readonly string[] };
+/** A set of records that a viewer may read: those of people, or proposals that one of these groups may have to approve. */
+export type ReadScope = PersonScope | { readonly askedGroups: readonly string[] };
 
-/** Puts a value into a statement and answers how the statement names it. */
+/** Adds a value to the parameters of a statement. Returns its placeholder. */
 export type Bind = (value: unknown) => string;
 
 interface Columns {
@@ -37,9 +37,9 @@ const OF_ACTION = (alias: string): Columns => ({
                        WHERE q.ledger = ${alias}.ledger AND q.seq = ${alias}.proposed_seq AND ${proposalAsks("q", groups)})`,
 });
 
-function equalsOne({ actor, person, asked }: Columns, concern: Concern, bind: Bind): string {
-  if ("askedGroups" in concern) return asked(bind(concern.askedGroups));
-  const { actorIds, people } = concern;
+function equalsOne({ actor, person, asked }: Columns, scope: ReadScope, bind: Bind): string {
+  if ("askedGroups" in scope) return asked(bind(scope.askedGroups));
+  const { actorIds, people } = scope;
   const conditions: string[] = [];
   if (actorIds !== undefined) conditions.push(`${actor} = ANY (${bind(actorIds)}::text[])`);
   if (people !== undefined) conditions.push(amongPeople(person, people, bind));
@@ -54,29 +54,29 @@ function amongPeople(column: string, people: readonly (string | null)[], bind: B
   return people.includes(null) ? `(${column} IS NULL OR ${among})` : among;
 }
 
-function equalsAny(columns: Columns, whose: readonly Concern[], bind: Bind): string {
-  return `(${whose.map((concern) => `(${equalsOne(columns, concern, bind)})`).join(" OR ") || "false"})`;
+function equalsAny(columns: Columns, scopes: readonly ReadScope[], bind: Bind): string {
+  return `(${scopes.map((scope) => `(${equalsOne(columns, scope, bind)})`).join(" OR ") || "false"})`;
 }
 
-/** Whether the entry `alias` itself says that it concerns one of `whose`. */
-export function entryConcerns(alias: string, whose: readonly Concern[], bind: Bind): string {
-  return equalsAny(OF_ENTRY(alias), whose, bind);
+/** The condition that the entry `alias` is in one of `scopes` by its own members, whatever action it is about. */
+export function entryInScope(alias: string, scopes: readonly ReadScope[], bind: Bind): string {
+  return equalsAny(OF_ENTRY(alias), scopes, bind);
 }
 
 /**
- * Whether the entry `e` concerns one of `whose`, by itself or because the action it is about does. `$1` is the ledger.
- * Looks at each entry that meets the other conditions: for when these leave few.
+ * The condition that the entry `e` is in one of `scopes`, by its own members or because the action it is about is. `$1` is
+ * the ledger. Evaluated for each entry that meets the other conditions: for when these leave few.
  */
-export function concernsEach(whose: readonly Concern[], bind: Bind): string {
+export function entryOrActionInScope(scopes: readonly ReadScope[], bind: Bind): string {
   // Not EXISTS: that can be planned as one look at all actions of theirs, however few entries are looked at.
-  return `(${entryConcerns("e", whose, bind)}
-           OR (SELECT ${equalsAny(OF_ACTION("s"), whose, bind)} FROM oc_action s
+  return `(${entryInScope("e", scopes, bind)}
+           OR (SELECT ${equalsAny(OF_ACTION("s"), scopes, bind)} FROM oc_action s
                 WHERE s.ledger = $1 AND s.id = e.action_id::text))`;
 }
 
-/** Whether the action `alias`, a row of oc_action, concerns one of `whose`. */
-export function actionConcerns(alias: string, whose: readonly Concern[], bind: Bind): string {
-  return equalsAny(OF_ACTION(alias), whose, bind);
+/** The condition that the action `alias`, a row of oc_action, is in one of `scopes`. */
+export function actionInScope(alias: string, scopes: readonly ReadScope[], bind: Bind): string {
+  return equalsAny(OF_ACTION(alias), scopes, bind);
 }
 
 /** Where candidates are looked for: `tables` has the alias `e`; `conditions` mention it. */
@@ -92,50 +92,54 @@ interface Undirected {
 }
 
 /**
- * The same as a condition that finds the first `limit` positions by themselves, one way after the other. What it costs
- * grows with what concerns `whose`, not with a ledger in which hardly anything does.
+ * The same as a condition that finds the first `limit` positions by index, one lookup for each scope. Its cost grows with
+ * the entries in `scopes`, not with the length of the ledger.
  */
-export function concernsFirst(whose: readonly Concern[], candidates: Candidates, bind: Bind): string {
+export function firstInScope(scopes: readonly ReadScope[], candidates: Candidates, bind: Bind): string {
   const { direction, limit } = candidates;
   const aboutActions = `
-             SELECT c.seq FROM (${first(candidates, `e.seq = ANY (ARRAY(${positionsAbout(whose, bind)}))`, `e.seq ${direction}`)}) c`;
-  const ways = [...waysTo(whose, candidates, bind), aboutActions];
+             SELECT c.seq FROM (${first(candidates, `e.seq = ANY (ARRAY(${positionsAbout(scopes, bind)}))`, `e.seq ${direction}`)}) c`;
+  const ways = [...positionQueries(scopes, candidates, bind), aboutActions];
   return `e.seq = ANY (ARRAY(
            SELECT w.seq FROM (${ways.join("\n             UNION")}) w
             ORDER BY w.seq ${direction} LIMIT ${limit}::bigint))`;
 }
 
-/** A query for the first `limit` positions of entries that concern one of `whose` by themselves. `$1` is the ledger. */
-export function positionsConcerning(whose: readonly Concern[], candidates: Candidates, bind: Bind): string {
+/** A query for the first `limit` positions of entries in one of `scopes` by their own members. `$1` is the ledger. */
+export function positionsInScope(scopes: readonly ReadScope[], candidates: Candidates, bind: Bind): string {
   const { direction, limit } = candidates;
-  return `SELECT w.seq FROM (${waysTo(whose, candidates, bind).join("\n             UNION")}) w
+  return `SELECT w.seq FROM (${positionQueries(scopes, candidates, bind).join("\n             UNION")}) w
            ORDER BY w.seq ${direction} LIMIT ${limit}::bigint`;
 }
 
 /** A query for how many such entries a ledger has, counted up to `limit`. `$1` is the ledger. */
-export function countConcerning(whose: readonly Concern[], limit: string, bind: Bind): string {
+export function countInScope(scopes: readonly ReadScope[], limit: string, bind: Bind): string {
   const candidates = { tables: "oc_audit_log e", conditions: ["e.ledger = $1"], limit };
   return `SELECT count(*) AS count FROM (
-            SELECT FROM (${waysTo(whose, candidates, bind).join("\n             UNION ALL")}) w LIMIT ${limit}::bigint) c`;
+            SELECT FROM (${positionQueries(scopes, candidates, bind).join("\n             UNION ALL")}) w LIMIT ${limit}::bigint) c`;
 }
 
-/** A query for each of `whose`, for positions of entries that say that they concern it: the first, or any when undirected. */
-function waysTo(whose: readonly Concern[], candidates: Undirected | Candidates, bind: Bind): readonly string[] {
+/** One query for each of `scopes`, for positions of entries in it by their own members: the first, or any when undirected. */
+function positionQueries(
+  scopes: readonly ReadScope[],
+  candidates: Undirected | Candidates,
+  bind: Bind,
+): readonly string[] {
   // Written as a range and ordered by the column as well: nothing but its index has that order, so no plan can come to be
   // preferred that walks the ledger in the hope of meeting the id soon.
-  const orderOf = (column: Way["column"]) =>
+  const orderOf = (column: IndexLookup["column"]) =>
     "direction" in candidates ? `e.${column} ${candidates.direction}, e.seq ${candidates.direction}` : undefined;
-  const each = ({ ids, column, rest }: Way) => `
+  const each = ({ ids, column, rest }: IndexLookup) => `
              SELECT c.seq FROM unnest(${bind(ids)}::text[]) AS k(id) CROSS JOIN LATERAL (${first(
                candidates,
                [`e.${column} >= k.id AND e.${column} <= k.id`, ...rest].join(" AND "),
                orderOf(column),
              )}) c`;
-  return whose.map((concern) =>
-    "askedGroups" in concern
+  return scopes.map((scope) =>
+    "askedGroups" in scope
       ? `
-             SELECT c.seq FROM (${first(candidates, entryConcerns("e", [concern], bind), "direction" in candidates ? `e.seq ${candidates.direction}` : undefined)}) c`
-      : each(wayTo(concern, bind)),
+             SELECT c.seq FROM (${first(candidates, entryInScope("e", [scope], bind), "direction" in candidates ? `e.seq ${candidates.direction}` : undefined)}) c`
+      : each(indexLookup(scope, bind)),
   );
 }
 
@@ -148,14 +152,14 @@ function first({ tables, conditions, limit }: Undirected, condition: string, ord
 }
 
 /** The index to look into for each of `ids`, and what else must hold there. */
-interface Way {
+interface IndexLookup {
   readonly column: "actor_id" | "on_behalf_of_id";
   readonly ids: readonly string[];
   readonly rest: readonly string[];
 }
 
 /** By the people when they are named: one agent serves many, and a person has few agents. */
-function wayTo({ actorIds, people }: PersonalConcern, bind: Bind): Way {
+function indexLookup({ actorIds, people }: PersonScope, bind: Bind): IndexLookup {
   const named = (people ?? []).filter((person) => person !== null);
   if (people !== undefined && named.length === people.length) {
     const rest = actorIds === undefined ? [] : [`e.actor_id = ANY (${bind(actorIds)}::text[])`];
@@ -165,12 +169,12 @@ function wayTo({ actorIds, people }: PersonalConcern, bind: Bind): Way {
   return { column: "actor_id", ids: actorIds ?? [], rest };
 }
 
-/** Every position that is about an action of `whose`: state rows list what changed one, an index what tried to. */
-function positionsAbout(whose: readonly Concern[], bind: Bind): string {
+/** All positions about an action in `scopes`: state rows list the entries that changed it, an index the refused attempts. */
+function positionsAbout(scopes: readonly ReadScope[], bind: Bind): string {
   return `
                  WITH mine AS MATERIALIZED (
                    SELECT m.action_id AS id FROM oc_audit_log m
-                    WHERE m.ledger = $1 AND m.action_id IS NOT NULL AND m.state_version = 1 AND ${entryConcerns("m", whose, bind)})
+                    WHERE m.ledger = $1 AND m.action_id IS NOT NULL AND m.state_version = 1 AND ${entryInScope("m", scopes, bind)})
                  SELECT unnest(s.entries) FROM mine JOIN oc_action s ON s.ledger = $1 AND s.id = mine.id::text
                   UNION ALL
                  SELECT a.seq FROM mine JOIN oc_audit_log a

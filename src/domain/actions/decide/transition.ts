@@ -4,7 +4,7 @@ import type { ActionEntryType, RefusedEntryType } from "../action.ts";
 import type { termFacts } from "../body.ts";
 import type { ActionRefusalCode } from "../errors.ts";
 
-/** The state an entry leads to. `version` is the number of the entry that makes it. */
+/** The state of an action after an entry. `version` counts the entries that changed the action, this one included. */
 export interface NextState {
   readonly version: number;
   readonly status: ActionStatus;
@@ -13,7 +13,7 @@ export interface NextState {
   readonly grant?: NextGrant | undefined;
 }
 
-/** Without an id: the action may be started until `expiresAt`, and nobody has collected its grant yet. */
+/** Without an id: the action may be started until `expiresAt`, and its grant has not been claimed. */
 export interface NextGrant {
   readonly id?: string | undefined;
   /** 64 hex digits of the SHA-256 of the token; a grant with an id and no hash is still to be signed. */
@@ -21,26 +21,26 @@ export interface NextGrant {
   readonly expiresAt: Date;
 }
 
-/** A type of entry that changes an action that exists. */
+/** A type of entry that changes an existing action. */
 type StepType = Exclude<ActionEntryType, "ACTION_PROPOSED" | RefusedEntryType>;
-/** What such an entry says beside who acted, what the proposal fixed and where the action stands then. */
+/** The members of such an entry without the actor, the terms of the proposal and the new state. */
 export type StepFact = {
   [Type in StepType]: Omit<FactDraft<Type>, keyof ReturnType<typeof termFacts> | "action" | "states" | "type"> & {
     readonly type: Type;
   };
 }[StepType];
 
-/** Yes: one entry, and the state it leads to. */
-export interface Change {
-  readonly kind: "change";
+/** The command is permitted: the entry to record, and the state it leads to. */
+export interface Transition {
+  readonly kind: "transition";
   readonly fact: StepFact;
   readonly next: NextState;
-  /** The deadline this came before. At that instant it is too late to record, however long it waited. */
+  /** The deadline that had not passed. The append refuses the entry at or after this instant. */
   readonly notAfter?: Date | undefined;
 }
 
-/** No. With `recordedAs`, the attempt itself is an entry. */
-export interface Refusal {
+/** The command is refused. With `recordedAs`, the attempt is recorded as an entry of that type. */
+export interface RefusedCommand {
   readonly kind: "refusal";
   readonly code: ActionRefusalCode;
   readonly message: string;
@@ -48,8 +48,8 @@ export interface Refusal {
   readonly recordedAs?: RefusedEntryType;
 }
 
-export type Ruling = Change | Refusal;
+export type TransitionResult = Transition | RefusedCommand;
 
-export function later(moment: Date, seconds: number): Date {
+export function secondsAfter(moment: Date, seconds: number): Date {
   return new Date(moment.getTime() + seconds * 1000);
 }
