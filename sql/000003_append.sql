@@ -238,7 +238,6 @@ BEGIN
     INSERT INTO oc_audit_payload (ledger, seq, payload)
     SELECT p_ledger, seqs[d.n], d.payload::json
       FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
-    PERFORM pg_notify('oc_ledger', p_ledger || ' ' || last_seq);
   END IF;
   RETURN QUERY
     SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],

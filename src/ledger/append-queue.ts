@@ -7,6 +7,8 @@ import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 /** Drafts and UTF-16 code units of text one transaction may hold. */
 const MAX_BATCH = 512;
 const MAX_BATCH_SIZE = 4 * 1024 * 1024;
+/** Drafts from which on a batch is sent while another one is under way: fewer are better off in one transaction later. */
+const MIN_OVERLAP = 64;
 /** UTF-16 code units of text that may wait in one queue: a few large drafts weigh as much as many small ones. */
 const MAX_WAITING_SIZE = 64 * 1024 * 1024;
 /** How long the truth about a commit of unknown outcome is looked for, in milliseconds, before callers are told. */
@@ -27,6 +29,8 @@ export interface AppendQueueOptions {
   readonly capacity: number;
   /** Position of the head when the queue was made; drafts of this process come behind it. */
   readonly head: bigint;
+  /** Whether a second batch may take a connection while one is under way. Left out: it may. */
+  readonly mayOverlap?: () => boolean;
   readonly onBatch?: (size: number, seconds: number) => void;
 }
 
@@ -46,17 +50,21 @@ interface Waiting {
 }
 
 /**
- * Group commit for one ledger: drafts that arrive while one transaction runs share the next. There is no timer, so a
- * lone caller never waits for company.
+ * Group commit for one ledger: drafts that arrive while a transaction runs share the next. There is no timer, so a lone
+ * caller never waits for company. Under load two batches are under way, each with half of what there is: the database works
+ * on one while this process prepares the other, and the lock of the ledger's head keeps them apart.
  *
- * Invariants: a caller is answered only after COMMIT (or when nothing of its draft was written); batches of one queue
- * never overlap; what waits is bounded.
+ * Invariants: a caller is answered only after COMMIT (or when nothing of its draft was written); drafts of callers that did
+ * not wait for each other may be recorded in either order; what waits is bounded.
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
   #waiting: Waiting[] = [];
   #waitingSize = 0;
-  #running = false;
+  /** Loops that send one batch after the other: none, one, or under load two. */
+  #loops = 0;
+  /** Drafts under way, of all loops. */
+  #sent = 0;
   /** No draft of this process that is still unanswered stands at or before this position. */
   #floor: bigint;
   #idle: (() => void)[] = [];
@@ -80,37 +88,51 @@ export class AppendQueue {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject });
       this.#waitingSize += size;
-      if (!this.#running) {
-        this.#running = true;
-        setImmediate(() => void this.#run());
-      }
+      if (this.#loops === 0 || this.#overlaps()) this.#start();
     });
   }
 
   /** Resolves when everything that waits has been answered. */
   async drain(): Promise<void> {
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#loops > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #overlaps(): boolean {
+    return this.#loops === 1 && this.#waiting.length >= MIN_OVERLAP && this.#options.mayOverlap?.() !== false;
+  }
+
+  #start(): void {
+    this.#loops += 1;
+    setImmediate(() => void this.#run());
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && (this.#loops === 1 || this.#waiting.length + this.#sent >= 2 * MIN_OVERLAP)) {
       const batch = this.#take();
+      this.#sent += batch.length;
+      if (this.#overlaps()) this.#start();
       const started = performance.now();
       await this.#write(batch);
+      this.#sent -= batch.length;
       this.#options.onBatch?.(batch.length, (performance.now() - started) / 1000);
       // The callers just answered get to run first: what they append now joins the next batch.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    this.#running = false;
+    this.#loops -= 1;
+    if (this.#loops > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /** What the next transaction records: all that waits, or so much that both loops have as many. */
   #take(): Waiting[] {
+    const all = this.#waiting.length;
+    const shared = this.#loops > 1 || (all >= 2 * MIN_OVERLAP && this.#options.mayOverlap?.() !== false);
+    const most = Math.min(MAX_BATCH, shared ? Math.ceil((all + this.#sent) / 2) : all);
     let size = 0;
     let count = 0;
     for (const { draft } of this.#waiting) {
       const more = draft.body.length + draft.payload.length;
-      if (count === MAX_BATCH || (count > 0 && size + more > MAX_BATCH_SIZE)) break;
+      if (count === most || (count > 0 && size + more > MAX_BATCH_SIZE)) break;
       size += more;
       count += 1;
     }

@@ -6,6 +6,7 @@ import { entryText, type LedgerEntry, type LedgerId } from "../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../facts/envelope.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import { inSpan } from "../telemetry.ts";
+import { createAnnouncer } from "./announce.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
@@ -14,6 +15,9 @@ export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
   readonly notAfter?: Date | undefined;
 }
+
+/** Batches under way from which on no ledger sends a second one: connections are better used by other ledgers. */
+const MAX_OVERLAPPING = 4;
 
 /** The ledgers of one process: every append of a process goes through here, so that callers share transactions. */
 export interface Ledgers {
@@ -39,8 +43,10 @@ export interface LedgersOptions {
   readonly capacity: number;
   /** Called after each transaction: its ledger, entries tried, seconds taken. */
   readonly onBatch?: (ledger: LedgerId, size: number, seconds: number) => void;
-  /** Called with the newest entry of each process-local append, in order per ledger. */
+  /** Called with each entry appended by this process; of one ledger, a later one may come first. */
   readonly onAppended?: (ledger: LedgerId, head: { readonly seq: bigint; readonly hash: string }) => void;
+  /** Called when followers could not be notified of what was appended, and find it by polling. */
+  readonly onUnannounced?: (error: unknown) => void;
 }
 
 /** An entry just appended. Everything is known without reading it back; what is costly to build is built when asked. */
@@ -92,6 +98,18 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   /** Calls that have not returned yet, wherever they are: before, in or behind a queue. */
   let calls = 0;
   const onLastCall: (() => void)[] = [];
+  /** Batches under way, of all ledgers. */
+  let batches = 0;
+  const announcer = createAnnouncer({ pool: options.pool, onLost: options.onUnannounced });
+
+  async function sent<Result>(batch: () => Promise<Result>): Promise<Result> {
+    batches += 1;
+    try {
+      return await batch();
+    } finally {
+      batches -= 1;
+    }
+  }
 
   async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
     calls += 1;
@@ -113,11 +131,12 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       const queue = new AppendQueue({
         append: (drafts) =>
           inSpan("ledger.append", { "countersign.ledger": ledger, "countersign.entries": drafts.length }, () =>
-            callAppend(options.pool, ledger, drafts),
+            sent(() => callAppend(options.pool, ledger, drafts)),
           ),
-        appendAgain: (drafts, after) => callAppendAgain(options.pool, ledger, drafts, after),
+        appendAgain: (drafts, after) => sent(() => callAppendAgain(options.pool, ledger, drafts, after)),
         capacity: options.capacity,
         head: BigInt(created.rows[0]?.seq ?? 0),
+        mayOverlap: () => batches < MAX_OVERLAPPING,
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),
       });
       opened.push(queue);
@@ -146,6 +165,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         const outcome = await queue.append({ ...encoded, notAfter });
         if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
         const entry = new AppendedEntry(ledger, encoded, outcome);
+        announcer.announce(ledger, entry.seq);
         options.onAppended?.(ledger, entry);
         return entry;
       }),
@@ -159,6 +179,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       closed = true;
       if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));
       for (const queue of opened) await queue.drain();
+      await announcer.drain();
     },
   };
 }

@@ -42,6 +42,8 @@ export async function startLedger(
     pool: database.appendPool,
     capacity: config.appendQueue,
     onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
+    onUnannounced: (error) =>
+      log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),
     onAppended: (ledger, head) => heads.record(ledger, { seq: head.seq, hash: head.hash }),
   });
   closing.add(() => ledgers.close());

@@ -287,6 +287,49 @@ describe("faults", () => {
     await expect(queue.append(draft())).resolves.toMatchObject({ refusal: undefined });
   });
 
+  it.each([
+    ["sends half of many drafts while the other half is under way", true, 2],
+    ["sends one batch after the other where connections are short", false, 1],
+  ])("%s, and records each once", async (_, mayOverlap, expected) => {
+    const ledger = `overlap-${expected}/eu` as const;
+    await ledgers.ensure(ledger);
+    const sizes: number[] = [];
+    let under = 0;
+    let most = 0;
+    const append: ConstructorParameters<typeof AppendQueue>[0]["append"] = async (drafts) => {
+      sizes.push(drafts.length);
+      under += 1;
+      most = Math.max(most, under);
+      const outcomes = await callAppend(pool, ledger, drafts);
+      under -= 1;
+      return outcomes;
+    };
+    const queue = new AppendQueue({
+      append,
+      appendAgain: append,
+      capacity: 2_000,
+      head: 1n,
+      mayOverlap: () => mayOverlap,
+    });
+    const callers = Array.from({ length: 300 }, async (_, caller) => {
+      const seqs: bigint[] = [];
+      for (let step = 0; step < 4; step++) {
+        const id = uuidv7();
+        const outcome = await queue.append({ id, ...seal({ ...note(`${caller}/${step}`), id }) });
+        if (outcome.refusal === undefined) seqs.push(outcome.seq);
+      }
+      return seqs;
+    });
+    const seqs = await Promise.all(callers);
+    await queue.drain();
+    expect(most).toBe(expected);
+    // Two batches share what there is: none is nearly empty beside one that holds nearly everything.
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(300 / expected);
+    for (const own of seqs) expect(own).toEqual([...own].sort((a, b) => Number(a - b)));
+    const positions = seqs.flat().sort((a, b) => Number(a - b));
+    expect(positions).toEqual(Array.from({ length: 1_200 }, (_, at) => BigInt(at + 2)));
+  });
+
   it("learns the truth when the answer to a commit is lost, and records nothing twice", async () => {
     const proxy = await startProxy(database.appUrl);
     const flaky = open(proxy.url);

@@ -130,6 +130,7 @@ describe("follow", () => {
     await waitUntil(() => early.seen.length > 50);
     const late = consume(follower, ledger, 25n);
     await Promise.all(writing);
+    await Promise.all(writers.map((writer) => writer.close()));
     await Promise.all(pools.map((pool) => pool.end()));
     await waitUntil(() => early.seen.length >= 601 && late.seen.length >= 576);
     const replay = consume(follower, ledger, 0n);
@@ -164,6 +165,26 @@ describe("follow", () => {
     await waitUntil(() => follower.following() === 1);
     await scene.ledgers.append(ledger, note("unannounced"));
     await waitUntil(() => consumer.seen.length === 2);
+  });
+
+  it("finds later entries when a notification fails, which fails no append", async () => {
+    const ledger = newLedger();
+    const proxy = await startProxy(scene.database.appUrl);
+    endings.push(() => proxy.close());
+    const pool = open(proxy.url);
+    const lost: unknown[] = [];
+    const ledgers = createLedgers({ pool, capacity: 100, onUnannounced: (error) => lost.push(error) });
+    endings.push(async () => {
+      await ledgers.close();
+      await pool.end();
+    });
+    const consumer = consume(await follow(), ledger, 0n);
+    proxy.cutAnswerTo("oc_announce");
+    await ledgers.append(ledger, note("first"));
+    await waitUntil(() => lost.length === 1);
+    await ledgers.append(ledger, note("second"));
+    await waitUntil(() => consumer.seen.length === 3);
+    expect(seqs(consumer.seen)).toEqual([1, 2, 3]);
   });
 
   it("goes on after a connection was lost while reading", async () => {

@@ -1,0 +1,50 @@
+import type { Pool } from "pg";
+import type { LedgerId } from "../facts/entry.ts";
+
+/** Tells followers, of every server, that ledgers have grown. */
+export interface Announcer {
+  /** `seq` is the position of an entry that is committed. Returns at once; notifications of a ledger may become one. */
+  announce(ledger: LedgerId, seq: bigint): void;
+  /** Resolves when nothing is on its way. */
+  drain(): Promise<void>;
+}
+
+// Within an append the notification would take a lock of the whole cluster until its commit is on disk, and ledgers would
+// commit one after the other. On its own it has nothing to wait for: losing it delays a follower until its next poll.
+const NOTIFY = `
+  SELECT set_config('synchronous_commit', 'off', true),
+         (SELECT count(pg_notify('oc_ledger', n.payload)) FROM unnest($1::text[]) AS n(payload))`;
+
+export interface AnnouncerOptions {
+  readonly pool: Pick<Pool, "query">;
+  /** Receives why announcements were lost. */
+  readonly onLost?: ((error: unknown) => void) | undefined;
+}
+
+/** Notifies on channel `oc_ledger`, `<ledger> <seq>` a ledger, in one statement at a time for all that have grown since. */
+export function createAnnouncer({ pool, onLost }: AnnouncerOptions): Announcer {
+  const grown = new Map<LedgerId, bigint>();
+  let sending: Promise<void> | undefined;
+
+  async function send(): Promise<void> {
+    while (grown.size > 0) {
+      const payloads = [...grown].map(([ledger, seq]) => `${ledger} ${seq}`);
+      grown.clear();
+      try {
+        await pool.query({ name: "oc_announce", text: NOTIFY, values: [payloads] });
+      } catch (error) {
+        onLost?.(error);
+      }
+    }
+    sending = undefined;
+  }
+
+  return {
+    announce(ledger, seq) {
+      const before = grown.get(ledger);
+      if (before === undefined || before < seq) grown.set(ledger, seq);
+      sending ??= send();
+    },
+    drain: async () => sending,
+  };
+}
