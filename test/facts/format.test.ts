@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { FACTS, STATES } from "../../src/facts/registry.ts";
+import { VOCABULARY } from "../../src/facts/registry.ts";
 import { FORMAT_FILE, renderFormat } from "./format.ts";
 
 it("FORMAT.md says what the definitions and the vectors say (npm run schema:format)", async () => {
   const text = await readFile(FORMAT_FILE, "utf8");
   expect(text).toBe(await renderFormat());
-  for (const type of FACTS.keys()) expect(text).toContain(`#### \`${type}\``);
-  for (const kind of STATES.keys()) expect(text).toContain(`#### \`${kind}\``);
+  for (const type of VOCABULARY.facts.keys()) expect(text).toContain(`#### \`${type}\``);
+  for (const kind of VOCABULARY.states.keys()) expect(text).toContain(`#### \`${kind}\``);
 });

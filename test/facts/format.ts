@@ -4,7 +4,7 @@ import { canonicalize } from "../../src/facts/canonical.ts";
 import { commit, type Payload } from "../../src/facts/commitment.ts";
 import type { AnyFact } from "../../src/facts/definition.ts";
 import { envelope } from "../../src/facts/envelope.ts";
-import { FACTS, STATES } from "../../src/facts/registry.ts";
+import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
@@ -38,7 +38,7 @@ const membersOf = (members: z.ZodRawShape) =>
   Object.entries(members).flatMap(([name, schema]) => rowsOf(name, schema as z.ZodType));
 
 function typeRows(): readonly (readonly string[])[] {
-  return [...FACTS.values()].map((fact) => {
+  return [...VOCABULARY.facts.values()].map((fact) => {
     const moves = [...Object.keys(fact.moves), ...Object.keys(fact.mayMove).map((kind) => `${kind}?`)];
     return [`\`${fact.type}\``, fact.description, moves.join(", "), fact.permits ? "yes" : ""];
   });
@@ -51,10 +51,10 @@ function typeSection(fact: AnyFact): string {
 }
 
 function stateSection(kind: string): string {
-  const state = STATES.get(kind);
+  const state = VOCABULARY.states.get(kind);
   if (state === undefined) throw new Error(`${kind} is not defined`);
   const members = membersOf((state.state as z.ZodObject).shape as z.ZodRawShape);
-  const steps = [...FACTS.values()].flatMap((fact) =>
+  const steps = [...VOCABULARY.facts.values()].flatMap((fact) =>
     [...(fact.moves[kind] ?? []), ...(fact.mayMove[kind] ?? [])].map(([from, to]: readonly [string | null, string]) => [
       from === null ? "(made)" : from === "*" ? "any" : `\`${from}\``,
       to === "*" ? "any" : `\`${to}\``,
@@ -94,8 +94,8 @@ function example(): string {
 const parts: Readonly<Record<string, () => string>> = {
   envelope: () => table(["member", "JSON", "meaning"], membersOf(envelope)),
   types: () => table(["type", "fact", "moves", "can permit"], typeRows()),
-  members: () => [...FACTS.values()].map(typeSection).join("\n\n"),
-  states: () => [...STATES.keys()].map(stateSection).join("\n\n"),
+  members: () => [...VOCABULARY.facts.values()].map(typeSection).join("\n\n"),
+  states: () => [...VOCABULARY.states.keys()].map(stateSection).join("\n\n"),
   vectors: example,
 };
 
