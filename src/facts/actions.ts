@@ -24,6 +24,26 @@ export const POLICY_OUTCOMES = ["PERMIT", "REQUIRE", "FORBID"] as const;
 export const VERDICTS = ["APPROVE", "DENY"] as const;
 export const CHANNELS = ["API", "CONSOLE", "SLACK", "TEAMS", "WEBHOOK"] as const;
 export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
+/** Why an attempt to decide is refused, and one to collect or spend a grant. A caller is refused with the same codes. */
+export const DECISION_REFUSALS = [
+  "AGENT_CANNOT_DECIDE",
+  "REQUESTER_CANNOT_DECIDE",
+  "NOT_ELIGIBLE",
+  "NOT_PENDING",
+  "EXPIRED",
+  "ALREADY_VOTED",
+  "DIGEST_MISMATCH",
+] as const;
+export type DecisionRefusal = (typeof DECISION_REFUSALS)[number];
+export const GRANT_REFUSALS = [
+  "GRANT_INVALID",
+  "GRANT_FOREIGN",
+  "GRANT_VOID",
+  "GRANT_SPENT",
+  "GRANT_EXPIRED",
+  "DIGEST_MISMATCH",
+] as const;
+export type GrantRefusal = (typeof GRANT_REFUSALS)[number];
 
 export const ACTION = defineState("ACTION", {
   description: "a governed action; its `actor` and `onBehalfOf` are those of the proposal",
@@ -178,7 +198,7 @@ export const ACTIONS = {
     }),
     defineFact("DECISION_REFUSED", {
       description: "somebody tried to decide and was refused",
-      members: { ...laterTerms, decision, reason: text("the code of the refusal") },
+      members: { ...laterTerms, decision, reason: code(DECISION_REFUSALS, "why") },
     }),
     defineFact("GRANT_REFUSED", {
       description:
@@ -194,7 +214,7 @@ export const ACTIONS = {
         digest: laterTerms.digest.optional(),
         policyHash: laterTerms.policyHash.optional(),
         grant: grant.optional(),
-        reason: text("the code of the refusal"),
+        reason: code(GRANT_REFUSALS, "why"),
       },
     }),
   ],

@@ -1,9 +1,11 @@
 import { expect, expectTypeOf, it } from "vitest";
+import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../src/facts/actions.ts";
 import type { JsonObject } from "../../src/facts/canonical.ts";
 import { checkBody } from "../../src/facts/check.ts";
 import type { Erasable } from "../../src/facts/commitment.ts";
 import { bodyOf, encode } from "../../src/facts/encode.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
+import { AUTHENTICATION_REFUSALS } from "../../src/facts/reading.ts";
 import type { Fact, FactDraft, FactType } from "../../src/facts/registry.ts";
 import type { Commitment } from "../../src/facts/schema.ts";
 import { isLegalStep } from "../../src/facts/steps.ts";
@@ -60,6 +62,35 @@ it.each<readonly [string, JsonObject, RegExp]>([
   expect(checkBody(wrong).join("; ")).toMatch(problem);
 });
 
+const refused = (type: string, reason: string): JsonObject => ({
+  id: session,
+  actor: SYSTEM_ACTOR,
+  type,
+  reason,
+  ...(type === "AUTHENTICATION_REFUSED"
+    ? { refused: { from: "2026-11-25T10:00:00.000000Z", times: 1 } }
+    : {
+        action: session,
+        platform: "crm",
+        tool: "find_customer",
+        effect: "READ",
+        region: "eu",
+        chain: session,
+        digest: `sha256:${"d".repeat(64)}`,
+        policyHash: `sha256:${"e".repeat(64)}`,
+      }),
+  ...(type === "DECISION_REFUSED" ? { decision: { verdict: "APPROVE", channel: "API" } } : {}),
+});
+
+it.each<readonly [string, readonly string[], string]>([
+  ["DECISION_REFUSED", DECISION_REFUSALS, "GRANT_VOID"],
+  ["GRANT_REFUSED", GRANT_REFUSALS, "NOT_ELIGIBLE"],
+  ["AUTHENTICATION_REFUSED", AUTHENTICATION_REFUSALS, "BORED"],
+])("knows every reason of a %s, and no other", (type, reasons, other) => {
+  for (const reason of reasons) expect(checkBody(refused(type, reason)), reason).toEqual([]);
+  expect(checkBody(refused(type, other)).join("; ")).toMatch(/^reason: /);
+});
+
 it("accepts a type it does not know without states", () => {
   expect(checkBody({ type: "FROM_THE_FUTURE", anything: true })).toEqual([]);
 });
@@ -78,6 +109,7 @@ it("has one shape a type, for whoever writes and for whoever reads", () => {
   expectTypeOf<Fact<"TOKEN_REVOKED">["note"]>().toEqualTypeOf<string | undefined>();
   expectTypeOf<{ type: "TOKEN_REVOKED" }>().not.toExtend<FactDraft>();
   expectTypeOf<"NO_SUCH_TYPE">().not.toExtend<FactType>();
+  expectTypeOf<"BORED">().not.toExtend<FactDraft<"DECISION_REFUSED" | "AUTHENTICATION_REFUSED">["reason"]>();
   expectTypeOf<Commitment<string>>().not.toExtend<FactDraft<"TOKEN_REVOKED">["note"]>();
   const entry = { type: "SESSION_ENDED", body: body(), payload: undefined };
   expect(factOfType(entry, "SESSION_ENDED").reason).toBe("LOGOUT");
