@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { CanonicalText, JsonObject } from "./canonical.ts";
+import { isInstant } from "./entry.ts";
 import type { Erasable } from "./erasable.ts";
 
 /**
@@ -47,8 +48,6 @@ function described<Schema extends z.ZodType>(schema: Schema, json: string, descr
 }
 
 const HEX_64 = /^[0-9a-f]{64}$/;
-/** RFC 3339 in UTC with six decimals. */
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export const text = (description: string) => described(z.string(), "string", description);
@@ -58,7 +57,7 @@ export const always = <const Value extends boolean>(value: Value, description: s
   described(z.literal(value), `\`${value}\``, description);
 export const uuid = (description: string) => described(z.string().regex(UUID, "is not a UUID"), "UUID", description);
 export const instant = (description: string) =>
-  described(z.string().regex(INSTANT, "is not an instant with six decimals"), "instant", description);
+  described(z.string().refine(isInstant, "is not an instant with six decimals"), "instant", description);
 export const hex = (description: string) =>
   described(z.string().regex(HEX_64, "is not 64 hex digits"), "64 hex digits", description);
 export const hash = (description: string) =>
@@ -101,7 +100,7 @@ export function jsonOf(schema: z.ZodType): string {
 }
 
 export function metaOf(schema: z.ZodType): MemberMeta {
-  const inner = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
-  const { json, description } = inner.meta() ?? {};
+  if (schema instanceof z.ZodOptional) return metaOf(schema.unwrap() as z.ZodType);
+  const { json, description } = schema.meta() ?? {};
   return { json: typeof json === "string" ? json : "JSON", description: description ?? "" };
 }
