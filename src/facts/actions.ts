@@ -140,7 +140,7 @@ export const ACTIONS = {
       },
       moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },
       mayMove: { CHAIN: CHAIN_STEPS },
-      permits: true,
+      permits: { where: "policy.outcome", is: "PERMIT" },
     }),
     defineFact("ACTION_APPROVED", {
       description: "one person approved; the action stays PENDING until enough have",
@@ -203,19 +203,8 @@ export const ACTIONS = {
     defineFact("GRANT_REFUSED", {
       description:
         "somebody tried to spend or collect a grant and was refused; without an action where they named none",
-      members: {
-        action: laterTerms.action.optional(),
-        platform: laterTerms.platform.optional(),
-        tool: laterTerms.tool.optional(),
-        effect: laterTerms.effect.optional(),
-        region: laterTerms.region.optional(),
-        chain: laterTerms.chain.optional(),
-        sourceChain: laterTerms.sourceChain,
-        digest: laterTerms.digest.optional(),
-        policyHash: laterTerms.policyHash.optional(),
-        grant: grant.optional(),
-        reason: code(GRANT_REFUSALS, "why"),
-      },
+      members: { grant: grant.optional(), reason: code(GRANT_REFUSALS, "why") },
+      together: laterTerms,
     }),
   ],
 } as const;

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { ACTIONS } from "./actions.ts";
 import type { DraftOf, StateItem, ToldOf } from "./definition.ts";
 import { DIRECTORY } from "./directory.ts";
@@ -21,7 +20,7 @@ export type FactType = Facts["type"];
 export type StateKind = States["kind"];
 
 /** The state of a thing of `Kind`, as the entries that move it have it. */
-export type State<Kind extends StateKind> = z.infer<Extract<States, { readonly kind: Kind }>["state"]>;
+export type State<Kind extends StateKind> = StateItem<States, Kind>["state"];
 /** A state among the `states` of an entry. */
 export type StateOf<Kind extends StateKind = StateKind> = StateItem<States, Kind>;
 
