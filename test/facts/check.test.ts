@@ -209,6 +209,8 @@ it("has one shape a type, for whoever writes and for whoever reads", () => {
   type Proposed = FactDraft<"ACTION_PROPOSED">["states"];
   expectTypeOf<readonly [StateOf<"ACTION">, StateOf<"CHAIN">]>().toExtend<Proposed>();
   expectTypeOf<readonly [StateOf<"CHAIN">, StateOf<"ACTION">]>().not.toExtend<Proposed>();
+  expectTypeOf<{ type: "TOKEN_REVOKED"; states: readonly [StateOf<"TOKEN">] }>().toExtend<FactDraft>();
+  expectTypeOf<{ type: "TOKEN_REVOKED"; states: readonly [StateOf<"PRINCIPAL">] }>().not.toExtend<FactDraft>();
   expectTypeOf<Commitment<string>>().not.toExtend<FactDraft<"TOKEN_REVOKED">["note"]>();
   const entry = { type: "SESSION_ENDED", body: body(), payload: undefined };
   expect(factOfType(entry, "SESSION_ENDED").reason).toBe("LOGOUT");
