@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from "./canonical.ts";
 import type { AnyFact } from "./definition.ts";
 import { envelope } from "./envelope.ts";
 import { createMovesCheck, type MovedThing, type MovesCheck } from "./moves.ts";
+import { type QuickCheck, quickCheck } from "./quick-check.ts";
 import { VOCABULARY } from "./registry.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -24,6 +25,7 @@ export type BodyCheck = (body: JsonObject) => readonly string[];
 /** What entries of one type are checked by. */
 interface TypeCheck {
   readonly schema: z.ZodType;
+  readonly quick: QuickCheck;
   readonly moves: MovesCheck;
   readonly together: readonly string[];
   readonly required: readonly string[];
@@ -47,8 +49,11 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
     if (check === undefined) {
       return body.states === undefined ? NONE : [`type: ${type} is not known, and the entry moves a state`];
     }
-    const { success, error } = check.schema.safeParse(body);
-    if (!success) return error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
+    if (!check.quick(body)) {
+      // The schema says in words what is wrong, if anything is.
+      const { success, error } = check.schema.safeParse(body);
+      if (!success) return error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
+    }
     const apart = togetherProblems(check, body);
     return apart.length > 0 ? apart : check.moves(body, thingsOf(body.states));
   };
@@ -57,18 +62,25 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
 /** Of entries of the product. */
 export const checkBody = createBodyCheck(VOCABULARY);
 
-function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck {
+/** The members of a body of one type, each by itself. */
+export function bodySchema(fact: AnyFact, states: Vocabulary["states"]): z.ZodType {
   const together: z.ZodRawShape = fact.together;
   const optional = Object.entries(together).map(([name, member]) => [name, z.optional(member)]);
-  const schema = z.strictObject({
+  return z.strictObject({
     ...envelope,
     type: z.literal(fact.type),
     ...fact.members,
     ...Object.fromEntries(optional),
     ...statesMember(fact, states),
   });
+}
+
+function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck {
+  const schema = bodySchema(fact, states);
+  const together: z.ZodRawShape = fact.together;
   return {
     schema,
+    quick: quickCheck(schema),
     moves: createMovesCheck(fact, states),
     together: Object.keys(together),
     required: Object.keys(together).filter((name) => !(together[name] instanceof z.ZodOptional)),
