@@ -62,6 +62,14 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
 /** Of entries of the product. */
 export const checkBody = createBodyCheck(VOCABULARY);
 
+const ENVELOPE = z.object({ ...envelope, type: z.string() });
+
+/** What is wrong with the members that entries of every type have, whatever others there are. */
+export const checkEnvelope: BodyCheck = (body) => {
+  const { success, error } = ENVELOPE.safeParse(body);
+  return success ? NONE : error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
+};
+
 /** The members of a body of one type, each by itself. */
 export function bodySchema(fact: AnyFact, states: Vocabulary["states"]): z.ZodType {
   const together: z.ZodRawShape = fact.together;

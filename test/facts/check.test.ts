@@ -9,7 +9,7 @@ import { AUTHENTICATION_REFUSALS } from "../../src/facts/reading.ts";
 import type { Fact, FactDraft, FactType, StateOf } from "../../src/facts/registry.ts";
 import type { Commitment } from "../../src/facts/schema.ts";
 import { isLegalStep } from "../../src/facts/steps.ts";
-import { factOfType } from "../../src/facts/told.ts";
+import { factOf, factOfType } from "../../src/facts/told.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
 const session = "0192f3a0-0000-7000-8000-000000000001";
@@ -212,7 +212,28 @@ it("has one shape a type, for whoever writes and for whoever reads", () => {
   expectTypeOf<{ type: "TOKEN_REVOKED"; states: readonly [StateOf<"TOKEN">] }>().toExtend<FactDraft>();
   expectTypeOf<{ type: "TOKEN_REVOKED"; states: readonly [StateOf<"PRINCIPAL">] }>().not.toExtend<FactDraft>();
   expectTypeOf<Commitment<string>>().not.toExtend<FactDraft<"TOKEN_REVOKED">["note"]>();
-  const entry = { type: "SESSION_ENDED", body: body(), payload: undefined };
-  expect(factOfType(entry, "SESSION_ENDED").reason).toBe("LOGOUT");
-  expect(() => factOfType(entry, "AUDIT_READ")).toThrow(TypeError);
+});
+
+describe("factOf", () => {
+  const entry = (said: JsonObject) => ({ body: said, payload: undefined });
+
+  it("reads what an entry says by its type, and throws for another", () => {
+    expect(factOfType(entry(body()), "SESSION_ENDED").reason).toBe("LOGOUT");
+    expect(() => factOfType(entry(body()), "AUDIT_READ")).toThrow(TypeError);
+  });
+
+  it.each<readonly [string, JsonObject, RegExp]>([
+    ["a wrong member", body({ reason: "BORED" }), /not what its type SESSION_ENDED says: reason: /],
+    ["a missing member", { ...bare, type: "SESSION_ENDED" }, /states: |reason: |session: /],
+    ["a step that its type does not take", body(state({ version: 1 })), /leads no SESSION/],
+    ["no type", bare, /type: /],
+    ["an actor without a kind, whatever its type is", { ...bare, type: "NEW", actor: { id: "a" } }, /actor\.kind: /],
+  ])("throws for %s", (_, wrong, problem) => {
+    expect(() => factOf(entry(wrong))).toThrow(TypeError);
+    expect(() => factOf(entry(wrong))).toThrow(problem);
+  });
+
+  it("reads who made an entry of a type that it does not know", () => {
+    expect(factOf(entry({ ...bare, type: "FROM_THE_FUTURE", anything: true })).actor.id).toBe("countersign");
+  });
 });
