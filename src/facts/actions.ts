@@ -24,6 +24,26 @@ export const POLICY_OUTCOMES = ["PERMIT", "REQUIRE", "FORBID"] as const;
 export const VERDICTS = ["APPROVE", "DENY"] as const;
 export const CHANNELS = ["API", "CONSOLE", "SLACK", "TEAMS", "WEBHOOK"] as const;
 export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
+/** Why an attempt to decide is refused, and one to collect or spend a grant. A caller is refused with the same codes. */
+export const DECISION_REFUSALS = [
+  "AGENT_CANNOT_DECIDE",
+  "REQUESTER_CANNOT_DECIDE",
+  "NOT_ELIGIBLE",
+  "NOT_PENDING",
+  "EXPIRED",
+  "ALREADY_VOTED",
+  "DIGEST_MISMATCH",
+] as const;
+export type DecisionRefusal = (typeof DECISION_REFUSALS)[number];
+export const GRANT_REFUSALS = [
+  "GRANT_INVALID",
+  "GRANT_FOREIGN",
+  "GRANT_VOID",
+  "GRANT_SPENT",
+  "GRANT_EXPIRED",
+  "DIGEST_MISMATCH",
+] as const;
+export type GrantRefusal = (typeof GRANT_REFUSALS)[number];
 
 export const ACTION = defineState("ACTION", {
   description: "a governed action; its `actor` and `onBehalfOf` are those of the proposal",
@@ -120,7 +140,7 @@ export const ACTIONS = {
       },
       moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },
       mayMove: { CHAIN: CHAIN_STEPS },
-      permits: true,
+      permits: { where: "policy.outcome", is: "PERMIT" },
     }),
     defineFact("ACTION_APPROVED", {
       description: "one person approved; the action stays PENDING until enough have",
@@ -178,24 +198,13 @@ export const ACTIONS = {
     }),
     defineFact("DECISION_REFUSED", {
       description: "somebody tried to decide and was refused",
-      members: { ...laterTerms, decision, reason: text("the code of the refusal") },
+      members: { ...laterTerms, decision, reason: code(DECISION_REFUSALS, "why") },
     }),
     defineFact("GRANT_REFUSED", {
       description:
         "somebody tried to spend or collect a grant and was refused; without an action where they named none",
-      members: {
-        action: laterTerms.action.optional(),
-        platform: laterTerms.platform.optional(),
-        tool: laterTerms.tool.optional(),
-        effect: laterTerms.effect.optional(),
-        region: laterTerms.region.optional(),
-        chain: laterTerms.chain.optional(),
-        sourceChain: laterTerms.sourceChain,
-        digest: laterTerms.digest.optional(),
-        policyHash: laterTerms.policyHash.optional(),
-        grant: grant.optional(),
-        reason: text("the code of the refusal"),
-      },
+      members: { grant: grant.optional(), reason: code(GRANT_REFUSALS, "why") },
+      together: laterTerms,
     }),
   ],
 } as const;

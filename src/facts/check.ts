@@ -1,73 +1,125 @@
 import { z } from "zod";
-import type { JsonObject } from "./canonical.ts";
+import type { JsonObject, JsonValue } from "./canonical.ts";
 import type { AnyFact } from "./definition.ts";
 import { envelope } from "./envelope.ts";
-import { FACTS, STATES } from "./registry.ts";
+import { createMovesCheck, type MovedThing, type MovesCheck } from "./moves.ts";
+import { type QuickCheck, quickCheck } from "./quick-check.ts";
+import { VOCABULARY } from "./registry.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 /** Problems named for one entry at most. */
 const MAX_PROBLEMS = 8;
-const VERSION = z.int().min(1);
-const ID = z.string().min(1).max(400);
-
-const schemas = new Map<string, z.ZodType>();
-
-function schemaOf(fact: AnyFact): z.ZodType {
-  let schema = schemas.get(fact.type);
-  if (schema === undefined) {
-    const items = [...Object.keys(fact.moves), ...Object.keys(fact.mayMove)].map((kind) =>
-      z.strictObject({ kind: z.literal(kind), id: ID, version: VERSION, state: STATES.get(kind)?.state ?? z.never() }),
-    );
-    const [first, ...others] = items;
-    const states = first === undefined ? {} : { states: z.array(z.discriminatedUnion("kind", [first, ...others])) };
-    schema = z.strictObject({ ...envelope, type: z.literal(fact.type), ...fact.members, ...states });
-    schemas.set(fact.type, schema);
-  }
-  return schema;
-}
+/** Characters of an id at most: code points, as the database counts them. */
+const MAX_ID = 400;
+const ID = z.string().refine((id) => id !== "" && (id.length <= MAX_ID || [...id].length <= MAX_ID), {
+  error: `is empty or longer than ${MAX_ID} characters`,
+});
+const VERSION = z.int32().min(1);
 
 /**
  * What is wrong with the body of an entry, as `<path>: <what>`, at most a few; none: it says what its type says. A type
  * that is not known is taken as it is, unless it moves a state: nobody could tell whether it may.
  */
-export function checkBody(body: JsonObject): readonly string[] {
-  const fact = FACTS.get(String(body.type));
-  if (fact === undefined) {
-    return body.states === undefined ? [] : [`type: ${String(body.type)} is not known, and the entry moves a state`];
-  }
-  const result = schemaOf(fact).safeParse(body);
-  if (!result.success) {
-    return result.error.issues.slice(0, MAX_PROBLEMS).map(({ path, message }) => `${path.join(".")}: ${message}`);
-  }
-  return checkMoves(fact, body, Array.isArray(body.states) ? (body.states as readonly JsonObject[]) : []);
+export type BodyCheck = (body: JsonObject) => readonly string[];
+
+/** What entries of one type are checked by. */
+interface TypeCheck {
+  readonly schema: z.ZodType;
+  readonly quick: QuickCheck;
+  readonly moves: MovesCheck;
+  readonly together: readonly string[];
+  readonly required: readonly string[];
 }
 
-/** One thing of each kind that the type moves, no thing twice, and only such states as the type leads to. */
-function checkMoves(fact: AnyFact, body: JsonObject, states: readonly JsonObject[]): readonly string[] {
-  const problems: string[] = [];
-  for (const kind of Object.keys(fact.moves)) {
-    if (states.filter((state) => state.kind === kind).length !== 1) {
-      problems.push(`states: an entry of type ${fact.type} moves one ${kind}`);
+const NONE: readonly string[] = [];
+
+export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
+  const checks = new Map<string, TypeCheck>();
+  const checkOf = (type: string): TypeCheck | undefined => {
+    const fact = facts.get(type);
+    if (fact === undefined) return undefined;
+    const check = createTypeCheck(fact, states);
+    checks.set(type, check);
+    return check;
+  };
+  return (body) => {
+    const { type } = body;
+    if (typeof type !== "string") return [type === undefined ? "type: is missing" : "type: is no string"];
+    const check = checks.get(type) ?? checkOf(type);
+    if (check === undefined) {
+      return body.states === undefined ? NONE : [`type: ${type} is not known, and the entry moves a state`];
     }
-  }
-  const things = new Set(states.map(({ kind, id }) => `${String(kind)} ${String(id)}`));
-  if (things.size !== states.length) problems.push("states: a thing is moved twice");
-  for (const { kind, id, version, state } of states) {
-    const { namedBy } = STATES.get(String(kind)) ?? {};
-    if (namedBy !== undefined && (namedBy.whenMade !== true || version === 1) && memberAt(body, namedBy.path) !== id) {
-      problems.push(`${namedBy.path}: is not the ${String(kind)} that the entry moves`);
+    if (!check.quick(body)) {
+      // The schema says in words what is wrong, if anything is.
+      const { success, error } = check.schema.safeParse(body);
+      if (!success) return error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
     }
-    const { status } = state as JsonObject;
-    const steps = fact.moves[String(kind)] ?? fact.mayMove[String(kind)] ?? [];
-    const leads = steps.some(([from, to]) => (from === null) === (version === 1) && to === (status ?? "*"));
-    if (!leads) {
-      problems.push(
-        `states: an entry of type ${fact.type} leads no ${String(kind)} of version ${String(version)} to ${String(status ?? "a state")}`,
-      );
-    }
-  }
-  return problems;
+    const apart = togetherProblems(check, body);
+    return apart.length > 0 ? apart : check.moves(body, thingsOf(body.states));
+  };
 }
 
-function memberAt(body: JsonObject, path: string): unknown {
-  return path.split(".").reduce<unknown>((value, key) => (value as JsonObject | undefined)?.[key], body);
+/** Of entries of the product. */
+export const checkBody = createBodyCheck(VOCABULARY);
+
+const ENVELOPE = z.object({ ...envelope, type: z.string() });
+
+/** What is wrong with the members that entries of every type have, whatever others there are. */
+export const checkEnvelope: BodyCheck = (body) => {
+  const { success, error } = ENVELOPE.safeParse(body);
+  return success ? NONE : error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
+};
+
+/** The members of a body of one type, each by itself. */
+export function bodySchema(fact: AnyFact, states: Vocabulary["states"]): z.ZodType {
+  const together: z.ZodRawShape = fact.together;
+  const optional = Object.entries(together).map(([name, member]) => [name, z.optional(member)]);
+  return z.strictObject({
+    ...envelope,
+    type: z.literal(fact.type),
+    ...fact.members,
+    ...Object.fromEntries(optional),
+    ...statesMember(fact, states),
+  });
+}
+
+function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck {
+  const schema = bodySchema(fact, states);
+  const together: z.ZodRawShape = fact.together;
+  return {
+    schema,
+    quick: quickCheck(schema),
+    moves: createMovesCheck(fact, states),
+    together: Object.keys(together),
+    required: Object.keys(together).filter((name) => !(together[name] instanceof z.ZodOptional)),
+  };
+}
+
+/** The member `states`, which only types that move something have. */
+function statesMember(fact: AnyFact, states: Vocabulary["states"]): z.ZodRawShape {
+  const [moved, mayBeMoved] = [Object.keys(fact.moves), Object.keys(fact.mayMove)];
+  const items = [...moved, ...mayBeMoved].map((kind) =>
+    z.strictObject({ kind: z.literal(kind), id: ID, version: VERSION, state: states.get(kind)?.state ?? z.never() }),
+  );
+  const [first, ...others] = items;
+  if (first === undefined) return {};
+  const list = z.array(z.discriminatedUnion("kind", [first, ...others]));
+  return { states: moved.length === 0 ? list.min(1, "is empty").optional() : list };
+}
+
+function issueProblems(issue: z.core.$ZodIssue): readonly string[] {
+  const { path, message } = issue;
+  if (issue.code !== "unrecognized_keys") return [`${path.join(".")}: ${message}`];
+  return issue.keys.map((key) => `${[...path, key].join(".")}: is not known`);
+}
+
+/** Members that stand together: which are missing, where there is one of them. */
+function togetherProblems({ together, required }: TypeCheck, body: JsonObject): readonly string[] {
+  const there = together.find((name) => body[name] !== undefined);
+  if (there === undefined) return NONE;
+  return required.filter((name) => body[name] === undefined).map((name) => `${name}: is missing beside ${there}`);
+}
+
+function thingsOf(states: JsonValue | undefined): readonly MovedThing[] {
+  return Array.isArray(states) ? (states as unknown as readonly MovedThing[]) : [];
 }

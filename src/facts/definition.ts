@@ -19,10 +19,17 @@ export interface StateDefinition<Kind extends string, State extends z.ZodType> {
   readonly state: State;
 }
 
+/**
+ * Whether a fact can permit, widen, erase, prune or acknowledge something: always, never, or where the member at the path
+ * `where` is `is`.
+ */
+export type Permits = boolean | { readonly where: string; readonly is: string };
+
 /** What entries of one type say. */
 export interface FactDefinition<
   Type extends string,
   Members extends z.ZodRawShape,
+  Together extends z.ZodRawShape,
   Moves extends string,
   MayMove extends string,
 > {
@@ -30,12 +37,13 @@ export interface FactDefinition<
   readonly description: string;
   /** Beside those that every entry can have. */
   readonly members: Members;
+  /** Further members, of which an entry has none, or all but those that are optional. */
+  readonly together: Together;
   /** Steps of the kinds of which each entry of this type moves one thing. */
   readonly moves: { readonly [Kind in Moves]: readonly Step[] };
-  /** Steps of further kinds, of which an entry may move things. */
+  /** Steps of further kinds. Of each an entry may make one thing, and move on another in whose place that one comes. */
   readonly mayMove: { readonly [Kind in MayMove]: readonly Step[] };
-  /** Whether the fact can permit, widen, erase, prune or acknowledge. */
-  readonly permits: boolean;
+  readonly permits: Permits;
 }
 
 export function defineState<const Kind extends string, State extends z.ZodType>(
@@ -48,6 +56,7 @@ export function defineState<const Kind extends string, State extends z.ZodType>(
 export function defineFact<
   const Type extends string,
   Members extends z.ZodRawShape,
+  Together extends z.ZodRawShape = Readonly<Record<never, never>>,
   Moves extends string = never,
   MayMove extends string = never,
 >(
@@ -55,15 +64,17 @@ export function defineFact<
   definition: {
     readonly description: string;
     readonly members: Members;
+    readonly together?: Together;
     readonly moves?: { readonly [Kind in Moves]: readonly Step[] };
     readonly mayMove?: { readonly [Kind in MayMove]: readonly Step[] };
-    readonly permits?: boolean;
+    readonly permits?: Permits;
   },
-): FactDefinition<Type, Members, Moves, MayMove> {
+): FactDefinition<Type, Members, Together, Moves, MayMove> {
   const { description, members, permits = false } = definition;
+  const together = definition.together ?? ({} as Together);
   const moves = definition.moves ?? ({} as { readonly [Kind in Moves]: readonly Step[] });
   const mayMove = definition.mayMove ?? ({} as { readonly [Kind in MayMove]: readonly Step[] });
-  return { type, description, members, moves, mayMove, permits };
+  return { type, description, members, together, moves, mayMove, permits };
 }
 
 /** Every step from one of `from` to one of `to`. */
@@ -83,7 +94,7 @@ export const anyStep: readonly Step[] = [
 ];
 
 // biome-ignore lint/suspicious/noExplicitAny: stands for every definition, whatever its members
-export type AnyFact = FactDefinition<string, any, any, any>;
+export type AnyFact = FactDefinition<string, any, any, any, any>;
 export type AnyState = StateDefinition<string, z.ZodType>;
 
 /** The states of `Kinds` as an entry lists them. */
@@ -92,29 +103,48 @@ export type StateItem<States extends AnyState, Kinds extends string> = {
     readonly kind: Kind;
     readonly id: string;
     readonly version: number;
-    readonly state: z.infer<Extract<States, { readonly kind: Kind }>["state"]>;
+    // There is nothing erasable in a state.
+    readonly state: Told<z.infer<Extract<States, { readonly kind: Kind }>["state"]>>;
   };
 }[Kinds];
 
-type Members<Fact extends AnyFact> = z.infer<z.ZodObject<Fact["members"]>>;
+type Members<Shape extends z.ZodRawShape> = z.infer<z.ZodObject<Shape>>;
 /** An object without members has any key, all of them `never`. */
-type Own<Fact extends AnyFact, Key> = Key extends keyof Fact["members"] ? Key : never;
-type MovedKinds<Fact extends AnyFact> = (keyof Fact["moves"] | keyof Fact["mayMove"]) & string;
+type Own<Shape, Key> = Key extends keyof Shape ? Key : never;
+type WrittenMembers<Shape extends z.ZodRawShape> = {
+  readonly [Key in keyof Members<Shape> as Own<Shape, Key>]: Written<Members<Shape>[Key]>;
+};
+type ToldMembers<Shape extends z.ZodRawShape> = {
+  readonly [Key in keyof Members<Shape> as Own<Shape, Key>]: Told<Members<Shape>[Key]>;
+};
+type OrNone<Shape> = Shape | { readonly [Key in keyof Shape]?: undefined };
+
+type IsOne<Kind extends string, All extends string = Kind> = Kind extends string
+  ? [All] extends [Kind]
+    ? true
+    : false
+  : never;
+/** The one state of a kind that is moved comes first, those of kinds that may be moved after it. */
+type StatesList<States extends AnyState, Moves extends string, MayMove extends string> =
+  IsOne<Moves> extends true
+    ? readonly [StateItem<States, Moves>, ...([MayMove] extends [never] ? [] : readonly StateItem<States, MayMove>[])]
+    : readonly StateItem<States, Moves | MayMove>[];
+type StatesMember<States extends AnyState, Fact extends AnyFact> = [keyof Fact["moves"]] extends [never]
+  ? [keyof Fact["mayMove"]] extends [never]
+    ? unknown
+    : { readonly states?: readonly StateItem<States, keyof Fact["mayMove"] & string>[] }
+  : { readonly states: StatesList<States, keyof Fact["moves"] & string, keyof Fact["mayMove"] & string> };
 
 /** The members that are an entry's own, as they are written: without those that say who acted. */
 export type DraftOf<States extends AnyState, Fact extends AnyFact> = Fact extends AnyFact
-  ? { readonly type: Fact["type"]; readonly session?: string } & {
-      readonly [Key in keyof Members<Fact> as Own<Fact, Key>]: Written<Members<Fact>[Key]>;
-    } & ([MovedKinds<Fact>] extends [never]
-        ? unknown
-        : { readonly states: readonly Written<StateItem<States, MovedKinds<Fact>>>[] })
+  ? { readonly type: Fact["type"]; readonly session?: string } & WrittenMembers<Fact["members"]> &
+      OrNone<WrittenMembers<Fact["together"]>> &
+      StatesMember<States, Fact>
   : never;
 
 /** The same as they are read. */
 export type ToldOf<States extends AnyState, Fact extends AnyFact> = Fact extends AnyFact
-  ? { readonly type: Fact["type"] } & {
-      readonly [Key in keyof Members<Fact> as Own<Fact, Key>]: Told<Members<Fact>[Key]>;
-    } & ([MovedKinds<Fact>] extends [never]
-        ? unknown
-        : { readonly states: readonly StateItem<States, MovedKinds<Fact>>[] })
+  ? { readonly type: Fact["type"] } & ToldMembers<Fact["members"]> &
+      OrNone<ToldMembers<Fact["together"]>> &
+      StatesMember<States, Fact>
   : never;

@@ -56,7 +56,7 @@ export function entryText(fields: {
 }
 
 const HEX_64 = /^[0-9a-f]{64}$/;
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+const INSTANT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
 /** Reads an entry's text. Throws a SyntaxError that names what is not of format 1. */
 export function parseEntry(text: string): EntryFields {
@@ -69,10 +69,17 @@ export function parseEntry(text: string): EntryFields {
   if (typeof ledger !== "string" || !ledger.includes("/"))
     throw new SyntaxError("ledger is not <organization>/<region>");
   if (typeof prevHash !== "string" || !HEX_64.test(prevHash)) throw new SyntaxError("prevHash is not 64 hex digits");
-  if (typeof recordedAt !== "string" || !INSTANT.test(recordedAt))
-    throw new SyntaxError("recordedAt is not an instant");
+  if (typeof recordedAt !== "string" || !isInstant(recordedAt)) throw new SyntaxError("recordedAt is not an instant");
   if (typeof seq !== "string" || !/^[1-9]\d{0,18}$/.test(seq)) throw new SyntaxError("seq is not a decimal string");
   return { body: body as JsonObject, ledger: ledger as LedgerId, prevHash, recordedAt, seq: BigInt(seq), v };
+}
+
+/** Whether `text` is RFC 3339 in UTC with six decimals, of a day that there is. */
+export function isInstant(text: string): boolean {
+  if (!INSTANT.test(text)) return false;
+  const day = Number(text.slice(8, 10));
+  // The day before the first of the next month is the last of this one.
+  return day <= 28 || day <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
 }
 
 /** RFC 3339 in UTC with microseconds, as everywhere in a ledger. */

@@ -1,7 +1,27 @@
 import { defineFact } from "./definition.ts";
-import { count, counts, erasable, instant, object, text } from "./schema.ts";
+import { code, count, counts, erasable, instant, object, text } from "./schema.ts";
 
 /** That somebody read the ledger, and that a known principal was refused. */
+
+/** Why a token is refused, a code each. */
+export const AUTHENTICATION_REFUSALS = [
+  "BAD_TOKEN",
+  "BAD_SIGNATURE",
+  "BAD_CLAIMS",
+  "UNKNOWN_ISSUER",
+  "UNKNOWN_KEY",
+  "KEYS_UNAVAILABLE",
+  "TOKEN_EXPIRED",
+  "TOKEN_NOT_YET_VALID",
+  "WRONG_AUDIENCE",
+  "DPOP_REQUIRED",
+  "DPOP_INVALID",
+  "SUSPENDED",
+  "REVOKED",
+  "NOT_REGISTERED",
+  "KEY_REQUIRED",
+] as const;
+export type AuthenticationRefusal = (typeof AUTHENTICATION_REFUSALS)[number];
 
 const window = {
   from: instant("when the first of them was, or when their minute began"),
@@ -27,7 +47,7 @@ export const READING = {
     defineFact("AUTHENTICATION_REFUSED", {
       description: "a token that names a known principal was refused",
       members: {
-        reason: text("the code of the refusal"),
+        reason: code(AUTHENTICATION_REFUSALS, "why"),
         address: erasable<string>("the IP address the call came from").optional(),
         refused: object(
           {

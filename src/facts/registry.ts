@@ -1,6 +1,5 @@
-import type { z } from "zod";
 import { ACTIONS } from "./actions.ts";
-import type { AnyFact, AnyState, DraftOf, StateItem, ToldOf } from "./definition.ts";
+import type { DraftOf, StateItem, ToldOf } from "./definition.ts";
 import { DIRECTORY } from "./directory.ts";
 import type { StoredEnvelope } from "./envelope.ts";
 import { LEDGER } from "./ledger.ts";
@@ -8,9 +7,10 @@ import { LINEAGE } from "./lineage.ts";
 import { READING } from "./reading.ts";
 import type { Told, Written } from "./schema.ts";
 import { SESSIONS } from "./sessions.ts";
+import { createVocabulary } from "./vocabulary.ts";
 
 /** What entries can say, an area a line. A new area adds its file and its line here. */
-const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, READING] as const;
+export const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, READING] as const;
 
 type Area = (typeof AREAS)[number];
 type Facts = Area["facts"][number];
@@ -20,7 +20,7 @@ export type FactType = Facts["type"];
 export type StateKind = States["kind"];
 
 /** The state of a thing of `Kind`, as the entries that move it have it. */
-export type State<Kind extends StateKind> = z.infer<Extract<States, { readonly kind: Kind }>["state"]>;
+export type State<Kind extends StateKind> = StateItem<States, Kind>["state"];
 /** A state among the `states` of an entry. */
 export type StateOf<Kind extends StateKind = StateKind> = StateItem<States, Kind>;
 
@@ -36,12 +36,8 @@ export type Fact<Type extends FactType = FactType> = ToldOf<States, Extract<Fact
   readonly [Key in keyof StoredEnvelope]: Told<StoredEnvelope[Key]>;
 };
 
-export const FACTS: ReadonlyMap<string, AnyFact> = new Map(
-  AREAS.flatMap(({ facts }): readonly AnyFact[] => facts).map((fact) => [fact.type, fact]),
-);
-export const STATES: ReadonlyMap<string, AnyState> = new Map(
-  AREAS.flatMap(({ states }): readonly AnyState[] => states).map((state) => [state.kind, state]),
-);
+/** The same at run time. */
+export const VOCABULARY = createVocabulary(AREAS);
 export const FACT_TYPES: readonly FactType[] = AREAS.flatMap(({ facts }): readonly Facts[] => facts).map(
   ({ type }) => type,
 );

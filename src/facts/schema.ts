@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { CanonicalText, JsonObject } from "./canonical.ts";
+import { isInstant } from "./entry.ts";
 import type { Erasable } from "./erasable.ts";
+import type { Hash } from "./hash.ts";
+import { isHash, isHex64, isUuid } from "./hex.ts";
 
 /**
  * Members of entries, as zod schemas that carry what FORMAT.md says about them: the JSON they are and what they mean. The
@@ -46,23 +49,26 @@ function described<Schema extends z.ZodType>(schema: Schema, json: string, descr
   return schema.meta({ json, description });
 }
 
-const HEX_64 = /^[0-9a-f]{64}$/;
-/** RFC 3339 in UTC with six decimals. */
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 export const text = (description: string) => described(z.string(), "string", description);
 export const flag = (description: string) => described(z.boolean(), "boolean", description);
 /** One value and no other. */
 export const always = <const Value extends boolean>(value: Value, description: string) =>
   described(z.literal(value), `\`${value}\``, description);
-export const uuid = (description: string) => described(z.string().regex(UUID, "is not a UUID"), "UUID", description);
+export const uuid = (description: string) => described(z.string().refine(isUuid, "is not a UUID"), "UUID", description);
 export const instant = (description: string) =>
-  described(z.string().regex(INSTANT, "is not an instant with six decimals"), "instant", description);
+  described(z.string().refine(isInstant, "is not an instant with six decimals"), "instant", description);
 export const hex = (description: string) =>
-  described(z.string().regex(HEX_64, "is not 64 hex digits"), "64 hex digits", description);
+  described(z.string().refine(isHex64, "is not 64 hex digits"), "64 hex digits", description);
 export const hash = (description: string) =>
-  described(z.templateLiteral(["sha256:", z.string().regex(HEX_64)]), "`sha256:` and 64 hex digits", description);
+  described(
+    z.custom<Hash>((value) => typeof value === "string" && isHash(value), "is not `sha256:` and 64 hex digits"),
+    "`sha256:` and 64 hex digits",
+    description,
+  );
 export const count = (description: string) => described(z.int().min(0), "integer", description);
 /** One word of a closed list. */
 export const code = <const Words extends readonly string[]>(words: Words, description: string) =>
@@ -74,26 +80,29 @@ export const object = <Members extends z.ZodRawShape>(members: Members, descript
   described(z.strictObject(members), "object", description);
 /** Any JSON object. */
 export const anyObject = (description: string) =>
-  described(
-    z.custom<JsonObject>(
-      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-      "is no object",
-    ),
-    "object",
-    description,
-  );
+  described(z.custom<JsonObject>(isObject, "is no object"), "object", description);
 /** Counts by name. */
 export const counts = (description: string) =>
-  described(z.record(z.string(), z.int().min(0)), "object of integers", description);
-/** A value that can be erased: FORMAT.md, "Erasable values". */
-export const erasable = <Value>(description: string) =>
   described(
-    z.strictObject({ commit: z.string().regex(HEX_64, "is not 64 hex digits") }) as unknown as z.ZodType<
-      Commitment<Value>
-    >,
-    "commitment",
+    // Not z.record, which passes over a member that is called __proto__.
+    z.custom<{ readonly [name: string]: number }>(
+      (value) =>
+        isObject(value) &&
+        Object.values(value).every((times) => typeof times === "number" && Number.isSafeInteger(times) && times >= 0),
+      "is no object of integers",
+    ),
+    "object of integers",
     description,
   );
+/** A value that can be erased: FORMAT.md, "Erasable values". */
+export const erasable = <Value>(description: string) =>
+  described(z.custom<Commitment<Value>>(isCommitment, "is no commitment"), "commitment", description);
+
+function isCommitment(value: unknown): boolean {
+  if (!isObject(value) || typeof value.commit !== "string" || !isHex64(value.commit)) return false;
+  for (const name in value) if (name !== "commit") return false;
+  return true;
+}
 
 /** The JSON that `schema` is, in a word. */
 export function jsonOf(schema: z.ZodType): string {
@@ -101,7 +110,7 @@ export function jsonOf(schema: z.ZodType): string {
 }
 
 export function metaOf(schema: z.ZodType): MemberMeta {
-  const inner = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
-  const { json, description } = inner.meta() ?? {};
+  if (schema instanceof z.ZodOptional) return metaOf(schema.unwrap() as z.ZodType);
+  const { json, description } = schema.meta() ?? {};
   return { json: typeof json === "string" ? json : "JSON", description: description ?? "" };
 }

@@ -36,6 +36,8 @@ describe("parseEntry", () => {
     ["a short hash", GENESIS_HASH, "0".repeat(63)],
     ["milliseconds", ".123456Z", ".123Z"],
     ["another time zone", "56Z", "56+00:00"],
+    ["a day that there is not", "11-21T", "11-31T"],
+    ["a leap day of no leap year", "11-21T", "02-29T"],
     ["a position that is a number", '"17"', "17"],
     ["position 0", '"17"', '"0"'],
     ["a position with a leading zero", '"17"', '"017"'],

@@ -4,7 +4,7 @@ import { canonicalize } from "../../src/facts/canonical.ts";
 import { commit, type Payload } from "../../src/facts/commitment.ts";
 import type { AnyFact } from "../../src/facts/definition.ts";
 import { envelope } from "../../src/facts/envelope.ts";
-import { FACTS, STATES } from "../../src/facts/registry.ts";
+import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
@@ -18,11 +18,16 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+/** A schema, be it optional or not. */
+function unwrap(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap() as z.ZodType) : schema;
+}
+
 /** A member, and below it those of an object or of the items of a list. */
 function rowsOf(name: string, schema: z.ZodType): readonly (readonly string[])[] {
   const { json, description } = metaOf(schema);
   const optional = schema instanceof z.ZodOptional;
-  const inner = (optional ? schema.unwrap() : schema) as z.ZodType;
+  const inner = unwrap(schema);
   const of = inner instanceof z.ZodArray ? (inner.element as z.ZodType) : inner;
   const commitment = json === "commitment";
   const below =
@@ -38,23 +43,40 @@ const membersOf = (members: z.ZodRawShape) =>
   Object.entries(members).flatMap(([name, schema]) => rowsOf(name, schema as z.ZodType));
 
 function typeRows(): readonly (readonly string[])[] {
-  return [...FACTS.values()].map((fact) => {
+  return [...VOCABULARY.facts.values()].map((fact) => {
     const moves = [...Object.keys(fact.moves), ...Object.keys(fact.mayMove).map((kind) => `${kind}?`)];
-    return [`\`${fact.type}\``, fact.description, moves.join(", "), fact.permits ? "yes" : ""];
+    return [`\`${fact.type}\``, fact.description, moves.join(", "), permitsOf(fact)];
   });
 }
 
+function permitsOf({ permits }: AnyFact): string {
+  if (typeof permits === "object") return `where \`${permits.where}\` is \`${permits.is}\``;
+  return permits ? "yes" : "";
+}
+
 function typeSection(fact: AnyFact): string {
-  const members = membersOf(fact.members as z.ZodRawShape);
+  const shared: z.ZodRawShape = fact.together;
+  const optional = Object.entries(shared).map(([name, member]) => [name, z.optional(member)]);
+  const members = membersOf({ ...Object.fromEntries(optional), ...fact.members });
   const body = members.length === 0 ? "No members of its own." : table(["member", "JSON", "meaning"], members);
-  return `#### \`${fact.type}\`\n\n${body}`;
+  return [`#### \`${fact.type}\``, body, ...togetherNote(shared)].join("\n\n");
+}
+
+/** That members are there together or not at all. */
+function togetherNote(shared: z.ZodRawShape): readonly string[] {
+  const required = Object.keys(shared).filter((name) => !(shared[name] instanceof z.ZodOptional));
+  const others = Object.keys(shared).filter((name) => !required.includes(name));
+  const named = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(", ");
+  if (required.length === 0) return [];
+  const only = others.length === 0 ? "" : `; ${named(others)} only beside them`;
+  return [`All of ${named(required)}, or none of them${only}.`];
 }
 
 function stateSection(kind: string): string {
-  const state = STATES.get(kind);
+  const state = VOCABULARY.states.get(kind);
   if (state === undefined) throw new Error(`${kind} is not defined`);
   const members = membersOf((state.state as z.ZodObject).shape as z.ZodRawShape);
-  const steps = [...FACTS.values()].flatMap((fact) =>
+  const steps = [...VOCABULARY.facts.values()].flatMap((fact) =>
     [...(fact.moves[kind] ?? []), ...(fact.mayMove[kind] ?? [])].map(([from, to]: readonly [string | null, string]) => [
       from === null ? "(made)" : from === "*" ? "any" : `\`${from}\``,
       to === "*" ? "any" : `\`${to}\``,
@@ -94,8 +116,8 @@ function example(): string {
 const parts: Readonly<Record<string, () => string>> = {
   envelope: () => table(["member", "JSON", "meaning"], membersOf(envelope)),
   types: () => table(["type", "fact", "moves", "can permit"], typeRows()),
-  members: () => [...FACTS.values()].map(typeSection).join("\n\n"),
-  states: () => [...STATES.keys()].map(stateSection).join("\n\n"),
+  members: () => [...VOCABULARY.facts.values()].map(typeSection).join("\n\n"),
+  states: () => [...VOCABULARY.states.keys()].map(stateSection).join("\n\n"),
   vectors: example,
 };
 

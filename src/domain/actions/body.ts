@@ -1,6 +1,5 @@
 import { instant } from "../../facts/entry.ts";
 import type { StateOf } from "../../facts/registry.ts";
-import type { Written } from "../../facts/schema.ts";
 import type { Terms } from "./action.ts";
 import type { NextState } from "./decide/transition.ts";
 
@@ -14,7 +13,7 @@ export function termFacts(terms: Terms) {
 export function stateFacts(
   id: string,
   next: NextState,
-): { readonly action: string; readonly states: readonly Written<StateOf<"ACTION">>[] } {
+): { readonly action: string; readonly states: readonly [StateOf<"ACTION">] } {
   const { version, status, approvals, expiresAt, grant } = next;
   const state = {
     status,

@@ -1,4 +1,5 @@
 import { Refusal } from "../../errors.ts";
+import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../facts/actions.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { ActionView } from "./action.ts";
 
@@ -8,24 +9,13 @@ export const ACTION_REFUSAL_CODES = [
   "INVALID_INPUT",
   "NOT_FOUND",
   "IDEMPOTENCY_KEY_REUSED",
-  // decisions
-  "AGENT_CANNOT_DECIDE",
-  "REQUESTER_CANNOT_DECIDE",
-  "NOT_ELIGIBLE",
-  "ALREADY_VOTED",
-  "NOT_PENDING",
-  "EXPIRED",
-  "DIGEST_MISMATCH",
   // for the proposer
   "NOT_ALLOWED",
   "NOT_APPROVED",
   "NOT_EXECUTING",
-  // grants
-  "GRANT_INVALID",
-  "GRANT_FOREIGN",
-  "GRANT_VOID",
-  "GRANT_SPENT",
-  "GRANT_EXPIRED",
+  // attempts that are entries
+  ...DECISION_REFUSALS,
+  ...GRANT_REFUSALS,
 ] as const;
 export type ActionRefusalCode = (typeof ACTION_REFUSAL_CODES)[number];
 

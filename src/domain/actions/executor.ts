@@ -5,7 +5,7 @@ import type { CommitFunction, CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import type { ActionView, RefusedEntryType, Terms } from "./action.ts";
+import type { ActionView, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
@@ -82,23 +82,26 @@ function conversationOf({ situation, view }: Loaded, by: By): string | undefined
 }
 
 function refusalOf({ situation, view }: Loaded, command: FollowUp, refusal: RefusedCommand): CommitRefusal {
-  const { code, message, path, recordedAs } = refusal;
+  const { code, message, path } = refusal;
   const { terms } = situation;
   return {
     kind: "refuse",
-    fact: recordedAs && refusedFact(terms, command, recordedAs, code),
+    fact: refusedFact(terms, command, refusal),
     error: (entry) =>
       new ActionRefusal(code, message, { action: view, entry, ...(path === undefined ? {} : { path }) }),
   };
 }
 
-/** The fact that somebody tried `command` and was refused. */
-function refusedFact(terms: Terms, command: FollowUp, recordedAs: RefusedEntryType, reason: string): FactDraft {
-  const about = { ...termFacts(terms), action: terms.actionId, reason };
-  if (command.type === "approve" || command.type === "deny") {
-    return { ...about, type: "DECISION_REFUSED", decision: decisionFacts(command) };
+/** The fact that somebody tried `command` and was refused, where that is one. */
+function refusedFact(terms: Terms, command: FollowUp, refusal: RefusedCommand): FactDraft | undefined {
+  if (refusal.recordedAs === undefined) return undefined;
+  const about = { ...termFacts(terms), action: terms.actionId };
+  if (refusal.recordedAs === "GRANT_REFUSED") {
+    const grant = command.type === "redeemGrant" && command.grant ? { id: command.grant.id } : undefined;
+    return { ...about, type: "GRANT_REFUSED", grant, reason: refusal.code };
   }
-  if (recordedAs !== "GRANT_REFUSED") throw new Error(`a refused ${command.type} is no refused decision`);
-  const grant = command.type === "redeemGrant" && command.grant ? { id: command.grant.id } : undefined;
-  return { ...about, type: "GRANT_REFUSED", grant };
+  if (command.type !== "approve" && command.type !== "deny") {
+    throw new Error(`a refused ${command.type} is no refused decision`);
+  }
+  return { ...about, type: "DECISION_REFUSED", decision: decisionFacts(command), reason: refusal.code };
 }

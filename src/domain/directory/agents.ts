@@ -67,7 +67,7 @@ export function createAgents(changes: Changes, db: Queryable): Agents {
         const subject = await changes.subject(organization, id, state, {
           displayName,
         });
-        return { directory: organization.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_INVITED", subject } };
+        return { type: "PRINCIPAL_INVITED", subject, states: [organization.next("PRINCIPAL", id, state)] };
       });
       return { principalId: id, entry };
     },
@@ -92,7 +92,7 @@ export function createAgents(changes: Changes, db: Queryable): Agents {
         }
         const profile = displayName === undefined ? undefined : { displayName };
         const subject = await changes.subject(organization, id, state, profile);
-        return { directory: organization.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_UPDATED", subject } };
+        return { type: "PRINCIPAL_UPDATED", subject, states: [organization.next("PRINCIPAL", id, state)] };
       });
       return { principalId: id, entry };
     },

@@ -12,20 +12,13 @@ import type { Admission } from "./admission.ts";
 import { refuse } from "./errors.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
-import type { Moved, PrincipalState } from "./record.ts";
+import type { PrincipalState } from "./record.ts";
 import { type Profile, recordedProfile } from "./snapshot.ts";
 
-type DirectoryType = (typeof DIRECTORY)["facts"][number]["type"];
-/** What an entry of the directory says beside the state it moves. */
-type DirectoryFact = { [Type in DirectoryType]: Omit<FactDraft<Type>, "states"> }[DirectoryType];
+/** An entry to be: it moves one thing of the directory. */
+export type DirectoryFact = FactDraft<(typeof DIRECTORY)["facts"][number]["type"]>;
 
 type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
-
-/** An entry to be: what it moves, and what else it says. */
-export interface DirectoryChange {
-  readonly directory: Moved;
-  readonly fact: DirectoryFact;
-}
 
 export interface ChangesOptions {
   readonly ledgers: Pick<Ledgers, "append">;
@@ -41,7 +34,7 @@ export interface Changes {
    * Decides from the directory as the database has it and records the outcome, unless that is undefined; when somebody
    * else was faster, decides again from what they left. Throws what `decide` throws, LedgerUnavailableError.
    */
-  record<Decided extends DirectoryChange | undefined>(
+  record<Decided extends DirectoryFact | undefined>(
     organization: Organization,
     by: By,
     decide: (organization: Organization) => Decided | Promise<Decided>,
@@ -49,7 +42,7 @@ export interface Changes {
   /** The same for what only an administrator may do. Throws DirectoryRefusal. */
   administer(
     caller: Caller,
-    decide: (organization: Organization) => DirectoryChange | Promise<DirectoryChange>,
+    decide: (organization: Organization) => DirectoryFact | Promise<DirectoryFact>,
   ): Promise<{
     readonly organization: Organization;
     readonly entry: LedgerEntry;
@@ -61,7 +54,7 @@ export interface Changes {
 export function createChanges({ ledgers, db, projections, admission, attribute }: ChangesOptions): Changes {
   const commit = createCommit({ ledgers, attribute });
   const changes: Changes = {
-    record<Decided extends DirectoryChange | undefined>(
+    record<Decided extends DirectoryFact | undefined>(
       organization: Organization,
       by: By,
       decide: (organization: Organization) => Decided | Promise<Decided>,
@@ -79,13 +72,12 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
           // Deciding reads on its own, and somebody's change may have come in between: half of it would be of before.
           if (organization.generation !== generation) return { kind: "again" };
           if (decided === undefined) return { kind: "done", result: decided as Extract<Decided, undefined> };
-          const { directory, fact } = decided;
+          const [moved] = decided.states;
           return {
             kind: "record",
-            // Which type moves which kind is checked where the entry is verified: here the two come apart.
-            fact: { ...fact, states: [directory] } as FactDraft<DirectoryType>,
+            fact: decided,
             result(entry) {
-              if (organization.applyEntry(directory, entry)) projections.tell(organization);
+              if (organization.applyEntry(moved, entry)) projections.tell(organization);
               return entry;
             },
           };

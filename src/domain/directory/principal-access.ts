@@ -55,7 +55,7 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
   ) {
     const subject = await changes.subject(organization, id, state);
     const note = reason === undefined ? undefined : new Erasable(reason);
-    return { directory: organization.next("PRINCIPAL", id, state), fact: { type, subject, note } };
+    return { type, subject, note, states: [organization.next("PRINCIPAL", id, state)] } as const;
   }
 
   /**
@@ -67,8 +67,7 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
     if (organization.administrators().length > 0) return;
     await changes.record(organization, "system", async (fresh) => {
       const state = { ...(await stateOf(fresh, id)), roles: before.roles };
-      const change = await move(fresh, "PRINCIPAL_ROLES_CHANGED", id, state);
-      return { ...change, fact: { ...change.fact, reason: "LAST_ADMINISTRATOR" } };
+      return { ...(await move(fresh, "PRINCIPAL_ROLES_CHANGED", id, state)), reason: "LAST_ADMINISTRATOR" };
     });
     throw lastAdministrator();
   }
@@ -122,8 +121,8 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
         const id = tokenRecordId(issuer, tokenId);
         checkReason(reason);
         if (organization.tokens.has(id)) throw refuse("ALREADY_REVOKED", "the token was revoked before", "tokenId");
-        const directory = organization.next("TOKEN", id, { revoked: true });
-        return { directory, fact: { type: "TOKEN_REVOKED", note: new Erasable(reason) } };
+        const states = [organization.next("TOKEN", id, { revoked: true })] as const;
+        return { type: "TOKEN_REVOKED", note: new Erasable(reason), states };
       });
       return { entry };
     },

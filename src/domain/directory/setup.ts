@@ -46,7 +46,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
       const setup = usable(fresh);
       if (setup === undefined) return undefined;
       const state = { ...setup, attempts: setup.attempts + 1 };
-      return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_REFUSED" } };
+      return { type: "SETUP_CODE_REFUSED", states: [fresh.next("SETUP", ADMINISTRATOR, state)] };
     });
   }
 
@@ -57,7 +57,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
       const setup = usable(fresh);
       if (setup === undefined || !matches(setup, code)) throw invalidCode();
       const state = { ...setup, usedBy: caller.principal.id };
-      return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_USED" } };
+      return { type: "SETUP_CODE_USED", states: [fresh.next("SETUP", ADMINISTRATOR, state)] };
     });
   }
 
@@ -72,7 +72,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
         roles: [...new Set([...before.roles, "admin"])].sort(),
       };
       const subject = await changes.subject(fresh, id, state, caller.principal);
-      return { directory: fresh.next("PRINCIPAL", id, state), fact: { type: "PRINCIPAL_ROLES_CHANGED", subject } };
+      return { type: "PRINCIPAL_ROLES_CHANGED", subject, states: [fresh.next("PRINCIPAL", id, state)] };
     });
     if (appointed !== undefined) return appointed;
     const record = organization.principals.get(id);
@@ -94,7 +94,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
           expiresAt: instant(expiresAt),
           attempts: 0,
         };
-        return { directory: fresh.next("SETUP", ADMINISTRATOR, state), fact: { type: "SETUP_CODE_ISSUED" } };
+        return { type: "SETUP_CODE_ISSUED", states: [fresh.next("SETUP", ADMINISTRATOR, state)] };
       });
       return entry && { code, expiresAt };
     },

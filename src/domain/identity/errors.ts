@@ -1,4 +1,5 @@
 import { DomainError } from "../../errors.ts";
+import type { AuthenticationRefusal } from "../../facts/reading.ts";
 import type { Principal } from "./principal.ts";
 
 /** Why a call was not authenticated, for metrics and entries. The caller gets the message only. */
@@ -18,7 +19,7 @@ export const AUTHENTICATION_REASONS = {
   REVOKED: "The token, its session or a role it was admitted with was revoked.",
   NOT_REGISTERED: "An agent that acts for nobody was not invited.",
   KEY_REQUIRED: "The agent was invited with a key that the token is not bound to.",
-} as const;
+} as const satisfies Readonly<Record<AuthenticationRefusal, string>>;
 export type AuthenticationReason = keyof typeof AUTHENTICATION_REASONS;
 
 /** `principal`: whom the token names, when its signature is valid. `cause`: the underlying error. */

@@ -5,6 +5,7 @@ import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
 import { createCommit } from "../commit.ts";
+import type { AuthenticationReason } from "../identity/errors.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
 import type { Attribution } from "../sessions/attribution.ts";
 import { createTally, type TallyCounts } from "./tally.ts";
@@ -31,10 +32,10 @@ export interface ReadingLog {
    */
   record(caller: Caller, ledger: LedgerId, what: string, shown: number): Promise<void>;
   /**
-   * Says that a token was refused which names `principal` and whose signature was right. `reason` is a code. Recorded in
+   * Says that a token was refused which names `principal` and whose signature was right. Recorded in
    * the background, once a minute for each principal and reason; the others of the minute are counted.
    */
-  refused(principal: Principal, reason: string, facts?: RefusedFacts): void;
+  refused(principal: Principal, reason: AuthenticationReason, facts?: RefusedFacts): void;
   /** Records what was counted. Before the ledgers close, after the last call was answered. Throws UntoldError. */
   stop(): Promise<void>;
 }
@@ -71,7 +72,7 @@ interface Window {
 
 interface Refused {
   readonly principal: Principal;
-  readonly reason: string;
+  readonly reason: AuthenticationReason;
   readonly facts: RefusedFacts;
 }
 

@@ -157,7 +157,7 @@ describe("a refused token", () => {
     const principal = human("refused-1");
     const client = { name: "curl", confidence: "HEADER", modelConfidence: "UNKNOWN", evidence: {} } as const;
     for (let times = 0; times < 40; times++) {
-      log.refused(principal, "EXPIRED", {
+      log.refused(principal, "TOKEN_EXPIRED", {
         client,
         issuer: "https://id.example",
         tokenId: "t-1",
@@ -171,9 +171,9 @@ describe("a refused token", () => {
     const entries = await entriesBy("refused-1");
     expect(entries.map(({ type, body }) => [type, body.reason, (body.refused as JsonObject).times])).toEqual(
       expect.arrayContaining([
-        ["AUTHENTICATION_REFUSED", "EXPIRED", 1],
+        ["AUTHENTICATION_REFUSED", "TOKEN_EXPIRED", 1],
         ["AUTHENTICATION_REFUSED", "SUSPENDED", 1],
-        ["AUTHENTICATION_REFUSED", "EXPIRED", 39],
+        ["AUTHENTICATION_REFUSED", "TOKEN_EXPIRED", 39],
       ]),
     );
     expect(entries).toHaveLength(3);
@@ -203,8 +203,8 @@ describe("a refused token", () => {
       ledgers: { append: () => Promise.reject(new LedgerUnavailableError("away", 1)) },
       log: { error: (facts: object) => void errors.push(facts) } as ReadingLogOptions["log"],
     });
-    log.refused(human("refused-3"), "EXPIRED");
-    await expect.poll(() => errors).toMatchObject([{ principal: "refused-3", reason: "EXPIRED" }]);
+    log.refused(human("refused-3"), "TOKEN_EXPIRED");
+    await expect.poll(() => errors).toMatchObject([{ principal: "refused-3", reason: "TOKEN_EXPIRED" }]);
     await log.stop();
   });
 });

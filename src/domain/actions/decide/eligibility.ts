@@ -1,7 +1,7 @@
+import type { DecisionRefusal } from "../../../facts/actions.ts";
 import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
-import type { ActionRefusalCode } from "../errors.ts";
 import { tally } from "./quorum.ts";
 
 /** Every code of an objection, the gravest first. */
@@ -12,7 +12,7 @@ export const OBJECTION_CODES = [
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
-] as const satisfies readonly ActionRefusalCode[];
+] as const satisfies readonly DecisionRefusal[];
 type ObjectionCode = (typeof OBJECTION_CODES)[number];
 
 export interface Objection {

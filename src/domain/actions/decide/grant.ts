@@ -1,9 +1,9 @@
+import type { GrantRefusal } from "../../../facts/actions.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { ActionState, Situation } from "../action.ts";
-import type { ActionRefusalCode } from "../errors.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";
 import { isOver } from "./eligibility.ts";
-import { type NextGrant, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
+import { type NextGrant, type RefusedGrant, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /**
  * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
@@ -85,6 +85,6 @@ function wasStarted({ status }: ActionState): boolean {
   return status === "EXECUTING" || status === "SUCCEEDED" || status === "FAILED" || status === "AMBIGUOUS";
 }
 
-function refusal(code: ActionRefusalCode, message: string): RefusedCommand {
+function refusal(code: GrantRefusal, message: string): RefusedGrant {
   return { kind: "refusal", code, message, recordedAs: "GRANT_REFUSED" };
 }

@@ -1,4 +1,4 @@
-import type { ActionStatus } from "../../../facts/actions.ts";
+import type { ActionStatus, DecisionRefusal, GrantRefusal } from "../../../facts/actions.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
 import type { ActionEntryType, RefusedEntryType } from "../action.ts";
 import type { termFacts } from "../body.ts";
@@ -39,14 +39,21 @@ export interface Transition {
   readonly notAfter?: Date | undefined;
 }
 
-/** The command is refused. With `recordedAs`, the attempt is recorded as an entry of that type. */
-export interface RefusedCommand {
+interface Refused<Code extends ActionRefusalCode, RecordedAs extends RefusedEntryType | undefined> {
   readonly kind: "refusal";
-  readonly code: ActionRefusalCode;
+  readonly code: Code;
   readonly message: string;
   readonly path?: readonly string[];
-  readonly recordedAs?: RefusedEntryType;
+  readonly recordedAs: RecordedAs;
 }
+
+/** A command to collect or spend a grant is refused. The attempt is recorded. */
+export type RefusedGrant = Refused<GrantRefusal, "GRANT_REFUSED">;
+/** The command is refused. With `recordedAs`, the attempt is recorded as an entry of that type. */
+export type RefusedCommand =
+  | Refused<DecisionRefusal, "DECISION_REFUSED">
+  | RefusedGrant
+  | (Omit<Refused<ActionRefusalCode, undefined>, "recordedAs"> & { readonly recordedAs?: undefined });
 
 export type TransitionResult = Transition | RefusedCommand;
 

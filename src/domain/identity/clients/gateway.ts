@@ -1,16 +1,15 @@
-import type { JWK } from "jose";
 import { LRUCache } from "lru-cache";
 import type { Replays } from "./replays.ts";
 import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./request.ts";
 import { type Candidate, covers, firstBelieved, UnbelievedSignatureError, verifyRequest } from "./signatures.ts";
-import { type VerifyingKey, verifyingKey } from "./verifying-key.ts";
+import { type KeyMembers, type VerifyingKey, verifyingKey } from "./verifying-key.ts";
 
 const TAG = "countersign-gateway";
 
 /** A principal registered as a gateway, and the key its signatures are checked with. */
 export interface GatewayKey {
   readonly principalId: string;
-  readonly jwk: JWK;
+  readonly jwk: KeyMembers;
 }
 
 /** The gateway of an organization that signs with the key of that id; undefined when it has none. */

@@ -17,8 +17,11 @@ export interface VerifyingKey {
   verify(data: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
+/** A JWK, in which a member that is not there may also be undefined. */
+export type KeyMembers = { readonly [Name in keyof JWK]: JWK[Name] | undefined };
+
 /** Throws ConfigurationError unless `jwk` is a public Ed25519, P-256 or RSA key (2048 bits or more) for signatures. */
-export function verifyingKey(jwk: JWK): VerifyingKey {
+export function verifyingKey(jwk: KeyMembers): VerifyingKey {
   if (jwk.d !== undefined) throw new ConfigurationError("a private key is given where a public one belongs");
   if (jwk.use !== undefined && jwk.use !== "sig") throw new ConfigurationError("a key is not for signatures");
   const { algorithm, members } = kindOf(jwk);
@@ -40,7 +43,7 @@ interface Kind {
   readonly members: { readonly [name: string]: string };
 }
 
-function kindOf({ kty, crv, x, y, n, e }: JWK): Kind {
+function kindOf({ kty, crv, x, y, n, e }: KeyMembers): Kind {
   if (kty === "OKP" && crv === "Ed25519" && x !== undefined) return { algorithm: "ed25519", members: { kty, crv, x } };
   if (kty === "EC" && crv === "P-256" && x !== undefined && y !== undefined) {
     return { algorithm: "ecdsa-p256-sha256", members: { kty, crv, x, y } };
