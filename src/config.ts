@@ -119,28 +119,28 @@ export interface Config {
   readonly region: string;
   /** The bearer token of commands that read over the API; undefined: the demo auditor's. */
   readonly token: string | undefined;
-  /** Path of the identity file: who signs people and agents in. undefined: the built-in issuer, on loopback only. */
+  /** Path of the identity file with the accepted issuers. undefined: the built-in issuer, on loopback only. */
   readonly identityFile: string | undefined;
-  /** Where clients reach this server; undefined: where it listens. */
+  /** Scheme, host and port that clients use; undefined: those it listens on. */
   readonly publicUrl: string | undefined;
   readonly signingKeyFile: string;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
-  /** Seconds a PENDING action waits for people before it expires. */
+  /** Seconds until a PENDING action expires. */
   readonly approvalTtl: number;
-  /** Seconds a grant can be spent, from approval on; claiming it again does not prolong it. */
+  /** Seconds after the approval in which a grant can be redeemed; claiming again does not extend it. */
   readonly grantTtl: number;
-  /** Seconds an EXECUTING action may stay unreported before it becomes AMBIGUOUS. */
+  /** Seconds until an EXECUTING action without a reported outcome becomes AMBIGUOUS. */
   readonly executionTtl: number;
   /** Idle seconds after which a principal's next step starts a new routing chain. */
   readonly chainIdle: number;
-  /** Seconds after which a session that nobody ended is over. */
+  /** Seconds until a session expires. */
   readonly sessionTtl: number;
   /** Seconds between heartbeats on an idle subscription. */
   readonly heartbeat: number;
   /** Seconds between sweeps for expired and ambiguous actions. */
   readonly sweepInterval: number;
-  /** Drafts one ledger's append queue may hold before it answers LEDGER_UNAVAILABLE. */
+  /** Drafts in one ledger's append queue above which an append throws LedgerUnavailableError. */
   readonly appendQueue: number;
 }
 

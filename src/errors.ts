@@ -1,6 +1,6 @@
 /** Errors every layer may raise. A layer's own codes live beside it, in a closed union. */
 
-/** A refusal or failure with a stable code. `code` is API; `message` is for people and says what to do. */
+/** A refusal or failure. `code` is API; `message` tells people what happened and what to do. */
 export class DomainError<Code extends string = string> extends Error {
   readonly code: Code;
   /** Where in the input the cause lies, outermost first; empty when the whole input is meant. */
@@ -14,7 +14,7 @@ export class DomainError<Code extends string = string> extends Error {
   }
 }
 
-/** An expected refusal: what was asked for was understood, and the answer is no. */
+/** An expected refusal: the request was valid, but was not permitted or not possible. */
 export class Refusal<Code extends string = string> extends DomainError<Code> {}
 
 /** The process was started with settings it cannot run on. Printed without a stack. */

@@ -52,11 +52,11 @@ export async function locked<Result>(file: string, work: () => Promise<Result>):
 }
 
 /**
- * Replaces `file`, readable by its owner alone, at once and durably: whoever reads it finds the old text or the new one,
- * also after a power cut. One writer at a time: `<file>.new` is written first.
+ * Replaces `file`, readable by its owner only, atomically and durably: a reader finds the old text or the new one,
+ * also after a power failure. One writer at a time: `<file>.new` is written first.
  *
- * With Node's own means: of the libraries for this, write-file-atomic and atomically do not look whether all was written
- * (on a disk that is nearly full a cut text would replace a whole one), and none makes the directory durable.
+ * No library is used: write-file-atomic and atomically do not check that all bytes were written (on a full disk a truncated
+ * file would replace a complete one), and none makes the directory durable.
  */
 export async function replaceDurably(file: string, text: string): Promise<void> {
   const next = `${file}.new`;
@@ -65,7 +65,7 @@ export async function replaceDurably(file: string, text: string): Promise<void> 
   await syncDirectory(path.dirname(file));
 }
 
-/** Makes durable which files a directory has: a file that was made, renamed or linked is there after a power cut only then. */
+/** Makes the directory durable: without it, a file that was created, renamed or linked may be lost in a power failure. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
   try {

@@ -20,13 +20,13 @@ export interface RunningServer {
   /** The GraphQL endpoint. */
   readonly url: string;
   readonly config: Config;
-  /** Stops gracefully: requests under way are answered, what was accepted is recorded. Idempotent. */
+  /** Stops gracefully: completes requests in progress and records accepted drafts. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface StartOptions {
   readonly log: Logger;
-  /** Receives what belongs into no log, such as a one-time code, for whoever sits in front of the server. */
+  /** Prints what must not be logged, such as a one-time code, for the operator. */
   readonly say: (text: string) => void;
 }
 

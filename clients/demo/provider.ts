@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // An OpenID provider on this machine, for trying IDENTITY_FILE, signing in with a browser, and agents that act for people.
-// Whoever asks is signed in as whomever they choose: it is for trying, and listens on 127.0.0.1 alone.
+// Everybody can sign in as any of its users: it is for trying only, and listens on 127.0.0.1.
 //
 //   npx node clients/demo/provider.ts                runs it, until Ctrl-C
 //   npx node clients/demo/provider.ts --token mia    prints an access token of a person, from the one that runs

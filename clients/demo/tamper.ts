@@ -4,7 +4,7 @@
 //   npx node clients/demo/tamper.ts          the way a careless administrator would: the guards refuse; exit code 1
 //   npx node clients/demo/tamper.ts --force  the way a determined one would: takes the guards off, changes one letter
 //
-// The second breaks the ledger for good: give it a DATA_DIR of its own. `countersign verify` then tells what happened.
+// The second damages the ledger permanently: use a separate DATA_DIR. `countersign verify` then reports what happened.
 // Where there is nothing to change, both end with 2 and leave everything as it is, the guards included.
 import { parseArgs } from "node:util";
 import { Client } from "pg";

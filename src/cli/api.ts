@@ -12,7 +12,7 @@ export interface Operation<Answer> {
 
 export interface Answered<Answer> {
   readonly data: Answer;
-  /** More than 1: an earlier attempt may have taken effect although its answer was lost. */
+  /** More than 1: an earlier attempt may have taken effect although its response was lost. */
   readonly attempts: number;
 }
 
@@ -21,7 +21,7 @@ export interface Api {
   /**
    * Runs one operation, again and again while the server is away or cannot write its ledger.
    *
-   * @throws CommandError UNREACHABLE when patience is over, REFUSED when the token is not good enough, USAGE when
+   * @throws CommandError UNREACHABLE after `patience`, REFUSED when the token is not accepted, USAGE when
    * the input is wrong, FAILED otherwise.
    */
   run<Answer>(operation: Operation<Answer>, variables?: Readonly<Record<string, unknown>>): Promise<Answered<Answer>>;
@@ -29,7 +29,7 @@ export interface Api {
 
 export interface ApiOptions {
   readonly url: string;
-  /** Asked before each attempt, so that a long run never uses an expired one. */
+  /** Called before each attempt, so that a long run never uses an expired token. */
   readonly token: () => Promise<string>;
   /** Seconds to keep trying; 0 tries once. */
   readonly patience?: number;
@@ -55,7 +55,7 @@ const longestPause = 3_000;
 
 /** The attempt failed in a way that another may not. */
 class TemporaryFailure extends Error {
-  /** Milliseconds the server asked to wait. */
+  /** Milliseconds to wait according to the server. */
   readonly pause: number | undefined;
 
   constructor(message: string, pause: number | undefined, cause?: unknown) {
@@ -74,7 +74,7 @@ function askedPause(response: Response): number | undefined {
   return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
 }
 
-/** `data` of one GraphQL answer, whatever HTTP status carried it. */
+/** `data` of a GraphQL response with any HTTP status. */
 function readAnswer(response: Response, text: string): unknown {
   let body: unknown;
   try {
@@ -82,10 +82,10 @@ function readAnswer(response: Response, text: string): unknown {
   } catch {
     const message = `HTTP ${response.status} with a body that is not JSON`;
     if (temporaryStatuses.has(response.status)) throw new TemporaryFailure(message, askedPause(response));
-    throw new CommandError("FAILED", `${response.url} answers ${message}: is this the GraphQL endpoint?`);
+    throw new CommandError("FAILED", `${response.url} returned ${message}: is this the GraphQL endpoint?`);
   }
   const parsed = envelope.safeParse(body);
-  if (!parsed.success) throw new CommandError("FAILED", `${response.url} does not answer GraphQL.`);
+  if (!parsed.success) throw new CommandError("FAILED", `${response.url} is not a GraphQL endpoint.`);
   const [first] = parsed.data.errors ?? [];
   if (first === undefined) return parsed.data.data;
   const code = first.extensions?.code ?? "";
@@ -121,7 +121,7 @@ function understand<Answer>(operation: Operation<Answer>, data: unknown): Answer
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue === undefined ? "" : ` (${issue.path.join(".")}: ${issue.message})`;
-  throw new CommandError("FAILED", `The server's answer has an unexpected shape${where}: is it of another version?`);
+  throw new CommandError("FAILED", `The server's response has an unexpected shape${where}: is its version different?`);
 }
 
 /** A client of the public API for one principal. */

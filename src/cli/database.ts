@@ -43,10 +43,13 @@ async function findDatabase({ source, dataDir }: AuditorPoolOptions): Promise<Ta
     if (record.pid === null) throw new CommandError("UNREACHABLE", whenUnreachable);
     return { url: record.url, whenUnreachable };
   }
-  throw new CommandError("USAGE", "which database? Give --database-url an address, or set DATABASE_URL or DATA_DIR.");
+  throw new CommandError(
+    "USAGE",
+    "no database given: pass --database-url with an address, or set DATABASE_URL or DATA_DIR.",
+  );
 }
 
-/** Connects once, so that a database that is not there is told from one that fails at work. */
+/** Connects once, to distinguish an unreachable database from one that fails later. */
 async function assertReachable(pool: Pool, { whenUnreachable }: Target): Promise<void> {
   try {
     (await pool.connect()).release();

@@ -79,7 +79,7 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
     const sink = file === undefined ? process.stdout : createWriteStream(file);
     await pipeline(Readable.from(texts()), sink, { end: file !== undefined });
   } catch (error) {
-    // Whoever reads has had enough, as in `countersign export | head`.
+    // The reader closed the pipe, as in `countersign export | head`.
     if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
   } finally {
     progress?.finish();
@@ -104,18 +104,21 @@ async function exportLedger(options: ExportOptions): Promise<void> {
 export function defineExport(program: Command): void {
   program
     .command("export")
-    .summary("write the ledger as text, one entry a line")
+    .summary("write the ledger as text, one entry per line")
     .description(
-      "Writes the exact bytes that were hashed, oldest entry first. The SHA-256 of a line without its line break " +
-        "is the prevHash inside the next. Personal values are not in them, only commitments to these.",
+      "Writes the hashed text of the entries, oldest first. The SHA-256 of a line (without the line break) is prevHash " +
+        "in the next line. The text contains commitments instead of personal values.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
-    .option("--database-url [url]", "read the database instead; without a value: DATABASE_URL or the built-in one")
-    .option("--ledger <id>", "which ledger, with --database-url", ledgerId, "acme/eu")
+    .option(
+      "--database-url [url]",
+      "read the database directly; without a value: DATABASE_URL or the built-in database",
+    )
+    .option("--ledger <id>", "the ledger, with --database-url", ledgerId, "acme/eu")
     .option("--from <position>", "first entry", parsePosition)
-    .option("--to <position>", "last entry (default: where the ledger ends now)", parsePosition)
-    .option("-o, --output <file>", "where to (default: standard output)")
-    .option("--patience <seconds>", "how long to wait for a server that is away", wholeNumber(0, 3_600), 10)
+    .option("--to <position>", "last entry (default: the last entry)", parsePosition)
+    .option("-o, --output <file>", "file to write (default: standard output)")
+    .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 10)
     .addHelpText(
       "after",
       "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum",

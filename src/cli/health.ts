@@ -8,7 +8,7 @@ import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
 interface HealthOptions {
   readonly url?: string;
   readonly timeout: number;
-  /** Seconds to wait until everything is well; 0 asks once. */
+  /** Seconds to wait until both probes return 200; 0: one attempt. */
   readonly wait: number;
   readonly json?: true;
 }
@@ -39,17 +39,17 @@ async function probe(url: string, path: string, seconds: number): Promise<Probe>
 }
 
 function describe({ path, status, body }: Probe): string {
-  const details = typeof body === "object" && body !== null ? Object.entries(body) : [["answer", body]];
+  const details = typeof body === "object" && body !== null ? Object.entries(body) : [["body", body]];
   const lines = details.map(
     ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return [`${path} ${status === 200 ? "ok" : `not ok (HTTP ${status})`}`, ...lines].join("\n");
 }
 
-/** Milliseconds between two looks at a server that is not ready yet. */
+/** Milliseconds between two attempts. */
 const PAUSE = 200;
 
-/** Asks again until both probes are well or `deadline`, in milliseconds since the epoch, has passed. */
+/** Repeats both probes until both return 200, or until `deadline`, in milliseconds since the epoch. */
 async function probeUntil(url: string, timeout: number, deadline: number): Promise<readonly Probe[]> {
   for (;;) {
     try {
@@ -72,11 +72,13 @@ async function health({ url: given, timeout, wait, json }: HealthOptions): Promi
 export function defineHealth(program: Command): void {
   program
     .command("health")
-    .summary("ask a server whether it lives and can append to its ledger")
-    .description("Asks /livez and /readyz of a server and shows what they say. Exits with 3 unless both are well.")
+    .summary("check whether a server runs and can append to its ledger")
+    .description(
+      "Requests /livez and /readyz of a server and prints the responses. Exits with 3 unless both return 200.",
+    )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
-    .option("--timeout <seconds>", "how long to wait for an answer", wholeNumber(1, 600), 5)
-    .option("--wait <seconds>", "how long to wait until the server is ready, asking again", wholeNumber(0, 3_600), 0)
+    .option("--timeout <seconds>", "time limit of a request", wholeNumber(1, 600), 5)
+    .option("--wait <seconds>", "how long to retry until the server is ready", wholeNumber(0, 3_600), 0)
     .option("--json", "print one JSON line")
     .addHelpText(
       "after",

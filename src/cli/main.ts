@@ -14,7 +14,7 @@ function createProgram(): Command {
   const program = new Command("countersign")
     .description(packageFile.description)
     .version(packageFile.version)
-    .showHelpAfterError("(run with --help for what there is)")
+    .showHelpAfterError("(run with --help for usage)")
     .addHelpText("afterAll", exitCodesHelp)
     .addHelpText(
       "after",
@@ -24,7 +24,7 @@ Examples:
   countersign replay traces.jsonl --catalog catalog.json  in another
   countersign verify`,
     )
-    // Commands inherit this: commander ends the process with 1 for wrong usage, which is what a failure ends with.
+    // Commands inherit this. Without it commander ends the process with 1 for wrong usage, the code of a failure.
     .exitOverride();
   for (const define of [
     defineServe,
@@ -45,7 +45,7 @@ async function main(): Promise<number> {
     await createProgram().parseAsync();
     return exitCodes.OK;
   } catch (error) {
-    // Commander has printed its message; asking for help or the version is no mistake.
+    // Commander has printed its message; --help and --version are not errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.USAGE;
     process.stderr.write(`countersign: ${describeFailure(error)}\n`);
     return exitCodeOf(error);

@@ -56,12 +56,12 @@ export function defineMigrate(program: Command): void {
     .command("migrate")
     .summary("bring the database up to date")
     .description(
-      "Applies the migrations the database lacks, one process at a time, each in a transaction of its own. Refuses a " +
-        "database that newer code has migrated. Without any database address: the built-in one in the data directory, " +
-        "which no server may be using meanwhile.",
+      "Applies missing migrations, each in its own transaction, one process at a time. Refuses a database that newer code " +
+        "has migrated. Without a database address: the built-in database in the data directory, which no server may be " +
+        "using.",
     )
     .option("--database-url <url>", "the owner's connection (default: MIGRATION_DATABASE_URL, then DATABASE_URL)")
-    .option("--data-dir <directory>", "where the built-in database lives (default: DATA_DIR)")
+    .option("--data-dir <directory>", "folder of the built-in database (default: DATA_DIR)")
     .addHelpText(
       "after",
       "\nExamples:\n  countersign migrate\n  MIGRATION_DATABASE_URL=postgres://oc_owner@db/countersign countersign migrate",

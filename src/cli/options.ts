@@ -36,7 +36,7 @@ export interface ServerOptions {
   readonly catalog?: string;
 }
 
-/** The settings of the environment, with what the command line says on top. */
+/** The settings of the environment, overridden by those of the command line. */
 export function settings(options: ServerOptions = {}): Config {
   const overrides: { -readonly [Key in keyof Config]?: Config[Key] } = {};
   if (options.port !== undefined) overrides.port = options.port;

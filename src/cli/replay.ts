@@ -27,7 +27,7 @@ interface ReplayOptions {
 
 const approvers = ["approver", "approver2"] as const;
 
-/** Whether anything listens at `url`, however slow it may be: only a refused connection says that nothing does. */
+/** Whether anything listens at `url`: false only when the connection is refused. */
 async function listens(url: string): Promise<boolean> {
   try {
     await fetch(besides(url, "/livez"));
@@ -151,22 +151,22 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
 export function defineReplay(program: Command): void {
   program
     .command("replay")
-    .summary("drive a server with recorded agent work, then verify the ledger")
+    .summary("replay recorded agent work against a server, then verify the ledger")
     .description(
-      "Proposes each recorded tool call as the demo agent, has the demo approvers countersign the writes, redeems each " +
-        "grant, reports the recorded output, and verifies the ledger. Nothing of the tools themselves is run. Needs a " +
-        "running server, whose data directory is DATA_DIR: the demo tokens are signed with its keys.",
+      "Proposes each recorded tool call as the demo agent, approves writes as the demo approvers, redeems each grant, " +
+        "reports the recorded output, and verifies the ledger. No tool is called. Needs a running server with the data " +
+        "directory DATA_DIR: its keys sign the demo tokens.",
     )
     .argument("<traces>", "file of conversations, one JSON object a line")
-    .option("--catalog <file>", "what the tools are: what the server says of each is checked against it")
+    .option("--catalog <file>", "catalog to compare with the effect that the server returns for each tool")
     .option("--url <url>", "GraphQL endpoint of a running server (default: from HOST and PORT)", endpoint)
     .option(
       "--data-dir <directory>",
-      "that of the server, whose keys sign the demo tokens (default: DATA_DIR, then .data)",
+      "data directory of the server, with the keys that sign demo tokens (default: DATA_DIR, then .data)",
     )
-    .option("--concurrency <number>", "conversations under way at once", wholeNumber(1, 256), 8)
-    .option("--run <id>", "continue the run of this id, which an interrupted replay has printed (default: a new run)")
-    .option("--patience <seconds>", "how long to keep trying while the server cannot answer", wholeNumber(0, 3_600), 30)
+    .option("--concurrency <number>", "number of conversations in parallel", wholeNumber(1, 256), 8)
+    .option("--run <id>", "continue the run with this id, as printed by an interrupted replay (default: a new run)")
+    .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 30)
     .option("--json", "print one JSON line")
     .addHelpText(
       "after",

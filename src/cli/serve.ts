@@ -6,7 +6,7 @@ import { createLogger } from "../log.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
 import { assertListenable, makeFolders } from "./start-checks.ts";
 
-/** npm passes Ctrl-C on to a child that the terminal has told already: two signals this close are one wish. */
+/** On Ctrl-C the terminal signals the process, and npm signals it again: signals closer than this count as one. */
 const echo = 1_000;
 
 /** How to be somebody at a server with identity providers: what has to be known there, and where people sign in. */
@@ -48,13 +48,13 @@ In a browser, with any name and a person's token as the password:
 `;
 }
 
-/** Logs go to stdout, a line an event; this is for whoever sits in front of it. */
+/** Prints a message for the operator to stderr; stdout has the log. */
 function say(text: string): void {
   process.stderr.write(text);
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function untilTold(): Promise<NodeJS.Signals> {
+function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let first: number | undefined;
     const onSignal = (signal: NodeJS.Signals) => {
@@ -74,14 +74,14 @@ function untilTold(): Promise<NodeJS.Signals> {
 async function serve(options: ServerOptions): Promise<void> {
   const config = settings(options);
   const log = createLogger(config.logLevel);
-  const told = untilTold();
+  const stopped = stopSignal();
   await assertListenable(config);
   await makeFolders(config);
   // The schema takes a second to build, which no other command should wait for.
   const { startServer } = await import("../main.ts");
   const server = await startServer(config, { log, say });
   say(await firstSteps(server.url, server.config));
-  log.info({ signal: await told }, "stopping");
+  log.info({ signal: await stopped }, "stopping");
   await server.close();
 }
 
@@ -91,16 +91,15 @@ export function defineServe(program: Command): void {
     .summary("run the server")
     .description(
       "Serves GraphQL over HTTP, Server-Sent Events and WebSocket. Without DATABASE_URL it runs its own PostgreSQL in the " +
-        "data directory. SIGINT or SIGTERM stops it once what is under way is finished; a second one stops it at once.",
+        "data directory. SIGINT or SIGTERM stops it after the calls in progress, a second signal immediately.",
     )
-    .option(
-      "--port <number>",
-      "port to listen on, 0 for any free one (default: PORT, then 4000)",
-      wholeNumber(0, 65_535),
-    )
+    .option("--port <number>", "port to listen on; 0: any free port (default: PORT, then 4000)", wholeNumber(0, 65_535))
     .option("--host <address>", "address to listen on (default: HOST, then 127.0.0.1)")
-    .option("--data-dir <directory>", "keys, last known heads, built-in database (default: DATA_DIR, then .data)")
-    .option("--catalog <file>", "which tools and platforms there are (default: CATALOG, then the sample)")
+    .option(
+      "--data-dir <directory>",
+      "folder of the keys, last known heads and built-in database (default: DATA_DIR, then .data)",
+    )
+    .option("--catalog <file>", "file of the tools and platforms (default: CATALOG, then the sample)")
     .addHelpText(
       "after",
       "\nExamples:\n  countersign serve\n  countersign serve --port 8080 --catalog catalog.json\n" +

@@ -9,17 +9,17 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }
 
-/** What listening at `host` and `port` fails with, in words that name the setting; undefined for codes nobody can act on. */
+/** Why listening at `host` and `port` failed, with the setting to change; undefined for other codes. */
 function reasonFor(code: string, { host, port }: Pick<Config, "host" | "port">): string | undefined {
   switch (code) {
     case "EADDRINUSE":
       return `port ${port} of ${host} is in use, perhaps by another Countersign: stop that, or set PORT to another port (0 for any free one)`;
     case "EACCES":
-      return `port ${port} of ${host} is not for this user (EACCES): set PORT to 1024 or more`;
+      return `port ${port} of ${host} needs more privileges (EACCES): set PORT to 1024 or more`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `${host} is no address of this machine (${code}): set HOST to one that is`;
+      return `${host} is not an address of this machine (${code}): set HOST to one of its addresses`;
     default:
       return undefined;
   }
@@ -66,16 +66,16 @@ async function exists(file: string): Promise<boolean> {
 }
 
 async function prepareFolder(folder: string, setting: string): Promise<void> {
-  const remedy = `set ${setting} to a place that this user may write to`;
+  const remedy = `set ${setting} to a place that this user can write to`;
   try {
     await makeFolder(folder);
   } catch (error) {
-    throw new ConfigurationError(`the folder ${folder} cannot be made (${codeOf(error)}): ${remedy}`, error);
+    throw new ConfigurationError(`the folder ${folder} cannot be created (${codeOf(error)}): ${remedy}`, error);
   }
   try {
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigurationError(`the folder ${folder} may not be written to (${codeOf(error)}): ${remedy}`, error);
+    throw new ConfigurationError(`the folder ${folder} cannot be written to (${codeOf(error)}): ${remedy}`, error);
   }
 }
 

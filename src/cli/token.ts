@@ -11,7 +11,7 @@ interface TokenOptions {
 }
 
 function addRole(role: string, earlier: readonly string[] = []): readonly string[] {
-  if (!/^[\w.:-]{1,64}$/.test(role)) throw new InvalidArgumentError("It has to be a word.");
+  if (!/^[\w.:-]{1,64}$/.test(role)) throw new InvalidArgumentError("It has to be letters, digits and _ . : - only.");
   return [...earlier, role];
 }
 
@@ -26,13 +26,15 @@ export function defineToken(program: Command): void {
     .command("token")
     .summary("print a token of the built-in issuer")
     .description(
-      "Signs a token for one of the demo principals with the keys in the data directory of a server on this machine. " +
+      "Signs a token for a demo principal with the keys in the data directory of a server on this machine. " +
         "Refused in production, where tokens come from your identity provider.",
     )
-    .addOption(new Option("--as <principal>", "whose token").choices(DEMO_NAMES).makeOptionMandatory())
+    .addOption(
+      new Option("--as <principal>", "the principal to sign a token for").choices(DEMO_NAMES).makeOptionMandatory(),
+    )
     .option("--role <role>", "a role instead of the principal's own; may be repeated", addRole)
-    .option("--ttl <seconds>", "how long it is good for", wholeNumber(1, 86_400), 3_600)
-    .option("--data-dir <directory>", "that of the server (default: DATA_DIR, then .data)")
+    .option("--ttl <seconds>", "lifetime of the token", wholeNumber(1, 86_400), 3_600)
+    .option("--data-dir <directory>", "data directory of the server (default: DATA_DIR, then .data)")
     .addHelpText(
       "after",
       "\nExamples:\n  countersign token --as approver\n  TOKEN=$(countersign token --as agent --ttl 600)\n" +

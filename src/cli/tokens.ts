@@ -15,7 +15,7 @@ export interface TokenRequest {
 /** Signs tokens of the demo principals with the keys of a data directory, as the server there does. */
 export interface DemoTokens {
   sign(as: DemoName, request?: TokenRequest): Promise<string>;
-  /** Answers a token that is still good for a while, signing a new one only when needed. */
+  /** Returns a token that is valid for a while; signs a new one only when needed. */
   keep(as: DemoName): () => Promise<string>;
 }
 
@@ -29,7 +29,7 @@ export async function openDemoTokens(config: Config): Promise<DemoTokens> {
   if (config.identityFile !== undefined && (await loadIdentityFile(config.identityFile)).issuers.length > 0) {
     throw new CommandError(
       "REFUSED",
-      `tokens come from the issuers of ${config.identityFile}; no demo token is believed`,
+      `the server accepts only tokens of the issuers in ${config.identityFile}, no demo tokens`,
     );
   }
   try {

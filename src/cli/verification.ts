@@ -26,7 +26,7 @@ export const VERIFY: Operation<{ verifyLedger: Verification }> = {
   answer: z.object({ verifyLedger: answer }),
 };
 
-/** What the ledger answers, in the words of the API. */
+/** The response of `verifyLedger`, or the same result of a verification in the database. */
 export function readableVerification(found: LedgerVerification): Verification {
   return {
     verdict: found.verdict,

@@ -78,23 +78,25 @@ async function verify(options: VerifyOptions): Promise<void> {
 export function defineVerify(program: Command): void {
   program
     .command("verify")
-    .summary("re-hash the ledger and say whether it is INTACT")
+    .summary("verify the ledger")
     .description(
-      "Re-hashes stored bytes, follows the links, compares search columns, commitments and guards, and names the first " +
-        "position where something is wrong. Over the API as auditor, or on the database itself. Exits with 1 unless the " +
-        "verdict is INTACT.",
+      "Re-hashes the stored bytes, checks links, search columns, commitments, states and guards, and prints each fault with " +
+        "its position. Over the API as auditor, or directly in the database. Exits with 1 unless the verdict is INTACT.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
     .option("--from <position>", "first entry to check (default: 1)", parsePosition)
-    .option("--to <position>", "last entry to check (default: where the ledger ends)", parsePosition)
-    .option("--database-url [url]", "check the database itself; without a value: DATABASE_URL or the built-in one")
-    .option("--ledger <id>", "which ledger, with --database-url", ledgerId, "acme/eu")
+    .option("--to <position>", "last entry to check (default: the last entry)", parsePosition)
+    .option(
+      "--database-url [url]",
+      "check the database directly; without a value: DATABASE_URL or the built-in database",
+    )
+    .option("--ledger <id>", "the ledger, with --database-url", ledgerId, "acme/eu")
     .option(
       "--data-dir <directory>",
-      "compare with the last heads kept there (default: DATA_DIR, for its own database)",
+      "folder of the last known heads to compare with (default: DATA_DIR, for its own database)",
     )
-    .option("--workers <number>", "connections that hash at once, with --database-url", wholeNumber(1, 64), 2)
-    .option("--patience <seconds>", "how long to wait for a server that is away", wholeNumber(0, 3_600), 10)
+    .option("--workers <number>", "number of parallel connections, with --database-url", wholeNumber(1, 64), 2)
+    .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 10)
     .option("--json", "print one JSON line")
     .addHelpText(
       "after",

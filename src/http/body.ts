@@ -71,7 +71,7 @@ export async function readPost(request: IncomingMessage): Promise<GraphQLParams>
   checkContentType(request.headers["content-type"]);
   const body = await readBody(request);
   const digest = request.headers["content-digest"];
-  // Whoever signed the digest signed this body, or another one.
+  // The signature covers only the digest: the body must match it.
   if (digest !== undefined && !contentDigestHolds(String(digest), body)) {
     throw refuse(400, "Content-Digest is not that of the body (RFC 9530, sha-256 or sha-512).");
   }

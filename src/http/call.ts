@@ -5,10 +5,10 @@ import { graphqlError } from "../graphql/base/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { traceIdFor } from "./trace.ts";
 
-/** A token that was believed, for somebody who may come in. */
+/** An authenticated caller who may use the API. */
 export type SignedIn = Authentication;
 
-/** What of a request tells which program sent it, and from where. */
+/** The parts of a request that identify the client and its address. */
 export interface RequestHead {
   readonly method: string;
   /** As in the request line. */
@@ -19,41 +19,41 @@ export interface RequestHead {
   readonly remoteAddress: string | undefined;
 }
 
-/** Everything the transports ask about who calls. */
+/** How the transports authenticate and identify callers. */
 export interface CallIdentity {
-  /** Throws AuthenticationError when what is presented is not to be believed, or its owner may not come in. */
+  /** Throws AuthenticationError when the credentials are not valid, or their owner is suspended. */
   authenticate(credentials: Credentials): Promise<SignedIn>;
-  /** What a browser's cookie presents, where it counts; undefined otherwise. */
+  /** The credentials in a browser's cookie, if the cookie is accepted in this request. */
   cookie?(request: IncomingMessage): Credentials | undefined;
-  /** The same for a page that shows nothing of anybody. */
+  /** The same for a page without personal data. */
   pageCookie?(request: IncomingMessage): Credentials | undefined;
   /** Path at which people sign in with a browser; undefined: nobody can. */
   readonly signInAt?: string | undefined;
-  /** Calls back once if the owner is suspended or the token revoked from now on. Answers how to stop watching. */
+  /** Calls back once when the owner is suspended or the token revoked. Returns a function that stops watching. */
   watch?(signedIn: SignedIn, onRevoked: () => void): () => void;
   /** Which client and model called. A promise only where a signature has to be verified. */
   identify(request: RequestHead, signedIn: SignedIn | undefined): ClientIdentity | Promise<ClientIdentity>;
-  /** Where the call came from, behind the proxies that are trusted. */
+  /** The address of the caller, behind trusted proxies. */
   addressOf(request: RequestHead): string | undefined;
-  /** Hears of each presented credential that was refused. */
+  /** Called for each refused credential. */
   refused?(error: unknown, request: RequestHead): void;
 }
 
-/** One call, over whichever transport: who makes it, and what is worth a line in the log. */
+/** One call over any transport: its caller, and what is logged of it. */
 export interface Call {
   readonly caller: Caller | undefined;
   readonly traceId: string;
-  /** A signal that aborts when what the call follows has to end. It costs nothing any more once `over` has aborted. */
+  /** A signal that aborts when a subscription of the call must end. Releases its resources when `over` aborts. */
   readonly ends: (over: AbortSignal) => AbortSignal;
   readonly onRefusal: (code: string) => void;
-  /** Filled in as the call goes on, for the log and the metrics. */
+  /** Filled in during the call, for the log and the metrics. */
   readonly seen: { operation?: string; name?: string; readonly codes: string[] };
 }
 
 /** Milliseconds the longest timer of Node can wait. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Calls back at `expiresAt` (seconds since the epoch), without keeping the process alive for it. Returns how to stop. */
+/** Calls back at `expiresAt` (seconds since the epoch); does not keep the process alive. Returns a function that cancels. */
 export function whenExpired(expiresAt: number, onExpired: () => void): () => void {
   let timer: NodeJS.Timeout;
   const wait = () => {
@@ -64,12 +64,12 @@ export function whenExpired(expiresAt: number, onExpired: () => void): () => voi
   return () => clearTimeout(timer);
 }
 
-/** Aborts, with the error to tell, when the token expires or is revoked, or the server stops: unless `over` aborts first. */
+/** Aborts with an error for the client when the token expires or is revoked or the server stops, unless `over` aborts first. */
 function endOf({ signedIn, stopping, watched }: CallOptions, over: AbortSignal): AbortSignal {
   const revoked = watched?.();
   const ends = new AbortController();
   if (over.aborted) return ends.signal;
-  // The server's signal outlives any number of calls: nothing of theirs may stay on it.
+  // The server's signal outlives the call: the listeners of the call must be removed from it.
   const listening = new AbortController();
   const release = () => listening.abort();
   const once = { once: true, signal: listening.signal } as const;
@@ -101,8 +101,8 @@ export interface CallOptions {
   readonly address: string | undefined;
   readonly stopping: AbortSignal;
   /**
-   * Admits a stream, once however often it is asked, and answers what aborts when the token is believed no more. Throws
-   * RATE_LIMITED. Undefined: whatever carries the call is closed then.
+   * Admits a stream, once for any number of calls. Returns a signal that aborts when the token is revoked. Throws
+   * RATE_LIMITED. Undefined: the connection of the call is closed instead.
    */
   readonly watched?: (() => AbortSignal | undefined) | undefined;
   readonly onRefusal: (code: string) => void;

@@ -50,7 +50,7 @@ export function credentialsOf(
   return credentials(authorization, single(request, "dpop"), { method: request.method ?? "GET", url });
 }
 
-/** The password of `Basic <credentials>` (RFC 7617): how a browser that only knows a password prompt hands over a token. */
+/** The password of `Basic <credentials>` (RFC 7617): a browser sends a token this way, from its password prompt. */
 export function basicPassword(authorization: string): string | undefined {
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization.trim()) ?? [];
   const text = encoded === undefined ? "" : Buffer.from(encoded, "base64").toString();

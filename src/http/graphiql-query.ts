@@ -1,7 +1,7 @@
 /** What GraphiQL opens with: operations that everybody who is signed in may run. A test validates them. */
 export const OPENING_QUERY = `# Countersign: what waits for people, and what you may approve.
 #
-# You are signed in as whoever signed in with this browser, or whose token you gave as the password. To be somebody
+# You are signed in as the person of this browser session, or of the token given as the password. To be somebody
 # else, use a private window. \`npx countersign token --as approver\` prints a token where no identity provider is set.
 #
 # Run an operation with Ctrl-Enter. The book icon at the left describes every type and field.

@@ -23,7 +23,7 @@ const CONTENT_SECURITY_POLICY = [
   "base-uri 'none'",
 ].join("; ");
 
-/** Whether a browser asks for a page, and not a client for an answer. */
+/** Whether a browser requests the page (and not a client the result of a GET query). */
 export function wantsGraphiql({ method, url = "", headers }: IncomingMessage): boolean {
   return method === "GET" && (headers.accept ?? "").includes("text/html") && !/[?&]query=/.test(url);
 }
@@ -35,7 +35,7 @@ interface Refusal {
   readonly signInAt?: string | undefined;
 }
 
-/** RFC 7617. A browser knows no other way to ask for a secret before a page. */
+/** RFC 7617: the only way for a browser to prompt for a secret before it shows a page. */
 const PROMPT = 'Basic realm="Countersign: any name, and your token as the password", charset="UTF-8"';
 const HOW_TO_PROMPT =
   "Reload this page and give any name, and a person's token as the password. `npx countersign token --as approver` prints one.";
@@ -52,8 +52,8 @@ function refuse(response: ServerResponse, { status, message, signInAt }: Refusal
 }
 
 /**
- * Serves GraphiQL to a signed-in human: by their browser session, or by a token. Tokens never travel in a URL: the browser
- * asks for one as a password, and the page sends it on as a bearer token. Only this page takes it that way.
+ * Serves GraphiQL to a person who is signed in by a browser session or a token. Tokens are never in a URL: the browser
+ * prompts for one as a password, and the page sends it as a bearer token. Only this page accepts a password.
  */
 export async function serveGraphiQL(
   request: IncomingMessage,
@@ -74,7 +74,7 @@ export async function serveGraphiQL(
     identity.refused?.(error, requestHeadOf(request));
     if (error instanceof LedgerUnavailableError) return refuse(response, { status: 503, message: `${error.message}.` });
     if (!(error instanceof AuthenticationError || error instanceof GraphQLError)) throw error;
-    // Whatever is wrong with the token, the way to a better one is shown again.
+    // The prompt or link is shown again, to get a valid token.
     return refuse(response, { status: 401, message: `You cannot be signed in: ${error.message}`, signInAt });
   }
   if (signedIn.principal.kind !== "HUMAN") {

@@ -45,7 +45,7 @@ export function createMetrics(sources: MetricsSources) {
   });
   const batchSeconds = new Histogram({
     name: "countersign_append_duration_seconds",
-    help: "Append transactions, from the call to the answer after COMMIT.",
+    help: "Duration of append transactions, from the call to the return after COMMIT.",
     buckets: SECONDS,
     registers,
   });

@@ -8,7 +8,7 @@ export type Checks = { readonly [check: string]: boolean };
 export interface ProbesDeps {
   /** What must hold for this process to be sent requests. */
   readonly checks: () => Promise<Checks>;
-  /** Whether requests are taken at all: asked at every probe, while what `checks` found holds for a moment. */
+  /** Whether requests are accepted: evaluated at every probe, while results of `checks` are cached briefly. */
   readonly accepting: () => boolean;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -20,12 +20,12 @@ function send(response: ServerResponse, status: number, contentType: string, bod
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** Milliseconds that what the checks found is told to everybody who asks. */
+/** Milliseconds for which results of the checks are cached. */
 const FRESH = 1_000;
-/** Milliseconds the checks may take; a probe is answered then, whatever they are still at. */
+/** Milliseconds after which a probe fails when the checks have not finished. */
 const PATIENCE = 3_000;
 
-/** `checks`, shared by all who ask while they run and for `FRESH` after it, and failed for those who have waited `PATIENCE`. */
+/** `checks`, shared by all callers while they run and for `FRESH` afterwards; rejects after `PATIENCE`. */
 function shared(checks: () => Promise<Checks>): () => Promise<Checks> {
   let run: { readonly found: Promise<Checks>; until: number } | undefined;
   return () => {
@@ -49,7 +49,7 @@ function within<Value>(milliseconds: number, work: Promise<Value>): Promise<Valu
   });
 }
 
-/** Answers the probes of an orchestrator and of Prometheus; undefined when `path` is none of them. */
+/** Handles the probes of an orchestrator and of Prometheus; returns undefined for any other path. */
 export function createProbes({ checks, accepting, metrics, log }: ProbesDeps) {
   const check = shared(async () => checks());
 
@@ -58,8 +58,8 @@ export function createProbes({ checks, accepting, metrics, log }: ProbesDeps) {
     try {
       held = { ...(await check()), accepting: accepting() };
     } catch (error) {
-      // Why is for the log: whoever may probe may not be whoever may know.
-      log.warn({ err: error }, "readiness could not be told");
+      // The reason is only logged: probes are not authenticated.
+      log.warn({ err: error }, "readiness could not be checked");
     }
     const isReady = Object.keys(held).length > 0 && Object.values(held).every((holds) => holds);
     send(response, isReady ? 200 : 503, JSON_TYPE, `${JSON.stringify({ ready: isReady, checks: held })}\n`);

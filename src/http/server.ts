@@ -17,15 +17,15 @@ import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createWebSockets, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
-/** What `main.ts` hands over. */
+/** The dependencies, passed in by `main.ts`. */
 export interface HttpServerDeps {
   readonly services: Services;
   readonly identity: CallIdentity;
   /** Where clients reach this server, as `https://host:port`; undefined: where it listens. */
   readonly publicUrl?: string | undefined;
-  /** Answers what belongs to signing in with a browser; undefined for any other path. */
+  /** Handles the paths of signing in with a browser; returns undefined for any other path. */
   readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
-  /** Conditions of `/readyz`, by name; all of them must hold. */
+  /** Conditions of `/readyz`, by name; all must hold. */
   readonly checks: () => Promise<Checks>;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -35,7 +35,7 @@ export interface HttpServerDeps {
 }
 
 export interface HttpServer {
-  /** Resolves to the port that is listened on, once it is. Port 0 takes any that is free. */
+  /** Starts listening. Resolves to the port; port 0 is any free one. */
   listen(port: number, host: string): Promise<number>;
   /**
    * Takes no more requests, finishes those under way, ends streams, closes WebSockets with 1001. Whatever is not done
@@ -51,7 +51,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const { services, identity, signIn, checks, metrics, log, corsOrigins } = deps;
   let publicUrl = deps.publicUrl ?? "http://localhost";
   const stopping = new AbortController();
-  // Request lines hold nothing but what logRequest puts there, and looking for secrets in each would cost more than the line.
+  // Request lines contain only what logRequest puts there, so they need no redaction, which would cost more than the line.
   const requestLog = log.child({}, { redact: [] });
   const yoga = createCountersignYoga({ services, log, corsOrigins, onError: metrics.error });
   const probe = createProbes({
@@ -74,13 +74,13 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     limits,
   });
 
-  /** Reads what Yoga needs to know; what is wrong with it is Yoga's to tell, in the media type the client asked for. */
+  /** Reads the body for Yoga, which reports an invalid one in the media type that the client accepts. */
   async function prepare(
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<{ call: Call; readParams: () => GraphQLParams }> {
     let signedIn: SignedIn | undefined;
-    // Also for who does not ask for a stream by name: a subscription becomes one wherever Accept has room for it.
+    // Also without an explicit Accept for streams: Yoga streams a subscription whenever Accept permits it.
     const watched = once(() => admitStream(response, signedIn));
     let params: GraphQLParams = {};
     let problem: unknown;
@@ -122,10 +122,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     }
   }
 
-  /** Counts a stream, and watches that it is read. Answers a signal that its caller is believed no more. */
+  /** Takes a slot for a stream and closes it when it is not read. Returns a signal that aborts when the token is revoked. */
   function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): AbortSignal | undefined {
     if (signedIn === undefined) return undefined;
-    // Left while the token was looked at: nothing that is taken now would be given back.
+    // The client left during authentication: a slot taken now would not be released.
     if (response.closed) return AbortSignal.abort();
     const release = slots.take(signedIn);
     if (release === undefined) {
@@ -193,7 +193,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     async close(graceMilliseconds = GRACE) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const cut = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
-      // Before streams are told to end, so that no socket's subscription looks complete when it was cut off.
+      // Before streams end, so that no subscription over a socket looks complete when it was cut off.
       await sockets.close(Math.min(2_000, graceMilliseconds));
       stopping.abort();
       server.closeIdleConnections();

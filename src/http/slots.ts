@@ -1,8 +1,8 @@
 import type { SignedIn } from "./call.ts";
 
-/** Counts what a principal has open at a time: connections and streams share one allowance. */
+/** Limits the open connections and streams of a principal, together. */
 export interface Slots {
-  /** Takes one; undefined when all are taken. The answer gives it back, once however often it is called. */
+  /** Takes a slot; undefined when all are taken. Returns a function that releases it; further calls do nothing. */
   take(signedIn: SignedIn): (() => void) | undefined;
 }
 

@@ -6,7 +6,7 @@ import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 export const MAX_BUFFERED = 4 * 1024 * 1024;
 
 export interface SocketOptions {
-  /** Milliseconds between pings; a client that has not answered one by the next is gone. */
+  /** Milliseconds between pings; a client that did not respond to one before the next is disconnected. */
   readonly pingInterval: number;
   /** Milliseconds one message may take to leave; a client that reads slower is closed. */
   readonly sendTimeout: number;
@@ -17,7 +17,7 @@ export interface SocketOptions {
 /** RFC 6455, section 7.4.1: come back later. Clients of graphql-transport-ws do. */
 export const TRY_AGAIN_LATER = 1013;
 
-/** Binds a connection to the protocol: strict JSON in, bounded buffers out. `extra` is the protocol's to keep. */
+/** Binds a connection to the protocol, with strict JSON and bounded buffers. `extra` is passed to the protocol. */
 export function serveSocket<Extra>(
   server: Server<Extra>,
   socket: WebSocket,
@@ -34,7 +34,7 @@ export function serveSocket<Extra>(
   socket.on("pong", () => {
     alive = true;
   });
-  // Errors of a connection end it; what ends it otherwise is told by its close code.
+  // An error closes the connection; other causes are in the close code.
   socket.on("error", onError);
 
   const closeSlow = () => {
@@ -69,7 +69,7 @@ export function serveSocket<Extra>(
         socket.on("message", (data, isBinary) => {
           const { problem, message } = read(data, isBinary);
           if (problem !== undefined) return socket.close(CloseCode.BadRequest, problem);
-          // Parsed already: the library parses text by itself, and takes anything else for the message (see parse-json.ts).
+          // Parsed here: the library would parse text itself, and accepts a parsed message (see parse-json.ts).
           handle(message as string).catch((error: unknown) => {
             onError(error);
             socket.close(CloseCode.InternalServerError, "Internal server error");
@@ -85,7 +85,7 @@ export function serveSocket<Extra>(
   });
 }
 
-/** The protocol library takes a client's mistake with these for a fault of ours. */
+/** Errors of the client that the protocol library reports as faults of the server. */
 const SERVER_TYPES: readonly unknown[] = ["connection_ack", "next", "error"];
 
 /** A message, or why it is refused, in the 123 bytes a close frame has room for. */

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Whether the answer may go on for as long as the client stays. */
+/** Whether the client accepts a stream of events. */
 export function wantsStream({ headers }: IncomingMessage): boolean {
   return (headers.accept ?? "").toLowerCase().includes("text/event-stream");
 }
 
-/** `work`, done when it is first asked for, and answered the same from then on. */
+/** A function that calls `work` at its first call, and returns the same value from then on. */
 export function once<Value>(work: () => Value): () => Value {
   let done: { readonly value: Value } | undefined;
   return () => {
@@ -14,15 +14,15 @@ export function once<Value>(work: () => Value): () => Value {
   };
 }
 
-/** Does `work` when the response is closed: at once if it is already, since its event does not come again. */
+/** Calls `work` when the response is closed; immediately if it already is. */
 export function whenClosed(response: ServerResponse, work: () => void): void {
   if (response.closed) work();
   else response.once("close", work);
 }
 
 /**
- * Cuts a stream whose client has read nothing for `milliseconds` while there was something to read. What waits meanwhile is
- * bounded: nothing is read from the ledger for a stream that is not drained.
+ * Closes a stream when its client has read nothing for `milliseconds` although data was pending. The pending data is bounded:
+ * nothing is read from the ledger for a stream that is not drained.
  */
 export function cutWhenSlow(response: ServerResponse, milliseconds: number, onSlow: () => void): void {
   let written = -1;

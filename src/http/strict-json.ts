@@ -13,7 +13,7 @@ import { survivesAsDouble } from "../graphql/base/exact-number.ts";
  */
 export const MAX_NESTING = 64;
 
-/** `message` says what is wrong and where, counted in characters from 0. */
+/** `message` has the fault and its place, counted in characters from 0. */
 export class StrictJsonError extends Error {
   override readonly name = "StrictJsonError";
 }
@@ -45,7 +45,7 @@ const DIGIT_9 = 0x39;
 
 function inspect(text: string): void {
   if (!text.isWellFormed()) throw new StrictJsonError("a lone surrogate has no UTF-8 form");
-  // The names seen in each open object; null stands for an open array.
+  // The names seen in each open object; null for an open array.
   const open: (Set<string> | null)[] = [];
   let name = false;
   for (let at = 0; at < text.length; at++) {

@@ -51,12 +51,12 @@ interface Extra {
   readonly request: IncomingMessage;
   /** From the upgrade's Authorization header; else set when the connection is initialised. */
   signedIn: SignedIn | undefined;
-  /** As the upgrade request told it; known once the connection is initialised. */
+  /** As identified from the upgrade request; set when the connection is initialised. */
   client: ClientIdentity;
   readonly calls: Map<string, Call>;
 }
 
-/** What the protocol is given to execute, with what to execute it by. */
+/** The arguments of an execution, with the functions that execute it. */
 interface Prepared extends ExecutionArgs {
   readonly execute: typeof execute;
   readonly subscribe: typeof subscribe;
@@ -78,7 +78,7 @@ function originAllowed({ headers }: IncomingMessage, corsOrigins: readonly strin
   return corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
-/** Answers instead of upgrading. A client that does not hang up then is cut: nobody else would, and stopping waits for it. */
+/** Responds without upgrading, and closes the connection, because stopping the server waits for it. */
 function refuseUpgrade(stream: Duplex, status: string): void {
   if (stream.writableEnded || stream.destroyed) return;
   stream.once("finish", () => stream.destroy());
@@ -89,17 +89,17 @@ function refuseUpgrade(stream: Duplex, status: string): void {
 export function createWebSockets(deps: WebSocketDeps) {
   const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
-  /** Connections that ask for an upgrade and have none yet. Neither `sockets` nor the HTTP server knows of them. */
+  /** Connections that requested an upgrade, which neither `sockets` nor the HTTP server tracks yet. */
   const upgrading = new Set<Duplex>();
   let closing = false;
 
-  /** Signs a connection in by its parameters, unless the upgrade did; answers whether it may stay. */
+  /** Authenticates a connection by its parameters, unless the upgrade request did. Returns whether it is accepted. */
   async function connect({ connectionParams, extra }: Connection<Params, Extra>): Promise<boolean> {
     const { authorization, Authorization, dpop } = connectionParams ?? {};
     const given = authorization ?? Authorization;
     try {
       if (given !== undefined) {
-        // Two credentials could name two principals: which one counts?
+        // Two credentials could identify two principals.
         if (typeof given !== "string" || extra.signedIn !== undefined) return false;
         if (Authorization !== undefined && Authorization !== given) return false;
         if (dpop !== undefined && typeof dpop !== "string") return false;
@@ -153,7 +153,7 @@ export function createWebSockets(deps: WebSocketDeps) {
     },
     onOperation(connection, id, _params, _args, result) {
       const call = connection.extra.calls.get(id);
-      return isAsyncIterable<ExecutionResult>(result) && call !== undefined ? told(result) : undefined;
+      return isAsyncIterable<ExecutionResult>(result) && call !== undefined ? withErrorAsResult(result) : undefined;
     },
     onNext({ extra }, id, _params, _args, result) {
       const call = extra.calls.get(id);
@@ -219,7 +219,7 @@ export function createWebSockets(deps: WebSocketDeps) {
   });
 
   return {
-    /** Takes over a connection that asks to become a WebSocket. */
+    /** Handles a request to upgrade to a WebSocket. */
     async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
       if (request.url?.split("?")[0] !== "/graphql") return refuseUpgrade(stream, "404 Not Found");
       if (closing) return refuseUpgrade(stream, "503 Service Unavailable");
@@ -240,7 +240,7 @@ export function createWebSockets(deps: WebSocketDeps) {
       sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit("connection", socket, request, signedIn));
     },
     /**
-     * Refuses upgrades from now on, those under way too. Closes every connection with 1001, and cuts those that do not answer
+     * Refuses upgrades from now on, those in progress too. Closes every connection with 1001, and cuts those that do not respond
      * within `milliseconds`.
      */
     async close(milliseconds: number): Promise<void> {
@@ -260,17 +260,17 @@ export function createWebSockets(deps: WebSocketDeps) {
   };
 }
 
-/** Errors as they go over the wire, without what only HTTP understands. */
+/** Errors in the form sent to the client, without the extensions for HTTP. */
 function formatted(errors: readonly GraphQLError[]) {
   return errors.map((error) => {
     const { extensions, ...rest } = error.toJSON();
-    const { http: _, ...told } = extensions ?? {};
-    return { ...rest, extensions: told };
+    const { http: _, ...published } = extensions ?? {};
+    return { ...rest, extensions: published };
   });
 }
 
-/** `results`, with an error of their source told as a last result: a protocol error would end the whole connection. */
-function told(results: AsyncIterable<ExecutionResult>): AsyncGenerator<ExecutionResult> {
+/** `results`, with an error of their source as a last result: thrown, it would close the whole connection. */
+function withErrorAsResult(results: AsyncIterable<ExecutionResult>): AsyncGenerator<ExecutionResult> {
   const source = results[Symbol.asyncIterator]();
   let over = false;
   const next = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {

@@ -37,7 +37,7 @@ export interface YogaDeps {
   readonly services: Services;
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
-  /** Hears of each `extensions.code` a client is sent. */
+  /** Called with each `extensions.code` sent to a client. */
   readonly onError: (code: string) => void;
 }
 
@@ -92,7 +92,7 @@ const limits: OurPlugin = {
   onSubscribe({ args, context, subscribeFn, setSubscribeFn, setResultAndStopExecution }) {
     const errors = inspect(args, context.call);
     if (errors.length > 0) setResultAndStopExecution({ errors });
-    // The span ends when events can come: what follows has no end of its own.
+    // The span ends when the subscription has started: the stream may last for ever.
     else setSubscribeFn((given) => traced(context.call, async () => subscribeFn(given)));
   },
 };
@@ -107,7 +107,7 @@ async function run<Result>(
   return executeInSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
 }
 
-/** Runs an operation in a span of its own. Names come from clients, so they are no names of spans. */
+/** Runs an operation in its own span. Operation names come from clients, so they are not used as span names. */
 function traced<Result>({ seen }: Call, work: () => Promise<Result>): Promise<Result> {
   const { operation = "operation", name } = seen;
   const attributes = { "graphql.operation.type": operation, ...(name && { "graphql.operation.name": name }) };
@@ -121,10 +121,10 @@ interface Operation {
   readonly contextValue?: unknown;
 }
 
-/** Characters of an operation's name that reach the log and the traces: the rest is the client's to say, as long as it likes. */
+/** Maximum length of an operation's name in the log and in traces. */
 const MAX_LOGGED_NAME = 100;
 
-/** Notes what the operation is, for the log, and says what speaks against executing it. */
+/** Notes type and name of the operation for the log. Returns the errors that prevent its execution. */
 function inspect(
   { document, operationName, variableValues, contextValue }: Operation,
   { seen }: Call,
@@ -172,8 +172,8 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
   const finish = (result: ExecutionResult, { caller, traceId, seen }: Call): ExecutionResult => {
     if (result.errors === undefined || result.errors.length === 0) return result;
     const report = (fault: unknown) => log.error({ err: fault, traceId }, "a call failed");
-    const told = result.errors.map((error) => publicError(error, traceId, report));
-    const errors = caller === undefined ? told.map(withoutSuggestion) : told;
+    const published = result.errors.map((error) => publicError(error, traceId, report));
+    const errors = caller === undefined ? published.map(withoutSuggestion) : published;
     for (const { extensions } of errors) {
       const code = String(extensions.code);
       seen.codes.push(code);

@@ -21,7 +21,7 @@ export function startPartitions({ pool, log }: { readonly pool: Pool; readonly l
   return schedule({ name: "partitions", interval: INTERVAL_SECONDS, run }, log);
 }
 
-/** Makes the partitions that are missing, by the database's calendar. Answers how many this call made. */
+/** Creates the missing partitions, by the database's clock. Returns how many this call created. */
 export async function ensurePartitions(pool: Pool): Promise<number> {
   let made = 0;
   for (let ahead = 0; ahead <= MONTHS_AHEAD; ahead += 1) {
@@ -53,7 +53,7 @@ async function ensureMonth(pool: Pool, ahead: number): Promise<boolean> {
   }
 }
 
-/** Answers the error that keeps the connection from being used again, if there is one. */
+/** Returns the error that makes the connection unusable, if there is one. */
 async function rollback(client: PoolClient): Promise<Error | undefined> {
   try {
     await client.query("ROLLBACK");

@@ -5,7 +5,7 @@ export interface Job {
   readonly name: string;
   /** Seconds between the end of a run and the start of the next. */
   readonly interval: number;
-  /** One run. Answering true says that more is waiting, and the next run follows at once. */
+  /** One run. Returns true when more work is due; then the next run follows immediately. */
   readonly run: () => Promise<boolean>;
 }
 

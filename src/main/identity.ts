@@ -25,7 +25,7 @@ import type { Start } from "./start.ts";
 /** `aud` of every token that is meant for us, and not for another service of the same issuer. */
 export const AUDIENCE = "countersign";
 
-/** What the identity file says; without one, that there is nobody but the built-in issuer. Throws ConfigurationError. */
+/** The content of the identity file; without one, that of the built-in issuer only. Throws ConfigurationError. */
 export async function readIdentitySettings(config: {
   readonly identityFile: string | undefined;
   readonly host: string;
@@ -99,7 +99,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
       ),
     addressOf: clients.addressOf,
     refused(error, facts) {
-      // Nobody was refused: nobody could be asked.
+      // The caller was not refused: the check could not be made.
       if (error instanceof LedgerUnavailableError) return;
       const known = error instanceof AuthenticationError ? error : undefined;
       metrics.authenticationRefused(known?.reason ?? "MALFORMED");
@@ -152,8 +152,8 @@ function issuersOf(settings: IdentitySettings, keys: Keys, log: Logger): readonl
 }
 
 /**
- * A code for each organization that has no administrator yet: whoever signs in there and presents it becomes one. Told to
- * `say`, which must not be a log that others read.
+ * Prints a setup code for each organization without an administrator. The person who claims it becomes one, so `say` must
+ * not write to a log.
  */
 export async function offerSetupCodes(
   directory: Pick<Directory, "ensureSetupCode">,

@@ -72,9 +72,9 @@ function sharing(verify: Services["verify"]): Services["verify"] {
 }
 
 /**
- * Nothing is known about what happened to the ledgers while no server of ours ran: the end of each is re-hashed and held
- * against the head kept outside the database before anything is added to it. What is wrong is logged as an error, and
- * reported by every verification; serving goes on, so that it can be looked at.
+ * The ledgers may have been changed while no server ran: the end of each is re-hashed and compared
+ * with the head kept outside the database before anything is appended. Faults are logged as errors, and reported by every
+ * verification; the server starts all the same, so that they can be investigated.
  */
 async function checkEnds(
   { log }: Start,
@@ -91,6 +91,6 @@ async function checkEnds(
       continue;
     }
     const first = problems.slice(0, 3).map((problem) => ({ ...problem, seq: String(problem.seq) }));
-    log.error({ ledger, verdict, problems: first }, "a ledger is not as it was left");
+    log.error({ ledger, verdict, problems: first }, "a ledger was changed while no server ran");
   }
 }

@@ -6,9 +6,9 @@ import type { Closing } from "./closing.ts";
 export interface Start {
   readonly config: Config;
   readonly log: Logger;
-  /** Receives what belongs into no log, such as a one-time code, for whoever sits in front of the server. */
+  /** Prints what must not be logged, such as a one-time code, for the operator. */
   readonly say: (text: string) => void;
   readonly closing: Closing;
-  /** Where clients reach this server: scheme, host and port. Empty until the server listens, unless a setting says it. */
+  /** Scheme, host and port that clients use. Empty until the server listens, unless set by PUBLIC_URL. */
   readonly publicUrl: () => string;
 }

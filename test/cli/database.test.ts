@@ -36,9 +36,9 @@ async function expectNoServer(command: string): Promise<void> {
 }
 
 describe("a database that is not there", () => {
-  it.each(commands)("%s asks which one in a directory where no server ever ran", async (command) => {
+  it.each(commands)("%s names the option in a directory where no server ever ran", async (command) => {
     const { code, stderr } = await countersign([command, "--database-url"], { DATA_DIR: dataDir });
-    expect(stderr).toContain("which database?");
+    expect(stderr).toContain("no database given");
     expect(code).toBe(exitCodes.USAGE);
   });
 

@@ -112,7 +112,7 @@ describe("a replay goes on", () => {
       grantsRedeemed: 3,
     });
     expect(warnings).toEqual([
-      "one, step 2 (send_postcard): the server answers BLOCKED for send_postcard on crm (unknown-tool-forbidden)",
+      "one, step 2 (send_postcard): the server returned BLOCKED for send_postcard on crm (unknown-tool-forbidden)",
     ]);
     expect([...run.unknownTools]).toEqual([]);
   });

@@ -65,17 +65,17 @@ describe("serve", () => {
     }
   });
 
-  it("names HOST when that is no address of this machine", async () => {
+  it("names HOST when that is not an address of this machine", async () => {
     const identity = path.join(import.meta.dirname, "../../package.json");
     const { code, stderr } = await countersign(["serve"], { HOST: "192.0.2.1", IDENTITY_FILE: identity });
-    expect(stderr).toContain("192.0.2.1 is no address of this machine (EADDRNOTAVAIL): set HOST");
+    expect(stderr).toContain("192.0.2.1 is not an address of this machine (EADDRNOTAVAIL): set HOST");
     expect(code).toBe(exitCodes.USAGE);
   });
 
-  it.each([["serve", "--port", "0"], ["migrate"]])("names DATA_DIR when that cannot be made: %s", async (...args) => {
+  it.each([["serve", "--port", "0"], ["migrate"]])("names DATA_DIR when it cannot be created: %s", async (...args) => {
     const dataDir = path.join(import.meta.filename, "below");
     const { code, stderr } = await countersign(args, { DATA_DIR: dataDir });
-    expect(stderr).toContain(`the folder ${dataDir} cannot be made (ENOTDIR): set DATA_DIR`);
+    expect(stderr).toContain(`the folder ${dataDir} cannot be created (ENOTDIR): set DATA_DIR`);
     expect(code).toBe(exitCodes.USAGE);
   });
 
@@ -85,7 +85,7 @@ describe("serve", () => {
   ])("does not hang on %s=%s, where Node's own mkdir would", async (name, value, folder) => {
     const dataDir = await makeDataDir();
     const { code, stderr } = await countersign(["serve", "--port", "0"], { DATA_DIR: dataDir, [name]: value });
-    expect(stderr).toContain(`the folder ${folder} cannot be made (ENOENT): set ${name}`);
+    expect(stderr).toContain(`the folder ${folder} cannot be created (ENOENT): set ${name}`);
     expect(code).toBe(exitCodes.USAGE);
     await rm(dataDir, { recursive: true });
   });

@@ -49,7 +49,7 @@ describe("token", () => {
     const environment = { DATA_DIR: dataDir, IDENTITY_FILE: identityFile };
     const { code, stdout, stderr } = await countersign(["token", "--as", "approver"], environment);
     expect(stdout).toBe("");
-    expect(stderr).toContain("no demo token is believed");
+    expect(stderr).toContain("no demo tokens");
     expect(code).toBe(exitCodes.REFUSED);
   });
 

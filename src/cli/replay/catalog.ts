@@ -1,7 +1,7 @@
 import { loadCatalog } from "../../domain/policy/catalog.ts";
 import type { Effect } from "./step.ts";
 
-/** What a catalog file says, for comparing with what the server answers. */
+/** The tools of a catalog file, to compare with the responses of the server. */
 export interface CatalogEffects {
   readonly catalogFile: string;
   /** Undefined for a tool that is not listed, or not on that platform. */

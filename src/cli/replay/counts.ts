@@ -38,7 +38,7 @@ export function noCounts(): ReplayCounts {
 export interface Totals {
   readonly run: string;
   readonly counts: ReplayCounts;
-  /** Entries the ledger gained meanwhile, whoever wrote them. */
+  /** Entries added to the ledger during the run, by any caller. */
   readonly entries: bigint;
   readonly milliseconds: number;
 }

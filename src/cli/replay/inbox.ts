@@ -21,7 +21,7 @@ export interface InboxOptions {
   readonly token: () => Promise<string>;
   /** Ledger position from which to follow, a decimal string. */
   readonly after: string;
-  /** Told why the subscription ended early; the replay goes on without it. */
+  /** Called with the reason when the subscription ends early; the replay continues without it. */
   readonly warn: (message: string) => void;
 }
 
@@ -46,7 +46,7 @@ function reasonOf(error: unknown): string {
 export function openInbox(options: InboxOptions): Inbox {
   const [first] = options.approvers;
   if (first === undefined) throw new CommandError("USAGE", "an inbox needs an approver");
-  /** Pending according to the server, not yet asked for by this replay: id to digest. */
+  /** Pending according to the server, not yet requested by this replay: id to digest. */
   const announced = new Map<string, string>();
   const waiting = new Map<string, Waiting>();
   let turn = 0;
@@ -70,7 +70,7 @@ export function openInbox(options: InboxOptions): Inbox {
       });
       const { action, userErrors } = data.approveAction;
       const [refusal] = userErrors;
-      // A first attempt whose answer got lost has done it.
+      // An earlier attempt succeeded, and its response was lost.
       const alreadyDone = attempts > 1 && action?.status === "APPROVED";
       if (refusal === undefined || alreadyDone) return entry.settle.resolve("APPROVED");
       entry.settle.resolve(await decidedElsewhere(actionId, `${refusal.code}: ${refusal.message}`));
@@ -93,7 +93,7 @@ export function openInbox(options: InboxOptions): Inbox {
     try {
       const { action } = (await first.run(READ_ACTION, { id: actionId })).data;
       if (action?.status === "PENDING") return await decide(actionId, action.digest);
-      if (action === null) throw new CommandError("FAILED", "an approver finds the action nowhere");
+      if (action === null) throw new CommandError("FAILED", "an approver cannot find the action");
       forget(actionId)?.settle.resolve(action.status);
     } catch (error) {
       forget(actionId)?.settle.reject(error);

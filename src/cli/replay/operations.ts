@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ACTION_STATUSES, EFFECTS } from "../../facts/actions.ts";
 import type { Operation } from "../api.ts";
 
-/** Every operation a replay sends, each with the shape of its answer. */
+/** All operations of a replay, with the types of their responses. */
 
 const status = z.enum(ACTION_STATUSES);
 export type ActionStatus = z.infer<typeof status>;
@@ -80,7 +80,7 @@ const record = z.object({
 });
 type ActionRecord = z.infer<typeof record>;
 
-/** An action as the ledger tells it. */
+/** An action as recorded in the ledger. */
 export const READ_ACTION: Operation<{ action: ActionRecord | null }> = {
   document: `query ReadAction($id: ID!) {
     action(id: $id) { status digest decisions { verdict approver { id kind } } entries { seq type } }

@@ -23,7 +23,7 @@ export async function openSession(run: ReplayRun, conversation: Conversation): P
   if (run.continued && (await hasSession(run, conversationId))) return undefined;
   const { data, attempts } = await run.agent.run(START_SESSION, { input: { conversationId } });
   refuse(data.startSession.userErrors);
-  // A beginning whose answer was lost was sent again, so there can be two.
+  // startSession was sent again if its response was lost, so there can be two sessions.
   return attempts === 1 ? data.startSession.session?.id : undefined;
 }
 

@@ -27,7 +27,7 @@ export interface ReplayRun {
   readonly auditor: Api;
   readonly inbox: Inbox;
   readonly counts: ReplayCounts;
-  /** What the catalog says of a tool; undefined for one that is not in it. Absent without a catalog. */
+  /** The effect of a tool in the catalog; undefined for an unknown tool. Absent without a catalog. */
   readonly effectOf?: (platform: string, tool: string) => Effect | undefined;
   readonly catalogFile?: string;
   readonly warn: (message: string) => void;
@@ -66,12 +66,12 @@ export function conversationIdOf(run: Pick<ReplayRun, "id">, conversation: Conve
   return `${conversation.id}/${run.id}`;
 }
 
-/** Says why the server blocks a tool, where that happened first. */
+/** Reports once per tool why the server blocks it. */
 function warnOfBlocked(run: ReplayRun, place: string, step: TraceStep, rules: readonly string[]): void {
   const tool = `${step.tool} on ${step.platform}`;
   if (run.blockedTools.has(tool)) return;
   run.blockedTools.add(tool);
-  const because = `${place}: the server answers BLOCKED for ${tool} (${rules.join(", ") || "no rule"})`;
+  const because = `${place}: the server returned BLOCKED for ${tool} (${rules.join(", ") || "no rule"})`;
   if (rules.includes(UNKNOWN_TOOL) && run.effectOf?.(step.platform, step.tool) !== undefined) {
     run.unknownTools.add(tool);
     const remedy = `start the server with that catalog, \`countersign serve --catalog ${run.catalogFile}\``;
@@ -104,19 +104,19 @@ async function propose(run: ReplayRun, conversation: Conversation, step: TraceSt
   const { action, grant, userErrors } = (await run.agent.run(PROPOSE, { input })).data.proposeAction;
   const [refusal] = userErrors;
   if (refusal !== undefined) throw new CommandError("FAILED", `proposal refused, ${refusal.code}: ${refusal.message}`);
-  if (action === null) throw new CommandError("FAILED", "the server answers a proposal without an action");
+  if (action === null) throw new CommandError("FAILED", "the response to a proposal contains no action");
   const rules = action.policy.matchedRules.map(({ ruleId }) => ruleId);
   if (action.status === "BLOCKED") warnOfBlocked(run, placeOf(conversation, step, index), step, rules);
   else checkEffect(run, step, action.effect);
   return { id: action.id, status: action.status, effect: action.effect, digest: action.digest, token: grant?.token };
 }
 
-/** Thrown when an action turns out to be one that is never carried out. */
+/** Thrown when an action ended without being carried out. */
 class NotRun extends Error {}
 
 /**
- * A refusal is the end, unless an earlier attempt has done the thing and only its answer got lost: then the action
- * already has a status that only this step can have given it. Throws NotRun when somebody has stopped the action.
+ * Throws for a refusal, unless an earlier attempt succeeded and only its response was lost: then the action
+ * already has a status that only this step can have given it. Throws NotRun when the action was denied, cancelled or expired.
  */
 async function accept(
   run: ReplayRun,
@@ -139,7 +139,7 @@ async function claim(run: ReplayRun, id: string): Promise<string> {
   const { grant, userErrors } = answered.data.claimGrant;
   if (grant !== null) return grant.token;
   await accept(run, id, answered, userErrors, []);
-  throw new CommandError("FAILED", "no grant, and no reason");
+  throw new CommandError("FAILED", "the server returned neither a grant nor a reason");
 }
 
 async function redeem(run: ReplayRun, id: string, token: string, digest: string): Promise<void> {
@@ -155,7 +155,7 @@ async function complete(run: ReplayRun, id: string, step: TraceStep): Promise<vo
   await accept(run, id, answered, answered.data.completeAction.userErrors, [outcome]);
 }
 
-/** Reads back, as auditor, that a person's approval stands in the ledger before the redemption. */
+/** Checks, as auditor, that the ledger has a person's approval before the redemption. */
 async function checkApproval(run: ReplayRun, id: string): Promise<void> {
   const { action } = (await run.auditor.run(READ_ACTION, { id })).data;
   const position = (type: string) => BigInt(action?.entries.find((entry) => entry.type === type)?.seq ?? 0);
@@ -173,8 +173,8 @@ async function checkApproval(run: ReplayRun, id: string): Promise<void> {
 }
 
 /**
- * Takes one recorded call all the way: proposed, approved where policy asks for it, redeemed, completed. One that policy
- * forbids or that somebody stops is counted, and ends there.
+ * Replays one recorded call: proposes it, has it approved if necessary, redeems the grant and completes it. A call that is
+ * blocked, denied or cancelled is counted, and the replay continues.
  */
 export async function replayStep(
   run: ReplayRun,

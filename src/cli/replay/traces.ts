@@ -9,11 +9,11 @@ const step = z.object({
   tool: z.string().min(1),
   platform: z.string().min(1),
   arguments: z.record(z.string(), z.unknown()),
-  /** What the tool answered: any JSON; a text that begins with `Error` is a failure. */
+  /** The return value of the tool: any JSON; a string that begins with `Error` is a failure. */
   output: z.unknown().optional(),
   /** The person's latest message before the call. */
   userRequest: z.string().optional(),
-  /** What the model said it was doing. */
+  /** The model's explanation of the call. */
   rationale: z.string().optional(),
 });
 
@@ -31,7 +31,7 @@ export type TraceStep = Readonly<z.infer<typeof step>>;
 /** One recorded conversation: a line of a trace file. */
 export type Conversation = Readonly<z.infer<typeof conversation>>;
 
-/** Reading has rounded such a number already, and what gets recorded must be what the file says. */
+/** Such a number was rounded when parsed, so it would be recorded differently from the file. */
 function isRounded(value: unknown): boolean {
   if (typeof value === "number")
     return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
@@ -75,7 +75,7 @@ export async function readTraces(file: string): Promise<readonly Conversation[]>
   return conversations;
 }
 
-/** What a failed tool said, or undefined for an output that is a success. */
+/** The error text of a failed tool, or undefined for a successful output. */
 export function failureOf({ output }: TraceStep): string | undefined {
   return typeof output === "string" && output.startsWith("Error") ? output : undefined;
 }

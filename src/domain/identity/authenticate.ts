@@ -9,7 +9,7 @@ import type { TrustedIssuer } from "./issuers.ts";
 import type { Principal } from "./principal.ts";
 
 export interface Authenticator {
-  /** The same answer, the same object, for the same token. Throws AuthenticationError. */
+  /** Returns the same object for the same token. Throws AuthenticationError. */
   authenticate(credentials: Credentials): Promise<Authentication>;
 }
 
@@ -36,7 +36,7 @@ const NO_DEMO_TOKENS =
   "`countersign token` made this token, and this server takes tokens of its identity providers only: get one from them";
 const EXPIRED = "the token has expired; ask its issuer for a new one";
 
-/** Members of ID tokens, logout tokens and security events, which may have the `typ` of an access token or none of their own. */
+/** Members of ID tokens, logout tokens and security events, which may have the same `typ` as access tokens. */
 const FOREIGN_CLAIMS = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
 
 /** A token that was verified, and what has to be looked at each time. */
@@ -121,7 +121,7 @@ export function createAuthenticator({
   };
 }
 
-/** Answers by token; tokens may be long, so what they hold together is bounded too. */
+/** A cache by token. Tokens may be long, so their total length is bounded too. */
 function tokenCache<Value extends object>(max: number, characters: number): LRUCache<string, Value> {
   return new LRUCache({
     max,
@@ -130,12 +130,12 @@ function tokenCache<Value extends object>(max: number, characters: number): LRUC
   });
 }
 
-/** Whether looking again within seconds would find the same. */
+/** Whether verifying the token again within seconds would give the same result. */
 function isLasting(reason: AuthenticationReason): boolean {
   return reason !== "TOKEN_NOT_YET_VALID" && reason !== "UNKNOWN_KEY" && reason !== "KEYS_UNAVAILABLE";
 }
 
-/** A refusal for another call than the one it was first told to. */
+/** A new error like a cached one, for another call. */
 function again({ reason, message, principal }: AuthenticationError): AuthenticationError {
   return new AuthenticationError(reason, message, { principal });
 }
@@ -180,7 +180,7 @@ function issuerOf(token: string, trusted: ReadonlyMap<string, TrustedIssuer>): T
     ({ iss } = decodeJwt(token));
     ({ typ } = decodeProtectedHeader(token));
   } catch (error) {
-    // What jose says of a malformed token may quote it.
+    // Messages of jose may quote a malformed token.
     if (error instanceof errors.JOSEError || error instanceof TypeError) throw notAccepted("BAD_TOKEN");
     throw error;
   }
@@ -200,7 +200,7 @@ function notAccepted(reason: AuthenticationReason): AuthenticationError {
   return new AuthenticationError(reason, NOT_ACCEPTED);
 }
 
-/** What a caller is told of a failed verification. Claims are spoken of only once the signature was right. */
+/** The error for a failed verification. Claims are mentioned only after the signature was verified. */
 function asRefusal(error: unknown, issuer: TrustedIssuer): unknown {
   if (error instanceof errors.JWTExpired) {
     return new AuthenticationError("TOKEN_EXPIRED", EXPIRED, {
@@ -226,12 +226,12 @@ function claimRefusal(
   }
   if (claim === "aud") {
     const principal = principalOf(payload, issuer);
-    return new AuthenticationError("WRONG_AUDIENCE", "the token is meant for another service", { principal });
+    return new AuthenticationError("WRONG_AUDIENCE", "the token is for another audience", { principal });
   }
-  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or not what it has to be`);
+  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or invalid`);
 }
 
-/** Whom a token names that is authentic and refused all the same; undefined when its claims do not tell. */
+/** The principal of an authentic token that was refused; undefined when its claims are invalid. */
 function principalOf(claims: JWTPayload, issuer: TrustedIssuer): Principal | undefined {
   try {
     return issuer.read(claims).principal;

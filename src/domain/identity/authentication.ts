@@ -1,8 +1,8 @@
 import type { Principal } from "./principal.ts";
 
 /**
- * What a call presents: an access token and, for a token bound to a key, the proof of holding it (RFC 9449). "Cookie": a
- * browser sent a token of our own along by itself, which no other token may come by and no other way may bring.
+ * The credentials of a call: an access token and, for a token bound to a key, the proof of that key (RFC 9449). "Cookie": a
+ * session token that a browser sent automatically. Only session tokens are accepted in a cookie, and only there.
  */
 export interface Credentials {
   readonly scheme: "Bearer" | "DPoP" | "Cookie";
@@ -17,18 +17,18 @@ export interface Proof {
   readonly url: string;
 }
 
-/** A token that was believed, and everything it says. */
+/** The result of verifying a token. */
 export interface Authentication {
   /** As the issuer's claims describe it. */
   readonly principal: Principal;
   readonly issuer: string;
-  /** Seconds since the epoch from which the token counts no more: its `exp`, and what the issuer's clock may be off by. */
+  /** Seconds since the epoch from which the token is refused: its `exp` plus the clock tolerance of the issuer. */
   readonly expiresAt: number;
   /** `jti`. */
   readonly tokenId?: string | undefined;
   /**
    * How the principal signed in: `password`, `google`, `passkey`, …; `client-credentials`, `token-exchange`;
-   * `openid-connect` for a browser at a provider that does not say; `bearer-token` for a token that does not.
+   * `openid-connect` for a browser sign-in at a provider that does not report it; `bearer-token` for a token without it.
    */
   readonly method: string;
   /** The OAuth client the token was issued to: `client_id` or `azp`. */

@@ -11,7 +11,7 @@ const DEFAULT_TTL_SECONDS = 3600;
 
 export interface BuiltinIssuer {
   readonly issuer: string;
-  /** What the authenticator needs in order to believe this issuer. */
+  /** What the authenticator needs to accept tokens of this issuer. */
   readonly trusted: TrustedIssuer;
   /**
    * A bearer token for a demo principal. `roles` replaces what the token claims of its caller (rights never follow from
@@ -20,7 +20,7 @@ export interface BuiltinIssuer {
   sign(name: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
 }
 
-/** Tokens anybody may ask for must not be believed where anybody may connect. Throws ConfigurationError. */
+/** Refuses to accept tokens that anybody can get where anybody can connect. Throws ConfigurationError. */
 export function assertBuiltinAllowed(config: { readonly host: string; readonly production: boolean }): void {
   if (config.production)
     throw new ConfigurationError(

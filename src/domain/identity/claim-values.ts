@@ -5,7 +5,7 @@ import { nameSchema } from "./names.ts";
 import type { Principal } from "./principal.ts";
 import { CLIENT_CREDENTIALS, methodOf, TOKEN_EXCHANGE } from "./sign-in-methods.ts";
 
-/** What a token says of its bearer. */
+/** The principal and the other claims of a token. */
 export interface ClaimedIdentity {
   readonly principal: Principal;
   /** See `Authentication.method`. */
@@ -33,7 +33,7 @@ const actorSchema = z.looseObject({ sub: nameSchema, iss: z.string().exactOption
 const boundToSchema = z.strictObject({ jkt: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 
 export function badClaim(claim: string): AuthenticationError {
-  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or not what it has to be`);
+  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or invalid`);
 }
 
 /** `value` as `schema` has it. Throws AuthenticationError. */
@@ -59,7 +59,7 @@ export function valueAt(value: unknown, path: string): unknown {
   return undefined;
 }
 
-/** What is asked of a token whoever issued it. `key` is the thumbprint it is bound to (RFC 9449, section 6.1). */
+/** The claims common to tokens of all issuers. `key` is the thumbprint of the key it is bound to (RFC 9449, section 6.1). */
 export function readToken({ exp, jti, cnf }: JWTPayload): {
   readonly expires: number;
   readonly tokenId?: string;
@@ -68,7 +68,7 @@ export function readToken({ exp, jti, cnf }: JWTPayload): {
   return {
     expires: read(z.number().max(LAST_SECOND), exp, "exp"),
     ...(jti === undefined ? {} : { tokenId: read(nameSchema, jti, "jti") }),
-    // A token bound in any other way is bound all the same, and we could not tell that its bearer may use it.
+    // A token bound in another way is refused: we could not verify that its bearer may use it.
     ...(cnf === undefined ? {} : { key: read(boundToSchema, cnf, "cnf").jkt }),
   };
 }
@@ -101,7 +101,7 @@ function grantsOf(claims: JWTPayload): readonly unknown[] {
   return GRANT_CLAIMS.flatMap((claim) => claims[claim]);
 }
 
-/** Whether somebody exchanged another token for this one (RFC 8693): without an `act`, nobody could tell who. */
+/** Whether the token was issued in exchange for another one (RFC 8693), so that it needs an `act` to name the agent. */
 export function isExchanged(claims: JWTPayload): boolean {
   return grantsOf(claims).some((grant) => EXCHANGE_GRANTS.includes(grant));
 }

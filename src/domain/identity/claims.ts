@@ -15,7 +15,7 @@ import {
 import { emailSchema, nameListSchema, nameSchema } from "./names.ts";
 import type { Principal, PrincipalKind } from "./principal.ts";
 
-/** Where an issuer's tokens say what. A path is a claim's name, or names joined by dots for a claim in a claim. */
+/** The paths of claims in an issuer's tokens. A path is the name of a claim, or names joined by dots for a nested claim. */
 export interface ClaimPaths {
   readonly roles: string;
   readonly groups: string;
@@ -38,7 +38,7 @@ export interface ClaimRules {
   readonly clients: Readonly<Record<string, "SERVICE" | "AGENT">>;
 }
 
-/** An issuer's own roles, before they are mapped: what is not mapped need not be a name of ours. */
+/** An issuer's own roles before mapping, which need not be valid names of ours. */
 const unmappedSchema = z.array(z.string()).max(1_000);
 
 /** Reads the tokens of an identity provider. */
@@ -84,7 +84,7 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
     const listed = registered.has(claims.sub ?? "") || (actor === undefined && registered.has(client ?? ""));
     const machine = isMachine(claims) || listed;
     const stated = read(kindSchema, valueAt(claims, paths.kind) ?? "HUMAN", paths.kind);
-    // Whatever a machine's token says of its kind, nobody sat in front of it.
+    // A client that signed in as itself is never a person, whatever its token claims.
     const kind = machine ? (registered.get(client ?? "") ?? registered.get(claims.sub ?? "") ?? "AGENT") : stated;
     return identityOf(claims, {
       client,
@@ -95,7 +95,7 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
   };
 }
 
-/** The e-mail address, unless the issuer says it never checked it: one person is told from another by it. */
+/** The e-mail address, unless the issuer marks it as unverified: it is used to identify people. */
 function verifiedEmail(source: JWTPayload, path: string): unknown {
   const verified = source.email_verified;
   return verified === false || verified === "false" ? undefined : valueAt(source, path);

@@ -7,12 +7,12 @@ import { createAddressOf } from "./clients/proxies.ts";
 import { createReplays } from "./clients/replays.ts";
 import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./clients/request.ts";
 import { CLIENT_RULES, type ClientRules } from "./clients/rules.ts";
-import { UnbelievedSignatureError } from "./clients/signatures.ts";
+import { InvalidSignatureError } from "./clients/signatures.ts";
 import { createAgentReader, type SignatureAgents } from "./clients/web-bot-auth.ts";
 import type { ClientIdentity } from "./principal.ts";
 
 export interface ClientIdentifierOptions {
-  /** Addresses and CIDR ranges of proxies whose word on their peer counts. */
+  /** Addresses and CIDR ranges of trusted proxies. */
   readonly trustedProxies: readonly string[];
   readonly signatureAgents: SignatureAgents;
   readonly gatewayKey: FindGatewayKey;
@@ -42,8 +42,8 @@ const CLAIMS = [MODEL_HEADER, MCP_CLIENT_HEADER, "signature-agent"];
 const SIGNATURE_FIELDS = ["signature-input", "signature"];
 
 /**
- * Tells clients apart by the best evidence there is: SIGNED by an agent or gateway, REGISTERED as an OAuth client, sent
- * from a published NETWORK, or merely a HEADER. Throws ConfigurationError for proxies, agents or keys of no use.
+ * Identifies clients by the strongest evidence: SIGNED by an agent or gateway, REGISTERED as an OAuth client, sent
+ * from a published NETWORK, or a HEADER. Throws ConfigurationError for invalid proxies, agents or keys.
  */
 export function createClientIdentifier(options: ClientIdentifierOptions): ClientIdentifier {
   const { trustedProxies, signatureAgents, gatewayKey, publicUrl, rules = CLIENT_RULES, now = Date.now } = options;
@@ -64,7 +64,7 @@ export function createClientIdentifier(options: ClientIdentifierOptions): Client
     for (const name of inspected) key += `\0${headerOf(request, name)?.slice(0, MAX_INPUT) ?? ""}`;
     let identity = recent.get(key);
     if (identity === undefined) {
-      identity = answer({ headers: evidenceOf(request, inspected), networks, oauthClientId: by?.clientId }, {});
+      identity = described({ headers: evidenceOf(request, inspected), networks, oauthClientId: by?.clientId }, {});
       recent.set(key, identity);
     }
     return identity;
@@ -77,25 +77,25 @@ export function createClientIdentifier(options: ClientIdentifierOptions): Client
   ): Promise<ClientIdentity> {
     const seconds = Math.floor(now() / 1000);
     const refused: string[] = [];
-    const believed = async <Statement>(reading: Promise<Statement>): Promise<Statement | undefined> => {
+    const recordingInvalid = async <Statement>(reading: Promise<Statement>): Promise<Statement | undefined> => {
       try {
         return await reading;
       } catch (error) {
-        refused.push(error instanceof UnbelievedSignatureError ? error.message : "it cannot be verified");
+        refused.push(error instanceof InvalidSignatureError ? error.message : "it cannot be verified");
         return undefined;
       }
     };
-    const signatureAgent = await believed(readAgent(request, seconds));
-    const gateway = by && (await believed(readGateway(request, by.organization, seconds)));
+    const signatureAgent = await recordingInvalid(readAgent(request, seconds));
+    const gateway = by && (await recordingInvalid(readGateway(request, by.organization, seconds)));
     const headers = evidenceOf(request, [...inspected, ...SIGNATURE_FIELDS]);
     const noted = {
       ...(gateway === undefined ? {} : { gateway: gateway.principalId }),
       ...(refused.length === 0 ? {} : { "signature-refused": shorten([...new Set(refused)].join("; ")) }),
     };
-    return answer({ headers, networks, oauthClientId: by?.clientId, signatureAgent, gateway }, noted);
+    return described({ headers, networks, oauthClientId: by?.clientId, signatureAgent, gateway }, noted);
   }
 
-  function answer(clues: Clues, noted: { readonly [name: string]: string }): ClientIdentity {
+  function described(clues: Clues, noted: { readonly [name: string]: string }): ClientIdentity {
     const { headers, networks, oauthClientId, gateway } = clues;
     return {
       ...matchClient(clues, rules),

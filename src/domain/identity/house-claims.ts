@@ -28,7 +28,7 @@ const houseSchema = z.object({
 });
 const actorSchema = houseSchema.pick({ name: true, roles: true, groups: true });
 
-/** Reads tokens we sign ourselves: they state the organization and the kind, and their subjects are ids of ours. */
+/** Reads tokens that we signed ourselves: they contain the organization and the kind, and their subjects are our ids. */
 export const readHouseClaims: ClaimsReader = (claims) => {
   const parsed = houseSchema.safeParse(claims);
   if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]));

@@ -23,20 +23,20 @@ export interface IssuerSettings extends ClaimRules {
   readonly dpop: "optional" | "required";
 }
 
-/** What the identity file says. */
+/** The content of the identity file. */
 export interface IdentitySettings {
   readonly issuers: readonly IssuerSettings[];
-  /** Networks, as CIDR, whose proxies are believed about who connected to them. */
+  /** Networks of trusted proxies, in CIDR notation. */
   readonly trustedProxies: readonly string[];
   /** Public keys of those who sign their requests (Web Bot Auth), by the origin that names them. */
   readonly signatureAgents: Readonly<Record<string, { readonly keys: readonly JWK[] }>>;
-  /** How clients are told apart; undefined: the rules that come with the product. */
+  /** The rule table that identifies clients; undefined: the one that comes with the product. */
   readonly clientRules: ClientRules | undefined;
   /** Issuers at which people sign in with a browser; empty: none. */
   readonly signIn: readonly SignInSettings[];
 }
 
-/** Asymmetric ones: with any other, whoever can verify a token could make one. */
+/** Asymmetric algorithms only: with a symmetric one, everybody who can verify a token could sign one. */
 const ALGORITHMS = [
   "RS256",
   "RS384",

@@ -7,11 +7,11 @@ import { isSecureUrl } from "./secure-url.ts";
 
 /** Milliseconds. */
 const TIMEOUT = 5_000;
-/** After this long the keys are fetched again, so that a key its issuer withdrew is believed no longer than that. */
+/** After this long the keys are fetched again, so that a key the issuer withdrew is accepted no longer than that. */
 const FRESH = 10 * 60_000;
 /** How long after a failure the issuer is left alone. */
 const BACKOFF = 5_000;
-/** A key nobody heard of is worth a look at once, this many times in a row, and then once in this long. */
+/** For an unknown key the keys are fetched immediately, this many times in a row, then once per LOOK_EVERY. */
 const LOOKS = 3;
 const LOOK_EVERY = 10_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -34,10 +34,9 @@ const discoverySchema = z.looseObject({
 });
 
 /**
- * The keys an issuer publishes (RFC 7517), found by OpenID Connect Discovery 1.0, section 4. They are fetched when the
- * first token comes, when they are old, and when a token names one that is not among them: whoever comes meanwhile waits
- * for the same request. Keys in hand go on while the issuer cannot be reached, until they are `maxStale` old; then its
- * tokens are refused.
+ * The keys an issuer publishes (RFC 7517), found by OpenID Connect Discovery 1.0, section 4. They are fetched for the first
+ * token, when they are old, and for a token with an unknown key; concurrent calls wait for the same request. While the
+ * issuer cannot be reached, fetched keys are used until they are `maxStale` old; then its tokens are refused.
  */
 export function remoteKeys(options: RemoteKeysOptions): JWTVerifyGetKey {
   const { issuer, maxStale, log, now = Date.now } = options;
@@ -54,7 +53,7 @@ export function remoteKeys(options: RemoteKeysOptions): JWTVerifyGetKey {
     const startedAt = now();
     try {
       uri ??= await discover(issuer);
-      // When to fetch is decided here alone: jose asks again on every miss while an issuer is down.
+      // Decided here, because jose would fetch again at every miss while an issuer is down.
       const fetched = createRemoteJWKSet(new URL(uri), {
         timeoutDuration: TIMEOUT,
         cacheMaxAge: Number.POSITIVE_INFINITY,
@@ -76,7 +75,7 @@ export function remoteKeys(options: RemoteKeysOptions): JWTVerifyGetKey {
     }
   }
 
-  /** Answers whether the keys are new; never rejects. */
+  /** Returns whether the keys are new; never rejects. */
   async function refresh(): Promise<boolean> {
     if (fetching === undefined && now() - failedAt < BACKOFF) return false;
     fetching ??= fetchKeys().finally(() => {
@@ -133,15 +132,16 @@ async function discover(issuer: string): Promise<string> {
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT),
   });
-  if (response.status !== 200) throw new Error(`the discovery document was answered with ${response.status}`);
+  if (response.status !== 200)
+    throw new Error(`the request for the discovery document failed with status ${response.status}`);
   const parsed = discoverySchema.safeParse(await response.json());
   if (!parsed.success) throw new Error("the discovery document has no issuer or no https jwks_uri");
-  // Section 4.3: whoever answers in another name could lend its keys to this one.
+  // Section 4.3: a document of another issuer could substitute its keys.
   if (parsed.data.issuer !== issuer) throw new Error("the discovery document is another issuer's");
   return parsed.data.jwks_uri;
 }
 
-/** `fetch` for an answer of at most MAX_RESPONSE bytes; what it says has come completely. */
+/** `fetch` for a response of at most MAX_RESPONSE bytes, which is read completely. */
 async function fetchBounded(url: string, options: RequestInit): Promise<Response> {
   const response = await fetch(url, options);
   const parts: Uint8Array<ArrayBuffer>[] = [];
@@ -149,7 +149,7 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
   // Leaving the loop cancels the rest.
   for await (const part of response.body ?? []) {
     size += part.byteLength;
-    if (size > MAX_RESPONSE) throw new Error(`the answer is longer than ${MAX_RESPONSE} bytes`);
+    if (size > MAX_RESPONSE) throw new Error(`the response is longer than ${MAX_RESPONSE} bytes`);
     parts.push(part);
   }
   const { status } = response;

@@ -12,7 +12,7 @@ export const ACCESS_TOKEN_TYPE = "at+jwt";
 /** The `typ` of what our own browser sessions keep in their cookie. */
 export const SESSION_TOKEN_TYPE = "session+jwt";
 
-/** An issuer whose tokens are believed, and everything they are pinned to. */
+/** An accepted issuer, with everything its tokens are checked against. */
 export interface TrustedIssuer {
   /** `iss`, exactly. */
   readonly issuer: string;
@@ -23,13 +23,13 @@ export interface TrustedIssuer {
   readonly types: readonly string[];
   /** Seconds the issuer's clock may be off. */
   readonly clockTolerance: number;
-  /** The key a token's header asks for. Throws AuthenticationError UNKNOWN_KEY or KEYS_UNAVAILABLE. */
+  /** The key that a token's header names. Throws AuthenticationError UNKNOWN_KEY or KEYS_UNAVAILABLE. */
   readonly key: JWTVerifyGetKey;
   /** Whether every token has to be bound to a key of its bearer (RFC 9449). */
   readonly boundOnly: boolean;
-  /** Whether its tokens come in our cookie, and only there, or in headers, and only there. */
+  /** Whether its tokens are accepted only in our cookie, or only in headers. */
   readonly inCookie: boolean;
-  /** What a caller should do about a token of this issuer that other keys signed; undefined: nothing is said. */
+  /** The message for a token of this issuer that was signed with another key; undefined: the default message. */
   readonly onForeignKey?: string | undefined;
   readonly read: ClaimsReader;
 }

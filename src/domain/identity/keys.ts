@@ -7,7 +7,7 @@ import { ConfigurationError } from "../../errors.ts";
 import { syncDirectory } from "../../files.ts";
 import { readJsonFile } from "../../json-file.ts";
 
-/** The one algorithm of every signature of ours (RFC 8037). Verifiers pin it. */
+/** The algorithm of all our signatures (RFC 8037). Verifiers accept no other. */
 export const SIGNATURE_ALGORITHM = "EdDSA";
 
 /** An Ed25519 key pair. `kid` is the RFC 7638 thumbprint, so two servers that share a file agree on it. */
@@ -40,8 +40,8 @@ const privateJwk = z.object({
 const keyFile = z.object({ grants: privateJwk, issuer: privateJwk });
 
 /**
- * The keys in `file`, which is made, readable by its owner alone, when it is not there. Servers that start at once on one
- * shared file end up with the same keys. Throws ConfigurationError when the file is not one of ours.
+ * The keys in `file`, which is created, readable by its owner only, if it does not exist. Servers that start concurrently on
+ * a shared file use the same keys. Throws ConfigurationError when the file has no such keys.
  */
 export async function loadKeys(file: string): Promise<Keys> {
   const stored = (await read(file)) ?? (await create(file));
@@ -49,11 +49,12 @@ export async function loadKeys(file: string): Promise<Keys> {
   if (!parsed.success) throw unusable(file);
   const [grants, issuer] = await Promise.all([signingKey(parsed.data.grants), signingKey(parsed.data.issuer)]).catch(
     () => {
-      // What the platform says of a key that is none helps nobody find the file.
+      // The platform's message about an invalid key does not name the file.
       throw unusable(file);
     },
   );
-  if (grants.kid === issuer.kid) throw new ConfigurationError(`${file} holds one key twice; grants need their own`);
+  if (grants.kid === issuer.kid)
+    throw new ConfigurationError(`${file} contains the same key twice; grants need a separate key`);
   const ownKey = Buffer.from(parsed.data.issuer.d, "base64url");
   return {
     grants,
@@ -78,7 +79,7 @@ async function read(file: string): Promise<unknown> {
   return readJsonFile({ file, what: "key file", setting: KEY_SETTING });
 }
 
-/** Writes a complete file beside the place and links it there: whoever comes second takes the first one's keys. */
+/** Writes a complete temporary file and links it to its place: a concurrent second writer uses the keys of the first. */
 async function create(file: string): Promise<unknown> {
   const text = `${JSON.stringify({ grants: await freshJwk(), issuer: await freshJwk() }, null, 2)}\n`;
   const draft = `${file}.${randomUUID()}`;

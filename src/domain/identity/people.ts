@@ -1,7 +1,7 @@
 import { domainToASCII } from "node:url";
 import type { Principal } from "./principal.ts";
 
-/** The humans `principal` stands for: itself when human, and everyone on whose behalf it acts, however indirectly. */
+/** The humans that `principal` acts for: itself if it is human, and everyone in its chain of `onBehalfOf`. */
 export function peopleBehind(principal: Principal): readonly Principal[] {
   const people: Principal[] = [];
   for (let at: Principal | undefined = principal; at !== undefined; at = at.onBehalfOf) {

@@ -24,9 +24,9 @@ export interface ClientIdentity {
   readonly confidence: Confidence;
   readonly model?: string;
   readonly modelConfidence: Confidence;
-  /** Raw header values the answer rests on; recorded as an erasable value. */
+  /** Raw header values that the result is based on; recorded as an erasable value. */
   readonly evidence: { readonly [header: string]: string };
-  /** Hash of the rules that said so: `sha256:` and 64 hex digits. */
+  /** Hash of the rule table that was used: `sha256:` and 64 hex digits. */
   readonly rules?: string;
 }
 

@@ -8,7 +8,7 @@ import type { Caller, ClientIdentity, Principal } from "./principal.ts";
 /** Who made an entry. */
 export type By = Caller | "system";
 
-/** The members of a body that say who called, with what, for whom, and in which session of theirs (its id), if any. */
+/** The members of a body for the caller, the client, the person acted for and the id of the session, if any. */
 export function callerFacts(by: By, session?: string): EnvelopeDraft {
   if (by === "system") return { actor: SYSTEM_ACTOR };
   const { principal, client, traceId } = by;

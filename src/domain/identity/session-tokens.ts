@@ -20,7 +20,7 @@ export interface BrowserSession {
 }
 
 export interface SessionTokens {
-  /** What the authenticator needs in order to believe these tokens, in a cookie and nowhere else. */
+  /** What the authenticator needs to accept these tokens, in a cookie only. */
   readonly trusted: TrustedIssuer;
   sign(session: BrowserSession): Promise<string>;
   /** The issuer a person signed in at, by a token that was verified before. */

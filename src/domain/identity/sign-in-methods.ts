@@ -1,11 +1,11 @@
 /**
- * How a principal signed in, by what identity providers say of it. Data, so that a provider is added by a line.
+ * Sign-in methods by the claims of identity providers. A provider is added with one line.
  *
  * `amr`: RFC 8176, "Authentication Method Reference Values", section 2, and values in use beside it (`fido`, `webauthn`,
  * `phr`, `phrh`). `idp` and its like: names of upstream providers as brokers spell them.
  */
 export const AMR_METHODS: Readonly<Record<string, string>> = {
-  // The strongest first: the first of these that a token names is how its principal signed in.
+  // Strongest first: the method is the first of these that the token contains.
   webauthn: "passkey",
   fido: "passkey",
   phrh: "passkey",
@@ -28,7 +28,7 @@ export const AMR_METHODS: Readonly<Record<string, string>> = {
   tel: "phone",
 };
 
-/** `amr` values that say so when there was more than one factor, and those that are a second one beside another. */
+/** `amr` values for several factors, and values that are a second factor beside another one. */
 export const SEVERAL_FACTORS: readonly string[] = ["mfa", "mca"];
 export const SECOND_FACTORS: readonly string[] = ["otp", "sms", "tel"];
 /** With the first factor it reads `password+multi-factor`. */
@@ -65,9 +65,9 @@ export const UPSTREAM_METHODS: Readonly<Record<string, string>> = {
 
 export const CLIENT_CREDENTIALS = "client-credentials";
 export const TOKEN_EXCHANGE = "token-exchange";
-/** Signed in with a browser at an OpenID provider that does not say how: neither `amr` nor an upstream provider. */
+/** The method of a browser sign-in at an OpenID provider that reports neither `amr` nor an upstream provider. */
 export const OPENID_CONNECT = "openid-connect";
-/** A token that does not say. */
+/** The method of a token without such claims. */
 export const BEARER_TOKEN = "bearer-token";
 
 /** Every method there is, without what a second factor adds. */
@@ -79,7 +79,7 @@ export const METHODS: readonly string[] = [
   BEARER_TOKEN,
 ];
 
-/** The method `claims` of a person's token tell: the provider they came from, else their factors. Unknown values tell nothing. */
+/** The method by the claims of a person's token: the upstream provider, else the factors. Ignores unknown values. */
 export function methodOf(claims: Readonly<Record<string, unknown>>): string {
   for (const claim of UPSTREAM_CLAIMS) {
     const value = claims[claim];

@@ -20,17 +20,17 @@ export interface BrowserSessionsDeps {
   readonly publicUrl: () => string;
   readonly sessions: Pick<Sessions, "start" | "end">;
   readonly sessionTokens: SessionTokens;
-  /** Who of those an issuer vouches for may come in, with what we know of them ourselves. Throws AuthenticationError. */
+  /** Checks an authenticated person against the directory, and adds the roles it has for them. Throws AuthenticationError. */
   readonly admit: (authentication: Authentication) => Promise<Authentication>;
   readonly identity: Pick<CallIdentity, "authenticate" | "identify" | "addressOf">;
-  /** Whose a credential is, whether or not they may come in. Throws AuthenticationError. */
+  /** Authenticates without checking whether the owner may call. Throws AuthenticationError. */
   readonly recognize: CallIdentity["authenticate"];
   readonly log: Pick<Logger, "info">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** A session that a request came with, and the token that says so. */
+/** The session of a request, with its token. */
 export interface CurrentSession {
   readonly authentication: Authentication;
   readonly token: string;
@@ -38,10 +38,10 @@ export interface CurrentSession {
 
 export type BrowserSessions = ReturnType<typeof createBrowserSessions>;
 
-/** As long as any session's id. */
+/** A placeholder of the length of a session id. */
 const SOME_ID = "00000000-0000-7000-8000-000000000000";
 
-/** Sessions that live in a browser's cookie; each is recorded before the browser hears of it. */
+/** Sessions in a browser's cookie. Each is recorded before the cookie is set. */
 export function createBrowserSessions(deps: BrowserSessionsDeps) {
   const { publicUrl, sessions, sessionTokens, admit, identity, recognize, log, now } = deps;
 
@@ -68,7 +68,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     }
   }
 
-  /** Undefined when the browser has no session that `authenticate` lets pass. */
+  /** Undefined when the browser has no session that `authenticate` accepts. */
   async function sessionOf(
     request: IncomingMessage,
     authenticate: CallIdentity["authenticate"],
@@ -84,16 +84,16 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
   }
 
   return {
-    /** Undefined when the browser is not signed in, or is no longer. */
+    /** Undefined when the browser is not signed in. */
     current: (request: IncomingMessage) => sessionOf(request, identity.authenticate),
 
-    /** Records that a person signed in. Answers the Set-Cookie line of the session. Throws SignInRefusal, LedgerUnavailableError. */
+    /** Records that a person signed in. Returns the Set-Cookie header. Throws SignInRefusal, LedgerUnavailableError. */
     async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: ClaimedIdentity): Promise<string> {
       if (principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) throw new SignInRefusal("NOT_A_PERSON");
       const name = cookieNames(publicUrl()).session;
       const seconds = Math.floor(now() / 1000);
       const kept = { principal, method, signedInAt: at.issuer };
-      // Nothing is recorded that the browser could not keep.
+      // A session is not recorded when its cookie would be too large.
       const trial = await sessionTokens.sign({ ...kept, sessionId: SOME_ID, expiresAt: seconds });
       if (!fitsCookie(name, trial)) throw new SignInRefusal("TOO_MUCH_SAID");
       const signedIn = { principal, method, issuer: at.issuer, clientId: at.clientId, expiresAt: seconds };
@@ -105,9 +105,9 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     },
 
     /**
-     * Records that the person of this request signed out; what has ended already stays as it is. Answers the issuer they
-     * had signed in at, undefined when they were not signed in. Also for somebody who may not come in: whoever is let in
-     * again must not find a session that they signed out of. Throws LedgerUnavailableError.
+     * Records that the person of this request signed out, unless the session has already ended. Returns the issuer they signed
+     * in at; undefined when they were not signed in. Works for suspended people too: after a reinstatement the session must
+     * not be open again. Throws LedgerUnavailableError.
      */
     async end(request: IncomingMessage): Promise<string | undefined> {
       const session = await sessionOf(request, recognize);
@@ -123,14 +123,14 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       return sessionTokens.issuerOf(token);
     },
 
-    /** The Set-Cookie line that takes a session out of a browser. */
+    /** The Set-Cookie header that deletes the session cookie. */
     forget(): string {
       return setCookie(publicUrl(), cookieNames(publicUrl()).session, "", 0);
     },
   };
 }
 
-/** When a session ends by itself, as it was recorded: in seconds since the epoch. */
+/** The recorded expiry of a session, in seconds since the epoch. */
 function expiryOf({ id, started }: Session): number {
   const recorded = Date.parse(String(stateIn(started.body, "SESSION")?.expiresAt));
   if (Number.isNaN(recorded)) throw new Error(`session ${id} was recorded without its end`);

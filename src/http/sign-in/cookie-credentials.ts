@@ -27,8 +27,8 @@ export function sessionCookie(request: Pick<IncomingMessage, "headers">, publicU
 }
 
 /**
- * Whether a page of ours sent a request, or the user did: Origin decides, and only where a browser sends none, the fetch
- * metadata (W3C Fetch Metadata Request Headers, section 2.3). What tells neither is not believed.
+ * Whether a page of this server or the user sent a request: by Origin or, if the browser sends none, by its fetch metadata
+ * (W3C Fetch Metadata Request Headers, section 2.3). False when the request has neither.
  */
 export function isFromHere({ headers }: Pick<IncomingMessage, "headers">, publicUrl: string): boolean {
   if (headers.origin !== undefined) return isOwnOrigin(headers.origin, publicUrl);

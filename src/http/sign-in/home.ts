@@ -13,7 +13,7 @@ export interface Home {
 const GRAPHIQL = '<p><a href="/graphql">Open GraphiQL</a></p>';
 const SIGN_IN = '<p><a href="/auth/login">Sign in</a></p>';
 const BY_TOKEN =
-  "<p>Nobody signs in here with a browser, because no <code>signIn</code> is set in an IDENTITY_FILE. GraphiQL asks for a " +
+  "<p>Sign-in with a browser is not configured: there is no <code>signIn</code> in an IDENTITY_FILE. GraphiQL asks for a " +
   "password: a person's token, which <code>npx countersign token --as approver</code> prints.</p>";
 const SIGN_OUT = '<form method="post" action="/auth/logout"><button>Sign out</button></form>';
 
@@ -21,11 +21,11 @@ export function sendHome(response: ServerResponse, { signedIn, canSignIn }: Home
   const how = canSignIn ? SIGN_IN : `${BY_TOKEN}${GRAPHIQL}`;
   const body =
     signedIn === undefined ? `<p>You are not signed in.</p>${how}` : `${about(signedIn)}${GRAPHIQL}${SIGN_OUT}`;
-  // The form has to say where it came from, which a page that sends no referrer at all does not.
+  // The form must send its origin, which a page without any referrer does not.
   sendPage(response, 200, "Countersign", body, { "referrer-policy": "same-origin", "content-security-policy": POLICY });
 }
 
-/** Signing out goes on to the identity provider, at an address that browsers would hold against a form-action. */
+/** Signing out redirects to the identity provider, which browsers would refuse under a form-action policy. */
 const POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 function about({ principal, method, expiresAt }: Authentication): string {

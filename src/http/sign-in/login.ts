@@ -25,8 +25,8 @@ const MAX_RETURN = 1_000;
 
 /** The two halves of signing in: the way to the provider, and the way back. Both throw SignInRefusal. */
 export function createLogin({ providers, transactions, sessions, publicUrl }: LoginDeps) {
-  /** States that were answered: the code of one is spent, and its browser has what it came for. */
-  const answered = new LRUCache<string, true>({
+  /** States that were used; their codes are spent. */
+  const used = new LRUCache<string, true>({
     max: 10_000,
     ttl: TRANSACTION_LIFETIME * 1000,
   });
@@ -73,20 +73,20 @@ export function createLogin({ providers, transactions, sessions, publicUrl }: Lo
       redirect(response, location);
     },
 
-    /** Where the provider sends the browser back to: signs in, and goes on to where the browser had wanted to be. */
+    /** The callback: signs in and redirects to `returnTo`. */
     async finish(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const base = publicUrl();
       const { transaction: name } = cookieNames(base);
       const address = requested(request, base);
       const state = single(address.searchParams, "state");
       const sealed = cookieOf(request, name);
-      if (state !== undefined && answered.has(state)) throw new SignInRefusal("REPLAYED");
+      if (state !== undefined && used.has(state)) throw new SignInRefusal("REPLAYED");
       const transaction = sealed === undefined ? undefined : await transactions.open(sealed);
       if (transaction === undefined) throw new SignInRefusal("NOT_STARTED");
       // Another tab may have started after the one that comes back, and still be under way.
       if (state === undefined || !isSame(state, transaction.state)) throw new SignInRefusal("STATE_MISMATCH");
-      // Whatever comes of it, this sign-in is over.
-      answered.set(state, true);
+      // This sign-in cannot be repeated, whether it succeeds or not.
+      used.set(state, true);
       response.appendHeader("set-cookie", setCookie(base, name, "", 0));
       const provider = providerOf(transaction.issuer);
       const identity = await provider.finish(transaction, address).catch((error: unknown) => {
@@ -114,7 +114,7 @@ function single(parameters: URLSearchParams, name: string): string | undefined {
   return values[0];
 }
 
-/** Compares without telling by the time it takes how much of it was right. */
+/** Compares in constant time. */
 function isSame(one: string, other: string): boolean {
   const [first, second] = [one, other].map((text) => createHash("sha256").update(text).digest());
   return first !== undefined && second !== undefined && timingSafeEqual(first, second);

@@ -14,7 +14,7 @@ const PAGE_HEADERS = {
   "x-frame-options": "DENY",
 } as const;
 
-/** A refusal as a page for a browser that asks for one, else as JSON. */
+/** Sends a refusal as a page if the browser accepts HTML, else as JSON. */
 export function sendRefusal(
   request: IncomingMessage,
   response: ServerResponse,
@@ -43,7 +43,7 @@ export interface Choice {
   readonly href: string;
 }
 
-/** Asks at which of several identity providers to sign in. */
+/** Sends a page to choose one of several identity providers. */
 export function sendChoices(response: ServerResponse, choices: readonly Choice[]): void {
   const links = choices.map(({ label, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(label)}</a></li>`);
   sendPage(response, 200, "Sign in with", `<ul>${links.join("")}</ul>`);

@@ -22,7 +22,7 @@ export interface SignInProvider {
 
 /** Seconds a request to a provider may take. */
 const TIMEOUT = 5;
-/** Milliseconds for which what a provider says of itself is believed. */
+/** Milliseconds for which a provider's metadata is cached. */
 const FRESH = 60 * 60_000;
 
 export interface ProvidersOptions {
@@ -33,7 +33,7 @@ export interface ProvidersOptions {
   readonly now: () => number;
 }
 
-/** By issuer, in the order of the settings. Nothing is fetched before somebody signs in. Throws ConfigurationError. */
+/** By issuer, in the order of the settings. Fetches nothing before the first sign-in. Throws ConfigurationError. */
 export function createProviders({ settings, issuers, now }: ProvidersOptions): ReadonlyMap<string, SignInProvider> {
   return new Map(
     settings.map((one) => {
@@ -49,7 +49,7 @@ export function createProviders({ settings, issuers, now }: ProvidersOptions): R
 function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: () => number): SignInProvider {
   const read: ClaimsReader = readerFor(trusted);
   const metadata = remembered(() => discover(settings), now);
-  // A client of its own for each use: one keeps the provider's keys for a while, whatever the provider does with them.
+  // A new client for each use: a client caches the provider's keys even after the provider withdrew them.
   const discovered = async () => configure(settings, trusted, await metadata());
   return {
     settings,
@@ -80,7 +80,7 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
       const claims = answer.claims();
       if (claims === undefined) throw new SignInRefusal("ID_TOKEN_REFUSED");
       const identity = read({ ...claims });
-      // A provider need not say how somebody signed in there (`amr`); that they did, with a browser, is known all the same.
+      // `amr` is optional; without it the method is still known to be a browser sign-in.
       return identity.method === BEARER_TOKEN ? { ...identity, method: OPENID_CONNECT } : identity;
     },
     async endSession() {
@@ -95,7 +95,7 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
   };
 }
 
-/** The answer of `load`, for `FRESH`; what failed is tried again by the next who asks. */
+/** Caches the result of `load` for `FRESH`; does not cache failures. */
 function remembered<Value>(load: () => Promise<Value>, now: () => number): () => Promise<Value> {
   let known: { readonly value: Promise<Value>; readonly until: number } | undefined;
   return () => {
@@ -118,7 +118,7 @@ async function discover({ issuer, clientId }: SignInSettings): Promise<oidc.Serv
       throw asRefusal(error);
     });
   const { supportsPKCE: _, ...metadata } = found.serverMetadata();
-  // http is for this machine alone, whatever the document says.
+  // http is accepted on this machine only.
   const places = [metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri];
   if (metadata.issuer !== issuer || !places.every((place) => place !== undefined && isSecureUrl(place))) {
     throw new SignInRefusal("PROVIDER_FAILED");
@@ -156,25 +156,28 @@ function clientAuthentication(secret: string | undefined, supported: readonly st
   return byPost ? oidc.ClientSecretPost(secret) : oidc.ClientSecretBasic(secret);
 }
 
-/** What went wrong at the provider, without what it said: its texts are nobody's to show. */
+/** The refusal for an error of the provider, without its texts, which must not be shown. */
 function asRefusal(error: unknown): unknown {
   if (error instanceof oidc.AuthorizationResponseError) {
     return new SignInRefusal(error.error === "access_denied" ? "DENIED" : "PROVIDER_FAILED");
   }
   if (error instanceof oidc.ResponseBodyError) {
-    return new SignInRefusal(error.error === "invalid_grant" ? "CODE_REFUSED" : "PROVIDER_FAILED", told(error.error));
+    return new SignInRefusal(
+      error.error === "invalid_grant" ? "CODE_REFUSED" : "PROVIDER_FAILED",
+      causeOf(error.error),
+    );
   }
-  // What fetch throws when nobody answers.
-  if (error instanceof TypeError) return new SignInRefusal("PROVIDER_UNAVAILABLE", told(reasonOf(error)));
+  // Thrown by fetch when there is no response.
+  if (error instanceof TypeError) return new SignInRefusal("PROVIDER_UNAVAILABLE", causeOf(reasonOf(error)));
   if (error instanceof oidc.ClientError)
-    return new SignInRefusal(codeOf(error.code), told(error.code ?? error.message));
+    return new SignInRefusal(codeOf(error.code), causeOf(error.code ?? error.message));
   if (error instanceof oidc.WWWAuthenticateChallengeError)
-    return new SignInRefusal("PROVIDER_FAILED", told(error.message));
+    return new SignInRefusal("PROVIDER_FAILED", causeOf(error.message));
   return error;
 }
 
-/** The cause for the log: of whatever the provider sent, one short word. */
-function told(reason: string): Error {
+/** The cause for the log: a short code from the provider. */
+function causeOf(reason: string): Error {
   return new Error(reason.slice(0, 100));
 }
 

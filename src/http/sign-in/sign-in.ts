@@ -20,7 +20,7 @@ export interface SignInDeps extends Omit<BrowserSessionsDeps, "now" | "log"> {
   readonly issuers: readonly IssuerSettings[];
   /** 32 bytes that all servers of an installation share and nobody else knows. */
   readonly secret: Uint8Array;
-  /** Hears of each refusal, for the counter. */
+  /** Called for each refusal. */
   readonly onRefusal: (code: string) => void;
   readonly log: Pick<Logger, "info" | "warn">;
   /** Milliseconds since the epoch. */
@@ -28,13 +28,13 @@ export interface SignInDeps extends Omit<BrowserSessionsDeps, "now" | "log"> {
 }
 
 export interface SignIn {
-  /** Answers what belongs to signing in; undefined for any other path. */
+  /** Handles the paths of signing in; returns undefined for any other path. */
   handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
 }
 
 interface Route {
   readonly method: "GET" | "POST";
-  readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
 const HOME = "/";
@@ -61,7 +61,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     sendJson(response, 200, { redirectTo: next.href });
   }
 
-  async function tell(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function session(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const session = await sessions.current(request);
     if (session === undefined) throw new SignInRefusal("NOT_SIGNED_IN");
     const { principal, method, sessionId, expiresAt } = session.authentication;
@@ -83,7 +83,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     });
   }
 
-  /** Where a browser lands after signing in or out, unless it wanted to be elsewhere. */
+  /** The page after signing in or out without `returnTo`. */
   async function home(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     const session = await sessions.current(request);
@@ -92,14 +92,14 @@ export function createSignIn(deps: SignInDeps): SignIn {
   }
 
   const routes: ReadonlyMap<string, Route> = new Map([
-    [LOGIN, { method: "GET", answer: login.start }],
-    [CALLBACK, { method: "GET", answer: login.finish }],
-    ["/auth/logout", { method: "POST", answer: logout }],
-    ["/auth/session", { method: "GET", answer: tell }],
+    [LOGIN, { method: "GET", handle: login.start }],
+    [CALLBACK, { method: "GET", handle: login.finish }],
+    ["/auth/logout", { method: "POST", handle: logout }],
+    ["/auth/session", { method: "GET", handle: session }],
   ] as const);
 
-  async function answer({ method, answer }: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // None of these takes a body.
+  async function handle({ method, handle }: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // None of these reads a body.
     request.resume();
     try {
       if (!isSecureUrl(publicUrl())) throw new SignInRefusal("INSECURE_ADDRESS");
@@ -107,7 +107,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         response.setHeader("allow", method);
         throw new SignInRefusal("METHOD_NOT_ALLOWED");
       }
-      await answer(request, response);
+      await handle(request, response);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
@@ -122,7 +122,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     handle(path, request, response) {
       if (path === HOME && request.method === "GET" && wantsHtml(request)) return home(request, response);
       const route = routes.get(path);
-      return route && answer(route, request, response);
+      return route && handle(route, request, response);
     },
   };
 }
@@ -132,7 +132,7 @@ function refusalOf(error: unknown): SignInRefusal | undefined {
   return error instanceof LedgerUnavailableError ? new SignInRefusal("LEDGER_UNAVAILABLE", error) : undefined;
 }
 
-/** Only a message: nothing of a token is in any of ours. */
+/** The message only; ours contain nothing of a token. */
 function reasonOf({ cause }: SignInRefusal): string | undefined {
   return cause === undefined ? undefined : asError(cause).message;
 }

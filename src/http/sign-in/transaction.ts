@@ -8,13 +8,13 @@ export interface Transaction {
   readonly nonce: string;
   /** RFC 7636, section 4.1. */
   readonly verifier: string;
-  /** Where the browser goes afterwards: an address of ours. */
+  /** Where the browser is redirected afterwards: an address of this server. */
   readonly returnTo: string;
 }
 
 export interface Transactions {
   seal(transaction: Transaction): Promise<string>;
-  /** Undefined when the text is not one of ours, or too old. */
+  /** Undefined when the text was not encrypted by us or is too old. */
   open(sealed: string): Promise<Transaction | undefined>;
 }
 

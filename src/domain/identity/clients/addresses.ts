@@ -12,7 +12,7 @@ export function plainAddress(text: string | undefined): string | undefined {
 /** Addresses and ranges of them. */
 export interface AddressSet {
   readonly empty: boolean;
-  /** `address` is one `plainAddress` answered. */
+  /** `address` is one that `plainAddress` returned. */
   has(address: string): boolean;
 }
 

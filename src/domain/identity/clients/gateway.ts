@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Replays } from "./replays.ts";
 import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./request.ts";
-import { type Candidate, covers, firstBelieved, UnbelievedSignatureError, verifyRequest } from "./signatures.ts";
+import { type Candidate, covers, firstValid, InvalidSignatureError, verifyRequest } from "./signatures.ts";
 import { type KeyMembers, type VerifyingKey, verifyingKey } from "./verifying-key.ts";
 
 const TAG = "countersign-gateway";
@@ -31,10 +31,9 @@ export interface GatewayDeps {
 }
 
 /**
- * Reads what a gateway of the caller's organization says in signed headers. Its signature covers @method, @authority,
- * @path, the query if there is one, Content-Digest (RFC 9530) if there is a body, and every Countersign header.
- * Undefined when no signature claims to be a gateway's; throws UnbelievedSignatureError when one does and is not
- * believed.
+ * Reads the signed headers of a gateway of the caller's organization. Its signature covers @method, @authority, @path, the
+ * query if there is one, Content-Digest (RFC 9530) if there is a body, and every Countersign header. Undefined when no
+ * signature has a gateway's tag; throws InvalidSignatureError when none of those is valid.
  */
 export function createGatewayReader({ origin, gatewayKey, replays }: GatewayDeps) {
   const keys = new LRUCache<string, VerifyingKey>({ max: 1000 });
@@ -45,13 +44,13 @@ export function createGatewayReader({ origin, gatewayKey, replays }: GatewayDeps
       keys.set(id, key);
       return key;
     } catch (error) {
-      throw new UnbelievedSignatureError("the gateway is registered with a key of no use", { cause: error });
+      throw new InvalidSignatureError("the gateway is registered with a key of no use", { cause: error });
     }
   };
   return (request: RequestFacts, organization: string, now: number): Promise<GatewayStatement | undefined> =>
-    firstBelieved(request, TAG, async (candidate) => {
+    firstValid(request, TAG, async (candidate) => {
       const gateway = gatewayKey(organization, candidate.keyId);
-      if (gateway === undefined) throw new UnbelievedSignatureError("no gateway of the organization has this key");
+      if (gateway === undefined) throw new InvalidSignatureError("no gateway of the organization has this key");
       const key = keyOf(gateway);
       const components = mustCover(request, candidate);
       await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, replays, now });
@@ -76,10 +75,10 @@ function stated(request: RequestFacts): Pick<GatewayStatement, "model" | "mcpCli
   const model = headerOf(request, MODEL_HEADER);
   const mcpClient = headerOf(request, MCP_CLIENT_HEADER);
   if (model !== undefined && !/^[!-~]{1,200}$/.test(model)) {
-    throw new UnbelievedSignatureError(`${MODEL_HEADER} is not the name of one model`);
+    throw new InvalidSignatureError(`${MODEL_HEADER} is not the name of one model`);
   }
   if (mcpClient !== undefined && !/^[!-~][ -~]{0,199}$/.test(mcpClient)) {
-    throw new UnbelievedSignatureError(`${MCP_CLIENT_HEADER} is not name/version`);
+    throw new InvalidSignatureError(`${MCP_CLIENT_HEADER} is not name/version`);
   }
   return { model, mcpClient };
 }

@@ -6,7 +6,7 @@ const MAX_PATTERN = 400;
 /** Ways a pattern may split its input, at the very most. What backtracking costs in the worst case follows from it. */
 const MAX_SPLITS = 250_000;
 
-/** Escapes that stand for one character or for a place, and need no look at what comes after them. */
+/** Escapes for one character or a position that are complete without the following characters. */
 const PLAIN_ESCAPE = /^\\[wWdDsSbB^$\\.*+?()[\]{}|/-]/;
 const BOUNDED = /^\{(\d{1,4})(?:,(\d{1,4}))?\}/;
 

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { type AddressSet, plainAddress } from "./addresses.ts";
 import { headerOf, type RequestFacts } from "./request.ts";
 
-/** A longer chain of proxies is believed up to here. */
+/** Proxies of a chain that are considered at most. */
 const MAX_HOPS = 32;
 const MAX_HEADER = 4096;
 
@@ -10,20 +10,19 @@ const MAX_HEADER = 4096;
 export type AddressOf = (request: RequestFacts) => string | undefined;
 
 /**
- * Finds the address of a caller behind the proxies in `trusted`. What a proxy says of its own peer counts as long as the
- * proxy is trusted, from the nearest to the farthest; whatever an untrusted peer says counts for nothing. A request with
- * both X-Forwarded-For and Forwarded (RFC 7239) that tell different stories is believed in neither: a proxy that sets
- * one of them lets the other through as the caller wrote it.
+ * Finds the address of a caller behind the proxies in `trusted`. From the nearest proxy to the farthest, the address that a
+ * proxy reports is used as long as the proxy is trusted; untrusted peers are ignored. If X-Forwarded-For and Forwarded (RFC
+ * 7239) contradict each other, both are ignored: a proxy that sets one passes the other on as the caller wrote it.
  */
 export function createAddressOf(trusted: AddressSet): AddressOf {
   const known = new LRUCache<string, boolean>({ max: 1000 });
   const isTrusted = (address: string): boolean => {
-    let answer = known.get(address);
-    if (answer === undefined) {
-      answer = trusted.has(address);
-      known.set(address, answer);
+    let found = known.get(address);
+    if (found === undefined) {
+      found = trusted.has(address);
+      known.set(address, found);
     }
-    return answer;
+    return found;
   };
   /** `hops` are as in the header: the farthest first. */
   const walk = (peer: string, hops: readonly (string | undefined)[]): string => {

@@ -1,6 +1,6 @@
 /** The nonces of signatures that are still alive: the second signature with one nonce is a copy of the first. */
 export interface Replays {
-  /** Remembers `nonce` of `key` until `until`, and answers whether it was new. Seconds since the epoch. */
+  /** Stores `nonce` of `key` until `until` (seconds since the epoch). Returns whether it was new. */
   admit(key: string, nonce: string, until: number, now: number): boolean;
 }
 

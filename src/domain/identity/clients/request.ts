@@ -1,4 +1,4 @@
-/** What of a request tells which program sent it, and from where. */
+/** The parts of a request that identify the client and its address. */
 export interface RequestFacts {
   readonly method: string;
   /** As in the request line: a path with its query. */
@@ -29,7 +29,7 @@ export function headerOf({ headers }: RequestFacts, name: string): string | unde
   return Array.isArray(value) ? value.join(", ") : undefined;
 }
 
-/** The model a gateway says it drives. */
+/** The header with the model, set by a gateway. */
 export const MODEL_HEADER = "countersign-model";
 /** The name and version of the client a gateway serves, as `name/version`. */
 export const MCP_CLIENT_HEADER = "countersign-mcp-client";

@@ -22,7 +22,7 @@ interface Conditions {
 export interface ClientRule {
   readonly name: string;
   readonly surface?: string | undefined;
-  /** A client whose version and surface this rule tells as well: a program built on that one. */
+  /** Another client for which this rule also gives version and surface: this client is built on that one. */
   readonly of?: string | undefined;
   readonly confidence: Confidence;
   readonly when: Conditions;
@@ -117,11 +117,11 @@ function compile({ when, ...rule }: RuleDocument, networks: ReadonlyMap<string, 
   const secret = headers.find(([name]) => SECRET_HEADERS.has(name));
   if (secret !== undefined) throw new ConfigurationError(`the header ${secret[0]} holds credentials`);
   if (network !== undefined && !networks.has(network)) throw new ConfigurationError(`there is no network ${network}`);
-  const telling = headers.some(([, pattern]) => !pattern.test(""));
+  const distinctive = headers.some(([, pattern]) => !pattern.test(""));
   const signed = signatureAgent !== undefined || mcpClient !== undefined;
   const earned = signed ? "SIGNED" : oauthClientId !== undefined ? "REGISTERED" : network ? "NETWORK" : "HEADER";
   if (rule.confidence !== earned) throw new ConfigurationError(`its conditions make it ${earned}`);
-  if ((earned === "NETWORK" || earned === "HEADER") && !telling) {
+  if ((earned === "NETWORK" || earned === "HEADER") && !distinctive) {
     throw new ConfigurationError("it would speak of requests without any header");
   }
   return {

@@ -21,12 +21,12 @@ const MAX_COMPONENTS = 40;
 const MAX_NONCE = 200;
 const PARAMETERS = ["created", "expires", "keyid", "nonce", "tag"];
 
-/** A signature is not believed, and the message says why. */
-export class UnbelievedSignatureError extends Error {
-  override readonly name = "UnbelievedSignatureError";
+/** A signature is not valid; the message says why. */
+export class InvalidSignatureError extends Error {
+  override readonly name = "InvalidSignatureError";
 }
 
-/** One signature a request carries, as it describes itself; nothing of it is proven yet. */
+/** A signature of a request, not verified yet. */
 export interface Candidate {
   readonly label: string;
   readonly components: readonly { readonly name: string; readonly key?: string | undefined }[];
@@ -35,20 +35,20 @@ export interface Candidate {
 
 /**
  * The signatures of a request (RFC 9421, section 4) whose `tag` is the given one, in order. Throws
- * UnbelievedSignatureError when the fields are too long or malformed.
+ * InvalidSignatureError when the fields are too long or malformed.
  */
 function candidates(request: RequestFacts, tag: string): readonly Candidate[] {
   const input = headerOf(request, "signature-input") ?? "";
   const signature = headerOf(request, "signature") ?? "";
   if (input.length > MAX_FIELD || signature.length > MAX_FIELD)
-    throw new UnbelievedSignatureError("the signature fields are too long");
+    throw new InvalidSignatureError("the signature fields are too long");
   let members: ReturnType<typeof parseDictionary>;
   try {
     members = parseDictionary(input);
   } catch (error) {
-    throw new UnbelievedSignatureError("Signature-Input is malformed", { cause: error });
+    throw new InvalidSignatureError("Signature-Input is malformed", { cause: error });
   }
-  if (members.size > MAX_SIGNATURES) throw new UnbelievedSignatureError("there are too many signatures");
+  if (members.size > MAX_SIGNATURES) throw new InvalidSignatureError("there are too many signatures");
   return [...members].flatMap(([label, member]) => {
     if (!isInnerList(member)) return [];
     const [items, parameters] = member;
@@ -60,20 +60,20 @@ function candidates(request: RequestFacts, tag: string): readonly Candidate[] {
 }
 
 /**
- * What `attempt` makes of the first signature with that tag it does not throw an UnbelievedSignatureError for; undefined
- * when there is none with that tag. Throws the last such error when it threw for all.
+ * The result of `attempt` for the first signature with that tag for which it does not throw InvalidSignatureError; undefined
+ * when there is no signature with that tag. Throws the last error when it threw for all.
  */
-export async function firstBelieved<Answer>(
+export async function firstValid<Result>(
   request: RequestFacts,
   tag: string,
-  attempt: (candidate: Candidate) => Promise<Answer>,
-): Promise<Answer | undefined> {
-  let refusal: UnbelievedSignatureError | undefined;
+  attempt: (candidate: Candidate) => Promise<Result>,
+): Promise<Result | undefined> {
+  let refusal: InvalidSignatureError | undefined;
   for (const candidate of candidates(request, tag)) {
     try {
       return await attempt(candidate);
     } catch (error) {
-      if (!(error instanceof UnbelievedSignatureError)) throw error;
+      if (!(error instanceof InvalidSignatureError)) throw error;
       refusal = error;
     }
   }
@@ -83,7 +83,7 @@ export async function firstBelieved<Answer>(
 
 /** What a signature has to be, besides valid. */
 export interface Demand {
-  /** Scheme, host and port clients reach this server under: the authority signed has to be ours, whatever Host says. */
+  /** Scheme, host and port that clients use. The signed authority must be this one, not that of the Host header. */
   readonly origin: string;
   readonly tag: string;
   readonly key: VerifyingKey;
@@ -93,7 +93,7 @@ export interface Demand {
   readonly now: number;
 }
 
-/** Verifies `candidate` of `request`. Throws UnbelievedSignatureError for any doubt. */
+/** Verifies `candidate` of `request`. Throws InvalidSignatureError for any doubt. */
 export async function verifyRequest(request: RequestFacts, candidate: Candidate, demand: Demand): Promise<void> {
   const { origin, tag, key, components, replays, now } = demand;
   let parameters: SignatureParameters;
@@ -116,21 +116,20 @@ export async function verifyRequest(request: RequestFacts, candidate: Candidate,
     parameters = verified.parameters;
   } catch (error) {
     const reason = isSignatureError(error) ? error.message : "it cannot be verified";
-    throw new UnbelievedSignatureError(reason, { cause: error });
+    throw new InvalidSignatureError(reason, { cause: error });
   }
   const { created, expires, nonce, keyid, tag: signedTag } = parameters;
   if (signedTag !== tag || keyid !== candidate.keyId) {
-    throw new UnbelievedSignatureError("another signature was verified than the one chosen");
+    throw new InvalidSignatureError("another signature was verified than the one chosen");
   }
   if (created === undefined || expires === undefined || nonce === undefined || nonce.length > MAX_NONCE) {
-    throw new UnbelievedSignatureError("the nonce is too long");
+    throw new InvalidSignatureError("the nonce is too long");
   }
   const until = Math.min(expires, created + MAX_AGE) + CLOCK_SKEW;
-  if (!replays.admit(key.thumbprint, nonce, until, now))
-    throw new UnbelievedSignatureError("its nonce was seen before");
+  if (!replays.admit(key.thumbprint, nonce, until, now)) throw new InvalidSignatureError("its nonce was seen before");
 }
 
-/** Whether a signature says it covers a component, with or without a `key` parameter. */
+/** Whether a signature covers a component, with or without a `key` parameter. */
 export function covers(candidate: Candidate, name: string): boolean {
   return candidate.components.some((component) => component.name === name);
 }

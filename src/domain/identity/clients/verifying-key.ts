@@ -22,7 +22,7 @@ export type KeyMembers = { readonly [Name in keyof JWK]: JWK[Name] | undefined }
 
 /** Throws ConfigurationError unless `jwk` is a public Ed25519, P-256 or RSA key (2048 bits or more) for signatures. */
 export function verifyingKey(jwk: KeyMembers): VerifyingKey {
-  if (jwk.d !== undefined) throw new ConfigurationError("a private key is given where a public one belongs");
+  if (jwk.d !== undefined) throw new ConfigurationError("this is a private key; give the public one");
   if (jwk.use !== undefined && jwk.use !== "sig") throw new ConfigurationError("a key is not for signatures");
   const { algorithm, members } = kindOf(jwk);
   let key: KeyObject;

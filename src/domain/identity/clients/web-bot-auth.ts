@@ -4,7 +4,7 @@ import { parseDictionary, parseItem } from "structured-headers";
 import { ConfigurationError } from "../../../errors.ts";
 import type { Replays } from "./replays.ts";
 import { headerOf, type RequestFacts } from "./request.ts";
-import { type Candidate, covers, firstBelieved, UnbelievedSignatureError, verifyRequest } from "./signatures.ts";
+import { type Candidate, covers, firstValid, InvalidSignatureError, verifyRequest } from "./signatures.ts";
 import { type VerifyingKey, verifyingKey } from "./verifying-key.ts";
 
 const TAG = "web-bot-auth";
@@ -23,18 +23,18 @@ export interface WebBotAuthDeps {
 }
 
 /**
- * Finds the agent that signed a request (draft-ietf-webbotauth-httpsig-protocol-00), answering its origin. The signature
- * covers @authority or @target-uri and Signature-Agent, and its `keyid` is the thumbprint of a key listed for the agent.
- * Undefined when no signature claims to be an agent's; throws UnbelievedSignatureError when one does and is not
- * believed. Making the reader throws ConfigurationError for agents that are no origins and keys of no use.
+ * Returns the origin of the agent that signed a request (draft-ietf-webbotauth-httpsig-protocol-00). The signature covers
+ * @authority or @target-uri and Signature-Agent, and its `keyid` is the thumbprint of a key listed for the agent. Undefined
+ * when no signature has an agent's tag; throws InvalidSignatureError when none of those is valid. `createAgentReader` throws
+ * ConfigurationError for agents that are not origins and for invalid keys.
  */
 export function createAgentReader({ origin, agents, replays }: WebBotAuthDeps) {
   const directories = directoriesOf(agents);
   return (request: RequestFacts, now: number): Promise<string | undefined> =>
-    firstBelieved(request, TAG, async (candidate) => {
+    firstValid(request, TAG, async (candidate) => {
       const named = namedAgent(request, candidate);
       const key = directories.get(named.agent)?.get(candidate.keyId);
-      if (key === undefined) throw new UnbelievedSignatureError("no listed agent has this key");
+      if (key === undefined) throw new InvalidSignatureError("no listed agent has this key");
       const components = [covers(candidate, "@target-uri") ? "@target-uri" : "@authority", named.component];
       await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, replays, now });
       return named.agent;
@@ -59,10 +59,10 @@ function namedAgent(
   const field = headerOf(request, FIELD);
   const covered = candidate.components.find(({ name }) => name === FIELD);
   if (field === undefined || covered === undefined) {
-    throw new UnbelievedSignatureError("it does not cover a Signature-Agent");
+    throw new InvalidSignatureError("it does not cover a Signature-Agent");
   }
   const agent = field.length > MAX_FIELD ? undefined : originOf(memberOf(field, covered.key));
-  if (agent === undefined) throw new UnbelievedSignatureError("Signature-Agent names no https origin");
+  if (agent === undefined) throw new InvalidSignatureError("Signature-Agent names no https origin");
   return { agent, component: covered.key === undefined ? FIELD : component(FIELD, { key: covered.key }) };
 }
 
@@ -71,7 +71,7 @@ function memberOf(field: string, key: string | undefined): unknown {
   try {
     return key === undefined ? parseItem(field)[0] : parseDictionary(field).get(key)?.[0];
   } catch (error) {
-    throw new UnbelievedSignatureError("Signature-Agent is malformed", { cause: error });
+    throw new InvalidSignatureError("Signature-Agent is malformed", { cause: error });
   }
 }
 
