@@ -32,7 +32,11 @@ const allReturned = () => {
   return totalCount === idleCount && waitingCount === 0;
 };
 
-const append = () => api.services.ledgers.append("acme/eu", { type: "SAID", actor: { id: "somebody", kind: "HUMAN" } });
+const append = () =>
+  api.services.ledgers.append("acme/eu", {
+    type: "SAID",
+    actor: { id: "somebody", kind: "HUMAN", roles: [], groups: [] },
+  });
 
 interface Lists {
   readonly ledger: { readonly head: { readonly seq: string; readonly hash: string } };
