@@ -22,7 +22,7 @@ const port = Number(values.port);
 const issuer = `http://127.0.0.1:${port}`;
 
 function person(name: string, roles: readonly string[], groups: readonly string[]) {
-  return { name, email: `${name.split(" ")[0]?.toLowerCase()}@acme.example`, roles, groups, amr: ["pwd"] };
+  return { name, email: `${name.split(" ")[0]?.toLowerCase()}@acme.example`, roles, groups };
 }
 
 if (values.token !== undefined) {

@@ -46,7 +46,8 @@ try {
     await client.query("SET session_replication_role = replica");
     if (values.force) for (const statement of takeGuardsOff) await client.query(statement);
     await client.query(rewrite, [approval.ledger, approval.seq]);
-    process.stdout.write(`changed one letter of entry ${approval.seq} of ${approval.ledger}\n`);
+    const change = 'its approver "id":"approver…" is now "id":"Approver…"';
+    process.stdout.write(`changed one letter of entry ${approval.seq} of ${approval.ledger}: ${change}\n`);
   }
 } catch (error) {
   process.stdout.write(`refused: ${error instanceof Error ? error.message : String(error)}\n`);

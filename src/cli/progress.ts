@@ -13,24 +13,40 @@ export interface Progress {
 
 const plainSteps = 10;
 
-function bar(label: string, total: number, stream: ProgressStream): Progress {
+/** Milliseconds that work may take before a bar is drawn: shorter work is over before anybody could read it. */
+const SHOW_AFTER = 500;
+
+function bar(label: string, initialTotal: number, stream: ProgressStream, showAfter: number): Progress {
   const drawn = new SingleBar(
     {
       format: `${label} [{bar}] {value}/{total} {duration_formatted} {what}`,
       stream,
       hideCursor: true,
       fps: 15,
+      // What follows, the result, starts on an empty line.
+      clearOnComplete: true,
       // Ctrl-C is the command's to handle.
       gracefulExit: false,
     },
     Presets.shades_grey,
   );
-  drawn.start(total, 0, { what: "" });
+  const due = Date.now() + showAfter;
+  let total = initialTotal;
+  let value = 0;
+  const show = (what: string) => {
+    if (drawn.isActive) drawn.update(value, { what });
+    else if (Date.now() >= due) drawn.start(total, value, { what });
+  };
   return {
-    advance: (by = 1, what = "") => drawn.increment(by, { what }),
-    to(value, newTotal) {
-      if (newTotal !== undefined) drawn.setTotal(newTotal);
-      drawn.update(value);
+    advance(by = 1, what = "") {
+      value += by;
+      show(what);
+    },
+    to(newValue, newTotal = total) {
+      value = newValue;
+      total = newTotal;
+      if (drawn.isActive) drawn.setTotal(total);
+      show("");
     },
     finish: () => drawn.stop(),
   };
@@ -61,9 +77,14 @@ function lines(label: string, initialTotal: number, stream: ProgressStream): Pro
   };
 }
 
-/** A progress bar on a terminal, plain lines anywhere else. */
-export function startProgress(label: string, total: number, stream: ProgressStream = process.stderr): Progress {
-  return stream.isTTY === true ? bar(label, total, stream) : lines(label, total, stream);
+/** A progress bar on a terminal, gone when the work is done; plain lines anywhere else. */
+export function startProgress(
+  label: string,
+  total: number,
+  stream: ProgressStream = process.stderr,
+  showAfter = SHOW_AFTER,
+): Progress {
+  return stream.isTTY === true ? bar(label, total, stream, showAfter) : lines(label, total, stream);
 }
 
 const frames = ["-", "\\", "|", "/"];

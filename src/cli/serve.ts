@@ -83,6 +83,7 @@ async function serve(options: ServerOptions): Promise<void> {
   say(await firstSteps(server.url, server.config));
   log.info({ signal: await stopped }, "stopping");
   await server.close();
+  log.info({}, "stopped");
 }
 
 export function defineServe(program: Command): void {

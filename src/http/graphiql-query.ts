@@ -1,10 +1,14 @@
 /** What GraphiQL opens with: operations that everybody who is signed in may run. A test validates them. */
-export const OPENING_QUERY = `# Countersign: what waits for people, and what you may approve.
+export const OPENING_QUERY = `# Countersign: actions that wait for approval.
 #
-# You are signed in as the person of this browser session, or of the token given as the password. To be somebody
-# else, use a private window. \`npx countersign token --as approver\` prints a token where no identity provider is set.
+# Run with Ctrl-Enter, or choose an operation at the run button:
+# Waiting lists actions, Approve approves one, Follow shows changes.
+# The book icon at the left describes every type and field.
 #
-# Run an operation with Ctrl-Enter. The book icon at the left describes every type and field.
+# You are signed in as the person of this browser session, or of the
+# token given as the password. To be somebody else, use a private
+# window. Without an identity provider, get a token with
+# \`npx countersign token --as approver\`.
 
 query Waiting {
   viewer {
@@ -23,14 +27,10 @@ query Waiting {
   }
 }
 
-# Approving repeats the digest: put in an id and its digest from above.
-mutation Approve {
-  approveAction(
-    input: {
-      actionId: "00000000-0000-0000-0000-000000000000"
-      digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-    }
-  ) {
+# Before running it, put an id and its digest from Waiting into the
+# Variables below: { "id": "…", "digest": "sha256:…" }
+mutation Approve($id: ID!, $digest: Hash!) {
+  approveAction(input: { actionId: $id, digest: $digest }) {
     action {
       status
     }
@@ -41,6 +41,7 @@ mutation Approve {
   }
 }
 
+# Shows nothing until an action is proposed or decided.
 subscription Follow {
   pendingApprovals {
     cursor

@@ -28,12 +28,24 @@ describe("startProgress", () => {
     expect(shown()).toBe("verify 500/1000\nverify 1000/1000\n");
   });
 
-  it("draws a bar on a terminal", () => {
+  it("draws a bar on a terminal, and leaves the line empty", () => {
     const { stream, shown } = screen(true);
-    const progress = startProgress("replay", 2, stream);
+    const progress = startProgress("replay", 2, stream, 0);
+    progress.advance();
+    const drawn = shown();
+    expect(drawn).toMatch(/replay \[.*\] 1\/2/);
+    progress.finish();
+    // Back to the start of the line, cleared (ECMA-48 CHA, EL), and the cursor shown again.
+    expect(shown()).toContain("\u001b[0K");
+  });
+
+  it("draws nothing for work that is over at once", () => {
+    const { stream, shown } = screen(true);
+    const progress = startProgress("export", 2, stream);
+    progress.to(1, 3);
     progress.advance();
     progress.finish();
-    expect(shown()).toMatch(/replay \[.*\] 1\/2/);
+    expect(shown()).toBe("");
   });
 });
 

@@ -18,7 +18,8 @@ export interface ProviderUser {
   readonly email: string;
   readonly roles: readonly string[];
   readonly groups: readonly string[];
-  readonly amr: readonly string[];
+  /** How the person signs in (RFC 8176); left out: tokens do not say. */
+  readonly amr?: readonly string[];
   /** The upstream provider the person came from. */
   readonly idp?: string;
 }
@@ -204,6 +205,18 @@ function configuration(
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
       revocation: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (context, form) => {
+          const button =
+            '<button form="op.logoutForm" name="logout" value="yes">Sign out of the identity provider too</button>';
+          context.body = `<!doctype html><title>Sign out</title><h1>Signed out of Countersign</h1>${form}${button}`;
+        },
+        postLogoutSuccessSource: (context) => {
+          context.body =
+            "<!doctype html><title>Signed out</title><h1>Signed out</h1><p>The next sign-in asks who you are.</p>";
+        },
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource: (_context, _client, oneOf) => oneOf ?? RESOURCE,
@@ -267,7 +280,9 @@ function personalClaims(
   token: { readonly accountId: string },
 ): Record<string, unknown> {
   const user = users[token.accountId];
-  return user === undefined ? {} : { ...user, amr: oidc.entities.AuthorizationCode?.amr ?? user.amr };
+  if (user === undefined) return {};
+  const amr = oidc.entities.AuthorizationCode?.amr ?? user.amr;
+  return { ...user, ...(amr === undefined ? {} : { amr }) };
 }
 
 /** The page a person signs in on: GET shows it, POST `login=<id>` signs in, POST `abort=1` does not. */
@@ -300,6 +315,6 @@ async function interact(
     });
   }
   return provider.interactionFinished(request, response, {
-    login: { accountId: id, amr: [...user.amr] },
+    login: { accountId: id, ...(user.amr === undefined ? {} : { amr: [...user.amr] }) },
   });
 }

@@ -31,7 +31,7 @@ export function render(action: Rendered): string {
   const { requestedBy, source, targetRegion } = action;
   const lines = [
     `Countersign action, form ${RENDERING}`,
-    `Tool: ${quoted(action.tool)} on ${quoted(action.platform)}, region ${quoted(action.region)}`,
+    `Tool: ${quoted(action.tool)} on ${quoted(action.platform)}, the platform in region ${quoted(action.region)}`,
     `Effect: ${action.effect}`,
     `Requested by: ${described(requestedBy)}`,
   ];

@@ -24,7 +24,7 @@ describe("render", () => {
     });
     expect(text.split("\n")).toEqual([
       "Countersign action, form 1",
-      'Tool: "cancel_reservation" on "reservations", region "us"',
+      'Tool: "cancel_reservation" on "reservations", the platform in region "us"',
       "Effect: WRITE",
       'Requested by: AGENT "agent" ("Demo agent")',
       'On behalf of: HUMAN "member"',
