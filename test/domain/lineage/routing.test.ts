@@ -55,8 +55,8 @@ function queries(by: Process): number {
     Object.assign(client, {
       query(...all: unknown[]) {
         const name = (all[0] as { name?: string } | undefined)?.name;
-        // Whose session a step belongs to is asked anew each time, and is no matter of routing.
-        if (name !== "oc_ledger_append" && name !== "oc_attribute") counter.reads += 1;
+        // The session of a step is looked up each time, followers are notified after it: neither is part of routing.
+        if (!["oc_ledger_append", "oc_announce", "oc_attribute"].includes(name ?? "")) counter.reads += 1;
         return query(...all);
       },
     });
