@@ -106,10 +106,10 @@ describe("verifyLedger, in threads", () => {
     const sessionRow = `WHERE id = '${session}'`;
     expect(await found(`UPDATE oc_state SET actor_id = 'mallory' ${sessionRow}`)).toEqual({
       verdict: "CONTENT_MISMATCH",
-      problems: [[18_000n, `oc_state SESSION ${session}: actor_id is mallory, the entry says member`]],
+      problems: [[18_000n, `oc_state SESSION ${session}: actor_id is mallory, in the entry it is member`]],
     });
     expect(await found(`UPDATE oc_state SET conversation = '' ${sessionRow}`)).toMatchObject({
-      problems: [[18_000n, `oc_state SESSION ${session}: conversation is , the entry says c`]],
+      problems: [[18_000n, `oc_state SESSION ${session}: conversation is , in the entry it is c`]],
     });
   });
 

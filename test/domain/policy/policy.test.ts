@@ -148,6 +148,8 @@ describe("reasonFor", () => {
     for (const ruleId of Object.values(RULE_IDS)) {
       expect(reasonOf({ ruleId, outcome: "FORBID", because: {} })).not.toContain(ruleId);
     }
-    expect(reasonOf({ ruleId: "mine", outcome: "FORBID", because: {} })).toBe("Rule mine of the policy says FORBID.");
+    expect(reasonOf({ ruleId: "mine", outcome: "FORBID", because: {} })).toBe(
+      "Rule mine of the policy has the outcome FORBID.",
+    );
   });
 });

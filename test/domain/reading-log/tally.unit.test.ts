@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTally, type TallyCounts, UntoldError } from "../../../src/domain/reading-log/tally.ts";
+import { createTally, type TallyCounts, UnrecordedReadsError } from "../../../src/domain/reading-log/tally.ts";
 
 const LENGTH = 60_000;
 
@@ -109,7 +109,7 @@ describe("a tally", () => {
     await add("mia");
     await add("mia");
     state.broken = true;
-    await expect(tally.stop()).rejects.toThrow(UntoldError);
+    await expect(tally.stop()).rejects.toThrow(UnrecordedReadsError);
     expect(failures).toEqual(["mia 300000-300001 read=1 1", "mia 300000-300001 read=1 1"]);
     state.broken = false;
     await tally.stop();
