@@ -136,7 +136,7 @@ describe("verifyLedger, in threads", () => {
     expect((await verifyLedger(pool, LEDGER)).verdict).toBe("INTACT");
   });
 
-  it("rejects what a thread without a connection is asked, and ends it", async () => {
+  it("rejects a task for a thread without a connection, and ends the thread", async () => {
     const thread = startThread({ connectionString: "postgresql://127.0.0.1:1/none", applicationName: "x", role: "x" });
     const piece = { from: 1n, to: 1n };
     const task = { ledger: LEDGER, range: piece, piece, states: [], digestKey: "", limit: 1, thorough: false } as const;

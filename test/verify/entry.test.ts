@@ -38,7 +38,7 @@ function found(
 }
 
 describe("checkEntry", () => {
-  it("finds nothing wrong with an entry as it was stored, and returns what it says", () => {
+  it("finds no problem in an entry as it was stored, and returns its content", () => {
     const { said, problems } = found(row);
     expect(problems).toEqual([]);
     expect(said).toMatchObject({
@@ -48,7 +48,7 @@ describe("checkEntry", () => {
     });
   });
 
-  it("says of bytes that do not hash to what the row says nothing else", () => {
+  it("reports nothing else of bytes with another hash than in the row", () => {
     const bytes = Buffer.from(row.entry);
     bytes[20] = bytes[20]! ^ 1;
     const { said, problems } = found({ ...row, entry: bytes, columns: row.columns.map(() => "x") });

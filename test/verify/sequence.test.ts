@@ -91,7 +91,7 @@ describe("createSequence", () => {
     ]);
   });
 
-  it("names what claims to stand before the first position", () => {
+  it("reports rows before the first position", () => {
     expect(found([row(-7), row(0), row(1), row(2), row(3), row(4)], WHOLE).problems).toEqual([
       "-7 LINK_BROKEN there can be no entry before position 1",
       "0 LINK_BROKEN there can be no entry before position 1",
