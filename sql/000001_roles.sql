@@ -4,7 +4,7 @@
 -- oc_app      the server: EXECUTE on the append functions and SELECT, nothing else.
 -- oc_auditor  SELECT on the ledger.
 -- oc_bi       SELECT on the reporting views only, restricted by organization.
--- oc_reporting owns the reporting views; row-level security binds it, and therefore whoever reads through them.
+-- oc_reporting owns the reporting views; row-level security applies to it, and so to all readers of these views.
 DO $$
 DECLARE
   wanted text;

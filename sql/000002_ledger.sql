@@ -65,9 +65,9 @@ CREATE TABLE oc_ledger_head (
   recorded_at timestamptz NOT NULL
 ) WITH (fillfactor = 20);
 
--- What each thing of a ledger (an action, a session, a principal, …) is, according to the latest entry that has it among its
--- `states`. A projection, never a fact of its own, and one for every kind: what a kind means is the business of the area
--- that records it. Version n is what the entry at entries[n] says.
+-- The current state of each subject of a ledger (an action, a session, a principal, …), as in the latest entry that has it
+-- among its `states`. A projection, never a fact. One table for all kinds: only the area that records a kind knows what it
+-- means. Version n is the state in the entry at entries[n].
 CREATE TABLE oc_state (
   ledger          text        NOT NULL,
   kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$'),

@@ -11,9 +11,8 @@ BEGIN
 END
 $$;
 
--- Every inserted row must extend its chain, whoever inserts it: the first of a ledger follows its head, each other one the row
--- before it, and the head moves on to the last. Nothing but the head is read for that, so it costs the same however many
--- partitions there are.
+-- Every inserted row must extend its chain, for every role: the first row of a ledger follows its head, each other row the one
+-- before it, and the head is set to the last. Only the head is read, so the cost does not depend on the number of partitions.
 CREATE FUNCTION oc_check_links() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -75,7 +74,7 @@ BEGIN
 END
 $$;
 
--- Creates the partition of one month (UTC) if it is not there, guarded. Answers whether it was created.
+-- Creates the partition of one month (UTC), guarded, unless it exists. Returns whether it was created.
 -- Runs as owner for a server's job; the default partition catches what comes before the job does.
 CREATE FUNCTION oc_ensure_partition(p_month date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp

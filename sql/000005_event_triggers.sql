@@ -5,8 +5,8 @@
 -- last migration. After every command that changes the catalog the two are compared: what is missing, or was added
 -- where nothing may be, makes the command fail. Columns, unique indexes and plain indexes may be added.
 --
--- The functions stand in a schema of their own: DROP SCHEMA public CASCADE would otherwise take the triggers that refuse
--- it along before they fire. A migration that changes a guard ends with SELECT oc_guard.record().
+-- The functions are in a separate schema: DROP SCHEMA public CASCADE would otherwise drop the triggers that refuse it before
+-- they fire. A migration that changes a guard ends with SELECT oc_guard.record().
 --
 -- What a superuser can still do (drop or disable an event trigger, SET event_triggers = off) is why the guard report
 -- compares with facts shipped in the code and why heads are kept outside the database.

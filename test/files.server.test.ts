@@ -56,7 +56,7 @@ describe("a lock", () => {
     expect(await readdir(directory)).toEqual(["lock"]);
   });
 
-  it("lets nobody in while work is done, and the next after work that failed", async () => {
+  it("admits nobody while work is done, and the next one after work that failed", async () => {
     let inside = 0;
     const work = (fails: boolean) =>
       locked(file, async () => {
@@ -73,7 +73,7 @@ describe("a lock", () => {
     expect(outcomes[1]).toMatchObject({ reason: { message: "failed" } });
   });
 
-  it("that cannot be asked for is not taken for one that somebody holds", async () => {
+  it("that cannot be acquired is distinguished from one that is held", async () => {
     expect(() => tryLock(path.join(directory, "missing", "lock"))).toThrow("unable to open");
     await writeFile(file, "not one of ours, and long enough to be looked at ".repeat(30));
     expect(() => tryLock(file)).toThrow("not a database");

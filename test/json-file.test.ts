@@ -26,7 +26,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 }
 
 describe.each(readers)("a bad %s", (what, load, setting) => {
-  it("that is not there is told from one that is not JSON, and names its setting", async () => {
+  it("that is missing is distinguished from one that is not JSON, and names its setting", async () => {
     // Keys that are not there are made.
     if (what === "key file") return;
     const file = path.join(folder, "nowhere.json");
@@ -34,13 +34,13 @@ describe.each(readers)("a bad %s", (what, load, setting) => {
     expect(message).toMatch(`the ${what} ${file} does not exist: correct ${setting}`);
   });
 
-  it("that is a folder says so", async () => {
+  it("that is a folder is reported as one", async () => {
     const file = path.join(folder, "folder.json");
     await mkdir(file, { recursive: true });
     expect(await refusal(load(file))).toContain("is a folder, not a file");
   });
 
-  it("below a file says so", async () => {
+  it("below a file is reported as such", async () => {
     const file = path.join(folder, "plain.json");
     await writeFile(file, "{}");
     expect(await refusal(load(path.join(file, "below.json")))).toMatch(setting);

@@ -23,7 +23,7 @@ export interface Database {
   readonly pool: Pool;
   /** For appends alone, so that readers can never keep the ledger waiting for a connection. */
   readonly appendPool: Pool;
-  /** For snapshots alone: whoever holds one may wait for a connection of another pool, and never for one of this. */
+  /** For snapshots only: code that holds one may wait for a connection of another pool, but never of this one. */
   readonly snapshotPool: Pool;
   readonly migrated: Migrated;
   close(): Promise<void>;

@@ -88,7 +88,7 @@ async function ensureDatabase(record: ClusterRecord): Promise<void> {
   }
 }
 
-/** Keeps one postmaster running until told to stop. */
+/** Keeps one postmaster running until stopped. */
 class Supervisor implements EmbeddedPostgres {
   readonly url: string;
   readonly #options: PostmasterOptions;

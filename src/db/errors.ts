@@ -3,7 +3,7 @@
  * - `unavailable`: the database cannot be reached or used now; nothing was written
  * - `unknown-commit`: the connection broke under a commit; it may have happened. Only to callers that were committing
  * - `conflict`: somebody else was faster; the same call may succeed when repeated
- * - `refused`: the database said no to this data or to this right; repeating does not help
+ * - `refused`: the database refused this data or this privilege; a retry fails the same way
  * - `timeout`: it took too long and was cancelled
  * - `disk-full`: the database has no room; nothing was written
  * - `bug`: none of these, so the statement or this table is wrong
@@ -33,7 +33,7 @@ const byCode: Readonly<Record<string, DatabaseFailure>> = {
   P0001: "refused", // RAISE EXCEPTION
   P1000: "unavailable", // Prisma: authentication
   P1001: "unavailable", // Prisma: server out of reach
-  P1002: "unavailable", // Prisma: server does not answer
+  P1002: "unavailable", // Prisma: server does not respond
   P1003: "unavailable", // Prisma: no such database
   P1008: "timeout", // Prisma: operation took too long
   P1010: "unavailable", // Prisma: access denied
@@ -61,7 +61,7 @@ const disconnected = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT"
 /** SQLSTATEs with which the server ends a connection that was in use. */
 const ended = new Set(["57P01", "57P02", "57P04", "58000", "58030", "08003", "08006", "08007", "P1017"]);
 
-/** What `pg` and `pg-pool` say without any code. */
+/** Messages of `pg` and `pg-pool` for errors without a code. */
 const lostMessages = [
   "Connection terminated unexpectedly",
   "Connection terminated",

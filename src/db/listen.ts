@@ -90,7 +90,7 @@ class ReconnectingListener implements Listener {
     }
   }
 
-  /** Listens on one connection until told to stop; rejects when the connection is lost. */
+  /** Listens on one connection until stopped; rejects when the connection is lost. */
   async #session(stop: AbortSignal, onListening: () => void): Promise<void> {
     const { connectionString, channel, role, onNotify, heartbeatInterval, heartbeatTimeout } = this.#options;
     const client = new Client({
@@ -116,7 +116,7 @@ class ReconnectingListener implements Listener {
         if (!stop.aborted) await heartbeat(client, heartbeatTimeout);
       }
     } finally {
-      // Orderly if it can be, but a connection that hangs must not hold us up: end() would wait for its answer.
+      // Closed gracefully if possible; not awaited, because end() would wait for the response of a stalled connection.
       await Promise.race([client.end().catch(() => undefined), sleep(heartbeatTimeout, undefined, { ref: false })]);
     }
   }
@@ -127,7 +127,7 @@ async function heartbeat(client: Client, timeout: number): Promise<void> {
   await client.query(proof);
 }
 
-/** Follows one NOTIFY channel on a connection of its own, and comes back when the connection is lost. */
+/** Follows one NOTIFY channel on its own connection, and reconnects when the connection is lost. */
 export function createListener(options: ListenerOptions): Listener {
   return new ReconnectingListener({
     channel: "oc_ledger",

@@ -62,7 +62,7 @@ async function namesInDatabase(client: Client): Promise<readonly string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** The recorded migrations have to be the first of ours, in our order; what remains is answered. */
+/** Checks that the recorded migrations are the first of ours, in our order. Returns the missing ones. */
 function compare(recorded: readonly string[], known: readonly string[]): readonly string[] {
   const newest = recorded.toSorted().at(-1);
   const unknown = recorded.find((name) => !known.includes(name));
@@ -145,7 +145,7 @@ async function apply(client: Client, directory: string, name: string, log: Log):
 }
 
 /**
- * Applies what the database lacks, each file in a transaction of its own, one process at a time. Within them
+ * Applies missing migrations, each file in its own transaction, one process at a time. Within them
  * `countersign.migration` is `on`, which is what the guards of the ledger let through.
  *
  * @throws MigrationError when the database is newer than the code, the order is broken, or a file fails.

@@ -17,7 +17,7 @@ export interface PoolOptions {
   readonly statementTimeout?: number;
   /** Milliseconds; 0 for no limit. */
   readonly idleInTransactionTimeout?: number;
-  /** Milliseconds to wait for a connection, new or released by somebody, before the caller is told. */
+  /** Milliseconds to wait for a new or released connection before the call rejects. */
   readonly connectionTimeout?: number;
 }
 
@@ -41,7 +41,7 @@ export function createPool(options: PoolOptions): Pool {
     types: { getTypeParser },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // Awaited by the pool: a connection on which this fails is closed and never handed out.
+    // Awaited by the pool: a connection on which this fails is closed and never used.
     onConnect: (client) => prepareSession(client, { role, statementTimeout, idleInTransactionTimeout }),
   });
   // An idle connection that breaks is removed by the pool; without a listener it would take the process with it.

@@ -1,6 +1,6 @@
 import { Client, type ClientBase, type Pool } from "pg";
 
-/** What it takes to connect as a pool does, in a form that can be handed to another thread. */
+/** The connection settings of a pool, in a form that can be passed to another thread. */
 export interface ConnectionSettings {
   readonly connectionString: string;
   readonly applicationName: string;

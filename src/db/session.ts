@@ -43,7 +43,7 @@ async function takeRole(client: ClientBase, { role, statementTimeout, idleInTran
     timezone: "UTC",
   };
   const calls = Object.keys(settings).map((_, at) => `set_config($${2 * at + 1}, $${2 * at + 2}, false)`);
-  // A caller is answered after COMMIT, and the answer has to survive a power cut; stricter settings are left alone.
+  // An append returns after COMMIT, which must survive a power failure; stricter settings are kept.
   const durable = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
     WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
   try {
@@ -106,6 +106,6 @@ export async function prepareSession(client: ClientBase, options: SessionOptions
     throw new UnsafeRoleError(`The connection works as ${role || "nobody"} where it has to work as ${options.role}.`);
   }
   if (powers.length > 0) {
-    throw new UnsafeRoleError(`Role ${role} could change the ledger by itself: ${powers.join(", ")}. Revoke that.`);
+    throw new UnsafeRoleError(`Role ${role} could change the ledger directly: ${powers.join(", ")}. Revoke that.`);
   }
 }

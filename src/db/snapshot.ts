@@ -32,7 +32,7 @@ type Query = (...parameters: unknown[]) => Promise<QueryResult & QueryArrayResul
 
 /**
  * A snapshot on one connection of `pool`, which is taken at the first read: who reads nothing takes none. Reads wait for
- * each other. Whoever holds a snapshot must need no second connection of the same pool.
+ * each other. Code that holds a snapshot must not need a second connection of the same pool.
  */
 export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First>): Snapshot<First> {
   const { maxSeconds, statement, read } = options;
@@ -123,7 +123,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
         over ??= ended;
         return;
       }
-      // Why it could not be opened is known to whoever wanted to read.
+      // The reads have rejected with the reason.
       const snapshot = await opening.catch(() => undefined);
       if (snapshot === undefined) over ??= ended;
       else await close(snapshot.client, ended);

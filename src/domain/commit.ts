@@ -6,7 +6,7 @@ import type { Ledgers } from "../ledger/ledger.ts";
 import type { Caller } from "./identity/principal.ts";
 import { type By, callerFacts } from "./identity/recorded.ts";
 
-/** What deciding leads to. */
+/** The result of a decision. */
 export type CommitDecision<Result> =
   | Recording<Result>
   | CommitRefusal
@@ -19,17 +19,17 @@ export type CommitDecision<Result> =
 export interface Recording<Result> {
   readonly kind: "record";
   readonly fact: FactDraft;
-  /** The deadline found still ahead; judged again by the database's clock in the transaction that records. */
+  /** A deadline that has not passed; checked again by the database's clock in the transaction that records. */
   readonly notAfter?: Date | undefined;
   readonly result: (entry: LedgerEntry) => Result;
   /**
-   * Called when the fact could not be recorded. When somebody else was faster (a DraftRefusedError) it may return a result
-   * instead of deciding again; any other error is thrown on afterwards.
+   * Called when the fact could not be recorded. After a lost race (a DraftRefusedError) it may return a result, instead of
+   * deciding again; any other error is rethrown.
    */
   readonly lost?: ((error: unknown) => Promise<{ readonly result: Result } | undefined> | undefined) | undefined;
 }
 
-/** An expected no. `fact`, if there is one, is recorded first: the attempt is a fact of its own. */
+/** An expected refusal. `fact`, if given, records the attempt first. */
 export interface CommitRefusal {
   readonly kind: "refuse";
   readonly fact?: FactDraft | undefined;
@@ -39,18 +39,18 @@ export interface CommitRefusal {
 export interface Commit<Loaded, Result> {
   readonly ledger: LedgerId;
   readonly by: By;
-  /** What the decision rests on, as it is now. */
+  /** Loads the current state that the decision depends on. */
   readonly load: () => Promise<Loaded>;
   readonly decide: (loaded: Loaded) => CommitDecision<Result> | Promise<CommitDecision<Result>>;
-  /** The conversation the entry belongs to, which says in which session it is made. */
+  /** The conversation the entry belongs to, which determines its session. */
   readonly conversation?: string | undefined | ((loaded: Loaded) => string | undefined);
-  /** Finds the session of the entry in another way. Called again when the session it returned has ended meanwhile. */
+  /** Overrides how the session of the entry is found. Called again when the session it returned has ended meanwhile. */
   readonly session?: (() => Promise<string | undefined>) | undefined;
 }
 
 /**
- * The one way to record what was decided: load, decide, append; when somebody else was faster, load and decide again from
- * what they left. Throws what `decide` refuses with, and LedgerUnavailableError when nothing could be recorded.
+ * The only way to record a decision: load, decide, append; after a lost race load and decide again. Throws the error of a
+ * refusal, and LedgerUnavailableError when nothing could be recorded.
  */
 export type CommitFunction = <Loaded, Result>(commit: Commit<Loaded, Result>) => Promise<Result>;
 
@@ -60,9 +60,9 @@ export interface CommitOptions {
   readonly attribute?: ((caller: Caller, conversation?: string) => Promise<string | undefined>) | undefined;
 }
 
-/** Every round somebody wins, so this many lost in a row is a crowd that should come back later. */
+/** Each lost round is one that another caller won; after this many the caller should retry later. */
 const MAX_ROUNDS = 32;
-/** Sessions looked up for one entry before it is recorded without one: as many must have ended under it. */
+/** How often the session of an entry is looked up, because it ended meanwhile, before the entry is recorded without one. */
 const MAX_LOOKUPS = 3;
 const RETRY_AFTER_SECONDS = 1;
 

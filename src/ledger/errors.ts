@@ -1,9 +1,9 @@
 import { DomainError } from "../errors.ts";
 
 /**
- * The ledger cannot take an entry now: the database is away, its disk is full, or the queue is. Try again after
- * `retryAfterSeconds`. `outcome` says what is known of the entry: NOTHING was recorded, so what it was about has not
- * happened; or UNKNOWN, because the database went away under the commit and did not come back in time to be asked.
+ * The ledger cannot record an entry now: the database is unavailable, its disk is full, or the queue is full. Retry after
+ * `retryAfterSeconds`. `outcome` is NOTHING when nothing was recorded, or UNKNOWN when the connection was lost during the
+ * commit and could not be restored in time to find out.
  */
 export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
   readonly retryAfterSeconds: number;
@@ -21,15 +21,15 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
   }
 }
 
-/** Why one draft was refused while others of its batch went through. */
+/** Why one draft was refused while others of its batch were recorded. */
 export type DraftRefusal = "LATE" | "MOVED";
 
 /**
- * Nothing of this draft was written. LATE: its deadline has passed since the caller looked. MOVED: the thing of kind `kind`
- * that it rests on, or moves on from, has another version by now, or has expired. The caller loads again and decides again.
+ * Nothing of this draft was written. LATE: its deadline has passed meanwhile. MOVED: the state of kind `kind` that it changes
+ * or depends on has another version, or has expired. The caller loads fresh state and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
-  /** The kind of the thing that has moved; undefined when the draft was late. */
+  /** The kind of the state that has changed; undefined when the draft was late. */
   readonly kind: string | undefined;
 
   constructor(refusal: string) {
@@ -38,13 +38,13 @@ export class DraftRefusedError extends DomainError<DraftRefusal> {
     this.kind = late ? undefined : refusal;
   }
 
-  /** Whether a thing of `kind` has moved on. */
+  /** Whether a state of `kind` has changed. */
   moved(kind: string): boolean {
     return this.kind === kind;
   }
 }
 
-/** The database could not make an entry of this draft: a fault of ours, not of its batch companions. */
+/** The database refused this draft because of its content, not because of other drafts of its batch. A fault in the server. */
 export class DraftRejectedError extends DomainError<"DRAFT_REJECTED"> {
   constructor(cause: unknown) {
     super("DRAFT_REJECTED", "the database refused this entry", { cause });

@@ -2,9 +2,9 @@ import type { LedgerId } from "../facts/entry.ts";
 import { clampPosition, type Queryable, readHead } from "./read.ts";
 
 export interface ExportRange {
-  /** First position to export; 1 when left out. */
+  /** First position to export. Default: 1. */
   readonly fromSeq?: bigint | undefined;
-  /** Last position to export; where the ledger ends when the export starts, when left out. */
+  /** Last position to export. Default: the end of the ledger when the export starts. */
   readonly toSeq?: bigint | undefined;
 }
 
@@ -26,7 +26,7 @@ const READ_LINES = {
 
 /**
  * The stored text of every entry of a range, oldest first, without a line feed: the SHA-256 of each is the `prevHash`
- * inside the next. Nothing is checked or rewritten on the way, so that whoever reads the lines can. Memory does not grow
+ * inside the next. Nothing is checked or rewritten, so that readers can verify the lines. Memory use does not grow
  * with the ledger; no transaction stays open while the consumer is slow.
  */
 export async function* exportLines(

@@ -13,8 +13,8 @@ export interface Follower {
    * Nothing is started before the first `next()`, nothing is read ahead of the consumer (a page holds at most
    * `PAGE_ENTRIES`), and nothing is left behind when the iteration ends.
    *
-   * @param usedAt when the consumer last passed something on, as `performance.now()` has it; undefined: not yet. Idleness
-   *   counts from there, however many entries come that are of no use to it. Left out: every entry is of use.
+   * @param usedAt returns when the consumer last used an entry, by `performance.now()`; undefined: not yet. Idle time counts
+   *   from there, whatever entries arrive that it does not use. Omitted: every entry counts as used.
    */
   follow(
     ledger: LedgerId,
@@ -31,15 +31,15 @@ export interface Follower {
 
 export interface FollowerOptions {
   readonly pool: Queryable;
-  /** Seconds after which the table is looked at though nothing was notified. */
+  /** Seconds after which the table is read without a notification. */
   readonly pollSeconds?: number;
-  /** Seconds without an entry that was of use after which an iteration yields "idle". */
+  /** Seconds without a used entry after which an iteration yields "idle". */
   readonly idleSeconds?: number;
 }
 
 /**
- * Follows ledgers for any number of consumers of this process. The table is the truth; notifications, which PostgreSQL may
- * lose, and the poll only say when to look at it. Consumers of one ledger that look from the same position share the look.
+ * Follows ledgers for any number of consumers in this process. Entries come from the table; notifications, which PostgreSQL
+ * may lose, and a poll only trigger reading it. Consumers that read one ledger from the same position share the query.
  */
 export function createFollower({ pool, pollSeconds = 5, idleSeconds = 15 }: FollowerOptions): Follower {
   const tips = new Map<LedgerId, Tip>();
@@ -124,7 +124,7 @@ class Tip {
     this.#poll ??= setInterval(() => this.wake(), this.#pollMilliseconds);
   }
 
-  /** Answers whether that was the last one. */
+  /** Returns whether that was the last follower. */
   leave(): boolean {
     this.followers -= 1;
     if (this.followers > 0) return false;
@@ -137,7 +137,7 @@ class Tip {
     for (const resume of this.#waiting) resume();
   }
 
-  /** What stands behind `after`; nothing while the database is away, which the next wake or poll finds out about. */
+  /** The entries after `after`; none while the database is unavailable: the next wake or poll retries. */
   async read(after: bigint): Promise<EntryPage> {
     try {
       return await this.#look(after);

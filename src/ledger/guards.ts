@@ -5,8 +5,8 @@ import type { Pool } from "pg";
  * What should keep the ledger append-only, compared with what the code was shipped with: triggers and their function
  * bodies, constraints, unique indexes, rules, inheritance, ownership, grants, event triggers, powers of the roles.
  *
- * The database keeps the same facts (`oc_guard.baseline`) for its event triggers. This report does not rest on them:
- * whoever can weaken a guard can change that table as well.
+ * The database keeps the same facts (`oc_guard.baseline`) for its event triggers. This report does not use them, because an
+ * attacker who can weaken a guard can change that table as well.
  */
 export interface GuardReport {
   readonly intact: boolean;
@@ -33,7 +33,7 @@ export type ShippedGuards = Readonly<Record<string, readonly string[]>>;
 
 const shipped = JSON.parse(readFileSync(new URL("../../sql/guards.json", import.meta.url), "utf8")) as ShippedGuards;
 
-/** Stands for every partition that covers one month; there need not be any. */
+/** A pattern for all monthly partitions, of which there may be none. */
 const MONTHS = /<month>$/;
 const EVENT_TRIGGER = /^event trigger /;
 
@@ -92,7 +92,7 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
   }
 }
 
-/** How `facts` differ from `expected`, as `oc_guard.problems()` says it. */
+/** How `facts` differ from `expected`, in the form of `oc_guard.problems()`. */
 export function compareGuards(facts: readonly GuardFact[], expected: ShippedGuards): GuardProblem[] {
   const problems: GuardProblem[] = [];
   const objects = new Map<string, { readonly class: string; readonly facts: Set<string> }>();

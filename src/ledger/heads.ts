@@ -5,10 +5,9 @@ import type { LedgerHead, LedgerId } from "../facts/entry.ts";
 import { locked, replaceDurably } from "../files.ts";
 
 /**
- * Heads kept outside the database, `<directory>/<organization>__<region>.json`: whoever rewrites or shortens a ledger
- * inside the database cannot make these agree with it. A head on file is never replaced by an earlier one, nor by
- * another of the same position, and some of the earlier ones stay: a server that goes on appending to a rewritten
- * ledger must not wipe out the evidence.
+ * Heads kept outside the database, `<directory>/<organization>__<region>.json`: they contradict a ledger that was rewritten
+ * or truncated in the database. A stored head is never replaced by an earlier one or by another one of the same position, and
+ * some earlier ones are kept, so that a server that continues to append to a rewritten ledger does not erase the evidence.
  */
 export interface KnownHeads {
   /** The furthest head seen. */
@@ -45,7 +44,7 @@ export class HeadsUnreadableError extends DomainError<"HEADS_UNREADABLE"> {
 }
 
 const MAX_EARLIER = 64;
-/** Whoever writes a file of the directory holds the lock of this one, which stays. */
+/** The lock file for writing in the directory. It is never removed. */
 const LOCK = ".lock";
 
 function fileOf(directory: string, ledger: LedgerId): string {

@@ -22,7 +22,7 @@ const MAX_OVERLAPPING = 4;
 /** The ledgers of one process: every append of a process goes through here, so that callers share transactions. */
 export interface Ledgers {
   /**
-   * Records one fact and returns the entry, after COMMIT. `body` is given without `id`; a fresh UUIDv7 is put in.
+   * Records one fact and returns the entry, after COMMIT. `body` has no `id`; a new UUIDv7 is added.
    * Throws DraftRefusedError (nothing was written: read the state and decide again), LedgerUnavailableError, or
    * DraftRejectedError (this draft can never be recorded).
    */
@@ -49,7 +49,7 @@ export interface LedgersOptions {
   readonly onUnannounced?: (error: unknown) => void;
 }
 
-/** An entry just appended. Everything is known without reading it back; what is costly to build is built when asked. */
+/** An entry just appended, without reading it back. Costly members are computed on first use. */
 class AppendedEntry implements LedgerEntry {
   readonly ledger: LedgerId;
   readonly type: string;

@@ -151,7 +151,7 @@ function first({ tables, conditions, limit }: Undirected, condition: string, ord
                 ${order === undefined ? "" : `ORDER BY ${order} `}LIMIT ${limit}::bigint`;
 }
 
-/** The index to look into for each of `ids`, and what else must hold there. */
+/** The index column to look up each of `ids` in, and further conditions. */
 interface IndexLookup {
   readonly column: "actor_id" | "on_behalf_of_id";
   readonly ids: readonly string[];

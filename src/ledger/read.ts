@@ -91,7 +91,7 @@ const READ_ENTRIES = {
      ORDER BY e.seq`,
 };
 
-/** The entries at positions `seqs`, oldest first, each once; positions without an entry are left out. */
+/** The entries at positions `seqs`, oldest first, each once; positions without an entry are omitted. */
 export async function readEntries(db: Queryable, ledger: LedgerId, seqs: readonly bigint[]): Promise<LedgerEntry[]> {
   if (seqs.length === 0) return [];
   const { rows } = await db.query<EntryRow>({ ...READ_ENTRIES, values: [ledger, seqs.map(clampPosition)] });
@@ -118,7 +118,7 @@ export async function readHead(db: Queryable, ledger: LedgerId): Promise<LedgerH
   return rows[0] && { seq: BigInt(rows[0].seq), hash: rows[0].hash };
 }
 
-/** Entries and bytes of text one page holds at most; a single larger entry is a page of its own. */
+/** Entries and bytes of text in a page at most; an entry that is larger is a page alone. */
 export const PAGE_ENTRIES = 256;
 export const PAGE_BYTES = 1024 * 1024;
 
@@ -138,7 +138,7 @@ const READ_PAGE = {
 export interface EntryPage {
   /** Consecutive entries, oldest first. */
   readonly entries: readonly LedgerEntry[];
-  /** Whether more stood behind them in the same snapshot, or may have. */
+  /** Whether there were, or may have been, more entries in the same snapshot. */
   readonly more: boolean;
 }
 

@@ -12,7 +12,7 @@ const CONDITIONS: Readonly<Record<Relation, string>> = {
 
 /**
  * The entries related to each of `keys` (UUIDs), oldest first and at most `limitEach` of each: one key with many takes
- * nothing from the others. A key without any is left out.
+ * nothing from the others. A key without any is omitted.
  */
 export async function readRelated(
   db: Queryable,

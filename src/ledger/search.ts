@@ -55,9 +55,9 @@ export interface Statement {
 }
 
 /**
- * At most `page.limit` entries that meet `filter`, between `page.after` and `page.before`, in the order asked for. Ask
- * for one more than is shown to learn whether more follow. A filter that nothing recorded can meet (an id that is no
- * UUID, a NUL) finds nothing.
+ * At most `page.limit` entries that meet `filter`, between `page.after` and `page.before`, in the given order. Request
+ * one more than is shown to learn whether more follow. A filter that no recorded value can meet (an id that is not a UUID, a
+ * NUL) finds nothing.
  *
  * @param scopes only entries in one of these, by their own members or because the action they are about is; omitted: all
  */
@@ -136,7 +136,7 @@ async function boundedBy(
   return { range, each: BigInt(rows[0]?.count ?? 0) >= enough };
 }
 
-/** The query of `searchEntries`; undefined when its answer is known to be empty. */
+/** The query of `searchEntries`; undefined when its result must be empty. */
 export function searchStatement(
   ledger: LedgerId,
   filter: EntryFilter,
@@ -285,7 +285,7 @@ function ofAction(actionId: Maybe<string>, bind: Bind): string | undefined {
 // --- Conditions on erasable values. None has an index: a cheap look at the stored text rules most rows out before the
 // --- rest is parsed.
 
-/** Stands for NUL, which JSON text can name and jsonb cannot hold. A noncharacter, so no text means anything else by it. */
+/** Replaces NUL, which JSON text can contain and jsonb cannot. A noncharacter, so it has no other meaning in a text. */
 const NUL_STAND_IN = "\uffff";
 /** An escaped NUL: the backslash before `u0000` is not itself escaped. The same in JavaScript and PostgreSQL. */
 const ESCAPED_NUL = "(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000";
@@ -311,8 +311,8 @@ function withEmail(actorEmail: Maybe<string>, bind: Bind): string | undefined {
                      FROM (SELECT ${PAYLOAD_DOCUMENT} AS document OFFSET 0) d) END`;
 }
 
-// A look over the stored text finds what may meet the filter; only there are facts told from the format's own words, salts
-// and commitments. Every value of a body but commitments is a fact; so is all of an erasable value, its keys included.
+// The stored text is searched first; only for entries that may match, facts are distinguished from names of members, salts
+// and commitments. Facts are the values of a body except commitments, and erasable values with their keys.
 const BODY_FACTS = `(SELECT string_agg(v::text, ' ')
                  FROM jsonb_path_query(CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END,
                         '$.** ? (@.type() != "object" && @.type() != "array")') AS v

@@ -8,12 +8,12 @@ import type { Queryable } from "./read.ts";
 export interface LedgerSnapshot extends Queryable {
   /** Where the ledger ended at that moment. */
   head(): Promise<LedgerHead>;
-  /** Gives the connection back. Later reads reject. Never rejects; idempotent. */
+  /** Returns the connection to the pool. Later reads reject. Never rejects; idempotent. */
   end(): Promise<void>;
 }
 
 export interface LedgerSnapshotsOptions {
-  /** Of its own: whoever reads a snapshot may wait for a connection of any other pool, and nobody the other way around. */
+  /** A separate pool: while holding a snapshot, code may wait for a connection of another pool, but never the reverse. */
   readonly pool: Pool;
   readonly ledgers: Pick<Ledgers, "ensure">;
   /** How long one may be open. */
@@ -31,7 +31,7 @@ export function createLedgerSnapshots(options: LedgerSnapshotsOptions): (ledger:
       statement: `SELECT seq, encode(hash, 'hex') AS hash FROM oc_ledger_head WHERE ledger = ${escapeLiteral(ledger)}`,
       read({ rows }) {
         const [head] = rows as readonly { readonly seq: string; readonly hash: string }[];
-        // Whoever reads is the first of their organization: their ledger begins now.
+        // The first read of an organization creates its ledger.
         if (head === undefined) return ledgers.ensure(ledger).then(() => undefined);
         return { seq: BigInt(head.seq), hash: head.hash };
       },

@@ -2,7 +2,7 @@ import type { JsonObject } from "../facts/canonical.ts";
 import type { LedgerId } from "../facts/entry.ts";
 import type { Queryable } from "./read.ts";
 
-/** What the latest entry about one thing of a ledger says of it; an item of `body.states`. */
+/** The current state of one subject, as in its latest entry; an item of `body.states`. */
 export interface StateRow {
   readonly ledger: LedgerId;
   /** What sort of thing it is: capitals and underscores. */
@@ -25,8 +25,8 @@ export interface Since {
 /** Rows of one ledger that one statement reads. */
 const STRETCH = 1_000;
 
-// Ordered and limited within each ledger: only its index has that order, so neither a join with the whole table, which
-// looks cheaper the more directories are asked for, nor a sort of all that is known can take the place of a look at it.
+// Ordered and limited within each ledger, which only its index provides: so the planner chooses neither a join with the whole
+// table, which it estimates to be cheaper for many directories, nor a sort.
 const READ_CHANGES = {
   name: "oc_read_directory_changes",
   text: `
@@ -41,9 +41,8 @@ const READ_CHANGES = {
 type Stored = Omit<StateRow, "updatedSeq"> & { readonly updated_seq: string };
 
 /**
- * What has changed in each ledger's directory behind a position, the rows of one ledger in the order they changed:
- * positions are committed in order, so nothing turns up behind one that was seen. Of a thing that changed several times
- * only the last state is told.
+ * The states of each ledger's directory that changed after a position, in the order of their changes. Positions are
+ * committed in order, so none appears later before one that was read. A state that changed several times is returned once.
  */
 export async function readStatesSince(db: Queryable, since: readonly Since[]): Promise<readonly StateRow[]> {
   const changes: StateRow[] = [];

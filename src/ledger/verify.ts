@@ -1,4 +1,4 @@
-/** Whether a ledger is what it was: the door to `verify/`. */
+/** Verification of a ledger: the interface of `verify/`. */
 
 export type { LedgerProblem, LedgerVerdict } from "../verify/verdict.ts";
 export { type GuardProblem, type GuardReport, guardReport } from "./guards.ts";

@@ -1,9 +1,9 @@
 import { MAX_DEPTH } from "../facts/canonical.ts";
 
 /**
- * Whether the UTF-8 bytes of a JSON text are, as far as one look at each byte can tell, the RFC 8785 form of what they say,
- * without fractions or large numbers. A quick yes: where it says no, or has to know more, whoever asks has to write the
- * canonical text and compare. The bytes have to be JSON.
+ * Whether the UTF-8 bytes of a JSON text are certainly in RFC 8785 form, found in one pass over the bytes. False also when
+ * that is uncertain (fractions, large numbers): then the caller has to write the canonical text and compare. The bytes must
+ * be JSON.
  */
 export function isSurelyCanonical(bytes: Uint8Array): boolean {
   let depth = 0;
@@ -64,7 +64,7 @@ const [A, Z] = [0x61, 0x7a];
 /** What may follow a backslash in canonical text, but for escapes by number. */
 const ESCAPED = new Set(Array.from('"\\bfnrt', (character) => character.charCodeAt(0)));
 
-/** Where the last key of the object at each depth stands. */
+/** The position of the last key of the object at each depth. */
 const keyBegin = new Int32Array(MAX_DEPTH + 1);
 const keyEnd = new Int32Array(MAX_DEPTH + 1);
 const isObject = new Uint8Array(MAX_DEPTH + 1);
@@ -111,7 +111,7 @@ function comesAfter(bytes: Uint8Array, begin: number, end: number, next: number,
     if (begin + at === end) return next + at < nextEnd;
     if (next + at === nextEnd) return false;
     const [before, after] = [bytes[begin + at]!, bytes[next + at]!];
-    // Behind a backslash stands the name of a character, which says nothing of its place in the order.
+    // An escaped character is not ordered like its escape sequence.
     if (before === BACKSLASH || after === BACKSLASH) return false;
     if (before === after) continue;
     // Keys go by UTF-16 code units, which bytes from U+E000 on do not.

@@ -12,7 +12,7 @@ function uuidOf(value: JsonValue | undefined): string | null {
   return typeof value === "string" ? value.toLowerCase() : null;
 }
 
-/** What the search columns of an entry have to say, in the order of SEARCH_COLUMNS. */
+/** The correct search columns of an entry, in the order of SEARCH_COLUMNS. */
 function columnsOf(recordedAt: string, body: JsonObject): readonly (string | null)[] {
   const { states } = body;
   return [
@@ -39,9 +39,11 @@ export function checkColumns(
   body: JsonObject,
   complain: (detail: string) => void,
 ): void {
-  const said = columnsOf(recordedAt, body);
+  const expected = columnsOf(recordedAt, body);
   for (let at = 0; at < SEARCH_COLUMNS.length; at++) {
-    if (columns[at] === said[at]) continue;
-    complain(`column ${SEARCH_COLUMNS[at]} says ${columns[at] ?? "nothing"}, the bytes ${said[at] ?? "nothing"}`);
+    if (columns[at] === expected[at]) continue;
+    complain(
+      `column ${SEARCH_COLUMNS[at]} is ${columns[at] ?? "nothing"}, in the bytes it is ${expected[at] ?? "nothing"}`,
+    );
   }
 }

@@ -3,19 +3,19 @@ import { parseJson } from "../facts/parse-json.ts";
 import { checkColumns } from "./columns.ts";
 import { formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
-import { type Maker, memberOf, type SaidState, type Sha256, type StoredEntry } from "./rows.ts";
+import { type EntryState, type Maker, memberOf, type Sha256, type StoredEntry } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import type { LedgerVerdict } from "./verdict.ts";
 
 export type Complain = (verdict: LedgerVerdict, detail: string) => void;
 
-/** What the bytes of an entry say; they hash to what the row says, and are of a format that is known. */
-export interface Said {
+/** The content of an entry with the correct hash and a known format. */
+export interface CheckedEntry {
   readonly hash: string;
   readonly recordedAt: string;
   readonly body: JsonObject;
   /** Items of `body.states` that are of the form that items have. */
-  readonly states: readonly SaidState[];
+  readonly states: readonly EntryState[];
 }
 
 export interface EntryCheck {
@@ -27,18 +27,18 @@ export interface EntryCheck {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
- * Checks one entry by itself: bytes against hash, form, columns, payload and members. Returns what it says; undefined when
+ * Checks one entry: bytes against hash, form, columns, payload and members. Returns its content; undefined when
  * that cannot be known, which is then a problem that was complained of.
  */
 export function checkEntry(
   row: StoredEntry,
   { ledger, sha256, rules }: EntryCheck,
   complain: Complain,
-): Said | undefined {
+): CheckedEntry | undefined {
   const hash = sha256(row.entry);
   if (hash !== row.hash) {
     // Of bytes that were changed nothing else is worth comparing.
-    complain("CONTENT_MISMATCH", `the stored bytes hash to ${hash}, the row says ${row.hash}`);
+    complain("CONTENT_MISMATCH", `the hash of the stored bytes is ${hash}, that in the row ${row.hash}`);
     return undefined;
   }
   const text = decode(row.entry);
@@ -57,9 +57,9 @@ export function checkEntry(
     complain("UNVERIFIABLE", `entry format ${named} is not known to this version`);
     return undefined;
   }
-  const [seq, said] = [shown(memberOf(parsed, "seq")), shown(memberOf(parsed, "ledger"))];
-  if (seq !== String(row.seq) || said !== ledger) {
-    complain("LINK_BROKEN", `the bytes say they are position ${seq ?? "none"} of ledger ${said ?? "none"}`);
+  const [seq, id] = [shown(memberOf(parsed, "seq")), shown(memberOf(parsed, "ledger"))];
+  if (seq !== String(row.seq) || id !== ledger) {
+    complain("LINK_BROKEN", `the bytes are for position ${seq ?? "none"} of ledger ${id ?? "none"}`);
   }
   const prevHash = shown(memberOf(parsed, "prevHash"));
   if (prevHash !== row.prevHash) {
@@ -107,29 +107,29 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const NONE: readonly SaidState[] = [];
+const NONE: readonly EntryState[] = [];
 const KIND = /^[A-Z][A-Z_]{0,39}$/;
 const MAX_ID = 400;
 const MAX_VERSION = 2 ** 31 - 1;
 
-/** The states an entry says, each of another thing. */
-function statesOf({ states }: JsonObject, complain: Complain): readonly SaidState[] {
+/** The states in an entry, each of another subject. */
+function statesOf({ states }: JsonObject, complain: Complain): readonly EntryState[] {
   if (states === undefined) return NONE;
   if (!Array.isArray(states) || states.length === 0) {
     complain("RULE_BROKEN", "states: is no list of one or more");
     return NONE;
   }
-  const said: SaidState[] = [];
+  const found: EntryState[] = [];
   for (const [at, item] of (states as readonly JsonValue[]).entries()) {
     if (!isState(item)) complain("RULE_BROKEN", `states.${at}: is not a kind, an id, a version and a state`);
-    else if (said.some(({ kind, id }) => kind === item.kind && id === item.id)) {
+    else if (found.some(({ kind, id }) => kind === item.kind && id === item.id)) {
       complain("RULE_BROKEN", `states.${at}: ${item.kind} ${item.id} is moved twice`);
-    } else said.push(item);
+    } else found.push(item);
   }
-  return said;
+  return found;
 }
 
-function isState(item: JsonValue): item is JsonValue & SaidState {
+function isState(item: JsonValue): item is JsonValue & EntryState {
   if (!isObject(item)) return false;
   const { kind, id, version, state } = item;
   if (typeof kind !== "string" || !KIND.test(kind)) return false;

@@ -4,8 +4,8 @@ import { isSurelyCanonical } from "./canonical-bytes.ts";
 const MEMBERS = "body,ledger,prevHash,recordedAt,seq,v";
 
 /**
- * Why `text`, which was parsed into `parsed` and has `bytes` in UTF-8, is not the one text of an entry that says so: it has
- * other members, is not RFC 8785 text, or holds what no body may. Undefined when it is.
+ * Why `text`, which was parsed into `parsed` and has `bytes` in UTF-8, is not the canonical text of an entry: it has other
+ * members, is not RFC 8785 text, or contains what no body may. Undefined when it is.
  */
 export function formProblem(text: string, bytes: Uint8Array, parsed: JsonValue): string | undefined {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return "it is no object";

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../facts/canonical.ts";
-import type { SaidState } from "./rows.ts";
+import type { EntryState } from "./rows.ts";
 import type { Rules, StateStatus } from "./rules.ts";
 import { toInstant } from "./state-row.ts";
 import type { LedgerProblem } from "./verdict.ts";
@@ -18,13 +18,13 @@ export function stageOf({ status, expiresAt }: JsonObject): Stage {
   };
 }
 
-/** What an entry claims of the past of a thing that it moves on from a version, or rests on at a version. */
+/** The version of a state that an entry changes or depends on. */
 export interface Claim {
   readonly seq: bigint;
   readonly kind: string;
   readonly id: string;
   readonly version: number;
-  /** What it moves the thing on to; undefined when it only rests on it. */
+  /** The status it changes the state to; undefined when it only depends on it. */
   readonly to: Stage | undefined;
   readonly recordedAt: string;
 }
@@ -35,7 +35,7 @@ export interface Past {
   readonly seq: bigint | undefined;
   /** Position of the entry that made the next one. */
   readonly nextSeq: bigint | undefined;
-  /** Undefined when the entry does not say so: then that is what is wrong. */
+  /** Undefined when the entry does not have it: then that is the problem. */
   readonly stage: Stage | undefined;
 }
 
@@ -50,15 +50,15 @@ export function claimProblem(claim: Claim, past: Past, rules: Rules): LedgerProb
 function restProblem({ seq, kind, id, version, recordedAt }: Claim, past: Past): LedgerProblem | undefined {
   const broken = (detail: string): LedgerProblem => ({ verdict: "RULE_BROKEN", seq, detail });
   if (past.seq === undefined && past.nextSeq === undefined) {
-    return broken(`it rests on version ${version} of ${kind} ${id}, of which no state row says that there is one`);
+    return broken(`it depends on version ${version} of ${kind} ${id}, which no state row has`);
   }
   const began = past.seq !== undefined && past.seq < seq;
   if (!began || (past.nextSeq !== undefined && past.nextSeq < seq)) {
-    return broken(`it rests on version ${version} of ${kind} ${id}, which it did not have then`);
+    return broken(`it depends on version ${version} of ${kind} ${id}, which it did not have then`);
   }
   const expiresAt = past.stage?.expiresAt;
   if (expiresAt === undefined || expiresAt > recordedAt) return undefined;
-  return broken(`it rests on ${kind} ${id}, which had expired at ${expiresAt}`);
+  return broken(`it depends on ${kind} ${id}, which had expired at ${expiresAt}`);
 }
 
 function stepProblem({ seq, kind, id }: Claim, to: Stage, past: Past, rules: Rules): LedgerProblem | undefined {
@@ -67,10 +67,10 @@ function stepProblem({ seq, kind, id }: Claim, to: Stage, past: Past, rules: Rul
   return { verdict: "RULE_BROKEN", seq, detail: `${kind} ${id} may not go from ${before} to ${after}` };
 }
 
-/** Why a thing may not begin as the entry at `seq` says. */
+/** Why the first state of a subject is not legal. */
 export function beginningProblem(
   seq: bigint,
-  { kind, id }: SaidState,
+  { kind, id }: EntryState,
   { status }: Stage,
   rules: Rules,
 ): LedgerProblem | undefined {

@@ -1,8 +1,8 @@
 import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
-import { checkEntry, makerOf, type Said } from "./entry.ts";
+import { type CheckedEntry, checkEntry, makerOf } from "./entry.ts";
 import { beginningProblem, type Claim, claimProblem, type Past, type Stage, stageOf } from "./history.ts";
-import { type Maker, type SaidState, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
+import { type EntryState, type Maker, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import { createSequence, type Range } from "./sequence.ts";
 import { makerProblems, rowProblems, stateProblems, unlisted } from "./state-row.ts";
@@ -14,7 +14,7 @@ export interface PieceOptions {
   readonly range: Range;
   /** The part of it that is checked here. */
   readonly piece: Range;
-  /** The state rows with their last entry in the piece; in the first piece of a ledger also those said to be before it. */
+  /** The state rows with their last entry in the piece; in the first piece also those with positions before it. */
   readonly states: readonly StoredState[];
   /** The same for all pieces of a verification, and random. */
   readonly digestKey: string;
@@ -25,7 +25,7 @@ export interface PieceOptions {
 }
 
 /** A state of an entry, of a thing that has its last entry in another piece. */
-export interface Elsewhere extends SaidState, Maker {
+export interface Elsewhere extends EntryState, Maker {
   readonly seq: bigint;
 }
 
@@ -89,11 +89,11 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const unknown = new Set<bigint>();
   let entries = 0;
 
-  /** Compares what an entry says of a thing with its row, if that is here. */
-  const compareRow = (seq: bigint, state: SaidState, said: Said, thing: Thing) => {
+  /** Compares a state in an entry with its row, if the row is in this piece. */
+  const compareRow = (seq: bigint, state: EntryState, checked: CheckedEntry, thing: Thing) => {
     const { row } = thing;
     if (row === undefined) {
-      const maker = makerOf(said.body);
+      const maker = makerOf(checked.body);
       elsewhere?.({ ...state, ...maker, seq });
       digest.add(elementOf(state, seq, maker));
       return;
@@ -101,18 +101,18 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     if (row.entries[state.version - 1] === seq) {
       thing.met.push(state.version);
       if (state.version === 1) {
-        for (const detail of makerProblems(row, makerOf(said.body))) {
+        for (const detail of makerProblems(row, makerOf(checked.body))) {
           complain(row.updatedSeq, "CONTENT_MISMATCH", detail);
         }
       }
     } else complain(seq, "CONTENT_MISMATCH", unlisted(state.kind, state.id, state.version));
     if (row.updatedSeq === seq) {
       thing.compared = true;
-      for (const detail of stateProblems(row, state, said.hash)) complain(seq, "CONTENT_MISMATCH", detail);
+      for (const detail of stateProblems(row, state, checked.hash)) complain(seq, "CONTENT_MISMATCH", detail);
     }
   };
   /** Compares a state with the one before it. */
-  const compareStep = (seq: bigint, state: SaidState, thing: Thing, recordedAt: string) => {
+  const compareStep = (seq: bigint, state: EntryState, thing: Thing, recordedAt: string) => {
     const { kind, id, version } = state;
     const to = stageOf(state.state);
     if (version === 1) report(beginningProblem(seq, state, to, rules));
@@ -133,8 +133,8 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
         : { seq: undefined, nextSeq: before, stage: undefined };
     report(claimProblem(made, past, rules));
   };
-  const compare = (seq: bigint, said: Said) => {
-    const { id, type } = said.body;
+  const compare = (seq: bigint, checked: CheckedEntry) => {
+    const { id, type } = checked.body;
     if ((type === "LEDGER_CREATED") !== (seq === 1n)) {
       const detail = "a ledger begins with LEDGER_CREATED, and has it nowhere else";
       complain(seq, seq === 1n ? "LINK_BROKEN" : "RULE_BROKEN", detail);
@@ -143,14 +143,14 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       if (ids.has(id)) complain(seq, "RULE_BROKEN", `an earlier entry has the id ${id}`);
       ids.add(id);
     }
-    for (const { kind, id, version } of rules.restsOf?.(said.body) ?? []) {
-      const rest: Claim = { seq, kind, id, version, to: undefined, recordedAt: said.recordedAt };
+    for (const { kind, id, version } of rules.restsOf?.(checked.body) ?? []) {
+      const rest: Claim = { seq, kind, id, version, to: undefined, recordedAt: checked.recordedAt };
       claim(rest, things.get(thingKey(kind, id)));
     }
-    for (const state of said.states) {
+    for (const state of checked.states) {
       const thing = things.get(thingKey(state.kind, state.id)) ?? thingOf(state.kind, state.id);
-      compareRow(seq, state, said, thing);
-      compareStep(seq, state, thing, said.recordedAt);
+      compareRow(seq, state, checked, thing);
+      compareStep(seq, state, thing, checked.recordedAt);
     }
   };
   return {
@@ -158,10 +158,10 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       sequence.next(row);
       if (row.seq < piece.from) return;
       entries += 1;
-      const said = checkEntry(row, options, (verdict, detail) => complain(row.seq, verdict, detail));
-      // Of several rows at one position one at most is right, and nobody can say which.
-      if (said === undefined || sequence.rowsAtPosition > 1) unknown.add(row.seq);
-      else compare(row.seq, said);
+      const checked = checkEntry(row, options, (verdict, detail) => complain(row.seq, verdict, detail));
+      // Of several rows at one position at most one is correct, and it is unknown which.
+      if (checked === undefined || sequence.rowsAtPosition > 1) unknown.add(row.seq);
+      else compare(row.seq, checked);
     },
     end() {
       sequence.end();

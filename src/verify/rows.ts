@@ -57,15 +57,15 @@ export interface StoredState {
   readonly hash: string;
 }
 
-/** What an entry says of one thing: an item of `body.states`. */
-export interface SaidState {
+/** The state of one subject in an entry: an item of `body.states`. */
+export interface EntryState {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
   readonly state: JsonObject;
 }
 
-/** Who made a thing, for whom, and in which conversation ("": in none), as the entry of its first version says. */
+/** Who created a state, for whom, and in which conversation ("": none), as in the entry of its first version. */
 export interface Maker {
   readonly actorId: string | null;
   readonly onBehalfOfId: string | null;

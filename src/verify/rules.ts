@@ -1,17 +1,17 @@
 import type { JsonObject } from "../facts/canonical.ts";
 
-/** A thing that an entry rests on without moving it: it has this version when the entry is recorded, and has not expired. */
+/** A state that an entry depends on without changing it: it has this version at the time and has not expired. */
 export interface Rest {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
 }
 
-/** What the vocabulary of facts says of entries. What is not given is not checked. */
+/** The rules of the fact types. Rules that are omitted are not checked. */
 export interface Rules {
-  /** What an entry with this body rests on beside what it moves. */
+  /** The states that an entry with this body depends on without changing them. */
   readonly restsOf?: (body: JsonObject) => readonly Rest[];
-  /** What is wrong with the members of a body, each with its path; empty when it is as its type says. */
+  /** The problems of the members of a body, each with its path; empty when the body has the shape of its type. */
   readonly checkBody?: (body: JsonObject) => readonly string[];
   /** Whether a thing may come from one status to another; from null: whether it may begin with it. */
   readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus) => boolean;

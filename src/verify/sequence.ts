@@ -12,10 +12,10 @@ export interface Range {
 export interface Sequence {
   /** The next row, by position and hash; the row before `from`, if there is one, comes first. */
   next(row: StoredEntry): void;
-  /** How many rows stand at the position of the last row. */
+  /** How many rows have the position of the last row. */
   readonly rowsAtPosition: number;
   readonly hasGaps: boolean;
-  /** Whether no entry stands at a position. */
+  /** Whether a position has no entry. */
   isMissing(seq: bigint): boolean;
   /** Called once, after the last row. */
   end(): void;
@@ -29,7 +29,7 @@ export function createSequence(
 ): Sequence {
   const gaps: Range[] = [];
   let seq = from - 1n;
-  // Nearly always one row stands at a position: only then is there no list of their hashes.
+  // A position nearly always has one row; only otherwise this is a list of hashes.
   let hash: string | readonly string[] | undefined;
   let predecessor: typeof hash;
   let datedAt = "";
@@ -45,18 +45,18 @@ export function createSequence(
   };
   const leave = () => {
     if (typeof hash === "object" && seq >= from) {
-      complain(seq, "FORKED", `${hash.length} rows stand at this position`);
+      complain(seq, "FORKED", `${hash.length} rows have this position`);
     }
   };
   const judge = (row: StoredEntry) => {
-    if (row.seq < 1n) complain(row.seq, "LINK_BROKEN", "no entry can stand before position 1");
+    if (row.seq < 1n) complain(row.seq, "LINK_BROKEN", "there can be no entry before position 1");
     if (row.seq === 1n && row.prevHash !== GENESIS_HASH) {
       complain(1n, "LINK_BROKEN", "the first entry of a ledger has 64 zeros as its predecessor");
     }
     const follows =
       predecessor === row.prevHash || (typeof predecessor === "object" && predecessor.includes(row.prevHash));
     if (predecessor !== undefined && !follows && row.seq > 1n) {
-      const detail = `its predecessor is said to be ${row.prevHash}, which is not the hash of the entry before it`;
+      const detail = `it names ${row.prevHash} as its predecessor, which is not the hash of the entry before it`;
       complain(row.seq, "LINK_BROKEN", detail);
     }
     if ((row.columns[RECORDED_AT] ?? "") < datedAt) {

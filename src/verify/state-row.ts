@@ -1,10 +1,10 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
 import { parseJson } from "../facts/parse-json.ts";
-import type { Maker, SaidState, StoredState } from "./rows.ts";
+import type { EntryState, Maker, StoredState } from "./rows.ts";
 import type { Range } from "./sequence.ts";
 import type { LedgerProblem } from "./verdict.ts";
 
-/** What is wrong with a state row by itself: how its versions, positions and entries go together. */
+/** Problems within a state row: its version, positions and entries must be consistent. */
 export function rowProblems(row: StoredState): string[] {
   const { version, entries, firstSeq, updatedSeq } = row;
   const named = name(row);
@@ -22,61 +22,61 @@ export function rowProblems(row: StoredState): string[] {
   return problems;
 }
 
-/** How a state row differs from what its last entry, whose hash is `hash`, says of the thing. */
-export function stateProblems(row: StoredState, said: SaidState | undefined, hash: string): string[] {
-  if (said === undefined) return [`${name(row)}: the entry says nothing of it`];
-  const { status, expiresAt } = said.state;
+/** How a state row differs from the state in its last entry, which has the hash `hash`. */
+export function stateProblems(row: StoredState, expected: EntryState | undefined, hash: string): string[] {
+  if (expected === undefined) return [`${name(row)}: the entry has no state of it`];
+  const { status, expiresAt } = expected.state;
   const problems: string[] = [];
   const compare = (what: string, stored: string | null, expected: string | null) => {
     if (stored !== expected) problems.push(differs(row, what, stored, expected));
   };
-  compare("version", String(row.version), String(said.version));
+  compare("version", String(row.version), String(expected.version));
   compare("status", row.status, typeof status === "string" ? status : null);
   compare("expires_at", row.expiresAt, typeof expiresAt === "string" ? toInstant(expiresAt) : null);
   compare("hash", row.hash, hash);
-  if (!saysTheSame(row.state, said.state)) {
-    problems.push(differs(row, "state", row.state, JSON.stringify(said.state)));
+  if (!isSameState(row.state, expected.state)) {
+    problems.push(differs(row, "state", row.state, JSON.stringify(expected.state)));
   }
   return problems;
 }
 
-/** How the columns that say who made a thing differ from what the entry of its first version says. */
-export function makerProblems(row: StoredState, said: Maker): string[] {
+/** How the columns of the creator of a state differ from the entry of its first version. */
+export function makerProblems(row: StoredState, expected: Maker): string[] {
   const problems: string[] = [];
   const compare = (what: string, stored: string | null, expected: string | null) => {
     if (stored !== expected) problems.push(differs(row, what, stored, expected));
   };
-  compare("actor_id", row.actorId, said.actorId);
-  compare("on_behalf_of_id", row.onBehalfOfId, said.onBehalfOfId);
-  compare("conversation", row.conversation, said.conversation);
+  compare("actor_id", row.actorId, expected.actorId);
+  compare("on_behalf_of_id", row.onBehalfOfId, expected.onBehalfOfId);
+  compare("conversation", row.conversation, expected.conversation);
   return problems;
 }
 
-/** What is said of a row that does not have the entry at `seq` as `version` of its thing. */
+/** The problem of a row that does not list the entry at `seq` as its `version`. */
 export function unlisted(kind: string, id: string, version: number): string {
   return `oc_state ${kind} ${id} does not list this entry as its version ${version}`;
 }
 
 /** What is wrong with how the row of a thing, if there is one, has an entry in `range` that moves the thing. */
 export function placeProblems(
-  said: SaidState & Maker & { readonly seq: bigint },
+  expected: EntryState & Maker & { readonly seq: bigint },
   row: StoredState | undefined,
   range: Range,
 ): LedgerProblem[] {
-  const { seq, kind, id, version } = said;
+  const { seq, kind, id, version } = expected;
   if (row === undefined || row.entries[version - 1] !== seq) {
     return [{ verdict: "CONTENT_MISMATCH", seq, detail: unlisted(kind, id, version) }];
   }
   if (version > 1) return [];
   const inRange = row.updatedSeq >= range.from && row.updatedSeq <= range.to;
   const at = inRange ? row.updatedSeq : seq;
-  return makerProblems(row, said).map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
+  return makerProblems(row, expected).map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
 }
 
 const name = ({ kind, id }: StoredState) => `oc_state ${kind} ${id}`;
 
 function differs(row: StoredState, what: string, stored: string | null, expected: string | null): string {
-  return `${name(row)}: ${what} is ${stored ?? "nothing"}, the entry says ${expected ?? "nothing"}`;
+  return `${name(row)}: ${what} is ${stored ?? "nothing"}, in the entry it is ${expected ?? "nothing"}`;
 }
 
 const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z$/;
@@ -87,9 +87,9 @@ export function toInstant(text: string): string {
   return seconds === undefined ? text : `${seconds}.${decimals.padEnd(6, "0")}Z`;
 }
 
-function saysTheSame(text: string, said: JsonObject): boolean {
+function isSameState(text: string, expected: JsonObject): boolean {
   try {
-    return isSame(parseJson(text), said);
+    return isSame(parseJson(text), expected);
   } catch (error) {
     if (error instanceof SyntaxError) return false;
     throw error;

@@ -1,13 +1,13 @@
 /**
  * What a verification found:
- * - INTACT: everything that was asked for was re-hashed from stored bytes and found right
+ * - INTACT: all entries of the range were re-hashed from stored bytes and found correct
  * - EMPTY: there was nothing to check
  * - CONTENT_MISMATCH: bytes, a column, a payload value or a state row is not what was hashed
  * - LINK_BROKEN: an entry is not the successor of the one before it
  * - SEQUENCE_GAP: a position inside has no entry
  * - FORKED: two entries claim one place
- * - RULE_BROKEN: an entry is hashed and linked, and says what none may say there
- * - TRUNCATED: the end is missing, and something that was left behind says so
+ * - RULE_BROKEN: an entry is correctly hashed and linked, but breaks a rule of the format
+ * - TRUNCATED: entries at the end are missing, according to other rows or heads
  * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
  * - CHECKPOINT_INCONSISTENT: history was rewritten: a head seen earlier is not part of it
  * - UNGUARDED: the entries are right, but what should keep them so has been weakened
@@ -38,7 +38,7 @@ export interface LedgerProblem {
   readonly detail: string;
 }
 
-/** At one position, what is said first. A wrong link explains more than a column that disagrees because of it. */
+/** The order of problems at one position: a wrong link comes before a column that disagrees because of it. */
 const RANK: readonly LedgerVerdict[] = [
   "TRUNCATED",
   "ROLLED_BACK",

@@ -40,7 +40,7 @@ describe("createApi", () => {
     ["the server says 503", refusal("INTERNAL_SERVER_ERROR", 503)],
     ["a proxy answers for the server", ((_, response) => response.writeHead(502).end("<html>")) satisfies Reply],
     ["the connection breaks", cut],
-  ])("tries again when %s, with a fresh token, and says so", async (_, reply) => {
+  ])("retries when %s, with a fresh token, and reports it", async (_, reply) => {
     const { url, tokens } = await peer(reply, reply, good);
     expect(await client(url).run(operation)).toEqual({ data: { viewer: { id: "auditor" } }, attempts: 3 });
     expect(tokens).toEqual(["Bearer token-1", "Bearer token-2", "Bearer token-3"]);
@@ -65,7 +65,7 @@ describe("createApi", () => {
     expect(tokens).toHaveLength(1);
   });
 
-  it("says when the answer is not what was asked for", async () => {
+  it("reports a response of an unexpected shape", async () => {
     const other = await peer((_, response) => response.end('{"data":{"viewer":{}}}'));
     await expect(client(other.url).run(operation)).rejects.toMatchObject({
       code: "FAILED",
@@ -73,7 +73,7 @@ describe("createApi", () => {
     });
   });
 
-  it("says when it talks to something else", async () => {
+  it("reports when the address is no GraphQL endpoint", async () => {
     const { url } = await peer((_, response) => response.end("hello"));
     await expect(client(url).run(operation)).rejects.toMatchObject({ message: expect.stringContaining("not JSON") });
   });

@@ -42,7 +42,7 @@ describe("a database that is not there", () => {
     expect(code).toBe(exitCodes.USAGE);
   });
 
-  it("is told from a failure when its server has stopped", async () => {
+  it("is distinguished from a failure when its server has stopped", async () => {
     await serveAndStop();
     for (const command of commands) await expectNoServer(command);
     // What a power cut leaves: a record of a database that is no longer there.
@@ -52,7 +52,7 @@ describe("a database that is not there", () => {
     for (const command of commands) await expectNoServer(command);
   });
 
-  it.each(commands)("%s names an address where nothing answers, without its password", async (command) => {
+  it.each(commands)("%s names an unreachable address, without its password", async (command) => {
     const { code, stderr } = await countersign([command, "--database-url", "postgres://me:secret@127.0.0.1:1/db"]);
     expect(stderr).toContain("127.0.0.1:1 cannot be reached (ECONNREFUSED)");
     expect(stderr).not.toContain("secret");

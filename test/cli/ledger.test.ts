@@ -73,7 +73,7 @@ describe("export into a reader that has had enough", () => {
 });
 
 describe("health", () => {
-  it("tells a server that is ready from one that is not there", async () => {
+  it("distinguishes a ready server from an unreachable one", async () => {
     const well = await run("health");
     expect(well.stdout).toMatch(/^\/livez ok/);
     expect(well.stdout).toMatch(/^\/readyz ok/m);
@@ -96,7 +96,7 @@ describe("verify", () => {
     }
   });
 
-  it("signs in with COUNTERSIGN_TOKEN where that is set, and says when that may not", async () => {
+  it("authenticates with COUNTERSIGN_TOKEN if set, and reports when its rights are insufficient", async () => {
     const token = async (as: string) => (await run("token", "--as", as)).stdout.trim();
     const verified = async (bearer: string) =>
       (await countersign(["verify"], { ...serving.environment, COUNTERSIGN_TOKEN: bearer })).code;
@@ -106,7 +106,7 @@ describe("verify", () => {
     expect(await verified("two words")).toBe(exitCodes.USAGE);
   });
 
-  it("checks the range it is asked for", async () => {
+  it("checks the requested range", async () => {
     const { stdout, code } = await run("verify", "--from", "5", "--to", "9");
     expect(stdout).toMatch(/^INTACT\n {2}5 entries re-hashed, 5 to 9,/);
     expect(code).toBe(exitCodes.OK);

@@ -93,7 +93,7 @@ async function stop(mutation: keyof typeof DOCUMENTS, actionId: string, as: Demo
 }
 
 describe("a replay goes on", () => {
-  it("behind steps that policy blocks, counts them, and says why once for each tool", async () => {
+  it("after steps that policy blocks, counts them, and reports why once for each tool", async () => {
     const run = newRun("blocked");
     const steps = await replay(run, [
       { id: "one", steps: [READ, UNKNOWN, UNKNOWN, WRITE] },

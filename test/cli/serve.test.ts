@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe("serve", () => {
-  it("says how to be somebody there, in commands that work", async () => {
+  it("prints how to get tokens, in commands that work", async () => {
     serving = await startServing();
     await waitUntil(() => serving?.said().includes("curl") === true);
     expect(serving.said()).toContain("npx countersign token --as member");
@@ -26,7 +26,7 @@ describe("serve", () => {
     expect(await response.json()).toMatchObject({ data: { viewer: { id: "member", kind: "HUMAN" } } });
   });
 
-  it("says which redirect URI to register, and whose tokens it takes", async () => {
+  it("prints which redirect URI to register, and which issuers it accepts", async () => {
     const issuer = "https://login.acme.example/";
     const folder = await makeDataDir();
     const file = path.join(folder, "identity.json");

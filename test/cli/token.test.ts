@@ -26,7 +26,7 @@ describe("token", () => {
     expect(payload.exp! - payload.iat!).toBe(60);
   });
 
-  it("signs for an agent with the roles asked for, still as an agent", async () => {
+  it("signs for an agent with the given roles, still as an agent", async () => {
     const args = ["token", "--as", "agent", "--role", "approver", "--role", "admin", "--data-dir", dataDir];
     const claims = decodeJwt((await countersign(args)).stdout.trim());
     expect(claims).toMatchObject({ sub: "member", act: { sub: "agent", roles: ["approver", "admin"] } });
@@ -40,7 +40,7 @@ describe("token", () => {
     expect(code).toBe(exitCodes.REFUSED);
   });
 
-  it("is refused where other issuers sign people in: no server there would believe it", async () => {
+  it("is refused when an IDENTITY_FILE is set: the server would not accept it", async () => {
     const identityFile = path.join(dataDir, "identity.json");
     await writeFile(
       identityFile,

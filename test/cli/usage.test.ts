@@ -39,7 +39,7 @@ describe("wrong usage", () => {
     [["health", "--url", "nowhere"], "an http or https address"],
     [["replay"], "missing required argument 'traces'"],
     [["replay", "no-such-file.jsonl"], "no-such-file.jsonl"],
-  ])("%j ends with 2 and says why", async (args, message) => {
+  ])("%j ends with 2 and prints why", async (args, message) => {
     const { code, stdout, stderr } = await countersign(args);
     expect(stderr).toContain(message);
     expect(stdout).toBe("");
@@ -54,7 +54,7 @@ describe("wrong usage", () => {
 });
 
 describe("a Node that is too old", () => {
-  it("is told what to do in a sentence, without a stack", async () => {
+  it("gets a message with the remedy, without a stack", async () => {
     const old =
       "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.11.1'}})";
     const { code, stdout, stderr } = await countersign(["verify"], { NODE_OPTIONS: `--import="${old}"` });
@@ -74,7 +74,7 @@ describe("a Node that is too old", () => {
 });
 
 describe("exitCodeOf", () => {
-  it("tells settings, unreachable peers and failures apart", () => {
+  it("distinguishes settings, unreachable peers and failures", () => {
     expect(exitCodeOf(new ConfigurationError("bad settings"))).toBe(exitCodes.USAGE);
     expect(exitCodeOf(Object.assign(new Error("connect"), { code: "ECONNREFUSED" }))).toBe(exitCodes.UNREACHABLE);
     expect(exitCodeOf(new Error("anything else"))).toBe(exitCodes.FAILED);

@@ -119,7 +119,7 @@ describe("classify", () => {
     expect(classify(await pool.query("SELECT 1").catch((reason: unknown) => reason))).toBe("unavailable");
   });
 
-  it("a connection lost under a statement: unknown to whoever was committing", async () => {
+  it("a connection lost during a statement: unknown for a commit", async () => {
     const error = await statement("SELECT pg_terminate_backend(pg_backend_pid())");
     expect(connectionLost(error)).toBe(true);
     expect(classify(error, { committing: true })).toBe("unknown-commit");
@@ -137,7 +137,7 @@ describe("classify", () => {
     expect(classify(abandoned, { committing: true })).toBe("unknown-commit");
   });
 
-  it("a cancelled statement did not commit, whoever asks", async () => {
+  it("a cancelled statement did not commit, for every kind of call", async () => {
     const error = await statement("SET statement_timeout = 20; SELECT pg_sleep(20)");
     expect(classify(error, { committing: true })).toBe("timeout");
   });

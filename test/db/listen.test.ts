@@ -86,7 +86,7 @@ async function startProxy(): Promise<{ url: string; freeze(): void; thaw(): void
 }
 
 describe("createListener", () => {
-  it("hears what is notified while it listens, as oc_app", async () => {
+  it("receives what is notified while it listens, as oc_app", async () => {
     const { listener, heard } = listen();
     expect(listener.state).toBe("stopped");
     await listener.start();
@@ -97,7 +97,7 @@ describe("createListener", () => {
     expect(heard).toEqual({ payloads: ["acme/eu 1", ""], reconnects: 0 });
   });
 
-  it("comes back when its connection is ended, and says that it may have missed something", async () => {
+  it("reconnects when its connection is ended, and reports that it may have missed something", async () => {
     const { listener, heard } = listen();
     await listener.start();
     for (const round of [1, 2]) {

@@ -63,7 +63,7 @@ describe("migrate", () => {
     expect(reports.flat()).toEqual(await rows("SELECT name FROM oc_migrations ORDER BY id"));
   });
 
-  it("says that it waits for another process", async () => {
+  it("reports that it waits for another process", async () => {
     await files({ "000001_slow.sql": "SELECT pg_sleep(1)" });
     const log = recordingLog();
     const options = { connectionString: database.superuserUrl, directory, log };

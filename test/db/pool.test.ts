@@ -127,7 +127,7 @@ describe("createPool", () => {
     });
   });
 
-  it("says what to do when the role does not exist", async () => {
+  it("reports what to do when the role does not exist", async () => {
     await expect(open({ role: "oc_absent" }).query("SELECT 1")).rejects.toThrow("run `countersign migrate`");
   });
 
@@ -153,7 +153,7 @@ describe("createPool", () => {
     expect((await pool.query("SELECT current_user::text AS role")).rows).toEqual([{ role: "oc_app" }]);
   });
 
-  it("tells a caller who waits too long for a connection", async () => {
+  it("rejects when a caller waits too long for a connection", async () => {
     const pool = open({ max: 1, connectionTimeout: 50 });
     const client = await pool.connect();
     await expect(pool.query("SELECT 1")).rejects.toThrow("timeout exceeded");

@@ -18,7 +18,7 @@ const describeAfter = (change?: string) =>
   });
 
 describe("describeSchema", () => {
-  it("says what sql/schema.txt says", async () => {
+  it("equals sql/schema.txt", async () => {
     const committed = await readFile(new URL("../../sql/schema.txt", import.meta.url), "utf8");
     const advice = "The schema has changed: run `npm run schema:db` and review what it changes in sql/schema.txt.";
     expect(await describeAfter(), advice).toBe(committed);

@@ -90,7 +90,7 @@ describe("canonicalize on random values", () => {
 });
 
 describe("canonicalize", () => {
-  it("leaves out members that are undefined, and embeds canonical text as it stands", () => {
+  it("omits members that are undefined, and embeds canonical text unchanged", () => {
     const text = new CanonicalText('{"already":1}');
     expect(canonicalize({ b: text, a: undefined, c: [text] })).toBe('{"b":{"already":1},"c":[{"already":1}]}');
   });
@@ -115,7 +115,7 @@ describe("canonicalize", () => {
     ["a map", new Map([["a", 1]]), []],
     ["what inherits", Object.create({ a: 1 }), []],
   ];
-  it.each(refused)("refuses %s, and says where it is", (_name, value, path) => {
+  it.each(refused)("refuses %s, and reports where it is", (_name, value, path) => {
     try {
       canonicalize(value as JsonValue);
     } catch (error) {

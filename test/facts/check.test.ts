@@ -194,7 +194,7 @@ it("knows the legal steps of each kind", () => {
   expect(isLegalStep("NOTHING", null, undefined)).toBe(false);
 });
 
-it("has one shape a type, for whoever writes and for whoever reads", () => {
+it("has one shape per type, for writers and readers", () => {
   expectTypeOf<FactDraft<"TOKEN_REVOKED">["note"]>().toEqualTypeOf<Erasable<string> | undefined>();
   expectTypeOf<Fact<"TOKEN_REVOKED">["note"]>().toEqualTypeOf<string | undefined>();
   expectTypeOf<{ type: "TOKEN_REVOKED" }>().not.toExtend<FactDraft>();

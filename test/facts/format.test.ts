@@ -17,7 +17,7 @@ it("says of facts that permit by the value of a member a value that the member c
   }
 });
 
-it("FORMAT.md says what the definitions and the vectors say (npm run schema:format)", async () => {
+it("FORMAT.md agrees with the definitions and the vectors (npm run schema:format)", async () => {
   const text = await readFile(FORMAT_FILE, "utf8");
   expect(text).toBe(await renderFormat());
   for (const type of VOCABULARY.facts.keys()) expect(text).toContain(`#### \`${type}\``);

@@ -48,7 +48,7 @@ async function postmaster(dataDir: string): Promise<number> {
 }
 
 describe("the database killed under load", () => {
-  it("loses no acknowledged entry, tells clients LEDGER_UNAVAILABLE, and goes on", async () => {
+  it("loses no acknowledged entry, returns LEDGER_UNAVAILABLE, and continues", async () => {
     const app = await start();
     const clients = startLoad(app, 16);
     await waitUntil(() => clients.acknowledged().length >= 100);
@@ -87,7 +87,7 @@ describe("the server killed under load", () => {
     expect(proposeAction?.action?.status).toBe("ALLOWED");
   });
 
-  it("ends in good order when asked to: requests under way are answered", async () => {
+  it("stops gracefully: requests in progress complete", async () => {
     const app = await start();
     const clients = startLoad(app, 8);
     await waitUntil(() => clients.acknowledged().length >= 50);

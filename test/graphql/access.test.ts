@@ -193,7 +193,7 @@ async function follow(at: Api, token: string, after?: string) {
 }
 
 describe("a subscription to entries", () => {
-  it("tells what the caller may see, before and after it began, and lets them know that it lives", async () => {
+  it("sends what the caller may see, from before and after it began, and heartbeats", async () => {
     const caller = await signed(agentFor("ida"));
     const others = await signed(agentFor("noah"));
     const first = await propose(api, {}, caller);
@@ -223,7 +223,7 @@ async function readings(actorId: string) {
 }
 
 describe("reading the audit log", () => {
-  it("is recorded, whoever reads and by whichever field, and the rest of the minute only counted", async () => {
+  it("is recorded for every reader and field, and only counted for the rest of the minute", async () => {
     const { entry } = await propose(
       recording,
       READ,

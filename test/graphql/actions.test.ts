@@ -21,7 +21,7 @@ afterAll(async () => {
 const later = `action{id status decisions{approver{id} verdict note channel entry{seq type}} entries{seq type} result latencyMs} entry{type} userErrors{code path message}`;
 
 describe("an action over the API", () => {
-  it("goes from proposal to outcome, and answers each step with its receipt", async () => {
+  it("goes from proposal to outcome, and returns a receipt for each step", async () => {
     const { action, grant, entry } = await propose(api, { userRequest: "please", rationale: "because" });
     expect(action).toMatchObject({
       status: "PENDING",
@@ -172,7 +172,7 @@ describe("an action over the API", () => {
     );
   });
 
-  it("answers the same action for the same key", async () => {
+  it("returns the same action for the same key", async () => {
     const idempotencyKey = crypto.randomUUID();
     const [one, other] = [await propose(api, { idempotencyKey }), await propose(api, { idempotencyKey })];
     expect(other.action.id).toBe(one.action.id);
@@ -199,7 +199,7 @@ describe("an action over the API", () => {
     expect(userErrors).toMatchObject([{ code }]);
   });
 
-  it("tells a refusal as data, with the path into the input", async () => {
+  it("returns a refusal as data, with the path into the input", async () => {
     const { action } = await propose(api);
     const digest = `sha256:${"0".repeat(64)}`;
     const refused = await act(
@@ -290,7 +290,7 @@ describe("an action over the API", () => {
 });
 
 describe("a mutation", () => {
-  it("reads nothing to answer what its selection asks of what it did", async () => {
+  it("reads nothing again to return what its selection needs of its result", async () => {
     const input = { idempotencyKey: crypto.randomUUID() };
     await propose(api, input, "agent", "action{id}");
     api.queries();

@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 describe("a person who is an approver by their group alone", () => {
-  it("finds what they are asked, and what led to it", async () => {
+  it("finds what they may have to approve, and what led to it", async () => {
     const { id } = proposed.action;
     const query =
       "query($id:ID!,$chain:UUID!){action(id:$id){id rendered viewerCanDecide entries{type}} pendingApprovals(onlyDecidable:true){nodes{id}} lineage(chainHash:$chain){nodes{chainHash}} auditEntries(filter:{actionId:$id}){nodes{type}}}";
@@ -51,7 +51,7 @@ describe("a person who is an approver by their group alone", () => {
     expect(chains.sort()).toEqual([read.action.chainHash, proposed.action.chainHash].sort());
   });
 
-  it("is told of what they are asked as it comes", async () => {
+  it("receives what they may have to approve as it is recorded", async () => {
     const client = await connect(api.wsUrl, token);
     const query = 'subscription{pendingApprovals(after:"0",onlyDecidable:true){change action{id}}}';
     client.send({ type: "subscribe", id: "1", payload: { query } });
@@ -61,7 +61,7 @@ describe("a person who is an approver by their group alone", () => {
     await client.closed;
   });
 
-  it("decides it, and nothing their agent asked for", async () => {
+  it("decides it, and nothing that their agent proposed", async () => {
     const own = await propose(api, {}, { token: await api.sign({ ...asked, act: { sub: "their-agent" } }) });
     const decide = ({ action: { id: actionId, digest } }: Proposed) =>
       act(api, "approveAction", { actionId, digest }, { token }, "action{status} userErrors{code}");

@@ -5,7 +5,7 @@ import { recordedClient } from "../../src/graphql/directory/principal.ts";
 import { schema } from "../../src/graphql/schema.ts";
 
 describe("ClientIdentity", () => {
-  it("tells the surface of a client and the rules it was known by", async () => {
+  it("returns the surface of a client and the rules that identified it", async () => {
     const type = schema.getType("ClientIdentity");
     if (!isObjectType(type)) throw new Error("there is no such type");
     const fields = Object.entries(type.getFields()).map(([name, field]) => [name, String(field.type)]);

@@ -97,7 +97,7 @@ describe("changing the directory", () => {
     }
   });
 
-  it("keeps a suspended person out at once, with a reason, and lets them in again", async () => {
+  it("refuses a suspended person immediately, with a reason, and accepts them after reinstatement", async () => {
     const token = await api.token("approver");
     const viewer = () => api.gql<{ viewer: { id: string } }>("{ viewer { id } }", {}, { token });
     expect((await viewer()).data.viewer.id).toBe("approver");

@@ -37,7 +37,7 @@ describe("an error for a client", () => {
     expect(error.extensions).toMatchObject({ code: "INTERNAL_SERVER_ERROR" });
   });
 
-  it.each(["NOTHING", "UNKNOWN"] as const)("says when to try again, and that %s happened", (outcome) => {
+  it.each(["NOTHING", "UNKNOWN"] as const)("has the time to retry after, and that %s happened", (outcome) => {
     const cause = new LedgerUnavailableError("the queue is full", 2.5, undefined, outcome);
     const error = publicError(located(cause), "trace", () => {});
     expect(error.extensions).toEqual({
@@ -108,7 +108,7 @@ describe("over the API", () => {
     expect(errors?.[0]?.extensions?.code).toBe("BAD_USER_INPUT");
   });
 
-  it("a search that takes too long is QUERY_TOO_COMPLEX, through either reader, and says what to do", async () => {
+  it("a search that takes too long is QUERY_TOO_COMPLEX, through either connection, and says what to do", async () => {
     const hurried = await startApi(database.appUrl, { statementTimeout: 300 });
     await propose(hurried);
     await withClient(database.superuserUrl, async (client) => {

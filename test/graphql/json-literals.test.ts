@@ -68,7 +68,7 @@ describe("a variable inside a JSON literal", () => {
     client.socket.close();
   });
 
-  it("is refused as an event stream too, and told what to do", async () => {
+  it("is refused as an event stream too, with a remedy in the message", async () => {
     const response = await api.post(
       JSON.stringify({
         query: proposing("$v:UUID", "{a:$v}"),

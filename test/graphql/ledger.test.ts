@@ -90,7 +90,7 @@ describe("connections", () => {
     expect(pageSize({ first: 500 })).toBe(100);
   });
 
-  it("load a page, and what is asked of its nodes, in a number of statements that does not grow", async () => {
+  it("load a page, and the fields of its nodes, in a constant number of statements", async () => {
     for (let at = 0; at < 6; at++) {
       const conversationId = `page ${at}`;
       const read = await propose(api, { ...READ, conversationId });
@@ -151,7 +151,7 @@ describe("values", () => {
 });
 
 describe("verification", () => {
-  it("tells what it re-hashed", async () => {
+  it("reports what it re-hashed", async () => {
     const query =
       "query($from:Sequence,$to:Sequence){verifyLedger(fromSeq:$from,toSeq:$to){verdict fromSeq toSeq checkedEntries head{seq} problems{detail} durationMs}}";
     type Verified = { verifyLedger: { head: { seq: string } } };

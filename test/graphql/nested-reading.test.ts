@@ -54,7 +54,7 @@ async function readBy(query: string) {
   return readings(id);
 }
 
-describe("entries that hang on something else", () => {
+describe("entries that belong to something else", () => {
   it("are read like any others: of an action", async () => {
     expect(await readBy("{actions{nodes{status entries{body}}}}")).toEqual([
       ["action.entries", 2],
@@ -87,7 +87,7 @@ describe("entries that hang on something else", () => {
     expect(await readBy('{session(id:"nothing"){id}}')).toEqual([["session", 0]]);
   });
 
-  it("are an answer, and no reading, where they are of one's own doing", async () => {
+  it("are not recorded as read when the caller did what they record", async () => {
     const query = `{action(id:"${written.action.id}"){entries{seq sources{seq}} decisions{entry{seq}}}}`;
     expect((await api.gql(query, {}, { as: "agent" })).errors).toBeUndefined();
     expect(await readings("agent")).toEqual([]);

@@ -71,7 +71,7 @@ describe.each([
     expect(data).toEqual({ all: list, some: list, pendingApprovals: list });
   });
 
-  it("is told only of those", async () => {
+  it("receives only those", async () => {
     const foreign = of(other(name));
     const client = await connect(api.wsUrl, as(caller).token);
     const subscribe = (id: string, query: string) => client.send({ type: "subscribe", id, payload: { query } });
@@ -110,7 +110,7 @@ describe("a search", () => {
     ['{onBehalfOfId:"mia"}', ["mia"]],
     ['{actorId:"shared-agent",onBehalfOfId:"noah"}', ["noah"]],
     ['{actorEmail:"NOAH@acme.example"}', ["noah"]],
-  ])("for %s tells the people behind an agent apart", async (filter, people) => {
+  ])("for %s distinguishes the people that an agent acts for", async (filter, people) => {
     type Found = { auditEntries: { nodes: { actor: { onBehalfOf: { id: string } } }[] } };
     const query = `{auditEntries(filter:${filter.replace("}", ',types:["ACTION_PROPOSED"]}')}){nodes{actor{onBehalfOf{id}}}}}`;
     const { data } = await api.gql<Found>(query, {}, { as: "auditor" });
@@ -147,7 +147,7 @@ describe("a list", () => {
     }
   });
 
-  it("reads what actions hold only when it is asked for, and then once", async () => {
+  it("reads the content of actions only when it is selected, and then once", async () => {
     const payloads = async (selection: string) => {
       api.queries();
       const { errors } = await api.gql(`{actions(first:3){nodes{${selection}}}}`, {}, as("mia"));

@@ -65,7 +65,7 @@ async function subscribe(at: Api, as: DemoName, query: string) {
 }
 
 describe("pendingApprovals", () => {
-  it("tells what begins and ceases to wait, in order, also of another server", async () => {
+  it("sends what becomes and ceases to be pending, in order, also from another server", async () => {
     const after = await head();
     const query = `subscription{pendingApprovals(after:"${after}"){cursor change action{id status}}}`;
     const following = await subscribe(other, "approver", query);
@@ -93,7 +93,7 @@ describe("pendingApprovals", () => {
     await replayed.leave();
   });
 
-  it("tells only what the caller may decide on, when asked to", async () => {
+  it("sends only what the caller can decide, if requested", async () => {
     const after = await head();
     const query = `subscription{pendingApprovals(after:"${after}",onlyDecidable:true){change action{id}}}`;
     const member = await subscribe(api, "member", query);
@@ -110,7 +110,7 @@ describe("pendingApprovals", () => {
     await approver.leave();
   });
 
-  it("tells an organization nothing of another, but that it lives", async () => {
+  it("sends an organization nothing of another, but heartbeats", async () => {
     const outsider = await subscribe(
       api,
       "outsider",
@@ -124,7 +124,7 @@ describe("pendingApprovals", () => {
   });
 });
 
-describe("a busy ledger that says nothing to a subscriber", () => {
+describe("a busy ledger without events for a subscriber", () => {
   it("lets it know that it lives, and how far it is", async () => {
     const pending = await subscribe(api, "approver", "subscription{pendingApprovals{cursor change action{id}}}");
     const filtered = await subscribe(

@@ -77,7 +77,7 @@ describe("an action and its entries", () => {
     }
   });
 
-  it("are not told from nothing by whoever proposes to supersede them", async () => {
+  it("are reported as unknown to a caller who proposes to supersede them", async () => {
     const claims = { sub: "stranger", org: "acme", kind: "HUMAN", roles: ["member"], groups: [] };
     const stranger = { token: await api.sign(claims) };
     const replace = (supersedes: string) => propose(api, { supersedes }, stranger, "action{id}");

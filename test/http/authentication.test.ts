@@ -259,7 +259,7 @@ describe("a token bound to a key", () => {
 });
 
 describe("an honest token", () => {
-  it("is believed by every way, and what it does is written down", async () => {
+  it("is accepted over every transport, and what it does is recorded", async () => {
     const authorization = ["authorization", `Bearer ${await provider.sign({ act: { sub: "agent-7" } })}`];
     expect((await WAYS.HTTP.call(authorization)).text).toContain('"userErrors":[]');
     expect((await WAYS["a WebSocket's upgrade"].call(authorization)).status).toBe(101);

@@ -45,7 +45,7 @@ describe("probes", () => {
     });
   });
 
-  it("are not ready when that cannot be told, and do not say why", async () => {
+  it("are not ready when that cannot be checked, and do not say why", async () => {
     checks = () => Promise.reject(new Error("the database password is hunter2"));
     const told = async () => {
       const response = await get("/readyz");
@@ -98,7 +98,7 @@ describe("probes", () => {
     }
   });
 
-  it("answer GET alone", async () => {
+  it("accept GET only", async () => {
     expect((await fetch(new URL("/livez", api.url), { method: "POST" })).status).toBe(405);
   });
 });
@@ -124,7 +124,7 @@ describe("GraphiQL", () => {
     expect(text).not.toMatch(/<(?:script|link)[^>]+(?:src|href)="https?:/);
   });
 
-  it("is not served to whoever sends two tokens", async () => {
+  it("is not served to a caller with two tokens", async () => {
     const authorization = [await api.token("member"), await api.token("admin")].map((token) => `Bearer ${token}`);
     const headers = [
       "host",

@@ -38,7 +38,7 @@ describe("a request", () => {
     ["an unknown member", '{"query":"{__typename}","frobnicate":1}'],
     ["bytes that are no UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ["null", "null"],
-  ])("with %s is answered 400 BAD_USER_INPUT", async (_, body) => {
+  ])("with %s gets 400 BAD_USER_INPUT", async (_, body) => {
     expect(await answerTo(body)).toMatchObject({
       status: 400,
       code: "BAD_USER_INPUT",
@@ -46,7 +46,7 @@ describe("a request", () => {
     });
   });
 
-  it("with a Content-Digest is answered when the digest is that of the body, and 400 when it is another's", async () => {
+  it("with a Content-Digest is executed when the digest is that of the body, and gets 400 otherwise", async () => {
     const body = '{"query":"{__typename}"}';
     const digest = (of: string) => `sha-256=:${createHash("sha256").update(of).digest("base64")}:`;
     expect(await answerTo(body, { "content-digest": digest(body) })).toMatchObject({ status: 200 });
@@ -55,13 +55,13 @@ describe("a request", () => {
     }
   });
 
-  it("of 10 MB is answered 413, and the server goes on", async () => {
+  it("of 10 MB gets 413, and the server continues", async () => {
     const body = JSON.stringify({ query: "{__typename}", variables: { a: "x".repeat(10_000_000) } });
     expect(await answerTo(body)).toMatchObject({ status: 413, code: "BAD_USER_INPUT" });
     expect((await api.gql("{__typename}")).status).toBe(200);
   });
 
-  it("of 10 MB in chunks of unknown number is answered 413", async () => {
+  it("of 10 MB in chunks of unknown number gets 413", async () => {
     const status = await new Promise((resolve, reject) => {
       const sent = request(api.url, { method: "POST", headers: { "content-type": "application/json" } }, (response) => {
         response.resume();
@@ -79,7 +79,7 @@ describe("a request", () => {
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "application/json; charset=utf-16",
-  ])("of type %s is answered 415", async (contentType) => {
+  ])("of type %s gets 415", async (contentType) => {
     expect((await answerTo('{"query":"{__typename}"}', { "content-type": contentType })).status).toBe(415);
   });
 
@@ -89,16 +89,16 @@ describe("a request", () => {
     expect(response.status).toBe(405);
   });
 
-  it("from another origin gets no permission to read the answer", async () => {
+  it("from another origin gets no permission to read the response", async () => {
     const response = await api.post('{"query":"{__typename}"}', { origin: "https://evil.example" });
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  it("elsewhere is answered 404", async () => {
+  it("to another path gets 404", async () => {
     expect((await fetch(new URL("/health", api.url))).status).toBe(404);
   });
 
-  it("may bring a W3C trace id, which the answer and the log name", async () => {
+  it("may have a W3C trace id, which the response and the log contain", async () => {
     const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
     const response = await api.post('{"query":"{__typename}"}', { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
     expect(response.headers.get("x-trace-id")).toBe(traceId);
@@ -108,7 +108,7 @@ describe("a request", () => {
 describe("a token", () => {
   const viewer = '{"query":"{viewer{id}}"}';
 
-  it("is asked for by every field", async () => {
+  it("is required by every field", async () => {
     const response = await api.post(viewer);
     expect(response.status).toBe(401);
     expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);

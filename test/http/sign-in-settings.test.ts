@@ -45,7 +45,7 @@ describe("a server", () => {
     }
   }
 
-  it("does not let in whom the directory does not, and does not say why", async () => {
+  it("refuses people that the directory refuses, without the reason", async () => {
     const admit = async () => Promise.reject(new AuthenticationError("SUSPENDED", "suspended for a secret reason"));
     await withServer({ admit }, async (other) => {
       const before = await other.entries();

@@ -191,7 +191,7 @@ describe("signing in with a browser", () => {
     expect((await browser.request(`${server.url}/auth/session`)).status).toBe(401);
   });
 
-  it("answers each address to one method", async () => {
+  it("supports one method per address", async () => {
     const wrong = await Promise.all([
       fetch(`${server.url}/auth/login`, { method: "POST" }),
       fetch(`${server.url}/auth/callback`, { method: "POST" }),
@@ -317,7 +317,7 @@ describe("a sign-in that does not work out", () => {
     expect(await refused(() => answer(browser, url))).toEqual([400, "CODE_REFUSED"]);
   });
 
-  it("is answered once: going back in the browser's history signs nobody in again", async () => {
+  it("is accepted once: going back in the browser's history does not sign in again", async () => {
     const { browser, url } = await answered();
     const kept = browser.cookie(server.url, "countersign-sign-in") ?? "";
     expect((await browser.request(url)).status).toBe(303);
@@ -334,7 +334,7 @@ describe("a sign-in that does not work out", () => {
     expect(await refused(() => answer(browser, url))).toEqual([400, "CODE_REFUSED"]);
   });
 
-  it("is refused when the person or the provider says no", async () => {
+  it("is refused when the person or the provider refuses", async () => {
     const { browser, url } = await answered(NOBODY);
     expect(url.searchParams.get("error")).toBe("access_denied");
     expect(await refused(() => answer(browser, url))).toEqual([403, "DENIED"]);
@@ -345,7 +345,7 @@ describe("a sign-in that does not work out", () => {
     expect(await refused(() => answer(failing.browser, failing.url))).toEqual([502, "PROVIDER_FAILED"]);
   });
 
-  it("is refused with an answer of another issuer (RFC 9207)", async () => {
+  it("is refused with a response of another issuer (RFC 9207)", async () => {
     const { browser, url } = await answered();
     url.searchParams.set("iss", "https://evil.example");
     expect(await refused(() => answer(browser, url))).toEqual([502, "ID_TOKEN_REFUSED"]);
@@ -356,7 +356,7 @@ describe("a sign-in that does not work out", () => {
     expect(await refused(() => answer(hidden.browser, hidden.url))).toEqual([403, "CLAIMS_REFUSED"]);
   });
 
-  it("is refused to whoever no browser could keep", async () => {
+  it("is refused when the cookie would be too large for a browser", async () => {
     const { browser, url } = await answered("crowded");
     expect(await refused(() => answer(browser, url))).toEqual([403, "TOO_MUCH_SAID"]);
   });

@@ -52,7 +52,7 @@ async function all<Event>(events: AsyncIterable<Event>): Promise<Event[]> {
 }
 
 describe("server-sent events", () => {
-  it("replay, follow, and tell that nothing happens", async () => {
+  it("replay, follow, and send heartbeats", async () => {
     await propose();
     const leave = new AbortController();
     const seen: string[] = [];

@@ -113,7 +113,7 @@ describe("a server that stops", () => {
     deaf.socket.terminate();
   });
 
-  it("does not wait for a client that was refused an upgrade and does not hang up", async () => {
+  it("does not wait for a client that was refused an upgrade and does not disconnect", async () => {
     const { api } = await startGated();
     const socket = await rawConnection(api);
     socket.write(requestText("/elsewhere", UPGRADE));

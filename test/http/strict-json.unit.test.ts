@@ -45,7 +45,7 @@ describe("parseStrictJson", () => {
     expect(Object.keys(value)).toEqual(["__proto__"]);
   });
 
-  it("says where, and quotes nothing", () => {
+  it("reports where, and quotes nothing", () => {
     expect(() => parseStrictJson('{"secret": 1, "secret": 2}')).toThrow(/character 14$/);
     expect(() => parseStrictJson('{"secret": hush}')).toThrow(/^malformed JSON(?: at character \d+)?$/);
   });

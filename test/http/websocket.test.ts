@@ -171,7 +171,7 @@ describe("an upgrade", () => {
 });
 
 describe("an operation over a connection", () => {
-  it("that is invalid is told so, and the connection stays", async () => {
+  it("that is invalid gets an error, and the connection stays open", async () => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     client.send({ type: "subscribe", id: "bad", payload: { query: "{nonsense}" } });
     expect(codesOf(await client.next(({ id, type }) => id === "bad" && type === "error"))).toEqual(["BAD_USER_INPUT"]);
@@ -182,7 +182,7 @@ describe("an operation over a connection", () => {
     client.socket.close();
   });
 
-  it("that is too large is told so", async () => {
+  it("that is too large gets an error", async () => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     const query = `{${Array.from({ length: 21 }, (_, at) => `a${at}:__typename`).join(" ")}}`;
     client.send({ type: "subscribe", id: "1", payload: { query } });
@@ -193,7 +193,7 @@ describe("an operation over a connection", () => {
   it.each([
     ["a query", "{auditEntries(first:500){nodes{sources{sources{sources{seq}}}}}}"],
     ["a subscription", "subscription{auditEntries{entry{sources{sources{sources{sources{seq}}}}}}}"],
-  ])("that would cost too much is told so: %s", async (_, query) => {
+  ])("that would cost too much gets an error: %s", async (_, query) => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     client.send({ type: "subscribe", id: "1", payload: { query } });
     expect(codesOf(await client.next(({ id }) => id === "1"))).toEqual(["QUERY_TOO_COMPLEX"]);
@@ -208,7 +208,7 @@ describe("an operation over a connection", () => {
     client.socket.close();
   });
 
-  it("without the rights for it is told so", async () => {
+  it("without the rights for it gets an error", async () => {
     const client = await connect(api.wsUrl, await api.token("agent"));
     client.send({ type: "subscribe", id: "1", payload: { query: "{ verifyLedger { verdict } }" } });
     expect(codesOf(await client.next(({ id }) => id === "1"))).toEqual(["FORBIDDEN"]);

@@ -37,7 +37,7 @@ it("expires everything that is due, with two servers sweeping", async () => {
   expect(rows).toEqual([{ status: "EXPIRED" }]);
 });
 
-it("says which action cannot be settled, and settles the others", async () => {
+it("reports which action cannot be settled, and settles the others", async () => {
   const process = await world.process({ approvalTtl: 1 });
   const { actions, pool } = process;
   const { action } = await actions.propose(calling(agent), write());

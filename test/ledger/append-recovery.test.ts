@@ -65,7 +65,7 @@ async function times(ledger: string, drafts: readonly Draft[]): Promise<readonly
   return drafts.map(({ id }) => rows.filter((row) => row.id === id).length);
 }
 
-describe("after an answer was lost", () => {
+describe("after a response was lost", () => {
   it("a second try that is refused leads to no entry twice, and to no rejection of one that is recorded", async () => {
     const { append, appendAgain } = await callsOn("refused/eu");
     let refusals = 0;
@@ -130,7 +130,7 @@ describe("after an answer was lost", () => {
     expect(await times("order/eu", drafts)).toEqual([1, 1]);
   });
 
-  it("an error that the database did not report is taken for a lost answer", async () => {
+  it("an error that the database did not report is treated as a lost response", async () => {
     const { append, appendAgain } = await callsOn("garbled/eu");
     const calls = [
       losing(append, () => new TypeError("Cannot read properties of undefined")),
@@ -145,7 +145,7 @@ describe("after an answer was lost", () => {
     }
   });
 
-  it("a database without room says UNKNOWN, never that nothing was recorded", async () => {
+  it("a full database leads to UNKNOWN, never to NOTHING", async () => {
     const { append } = await callsOn("full/eu");
     const full = Object.assign(new Error("could not extend file: No space left on device"), { code: "53100" });
     const queue = new AppendQueue({

@@ -41,7 +41,7 @@ async function row(session: string) {
 }
 
 describe("a session's row", () => {
-  it("says what its start said, whoever ends it", async () => {
+  it("repeats the members of its start, whoever ends it", async () => {
     const session = newId();
     const expiresAt = new Date(Date.now() + 3_600_000);
     const started = await append(

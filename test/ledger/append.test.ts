@@ -87,7 +87,7 @@ describe("append", () => {
     expect(genesis).toMatchObject({ seq: "1", type: "LEDGER_CREATED", prev: GENESIS_HASH });
   });
 
-  it("chains concurrent entries without a gap, in few transactions, and answers what is stored", async () => {
+  it("chains concurrent entries without a gap, in few transactions, and returns what is stored", async () => {
     batches.length = 0;
     const entries = await Promise.all(Array.from({ length: 300 }, (_, n) => ledgers.append("many/eu", note(`n ${n}`))));
     entries.sort((a, b) => Number(a.seq - b.seq));
@@ -127,7 +127,7 @@ describe("append", () => {
 });
 
 describe("state", () => {
-  it("moves an action one version at a time and refuses whoever comes late, alone", async () => {
+  it("changes an action one version at a time and refuses only the late draft", async () => {
     const id = uuidv7();
     const first = await ledgers.append("state/eu", actionEntry(id, 1, "PENDING"));
     const results = await Promise.allSettled([
@@ -330,7 +330,7 @@ describe("faults", () => {
     expect(positions).toEqual(Array.from({ length: 1_200 }, (_, at) => BigInt(at + 2)));
   });
 
-  it("learns the truth when the answer to a commit is lost, and records nothing twice", async () => {
+  it("finds out the outcome when the response to a commit is lost, and records nothing twice", async () => {
     const proxy = await startProxy(database.appUrl);
     const flaky = open(proxy.url);
     const writer = createLedgers({ pool: flaky, capacity: 100 });
@@ -355,7 +355,7 @@ describe("faults", () => {
     await proxy.close();
   });
 
-  it("answers LEDGER_UNAVAILABLE while the database is away", async () => {
+  it("throws LEDGER_UNAVAILABLE while the database is unavailable", async () => {
     const nowhere = open("postgres://postgres@127.0.0.1:1/none");
     const writer = createLedgers({ pool: nowhere, capacity: 10 });
     await expect(writer.append("away/eu", note("x"))).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
@@ -388,7 +388,7 @@ describe("deadlines", () => {
 });
 
 describe("months", () => {
-  it("far away get no partition, whoever of the server's role asks", async () => {
+  it("far away get no partition with the server's role", async () => {
     for (const month of ["0044-03-15 BC", "2200-01-01", "1999-12-01"]) {
       await expect(pool.query("SELECT oc_ensure_partition($1)", [month])).rejects.toMatchObject({ code: "OC004" });
     }
@@ -417,7 +417,7 @@ describe("close", () => {
 });
 
 describe("ready", () => {
-  it("says that appends go through, with and without ledgers, and why not when they do not", async () => {
+  it("returns whether appends would succeed, with and without ledgers, and rejects with the reason otherwise", async () => {
     await expect(ledgers.ready()).resolves.toBe(true);
     const readOnly = new URL(database.appUrl);
     readOnly.searchParams.set("options", "-c default_transaction_read_only=on");

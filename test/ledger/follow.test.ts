@@ -86,7 +86,7 @@ describe("follow", () => {
     expect(pool.totalCount).toBe(0);
   });
 
-  it("replays what stands behind the cursor, then goes on live, without gap or duplicate", async () => {
+  it("replays what is after the cursor, then continues live, without gap or duplicate", async () => {
     const ledger = newLedger();
     for (let n = 0; n < 5; n++) await scene.ledgers.append(ledger, note(`before ${n}`));
     const consumer = consume(await follow(), ledger, 2n);
@@ -209,7 +209,7 @@ describe("follow", () => {
     expect(follower.following()).toBe(0);
   });
 
-  it("says when the ledger is quiet, again and again", async () => {
+  it("yields idle repeatedly while the ledger is quiet", async () => {
     const ledger = newLedger();
     await scene.ledgers.append(ledger, note("only"));
     const follower = await follow({ idleSeconds: 0.05 });
@@ -224,7 +224,7 @@ describe("follow", () => {
     expect(follower.following()).toBe(0);
   });
 
-  it("says when nothing that comes is of use to its consumer, though much comes", async () => {
+  it("yields idle when its consumer uses none of the entries", async () => {
     const ledger = newLedger();
     await scene.ledgers.append(ledger, note("first"));
     const follower = await follow({ idleSeconds: 0.1 });
@@ -266,7 +266,7 @@ describe("follow", () => {
     expect((await already.next()).done).toBe(true);
   });
 
-  it("shares one look at the table among followers that stand at the same position", async () => {
+  it("shares one query among followers at the same position", async () => {
     const ledger = newLedger();
     await scene.ledgers.append(ledger, note("first"));
     const pool = open(scene.database.appUrl);

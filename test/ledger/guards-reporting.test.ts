@@ -177,7 +177,7 @@ describe("no view fails because of one entry", () => {
     await expect(as("analyst", `SELECT * FROM ${view} WHERE organization = 'odd'`)).resolves.toBeDefined();
   });
 
-  it("the time a call took is counted beyond 32 bits, and left out where it is no whole number", async () => {
+  it("the duration of a call may exceed 32 bits, and is null when it is not a whole number", async () => {
     const rows = await as<{ latency_ms: string | null }>(
       "analyst",
       "SELECT latency_ms FROM oc_report_entries WHERE organization = 'odd' AND type IN ('ACTION_COMPLETED', 'ODD') ORDER BY seq",
@@ -188,7 +188,7 @@ describe("no view fails because of one entry", () => {
     expect(new Set(others)).toEqual(new Set([null]));
   });
 
-  it("oc_action says 0 approvals, and no grant, where an entry says something else than these", async () => {
+  it("oc_action has 0 approvals and no grant when an entry has other types there", async () => {
     await client.query("BEGIN; SET LOCAL ROLE oc_app");
     const { rows } = await client.query(
       "SELECT approvals, grant_id, grant_hash, grant_expires_at FROM oc_action WHERE ledger = $1 ORDER BY id",

@@ -379,7 +379,7 @@ describe("guardReport", () => {
     });
   });
 
-  it("says so where no superuser migrated, and the migration goes on", async () => {
+  it("prints a notice when no superuser migrated, and the migration succeeds", async () => {
     await inOwnDatabase(async (superuser, ownPool, own) => {
       const migration = await readFile(new URL("../../sql/000005_event_triggers.sql", import.meta.url), "utf8");
       const role = `migrator_${own.name}`;

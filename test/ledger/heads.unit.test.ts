@@ -40,7 +40,7 @@ describe("createHeadStore", () => {
     });
   });
 
-  it("writes in the background, without being asked", async () => {
+  it("writes in the background, without a call", async () => {
     const store = createHeadStore({ directory, interval: 5, onError: unexpected });
     store.record(ledger, head(3));
     await waitUntil(async () => (await readHeads(directory, ledger)).head?.seq === 3n);

@@ -29,7 +29,7 @@ afterAll(() => scene.close());
 const positions = (entries: readonly LedgerEntry[]) => entries.map((entry) => Number(entry.seq));
 
 describe("readEntry", () => {
-  it("answers the entry, its payload and its hashes as they were appended", async () => {
+  it("returns the entry, its payload and its hashes as they were appended", async () => {
     const entry = await readEntry(scene.pool, "acme/eu", 2n);
     const { ledger, seq, entry: text, hash, prevHash, recordedAt, type, body, payload } = written[0] as LedgerEntry;
     expect(entry).toEqual({ ledger, seq, entry: text, hash, prevHash, recordedAt, type, body, payload });
@@ -37,7 +37,7 @@ describe("readEntry", () => {
     expect(sha256Hex(text)).toBe(hash);
   });
 
-  it("tells the time in microseconds, as the hashed bytes do", async () => {
+  it("returns the time in microseconds, as in the hashed bytes", async () => {
     const entry = await readEntry(scene.pool, "acme/eu", 3n);
     expect(entry?.recordedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     expect(entry?.entry).toContain(`"recordedAt":"${entry?.recordedAt}"`);
@@ -48,7 +48,7 @@ describe("readEntry", () => {
     expect(genesis).toMatchObject({ type: "LEDGER_CREATED", prevHash: GENESIS_HASH, payload: undefined });
   });
 
-  it("answers undefined for positions no ledger has", async () => {
+  it("returns undefined for positions no ledger has", async () => {
     for (const seq of [-1n, 0n, 7n, 2n ** 63n, 10n ** 40n]) {
       expect(await readEntry(scene.pool, "acme/eu", seq)).toBeUndefined();
     }
@@ -83,7 +83,7 @@ describe("readEntryByHash", () => {
     }
   });
 
-  it("answers undefined for another ledger's hash, the zeros before the first entry, and what is no hash", async () => {
+  it("returns undefined for another ledger's hash, the zeros before the first entry, and text that is not a hash", async () => {
     const { hash } = written[1] as LedgerEntry;
     expect(await readEntryByHash(scene.pool, "other/eu", hash)).toBeUndefined();
     for (const wrong of [GENESIS_HASH, "f".repeat(64), hash.toUpperCase(), "", "x'; --"]) {
@@ -93,7 +93,7 @@ describe("readEntryByHash", () => {
 });
 
 describe("readEntries", () => {
-  it("answers the positions asked for, oldest first and once", async () => {
+  it("returns the requested positions, oldest first and once", async () => {
     expect(positions(await readEntries(scene.pool, "acme/eu", [5n, 2n, 5n, 99n, 0n]))).toEqual([2, 5]);
     expect(await readEntries(scene.pool, "acme/eu", [])).toEqual([]);
   });
@@ -121,7 +121,7 @@ describe("a search without a filter", () => {
 });
 
 describe("readEntryPage", () => {
-  it("says whether more is there, and bounds entries", async () => {
+  it("returns whether there are more, and bounds entries", async () => {
     await Promise.all(Array.from({ length: PAGE_ENTRIES }, (_, n) => scene.ledgers.append("long/eu", note(`${n}`))));
     const first = await readEntryPage(scene.pool, "long/eu", 0n);
     expect(first.entries).toHaveLength(PAGE_ENTRIES);

@@ -46,7 +46,7 @@ describe("readStatesSince", () => {
     }
   });
 
-  it("answers what changed behind a position, each thing once, in the order it changed", async () => {
+  it("returns what changed after a position, each state once, in the order of changes", async () => {
     const ledger = "read/eu";
     expect(await read(ledger)).toEqual([]);
     const state = { kind: "AGENT", owner: "member", roles: ["agent"], suspended: false };

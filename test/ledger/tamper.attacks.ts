@@ -35,19 +35,19 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 42`,
     "CONTENT_MISMATCH",
     42n,
-    /^the stored bytes hash to [0-9a-f]{64}, the row says [0-9a-f]{64}$/,
+    /^the hash of the stored bytes is [0-9a-f]{64}, that in the row [0-9a-f]{64}$/,
   ],
   "one byte of the last entry changed": [
     `UPDATE oc_audit_log SET entry = replace(entry, 'latencyMs":1234', 'latencyMs":1235') WHERE seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /stored bytes hash to/,
+    /hash of the stored bytes is/,
   ],
   "a byte changed so that it is no JSON any more": [
     `UPDATE oc_audit_log SET entry = replace(entry, '{"body":{', '{"body":[') WHERE seq = 7`,
     "CONTENT_MISMATCH",
     7n,
-    /stored bytes hash to/,
+    /hash of the stored bytes is/,
   ],
   "one entry changed and its hash with it": [
     `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 42;
@@ -61,13 +61,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
      UPDATE oc_audit_log SET hash = sha256(convert_to(entry, 'UTF8')) WHERE seq = 101`,
     "LINK_BROKEN",
     101n,
-    /the head row says the last entry's hash is/,
+    /the hash of the last entry is/,
   ],
   "a hash changed": [
     `UPDATE oc_audit_log SET hash = sha256(hash) WHERE seq = 42`,
     "CONTENT_MISMATCH",
     42n,
-    /stored bytes hash to/,
+    /hash of the stored bytes is/,
   ],
   "a link column changed": [
     `UPDATE oc_audit_log SET prev_hash = sha256(prev_hash) WHERE seq = 42`,
@@ -137,7 +137,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
         `UPDATE oc_audit_log SET ${column} = ${value} WHERE seq = 33`,
         "CONTENT_MISMATCH",
         33n,
-        new RegExp(`column ${column} says`),
+        new RegExp(`column ${column} is`),
       ],
     ]),
   ),
@@ -163,13 +163,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `DELETE FROM oc_audit_log WHERE seq = 60; UPDATE oc_audit_log SET seq = seq - 1 WHERE seq > 60; UPDATE oc_ledger_head SET seq = 100`,
     "LINK_BROKEN",
     60n,
-    /the bytes say they are position 61/,
+    /the bytes are for position 61/,
   ],
   "the last three entries removed": [
     `DELETE FROM oc_audit_log WHERE seq > 98`,
     "TRUNCATED",
     99n,
-    /the head row says the ledger ends at 101, but positions 99 to 101 hold no entry/,
+    /according to the head row the ledger ends at 101, but positions 99 to 101 hold no entry/,
   ],
   "the last three entries removed and the head moved back": [
     `DELETE FROM oc_audit_log WHERE seq > 98;
@@ -189,7 +189,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_ledger_head SET hash = sha256(hash)`,
     "LINK_BROKEN",
     101n,
-    /the head row says/,
+    /in the head row|according to the head row/,
   ],
   "a row inserted at a taken position": [
     `INSERT INTO oc_audit_log SELECT * FROM oc_audit_log WHERE seq = 77;
@@ -197,7 +197,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       WHERE ctid = (SELECT max(ctid) FROM oc_audit_log WHERE seq = 77)`,
     "FORKED",
     77n,
-    /2 rows stand at this position/,
+    /2 rows have this position/,
   ],
   "the same row twice": [`INSERT INTO oc_audit_log SELECT * FROM oc_audit_log WHERE seq = 77`, "FORKED", 77n, /2 rows/],
   "a row inserted behind the end": [
@@ -211,13 +211,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_audit_log SET seq = CASE seq WHEN 30 THEN 35 ELSE 30 END + 1000 WHERE seq IN (30, 35); UPDATE oc_audit_log SET seq = seq - 1000 WHERE seq > 1000`,
     "LINK_BROKEN",
     30n,
-    /the bytes say they are position 35/,
+    /the bytes are for position 35/,
   ],
   "two neighbours swapped": [
     `UPDATE oc_audit_log SET seq = CASE seq WHEN 30 THEN 31 ELSE 30 END + 1000 WHERE seq IN (30, 31); UPDATE oc_audit_log SET seq = seq - 1000 WHERE seq > 1000`,
     "LINK_BROKEN",
     30n,
-    /the bytes say they are position 31/,
+    /the bytes are for position 31/,
   ],
   "another ledger's entry put in place": [
     `UPDATE oc_audit_log SET entry = replace(entry, '"ledger":"acme/eu"', '"ledger":"acme/us"'), hash = sha256(convert_to(replace(entry, '"ledger":"acme/eu"', '"ledger":"acme/us"'), 'UTF8')) WHERE seq = 30`,
@@ -255,13 +255,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_state SET state = state || '{"status":"APPROVED"}' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /^oc_state ACTION .{36}: state is .*"APPROVED".*, the entry says .*"SUCCEEDED"/,
+    /^oc_state ACTION .{36}: state is .*"APPROVED".*, in the entry it is .*"SUCCEEDED"/,
   ],
   "an action's status changed": [
     `UPDATE oc_state SET status = 'APPROVED' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /status is APPROVED, the entry says SUCCEEDED/,
+    /status is APPROVED, in the entry it is SUCCEEDED/,
   ],
   "an action's votes changed": [
     `UPDATE oc_state SET state = state || '{"approvals":7}' WHERE kind = 'ACTION' AND updated_seq = 101`,
@@ -273,25 +273,25 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_state SET expires_at = now() WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /expires_at is .*Z, the entry says nothing/,
+    /expires_at is .*Z, in the entry it is nothing/,
   ],
   "an action given to another agent": [
     `UPDATE oc_state SET actor_id = 'mallory' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /actor_id is mallory, the entry says agent-/,
+    /actor_id is mallory, in the entry it is agent-/,
   ],
   "an action carried out for nobody": [
     `UPDATE oc_state SET on_behalf_of_id = NULL WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /on_behalf_of_id is nothing, the entry says member/,
+    /on_behalf_of_id is nothing, in the entry it is member/,
   ],
   "an action moved to another conversation": [
     `UPDATE oc_state SET conversation = '' WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /conversation is , the entry says conversation 4/,
+    /conversation is , in the entry it is conversation 4/,
   ],
   "an action's grant forged": [
     `UPDATE oc_state SET state = state || '{"grant":{"hash":"00"}}' WHERE kind = 'ACTION' AND updated_seq = 101`,
@@ -303,7 +303,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_state SET hash = sha256(hash) WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /hash is [0-9a-f]{64}, the entry says [0-9a-f]{64}/,
+    /hash is [0-9a-f]{64}, in the entry it is [0-9a-f]{64}/,
   ],
   "an action's list of entries changed": [
     `UPDATE oc_state SET entries[3] = 2 WHERE kind = 'ACTION' AND updated_seq = 101`,
@@ -315,7 +315,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `UPDATE oc_state SET version = 6, entries = entries[1:4] || 100::bigint || entries[5] WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /version is 6, the entry says 5/,
+    /version is 6, in the entry it is 5/,
   ],
   "an action said to have begun later": [
     `UPDATE oc_state SET first_seq = 41 WHERE kind = 'ACTION' AND updated_seq = 101`,
@@ -342,13 +342,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
             first_seq, updated_seq, entries, hash FROM oc_state WHERE kind = 'ACTION' AND updated_seq = 101`,
     "CONTENT_MISMATCH",
     101n,
-    /^oc_state ACTION .{36}: the entry says nothing of it/,
+    /^oc_state ACTION .{36}: the entry has no state of it/,
   ],
   "a thing invented that no entry has ever moved": [
     `INSERT INTO oc_state VALUES ('acme/eu', 'PRINCIPAL', 'mallory', 1, '{"roles":["admin"]}', NULL, NULL, 'admin', NULL, '', 30, 30, '{30}', sha256('x'))`,
     "CONTENT_MISMATCH",
     30n,
-    /^oc_state PRINCIPAL mallory: the entry says nothing of it$/,
+    /^oc_state PRINCIPAL mallory: the entry has no state of it$/,
   ],
   "a routing chain changed": [
     `UPDATE oc_state SET id = gen_random_uuid()::text WHERE kind = 'CHAIN' AND updated_seq = 2`,
@@ -400,7 +400,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     `INSERT INTO oc_audit_log SELECT ledger, -7, recorded_at, entry, hash, prev_hash, id, type FROM oc_audit_log WHERE seq = 1`,
     "LINK_BROKEN",
     -7n,
-    /no entry can stand before position 1/,
+    /there can be no entry before position 1/,
   ],
   "a session invented that an entry was made in, hashed and all": [
     `UPDATE oc_audit_log SET session_id = '00000000-0000-7000-8000-000000000001',
@@ -408,6 +408,6 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
      SELECT pg_temp.rehash(90)`,
     "RULE_BROKEN",
     90n,
-    /rests on version 1 of SESSION 00000000-0000-7000-8000-000000000001, of which no state row says/,
+    /depends on version 1 of SESSION 00000000-0000-7000-8000-000000000001, which no state row has/,
   ],
 };

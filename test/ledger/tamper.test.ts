@@ -117,7 +117,7 @@ describe("verifyLedger, with the head known outside the database", () => {
   const rewrite = `UPDATE oc_audit_log SET entry = replace(entry, '"latencyMs":1234', '"latencyMs":1') WHERE seq = 90; SELECT pg_temp.rehash(50)`;
   const change = `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 50;`;
 
-  it("tells a ledger re-hashed from some position on from an intact one", async () => {
+  it("detects a ledger that was re-hashed from some position on", async () => {
     expect((await tamper(`${change} ${rewrite}`)).problems).toEqual([]); // consistent in itself: nothing inside can tell
     const report = await tamper(`${change} ${rewrite}`, { knownHead: head });
     expect(report.verdict).toBe("CHECKPOINT_INCONSISTENT");
@@ -151,12 +151,12 @@ describe("verifyLedger, with the head known outside the database", () => {
   const cut = `DELETE FROM oc_audit_log WHERE seq > 98;
     UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 98;`;
 
-  it("tells a ledger whose end was cut off", async () => {
+  it("detects a truncated ledger", async () => {
     const report = await tamper(cut, { knownHead: head });
     expect(report).toMatchObject({ verdict: "TRUNCATED", problems: [{ seq: 99n }] });
   });
 
-  it("tells an earlier state put in place of the ledger, consistent to the last row", async () => {
+  it("detects an earlier, consistent state put in place of the ledger", async () => {
     const back = `${cut} DELETE FROM oc_audit_payload WHERE seq > 96; DELETE FROM oc_audit_log WHERE seq > 96;
       UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 96;
       UPDATE oc_state s SET version = 4, status = 'EXECUTING', updated_seq = e.seq, entries = entries[1:4], hash = e.hash,
@@ -168,7 +168,7 @@ describe("verifyLedger, with the head known outside the database", () => {
     expect(report.problems[0]?.detail).toContain("was known to reach 101 and ends at 96");
   });
 
-  it("tells a head that was moved back alone", async () => {
+  it("detects a head that alone was moved back", async () => {
     const report = await tamper(
       "UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 98",
       { knownHead: head },
@@ -176,7 +176,7 @@ describe("verifyLedger, with the head known outside the database", () => {
     expect(report).toMatchObject({ verdict: "ROLLED_BACK", problems: [{ seq: 99n }] });
   });
 
-  it("does not mistake a range asked for up to a removed position for a bad one", async () => {
+  it("does not reject a range that ends at a removed position", async () => {
     await restore();
     await superuser.query(cut);
     const report = await verifyLedger(pool, LEDGER, { fromSeq: 90n, toSeq: 101n, knownHead: head });

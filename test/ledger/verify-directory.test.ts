@@ -65,13 +65,13 @@ describe("verifyLedger, of the directory", () => {
       "a state that was changed",
       `UPDATE oc_state SET state = state || '{"suspended":false}' WHERE id = 'agent-7'`,
       6n,
-      /^oc_state PRINCIPAL agent-7: state is .*false.*, the entry says .*true/,
+      /^oc_state PRINCIPAL agent-7: state is .*false.*, in the entry it is .*true/,
     ],
     [
       "a version that was changed",
       "UPDATE oc_state SET version = 4, entries = '{2,4,5,6}' WHERE id = 'agent-7'",
       6n,
-      `${AGENT}: version is 4, the entry says 3`,
+      `${AGENT}: version is 4, in the entry it is 3`,
     ],
     [
       "a beginning that was moved",
@@ -89,7 +89,7 @@ describe("verifyLedger, of the directory", () => {
       "a row of another kind",
       "UPDATE oc_state SET kind = 'SETUP' WHERE id = 'issuer 2'",
       7n,
-      /oc_state SETUP issuer 2: the entry says nothing of it/,
+      /oc_state SETUP issuer 2: the entry has no state of it/,
     ],
     [
       "a row that was removed",
@@ -104,19 +104,19 @@ describe("verifyLedger, of the directory", () => {
       6n,
       `^${AGENT} does not list this entry as its version 3$`,
     ],
-    ["a row that was added", added(5), 5n, "^oc_state PRINCIPAL mallory: the entry says nothing of it$"],
+    ["a row that was added", added(5), 5n, "^oc_state PRINCIPAL mallory: the entry has no state of it$"],
     [
       "a row that was added before every entry",
       added(0),
       0n,
-      "^oc_state PRINCIPAL mallory: the entry says nothing of it$",
+      "^oc_state PRINCIPAL mallory: the entry has no state of it$",
     ],
     [
       "a row that was added beside an entry of another",
       `INSERT INTO oc_state SELECT ledger, kind, 'mallory', version, state, status, expires_at, actor_id, on_behalf_of_id, conversation,
               first_seq, updated_seq, entries, hash FROM oc_state WHERE id = 'agent-7'`,
       6n,
-      "oc_state PRINCIPAL mallory: the entry says nothing of it",
+      "oc_state PRINCIPAL mallory: the entry has no state of it",
     ],
   ])("finds %s", async (_, change, seq, detail) => {
     const { verdict, problems } = await found(change);

@@ -52,7 +52,7 @@ describe("verifyLedger, of session rows", () => {
   });
 
   it.each<readonly [string, string, bigint, RegExp]>([
-    ["one that was opened again", "SET status = 'OPEN'", 6n, /status is OPEN, the entry says ENDED/],
+    ["one that was opened again", "SET status = 'OPEN'", 6n, /status is OPEN, in the entry it is ENDED/],
     [
       "one that was set back to its start",
       `SET version = 1, status = 'OPEN', state = '{"status":"OPEN","expiresAt":"2030-01-01T00:00:00.500000Z"}', expires_at = '2030-01-01T00:00:00.5Z',
@@ -60,14 +60,14 @@ describe("verifyLedger, of session rows", () => {
       6n,
       /does not list this entry as its version 2/,
     ],
-    ["one given to somebody else", "SET actor_id = 'x'", 6n, /actor_id is x, the entry says member/],
+    ["one given to somebody else", "SET actor_id = 'x'", 6n, /actor_id is x, in the entry it is member/],
     [
       "one given to nobody's agent",
       "SET on_behalf_of_id = NULL",
       6n,
-      /on_behalf_of_id is nothing, the entry says boss/,
+      /on_behalf_of_id is nothing, in the entry it is boss/,
     ],
-    ["one moved to another conversation", "SET conversation = ''", 6n, /conversation is , the entry says c/],
+    ["one moved to another conversation", "SET conversation = ''", 6n, /conversation is , in the entry it is c/],
   ])("finds %s", async (_, change, seq, detail) => {
     expect(await found(`UPDATE oc_state ${change} WHERE id = '${ended}'`)).toEqual({
       verdict: "CONTENT_MISMATCH",
@@ -77,9 +77,9 @@ describe("verifyLedger, of session rows", () => {
   });
 
   it.each<readonly [string, string, RegExp]>([
-    ["longer", "NULL", /expires_at is nothing, the entry says 2030-01-01T00:00:00.500000Z/],
+    ["longer", "NULL", /expires_at is nothing, in the entry it is 2030-01-01T00:00:00.500000Z/],
     ["shorter", "expires_at - interval '1 second'", /expires_at is 2029-12-31T23:59:59.500000Z/],
-    ["for ever", "'infinity'", /expires_at is infinity, the entry says 2030/],
+    ["for ever", "'infinity'", /expires_at is infinity, in the entry it is 2030/],
   ])("finds one that lives %s", async (_, value, detail) => {
     expect(await found(`UPDATE oc_state SET expires_at = ${value} WHERE id = '${open}'`)).toEqual({
       verdict: "CONTENT_MISMATCH",

@@ -106,10 +106,10 @@ describe("verifyLedger, in threads", () => {
     const sessionRow = `WHERE id = '${session}'`;
     expect(await found(`UPDATE oc_state SET actor_id = 'mallory' ${sessionRow}`)).toEqual({
       verdict: "CONTENT_MISMATCH",
-      problems: [[18_000n, `oc_state SESSION ${session}: actor_id is mallory, the entry says member`]],
+      problems: [[18_000n, `oc_state SESSION ${session}: actor_id is mallory, in the entry it is member`]],
     });
     expect(await found(`UPDATE oc_state SET conversation = '' ${sessionRow}`)).toMatchObject({
-      problems: [[18_000n, `oc_state SESSION ${session}: conversation is , the entry says c`]],
+      problems: [[18_000n, `oc_state SESSION ${session}: conversation is , in the entry it is c`]],
     });
   });
 
@@ -136,7 +136,7 @@ describe("verifyLedger, in threads", () => {
     expect((await verifyLedger(pool, LEDGER)).verdict).toBe("INTACT");
   });
 
-  it("rejects what a thread without a connection is asked, and ends it", async () => {
+  it("rejects a task for a thread without a connection, and ends the thread", async () => {
     const thread = startThread({ connectionString: "postgresql://127.0.0.1:1/none", applicationName: "x", role: "x" });
     const piece = { from: 1n, to: 1n };
     const task = { ledger: LEDGER, range: piece, piece, states: [], digestKey: "", limit: 1, thorough: false } as const;

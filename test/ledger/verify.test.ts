@@ -64,7 +64,7 @@ describe("verifyLedger", () => {
     await auditor.end();
   });
 
-  it("says EMPTY, never INTACT, when there was nothing to check", async () => {
+  it("returns EMPTY, never INTACT, when there was nothing to check", async () => {
     expect(await verifyLedger(pool, "nobody/eu")).toMatchObject({
       verdict: "EMPTY",
       checkedEntries: 0n,
@@ -75,7 +75,7 @@ describe("verifyLedger", () => {
     });
   });
 
-  it("says that a ledger known outside is gone", async () => {
+  it("reports a missing ledger that is known outside the database", async () => {
     const report = await verifyLedger(pool, "nobody/eu", { knownHead: head });
     expect(report).toMatchObject({
       verdict: "TRUNCATED",
@@ -84,7 +84,7 @@ describe("verifyLedger", () => {
     });
   });
 
-  it("checks a part and says which", async () => {
+  it("checks a part and returns its range", async () => {
     expect(await verifyLedger(pool, LEDGER, { fromSeq: 50n, toSeq: 99n })).toMatchObject({
       verdict: "INTACT",
       fromSeq: 50n,
@@ -175,7 +175,7 @@ describe("verifyLedger", () => {
     expect(report).toMatchObject({ verdict: "INTACT", checkedEntries: 4n, problems: [] });
   });
 
-  it("goes through a ledger of several ranges with any number of workers, and tells how far it is", async () => {
+  it("verifies a ledger of several ranges with any number of workers, and reports its progress", async () => {
     const ledger = "initech/eu";
     await createLedger(superuser, ledger);
     for (let round = 0; round < 9; round++) {

@@ -47,7 +47,7 @@ const claim = async (app: App, user: string, code: string) =>
   );
 
 describe("a first start in production", () => {
-  it("prints a one-time code, outside the log; whoever signs in and presents it is the administrator", async () => {
+  it("prints a one-time code, outside the log; the person who signs in and presents it is the administrator", async () => {
     const app = await start();
     await waitUntil(() => codesSaid(app).length > 0);
     const [code = ""] = codesSaid(app);

@@ -23,7 +23,7 @@ afterAll(async () => {
 const asPage = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
 
 describe("the page at /", () => {
-  it("is where a browser lands after signing in: it says who that is, opens GraphiQL and signs out", async () => {
+  it("is the page after signing in: it shows the person, opens GraphiQL and signs out", async () => {
     const home = new URL("/", app.url);
     const browser = await company.signIn(app, "max");
     const response = await browser.request(home, { headers: asPage });

@@ -21,7 +21,7 @@ afterAll(async () => {
 const call = async (token: string, at = app) => codesOf(await ask(at, bearer(token), "{ viewer { id } }"));
 
 describe("keys that change while the server runs", () => {
-  it("are believed at once, and the earlier ones for as long as they are published", async () => {
+  it("are accepted immediately, and the earlier ones for as long as they are published", async () => {
     const before = await company.person("ada");
     expect(await call(before)).toEqual([]);
     const unseen = await company.person("ben");
@@ -42,7 +42,7 @@ describe("keys that change while the server runs", () => {
 });
 
 describe("a provider that is down", () => {
-  it("leaves those in whose keys are known; a server that knows none lets nobody in, until it is up again", async () => {
+  it("does not affect tokens with known keys; a server without keys refuses all tokens until the issuer is available", async () => {
     const [known, unseen] = [await company.person("ada"), await company.person("ben")];
     expect(await call(known)).toEqual([]);
     await company.provider.stop();
@@ -57,7 +57,7 @@ describe("a provider that is down", () => {
     await expect.poll(() => call(known, second), { timeout: 20_000, interval: 250 }).toEqual([]);
   });
 
-  it("is not believed for ever: when its keys are too old, its tokens are refused, known or not", async () => {
+  it("is not trusted for ever: when its keys are too old, its tokens are refused, cached or not", async () => {
     const { issuer } = company.provider;
     const { issuers } = parseIdentityFile({ issuers: [{ issuer, organization: "acme", jwksMaxStale: 1800 }] });
     let now = Date.now();

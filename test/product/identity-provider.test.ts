@@ -69,7 +69,7 @@ interface SessionAnswer {
 }
 
 describe("a person with a browser", () => {
-  it("signs in, works, and signs out; the session tells all of it in order", async () => {
+  it("signs in, works, and signs out; the session lists all of it in order", async () => {
     const browser = await company.signIn(app, "ada");
     const { origin } = new URL(app.url);
     const post = async (query: string, variables: object, headers: Record<string, string> = { origin }) => {
@@ -236,7 +236,7 @@ describe("an agent", () => {
     expect(codesOf(await approve(bearer(await company.person("ben")), action))).toEqual([]);
   });
 
-  it("with a key is believed with a proof alone, and its grant is the key's", async () => {
+  it("with a key is accepted only with a proof, and its grant is bound to the key", async () => {
     const [key, other] = await Promise.all([makeDpopKey(), makeDpopKey()]);
     const max = await company.person("max");
     const [token, otherToken] = await Promise.all([company.agentFor(max, key), company.agentFor(max, other)]);

@@ -198,7 +198,7 @@ describe("the timeline of a session", () => {
     ]);
   });
 
-  it("tells who was active when", async () => {
+  it("lists who was active when", async () => {
     const before = await begin("approver", "first");
     await end("approver", before.id);
     const going = await begin("approver", "second");

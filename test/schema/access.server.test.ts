@@ -187,21 +187,21 @@ describe("access", () => {
     expect(Object.keys(PROBES[operation]).filter((name) => !there.includes(name))).toEqual([]);
   });
 
-  it("is asked for by a scope at every root field", () => {
+  it("is required by a scope at every root field", () => {
     const open = OPERATIONS.flatMap((operation) =>
       rootFields(operation).filter(({ name }) => scopeOf({ operation, field: name } as Row) === ""),
     );
     expect(open.map(({ name }) => name)).toEqual([]);
   });
 
-  it("is tried for every type that node can answer", () => {
+  it("is tried for every type that node can return", () => {
     const node = schema.getType("Node");
     if (!isInterfaceType(node)) throw new Error("there is no Node");
     const types = schema.getPossibleTypes(node).filter(isObjectType);
     expect(Object.keys(PROBES.query.node ?? {}).sort()).toEqual(types.map(({ name }) => name).sort());
   });
 
-  it("is what access.md says: what each role can read by each root field", async () => {
+  it("is documented in access.md: what each role can read by each root field", async () => {
     const rows: string[][] = [];
     // Mutations last: what they change does not change who sees it.
     for (const row of ROWS.toSorted(

@@ -31,7 +31,7 @@ describe("schema/errors.md", () => {
     expect(table("Why credentials")).toEqual(AUTHENTICATION_REASONS);
   });
 
-  it("has every code of a GraphQL error, and says of each what the code says", () => {
+  it("has every code of a GraphQL error, with the meaning in the code", () => {
     expect(table("`errors[]")).toEqual(ERROR_CODES);
   });
 });

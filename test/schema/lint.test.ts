@@ -111,7 +111,7 @@ describe("the schema", () => {
     expect(free).toEqual([]);
   });
 
-  it("says where scalars of ours are specified, or what they look like", () => {
+  it("links the specification of custom scalars, or describes their form", () => {
     for (const name of ["DateTime", "UUID", "JSON"])
       expect(schema.getType(name)).toHaveProperty("specifiedByURL", expect.stringMatching(/rfc/));
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Erasable } from "../../src/facts/commitment.ts";
-import { checkEntry, type Said } from "../../src/verify/entry.ts";
+import { type CheckedEntry, checkEntry } from "../../src/verify/entry.ts";
 import { SEARCH_COLUMNS, type StoredEntry } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import { created, LEDGER, moves, note, sha256, store, uuid } from "./ledger.ts";
@@ -29,7 +29,7 @@ function withText(change: (text: string) => string): StoredEntry {
 function found(
   entry: StoredEntry,
   rules: Rules = {},
-): { readonly said: Said | undefined; readonly problems: string[] } {
+): { readonly said: CheckedEntry | undefined; readonly problems: string[] } {
   const problems: string[] = [];
   const said = checkEntry(entry, { ledger: LEDGER, sha256, rules }, (verdict, detail) =>
     problems.push(`${verdict} ${detail}`),
@@ -38,7 +38,7 @@ function found(
 }
 
 describe("checkEntry", () => {
-  it("finds nothing wrong with an entry as it was stored, and returns what it says", () => {
+  it("finds no problem in an entry as it was stored, and returns its content", () => {
     const { said, problems } = found(row);
     expect(problems).toEqual([]);
     expect(said).toMatchObject({
@@ -48,12 +48,14 @@ describe("checkEntry", () => {
     });
   });
 
-  it("says of bytes that do not hash to what the row says nothing else", () => {
+  it("reports nothing else of bytes with another hash than in the row", () => {
     const bytes = Buffer.from(row.entry);
     bytes[20] = bytes[20]! ^ 1;
     const { said, problems } = found({ ...row, entry: bytes, columns: row.columns.map(() => "x") });
     expect(said).toBeUndefined();
-    expect(problems).toEqual([`CONTENT_MISMATCH the stored bytes hash to ${sha256(bytes)}, the row says ${row.hash}`]);
+    expect(problems).toEqual([
+      `CONTENT_MISMATCH the hash of the stored bytes is ${sha256(bytes)}, that in the row ${row.hash}`,
+    ]);
   });
 
   it.each([
@@ -72,10 +74,10 @@ describe("checkEntry", () => {
 
   it.each(SEARCH_COLUMNS.map((name, at) => [name, at] as const))("names column %s when it disagrees", (name, at) => {
     const columns = row.columns.with(at, "x");
-    const expected = `CONTENT_MISMATCH column ${name} says x, the bytes ${row.columns[at]}`;
+    const expected = `CONTENT_MISMATCH column ${name} is x, in the bytes it is ${row.columns[at]}`;
     expect(found({ ...row, columns }).problems).toEqual([expected]);
     expect(found({ ...row, columns: row.columns.with(at, null) }).problems).toEqual([
-      expected.replace("says x", "says nothing"),
+      expected.replace("is x", "is nothing"),
     ]);
   });
 
@@ -103,12 +105,12 @@ describe("checkEntry", () => {
     [
       "its position",
       (text) => text.replace('"seq":"2"', '"seq":"3"'),
-      "LINK_BROKEN the bytes say they are position 3 of ledger acme/eu",
+      "LINK_BROKEN the bytes are for position 3 of ledger acme/eu",
     ],
     [
       "its ledger",
       (text) => text.replace('"acme/eu"', '"acme/us"'),
-      "LINK_BROKEN the bytes say they are position 2 of ledger acme/us",
+      "LINK_BROKEN the bytes are for position 2 of ledger acme/us",
     ],
     ["its predecessor", (text) => text.replace(row.prevHash, "0".repeat(64)), "LINK_BROKEN the bytes name 0000"],
     [

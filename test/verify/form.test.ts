@@ -86,7 +86,7 @@ const REWORDINGS: readonly ((text: string, at: number) => string)[] = [
 ];
 
 describe("formProblem", () => {
-  it("is of every text that differs from the canonical form of what it says, and of no other", () => {
+  it("is reported for every text that differs from its canonical form, and for no other", () => {
     const next = random(8785);
     let [canonical, other, sure] = [0, 0, 0];
     for (let round = 0; round < 20_000; round++) {

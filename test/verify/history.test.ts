@@ -41,7 +41,7 @@ describe("what entries rest on", () => {
   it("is there, at that version, when they are recorded", () => {
     expect(details(begins(), note("in it", { session: "s" }), moves("SESSION", "s", 2, "ENDED"))).toEqual([]);
     expect(details(begins(), moves("SESSION", "s", 2, "ENDED"), note("too late", { session: "s" }))).toEqual([
-      "RULE_BROKEN 4 it rests on version 1 of SESSION s, which it did not have then",
+      "RULE_BROKEN 4 it depends on version 1 of SESSION s, which it did not have then",
     ]);
   });
 
@@ -51,7 +51,7 @@ describe("what entries rest on", () => {
     const expired = (problems: readonly string[]) => problems.filter((problem) => problem.includes("had expired"));
     expect(expired(until("2026-11-22T10:00:00.000001Z"))).toEqual([]);
     expect(expired(until("2026-11-22T10:00:00Z"))).toEqual([
-      "RULE_BROKEN 3 it rests on SESSION s, which had expired at 2026-11-22T10:00:00.000000Z",
+      "RULE_BROKEN 3 it depends on SESSION s, which had expired at 2026-11-22T10:00:00.000000Z",
     ]);
   });
 });
@@ -89,7 +89,9 @@ describe("claims on entries before a piece", () => {
     const open = stage("OPEN");
     expect(detail(undefined, { seq: 5n, nextSeq: 9n, stage: open })).toContain("which it did not have then");
     expect(detail(undefined, { seq: 12n, nextSeq: undefined, stage: open })).toContain("which it did not have then");
-    expect(detail(undefined, { seq: undefined, nextSeq: undefined, stage: undefined })).toContain("no state row says");
+    expect(detail(undefined, { seq: undefined, nextSeq: undefined, stage: undefined })).toContain(
+      "which no state row has",
+    );
     expect(detail(undefined, { seq: 5n, nextSeq: 11n, stage: stage("OPEN", "2026-11-22T09:00:00.000000Z") })).toContain(
       "had expired",
     );

@@ -21,7 +21,7 @@ export interface Stored {
 
 export const uuid = (n: number): string => `01920000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 
-interface Said {
+interface CheckedEntry {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
@@ -37,7 +37,9 @@ export function store(bodies: readonly UnsealedObject[]): Stored {
     const seq = BigInt(at + 1);
     const recordedAt = `2026-11-22T10:00:${String(Math.floor(at / 10) % 60).padStart(2, "0")}.000000Z`;
     const sealed = seal({ id: uuid(at + 1), ...body });
-    const said = JSON.parse(sealed.body) as Record<string, string | undefined> & { readonly states?: readonly Said[] };
+    const said = JSON.parse(sealed.body) as Record<string, string | undefined> & {
+      readonly states?: readonly CheckedEntry[];
+    };
     const text = entryText({ body: sealed.body, ledger: LEDGER, prevHash, recordedAt, seq });
     const bytes = Buffer.from(text);
     const id = (value: unknown) => (value as { readonly id?: string } | undefined)?.id ?? null;

@@ -105,7 +105,7 @@ describe("checkPayload", () => {
     ["a trailing comma", '{"a":1,}'],
     ["no key", "{1:1}"],
     ["a bad key", '{"\\x":1}'],
-  ])("says of %s that it is no payload", (_, payload) => {
+  ])("reports that %s is no payload", (_, payload) => {
     expect(details(payload, {})).toContain(MALFORMED);
   });
 

@@ -175,7 +175,7 @@ describe("createPiece", () => {
     ]);
   });
 
-  it("names the first problems, as many as asked for", () => {
+  it("returns the first problems, up to the limit", () => {
     const { entries, states } = store([created, ...Array.from({ length: 500 }, (_, at) => note(`${at}`))]);
     const changed = entries.map((row) => ({ ...row, columns: row.columns.with(3, "x") }));
     const { problems } = check({ entries: changed, states });

@@ -63,11 +63,11 @@ describe("createSequence", () => {
   it("names positions with several rows, and follows each of them", () => {
     const other = row(2, { hash: hashOf(9) });
     expect(found([row(1), row(2), other, row(3, { prevHash: hashOf(9) }), row(4)], WHOLE).problems).toEqual([
-      "2 FORKED 2 rows stand at this position",
+      "2 FORKED 2 rows have this position",
     ]);
     expect(found([row(2), other, other, row(3), row(4)], PART).problems).toEqual([]);
     expect(found([row(2), row(3), row(4), row(4), row(4)], PART).problems).toEqual([
-      "4 FORKED 3 rows stand at this position",
+      "4 FORKED 3 rows have this position",
     ]);
   });
 
@@ -75,7 +75,7 @@ describe("createSequence", () => {
     const wrong = (seq: number) => row(seq, { prevHash: hashOf(7) });
     expect(found([row(1), row(2), wrong(3), row(4)], WHOLE).problems).toEqual([
       expect.stringMatching(
-        /^3 LINK_BROKEN its predecessor is said to be a+7, which is not the hash of the entry before/,
+        /^3 LINK_BROKEN it names a+7 as its predecessor, which is not the hash of the entry before/,
       ),
     ]);
     expect(found([row(2), wrong(3), row(4)], PART).problems).toEqual([expect.stringMatching(/^3 LINK_BROKEN/)]);
@@ -91,10 +91,10 @@ describe("createSequence", () => {
     ]);
   });
 
-  it("names what claims to stand before the first position", () => {
+  it("reports rows before the first position", () => {
     expect(found([row(-7), row(0), row(1), row(2), row(3), row(4)], WHOLE).problems).toEqual([
-      "-7 LINK_BROKEN no entry can stand before position 1",
-      "0 LINK_BROKEN no entry can stand before position 1",
+      "-7 LINK_BROKEN there can be no entry before position 1",
+      "0 LINK_BROKEN there can be no entry before position 1",
     ]);
   });
 });

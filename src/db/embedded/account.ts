@@ -45,7 +45,7 @@ export async function chooseAccount(paths: readonly string[]): Promise<Account |
   }
   if (await canExecute(account, paths)) return account;
   const capable = { ...account, passesPermissions: true };
-  // Where that cannot be done either, the plain account's refusal says what stands in the way.
+  // If that is impossible too, the error of the plain account names the obstacle.
   return (await canExecute(capable, paths)) ? capable : account;
 }
 
@@ -60,7 +60,7 @@ async function canExecute(account: Account, paths: readonly string[]): Promise<b
     await run(program, [...args], { cwd: "/", ...identity });
     return true;
   } catch (error) {
-    // The test's answer, setpriv's complaint that it may not, or that there is no setpriv.
+    // The result of the test, setpriv's error that it lacks the privilege, or that there is no setpriv.
     if (error instanceof Error && "code" in error && (typeof error.code === "number" || error.code === "ENOENT")) {
       return false;
     }
@@ -98,7 +98,7 @@ async function firstClosedDirectory(account: Account, path: string): Promise<str
 
 /**
  * Proves that the account can reach `path` and execute it (for a directory: enter and, with `write`, fill it).
- * Throws an error naming the directory that stands in the way.
+ * Throws an error that names the inaccessible directory.
  */
 export async function assertReachable(account: Account | undefined, path: string, access: "execute" | "write") {
   const test = access === "write" ? 'test -x "$1" && test -w "$1"' : 'test -x "$1"';

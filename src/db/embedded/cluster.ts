@@ -48,7 +48,7 @@ function execute(program: string, args: readonly string[], { account, cwd, input
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint += text;
     });
-    // A program that ends early closes its input; its exit code and words tell why.
+    // A program that ends early closes its input; its exit code and output have the reason.
     child.stdin?.on("error", (error) => {
       complaint += `${error.message}\n`;
     });

@@ -8,7 +8,7 @@ export type EmbeddedPostgresErrorCode =
   | "START_FAILED"
   | "STOP_FAILED";
 
-/** The built-in PostgreSQL cannot run; the message says what an operator can do about it. */
+/** The built-in PostgreSQL cannot run; the message tells the operator what to do. */
 export class EmbeddedPostgresError extends Error {
   override readonly name = "EmbeddedPostgresError";
   readonly code: EmbeddedPostgresErrorCode;

@@ -18,12 +18,12 @@ async function link(path: string): Promise<string | undefined> {
   try {
     return await readlink(path);
   } catch {
-    // Gone meanwhile, or somebody else's: not one of ours either way.
+    // It has ended meanwhile or belongs to another user, so it is not one of these.
     return undefined;
   }
 }
 
-/** PostgreSQL processes that work in the cluster. Only Linux tells; elsewhere none are found. */
+/** PostgreSQL processes that use the cluster. Found on Linux only. */
 async function serverProcesses(cluster: string): Promise<readonly number[]> {
   if (process.platform !== "linux") return [];
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));

@@ -19,7 +19,7 @@ export interface PostmasterOptions {
 export interface Postmaster {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** Settles, never rejects, once the process has gone: with what it said last. */
+  /** Resolves with its last output when the process has ended; never rejects. */
   readonly ended: Promise<{ readonly how: string; readonly lastWords: string }>;
 }
 

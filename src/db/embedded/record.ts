@@ -15,7 +15,7 @@ const Record = z.object({
   owner: z.number().int().nullable(),
 });
 
-/** What `<dataDir>/postgres.json` says: how to reach the built-in PostgreSQL, and who runs it. Holds a secret. */
+/** The content of `<dataDir>/postgres.json`: address and processes of the built-in PostgreSQL. Contains a secret. */
 export type ClusterRecord = Readonly<z.infer<typeof Record>>;
 
 const file = (dataDir: string) => join(dataDir, "postgres.json");

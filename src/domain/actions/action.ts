@@ -22,7 +22,7 @@ export const ACTION_ENTRY_TYPES = [
 export type ActionEntryType = (typeof ACTION_ENTRY_TYPES)[number];
 export type RefusedEntryType = Extract<ActionEntryType, `${string}_REFUSED`>;
 
-/** A row of `oc_action`: where an action stands. A projection of its entries, changed by nothing but an entry. */
+/** A row of `oc_action`: the state of an action. A projection of its entries, changed only with an entry. */
 export interface ActionState {
   readonly ledger: LedgerId;
   readonly id: string;
@@ -32,7 +32,7 @@ export interface ActionState {
   /** Id of the principal that proposed it. */
   readonly agentId: string;
   readonly approvals: number;
-  /** PENDING: when people must have decided. EXECUTING: when the outcome must have been told. Else null. */
+  /** PENDING: deadline of the decision. EXECUTING: deadline of the outcome. Otherwise null. */
   readonly expiresAt: Date | null;
   readonly grantId: string | null;
   /** SHA-256 of the latest grant token. */
@@ -62,17 +62,17 @@ export interface Terms {
   readonly requirements: readonly Requirement[];
 }
 
-/** An action as the API sees it: where it stands, and the entry that proposed it. */
+/** An action for the API: its state and its proposal. */
 export interface ActionView {
   readonly state: ActionState;
   readonly proposal: LedgerEntry;
-  /** Who has approved so far, while people are still being asked; absent: nobody, or no longer of interest. */
+  /** The approvers so far, while the action is pending; undefined: none, or it is not pending. */
   readonly voters?: readonly Principal[];
-  /** The proposal was read without its payload: that it has none here says nothing. */
+  /** True when the proposal was read without its payload. */
   readonly sealed?: boolean;
 }
 
-/** Everything a decision rests on. */
+/** Everything that a decision depends on. */
 export interface Situation {
   readonly state: ActionState;
   readonly terms: Terms;

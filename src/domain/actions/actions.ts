@@ -63,7 +63,7 @@ export interface Actions {
   complete(caller: Caller, input: CompleteInput): Promise<ActionResult>;
   /** undefined when the caller's organization has no such action. */
   load(caller: Caller, actionId: string): Promise<ActionView | undefined>;
-  /** Codes of everything that keeps `principal` from approving, gravest first; none: they may. */
+  /** Codes of all reasons why `principal` cannot approve, most important first; empty when they can. */
   blockedBecause(view: ActionView, principal: Principal): readonly string[];
   /** Expires and marks ambiguous what is due in every ledger of the database, at most `limit` actions. */
   settleDue(limit: number): Promise<DueSettled>;
@@ -86,7 +86,7 @@ export interface ActionsOptions {
   readonly policy: Policy;
   readonly keys: Keys;
   readonly config: ActionsConfig;
-  /** Finds the sessions that entries name; our own when left out. */
+  /** Finds the sessions that entries name. Default: one that this area creates. */
   readonly attribution?: Attribution;
 }
 
@@ -117,7 +117,7 @@ export function createActions(options: ActionsOptions): Actions {
   const apply = (caller: Caller, id: string, command: FollowUp) =>
     executor.apply(ledgerOf(caller), id, caller, command);
 
-  /** A token that names no action of the caller's organization: recorded there, without anything the token says. */
+  /** Records the refusal of a token that names no action of the caller's organization, without anything of the token. */
   const refuseUnknown = (caller: Caller): Promise<never> =>
     commit<undefined, never>({
       ledger: ledgerOf(caller),
@@ -125,7 +125,7 @@ export function createActions(options: ActionsOptions): Actions {
       load: async () => undefined,
       decide() {
         const code = "GRANT_INVALID";
-        const message = "this is not a grant of ours, or it was altered";
+        const message = "this is not a grant of this installation, or it was altered";
         return {
           kind: "refuse",
           fact: { type: "GRANT_REFUSED", reason: code },
@@ -192,8 +192,14 @@ export function createActions(options: ActionsOptions): Actions {
     },
     async complete(caller, { actionId, outcome, result, error }) {
       checkText(error, "error", MAX_TEXT);
-      const told = result === undefined ? undefined : canonicalJson(result, "result");
-      return apply(caller, actionId, { type: "completeAction", by: caller.principal, outcome, result: told, error });
+      const reported = result === undefined ? undefined : canonicalJson(result, "result");
+      return apply(caller, actionId, {
+        type: "completeAction",
+        by: caller.principal,
+        outcome,
+        result: reported,
+        error,
+      });
     },
     async load(caller, actionId) {
       const loaded = await loadAction(db, ledgerOf(caller), actionId);

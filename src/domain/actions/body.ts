@@ -3,13 +3,13 @@ import type { StateOf } from "../../facts/registry.ts";
 import type { Terms } from "./action.ts";
 import type { NextState } from "./decide/transition.ts";
 
-/** What every later entry of an action repeats, so that each answers filters by itself. */
+/** The members that every later entry of an action repeats, so that searches find each entry by them. */
 export function termFacts(terms: Terms) {
   const { platform, tool, effect, region, chain, sourceChain, digest, policyHash } = terms;
   return { platform, tool, effect, region, chain, sourceChain, digest, policyHash };
 }
 
-/** The members that name the action and say where it stands from this entry on. */
+/** The members with the id of the action and its state from this entry on. */
 export function stateFacts(
   id: string,
   next: NextState,

@@ -2,7 +2,7 @@ import { type CanonicalText, canonicalize } from "../../facts/canonical.ts";
 import { type Hash, hashText } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";
 
-/** Everything an approval binds. Texts that are canonical already are embedded as they stand. */
+/** Everything that an approval covers. Texts that are already canonical are embedded unchanged. */
 export interface Bound {
   readonly actionId: string;
   readonly platform: string;
@@ -16,7 +16,7 @@ export interface Bound {
 
 /**
  * SHA-256 over the RFC 8785 form of {v: 1, actionId, platform, tool, arguments, agent, onBehalfOf, region, policyHash,
- * rendered}; `agent` and `onBehalfOf` are principal ids, the latter null when nobody stands behind.
+ * rendered}; `agent` and `onBehalfOf` are principal ids, the latter null when the agent acts for nobody.
  */
 export function digestOf(bound: Bound): Hash {
   const { requestedBy, ...rest } = bound;

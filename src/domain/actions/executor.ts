@@ -14,7 +14,7 @@ import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import { type Loaded, loadAction, nextActionState } from "./store.ts";
 
-/** What became of an action, and the entry that says so. */
+/** The new state of an action, and the entry that records it. */
 export interface ActionResult {
   readonly action: ActionView;
   readonly entry: LedgerEntry;
@@ -28,9 +28,9 @@ export interface ExecutorOptions {
 
 export interface Executor {
   /**
-   * Decides `command` on the action as it stands and records the outcome; when somebody else was faster, decides again
-   * from what they left. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded.
-   * `complete` may add to the state what can only be made once the command is permitted (a signature).
+   * Decides `command` on the current state of the action and records the result; after a lost race, decides again from fresh
+   * state. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded. `complete` may add to the new
+   * state what must only be made for a permitted command (a signature).
    */
   apply(
     ledger: LedgerId,
@@ -74,7 +74,7 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
   };
 }
 
-/** The conversation of what `by` does about an action: whoever proposed it goes on with that of the proposal. */
+/** The conversation of what `by` does about an action: for its proposer that of the proposal. */
 function conversationOf({ situation, view }: Loaded, by: By): string | undefined {
   if (by === "system" || !sameCaller(by.principal, situation.terms.requestedBy)) return undefined;
   const { conversation } = view.proposal.body;

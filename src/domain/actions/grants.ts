@@ -5,7 +5,7 @@ import { sha256Hex } from "../../facts/hash.ts";
 import { SIGNATURE_ALGORITHM, type SigningKey } from "../identity/keys.ts";
 import type { PresentedGrant } from "./decide/command.ts";
 
-/** The `typ` and `iss` of a grant: neither is shared with any other token of ours. */
+/** The `typ` and `iss` of a grant. No other token of ours has either. */
 export const GRANT_TYPE = "countersign-grant+jwt";
 export const GRANT_ISSUER = "urn:countersign:grants";
 
@@ -34,7 +34,7 @@ export interface SignedGrant {
 
 export interface Grants {
   sign(terms: GrantTerms): Promise<SignedGrant>;
-  /** The grant, or undefined when this is none of ours or was altered. Expiry is not looked at: that is the database's. */
+  /** The grant; undefined when we did not sign it or it was altered. Does not check expiry, which uses the database's clock. */
   verify(token: string): Promise<PresentedGrant | undefined>;
 }
 
@@ -87,7 +87,7 @@ export function createGrants(key: SigningKey): Grants {
   };
 }
 
-/** What a token says it is for, unverified: only good for writing down against which action somebody tried it. */
+/** The action that a token names, unverified: only for the entry that records its refusal. */
 export function claimedAction(token: string): string | undefined {
   if (token.length > MAX_TOKEN) return undefined;
   try {

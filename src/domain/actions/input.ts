@@ -55,7 +55,7 @@ export function checkText(text: string | undefined, name: string, most: number, 
   if (text.includes("\0")) throw invalidInput([name], "must not contain the character U+0000");
 }
 
-/** A denial says why: whoever asked has to know what to do differently. */
+/** A denial needs a reason: the requester has to know what to change. */
 export function checkDenialNote(note: string | undefined): void {
   if (note === undefined || note.trim() === "") throw invalidInput(["note"], "must say why the action is denied");
 }
@@ -72,7 +72,7 @@ export function canonicalJson(value: JsonValue, name: string): CanonicalText<Jso
   if (text.length > MAX_JSON || Buffer.byteLength(text) > MAX_JSON) {
     throw invalidInput([name], `must not be larger than ${MAX_JSON} bytes`);
   }
-  // PostgreSQL cannot look into JSON that holds this character, and an entry nobody can search is a hiding place.
+  // PostgreSQL cannot search JSON with this character, so it could be used to hide an entry from searches.
   if (text.includes("\\u0000") && /(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
     throw invalidInput([name], "must not contain the character U+0000");
   }

@@ -32,7 +32,7 @@ export interface IssuedGrant {
 
 export interface ProposeResult {
   readonly action: ActionView;
-  /** There when the policy permits the action at once, and only in answer to the call that made it. */
+  /** The grant when the policy permits the action; only for the call that recorded it. */
   readonly grant?: IssuedGrant;
   readonly entry: LedgerEntry;
 }
@@ -54,9 +54,9 @@ export interface ProposerOptions {
 const MAX_RENDERED = 400_000;
 
 /**
- * Proposes actions. A proposal is one entry; nothing is read before it as a rule, and its answer is built from what was
- * appended. One that supersedes another looks first and cancels the other last: whatever fails in between, the other is
- * still there, and repeating the call finishes the work.
+ * Proposes actions. A proposal is one entry. Usually nothing is read before it, and the result is built from what was
+ * appended. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
+ * the other is still pending, and repeating the call cancels it.
  */
 export function createProposer(options: ProposerOptions) {
   const { commit, db, clock, routing, policy, grants, supersede } = options;
@@ -79,7 +79,7 @@ export function createProposer(options: ProposerOptions) {
       ),
     );
     if (rendered.text.length > MAX_RENDERED) {
-      const message = `what approvers would be shown is longer than ${MAX_RENDERED} characters; nobody can answer for that`;
+      const message = `the text for approvers is longer than ${MAX_RENDERED} characters: shorten the arguments`;
       throw invalidInput(["arguments"], message);
     }
     const bound = { actionId: id, platform, tool, arguments: proposal.arguments, region, policyHash, rendered };

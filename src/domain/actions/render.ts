@@ -20,12 +20,12 @@ export interface Rendered {
   readonly rationale?: string | undefined;
 }
 
-/** Larger arguments stand on one line: indenting deep structures would multiply their size. */
+/** Longer arguments are written on one line: indenting deep structures would multiply their size. */
 const INDENTED_UP_TO = 16 * 1024;
 
 /**
  * Exactly what an approver is shown, and what the digest binds. The same input gives the same text. Names are quoted, free
- * text is set off line by line, and nothing invisible is left in, so no value can pass for a line of ours.
+ * text is marked line by line, and invisible characters are escaped, so no value can imitate a line of this text.
  */
 export function render(action: Rendered): string {
   const { requestedBy, source, targetRegion } = action;

@@ -6,7 +6,7 @@ import type { Proposal } from "./input.ts";
 import { termsOf } from "./terms.ts";
 
 /**
- * Whether `proposal` by `principal` is what `recorded` says was proposed. A value erased since cannot be compared and is
+ * Whether `proposal` by `principal` equals the proposal in `recorded`. A value erased since cannot be compared and is
  * taken as the same: what was proposed is then known by its digest alone.
  */
 export function isSameProposal(recorded: LedgerEntry, principal: Principal, proposal: Proposal): boolean {

@@ -22,8 +22,8 @@ export interface DueSettled {
   readonly more: boolean;
 }
 
-// A position is text: the database's instants are finer than a Date. The moment is the statement's: an index can be asked
-// for what lies before one that stays, and with `clock_timestamp()` everything that waits would be looked at.
+// The deadline in a position is text, because the database's instants are finer than a Date. `statement_timestamp()` is
+// constant during the statement, so an index can be used; with `clock_timestamp()` every waiting row would be read.
 const DUE = `
   SELECT ledger, id, status, expires_at::text AS due FROM oc_action
    WHERE expires_at IS NOT NULL AND expires_at <= statement_timestamp() AND status IN ('PENDING', 'EXECUTING')

@@ -44,7 +44,7 @@ const STATE_COLUMNS = `a.id, a.version, a.status, a.agent_id, a.approvals, a.exp
 export const ACTION_COLUMNS = `${STATE_COLUMNS}, e.seq, e.entry, encode(e.hash, 'hex') AS hash`;
 export type ActionRow = ActionStateRow & Omit<EntryRow, "payload">;
 
-// One round trip for everything a decision rests on: state, proposal with its texts, clock, and earlier approvals while
+// One round trip for everything a decision depends on: state, proposal with its texts, clock, and earlier approvals while
 // more than one is needed.
 const LOAD = {
   name: "oc_load_action",
@@ -93,7 +93,7 @@ const LOAD_ALL = {
      WHERE a.ledger = $1 AND a.id = ANY ($2::text[])`,
 };
 
-/** The actions of these ids (UUIDs in lower case) in `ledger`, sealed, by id; what is none is left out. */
+/** The actions with these ids (lowercase UUIDs) in `ledger`, by id, without payload; unknown ids are omitted. */
 export async function loadActions(
   db: Queryable,
   ledger: LedgerId,
@@ -108,14 +108,14 @@ export function votersAmong(entries: readonly LedgerEntry[]): readonly Principal
   return entries.filter(({ type }) => type === "ACTION_APPROVED").map(actorOf);
 }
 
-/** Positions of the entries of an action behind its proposal, which say what became of it. */
+/** Positions of the entries of an action after its proposal. */
 export function outcomePositions({ state, proposal }: ActionView): readonly bigint[] {
   return state.entries.filter((seq) => seq !== proposal.seq);
 }
 
 /**
- * `views` with what a decision on them rests on: payloads of the proposals, and who approved those that wait for more.
- * One statement, however many there are.
+ * `views` with what a decision depends on: payloads of the proposals, and approvers of those that are pending. One statement
+ * for all.
  */
 export async function openViews(
   db: Queryable,

@@ -9,16 +9,16 @@ import type { Executor } from "./executor.ts";
 import { loadAction } from "./store.ts";
 
 const PATH = ["supersedes"];
-/** Over, without having run and without being able to: there is nothing to take back. */
+/** Final without having run: there is nothing to cancel. */
 const OVER: readonly ActionStatus[] = ["DENIED", "BLOCKED", "EXPIRED", "CANCELLED"];
 
-/** Takes back an earlier action of the caller for another that replaces it: `check`, then record that one, then `settle`. */
+/** Cancels an earlier action in favour of a new one: call `check`, record the new action, then call `settle`. */
 export interface Supersede {
-  /** Throws ActionRefusal unless the earlier action is one the caller can still take back, or is over already. */
+  /** Throws ActionRefusal unless the caller can still cancel the earlier action, or it is final already. */
   check(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
   /**
-   * Cancels the earlier action in favour of `id`, which is recorded. Whoever decided on it meanwhile was first, and it
-   * stays as they decided. Calling again changes nothing. Throws LedgerUnavailableError when it could not be cancelled.
+   * Cancels the earlier action in favour of `id`, which is recorded, unless it was decided meanwhile. Calling again changes
+   * nothing. Throws LedgerUnavailableError when it could not be cancelled.
    */
   settle(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
 }

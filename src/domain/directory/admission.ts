@@ -9,34 +9,34 @@ import type { Projections } from "./projections.ts";
 import { lastSighting } from "./read-seen.ts";
 import { snapshotOf } from "./snapshot.ts";
 
-/** Lets whoever a believed token names in, or not, by what the directory says of them now. */
+/** Checks authenticated callers against the current directory. */
 export interface Admission {
   /**
-   * `authentication` with the roles the directory gives; for an invited agent also its platforms and, when it acts for
-   * nobody in particular, its owner. The same object for the same argument for as long as the answer is the same, and
-   * nothing but a look into a map until the directory changes. Throws AuthenticationError (SUSPENDED, REVOKED,
-   * NOT_REGISTERED, KEY_REQUIRED), LedgerUnavailableError.
+   * `authentication` with the roles that the directory adds; for an invited agent also its platforms and, when it acts for
+   * nobody, its owner. Returns the same object for the same argument as long as the result is the same, at the cost of a map
+   * lookup until the directory changes. Throws AuthenticationError (SUSPENDED, REVOKED, NOT_REGISTERED, KEY_REQUIRED),
+   * LedgerUnavailableError.
    */
   admit(authentication: Authentication): Promise<Authentication>;
   /**
-   * Calls back once if `authentication` (presented or admitted) would be refused from now on, or would be let in with
-   * fewer rights. Answers how to stop watching.
+   * Calls back once when `authentication` (presented or admitted) would be refused, or admitted with fewer rights. Returns a
+   * function that stops watching.
    */
   watch(authentication: Authentication, onRevoked: (error: AuthenticationError) => void): () => void;
-  /** What `principal`, as it was let in, is by the directory of now; undefined when it is suspended. */
+  /** `principal`, as admitted, with its current roles; undefined when it is suspended. */
   present(organization: Organization, principal: Principal): Principal | undefined;
 }
 
 interface Admitted {
   readonly generation: number;
   readonly authentication: Authentication;
-  /** Whether who belongs to which group must be known for this caller. */
+  /** Whether the caller leads a team, so that group members must be loaded. */
   readonly leads: boolean;
 }
 
 export function createAdmission(projections: Projections, db: Queryable): Admission {
   const admitted = new WeakMap<Authentication, Admitted>();
-  /** What was presented, by what was let in for it. */
+  /** The presented authentication of each admitted one. */
   const presented = new WeakMap<Authentication, Authentication>();
   const claimed = new WeakMap<Principal, Principal>();
 
@@ -65,7 +65,7 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
     const known = admitted.get(authentication);
     const { generation } = organization;
     const owner = await ownerOf(organization, authentication.principal);
-    // Who answers for an agent may have become somebody else meanwhile.
+    // The owner of the agent may have changed meanwhile.
     if (organization.generation !== generation) return decide(organization, authentication);
     const refusal = refusalOf(organization, authentication);
     if (refusal !== undefined) throw refusal;
@@ -73,11 +73,11 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
     const principal = enriched(organization, base);
     const leads = teamsLedBy(principal).length > 0;
     if (leads) await projections.see(organization);
-    const answer = choose(known?.authentication ?? authentication, authentication, principal);
-    admitted.set(authentication, { generation, authentication: answer, leads });
-    if (answer !== authentication) presented.set(answer, authentication);
-    if (answer.principal !== authentication.principal) claimed.set(answer.principal, authentication.principal);
-    return answer;
+    const admission = choose(known?.authentication ?? authentication, authentication, principal);
+    admitted.set(authentication, { generation, authentication: admission, leads });
+    if (admission !== authentication) presented.set(admission, authentication);
+    if (admission.principal !== authentication.principal) claimed.set(admission.principal, authentication.principal);
+    return admission;
   }
 
   function present(organization: Organization, principal: Principal): Principal | undefined {
@@ -87,7 +87,7 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
     return enriched(organization, onBehalfOf === undefined ? claims : { ...claims, onBehalfOf });
   }
 
-  /** Why whoever was let in with `principal` has to come in again. */
+  /** Why a caller admitted with `principal` must authenticate again. */
   function endOf(
     organization: Organization,
     authentication: Authentication,
@@ -137,14 +137,14 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
         if (!watching) return;
         organization = found;
         found.watchers.add(look);
-        // Something may have changed since whoever watches was let in.
+        // Something may have changed since the caller was admitted.
         queueMicrotask(look);
       }
       const current = projections.current(authentication.principal.organization);
       if (current !== undefined) begin(current);
       else {
         const unread = () =>
-          onRevoked(refusedAs("REVOKED", "whether you may go on cannot be told: sign in again", authentication));
+          onRevoked(refusedAs("REVOKED", "your access cannot be checked now: sign in again", authentication));
         projections.open(authentication.principal.organization).then(begin, () => watching && unread());
       }
       return unwatch;
@@ -182,7 +182,7 @@ function refusalOf(organization: Organization, authentication: Authentication): 
     const message = "this agent is not registered and acts for nobody: ask an administrator to invite it";
     return refusedAs("NOT_REGISTERED", message, authentication);
   }
-  // Whoever it acts for now: nobody answers for it any more.
+  // Whoever it acts for: its owner is suspended.
   if (state?.owner !== undefined && organization.isSuspended(state.owner)) {
     return refusedAs("SUSPENDED", "access of this agent's owner was suspended: ask an administrator", authentication);
   }
@@ -196,7 +196,7 @@ function refusalOf(organization: Organization, authentication: Authentication): 
 /** `principal`, and whom it acts for, with what the directory gives them. */
 function enriched(organization: Organization, principal: Principal): Principal {
   const record = organization.principals.get(principal.id)?.state;
-  // What is given to a person is not given to an agent that has the same id, nor the other way around.
+  // Roles of a person do not apply to an agent with the same id, nor the reverse.
   const state = record?.kind === principal.kind ? record : undefined;
   const added = (state?.roles ?? []).filter((role) => !principal.roles.includes(role));
   const onBehalfOf = principal.onBehalfOf && enriched(organization, principal.onBehalfOf);
@@ -210,7 +210,7 @@ function enriched(organization: Organization, principal: Principal): Principal {
   };
 }
 
-/** An authentication with `principal`: the one given out before when it says the same. */
+/** An authentication with `principal`: the one returned before if it is equal. */
 function choose(before: Authentication, authentication: Authentication, principal: Principal): Authentication {
   if (JSON.stringify(before.principal) === JSON.stringify(principal)) return before;
   return principal === authentication.principal ? authentication : { ...authentication, principal };

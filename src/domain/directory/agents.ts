@@ -20,7 +20,7 @@ export interface InviteAgentInput {
   readonly gateway?: boolean | undefined;
 }
 
-/** What is left out stays; null takes away. */
+/** undefined: unchanged; null: removed. */
 export interface UpdateAgentInput {
   readonly agentId: string;
   readonly displayName?: string | undefined;
@@ -149,7 +149,7 @@ async function checkNew(db: Queryable, organization: Organization, { principal }
   }
 }
 
-/** Whoever answers for an agent is a person known here who can. */
+/** The owner of an agent must be a person in the directory who is not suspended. */
 async function checkOwner(db: Queryable, organization: Organization, caller: Caller, id: string): Promise<void> {
   checkId(id, "ownerId");
   const state = organization.principals.get(id)?.state;

@@ -15,7 +15,7 @@ import type { Projections } from "./projections.ts";
 import type { PrincipalState } from "./record.ts";
 import { type Profile, recordedProfile } from "./snapshot.ts";
 
-/** An entry to be: it moves one thing of the directory. */
+/** An entry to record: it changes one state of the directory. */
 export type DirectoryFact = FactDraft<(typeof DIRECTORY)["facts"][number]["type"]>;
 
 type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
@@ -69,7 +69,7 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
         },
         async decide(generation) {
           const decided = await decide(organization);
-          // Deciding reads on its own, and somebody's change may have come in between: half of it would be of before.
+          // `decide` may have read twice, with a change in between: its result would mix two states.
           if (organization.generation !== generation) return { kind: "again" };
           if (decided === undefined) return { kind: "done", result: decided as Extract<Decided, undefined> };
           const [moved] = decided.states;
@@ -77,7 +77,7 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
             kind: "record",
             fact: decided,
             result(entry) {
-              if (organization.applyEntry(moved, entry)) projections.tell(organization);
+              if (organization.applyEntry(moved, entry)) projections.notify(organization);
               return entry;
             },
           };

@@ -11,7 +11,7 @@ import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
 import { createViews, type Views } from "./views.ts";
 
-/** Who is known in each organization, who may come in, and as what. */
+/** The principals of each organization: who may call, and with which roles. */
 export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, PrincipalAccess, Setup, Views {
   /** The gateway of the organization that signs with the key of this RFC 7638 thumbprint, if it may now. */
   gatewayKey(
@@ -36,7 +36,7 @@ export interface DirectoryOptions {
   readonly attribute?: (caller: Caller) => Promise<string | undefined>;
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds?: number;
-  /** Seconds after which nobody is let in on a directory that could not be read again. */
+  /** Seconds after which calls are refused when the directory could not be read. */
   readonly staleSeconds?: number;
 }
 

@@ -43,7 +43,7 @@ export function checkReason(reason: string): void {
 /** Platforms by name, each once, in order. */
 export function checkPlatforms(platforms: readonly string[]): readonly string[] {
   if (platforms.length === 0 || platforms.length > MAX_PLATFORMS) {
-    const message = `must name 1 to ${MAX_PLATFORMS} platforms; left out, those of the catalog are allowed`;
+    const message = `must name 1 to ${MAX_PLATFORMS} platforms; omit it to allow all of the catalog`;
     throw refuse("INVALID_INPUT", message, "platforms");
   }
   for (const platform of platforms) checkName(platform, "platforms");
@@ -94,7 +94,7 @@ const publicKeySchema = z.discriminatedUnion("kty", [
   z.object({ kty: z.literal("RSA"), n: part, e: part }),
 ]);
 
-/** The key `jwk` is, without anything else it may say. Private and symmetric keys are refused, and kept nowhere. */
+/** The public key in `jwk`, without other members. Private and symmetric keys are refused, and not stored. */
 export async function checkPublicKey(jwk: JsonValue): Promise<PublicJwk> {
   const path = "publicKey";
   if (typeof jwk !== "object" || jwk === null || SECRETS.some((member) => Object.hasOwn(jwk, member))) {

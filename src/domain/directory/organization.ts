@@ -27,7 +27,7 @@ export class Organization {
   generation = ++generations;
   /** Every change up to this position was taken in. */
   position = 0n;
-  /** When the read that it is as new as began, and when it was last asked for, as `performance.now()` has it. */
+  /** When the read that it reflects began, and when it was last used, by `performance.now()`. */
   freshAt = Number.NEGATIVE_INFINITY;
   usedAt = performance.now();
   /** Called after every change. */
@@ -40,7 +40,7 @@ export class Organization {
     this.seen = new SeenPrincipals(this.ledger);
   }
 
-  /** Takes a record in unless a newer one is known. Answers whether it did. */
+  /** Applies a record unless a newer one is known. Returns whether it was applied. */
   apply(kind: string, id: string, record: DirectoryRecord<unknown>): boolean {
     const known = this.find(kind, id);
     if (known !== undefined && known.version >= record.version) return false;
@@ -50,13 +50,13 @@ export class Organization {
       this.#indexGateway(id, record.state as PrincipalState);
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
     else if (kind === "SETUP" && id === ADMINISTRATOR) this.setup = record as DirectoryRecord<SetupState>;
-    // Kinds of newer code are none of ours.
+    // Kinds of newer code are ignored.
     else return false;
     this.generation = ++generations;
     return true;
   }
 
-  /** Takes in what an entry of this process's own just said. */
+  /** Applies an entry that this process recorded. */
   applyEntry({ kind, id, version, state }: Moved, { seq }: LedgerEntry): boolean {
     return this.apply(kind, id, { version, state, updatedSeq: seq });
   }
@@ -107,7 +107,7 @@ export class Organization {
 
   #indexGateway(id: string, { gatewayKey }: PrincipalState): void {
     for (const [keyid, holder] of this.#gateways) if (holder === id) this.#gateways.delete(keyid);
-    // Should two ever be registered with one key, the first stays believed.
+    // If two were ever registered with one key, the first is used.
     if (gatewayKey !== undefined && !this.#gateways.has(gatewayKey.kid)) this.#gateways.set(gatewayKey.kid, id);
   }
 }

@@ -20,7 +20,7 @@ export interface ProjectionsOptions {
   readonly log: Pick<Logger, "warn">;
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds: number;
-  /** Seconds after which nobody is let in on what was read: the directory is read again first, or the call fails. */
+  /** Seconds after which the directory must be read again before a call is accepted; if that fails, the call fails. */
   readonly staleSeconds: number;
 }
 
@@ -84,8 +84,8 @@ export class Projections {
     if (this.isBlind(organization) && !this.#stopped) this.see(organization).catch((error) => this.#warn(error));
   }
 
-  /** Tells whoever watches that something has changed. */
-  tell({ watchers }: Organization): void {
+  /** Notifies watchers of a change. */
+  notify({ watchers }: Organization): void {
     for (const watcher of [...watchers]) watcher();
   }
 
@@ -153,7 +153,7 @@ export class Projections {
       await this.#look(due);
       this.#failing = false;
     } catch (error) {
-      // The poll comes back to it; once a directory is stale, whoever calls is told.
+      // The poll retries; once the directory is stale, calls fail.
       if (!this.#failing) this.#warn(error);
       this.#failing = true;
     }
@@ -174,7 +174,7 @@ export class Projections {
       if (record.updatedSeq > organization.position) organization.position = record.updatedSeq;
     }
     for (const organization of organizations) organization.freshAt = Math.max(organization.freshAt, began);
-    for (const organization of changed) this.tell(organization);
+    for (const organization of changed) this.notify(organization);
   }
 
   async #see(seen: Organization["seen"]): Promise<void> {

@@ -13,7 +13,7 @@ const STRETCH = 10_000;
 const FAR_BEHIND = 200_000n;
 
 // Both columns have an index that continues with ledger and seq. One step of this walk goes down it once: to the last
-// entry of the next id. Nothing but that index has the order asked for, so no other plan can come to be preferred.
+// entry of the next id. Only that index has the requested order, so PostgreSQL can choose no other plan.
 const walk = (column: string, from: string) => `
   WITH RECURSIVE walk(id, seq) AS (
     (SELECT e.${column}, e.seq FROM oc_audit_log e

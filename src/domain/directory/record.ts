@@ -4,7 +4,7 @@ import type { State, StateKind, StateOf } from "../../facts/registry.ts";
 export type PrincipalState = State<"PRINCIPAL">;
 /** The public half of a key pair as a JWK (RFC 7517); `kid` is its RFC 7638 thumbprint. */
 export type PublicJwk = NonNullable<PrincipalState["gatewayKey"]>;
-/** A token that is believed no more, by `<issuer> <jti>`, or `* <jti>` whoever issued it. */
+/** A revoked token, by `<issuer> <jti>`, or `* <jti>` for any issuer. */
 export type TokenState = State<"TOKEN">;
 /** The one-time code of the first administrator. */
 export type SetupState = State<"SETUP">;

@@ -23,8 +23,8 @@ export interface Seen {
 }
 
 /**
- * What to believe of a principal: what its own token said comes before what an agent's call said of it, which may be
- * what was known of it here earlier.
+ * The latest sighting of a principal: that of its own token, else that of an agent's token, which may be older
+ * information of ours.
  */
 export function latest({ acted, actedFor }: Seen): Sighting {
   const sighting = acted ?? actedFor;

@@ -30,9 +30,8 @@ export interface SetupCode {
 /** How an organization without administrators gets its first. */
 export interface Setup {
   /**
-   * A fresh code for `organization`, to be printed where only its operator reads; undefined when there is an
-   * administrator, or a code that can still be used. Of servers that ask at once, one is given it.
-   * Throws LedgerUnavailableError.
+   * A new code for `organization`, to be printed for its operator only; undefined when there is an administrator or a valid
+   * code. Of concurrent servers, one gets it. Throws LedgerUnavailableError.
    */
   ensureSetupCode(organization: string): Promise<SetupCode | undefined>;
   /** Makes the caller, a person, an administrator. Throws DirectoryRefusal, LedgerUnavailableError. */
@@ -40,7 +39,7 @@ export interface Setup {
 }
 
 export function createSetup(changes: Changes, projections: Projections, db: Queryable): Setup {
-  /** Records that `caller` tried a wrong code: each counts, however many come at once. */
+  /** Records that `caller` tried a wrong code. Concurrent attempts are all counted. */
   async function countAttempt(organization: Organization, caller: Caller): Promise<void> {
     await changes.record(organization, caller, (fresh) => {
       const setup = usable(fresh);
@@ -52,7 +51,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
 
   async function use(organization: Organization, caller: Caller, code: string): Promise<void> {
     await changes.record(organization, caller, (fresh) => {
-      // The same person's other call was faster: what is left to do is the same.
+      // A concurrent call of the same person used the code; the remaining step is the same.
       if (wasUsedBy(fresh, caller.principal, code)) return undefined;
       const setup = usable(fresh);
       if (setup === undefined || !matches(setup, code)) throw invalidCode();
@@ -61,7 +60,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
     });
   }
 
-  /** The entry that makes whoever used the code an administrator, or did in a call whose answer was lost. */
+  /** Appoints the caller, who used the code. Returns the entry, also that of an earlier call with a lost response. */
   async function appoint(organization: Organization, caller: Caller): Promise<LedgerEntry> {
     const { id } = caller.principal;
     const appointed = await changes.record(organization, caller, async (fresh) => {
@@ -130,7 +129,7 @@ const NOTHING_YET: PrincipalState = {
   roles: [],
 };
 
-/** The same words whatever is wrong, so that trying tells nothing. */
+/** The same message for every fault, so that attempts reveal nothing. */
 function invalidCode(): DirectoryRefusal {
   return refuse("SETUP_CODE_INVALID", "the code is wrong, used, expired, or was tried too often", "code");
 }
@@ -151,7 +150,7 @@ function wasUsedBy({ setup }: Organization, { id }: Principal, code: string): bo
   return setup?.state.usedBy === id && isAlive(setup.state) && matches(setup.state, code);
 }
 
-/** Whether whoever used the code was not heard of since. */
+/** Whether the person who used the code has no entry since. */
 function isUnfinished({ setup, principals }: Organization, id: string): boolean {
   const changed = principals.get(id)?.updatedSeq ?? 0n;
   return setup?.state.usedBy === id && changed < setup.updatedSeq;

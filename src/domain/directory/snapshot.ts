@@ -9,13 +9,13 @@ export interface Profile {
   readonly email?: string;
 }
 
-/** What `entry` says of `id`, who acted in it or was acted for. */
+/** The snapshot of `id`, the actor or the person acted for, in `entry`. */
 export function snapshotOf(entry: LedgerEntry, id: string): Principal | undefined {
   const actor = actorOf(entry);
   return actor.id === id ? actor : actor.onBehalfOf;
 }
 
-/** What the latest entry about a principal says of it: every one repeats the profile, as far as it was not erased. */
+/** The profile in the latest entry about a principal: each entry repeats the profile, unless it was erased. */
 export function recordedProfile(entry: LedgerEntry, id: string): Profile {
   const fact = factOf(entry);
   const { displayName, email } = ("subject" in fact && fact.subject.id === id ? fact.subject.profile : undefined) ?? {};

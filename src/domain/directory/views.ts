@@ -65,10 +65,10 @@ export interface Views {
   teams(viewer: Principal, after?: string): Promise<readonly Team[]>;
 }
 
-/** Principals whose profiles one page looks into at most, and one query reads. */
+/** Principals for which one page searches profiles at most, read by one query. */
 const MAX_LOOKS = 1_000;
 const BATCH = 100;
-/** Teams of one answer. */
+/** Maximum number of teams that are returned. */
 export const MAX_TEAMS = 100;
 
 export function createViews(projections: Projections, db: Queryable): Views {

@@ -1,15 +1,15 @@
-/** The database's time, told from what it answered last and the time passed here since. */
+/** The database's time, computed from its last known time and the time passed here since. */
 export interface DatabaseClock {
-  /** The database said it was `moment` just now. */
+  /** Sets the database's time, as just returned by a query. */
   observe(moment: Date): void;
   /** undefined until the first observation. */
   now(): Date | undefined;
 }
 
-/** Answers arrive late, never early, so the largest offset seen is the best; one this far behind means a clock was set. */
+/** Results arrive late, never early, so the largest offset is the best; one this much smaller means a clock was set. */
 const SET_BACK_MS = 5_000;
 
-/** `elapsed` gives milliseconds that never go backwards. Deadlines are set by this clock and judged by the database's. */
+/** `elapsed` returns milliseconds that never go backwards. This clock sets deadlines; the database's clock checks them. */
 export function createDatabaseClock(elapsed: () => number = () => performance.now()): DatabaseClock {
   let offset: number | undefined;
   return {

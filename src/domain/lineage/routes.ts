@@ -90,7 +90,7 @@ export async function readRoute(db: Queryable, key: RouteKey, platform: string, 
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
   const row = rows[0];
-  if (row === undefined) throw new Error("a query over one row answered none");
+  if (row === undefined) throw new Error("a query over one row returned none");
   const { now, number, chain, source_chain, source_platform, source_read_at } = row;
   const current =
     number === null || chain === null

@@ -33,7 +33,7 @@ export interface RoutingOptions {
   readonly remembered?: number;
 }
 
-/** What this process believes about one key. Replaced as a whole when it turns out to be stale. */
+/** The cached chain of one key. Replaced when it turns out to be outdated. */
 interface Known {
   readonly number: number;
   /** The chain that this one closes. */
@@ -147,7 +147,7 @@ export function createRouting(options: RoutingOptions): Routing {
       }
       const starts = route === undefined || route.platform !== platform || (route.confirmed && isIdle(route, moment));
       const at = route === undefined || starts ? begin(key, id, platform, moment, route) : route;
-      // Whoever sees this chain sees everything before it: appends to one ledger commit one after the other.
+      // A reader that sees this chain sees everything before it: appends to one ledger commit one after the other.
       if (writes && read.current?.chain === at.chain) at.source = read.source ?? null;
       return take(id, at, within(read.source, moment), starts);
     },

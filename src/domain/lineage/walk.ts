@@ -14,7 +14,7 @@ export interface WalkedChain {
   readonly platform: string;
 }
 
-/** Data may have moved from `source` to `chain`; `seq` is the first entry that says so. */
+/** Data may have moved from `source` to `chain`; `seq` is the first entry that records it. */
 export interface WalkedEdge {
   readonly source: string;
   readonly chain: string;

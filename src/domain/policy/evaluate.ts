@@ -40,8 +40,7 @@ export interface Policy {
   readonly version: number;
   readonly catalog: Catalog;
   /**
-   * What the policy says of a tool on a platform. `allowed`: the platforms the agent was invited to; undefined: any. Pure;
-   * the same answer every time.
+   * Evaluates the policy for a tool on a platform. `allowed`: the platforms the agent was invited for; undefined: any. Pure.
    */
   evaluate(platform: string, tool: string, allowed?: readonly string[]): Evaluation;
 }
@@ -85,7 +84,7 @@ export function createPolicy(catalog: Catalog): Policy {
       const found = ordinary(platform, tool);
       if (allowed === undefined || allowed.includes(platform)) return found;
       const rule = { ruleId: FOREIGN.id, outcome: FOREIGN.outcome, because: { platform, allowed } };
-      // The gravest first; a prohibition asks nobody.
+      // Strictest first; a FORBID has no requirements.
       return evaluation(hash, [rule, ...found.rules], [], found.effect, found.region);
     },
   };
@@ -102,7 +101,7 @@ export function createPolicy(catalog: Catalog): Policy {
 
 function evaluation(
   policyHash: Hash,
-  /** The gravest first. */
+  /** The strictest first. */
   rules: readonly [MatchedRule, ...MatchedRule[]],
   requirements: readonly Requirement[],
   effect: Effect,

@@ -9,7 +9,7 @@ export const RULE_IDS = {
   foreignPlatform: "agent-platforms",
 } as const;
 
-/** Why `rule` says what it says, as a sentence for people, and where it forbids what to do about it. */
+/** Why `rule` applies, for people; for a FORBID also what to do about it. */
 export function reasonOf({ ruleId, outcome, because }: MatchedRule): string {
   const { platform, tool } = because;
   switch (ruleId) {
@@ -30,11 +30,11 @@ export function reasonOf({ ruleId, outcome, because }: MatchedRule): string {
       );
     }
     default:
-      return `Rule ${ruleId} of the policy says ${outcome}.`;
+      return `Rule ${ruleId} of the policy has the outcome ${outcome}.`;
   }
 }
 
-/** Why a policy answered `outcome`: what the rules say that led to it. */
+/** Why the policy has this `outcome`: the reasons of the rules that led to it. */
 export function reasonFor(outcome: PolicyOutcome, rules: readonly MatchedRule[]): string {
   return rules
     .filter((rule) => rule.outcome === outcome)

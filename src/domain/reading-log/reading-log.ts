@@ -10,11 +10,11 @@ import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts
 import type { Attribution } from "../sessions/attribution.ts";
 import { createTally, type TallyCounts } from "./tally.ts";
 
-/** The entry type that says that entries were read: never counted as read itself while following. */
+/** The entry type of a recorded read. Following such entries is not recorded as a read. */
 export const AUDIT_READ = "AUDIT_READ";
 export const AUTHENTICATION_REFUSED = "AUTHENTICATION_REFUSED";
 
-/** What is known of a call whose token was refused. There is no member for the token, so none can be recorded. */
+/** What is recorded of a call with a refused token. There is no member for the token, so it cannot be recorded. */
 export interface RefusedFacts {
   readonly client?: ClientIdentity | undefined;
   readonly traceId?: string | undefined;
@@ -27,16 +27,16 @@ export interface RefusedFacts {
 
 export interface ReadingLog {
   /**
-   * Says that `caller` reads `shown` entries of `ledger` by the field `what`. Resolves when the answer may be given: the
-   * reading is in the ledger, or is counted to be there within the minute. Throws LedgerUnavailableError.
+   * Records that `caller` reads `shown` entries of `ledger` by the field `what`. Resolves when they may be returned: the read
+   * is in the ledger, or counted and recorded within the minute. Throws LedgerUnavailableError.
    */
   record(caller: Caller, ledger: LedgerId, what: string, shown: number): Promise<void>;
   /**
-   * Says that a token was refused which names `principal` and whose signature was right. Recorded in
-   * the background, once a minute for each principal and reason; the others of the minute are counted.
+   * Records that an authentic token of `principal` was refused. Recorded in the background, once a minute for each principal
+   * and reason; further refusals in the minute are counted.
    */
   refused(principal: Principal, reason: AuthenticationReason, facts?: RefusedFacts): void;
-  /** Records what was counted. Before the ledgers close, after the last call was answered. Throws UntoldError. */
+  /** Records the counts. Call it after the last call has ended, before the ledgers close. Throws UnrecordedReadsError. */
   stop(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { DomainError } from "../../errors.ts";
 
-/** What happened of one kind in one minute after the first: how often, by name, and the entries shown in sum. */
+/** The counts of one subject in one minute, without the first occurrence: how often, by name, and entries shown in total. */
 export interface TallyCounts {
   /** Milliseconds since the epoch. */
   readonly from: number;
@@ -10,22 +10,22 @@ export interface TallyCounts {
 }
 
 export interface TallyOptions<Subject> {
-  /** Records the first of a minute. Its failure is the caller's. */
+  /** Records the first occurrence in a minute. If it rejects, `add` rejects. */
   readonly open: (subject: Subject, what: string, shown: number, from: number) => Promise<unknown>;
-  /** Records what came after the first. Tried again until it succeeds. */
+  /** Records the counts of the others. Retried until it succeeds. */
   readonly close: (subject: Subject, counts: TallyCounts) => Promise<unknown>;
   readonly onError: (error: unknown, subject: Subject, counts: TallyCounts) => void;
   readonly now: () => number;
-  /** Milliseconds: how long is counted together. Windows begin at multiples of it. */
+  /** Length of a window in milliseconds. Windows begin at multiples of it. */
   readonly window: number;
-  /** Subjects counted at a time; beyond it each time is recorded by itself. */
+  /** Maximum number of subjects that are counted; occurrences of others are recorded individually. */
   readonly capacity: number;
 }
 
 export interface Tally<Subject> {
-  /** Resolves once this is in the ledger, or is counted to be. Rejects with what `open` rejects with. */
+  /** Resolves when the occurrence is recorded or counted. Rejects with the error of `open`. */
   add(key: string, subject: () => Subject, what: string, shown: number): Promise<void>;
-  /** Records what was counted, whether or not its window is over. Nothing is counted afterwards. */
+  /** Records all counts, also those of the current window. Nothing is counted afterwards. */
   stop(): Promise<void>;
 }
 
@@ -35,10 +35,10 @@ class Window<Subject> {
   readonly opened: Promise<unknown>;
   readonly times = new Map<string, number>();
   shown = 0;
-  /** Nothing is added any more. */
+  /** Whether the window has ended. */
   over = false;
-  /** The closing entry on its way. */
-  telling: Promise<void> | undefined;
+  /** The closing entry while it is being recorded. */
+  recording: Promise<void> | undefined;
 
   constructor(subject: Subject, from: number, opened: Promise<unknown>) {
     this.subject = subject;
@@ -52,11 +52,11 @@ class Window<Subject> {
   }
 }
 
-/** TallyCounts per subject and window. One lookup for each time after the first. */
+/** Counts per subject and window. Each occurrence after the first costs one lookup. */
 export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subject> {
   const { open, close, onError, now, window: length, capacity } = options;
   const windows = new Map<string, Window<Subject>>();
-  /** Those whose end came and whose closing entry is not written yet. */
+  /** Windows that have ended and are not recorded yet. */
   const ended = new Set<Window<Subject>>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -65,7 +65,7 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
     const from = Math.floor(now() / length) * length;
     const known = windows.get(key);
     if (known === undefined || known.from !== from) return begin(key, subject(), what, shown, from);
-    // Whoever comes while the first is being written waits for it: nothing is shown that nobody heard of.
+    // Concurrent calls wait until the first is recorded: nothing is returned before.
     await known.opened;
     if (known.over) return add(key, subject, what, shown);
     known.add(what, shown);
@@ -87,7 +87,7 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
     }
   }
 
-  /** Takes the window of `key`, if there is one, from those that count to those to be told. */
+  /** Ends the window of `key`, if there is one, so that it is recorded. */
   function end(key: string): void {
     const window = windows.get(key);
     if (window === undefined) return;
@@ -108,15 +108,15 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
   async function endOfWindow(): Promise<void> {
     const from = Math.floor(now() / length) * length;
     for (const [key, window] of windows) if (window.from !== from) end(key);
-    await tell();
+    await recordEnded();
     if (windows.size + ended.size > 0) schedule();
   }
 
-  async function tell(): Promise<void> {
-    await Promise.all([...ended].map((window) => (window.telling ??= tellOne(window))));
+  async function recordEnded(): Promise<void> {
+    await Promise.all([...ended].map((window) => (window.recording ??= recordOne(window))));
   }
 
-  async function tellOne(window: Window<Subject>): Promise<void> {
+  async function recordOne(window: Window<Subject>): Promise<void> {
     const { subject, from, times, shown } = window;
     const counts: TallyCounts = {
       from,
@@ -128,7 +128,7 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
       await close(subject, counts);
       ended.delete(window);
     } catch (error) {
-      window.telling = undefined;
+      window.recording = undefined;
       onError(error, subject, counts);
     }
   }
@@ -141,16 +141,16 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
       timer = undefined;
       await Promise.allSettled([...windows.values()].map(({ opened }) => opened));
       for (const key of [...windows.keys()]) end(key);
-      await tell();
-      if (ended.size > 0) await tell();
-      if (ended.size > 0) throw new UntoldError(ended.size);
+      await recordEnded();
+      if (ended.size > 0) await recordEnded();
+      if (ended.size > 0) throw new UnrecordedReadsError(ended.size);
     },
   };
 }
 
-/** The server stops and what was counted could not be recorded; the log has it. */
-export class UntoldError extends DomainError<"UNTOLD"> {
+/** The counts could not be recorded before the server stopped; the log has them. */
+export class UnrecordedReadsError extends DomainError<"READS_NOT_RECORDED"> {
   constructor(windows: number) {
-    super("UNTOLD", `what ${windows} readers read could not be recorded; see the log`);
+    super("READS_NOT_RECORDED", `the reads of ${windows} readers could not be recorded; see the log`);
   }
 }

@@ -27,29 +27,29 @@ export interface AttributionOptions {
   readonly region: string;
 }
 
-/** Who asks, in columns of `oc_state`; null asks for nothing. */
+/** The caller and its conversation, in columns of `oc_state`; null is no condition. */
 interface Key {
   readonly named: string | null;
   readonly actor: string;
   readonly person: string | null;
   readonly conversation: string | null;
-  /** Whether what the person started will do. */
-  readonly hangs: boolean;
+  /** Whether a session of the person is used when the caller has none. */
+  readonly inherits: boolean;
 }
 
 const open = `s.kind = 'SESSION' AND s.status = 'OPEN' AND s.ledger = $1
                      AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`;
 const latest = (condition: string) =>
   `(SELECT s.id FROM oc_state s WHERE ${open} AND ${condition} ORDER BY s.first_seq DESC LIMIT 1)`;
-/** Each has an index of its own, which holds these expressions and open sessions alone. */
+/** Each has its own index of these expressions, over open sessions only. */
 const of = (actor: string, person: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id] = ARRAY[${actor}, ${person}]`);
 const ownIn = (conversation: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id, s.conversation] = ARRAY[k.actor, k.person, ${conversation}]`);
 
-// `coalesce` and CASE run no search after the one that answers. The keys come as JSON and not as arrays: what the planner
-// takes their number to be does then not depend on the values, and it stops planning anew each time, which would cost
-// several times as much as running.
+// `coalesce` and CASE stop at the first search that finds something. The keys are JSON, not arrays, so that the planner's
+// estimate of their number does not depend on the values: then it reuses the plan, and planning costs several times as much
+// as running.
 const ATTRIBUTE = {
   name: "oc_attribute",
   text: `
@@ -59,8 +59,8 @@ const ATTRIBUTE = {
              END,
              CASE WHEN k.conversation IS NULL THEN ${of("k.actor", "k.person")}
                   ELSE coalesce(${ownIn("k.conversation")}, ${ownIn("''")}) END,
-             CASE WHEN k.hangs THEN ${of("k.person", "NULL")} END) AS id
-      FROM json_to_recordset($2::json) AS k(n integer, named text, actor text, person text, conversation text, hangs boolean)`,
+             CASE WHEN k.inherits THEN ${of("k.person", "NULL")} END) AS id
+      FROM json_to_recordset($2::json) AS k(n integer, named text, actor text, person text, conversation text, inherits boolean)`,
 };
 
 interface AttributeRow {
@@ -87,7 +87,7 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
         actor: id,
         person: onBehalfOf?.id ?? null,
         conversation: conversation || null,
-        hangs: kind === "AGENT" && onBehalfOf !== undefined,
+        inherits: kind === "AGENT" && onBehalfOf !== undefined,
       };
       // What the database cannot hold would fail the query for all who share it.
       if (![key.actor, key.person ?? "", key.conversation ?? ""].every(isStorable)) return undefined;

@@ -70,7 +70,7 @@ export async function listSessions(
 
 /**
  * At most `range.limit` entries of `session` behind a position that `viewer` may read, oldest first. Its own two are among
- * them, whoever recorded them: the server ends a session that nobody ended.
+ * them, also when the server recorded the end.
  */
 export async function readTimeline(
   db: Queryable,

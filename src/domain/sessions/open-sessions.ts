@@ -6,16 +6,16 @@ import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 
-/** Refuses tokens of browser sessions that are over: signing out ends what a copied cookie can do. */
+/** Refuses tokens of ended browser sessions, so that a copied cookie is useless after signing out. */
 export interface OpenSessions {
   /**
-   * `authentication` itself, unless the browser session it belongs to is over. An end is noticed within `freshness`.
+   * `authentication` itself, unless the browser session it belongs to has ended. An end is noticed within `freshness`.
    * Throws AuthenticationError REVOKED, LedgerUnavailableError.
    */
   admit(authentication: Authentication): Promise<Authentication>;
-  /** Calls back once if the session `authentication` belongs to ends. Answers how to stop watching. */
+  /** Calls back once when the session of `authentication` ends. Returns a function that stops watching. */
   watch(authentication: Authentication, onEnded: (error: AuthenticationError) => void): () => void;
-  /** Ends what looks after those who watch. */
+  /** Stops checking watched sessions. */
   stop(): void;
 }
 
@@ -23,14 +23,14 @@ export interface OpenSessionsOptions {
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
-  /** Milliseconds for which a session that was open is taken for open. */
+  /** Milliseconds for which an open session is assumed to be still open. */
   readonly freshness?: number;
 }
 
-/** Sessions whose answer is remembered. */
+/** Maximum number of cached sessions. */
 const MAX_KNOWN = 10_000;
 
-// LIMIT: each session is looked up by itself. A join that is planned while the table is small reads all of it later.
+// LIMIT makes each session a separate lookup. A join planned while the table is small would later read all of it.
 const IS_OPEN = {
   name: "oc_open_sessions",
   text: `
@@ -92,7 +92,7 @@ export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenS
     if (timer !== undefined || watchers.size === 0) return;
     timer = setTimeout(() => {
       look()
-        .catch((error: unknown) => log.warn({ err: error }, "whether sessions are open could not be told"))
+        .catch((error: unknown) => log.warn({ err: error }, "open sessions could not be checked"))
         .finally(() => {
           timer = undefined;
           wait();

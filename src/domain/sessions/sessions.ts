@@ -34,7 +34,7 @@ export interface Sessions extends Attribution {
    * SessionRefusal, LedgerUnavailableError.
    */
   end(caller: Caller, input: { readonly sessionId?: string | undefined }): Promise<SessionResult>;
-  /** The session of this id in the caller's organization, whoever started it. */
+  /** The session with this id in the caller's organization, started by any caller. */
   load(caller: Caller, sessionId: string): Promise<Session | undefined>;
   /** Records the end of sessions of every ledger of the database that are over, at most `limit`. */
   settleDue(limit: number): Promise<DueSessionsSettled>;

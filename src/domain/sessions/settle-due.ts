@@ -5,7 +5,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { settleRows } from "../settle-rows.ts";
 import { endFacts } from "./facts.ts";
 
-/** A session that is over and whose end could not be recorded. */
+/** An expired session, and the error that kept its end from being recorded. */
 export interface UnsettledSession {
   readonly ledger: LedgerId;
   readonly id: string;
@@ -21,8 +21,8 @@ export interface DueSessionsSettled {
   readonly more: boolean;
 }
 
-// A position is text: the database's instants are finer than a Date. The moment is the statement's: an index can be asked
-// for what lies before one that stays, and with `clock_timestamp()` every open session would be looked at.
+// The deadline in a position is text, because the database's instants are finer than a Date. `statement_timestamp()` is
+// constant during the statement, so an index can be used; with `clock_timestamp()` every open session would be read.
 const DUE = `
   SELECT ledger, id, conversation, expires_at::text AS due FROM oc_state
    WHERE kind = 'SESSION' AND expires_at IS NOT NULL AND expires_at <= statement_timestamp()

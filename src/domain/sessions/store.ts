@@ -35,7 +35,7 @@ export async function loadSessions(db: Queryable, ledger: LedgerId, rows: readon
 
 const STATE = `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'SESSION' AND s.id = ANY ($2::text[])`;
 
-/** The sessions of these ids (UUIDs), whoever started them, in no order; what is none is left out. */
+/** The sessions with these ids (UUIDs), of any caller, in no order; unknown ids are omitted. */
 export async function findSessions(db: Queryable, ledger: LedgerId, ids: readonly string[]): Promise<Session[]> {
   const { rows } = await withLedgerErrors(db.query<SessionRow>(STATE, [ledger, ids.map((id) => id.toLowerCase())]));
   return loadSessions(db, ledger, rows);

@@ -14,7 +14,7 @@ import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
 import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
 import { ACTION_SELECT, type ActionNode, viewOf } from "./rows.ts";
 
-/** Stands for text that was erased: what it was is gone, that it was is not. */
+/** The placeholder for erased text. */
 const ERASED = "[erased]";
 
 function proposalOf(row: ActionNode): LedgerEntry {
@@ -181,7 +181,7 @@ export const ActionRef = builder.prismaNode("Action", {
   }),
 });
 
-/** The entry that told the outcome. Only a status that has one costs a look. */
+/** The entry that reported the outcome. Read only for a status that has one. */
 async function completionOf(row: ActionNode, context: Context): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;

@@ -24,14 +24,14 @@ const Grant = builder.objectRef<IssuedGrant>("Grant").implement({
   }),
 });
 
-/** Null and left out mean the same in an input. */
+/** Null and undefined mean the same in an input. */
 function present<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], null> } {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as {
     [K in keyof T]: Exclude<T[K], null>;
   };
 }
 
-/** The UUID of an action the caller may see; of any other the one that names nothing, so that it is told like nothing. */
+/** The UUID of an action that the caller may see; for others a UUID of no action, so that they are NOT_FOUND. */
 async function visibleId(context: Context, id: string): Promise<string> {
   const uuid = uuidOfNodeId("Action", context.ledger, id);
   const action = await readAction(context, uuid);

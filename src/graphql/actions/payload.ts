@@ -39,8 +39,8 @@ function toPayload<R extends Result>(context: Context, result: R): Payload<R> {
 /**
  * The payload of `work`: its result, or its refusal as a user error.
  *
- * @param named how the caller named the action. Whoever has a token of it knows that it exists; whoever has an id may have
- *   guessed it: for an action they may not see the answer is the one for an action that does not exist.
+ * @param named how the caller named the action. By a token they know that it exists; an id could be guessed, so an action
+ *   that the caller may not see is reported as NOT_FOUND.
  */
 export function actionPayload<R extends Result>(
   context: Context,
@@ -64,7 +64,7 @@ function isHidden(context: Context, refusal: Refusal): boolean {
   );
 }
 
-/** What comes with a refusal: the action as it stands, for those who may see it. */
+/** The payload of a refusal: the current action if the caller may see it. */
 function refused(context: Context, refusal: Refusal): ActionPayload {
   if (!(refusal instanceof ActionRefusal) || refusal.action === undefined) return { userErrors: [] };
   const { action, entry } = refusal;

@@ -31,7 +31,7 @@ export interface PolicyShape {
   readonly requirements: readonly RequirementShape[];
 }
 
-/** What the proposal of `action` says policy said. */
+/** The policy evaluation in the proposal of `action`. */
 export function recordedPolicy(action: ActionNode): PolicyShape {
   const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements"> & {
     readonly requirements?: readonly Omit<RequirementShape, "action">[];

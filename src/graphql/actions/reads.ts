@@ -44,7 +44,7 @@ export async function opened(context: Context, action: ActionNode): Promise<Ledg
 /** What was read for a sealed proposal, by the proposal: several fields of one action ask for it. */
 const proposals = new WeakMap<LedgerEntry, Promise<LedgerEntry>>();
 
-/** The entries that say what became of `action`: all its state rests on but the proposal, oldest first. */
+/** The entries that changed `action` after its proposal, oldest first. */
 export function readOutcomeOf(context: Context, action: ActionNode): Promise<EntryNode[]> {
   return readPositions(context, outcomePositions(viewOf(action)));
 }
@@ -65,7 +65,7 @@ const loadAttempts = createLoader<string, EntryNode[]>(async ({ db, ledger }, ac
   return new Map([...found].map(([action, entries]) => [action, entries.map(entryNode)]));
 });
 
-/** Every entry an action's state rests on and, in their places, the refused attempts on the action; oldest first. */
+/** All entries that changed an action, and its refused attempts; oldest first. */
 export async function readTimelineOf(context: Context, action: ActionNode): Promise<EntryNode[]> {
   const [entries, attempts = []] = await Promise.all([
     readPositions(context, viewOf(action).state.entries),
@@ -86,7 +86,7 @@ export async function blockedBecause(context: Context, action: ActionNode): Prom
 
 /** Whether the caller may approve `action` now. */
 export async function mayDecide(context: Context, action: ActionNode): Promise<boolean> {
-  // Who asked is one person by their address too, which the payload has: with it there can be more objections, never fewer.
+  // The requester's address, which is in the payload, can identify them as the same person: it only adds objections.
   const objections = context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
   return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
 }

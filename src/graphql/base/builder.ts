@@ -38,8 +38,8 @@ interface SchemaTypes {
 }
 
 /**
- * For what Pothos may have to load by itself, in the snapshot of the operation. Resolvers hand over rows that are complete,
- * read by SQL, which costs a fifth of the same read through Prisma and a tenth where several rows are read together.
+ * For what Pothos has to load itself, in the snapshot of the operation. Resolvers return complete rows, read with SQL, which
+ * costs a fifth of the same read with Prisma, and a tenth when several rows are read together.
  */
 const prismaOf = perOperation(({ db }) => createPrisma(db));
 

@@ -14,13 +14,13 @@ export interface Context {
   readonly ledger: LedgerId;
   readonly traceId: string;
   /**
-   * A signal that aborts when the token expires or the server stops, so that whatever streams ends. `over` aborts when it has
-   * ended by itself.
+   * A signal that aborts when the token expires or the server stops, to end a subscription. `over` aborts when the subscription
+   * has ended otherwise.
    */
   readonly ends: (over: AbortSignal) => AbortSignal;
   /** Called with the code of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
-  /** What every resolver reads through: in a query its snapshot, else whatever is committed by then. */
+  /** All resolvers read through this: in a query its snapshot, otherwise the latest committed data. */
   readonly db: Queryable;
   /** In a query. */
   readonly snapshot: LedgerSnapshot | undefined;
@@ -35,8 +35,8 @@ export function createContext(services: Services, operation: OperationOptions): 
 }
 
 /**
- * The result of `run`, which executes a query in the context it is given: all of its fields are read from one snapshot,
- * opened by the first that reads. The snapshot ends with `run`, however that ends.
+ * Executes a query with `run` in a context with a snapshot: all fields read the same data. The first field that reads opens
+ * the snapshot; it is closed when `run` settles.
  */
 export async function executeInSnapshot<Result>(
   context: Context,
@@ -46,12 +46,12 @@ export async function executeInSnapshot<Result>(
   try {
     return await run({ ...context, db: snapshot, snapshot });
   } finally {
-    // The answer does not wait for the connection to be given back.
+    // The result does not wait for the connection to be returned.
     void snapshot.end();
   }
 }
 
-/** Who calls. Scopes have seen to it already; this says so to the compiler. */
+/** The caller, for the compiler: scopes have checked already that there is one. */
 export function callerOf({ caller }: Context): Caller {
   if (caller === undefined) throw graphqlError("UNAUTHENTICATED", "Sign in: send `Authorization: Bearer <token>`.");
   return caller;

@@ -1,5 +1,5 @@
 /**
- * True when `literal`, a JSON number, is the number a reader of our answers will see again: converted to an IEEE 754
+ * True when `literal`, a JSON number, is returned unchanged in our responses: converted to an IEEE 754
  * double and printed, it has the same decimal value. 1.50 is; 9007199254740993 and 1e400 are not.
  */
 export function survivesAsDouble(literal: string): boolean {

@@ -47,7 +47,7 @@ function endOfLine(source: string, start: number): number {
   return at;
 }
 
-/** Where the string that begins at `start` ends, or its line does: no string goes on behind that. */
+/** The end of the string that begins at `start`, or of its line: no string continues on the next line. */
 function endOfString(source: string, start: number): number {
   let at = start + 1;
   while (at < source.length && source[at] !== '"' && source[at] !== "\n" && source[at] !== "\r") {

@@ -22,7 +22,7 @@ function refusal(message: string) {
   });
 }
 
-/** Whether the value of a variable declared like this is the one that was sent, or that stands as its default. */
+/** Whether a variable declared like this keeps the value that was sent, or that is its default. */
 function isFaithful({ type, defaultValue }: VariableDefinitionNode): boolean {
   const named = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
   if (named.kind !== Kind.NAMED_TYPE || !FAITHFUL.has(named.name.value)) return false;

@@ -15,8 +15,8 @@ export function perOperation<Value>(make: (context: Context) => Value): (context
 }
 
 /**
- * Loads one key in an operation. Keys asked for until the event loop comes around again share a call of `load`, which gets
- * each once. In a snapshot what was loaded is remembered; elsewhere it may change, and is loaded anew.
+ * Loads one key in an operation. Keys requested in the same turn of the event loop share a call of `load`, which gets each
+ * once. In a snapshot results are cached; elsewhere they can change and are loaded again.
  */
 export function createLoader<Key, Value>(
   load: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,

@@ -11,7 +11,7 @@ export function encodeNodeId(typename: string, id: string): string {
   return Buffer.from(`${typename}:${id}`).toString("base64url");
 }
 
-/** The two parts; both are empty when `nodeId` is none of ours. */
+/** The two parts; both are empty when `nodeId` is not valid. */
 export function decodeNodeId(nodeId: string): { readonly typename: string; readonly id: string } {
   const text = Buffer.from(nodeId, "base64url").toString();
   const colon = text.indexOf(":");
@@ -31,8 +31,8 @@ export function splitKey(id: string): { readonly ledger: string; readonly key: s
 }
 
 /**
- * The UUID inside an id of `typename` in `ledger`; a bare UUID is taken too, as it stands in the ledger's entries. For
- * anything else the UUID that names nothing, so that whoever looks it up finds nothing.
+ * The UUID in an id of `typename` in `ledger`. Also accepts a UUID as in the ledger's entries. For any other text it returns
+ * a UUID that no object has, so that a lookup finds nothing.
  */
 export function uuidOfNodeId(typename: string, ledger: string, id: string): string {
   const bare = id.toLowerCase();

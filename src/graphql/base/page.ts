@@ -1,9 +1,9 @@
 import { badUserInput } from "./errors.ts";
 import type { Position } from "./position.ts";
 
-/** Nodes on a page when the client does not say. */
+/** Default number of nodes on a page. */
 export const DEFAULT_PAGE = 20;
-/** Nodes on a page at most; more are not an error, the page is just shorter than asked for. */
+/** Maximum number of nodes on a page. Requesting more is not an error; the page is shorter. */
 export const MAX_PAGE = 100;
 
 /** Descriptions of the arguments of every connection. */

@@ -32,7 +32,7 @@ export function userError({ code, message, path }: Refusal): UserErrorShape {
   return { code, message, path: path.length === 0 ? [] : ["input", ...path] };
 }
 
-/** The result of `work`, or what `refused` makes of its refusal. Any other error is not an answer, and is thrown. */
+/** The result of `work`; when it throws a refusal, the result of `refused`. Rethrows other errors. */
 export async function orRefusal<Result, Refused>(
   context: Context,
   work: Promise<Result>,

@@ -13,7 +13,7 @@ export const ENTRY_SELECT = {
 } as const satisfies Prisma.EntrySelect;
 
 export type EntryNode = Prisma.EntryGetPayload<{ select: typeof ENTRY_SELECT }>;
-/** An entry that the ledger or the domain returned, as such a row: nothing is parsed or copied twice. Its text, hash and payload are made only when somebody asks. */
+/** An entry of the ledger or the domain as such a row, without copying: text, hash and payload are computed on first use. */
 class RowOfEntry {
   readonly of: LedgerEntry;
 

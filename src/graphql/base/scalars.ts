@@ -17,7 +17,7 @@ function refuse(message: string): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, { http: { status: 400, spec: true } });
 }
 
-/** What `parse` makes of a literal. A refusal says where in the document the literal is; of a variable, GraphQL says which. */
+/** The result of `parse` for a literal. An error has the position of the literal; for a variable GraphQL names it. */
 function parseString<Value>(node: ValueNode, scalar: string, parse: (value: unknown) => Value): Value {
   try {
     if (node.kind === Kind.STRING) return parse(node.value);
@@ -74,7 +74,7 @@ type Variables = Readonly<Record<string, unknown>> | null | undefined;
 /**
  * A JSON value written as a GraphQL literal, as strictly read as JSON text is.
  *
- * @param variables what variables stand for; undefined while a document is validated, when none has a value yet
+ * @param variables the values of variables; undefined during validation, when they have none yet
  */
 function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): JsonValue {
   if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
@@ -101,7 +101,7 @@ function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): Jso
 
 function variableValue(name: string, variables: Variables): unknown {
   if (variables === undefined || variables === null) return null;
-  // One that was left out is no null: which of the two was meant is not ours to guess.
+  // An omitted variable is not null: the caller has to say which one is meant.
   if (!Object.hasOwn(variables, name)) throw refuse(`$${name} inside a JSON literal has no value.`);
   return variables[name];
 }

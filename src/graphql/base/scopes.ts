@@ -1,11 +1,11 @@
 import { readsOrganization } from "../../domain/visibility/visibility.ts";
 import type { Context } from "./context.ts";
 
-/** What a field may ask of its caller. Every root field asks for one of these; a test holds that. */
+/** The scopes that a field can require of its caller. Every root field requires one of these; a test checks that. */
 export interface Scopes {
-  /** Anybody whose token is valid. What they are shown is what they may see. */
+  /** Every authenticated caller. The field returns what they may see. */
   readonly signedIn: boolean;
-  /** Whoever reads the organization's whole ledger: approvers, auditors and administrators, never agents. */
+  /** Callers who may read the organization's whole ledger: approvers, auditors and administrators, never agents. */
   readonly readsLedger: boolean;
 }
 

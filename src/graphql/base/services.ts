@@ -28,7 +28,7 @@ export interface Services {
     ledger: LedgerId,
     range: { readonly fromSeq?: bigint; readonly toSeq?: bigint },
   ) => Promise<LedgerVerification>;
-  /** The JSON Web Key Set to check grants and tokens of ours with. */
+  /** The JSON Web Key Set that verifies our grants and tokens. */
   readonly publicKeys: () => JsonValue;
   /** The region whose ledgers this server keeps. */
   readonly region: string;

@@ -21,7 +21,7 @@ builder.objectFields(PrincipalPayload, (t) => ({
 
 const RevokeTokenPayload = receiptType<Receipt>("RevokeTokenPayload", "The result of `revokeToken`.");
 
-/** Null and left out mean the same. */
+/** Null and undefined mean the same. */
 function given<T>(value: T | null | undefined): T | undefined {
   return value ?? undefined;
 }

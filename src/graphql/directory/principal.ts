@@ -48,12 +48,12 @@ export function recordedPrincipal(
   };
 }
 
-/** Who an entry says acted, with the person they acted for. */
+/** The actor of an entry, with the person they acted for. */
 export function recordedActor(facts: JsonObject): PrincipalShape | undefined {
   return recordedPrincipal(facts, "actor", recordedPrincipal(facts, "onBehalfOf"));
 }
 
-/** What is said of a client when nothing is known of it. */
+/** The client when nothing is known of it. */
 export const UNKNOWN_CLIENT: ClientShape = {
   name: "unknown",
   confidence: "UNKNOWN",
@@ -61,7 +61,7 @@ export const UNKNOWN_CLIENT: ClientShape = {
   evidence: {},
 };
 
-/** The client an entry says was used; undefined when none was recorded. */
+/** The client recorded in an entry; undefined when none was recorded. */
 export function recordedClient(facts: JsonObject): ClientShape | undefined {
   const recorded = asObject(facts.client);
   if (recorded === undefined) return undefined;

@@ -144,7 +144,7 @@ builder.queryField("auditEntry", (t) =>
     resolve: async (_root, { seq, hash }, context) => {
       const { db, ledger } = context;
       const hex = hash === undefined || hash === null ? undefined : hexFromHash(hash);
-      if ((seq ?? undefined) === undefined && hex === undefined) throw badUserInput("Say `seq` or `hash`.");
+      if ((seq ?? undefined) === undefined && hex === undefined) throw badUserInput("Pass `seq` or `hash`.");
       const entry =
         seq === undefined || seq === null
           ? await readEntryByHash(db, ledger, hex ?? "")

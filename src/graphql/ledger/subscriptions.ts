@@ -45,7 +45,7 @@ async function* entryEvents(
   const range = { after: first.seq - 1n, before: cursor + 1n, limit: entries.length };
   const all = isEmptyFilter(filter) && readableBy(context) === undefined;
   const met = all ? entries : await search(context, filter, range);
-  // That somebody read is told, and telling it is no reading: else two who follow would go on about each other forever.
+  // Entries of reads are sent but not recorded as read: otherwise two followers would cause each other's entries for ever.
   const read = met.filter(({ type }) => type !== AUDIT_READ).length;
   if (read > 0) await recordingRead(context, SUBSCRIPTION, read, undefined);
   for (const entry of met) yield { cursor: entry.seq, entry: entryNode(entry) };

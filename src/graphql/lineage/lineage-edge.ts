@@ -15,7 +15,7 @@ export interface EdgeShape {
   readonly evidence: JsonValue;
 }
 
-/** An edge that rests on order in time alone. `seq` is where the step that drew on the source was recorded. */
+/** An edge based on the order in time only. `seq` is the position of the step that used the source. */
 export function possibleEdge(edge: Omit<EdgeShape, "kind" | "confidence" | "evidence">, seq: bigint): EdgeShape {
   return { kind: "POSSIBLE", ...edge, confidence: 0, evidence: { basis: "order in time", recordedIn: String(seq) } };
 }

@@ -27,7 +27,7 @@ export async function readChain(
   return rows.filter((_, at) => seen[at]);
 }
 
-/** The platform of a chain, whoever may read it. A chain stays on one platform, so its first entry knows. */
+/** The platform of a chain, without a visibility check. A chain is on one platform, so its first entry has it. */
 export const platformOf = createLoader<string, string>(async ({ db, ledger }, chains) => {
   const found = await readRelated(db, ledger, "chain", chains, 1);
   return new Map([...found].map(([chain, [first]]) => [chain, String(first?.body.platform)]));

@@ -26,7 +26,7 @@ function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Unlike other fields of a session, each of these is a search of its own. */
+/** Unlike other fields of a session, each of these is a separate search. */
 const TIMELINE_COST = 20;
 
 export const SessionRef = builder.objectRef<Session>("Session");

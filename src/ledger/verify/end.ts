@@ -52,7 +52,7 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
     return [{ verdict: moved ? "ROLLED_BACK" : "FORKED", seq: rowSays + 1n, detail }];
   }
   if (last < rowSays) {
-    const detail = `the head row says the ledger ends at ${rowSays}, but ${positions(last + 1n, rowSays)} hold no entry. Restore them from a backup or an export`;
+    const detail = `according to the head row the ledger ends at ${rowSays}, but ${positions(last + 1n, rowSays)} hold no entry. Restore them from a backup or an export`;
     return [{ verdict: "TRUNCATED", seq: last + 1n, detail }];
   }
   if (trace > last) {
@@ -69,7 +69,7 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
   if (head === undefined || last === 0n) return [];
   const problems: LedgerProblem[] = [];
   if (end.entryHash !== head.hash) {
-    const detail = `the head row says the last entry's hash is ${head.hash}, the entry says ${end.entryHash ?? GENESIS_HASH}`;
+    const detail = `the hash of the last entry is ${head.hash} in the head row, and ${end.entryHash ?? GENESIS_HASH} in the entry`;
     problems.push({ verdict: "LINK_BROKEN", seq: last, detail });
   }
   if (!end.headDated) {

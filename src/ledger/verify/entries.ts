@@ -27,7 +27,7 @@ const COLUMNS = [
 
 /**
  * Reads the entries of a range and the one before it, in order of position. A range from the first position on
- * also holds what claims to stand before it.
+ * also includes rows with positions below 1.
  */
 export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
   const positions = (seq: string) => (from > 1n ? `${seq} BETWEEN ${from - 1n} AND ${to}` : `${seq} <= ${to}`);
@@ -118,7 +118,7 @@ function createInstantReader(): (row: Buffer, at: number) => string {
 const LATEST = 253_402_300_800_000_000n; // 10000-01-01
 const EARLIEST = -62_135_596_800_000_000n; // 0001-01-01
 
-/** RFC 3339 with six decimals. Times that it has no form for, which no entry can have, are said as a number. */
+/** RFC 3339 with six decimals. Times that it cannot express, which no entry can have, are written as a number. */
 function instantText(microseconds: bigint): string {
   if (microseconds < EARLIEST || microseconds >= LATEST) return `${microseconds} µs`;
   const rest = ((microseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;

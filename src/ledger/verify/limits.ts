@@ -10,7 +10,7 @@ export const MAX_POSITION_STATES = 100_000;
 /** Entries up to which starting threads costs more than they save. */
 export const THREADLESS_SIZE = 2_000n;
 
-/** Threads, each with a connection of its own, that a verification uses unless told otherwise. */
+/** Default number of threads of a verification, each with its own connection. */
 export const DEFAULT_WORKERS = 2;
 
 /** Problems a verification names at most; the first ones. */

@@ -3,7 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { parseJson } from "../../facts/parse-json.ts";
 import { type Claim, claimProblem, type Past, type Stage, stageOf } from "../../verify/history.ts";
 import type { Elsewhere } from "../../verify/piece.ts";
-import type { SaidState } from "../../verify/rows.ts";
+import type { EntryState } from "../../verify/rows.ts";
 import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { placeProblems } from "../../verify/state-row.ts";
@@ -59,8 +59,8 @@ function toPast({ seq, next_seq, entry }: PastRow, claim: Claim): Past {
 function stageIn(text: string, { kind, id, version }: Claim): Stage | undefined {
   try {
     const { body } = parseJson(text) as { readonly body?: { readonly states?: unknown } };
-    const states = Array.isArray(body?.states) ? (body.states as readonly Partial<SaidState>[]) : [];
-    const state = states.find((said) => said.kind === kind && said.id === id && said.version === version)?.state;
+    const states = Array.isArray(body?.states) ? (body.states as readonly Partial<EntryState>[]) : [];
+    const state = states.find((one) => one.kind === kind && one.id === id && one.version === version)?.state;
     return state && stageOf(state);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

@@ -24,7 +24,7 @@ export async function* cut(
       const seq = updatedSeq(row);
       if (seq > to) break;
       if (states.length >= PIECE_STATES && seq > last) {
-        // The rest is a piece of its own; rows of one position are never parted.
+        // The rest becomes another piece; rows of one position are never separated.
         to = seq - 1n;
         break;
       }

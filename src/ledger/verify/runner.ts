@@ -5,18 +5,18 @@ import { checkPiece, type PieceResult, type PieceTask } from "./check-piece.ts";
 
 /** Checks pieces, one after the other. */
 export interface Runner {
-  /** Whether it has a connection of its own, so that others can be used meanwhile. */
+  /** Whether it has its own connection, so that it runs concurrently with others. */
   readonly apart: boolean;
   run(task: PieceTask): Promise<PieceResult>;
-  /** Ends it; what it is at is given up. */
+  /** Ends it, and abandons its current task. */
   close(): Promise<void>;
 }
 
-/** What a thread is asked to do. */
+/** A message to a thread. */
 export type Order = PieceTask | "end";
 
-/** What a thread answers to a task. */
-export type Answer = { readonly result: PieceResult } | { readonly error: CarriedError };
+/** The reply of a thread to a task. */
+export type PieceReply = { readonly result: PieceResult } | { readonly error: CarriedError };
 
 /** An error as it goes from thread to thread: structured cloning would lose its code. */
 export interface CarriedError {
@@ -31,7 +31,7 @@ export function startHere(client: ClientBase): Runner {
   return { apart: false, run: (task) => checkPiece(client, task), close: () => Promise.resolve() };
 }
 
-/** Checks pieces in a thread with a connection of its own. */
+/** Checks pieces in a thread with its own connection. */
 export function startThread(settings: ConnectionSettings): Runner {
   const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: settings });
   let waiting:
@@ -43,11 +43,11 @@ export function startThread(settings: ConnectionSettings): Runner {
     waiting?.reject(ended);
     waiting = undefined;
   };
-  worker.on("message", (answer: Answer) => {
-    const asked = waiting;
+  worker.on("message", (reply: PieceReply) => {
+    const task = waiting;
     waiting = undefined;
-    if ("error" in answer) asked?.reject(revive(answer.error));
-    else asked?.resolve(answer.result);
+    if ("error" in reply) task?.reject(revive(reply.error));
+    else task?.resolve(reply.result);
   });
   worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
   const exited = new Promise<void>((resolve) => {

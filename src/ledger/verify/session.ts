@@ -3,8 +3,8 @@ import type { ClientBase, Pool, QueryResultRow } from "pg";
 import { asError } from "../../errors.ts";
 
 /**
- * The statements of a verification. They come from this folder and not from functions in the database: those could have
- * been changed by whoever changed the entries.
+ * The statements of a verification. They are in this folder and not in functions of the database, which an attacker who
+ * changed entries could have changed too.
  */
 const load = (name: string) => readFileSync(new URL(`./${name}.sql`, import.meta.url), "utf8");
 export const statements = {

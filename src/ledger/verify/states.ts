@@ -25,7 +25,7 @@ export interface StateCursor {
 const FETCH_ROWS = 2_000;
 
 /**
- * Opens a cursor over the state rows that say something of entries in `range`; all of the ledger, when it is a whole one.
+ * Opens a cursor over the state rows that list entries in `range`; over all of the ledger when `range` is the whole ledger.
  * Called within a transaction: the rows are those of its snapshot, sorted and kept by the database when it commits. So no
  * snapshot is held for as long as a verification takes.
  */
@@ -96,7 +96,7 @@ function fromTimestamp(text: string): string {
   return toInstant(text.replace(" ", "T").replace("+00", "Z"));
 }
 
-/** The elements of an array of positions; a lower bound other than 1, as only somebody else would write, is left out. */
+/** The elements of an array of positions. A lower bound other than 1, which the ledger's functions never write, is ignored. */
 function toPositions(text: string): bigint[] {
   const list = text.slice(text.indexOf("{") + 1, -1);
   return list === "" ? [] : list.split(",").map((seq) => (/^-?\d+$/.test(seq) ? BigInt(seq) : -1n));

@@ -14,15 +14,15 @@ import { type StateCursor, toStateRow } from "./states.ts";
 
 export type OnProgress = (progress: { readonly checked: bigint; readonly total: bigint }) => void;
 
-/** Whoever checks pieces, however many they are. */
+/** The runners that check the pieces of a range. */
 export interface Crew {
   readonly runners: readonly Runner[];
   close(): Promise<void>;
 }
 
 /**
- * Threads for a range, `workers` at most; for a small one nobody but ourselves, on `client`, which is then not to be used
- * for anything but what is done between two pieces.
+ * Starts at most `workers` threads for a range. A small range is checked in this thread on `client`, which must then be used
+ * between two pieces only.
  */
 export function startCrew(client: ClientBase, settings: ConnectionSettings, range: Range, workers: number): Crew {
   const total = range.to - range.from + 1n;
@@ -44,7 +44,7 @@ export interface Swept {
   readonly problems: readonly LedgerProblem[];
 }
 
-/** Checks every entry of a range, and every state row that says something of one. */
+/** Checks all entries of a range, and all state rows that list one of them. */
 export async function sweep(
   crew: Crew,
   ledger: LedgerId,
@@ -54,12 +54,12 @@ export async function sweep(
 ): Promise<Swept> {
   const quick = await pass(crew, ledger, range, cursor, false, onProgress);
   if (quick.digest === EMPTY_DIGEST) return quick;
-  // Entries and state rows do not say the same: each is looked at by itself.
+  // Entries and state rows disagree: the thorough pass compares each one.
   await cursor.rewind();
   const thorough = await pass(crew, ledger, range, cursor, true);
   const problems = [...quick.problems, ...thorough.problems];
   if (problems.length > 0 || thorough.damaged) return { entries: quick.entries, problems };
-  const detail = `entries and state rows of positions ${range.from} to ${range.to} do not say the same, and it cannot be named where`;
+  const detail = `entries and state rows of positions ${range.from} to ${range.to} disagree, and the position cannot be determined`;
   return { entries: quick.entries, problems: [{ verdict: "UNVERIFIABLE", seq: range.from, detail }] };
 }
 
@@ -99,7 +99,7 @@ async function pass(
       onProgress?.({ checked: sum.positions, total: range.to - range.from + 1n });
     }
   };
-  // The first that fails fails the whole; whoever closes the crew ends the others.
+  // The first failure rejects the whole pass; closing the crew ends the other runners.
   await Promise.all(runners.map(work));
   return sum;
 }

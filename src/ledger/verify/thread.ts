@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type ConnectionSettings, connectAs } from "../../db/same-connection.ts";
 import { asError } from "../../errors.ts";
 import { checkPiece, type PieceTask } from "./check-piece.ts";
-import type { Answer, CarriedError, Order } from "./runner.ts";
+import type { CarriedError, Order, PieceReply } from "./runner.ts";
 
 /** A thread of a verification: connects, and checks one piece after the other. `runner.ts` starts and ends it. */
 
@@ -10,11 +10,11 @@ const port = parentPort;
 if (port === null) throw new Error("this file is run as a worker thread");
 
 const connected = connectAs(workerData as ConnectionSettings);
-// That it failed is answered to the first order.
+// A failure to connect is the reply to the first order.
 connected.catch(() => undefined);
 
 port.on("message", async (order: Order) => {
-  if (order !== "end") return port.postMessage(await answer(order));
+  if (order !== "end") return port.postMessage(await reply(order));
   port.close();
   await connected.then(
     (client) => client.end(),
@@ -22,7 +22,7 @@ port.on("message", async (order: Order) => {
   );
 });
 
-async function answer(task: PieceTask): Promise<Answer> {
+async function reply(task: PieceTask): Promise<PieceReply> {
   try {
     return { result: await checkPiece(await connected, task) };
   } catch (error) {

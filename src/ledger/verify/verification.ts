@@ -2,7 +2,7 @@ import { DomainError } from "../../errors.ts";
 import type { LedgerHead } from "../../facts/entry.ts";
 import type { LedgerProblem, LedgerVerdict } from "../../verify/verdict.ts";
 
-/** `fromSeq` to `toSeq` is what was asked for, `checkedEntries` how many entries of it were there to be re-hashed. */
+/** `fromSeq` to `toSeq` is the requested range, `checkedEntries` the number of its entries that were re-hashed. */
 export interface LedgerVerification {
   readonly verdict: LedgerVerdict;
   readonly fromSeq: bigint;
@@ -14,7 +14,7 @@ export interface LedgerVerification {
   readonly durationMs: number;
 }
 
-/** The positions asked for are not positions of the ledger. */
+/** The requested range is not within the ledger. */
 export class VerificationRangeError extends DomainError<"BAD_RANGE"> {
   constructor(message: string, path: readonly string[]) {
     super("BAD_RANGE", message, { path });

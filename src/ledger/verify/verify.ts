@@ -16,7 +16,7 @@ export interface VerifyOptions {
   readonly fromSeq?: bigint;
   /** Last position to check; the end of the ledger at the start of the call unless given. */
   readonly toSeq?: bigint;
-  /** Threads to use, each with a connection of its own. A small range takes none. */
+  /** Threads to use, each with its own connection. None is used for a small range. */
   readonly workers?: number;
   /** The last head seen, kept outside the database. */
   readonly knownHead?: LedgerHead | undefined;
@@ -43,7 +43,7 @@ export async function verifyLedger(
     // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
     const { cursor, ...known } = await inSnapshot(client, async (run) => {
       const end = await readEnd(run, ledger);
-      const range = asked(end, options, seen.at(-1));
+      const range = requestedRange(end, options, seen.at(-1));
       const inside = seen.filter(({ seq }) => seq >= range.from && seq <= range.to);
       const cursor = await openStates(client, ledger, range, range.from === 1n && range.to === end.last);
       return { end, range, cursor, rewritten: await rewrittenAt(run, ledger, inside) };
@@ -95,7 +95,7 @@ const inSequence = (heads: readonly LedgerHead[]) =>
   heads.toSorted((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
 
 /** The positions to check. Those that the ledger is known to have had are positions, even when it has them no more. */
-function asked(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: LedgerHead | undefined): Range {
+function requestedRange(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: LedgerHead | undefined): Range {
   const reach = [end.last, end.head?.seq ?? 0n, end.trace, seen?.seq ?? 0n].reduce((a, b) => (a > b ? a : b));
   if (fromSeq < 1n) throw new VerificationRangeError("positions begin at 1", ["fromSeq"]);
   if (toSeq !== undefined && toSeq < fromSeq) throw new VerificationRangeError("toSeq comes before fromSeq", ["toSeq"]);
@@ -104,7 +104,7 @@ function asked(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: Led
   return { from: fromSeq, to: toSeq === undefined || toSeq > end.last ? end.last : toSeq };
 }
 
-/** However many entries are wrong, what is wrong with the guards is told too. */
+/** Problems of the guards are reported however many entries are wrong. */
 function atMost(found: readonly LedgerProblem[], unguarded: readonly LedgerProblem[]): readonly LedgerProblem[] {
   return [...found.slice(0, MAX_PROBLEMS - Math.min(unguarded.length, 10)), ...unguarded].slice(0, MAX_PROBLEMS);
 }

@@ -143,7 +143,7 @@ describe("actions", () => {
     expect(action.state.status).toBe("BLOCKED");
   });
 
-  it("answers what was appended exactly as it reads back", async () => {
+  it("returns what was appended exactly as it is read back", async () => {
     for (const input of [read({ conversationId: "c-1", targetRegion: "us" }), write({ arguments: [1, "x", null] })]) {
       const { action } = await actions.propose(calling(agent), input);
       const stored = await actions.load(calling(agent), action.state.id);
@@ -381,7 +381,7 @@ describe("decisions", () => {
     expect(await typesOf(id)).toEqual(["ACTION_PROPOSED"]);
   });
 
-  it("tells each viewer what keeps them from deciding", async () => {
+  it("returns for each viewer what keeps them from deciding", async () => {
     const { id, digest } = await pending();
     const view = (await actions.load(calling(agent), id))!;
     expect(actions.blockedBecause(view, approver)).toEqual([]);

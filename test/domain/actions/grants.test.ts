@@ -232,7 +232,7 @@ describe("a forged grant", () => {
     }
   });
 
-  it("that names no action of ours is refused, and recorded without anything it says", async () => {
+  it("that names no known action is refused, and recorded without its content", async () => {
     const { digest, token } = await allowed();
     const nowhere = await sign({ ...(await claimsOf(token)), action: randomUUID() }, { alg: "EdDSA", typ: GRANT_TYPE });
     const before = (await refusedNowhere()).length;

@@ -42,7 +42,7 @@ describe("checkProposal", () => {
     ["a number that is none", { arguments: [Number.NaN] }, ["arguments", "0"]],
     ["large arguments", { arguments: "x".repeat(MAX_JSON) }, ["arguments"]],
     ["large arguments in few characters", { arguments: "字".repeat(MAX_JSON / 2) }, ["arguments"]],
-  ])("refuses %s, and says where", (_, more, path) => {
+  ])("refuses %s, and reports where", (_, more, path) => {
     expect(pathOf(more)).toEqual(path);
   });
 

@@ -38,7 +38,7 @@ const hide = () => beside(`ALTER DATABASE ${world.database.name} RENAME TO ${awa
 const show = () => beside(`ALTER DATABASE ${away()} RENAME TO ${world.database.name}`);
 
 describe("without a database", () => {
-  it("nothing happens, everybody is told to come back, and then it works", async () => {
+  it("nothing is recorded, every call is to be retried, and then succeeds", async () => {
     const { actions } = process;
     const { action } = await actions.propose(calling(agent), write());
     const ballot = { actionId: action.state.id, digest: termsOf(action.proposal).digest, channel: "API" } as const;

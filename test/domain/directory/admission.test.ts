@@ -54,7 +54,7 @@ describe("admit", () => {
     expect((await one.directory.admit(signedIn(mia))).principal).toBe(mia);
   });
 
-  it("refuses a suspended agent, whoever it acts for", async () => {
+  it("refuses a suspended agent, acting for anybody", async () => {
     const { person, agentOf, root } = createOrganization();
     const leo = person("leo");
     await seeing(one, agentOf("bot", leo));
@@ -63,7 +63,7 @@ describe("admit", () => {
     expect((await one.directory.admit(signedIn(leo))).principal).toBe(leo);
   });
 
-  it("refuses a revoked token, by its issuer or whoever issued it, and no other", async () => {
+  it("refuses a revoked token, of its issuer or of any issuer, and no other", async () => {
     const { person, root } = createOrganization();
     const mia = person("mia");
     const tokens = ["t1", "t2"].map((tokenId) => signedIn(mia, { tokenId, issuer: "https://a.example" }));
@@ -143,7 +143,7 @@ describe("admit", () => {
     }
   });
 
-  it("answers the same objects until the answer is another one", async () => {
+  it("returns the same objects until the result changes", async () => {
     const { person, agentOf, root } = createOrganization();
     await one.directory.inviteAgent(root, { agentId: "bot", displayName: "Bot", ownerId: "root", platforms: ["crm"] });
     const presented = signedIn(agentOf("bot"));
@@ -160,7 +160,7 @@ describe("admit", () => {
     expect(person("x").organization).toBe(now.principal.organization);
   });
 
-  it("reads nothing for a token it let in before", async () => {
+  it("reads nothing for a token it accepted before", async () => {
     const { person, root } = createOrganization();
     let reads = 0;
     const { pool } = one;
@@ -310,7 +310,7 @@ describe("watch", () => {
     return { heard, unwatch };
   };
 
-  it("tells once when a token or its owner is let in no more, here at once and elsewhere soon", async () => {
+  it("calls back once when a token or its owner is refused, here immediately and elsewhere soon", async () => {
     const { ledger, person, agentOf, root } = createOrganization();
     const mia = person("mia");
     const here = await one.directory.admit(signedIn(mia));
@@ -327,7 +327,7 @@ describe("watch", () => {
     expect([near.heard, far.heard, gone.heard, untouched.heard]).toEqual([["SUSPENDED"], ["SUSPENDED"], [], []]);
   });
 
-  it("tells of what happened before it began, and of one that was never let in", async () => {
+  it("calls back for what happened before it began, and for a token that was never accepted", async () => {
     const { person, root } = createOrganization();
     const authentication = await one.directory.admit(signedIn(person("mia"), { tokenId: "early" }));
     await one.directory.revokeToken(root, { tokenId: "early", ...because });
@@ -337,7 +337,7 @@ describe("watch", () => {
     expect([late.heard, unknown.heard]).toEqual([["REVOKED"], ["REVOKED"]]);
   });
 
-  it("tells whoever lost a role or an owner, and nobody who gained one", async () => {
+  it("calls back for a lost role or owner, and not for a gained one", async () => {
     const { person, agentOf, root } = createOrganization();
     const { directory } = one;
     await directory.setPrincipalRoles(root, { principalId: "mia", roles: ["auditor"] });

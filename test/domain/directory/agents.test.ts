@@ -104,7 +104,7 @@ describe("inviteAgent", () => {
     expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "leo" })))).toBe("ALREADY_EXISTS agentId");
   });
 
-  it("makes no agent of whoever invites, also when the ledger has not seen them yet", async () => {
+  it("makes no agent of the inviting person, also without an entry of theirs", async () => {
     const { ledger, root } = createOrganization();
     expect(await refusalOf(one.directory.inviteAgent(root, bot({ agentId: "root" })))).toBe("ALREADY_EXISTS agentId");
     expect(await stored(one, ledger)).toEqual([]);
@@ -147,7 +147,7 @@ describe("inviteAgent", () => {
     expect(await refusalOf(one.directory.inviteAgent(fired, bot()))).toBe("ADMINISTRATORS_ONLY");
   });
 
-  it("is for whoever is an administrator now, whatever a call still under way was let in as", async () => {
+  it("is for current administrators, whatever roles a call in progress was admitted with", async () => {
     const { person, root } = createOrganization();
     const { directory } = one;
     for (const principalId of ["mia", "leo"]) {

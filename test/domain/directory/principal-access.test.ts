@@ -27,7 +27,7 @@ afterAll(() => world.close());
 const reason = "left with Nadia's laptop";
 
 describe("suspendPrincipal and reinstatePrincipal", () => {
-  it("are entries, also about somebody never heard of; the reason is erasable", async () => {
+  it("are entries, also about an unknown principal; the reason is erasable", async () => {
     const { ledger, root } = createOrganization();
     const { entry } = await one.directory.suspendPrincipal(root, { principalId: "mia", reason });
     expect(entry.body).toMatchObject({
@@ -212,7 +212,7 @@ describe("revokeToken", () => {
 });
 
 describe("every change", () => {
-  it("names the session of whoever makes it", async () => {
+  it("names the session of its caller", async () => {
     const { person, root } = createOrganization();
     const asked: string[] = [];
     const server = await world.server({

@@ -66,7 +66,7 @@ describe("ensureSetupCode", () => {
 });
 
 describe("claimAdministrator", () => {
-  it("makes whoever has the code an administrator, in any spelling, once", async () => {
+  it("makes the person with the code an administrator, in any spelling, once", async () => {
     const { name, ledger, person } = createOrganization();
     const code = await issued(one, name);
     const mia = person("mia", { displayName: "Mia" });

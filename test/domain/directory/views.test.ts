@@ -195,7 +195,7 @@ describe("teams", () => {
     expect((await one.directory.teams(leo)).map(({ name }) => name)).toEqual(["board", "sales"]);
   });
 
-  it("have as members whom their lead, once let in, is told of at once, and soon of new ones", async () => {
+  it("have members that their lead sees immediately once admitted, and new ones soon", async () => {
     const { name, leo, person } = await scene();
     const { directory } = await world.server();
     expect([...directory.membersOf(name, "sales")]).toEqual([]);

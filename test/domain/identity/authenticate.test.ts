@@ -63,7 +63,7 @@ async function expectRefused(token: string): Promise<void> {
 }
 
 describe("the built-in issuer", () => {
-  it.each(DEMO_NAMES)("signs for %s, and its token is believed", async (name) => {
+  it.each(DEMO_NAMES)("signs for %s, and its token is accepted", async (name) => {
     const { principal, expiresAt, tokenId } = await authenticator.authenticate(
       bearer(await issuer.sign(name, { ttl: 60 })),
     );
@@ -108,7 +108,7 @@ describe("the built-in issuer", () => {
 });
 
 describe("authenticate", () => {
-  it("believes what the issuer signed, again and again", async () => {
+  it("accepts what the issuer signed, repeatedly", async () => {
     const token = await forge();
     const first = await authenticator.authenticate(bearer(token));
     expect(first.principal).toMatchObject({ id: "approver", kind: "HUMAN", groups: ["approvers"] });
@@ -207,7 +207,7 @@ describe("a browser session's token", () => {
   } as const;
   const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 
-  it("is believed in the cookie, and says which session it is", async () => {
+  it("is accepted in the cookie, and identifies its session", async () => {
     const sessions = createSessionTokens({ keys, audience: "countersign" });
     const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
     const token = await sessions.sign({ ...session, expiresAt: inAnHour() });
@@ -222,7 +222,7 @@ describe("a browser session's token", () => {
     expect(expiresAt).toBeGreaterThan(Date.now() / 1000);
   });
 
-  it("is refused wherever else, and no other token is believed in the cookie", async () => {
+  it("is refused elsewhere, and no other token is accepted in the cookie", async () => {
     const sessions = createSessionTokens({ keys, audience: "countersign" });
     const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
     const token = await sessions.sign({ ...session, expiresAt: inAnHour() });
@@ -236,7 +236,7 @@ describe("a browser session's token", () => {
     expect((await both.authenticate(bearer(access))).principal.id).toBe("approver");
   });
 
-  it("is not believed with the type of an access token, nor the other way round", async () => {
+  it("is refused with the type of an access token, and the reverse", async () => {
     const sessions = createSessionTokens({ keys, audience: "countersign" });
     const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
     const asAccess = await forge({ issuer: SESSION_ISSUER });

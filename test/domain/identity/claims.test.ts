@@ -68,7 +68,7 @@ describe("the kind of a principal", () => {
     ],
     ["a machine with a password", { sub: "bot", client_id: "bot", amr: ["pwd"] }, "AGENT", "client-credentials"],
     ["whatever acts for somebody", { act: { sub: "agent-7", kind: "HUMAN" } }, "AGENT", "token-exchange"],
-  ])("is told for %s", (_, claims, kind, method) => {
+  ])("is found for %s", (_, claims, kind, method) => {
     const identity = read(claims, { clients: CLIENTS });
     expect([identity.principal.kind, identity.method]).toEqual([kind, method]);
   });

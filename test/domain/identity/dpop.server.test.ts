@@ -69,14 +69,14 @@ async function outcomeOf(proof: string, by = createBeliever()): Promise<string> 
 }
 
 describe("a token bound to a key", () => {
-  it("is believed with a proof of that key, and tells the key", async () => {
+  it("is accepted with a proof of that key, and returns the key", async () => {
     const by = createBeliever();
     const first = await by.authenticate(presented(await prove()));
     expect(first).toMatchObject({ principal: { id: "p-1" }, key: holder.thumbprint });
     expect(await by.authenticate(presented(await prove()))).toBe(first);
   });
 
-  it("is believed with an EdDSA key as well", async () => {
+  it("is accepted with an EdDSA key as well", async () => {
     const by = await createHolder("EdDSA");
     const bound = await provider.sign({ cnf: { jkt: by.thumbprint } });
     const proof = await prove({ by, token: bound, header: { alg: "EdDSA" } });

@@ -176,7 +176,7 @@ describe("loadIdentityFile", () => {
   });
   afterAll(() => rm(directory, { recursive: true }));
 
-  it("reads a file, and says which one it cannot read", async () => {
+  it("reads a file, and names one that it cannot read", async () => {
     const file = path.join(directory, "identity.json");
     await expect(loadIdentityFile(file)).rejects.toThrow(file);
     await writeFile(file, "{");

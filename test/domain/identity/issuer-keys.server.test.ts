@@ -40,7 +40,7 @@ describe("an issuer's keys", () => {
     expect(provider.asked).toEqual({ discovery: 1, keys: 1 });
   });
 
-  it("are not looked for before a token of the issuer comes, nor at all when the file says where they are", async () => {
+  it("are not discovered before the first token of the issuer, nor at all when the file has their address", async () => {
     const { visit } = createVisitor({ jwksUri: provider.issuer + KEYS_PATH });
     expect(provider.asked).toEqual({ discovery: 0, keys: 0 });
     expect(await visit()).toBe("believed");
@@ -57,7 +57,7 @@ describe("an issuer's keys", () => {
     expect(await visit(old === undefined ? {} : { key: old })).toBe("UNKNOWN_KEY");
   });
 
-  it("are fetched again when they are old, so that a withdrawn key is not believed for ever", async () => {
+  it("are fetched again when they are old, so that a withdrawn key is not accepted for ever", async () => {
     const { visit } = createVisitor();
     const [old] = provider.published;
     await visit();
@@ -79,7 +79,7 @@ describe("an issuer's keys", () => {
     expect(await visit()).toBe("KEYS_UNAVAILABLE");
   });
 
-  it("are not asked for each time somebody makes up a key id", async () => {
+  it("are not fetched for every unknown key id", async () => {
     const { visit } = createVisitor();
     await visit();
     const made = await createKey("made-up");
@@ -94,7 +94,7 @@ describe("an issuer's keys", () => {
     expect(provider.asked.keys).toBe(5);
   });
 
-  it("that cannot be fetched at first let nobody in, and the issuer is not asked again at once", async () => {
+  it("that cannot be fetched at first lead to refusals, and are not fetched again immediately", async () => {
     await provider.stop();
     const { visit, logged } = createVisitor();
     for (let at = 0; at < 5; at++) expect(await visit()).toBe("KEYS_UNAVAILABLE");
@@ -161,7 +161,7 @@ describe("an issuer's keys", () => {
     ["keys that are no key set", KEYS_PATH, 200, '{"keys":{}}'],
     ["keys that are no JSON", KEYS_PATH, 200, "{"],
     ["keys without an end", KEYS_PATH, 200, `{"keys":[],"x":"${"x".repeat(600_000)}"}`],
-  ])("are not believed from %s", async (_, path, status, body) => {
+  ])("are not accepted from %s", async (_, path, status, body) => {
     const location = provider.issuer + KEYS_PATH;
     provider.answers.set(path, (response) => {
       response.writeHead(status, status === 302 ? { location } : {}).end(body.replace("ISSUER", provider.issuer));
@@ -173,7 +173,7 @@ describe("an issuer's keys", () => {
     expect(await visit()).toBe("believed");
   });
 
-  it("of another purpose, or without an owner to tell them apart, verify nothing", async () => {
+  it("of another purpose, or ambiguous without a key id, verify nothing", async () => {
     const [key] = provider.published;
     if (key === undefined) throw new Error("no key");
     const publish = (...keys: readonly object[]) =>
@@ -190,7 +190,7 @@ describe("an issuer's keys", () => {
     expect(await createVisitor().visit()).toBe("BAD_TOKEN");
   });
 
-  it("keep nobody waiting who has some to go by, once their issuer is known to hang", async () => {
+  it("do not delay calls while older keys are usable, once their issuer is known to stall", async () => {
     const { visit } = createVisitor();
     expect(await visit()).toBe("believed");
     provider.answers.set(KEYS_PATH, (response) => void response.destroy());

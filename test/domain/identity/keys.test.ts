@@ -38,7 +38,7 @@ describe("the key file of an installation", () => {
     ["holds one key twice", JSON.stringify({ grants: one, issuer: one })],
     ["holds a key that is too short", JSON.stringify({ grants: SHORT, issuer: fresh() })],
     ["holds two halves of different keys", JSON.stringify({ grants: fresh(), issuer: { ...fresh(), x: fresh().x } })],
-  ])("is refused by name when it %s, and nothing of it is told", async (_, text) => {
+  ])("is refused by name when it %s, without its content", async (_, text) => {
     await writeFile(file, text);
     const error = await loadKeys(file).then(
       () => undefined,

@@ -3,7 +3,7 @@ import { peopleBehind, sameCaller, sharePerson } from "../../../src/domain/ident
 import { agent, approver, human, member } from "../support.ts";
 
 describe("people", () => {
-  it("stand behind agents, and agents of agents", () => {
+  it("are found through agents, and agents of agents", () => {
     const nested = { ...agent, id: "outer", onBehalfOf: agent };
     expect(peopleBehind(nested)).toEqual([member]);
     expect(sharePerson(nested, member)).toBe(true);

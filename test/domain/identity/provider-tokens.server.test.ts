@@ -25,7 +25,7 @@ async function refusalOf(token: string, by = authenticator()): Promise<Authentic
 }
 
 describe("a provider's token", () => {
-  it("is believed, and means the organization its issuer is mapped to", async () => {
+  it("is accepted, for the organization its issuer is mapped to", async () => {
     const token = await provider.sign({
       org: "globex",
       organization: "globex",
@@ -108,7 +108,7 @@ describe("a provider's token", () => {
     expect(await believer.authenticate({ scheme: "Bearer", token })).toBe(all[0]);
   });
 
-  it("that was believed is refused once its key was withdrawn", async () => {
+  it("that was accepted is refused once its key was withdrawn", async () => {
     let now = Date.now();
     const other = await startProvider();
     const issuers = [trustIssuer(other.settings(), { now: () => now })];
@@ -142,7 +142,7 @@ describe("a provider's token", () => {
 });
 
 describe("several issuers", () => {
-  it("are told apart, each with its own organization, audience and keys", async () => {
+  it("are separate, each with its own organization, audience and keys", async () => {
     const other = await startProvider();
     const both = createAuthenticator({
       issuers: [

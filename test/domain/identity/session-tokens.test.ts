@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 describe("the token in a browser's cookie", () => {
-  it("says who signed in, how, where, and in which session", async () => {
+  it("contains who signed in, how, where, and in which session", async () => {
     const tokens = createSessionTokens({ keys, audience });
     const token = await tokens.sign(session);
     const { authenticate } = createAuthenticator({ issuers: [tokens.trusted] });

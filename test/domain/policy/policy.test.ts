@@ -134,7 +134,7 @@ describe("reasonFor", () => {
     return reasonFor(outcome, rules);
   };
 
-  it("says in a sentence what led to each outcome, and of a prohibition what to do", () => {
+  it("explains each outcome in a sentence, and for a FORBID what to do", () => {
     expect(reason("crm", "look")).toBe("The catalog lists look on crm as a READ, which the policy permits.");
     expect(reason("flights", "book")).toContain("a WRITE, which one of the approvers must approve");
     expect(reason("crm", "book")).toMatch(/lists no tool book on platform crm.* add the tool .*CATALOG/);
@@ -148,6 +148,8 @@ describe("reasonFor", () => {
     for (const ruleId of Object.values(RULE_IDS)) {
       expect(reasonOf({ ruleId, outcome: "FORBID", because: {} })).not.toContain(ruleId);
     }
-    expect(reasonOf({ ruleId: "mine", outcome: "FORBID", because: {} })).toBe("Rule mine of the policy says FORBID.");
+    expect(reasonOf({ ruleId: "mine", outcome: "FORBID", because: {} })).toBe(
+      "Rule mine of the policy has the outcome FORBID.",
+    );
   });
 });

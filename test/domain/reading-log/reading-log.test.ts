@@ -29,7 +29,7 @@ async function entriesBy(actorId: string): Promise<LedgerEntry[]> {
 }
 
 describe("a reading", () => {
-  it("is an entry that says who, when, which field and how much", async () => {
+  it("is an entry with who, when, which field and how much", async () => {
     const reader = human("reader-1", { roles: ["auditor"], displayName: "Mia" });
     const log = startReadingLog({ now: () => Date.parse("2026-03-01T10:20:30Z") });
     await log.record(calling(reader), LEDGER, "auditEntries", 20);
@@ -64,7 +64,7 @@ describe("a reading", () => {
     });
   });
 
-  it("is told at the end of its window by itself, and the next begins a new one", async () => {
+  it("is recorded at the end of its window, and the next one begins a new window", async () => {
     const reader = calling(human("reader-2"));
     const log = startReadingLog({ window: 150 });
     const types = async () => (await entriesBy("reader-2")).map(({ body }) => Object.keys(body.read as object).length);
@@ -125,7 +125,7 @@ describe("a reading", () => {
     expect(read.map(({ body }) => body.session).sort()).toEqual([...ids, ...ids].sort());
   });
 
-  it("that cannot be recorded is refused; what was counted is kept and told later", async () => {
+  it("that cannot be recorded is refused; counts are kept and recorded later", async () => {
     const broken = { now: false };
     const errors: object[] = [];
     const log = startReadingLog({
@@ -142,7 +142,7 @@ describe("a reading", () => {
     await expect(log.record(noah, LEDGER, "auditEntries", 10)).rejects.toThrow(LedgerUnavailableError);
     // Counted in a minute that was begun while the ledger could be written.
     await log.record(mia, LEDGER, "auditEntries", 10);
-    await expect(log.stop()).rejects.toMatchObject({ code: "UNTOLD" });
+    await expect(log.stop()).rejects.toMatchObject({ code: "READS_NOT_RECORDED" });
     expect(errors[0]).toMatchObject({ principal: "reader-4", times: { auditEntries: 2 }, entries: 20 });
     broken.now = false;
     await log.stop();

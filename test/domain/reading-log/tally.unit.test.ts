@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTally, type TallyCounts, UntoldError } from "../../../src/domain/reading-log/tally.ts";
+import { createTally, type TallyCounts, UnrecordedReadsError } from "../../../src/domain/reading-log/tally.ts";
 
 const LENGTH = 60_000;
 
@@ -40,7 +40,7 @@ describe("a tally", () => {
     expect(written.slice(1)).toEqual(["close mia 300000-300001 auditEntries=2,auditEntry=1 28"]);
   });
 
-  it("tells nothing more of whoever came once", async () => {
+  it("records nothing more of a subject that occurred once", async () => {
     const { tally, add, written } = scene();
     await add("mia");
     await add("noah");
@@ -83,7 +83,7 @@ describe("a tally", () => {
     expect(written).toEqual(["open mia read 1 300000"]);
   });
 
-  it("counts whoever waited for the first", async () => {
+  it("counts callers that waited for the first", async () => {
     const { tally, add, written } = scene();
     await Promise.all(Array.from({ length: 5 }, () => add("mia", "read", 3)));
     await tally.stop();
@@ -104,12 +104,12 @@ describe("a tally", () => {
     ]);
   });
 
-  it("keeps what it cannot tell, says so, and says so again at its end", async () => {
+  it("keeps what it cannot record, reports it, and rejects at its end", async () => {
     const { tally, add, written, failures, state } = scene();
     await add("mia");
     await add("mia");
     state.broken = true;
-    await expect(tally.stop()).rejects.toThrow(UntoldError);
+    await expect(tally.stop()).rejects.toThrow(UnrecordedReadsError);
     expect(failures).toEqual(["mia 300000-300001 read=1 1", "mia 300000-300001 read=1 1"]);
     state.broken = false;
     await tally.stop();

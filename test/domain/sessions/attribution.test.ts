@@ -142,7 +142,7 @@ describe("what a caller does belongs to", () => {
 });
 
 describe("every entry about an action", () => {
-  it("names the session of whoever made it, and follow-ups go on with the conversation of the proposal", async () => {
+  it("names the session of its caller, and follow-ups use the conversation of the proposal", async () => {
     const { person, bot } = pair();
     const talk = await begin(bot, "c");
     const desk = await begin(calling(approver));

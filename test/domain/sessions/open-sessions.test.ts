@@ -43,7 +43,7 @@ const start = async () => (await sessions.start(caller, {})).session.id;
 const open = (freshness = 1) => createOpenSessions({ db: pool, region: "eu", log: silent, freshness });
 
 describe("a token of a browser session", () => {
-  it("is let in, itself, while the session is open, and refused within moments of its end", async () => {
+  it("is accepted while the session is open, and refused within moments of its end", async () => {
     const gate = open();
     const authentication = withSession(await start());
     expect(await gate.admit(authentication)).toBe(authentication);
@@ -52,7 +52,7 @@ describe("a token of a browser session", () => {
     await expect.poll(reason).toBe("REVOKED");
   });
 
-  it("is asked about once for all who come at once or soon after", async () => {
+  it("is looked up once for concurrent and following calls", async () => {
     let asked = 0;
     const counting = {
       query: (...what: Parameters<Pool["query"]>) => {
@@ -77,7 +77,7 @@ describe("a token of a browser session", () => {
     await expect(gate.admit(withSession(await start(), "globex"))).rejects.toMatchObject(refused);
   });
 
-  it("is neither let in nor forgotten when that cannot be told", async () => {
+  it("is neither accepted nor forgotten when that cannot be checked", async () => {
     let away = true;
     const failing = {
       query: (...what: Parameters<Pool["query"]>) =>
@@ -90,7 +90,7 @@ describe("a token of a browser session", () => {
     expect(await gate.admit(authentication)).toBe(authentication);
   });
 
-  it("is not asked about when it belongs to none", async () => {
+  it("is not looked up when it belongs to none", async () => {
     const gate = open();
     const authentication = withSession(undefined);
     expect(await gate.admit(authentication)).toBe(authentication);
@@ -98,8 +98,8 @@ describe("a token of a browser session", () => {
   });
 });
 
-describe("whoever watches a session", () => {
-  it("hears once of its end, unless they stopped, and not of another's", async () => {
+describe("a watcher of a session", () => {
+  it("is called once at its end, unless it stopped, and not for other sessions", async () => {
     const gate = open(5);
     const heard: string[] = [];
     const [one, stopped, other] = await Promise.all([start(), start(), start()]);

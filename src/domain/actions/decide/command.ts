@@ -61,7 +61,7 @@ export interface RedeemGrant {
   readonly by: Principal;
   /** Thumbprint of the key the caller proved to hold. */
   readonly key?: string | undefined;
-  /** undefined: what was presented is not a grant of ours. */
+  /** undefined: the token is not a grant of this installation. */
   readonly grant: PresentedGrant | undefined;
   /** The digest of what is about to run. */
   readonly digest: string;
@@ -80,7 +80,7 @@ export interface CompleteAction {
 export interface Expire {
   readonly type: "expire";
 }
-/** Nobody told the outcome in time. */
+/** The outcome was not reported in time. */
 export interface MarkAmbiguous {
   readonly type: "markAmbiguous";
 }

@@ -6,8 +6,8 @@ import { grantOf } from "./grant.ts";
 import type { TransitionResult } from "./transition.ts";
 
 /**
- * What came of it, told by the caller that started it. A late report is taken as long as nothing else was recorded:
- * knowing late is better than not knowing.
+ * The outcome, reported by the caller that started the action. A report after the deadline is accepted as long as the action
+ * was not marked AMBIGUOUS.
  */
 export function completeAction(
   { state, terms, updatedAt }: Situation,

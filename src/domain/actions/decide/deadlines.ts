@@ -3,7 +3,7 @@ import { isOver } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
 import type { TransitionResult } from "./transition.ts";
 
-/** Silence is a no: nobody decided in time. */
+/** Nobody decided in time, which counts as a denial. */
 export function expire({ state }: Situation, now: Date): TransitionResult {
   if (state.status !== "PENDING" || !isOver(state.expiresAt, now)) return notDue("NOT_PENDING");
   return {
@@ -13,7 +13,7 @@ export function expire({ state }: Situation, now: Date): TransitionResult {
   };
 }
 
-/** The grant was spent and nobody said what came of it: it may have happened, and somebody has to look. */
+/** The outcome was not reported in time: the action may have been carried out, which people have to find out. */
 export function markAmbiguous({ state }: Situation, now: Date): TransitionResult {
   if (state.status !== "EXECUTING" || !isOver(state.expiresAt, now)) return notDue("NOT_EXECUTING");
   return {

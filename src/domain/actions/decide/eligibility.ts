@@ -4,7 +4,7 @@ import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
 import { tally } from "./quorum.ts";
 
-/** Every code of an objection, the gravest first. */
+/** Every code of an objection, most important first. */
 export const OBJECTION_CODES = [
   "AGENT_CANNOT_DECIDE",
   "REQUESTER_CANNOT_DECIDE",
@@ -21,14 +21,14 @@ export interface Objection {
 }
 
 /**
- * Everything that keeps `by` from deciding, the gravest first: who they are comes before where the action stands. Roles
- * play no part, so no role lifts any of it. The same for every channel.
+ * All reasons why `by` cannot decide, most important first: reasons of the person come before those of the action's status.
+ * Roles are not considered, so no role overrides one. The same for every channel.
  */
 export function objections(situation: Situation, by: Principal, now: Date): readonly Objection[] {
   return [...personal(situation, by), ...timely(situation, now)];
 }
 
-/** What is in the way of an approval, but not of a denial: whoever approved may still change their mind. */
+/** Reasons against an approval that do not apply to a denial: an approver may still deny. */
 export function approvalObjections({ terms, voters }: Situation, by: Principal): readonly Objection[] {
   if (voters.some((voter) => sharePerson(voter, by))) {
     return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
@@ -47,12 +47,13 @@ function personal({ terms }: Situation, by: Principal): readonly Objection[] {
   }
   if (by.id === terms.requestedBy.id || sharePerson(by, terms.requestedBy)) {
     found.push(
-      objection("REQUESTER_CANNOT_DECIDE", "whoever requested an action, or had it requested, cannot decide it"),
+      objection("REQUESTER_CANNOT_DECIDE", "the requester of an action, and the person they act for, cannot decide it"),
     );
   }
   if (!terms.requirements.some(({ group }) => by.groups.includes(group))) {
     const groups = terms.requirements.map(({ group }) => group).join(", ");
-    const message = groups === "" ? "the policy asks nobody about this action" : `only members of ${groups} can decide`;
+    const message =
+      groups === "" ? "the policy requires no approval of this action" : `only members of ${groups} can decide`;
     found.push(objection("NOT_ELIGIBLE", message));
   }
   return found;
@@ -63,12 +64,12 @@ function timely({ state }: Situation, now: Date): readonly Objection[] {
     return [objection("NOT_PENDING", `the action is ${state.status}; there is nothing left to decide`)];
   }
   if (isOver(state.expiresAt, now)) {
-    return [objection("EXPIRED", "the time to decide is over; the action was not approved")];
+    return [objection("EXPIRED", "the deadline to decide has passed; the action was not approved")];
   }
   return [];
 }
 
-/** A deadline is over at its instant, not after it. */
+/** A deadline has passed at its exact instant. */
 export function isOver(deadline: Date | null, now: Date): boolean {
   return deadline !== null && now.getTime() >= deadline.getTime();
 }

@@ -11,7 +11,7 @@ import { type NextGrant, type RefusedGrant, secondsAfter, type TransitionResult 
  */
 export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): TransitionResult {
   if (!sameCaller(command.by, terms.requestedBy)) {
-    return refusal("GRANT_FOREIGN", "a grant is given only to the caller that proposed the action");
+    return refusal("GRANT_FOREIGN", "only the caller that proposed the action can claim its grant");
   }
   if (wasStarted(state)) return refusal("GRANT_SPENT", `the grant was spent; the action is ${state.status}`);
   if (!mayStart(state) || state.grantExpiresAt === null) {
@@ -21,7 +21,8 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
       message: `the action is ${state.status}; there is no grant for it`,
     };
   }
-  if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the time to start this action is over");
+  if (isOver(state.grantExpiresAt, now))
+    return refusal("GRANT_EXPIRED", "the deadline to start this action has passed");
   return {
     kind: "transition",
     next: {
@@ -38,7 +39,8 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
 /** Spends the grant. From here on only the outcome is missing. */
 export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): TransitionResult {
   const { by, grant, digest, executionTtl } = command;
-  if (grant === undefined) return refusal("GRANT_INVALID", "this is not a grant of ours, or it was altered");
+  if (grant === undefined)
+    return refusal("GRANT_INVALID", "this is not a grant of this installation, or it was altered");
   if (grant.audience !== by.id || !sameCaller(by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "the grant was issued to another caller");
   }
@@ -67,7 +69,7 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
   };
 }
 
-/** The grant of `state`, kept so that a replay can be told from a forgery. */
+/** The grant of `state`. It is kept so that a replayed grant can be distinguished from a forged one. */
 export function grantOf(state: ActionState): NextGrant | undefined {
   if (state.grantExpiresAt === null) return undefined;
   return { id: state.grantId ?? undefined, hash: hashOf(state), expiresAt: state.grantExpiresAt };

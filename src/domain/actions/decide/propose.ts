@@ -1,7 +1,7 @@
 import type { Propose } from "./command.ts";
 import { type NextState, secondsAfter } from "./transition.ts";
 
-/** The state that the first entry of an action leads to: what the policy says of it. */
+/** The state of a new action, by the outcome of the policy. */
 export function firstState({ outcome, grantId, approvalTtl, grantTtl }: Propose, now: Date): NextState {
   const start = { version: 1, approvals: 0 };
   switch (outcome) {

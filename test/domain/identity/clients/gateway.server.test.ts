@@ -86,7 +86,7 @@ describe("a gateway of the organization", () => {
     if (!("version" in expected)) expect(identity).not.toHaveProperty("version");
   });
 
-  it("is not credited with a version or a surface that an unsigned header tells", async () => {
+  it("gets no version or surface from an unsigned header", async () => {
     const sent = { ...headers, "user-agent": "claude-code/9.9 (claude-desktop)" };
     for (const mcpClient of ["claude-code", "claude-code/2.1.66"]) {
       const { name, version, surface, confidence } = await identified({
@@ -97,7 +97,7 @@ describe("a gateway of the organization", () => {
     }
   });
 
-  it("may state the model alone: then the headers tell the client", async () => {
+  it("may state the model only: then the headers identify the client", async () => {
     const { "countersign-mcp-client": _, ...rest } = { ...headers, "user-agent": "cursor/1.7" };
     const covered = components.filter((name) => name !== "countersign-mcp-client");
     expect(await identified({ headers: rest, components: covered })).toMatchObject({
@@ -130,7 +130,7 @@ describe("a gateway of the organization", () => {
 });
 
 describe("over a real connection", () => {
-  it("a gateway is believed with what Node makes of its headers", async () => {
+  it("a gateway is accepted with its headers as Node parses them", async () => {
     let publicUrl = "";
     const known = identifier({ gatewayKey, publicUrl: () => publicUrl });
     const identities: ClientIdentity[] = [];

@@ -79,13 +79,13 @@ describe("an agent's signature", () => {
     ["without an end", CHATGPT, { parameters: { expires: undefined } }, /expires/],
     ["without a nonce", CHATGPT, { parameters: { nonce: undefined } }, /nonce/],
     ["by another algorithm", CHATGPT, { key: { ...chatgpt, algorithm: "rsa-pss-sha512" }, ...RSA }, /lgorithm/],
-  ] as const)("%s is not believed", async (_name, agent, signing, reason) => {
+  ] as const)("%s is refused", async (_name, agent, signing, reason) => {
     const identity = await identified(agent, signing as Partial<Signing>, { "user-agent": "curl/8.5.0" });
     expect(identity).toMatchObject({ name: "curl", confidence: "HEADER" });
     expect(identity.evidence["signature-refused"]).toMatch(reason);
   });
 
-  it("counts for the public address, whatever the Host header says", async () => {
+  it("is compared with the public address, not with the Host header", async () => {
     const sent = await signed(
       { host: "evil.example", "signature-agent": CHATGPT },
       { key: chatgpt, tag: TAG, components, url: "https://evil.example/graphql" },
