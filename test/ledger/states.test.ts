@@ -94,7 +94,7 @@ describe("a thing of the directory", () => {
     const at = (version: number) => draft(listing("PRINCIPAL", "retried", version, { version }));
     const [first, second, rival] = [at(1), at(2), at(2)];
     const [recorded] = await callAppend(scene.pool, LEDGER, [first]);
-    const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head);
+    const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head, uuidv7());
     expect(outcomes[0]).toEqual(recorded);
     expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, undefined, "PRINCIPAL"]);
   });
