@@ -72,7 +72,7 @@ CREATE TABLE oc_ledger_head (
 -- means. Version n is the state in the entry at entries[n].
 CREATE TABLE oc_state (
   ledger          text        NOT NULL,
-  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$'),
+  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$' AND kind <> 'LATE'),
   id              text        NOT NULL CHECK (length(id) BETWEEN 1 AND 400),
   version         integer     NOT NULL CHECK (version >= 1),
   state           jsonb       NOT NULL CHECK (jsonb_typeof(state) = 'object'),

@@ -132,7 +132,7 @@ BEGIN
         FROM oc_audit_log e JOIN unnest(drafts) d ON d.id = e.id
        WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
     LOOP
-      refusals[each.ordinal] := 'RECORDED';
+      refusals[each.ordinal] := 'recorded';
       RETURN QUERY SELECT each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
     END LOOP;
   END IF;
@@ -188,6 +188,10 @@ BEGIN
                               WHERE s.ledger = p_ledger AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
          WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moment)
       LOOP
+        -- As oc_state has it: what is told of a refusal is nothing else.
+        IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN
+          RAISE EXCEPTION 'a thing has a kind in capitals, which is not LATE' USING ERRCODE = 'OC003';
+        END IF;
         refusals[each.ordinal] := coalesce(refusals[each.ordinal], each.kind);
       END LOOP;
     END IF;
@@ -250,7 +254,7 @@ BEGIN
   RETURN QUERY
     SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
            CASE WHEN refusals[d.ordinal] IS NULL THEN moment END, prev_hashes[d.ordinal]
-      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'RECORDED';
+      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'recorded';
 END
 $$;
 
