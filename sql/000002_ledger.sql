@@ -62,7 +62,9 @@ CREATE TABLE oc_ledger_head (
   ledger      text        PRIMARY KEY CHECK (ledger ~ '^[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9-]{0,62}$'),
   seq         bigint      NOT NULL,
   hash        bytea       NOT NULL,
-  recorded_at timestamptz NOT NULL
+  recorded_at timestamptz NOT NULL,
+  -- Calls of oc_ledger_append that were repeated after a commit of unknown outcome, the latest first.
+  superseded  uuid[]      NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 20);
 
 -- The current state of each subject of a ledger (an action, a session, a principal, …), as in the latest entry that has it
@@ -70,7 +72,7 @@ CREATE TABLE oc_ledger_head (
 -- means. Version n is the state in the entry at entries[n].
 CREATE TABLE oc_state (
   ledger          text        NOT NULL,
-  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$'),
+  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$' AND kind <> 'LATE'),
   id              text        NOT NULL CHECK (length(id) BETWEEN 1 AND 400),
   version         integer     NOT NULL CHECK (version >= 1),
   state           jsonb       NOT NULL CHECK (jsonb_typeof(state) = 'object'),

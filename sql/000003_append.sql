@@ -16,7 +16,7 @@ CREATE TYPE oc_draft AS (
 -- A thing that a draft rests on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
 CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, state jsonb);
 
--- oc_ledger_append(ledger, bodies, payloads, conditions, after)
+-- oc_ledger_append(ledger, bodies, payloads, conditions, after, call)
 --
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
@@ -24,6 +24,8 @@ CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, s
 --             {"deadlines": [{"notAfter", "drafts"}], "rests": [{"kind", "id", "version", "drafts"}]}
 -- after:      given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --             reported as what they became and are not written again.
+-- call:       names a call that may have to be repeated; the retry names the same. The first call may still be under way
+--             then, waiting for the head lock or to be read by the server: once a retry was there, it fails as a whole.
 --
 -- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in any order:
 -- its ordinal (from 1), position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
@@ -33,7 +35,7 @@ CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, s
 -- A thing that does not exist has version 0. A malformed draft fails the whole call (the caller finds it by bisection);
 -- nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '', p_conditions text DEFAULT '',
-                                 p_after bigint DEFAULT NULL)
+                                 p_after bigint DEFAULT NULL, p_call uuid DEFAULT NULL)
 RETURNS TABLE (ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -75,10 +77,13 @@ DECLARE
   updated     integer;
   written     integer;
 BEGIN
-  SELECT h.seq, h.hash, h.recorded_at INTO head
+  SELECT h.seq, h.hash, h.recorded_at, h.superseded INTO head
     FROM oc_ledger_head h WHERE h.ledger = p_ledger FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'ledger % does not exist', p_ledger USING ERRCODE = 'OC001';
+  END IF;
+  IF p_after IS NULL AND p_call = ANY (head.superseded) THEN
+    RAISE EXCEPTION 'call % was repeated before it came to this', p_call USING ERRCODE = 'OC005';
   END IF;
   -- JSON itself refuses control characters within strings; between tokens it would let a carriage return stand.
   IF strpos(p_bodies, E'\r') > 0 OR strpos(p_payloads, E'\r') > 0 THEN
@@ -118,13 +123,16 @@ BEGIN
     refusals[each.ordinal] := 'LATE';
   END LOOP;
   IF p_after IS NOT NULL THEN
+    -- Retries of the recent past are enough: nothing is under way for longer than connections live that broke.
+    UPDATE oc_ledger_head h SET superseded = (p_call || h.superseded)[:32]
+     WHERE h.ledger = p_ledger AND p_call IS NOT NULL AND p_call <> ALL (h.superseded);
+    -- One walk for all drafts: others may have recorded much behind this position.
     FOR each IN
       SELECT d.ordinal, e.seq, e.hash, e.recorded_at, e.prev_hash
-        FROM unnest(drafts) d
-       CROSS JOIN LATERAL (SELECT e.seq, e.hash, e.recorded_at, e.prev_hash FROM oc_audit_log e
-                            WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = d.id LIMIT 1) e
+        FROM oc_audit_log e JOIN unnest(drafts) d ON d.id = e.id
+       WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
     LOOP
-      refusals[each.ordinal] := 'RECORDED';
+      refusals[each.ordinal] := 'recorded';
       RETURN QUERY SELECT each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
     END LOOP;
   END IF;
@@ -180,6 +188,10 @@ BEGIN
                               WHERE s.ledger = p_ledger AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
          WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moment)
       LOOP
+        -- As oc_state has it: what is told of a refusal is nothing else.
+        IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN
+          RAISE EXCEPTION 'a thing has a kind in capitals, which is not LATE' USING ERRCODE = 'OC003';
+        END IF;
         refusals[each.ordinal] := coalesce(refusals[each.ordinal], each.kind);
       END LOOP;
     END IF;
@@ -242,7 +254,7 @@ BEGIN
   RETURN QUERY
     SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
            CASE WHEN refusals[d.ordinal] IS NULL THEN moment END, prev_hashes[d.ordinal]
-      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'RECORDED';
+      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'recorded';
 END
 $$;
 
@@ -282,9 +294,9 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION oc_ledger_append(text, text, text, text, bigint), oc_ledger_create(text, text), oc_ledger_probe(text),
+REVOKE ALL ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_create(text, text), oc_ledger_probe(text),
   oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint), oc_ledger_create(text, text), oc_ledger_probe(text)
+GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_create(text, text), oc_ledger_probe(text)
   TO oc_app;
 -- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
 GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;

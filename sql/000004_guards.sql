@@ -45,6 +45,27 @@ BEGIN
 END
 $$;
 
+-- What comes next is checked against the head. So nobody removes it, sets it back, or moves it but by inserting entries: a row
+-- behind an earlier head could stand at a position that is taken in another partition.
+CREATE FUNCTION oc_refuse_head() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION 'oc_ledger_head begins before the first entry and moves on with entries alone' USING ERRCODE = 'OC403';
+END
+$$;
+CREATE TRIGGER oc_refuse_statement BEFORE DELETE OR TRUNCATE ON oc_ledger_head
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_head();
+CREATE TRIGGER oc_refuse_beginning BEFORE INSERT ON oc_ledger_head FOR EACH ROW
+  WHEN (new.seq <> 0 OR new.hash <> decode(repeat('00', 32), 'hex')) EXECUTE FUNCTION oc_refuse_head();
+-- Depth 0: not by oc_check_links, or by what somebody made to look like it; that cannot set it back either.
+CREATE TRIGGER oc_refuse_row BEFORE UPDATE ON oc_ledger_head FOR EACH ROW
+  WHEN ((new.ledger, new.seq, new.hash, new.recorded_at) IS DISTINCT FROM (old.ledger, old.seq, old.hash, old.recorded_at)
+        AND (pg_trigger_depth() = 0 OR new.ledger <> old.ledger OR new.seq <= old.seq OR new.recorded_at < old.recorded_at))
+  EXECUTE FUNCTION oc_refuse_head();
+ALTER TABLE oc_ledger_head ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_beginning,
+  ENABLE ALWAYS TRIGGER oc_refuse_row;
+
 -- Puts the guards and the unique indexes on one table of the family: oc_audit_log itself or one of its partitions.
 CREATE FUNCTION oc_guard_table(p_table regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
@@ -99,7 +120,8 @@ BEGIN
   RETURN true;
 END
 $$;
-REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass), oc_refuse_change(), oc_check_links() FROM PUBLIC;
+REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass), oc_refuse_change(), oc_check_links(),
+  oc_refuse_head() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_guard_table('oc_audit_log');

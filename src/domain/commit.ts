@@ -62,16 +62,13 @@ export interface CommitOptions {
 
 /** Each lost round is one that another caller won; after this many the caller should retry later. */
 const MAX_ROUNDS = 32;
-/** How often the session of an entry is looked up, because it ended meanwhile, before the entry is recorded without one. */
+/** How often one append looks the session up, because it ended meanwhile, before the entry is recorded without one. */
 const MAX_LOOKUPS = 3;
 const RETRY_AFTER_SECONDS = 1;
 
 export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunction {
   function finder<Loaded>({ by, session, conversation }: Commit<Loaded, unknown>) {
-    let lookups = 0;
     return async (loaded: () => Loaded): Promise<string | undefined> => {
-      if (lookups === MAX_LOOKUPS) return undefined;
-      lookups += 1;
       if (session !== undefined) return session();
       if (by === "system" || attribute === undefined) return undefined;
       return attribute(by, typeof conversation === "function" ? conversation(loaded()) : conversation);
@@ -85,8 +82,8 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
     notAfter: Date | undefined,
     find: () => Promise<string | undefined>,
   ): Promise<LedgerEntry> {
-    for (;;) {
-      const session = await find();
+    for (let lookups = 0; ; lookups += 1) {
+      const session = lookups < MAX_LOOKUPS ? await find() : undefined;
       try {
         return await ledgers.append(ledger, bodyOf(callerFacts(by, session), fact), { notAfter });
       } catch (error) {

@@ -35,7 +35,7 @@ const APPEND = `
          encode((array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1], 'hex') AS prev_hash,
          string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL) AS hashes,
          string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL) AS refused
-    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text) a`;
+    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text, NULL, $5::uuid) a`;
 
 interface AppendRow {
   readonly first_seq: string | null;
@@ -45,13 +45,17 @@ interface AppendRow {
   readonly refused: string | null;
 }
 
-/** Appends a batch in one transaction. Returns the outcome of each draft, in order. */
+/**
+ * Appends a batch in one transaction. Returns the outcome of each draft, in order. `call` is a UUID of its own, by
+ * which `callAppendAgain` repeats it; left out: it is not repeated.
+ */
 export async function callAppend(
   db: Pool,
   ledger: LedgerId,
   drafts: readonly Draft[],
+  call?: string,
 ): Promise<readonly DraftOutcome[]> {
-  const values = [ledger, ...texts(drafts)];
+  const values = [ledger, ...texts(drafts), call];
   const result = await db.query<AppendRow>({ name: "oc_ledger_append", text: APPEND, values });
   const row = result.rows[0] as AppendRow;
   const refusals = new Map<number, string>();
@@ -77,7 +81,7 @@ export async function callAppend(
 const RETRY = `
   SELECT a.refusal, a.seq, encode(a.hash, 'hex') AS hash, encode(a.prev_hash, 'hex') AS prev_hash,
          to_char(a.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at
-    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text, $5::bigint) a
+    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::uuid) a
    ORDER BY a.ordinal`;
 
 interface RetryRow {
@@ -90,15 +94,17 @@ interface RetryRow {
 
 /**
  * The same after a commit of unknown outcome: drafts already recorded behind position `after` are found there and
- * reported as what they became.
+ * reported as what they became. When this returns, `call` records nothing any more, even if the database only gets to it
+ * afterwards.
  */
 export async function callAppendAgain(
   db: Pool,
   ledger: LedgerId,
   drafts: readonly Draft[],
   after: bigint,
+  call: string,
 ): Promise<readonly DraftOutcome[]> {
-  const result = await db.query<RetryRow>(RETRY, [ledger, ...texts(drafts), after]);
+  const result = await db.query<RetryRow>(RETRY, [ledger, ...texts(drafts), after, call]);
   return result.rows.map((row) =>
     row.refusal === null
       ? {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { DatabaseError } from "pg";
 import { classify } from "../db/errors.ts";
 import { UnsafeRoleError } from "../db/pool.ts";
@@ -21,10 +22,13 @@ const RETRY_AFTER_SECONDS = 1;
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 export interface AppendQueueOptions {
-  /** Records a batch in one transaction. */
-  readonly append: (drafts: readonly Draft[]) => Promise<readonly DraftOutcome[]>;
-  /** The same after a commit of unknown outcome: what stands behind position `after` already is found, not repeated. */
-  readonly appendAgain: (drafts: readonly Draft[], after: bigint) => Promise<readonly DraftOutcome[]>;
+  /** Records a batch in one transaction. `call` is a UUID of its own each time. */
+  readonly append: (drafts: readonly Draft[], call: string) => Promise<readonly DraftOutcome[]>;
+  /**
+   * The same after a commit of unknown outcome: what stands behind position `after` already is found, not repeated, and
+   * `call`, should it still be under way, records nothing.
+   */
+  readonly appendAgain: (drafts: readonly Draft[], after: bigint, call: string) => Promise<readonly DraftOutcome[]>;
   /** Drafts that may wait before callers are turned away. */
   readonly capacity: number;
   /** Position of the head when the queue was made; drafts of this process come behind it. */
@@ -36,6 +40,8 @@ export interface AppendQueueOptions {
 
 /** A batch that may have been recorded already. */
 interface Recovery {
+  /** The call with the unknown outcome. */
+  readonly call: string;
   /** Position behind which its drafts are looked for. */
   readonly after: bigint;
   /** When to give up, as of `performance.now()`. */
@@ -65,7 +71,7 @@ export class AppendQueue {
   #loops = 0;
   /** Drafts under way, of all loops. */
   #sent = 0;
-  /** No draft of this process that is still unanswered stands at or before this position. */
+  /** Drafts not sent yet come behind this position. */
   #floor: bigint;
   #idle: (() => void)[] = [];
 
@@ -143,13 +149,14 @@ export class AppendQueue {
   async #write(batch: readonly Waiting[]): Promise<void> {
     // Drafts of this batch come behind it, however often they are tried.
     const after = this.#floor;
+    const call = randomUUID();
     try {
-      this.#answer(batch, await this.#options.append(draftsOf(batch)));
+      this.#answer(batch, await this.#options.append(draftsOf(batch), call));
     } catch (error) {
       switch (meaningOf(error)) {
         case "unknown":
           await pause(FIRST_DELAY);
-          return this.#recover(batch, { after, deadline: performance.now() + RECOVERY_LIMIT, cause: error });
+          return this.#recover(batch, { call, after, deadline: performance.now() + RECOVERY_LIMIT, cause: error });
         case "refused":
           if (batch.length === 1) return this.#reject(batch, error);
           for (const half of halves(batch)) await this.#write(half);
@@ -165,9 +172,10 @@ export class AppendQueue {
    * rest. Nothing of the batch is given to `append` from here on: it would record again what is recorded already.
    */
   async #recover(batch: readonly Waiting[], recovery: Recovery): Promise<void> {
+    const { after, call } = recovery;
     for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, MAX_DELAY)) {
       try {
-        return this.#answer(batch, await this.#options.appendAgain(draftsOf(batch), recovery.after));
+        return this.#answer(batch, await this.#options.appendAgain(draftsOf(batch), after, call));
       } catch (error) {
         const rejected = rejectsDraft(error);
         if (batch.length > 1 && (rejected || meaningOf(error) === "refused")) {

@@ -129,11 +129,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         [ledger, body],
       );
       const queue = new AppendQueue({
-        append: (drafts) =>
+        append: (drafts, call) =>
           inSpan("ledger.append", { "countersign.ledger": ledger, "countersign.entries": drafts.length }, () =>
-            sent(() => callAppend(options.pool, ledger, drafts)),
+            sent(() => callAppend(options.pool, ledger, drafts, call)),
           ),
-        appendAgain: (drafts, after) => sent(() => callAppendAgain(options.pool, ledger, drafts, after)),
+        appendAgain: (drafts, after, call) => sent(() => callAppendAgain(options.pool, ledger, drafts, after, call)),
         capacity: options.capacity,
         head: BigInt(created.rows[0]?.seq ?? 0),
         mayOverlap: () => batches < MAX_OVERLAPPING,

@@ -35,8 +35,8 @@ type AppendAgain = AppendQueueOptions["appendAgain"];
 async function callsOn(ledger: LedgerId): Promise<{ readonly append: Append; readonly appendAgain: AppendAgain }> {
   await scene.ledgers.ensure(ledger);
   return {
-    append: (drafts) => callAppend(scene.pool, ledger, drafts),
-    appendAgain: (drafts, after) => callAppendAgain(scene.pool, ledger, drafts, after),
+    append: (drafts, call) => callAppend(scene.pool, ledger, drafts, call),
+    appendAgain: (drafts, after, call) => callAppendAgain(scene.pool, ledger, drafts, after, call),
   };
 }
 
@@ -51,8 +51,8 @@ const lost = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRES
 /** Records the first batch, and loses the answer. */
 function losing(append: Append, error: () => Error): Append {
   let first = true;
-  return async (drafts) => {
-    const outcomes = await append(drafts);
+  return async (drafts, call) => {
+    const outcomes = await append(drafts, call);
     if (!first) return outcomes;
     first = false;
     throw error();
@@ -71,8 +71,10 @@ describe("after a response was lost", () => {
     let refusals = 0;
     const queue = new AppendQueue({
       append: losing(append, lost),
-      appendAgain: (drafts, after) =>
-        refusals++ < 6 ? callAppendAgain(powerless, "refused/eu", drafts, after) : appendAgain(drafts, after),
+      appendAgain: (drafts, after, call) =>
+        refusals++ < 6
+          ? callAppendAgain(powerless, "refused/eu", drafts, after, call)
+          : appendAgain(drafts, after, call),
       capacity: 10,
       head: 1n,
     });
@@ -83,14 +85,50 @@ describe("after a response was lost", () => {
     expect(await times("refused/eu", drafts)).toEqual([1, 1, 1]);
   });
 
+  it("the call that the database gets to only after its retry records nothing", async () => {
+    const { append, appendAgain } = await callsOn("overtaken/eu");
+    const calls: (() => ReturnType<Append>)[] = [];
+    const queue = new AppendQueue({
+      // The connection breaks, and what was sent on it waits somewhere: for the head lock, or in a proxy.
+      append: async (drafts, call) => {
+        calls.push(() => append(drafts, call));
+        throw lost();
+      },
+      appendAgain,
+      capacity: 10,
+      head: 1n,
+    });
+    const drafts = [draft(note("one")), draft(note("two"))];
+    const outcomes = await Promise.all(drafts.map((each) => queue.append(each)));
+    expect(outcomes).toMatchObject([{ seq: 2n }, { seq: 3n }]);
+    const more = draft(note("three"));
+    await queue.append(more);
+    expect(calls).toHaveLength(2);
+    for (const late of calls) await expect(late()).rejects.toMatchObject({ code: "OC005" });
+    expect(await times("overtaken/eu", [...drafts, more])).toEqual([1, 1, 1]);
+  });
+
+  it("every draft is found once, behind much that others recorded", async () => {
+    const { append, appendAgain } = await callsOn("behind/eu");
+    const queue = new AppendQueue({ append: losing(append, lost), appendAgain, capacity: 1_000, head: 1n });
+    await append(
+      Array.from({ length: 3_000 }, (_, n) => draft(note(`other ${n}`))),
+      uuidv7(),
+    );
+    const drafts = Array.from({ length: 200 }, (_, n) => draft(note(`${n}`)));
+    const outcomes = await Promise.all(drafts.map((each) => queue.append(each)));
+    expect(outcomes.every(({ refusal }) => refusal === undefined)).toBe(true);
+    expect(await times("behind/eu", drafts)).toEqual(drafts.map(() => 1));
+  });
+
   it("the draft that cannot be recorded is rejected alone, whichever attempt finds it", async () => {
     const { append, appendAgain } = await callsOn("poisoned/eu");
     let attempts = 0;
     const queue = new AppendQueue({
       // The connection breaks before anything is sent.
-      append: async (drafts) => {
+      append: async (drafts, call) => {
         if (attempts++ === 0) throw lost();
-        return append(drafts);
+        return append(drafts, call);
       },
       appendAgain,
       capacity: 10,
@@ -110,16 +148,16 @@ describe("after a response was lost", () => {
       draft({ actor: { id: "x" }, type: "STEP", ...actionState(id, version, "PENDING") });
     let refuse = true;
     const queue = new AppendQueue({
-      append: async (drafts) => {
-        await append(drafts);
+      append: async (drafts, call) => {
+        await append(drafts, call);
         // Another server takes the action to the version at which the first draft of the batch fits.
-        await append([step(1), step(2)]);
+        await append([step(1), step(2)], uuidv7());
         throw lost();
       },
-      appendAgain: (drafts, after) => {
-        if (!refuse) return appendAgain(drafts, after);
+      appendAgain: (drafts, after, call) => {
+        if (!refuse) return appendAgain(drafts, after, call);
         refuse = false;
-        return callAppendAgain(powerless, "order/eu", drafts, after);
+        return callAppendAgain(powerless, "order/eu", drafts, after, call);
       },
       capacity: 10,
       head: 1n,
@@ -134,7 +172,7 @@ describe("after a response was lost", () => {
     const { append, appendAgain } = await callsOn("garbled/eu");
     const calls = [
       losing(append, () => new TypeError("Cannot read properties of undefined")),
-      (async (drafts) => (await append(drafts)).slice(1)) satisfies Append,
+      (async (drafts, call) => (await append(drafts, call)).slice(1)) satisfies Append,
     ];
     for (const [at, garbled] of calls.entries()) {
       const queue = new AppendQueue({ append: garbled, appendAgain, capacity: 10, head: 1n });

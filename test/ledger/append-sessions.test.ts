@@ -184,6 +184,7 @@ describe("an entry made in a session", () => {
     const [step, fresh] = [draft(inside(session)), draft(inside(session))];
     const [recorded] = await callAppend(scene.pool, LEDGER, [step]);
     await append(sessionStep(session, 2));
-    expect(await callAppendAgain(scene.pool, LEDGER, [step, fresh], head)).toEqual([recorded, { refusal: "SESSION" }]);
+    const again = await callAppendAgain(scene.pool, LEDGER, [step, fresh], head, newId());
+    expect(again).toEqual([recorded, { refusal: "SESSION" }]);
   });
 });

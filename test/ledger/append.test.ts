@@ -273,7 +273,12 @@ describe("faults", () => {
       return callAppend(pool, "pressure/eu", drafts);
     };
     await ledgers.ensure("pressure/eu");
-    const queue = new AppendQueue({ append, appendAgain: append, capacity: 3, head: 1n });
+    const queue = new AppendQueue({
+      append,
+      appendAgain: (drafts, _after, call) => append(drafts, call),
+      capacity: 3,
+      head: 1n,
+    });
     const draft = () => {
       const id = uuidv7();
       return { id, ...seal({ ...note("x"), id }) };
@@ -306,7 +311,7 @@ describe("faults", () => {
     };
     const queue = new AppendQueue({
       append,
-      appendAgain: append,
+      appendAgain: (drafts, _after, call) => append(drafts, call),
       capacity: 2_000,
       head: 1n,
       mayOverlap: () => mayOverlap,

@@ -98,6 +98,44 @@ describe.each(attackers)("as %s", (attacker) => {
     }
   });
 
+  it("the head is neither set back nor moved on by hand, so that no entry can be inserted behind another one than the last", async () => {
+    // The partition is another one than the entries are in: unique indexes hold within one alone.
+    const forked = (seq: number, prev: string) => `
+      INSERT INTO oc_audit_log (${columns})
+      SELECT 'acme/eu', ${seq}, '2200-01-01', x.text, sha256(convert_to(x.text, 'UTF8')), h.hash, gen_random_uuid(), 'FORGED'
+        FROM (SELECT ${prev} AS hash) h
+       CROSS JOIN LATERAL (SELECT oc_entry_text('{}', ',"ledger":"acme/eu","prevHash":"', h.hash,
+                                                '","recordedAt":"2200-01-01T00:00:00.000000Z","seq":"', ${seq}) AS text) x`;
+    const moved = (seq: string, hash: string, at: string) =>
+      `UPDATE oc_ledger_head SET seq = ${seq}, hash = ${hash}, recorded_at = ${at} WHERE ledger = 'acme/eu'`;
+    const ninth = "(SELECT hash FROM oc_audit_log WHERE ledger = 'acme/eu' AND seq = 9)";
+    const itsTime = "(SELECT recorded_at FROM oc_audit_log WHERE ledger = 'acme/eu' AND seq = 9)";
+    const zeros = "decode(repeat('00', 32), 'hex')";
+    const invented = "sha256('invented')";
+    const attacks: Readonly<Record<string, string>> = {
+      "a fork": `${moved("9", ninth, itsTime)}; ${forked(10, ninth)}`,
+      "a fork behind a head with another time": `${moved("9", ninth, "now()")}; ${forked(10, ninth)}`,
+      "a second beginning": `${moved("0", zeros, "'-infinity'")}; ${forked(1, zeros)}`,
+      "a second beginning with another time": `${moved("0", zeros, "now()")}; ${forked(1, zeros)}`,
+      "a gap": `${moved("40", invented, "now()")}; ${forked(41, invented)}`,
+      "a predecessor that never was": `${moved("16", invented, "now()")}; ${forked(17, invented)}`,
+      "a beginning behind something": `INSERT INTO oc_ledger_head VALUES ('other/eu', 0, ${invented}, '-infinity'); ${forked(1, invented).replaceAll("acme/", "other/")}`,
+      "a head removed": "DELETE FROM oc_ledger_head WHERE ledger = 'acme/eu'",
+      "all heads removed": "TRUNCATE oc_ledger_head",
+      "a head of another ledger": "UPDATE oc_ledger_head SET ledger = 'other/eu'",
+      "a head set back by a trigger": `CREATE TEMP TABLE lever (a integer) ON COMMIT DROP;
+        CREATE FUNCTION pg_temp.pull() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN ${moved("9", ninth, "now()")}; RETURN NULL; END $$;
+        CREATE TRIGGER pull AFTER INSERT ON lever FOR EACH ROW EXECUTE FUNCTION pg_temp.pull();
+        ALTER TABLE lever ENABLE ALWAYS TRIGGER pull; INSERT INTO lever VALUES (1)`,
+    };
+    for (const [name, sql] of Object.entries(attacks)) {
+      expect.soft(await attempt(attacker, sql), name).toMatch(/moves on with entries alone/);
+    }
+    const { rows } = await client.query("SELECT seq FROM oc_ledger_head WHERE ledger = 'acme/eu'");
+    expect(rows).toEqual([{ seq: "16" }]);
+  });
+
   it("an entry that does not extend the chain cannot be inserted", async () => {
     const forged = (seq: string, prev: string) => `
       INSERT INTO oc_audit_log (${columns})
@@ -153,7 +191,7 @@ const WEAKENINGS: readonly string[] = [
   "DROP TRIGGER oc_refuse_statement ON oc_audit_log",
   "DROP TRIGGER oc_check_links ON oc_audit_log_default",
   "DROP FUNCTION oc_refuse_change() CASCADE",
-  "DROP FUNCTION oc_ledger_append(text, text, text, text, bigint)",
+  "DROP FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid)",
   "DROP INDEX oc_audit_log_default_seq",
   "DROP INDEX oc_audit_log_default_prev_hash",
   "ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash",
@@ -186,7 +224,7 @@ const WEAKENINGS: readonly string[] = [
   "ALTER FUNCTION oc_refuse_change() RENAME TO oc_other",
   "CREATE OR REPLACE FUNCTION oc_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
   "CREATE OR REPLACE FUNCTION oc_check_links() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-  "ALTER FUNCTION oc_ledger_append(text, text, text, text, bigint) SECURITY INVOKER",
+  "ALTER FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid) SECURITY INVOKER",
   "ALTER FUNCTION oc_refuse_change() SET session_replication_role = replica",
   "CREATE FUNCTION oc_ledger_append(text, text) RETURNS void LANGUAGE sql AS ''",
   "CREATE FUNCTION sha256(text) RETURNS bytea LANGUAGE sql AS $$ SELECT ''::bytea $$",

@@ -94,7 +94,7 @@ describe("a thing of the directory", () => {
     const at = (version: number) => draft(listing("PRINCIPAL", "retried", version, { version }));
     const [first, second, rival] = [at(1), at(2), at(2)];
     const [recorded] = await callAppend(scene.pool, LEDGER, [first]);
-    const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head);
+    const outcomes = await callAppendAgain(scene.pool, LEDGER, [first, second, rival], head, uuidv7());
     expect(outcomes[0]).toEqual(recorded);
     expect(outcomes.map(({ refusal }) => refusal)).toEqual([undefined, undefined, "PRINCIPAL"]);
   });
@@ -124,6 +124,21 @@ describe("a thing of the directory", () => {
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(results[1]).toMatchObject({ reason: { code: "DRAFT_REJECTED" } });
   });
+
+  it.each(["RECORDED", "LATE", "TOKEN ", "A:B", "A B", "token", ""])(
+    "with the kind %o and another version is never taken for recorded, late or another draft's",
+    async (kind) => {
+      const ledger: LedgerId = "kinds/eu";
+      await scene.ledgers.ensure(ledger);
+      const odd = { ...note("odd"), states: [{ id: "x", kind, state: {}, version: 7 }] };
+      const results = await Promise.allSettled(
+        [note("before"), odd, note("after")].map((body) => append(body, ledger)),
+      );
+      expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+      const reason = kind === "RECORDED" ? { code: "MOVED", kind } : { code: "DRAFT_REJECTED" };
+      expect(results[1]).toMatchObject({ reason });
+    },
+  );
 
   it("is malformed when it is no object at all", async () => {
     const malformed = draft({ ...note("x"), states: "PRINCIPAL" });
