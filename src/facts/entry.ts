@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "./canonical.ts";
-import type { Payload } from "./commitment.ts";
 import { parseJson } from "./parse-json.ts";
+import type { Payload } from "./payload.ts";
 
 /** `<organization>/<region>`: names one chain of entries. */
 export type LedgerId = `${string}/${string}`;

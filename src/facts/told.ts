@@ -1,7 +1,7 @@
 import type { JsonObject } from "./canonical.ts";
 import { checkBody, checkEnvelope } from "./check.ts";
 import { type Payload, unsealed } from "./payload.ts";
-import { type Fact, type FactType, VOCABULARY } from "./registry.ts";
+import { type Fact, type FactType, type StateKind, type StateOf, VOCABULARY } from "./registry.ts";
 
 interface Recorded {
   readonly body: JsonObject;
@@ -34,4 +34,11 @@ export function factOfType<Type extends FactType>(entry: Recorded, type: Type): 
   const fact = factOf(entry);
   if (fact.type !== type) throw new TypeError(`an entry of type ${fact.type} is no ${type}`);
   return fact as Fact<Type>;
+}
+
+/** The first thing of `kind` that an entry moves, as it is from this entry on; undefined when the entry moves none. */
+export function stateIn<Kind extends StateKind>(entry: Recorded, kind: Kind): StateOf<Kind> | undefined {
+  const fact = factOf(entry);
+  const states: readonly StateOf[] = "states" in fact ? fact.states : [];
+  return states.find((item) => item.kind === kind) as StateOf<Kind> | undefined;
 }

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import { Erasable } from "../../facts/commitment.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";

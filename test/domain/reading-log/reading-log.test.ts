@@ -4,8 +4,8 @@ import { createReadingLog, type ReadingLogOptions } from "../../../src/domain/re
 import { createAttribution } from "../../../src/domain/sessions/attribution.ts";
 import { createSessions } from "../../../src/domain/sessions/sessions.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
-import { unseal } from "../../../src/facts/commitment.ts";
 import type { LedgerEntry } from "../../../src/facts/entry.ts";
+import { unseal } from "../../../src/facts/payload.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import { searchEntries } from "../../../src/ledger/search.ts";
 import { silent } from "../../support/log.ts";
