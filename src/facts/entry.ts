@@ -5,6 +5,11 @@ import type { Payload } from "./payload.ts";
 /** `<organization>/<region>`: names one chain of entries. */
 export type LedgerId = `${string}/${string}`;
 
+/** The ledger that `organization` has in `region`. */
+export function ledgerOf(organization: string, region: string): LedgerId {
+  return `${organization}/${region}`;
+}
+
 /**
  * One entry as read back. `entry` is the authority; the rest was derived from it.
  * `hash` and `prevHash` are 64 hex digits, `recordedAt` RFC 3339 with microseconds as in the hashed bytes.

@@ -1,5 +1,5 @@
 import { asError } from "../../errors.ts";
-import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { instant, type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
@@ -147,7 +147,12 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       reason,
       refused: { ...refused, issuer, tokenId },
     };
-    return record(`${principal.organization}/${region}`, { principal, client, traceId }, fact, async () => undefined);
+    return record(
+      ledgerOf(principal.organization, region),
+      { principal, client, traceId },
+      fact,
+      async () => undefined,
+    );
   }
 
   function untoldRefusal(error: unknown, { principal, reason }: Refused, facts: object): void {
@@ -165,7 +170,7 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       ),
     refused(principal, reason, facts = {}) {
       const refused = { principal, reason, facts };
-      const key = `${reason}${SEPARATOR}${readerKey(`${principal.organization}/${region}`, principal)}`;
+      const key = `${reason}${SEPARATOR}${readerKey(ledgerOf(principal.organization, region), principal)}`;
       refusals.add(key, () => refused, reason, 0).catch((error: unknown) => untoldRefusal(error, refused, {}));
     },
     async stop() {

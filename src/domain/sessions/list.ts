@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { isStorable } from "../../facts/text.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -89,11 +90,6 @@ export async function readTimeline(
 }
 
 const OPEN = "s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
-
-/** PostgreSQL's text holds no NUL, and nothing recorded holds a lone surrogate. */
-function isStorable(text: string): boolean {
-  return !text.includes("\0") && text.isWellFormed();
-}
 
 function given<Value>(value: Value | null | undefined): value is Value {
   return value !== undefined && value !== null;
