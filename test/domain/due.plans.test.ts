@@ -62,7 +62,10 @@ async function pages({ text, values }: Query, mode: string): Promise<number> {
 }
 
 it.each<[string, (db: Pool) => Promise<unknown>]>([
-  ["sessions that are over", (db) => settleDueSessions({ db, commit: createCommit({ ledgers: process.ledgers }) }, 64)],
+  [
+    "sessions that are over",
+    (db) => settleDueSessions({ db, commit: createCommit({ ledgers: process.ledgers, attribute: "none" }) }, 64),
+  ],
   [
     "actions that are over",
     (db) => settleDue({ db, executor: { apply: () => Promise.reject(new Error("none")) } }, 64),

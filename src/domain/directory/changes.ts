@@ -4,7 +4,7 @@ import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Queryable, readEntry } from "../../ledger/read.ts";
-import { createCommit } from "../commit.ts";
+import { type Attribute, createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -25,8 +25,8 @@ export interface ChangesOptions {
   readonly db: Queryable;
   readonly projections: Projections;
   readonly admission: Admission;
-  /** The session that what a caller does now belongs to. */
-  readonly attribute?: ((caller: Caller) => Promise<string | undefined>) | undefined;
+  /** Finds the session that a change belongs to. */
+  readonly attribute: Attribute | "none";
 }
 
 export interface Changes {

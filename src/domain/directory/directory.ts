@@ -1,7 +1,7 @@
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
-import type { Caller } from "../identity/principal.ts";
+import type { Attribute } from "../commit.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
@@ -32,8 +32,8 @@ export interface DirectoryOptions {
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
-  /** The session that what a caller does now belongs to; without it entries name none. */
-  readonly attribute?: (caller: Caller) => Promise<string | undefined>;
+  /** Finds the session that a change belongs to. */
+  readonly attribute: Attribute | "none";
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds?: number;
   /** Seconds after which calls are refused when the directory could not be read. */

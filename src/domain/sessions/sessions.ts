@@ -62,7 +62,8 @@ const LATEST = `
 export function createSessions(options: SessionsOptions): Sessions {
   const { ledgers, db, region, sessionTtl = DEFAULT_SESSION_TTL } = options;
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
-  const commit = createCommit({ ledgers });
+  // Starting a session, and ending one, say themselves what session they are about.
+  const commit = createCommit({ ledgers, attribute: "none" });
 
   async function load(caller: Caller, sessionId: string): Promise<Session | undefined> {
     const [session] = await findSessions(db, ledgerOfCaller(caller), [sessionId]);
