@@ -87,7 +87,9 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
     async administer(caller, decide) {
       const organization = await projections.open(caller.principal.organization);
       const entry = await changes.record(organization, caller, (fresh) => {
-        checkAdministrator(admission, fresh, caller);
+        if (!admission.administers(fresh, caller.principal)) {
+          throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
+        }
         return decide(fresh);
       });
       return { organization, entry };
@@ -98,14 +100,6 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
     },
   };
   return changes;
-}
-
-/** Roles are those of now: what was taken from the caller meanwhile counts no more. */
-function checkAdministrator(admission: Admission, organization: Organization, { principal }: Caller): void {
-  const now = admission.present(organization, principal);
-  if (now?.kind !== "HUMAN" || !now.roles.includes("admin")) {
-    throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
-  }
 }
 
 async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {
