@@ -36,9 +36,13 @@ export function factOfType<Type extends FactType>(entry: Recorded, type: Type): 
   return fact as Fact<Type>;
 }
 
-/** The first thing of `kind` that an entry moves, as it is from this entry on; undefined when the entry moves none. */
-export function stateIn<Kind extends StateKind>(entry: Recorded, kind: Kind): StateOf<Kind> | undefined {
+/**
+ * What an entry says of the thing `id` of `kind`, or of its first thing of that kind when no id is given; undefined when it
+ * moves none. Throws TypeError for an entry that is not what its type says.
+ */
+export function stateIn<Kind extends StateKind>(entry: Recorded, kind: Kind, id?: string): StateOf<Kind> | undefined {
   const fact = factOf(entry);
   const states: readonly StateOf[] = "states" in fact ? fact.states : [];
-  return states.find((item) => item.kind === kind) as StateOf<Kind> | undefined;
+  const found = states.find((item) => item.kind === kind && (id === undefined || item.id === id));
+  return found as StateOf<Kind> | undefined;
 }
