@@ -134,7 +134,7 @@ const jsonParsers: Readonly<Record<string, string>> = {
   "src/json-file.ts": "files of the operator, of names without escapes",
   "src/ledger/guards.ts": "a file of ours",
   "src/ledger/heads.ts": "a file of ours, of fixed names",
-  "src/main.ts": "keys of ours, of fixed names",
+  "src/main/services.ts": "keys of ours, of fixed names",
   "src/verify/payload.ts": "a single string",
 };
 
