@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { AreaName } from "./access.areas.ts";
+import { AREAS, type AreaName } from "./access.areas.ts";
 import { checkFound, type Probe, type Relation, reachOf, type Traces } from "./access-reach.ts";
 
 const tracesOf = (doer: string): Traces => {
-  const trace = (area: AreaName) => ({ marks: [JSON.stringify(`${area} of ${doer}`)], variables: {} });
-  const principals = { marks: [`"id":"${doer}"`], variables: {} };
-  return { doer, areas: { actions: trace("actions"), sessions: trace("sessions"), principals } };
+  const names = Object.keys(AREAS) as AreaName[];
+  const markOf = (area: AreaName) => (area === "principals" ? `"id":"${doer}"` : JSON.stringify(`${area} of ${doer}`));
+  const traces = names.map((area) => [area, { marks: [markOf(area)], variables: {} }]);
+  return { doer, areas: Object.fromEntries(traces) as Traces["areas"] };
 };
 const TRACES: ReadonlyMap<Relation, Traces> = new Map([
   ["self", tracesOf("mia")],
