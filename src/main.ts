@@ -1,7 +1,6 @@
 import type { Config } from "./config.ts";
 import { loadKeys } from "./domain/identity/keys.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
-import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createLedgerSnapshots } from "./ledger/snapshot.ts";
 import type { Logger } from "./log.ts";
@@ -13,6 +12,7 @@ import { startHttp } from "./main/http.ts";
 import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/identity.ts";
 import { startJobs } from "./main/jobs.ts";
 import { startLedger } from "./main/ledger.ts";
+import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
 
@@ -66,7 +66,7 @@ async function startAreas(start: Start): Promise<string> {
   const actions = startActions(start, { database, ledgers, keys, catalog });
   startJobs(start, database, actions, sessions);
 
-  const services: Services = {
+  const services = createServices({
     actions,
     sessions,
     directory,
@@ -76,9 +76,9 @@ async function startAreas(start: Start): Promise<string> {
     snapshots: createLedgerSnapshots({ pool: database.snapshotPool, ledgers }),
     follower,
     verify,
-    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+    keys,
     region: config.region,
-  };
+  });
   if (config.production) await offerSetupCodes(directory, settings, start.say);
   return startHttp(start, { database, services, identity, ledgers, metrics });
 }

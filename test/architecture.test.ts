@@ -134,7 +134,7 @@ const jsonParsers: Readonly<Record<string, string>> = {
   "src/json-file.ts": "files of the operator, of names without escapes",
   "src/ledger/guards.ts": "a file of ours",
   "src/ledger/heads.ts": "a file of ours, of fixed names",
-  "src/main.ts": "keys of ours, of fixed names",
+  "src/main/services.ts": "keys of ours, of fixed names",
   "src/verify/payload.ts": "a single string",
 };
 
@@ -183,6 +183,30 @@ describe("layers", () => {
 
   it("import downwards only", () => {
     expect(forbiddenImports(product)).toEqual([]);
+  });
+});
+
+describe("areas", () => {
+  const foldersOf = (layer: string) => find(`src/${layer}/*/README.md`).map((file) => file.split("/")[2] ?? "");
+
+  it("have the same name in the domain and in the schema, which has a line for each", () => {
+    const shown = foldersOf("graphql").filter((folder) => folder !== "base");
+    const lines = importsOf("src/graphql/schema.ts", product.get("src/graphql/schema.ts") ?? "");
+    expect(lines.filter((file) => file.endsWith("/index.ts"))).toEqual(
+      shown.map((folder) => `src/graphql/${folder}/index.ts`),
+    );
+    // The ledger is a layer below the domain.
+    expect(shown.filter((folder) => folder !== "ledger" && !foldersOf("domain").includes(folder))).toEqual([]);
+  });
+
+  it("are each in the table of the README of the folder they are in, and nothing else is", () => {
+    for (const folder of ["domain", "facts", "graphql", "main"]) {
+      const there = find(`src/${folder}/*.ts`, `src/${folder}/*/README.md`).map((file) => file.split("/")[2]);
+      const readme = readFileSync(path.join(root, "src", folder, "README.md"), "utf8");
+      const firstCells = [...readme.matchAll(/^\| (?<cell>[^|]+) \|/gm)].map(({ groups }) => groups?.cell ?? "");
+      const named = firstCells.flatMap((cell) => [...cell.matchAll(/`([^`]+?)\/?`/g)].map(([, name]) => name));
+      expect(named.filter((name) => name !== "FORMAT.md").sort(), `src/${folder}/README.md`).toEqual(there.sort());
+    }
   });
 });
 

@@ -54,10 +54,13 @@ export interface Commit<Loaded, Result> {
  */
 export type CommitFunction = <Loaded, Result>(commit: Commit<Loaded, Result>) => Promise<Result>;
 
+/** Finds the id of the open session that what `caller` does now belongs to, if there is one. */
+export type Attribute = (caller: Caller, conversation?: string) => Promise<string | undefined>;
+
 export interface CommitOptions {
   readonly ledgers: Pick<Ledgers, "append">;
-  /** The open session that what a caller does belongs to; without it entries name none. */
-  readonly attribute?: ((caller: Caller, conversation?: string) => Promise<string | undefined>) | undefined;
+  /** How the session of an entry is found when its commit does not say; "none": such entries name no session. */
+  readonly attribute: Attribute | "none";
 }
 
 /** Each lost round is one that another caller won; after this many the caller should retry later. */
@@ -70,7 +73,7 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
   function finder<Loaded>({ by, session, conversation }: Commit<Loaded, unknown>) {
     return async (loaded: () => Loaded): Promise<string | undefined> => {
       if (session !== undefined) return session();
-      if (by === "system" || attribute === undefined) return undefined;
+      if (by === "system" || attribute === "none") return undefined;
       return attribute(by, typeof conversation === "function" ? conversation(loaded()) : conversation);
     };
   }

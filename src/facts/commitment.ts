@@ -2,11 +2,7 @@ import { hash, randomFillSync } from "node:crypto";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type CanonicalText, canonicalizeExtended, type JsonValue, NotCanonicalError } from "./canonical.ts";
 import { Erasable } from "./erasable.ts";
-
 import { DOMAIN } from "./payload.ts";
-
-export { Erasable } from "./erasable.ts";
-export { commit, type Payload, type StoredValue, unseal } from "./payload.ts";
 
 const SALT_BYTES = 16;
 const pool = new Uint8Array(SALT_BYTES * 256);

@@ -1,9 +1,14 @@
 import type { JsonObject, JsonValue } from "./canonical.ts";
-import type { Payload } from "./commitment.ts";
 import { parseJson } from "./parse-json.ts";
+import type { Payload } from "./payload.ts";
 
 /** `<organization>/<region>`: names one chain of entries. */
 export type LedgerId = `${string}/${string}`;
+
+/** The ledger that `organization` has in `region`. */
+export function ledgerOf(organization: string, region: string): LedgerId {
+  return `${organization}/${region}`;
+}
 
 /**
  * One entry as read back. `entry` is the authority; the rest was derived from it.

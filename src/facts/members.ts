@@ -15,11 +15,3 @@ export function listOf(value: JsonValue | undefined): readonly JsonValue[] {
 export function textOf(value: JsonValue | undefined): string {
   return typeof value === "string" ? value : "";
 }
-
-/** The state of the first thing of `kind` that an entry with this body moves. */
-export function stateIn(body: JsonObject, kind: string): JsonObject | undefined {
-  const moved = listOf(body.states)
-    .map(objectOf)
-    .find((item) => item.kind === kind);
-  return moved && objectOf(moved.state);
-}

@@ -1,7 +1,7 @@
 import type { JsonObject } from "./canonical.ts";
 import { checkBody, checkEnvelope } from "./check.ts";
 import { type Payload, unsealed } from "./payload.ts";
-import { type Fact, type FactType, VOCABULARY } from "./registry.ts";
+import { type Fact, type FactType, type StateKind, type StateOf, VOCABULARY } from "./registry.ts";
 
 interface Recorded {
   readonly body: JsonObject;
@@ -34,4 +34,15 @@ export function factOfType<Type extends FactType>(entry: Recorded, type: Type): 
   const fact = factOf(entry);
   if (fact.type !== type) throw new TypeError(`an entry of type ${fact.type} is no ${type}`);
   return fact as Fact<Type>;
+}
+
+/**
+ * What an entry says of the thing `id` of `kind`, or of its first thing of that kind when no id is given; undefined when it
+ * moves none. Throws TypeError for an entry that is not what its type says.
+ */
+export function stateIn<Kind extends StateKind>(entry: Recorded, kind: Kind, id?: string): StateOf<Kind> | undefined {
+  const fact = factOf(entry);
+  const states: readonly StateOf[] = "states" in fact ? fact.states : [];
+  const found = states.find((item) => item.kind === kind && (id === undefined || item.id === id));
+  return found as StateOf<Kind> | undefined;
 }

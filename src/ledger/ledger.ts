@@ -1,10 +1,11 @@
 import type { Pool } from "pg";
 import type { JsonObject } from "../facts/canonical.ts";
-import type { Payload, Sealed, UnsealedObject } from "../facts/commitment.ts";
+import type { Sealed, UnsealedObject } from "../facts/commitment.ts";
 import { bodyOf, type EncodedFact, encode } from "../facts/encode.ts";
 import { entryText, type LedgerEntry, type LedgerId } from "../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../facts/envelope.ts";
 import { parseJson } from "../facts/parse-json.ts";
+import type { Payload } from "../facts/payload.ts";
 import { inSpan } from "../telemetry.ts";
 import { createAnnouncer } from "./announce.ts";
 import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { DomainError } from "../errors.ts";
-import type { Payload } from "../facts/commitment.ts";
 import { GENESIS_HASH, type LedgerEntry, type LedgerHead, type LedgerId, parseEntry } from "../facts/entry.ts";
+import type { Payload } from "../facts/payload.ts";
 
 /** A pool, or one client of it inside a transaction. */
 export type Queryable = Pick<ClientBase, "query">;

@@ -67,7 +67,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
   });
   const directory = createDirectory({ ledgers, db, region, log, attribute: sessions.attribute });
   const openSessions = createOpenSessions({ db, region, log });
-  const readingLog = createReadingLog({ ledgers, region, log, attribution: sessions });
+  const readingLog = createReadingLog({ ledgers, region, log, attribute: sessions.attribute });
   const clients = createClientIdentifier({
     trustedProxies: settings.trustedProxies,
     signatureAgents: settings.signatureAgents,

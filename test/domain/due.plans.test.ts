@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { settleDue } from "../../src/domain/actions/settle-due.ts";
 import { createCommit } from "../../src/domain/commit.ts";
 import { settleDueSessions } from "../../src/domain/sessions/settle-due.ts";
-import { readStatesSince } from "../../src/ledger/states.ts";
+import { readDirectoryStatesSince } from "../../src/ledger/states.ts";
 import { withClient } from "../support/postgres.ts";
 import { createWorld, type Process, type World } from "./support.ts";
 
@@ -62,7 +62,10 @@ async function pages({ text, values }: Query, mode: string): Promise<number> {
 }
 
 it.each<[string, (db: Pool) => Promise<unknown>]>([
-  ["sessions that are over", (db) => settleDueSessions({ db, commit: createCommit({ ledgers: process.ledgers }) }, 64)],
+  [
+    "sessions that are over",
+    (db) => settleDueSessions({ db, commit: createCommit({ ledgers: process.ledgers, attribute: "none" }) }, 64),
+  ],
   [
     "actions that are over",
     (db) => settleDue({ db, executor: { apply: () => Promise.reject(new Error("none")) } }, 64),
@@ -70,7 +73,7 @@ it.each<[string, (db: Pool) => Promise<unknown>]>([
   [
     "changes of many directories",
     (db) =>
-      readStatesSince(
+      readDirectoryStatesSince(
         db,
         Array.from({ length: 20 }, (_, n) => ({ ledger: n === 0 ? "acme/eu" : `org-${n}/eu`, after: 21_000n })),
       ),

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { CanonicalText, canonicalize, type JsonObject, NotCanonicalError } from "../../src/facts/canonical.ts";
-import { commit, Erasable, type Payload, seal, type UnsealedObject, unseal } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
+import { commit, type Payload, unseal } from "../../src/facts/payload.ts";
 
 const SALT = "000102030405060708090a0b0c0d0e0f";
 const parse = <T>(text: string) => JSON.parse(text) as T;

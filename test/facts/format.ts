@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { canonicalize } from "../../src/facts/canonical.ts";
-import { commit, type Payload } from "../../src/facts/commitment.ts";
 import type { AnyFact } from "../../src/facts/definition.ts";
 import { envelope } from "../../src/facts/envelope.ts";
+import { commit, type Payload } from "../../src/facts/payload.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };

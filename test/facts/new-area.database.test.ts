@@ -23,35 +23,35 @@ import { verdictOf } from "../../src/verify/verdict.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
 
 /** An area that the product does not have, as one file of `src/facts` would define it. */
-const HOLD = defineState("HOLD", {
+const SAMPLE = defineState("SAMPLE", {
   description: "something that must not be erased",
   id: "a name within the organization",
-  state: object({ status: code(["HELD", "RELEASED"], "whether it holds") }, "the hold from this entry on"),
+  state: object({ status: code(["HELD", "RELEASED"], "whether it is kept") }, "the sample from this entry on"),
 });
-const HOLDS = {
-  states: [HOLD],
+const SAMPLES = {
+  states: [SAMPLE],
   facts: [
-    defineFact("HOLD_PLACED", {
+    defineFact("SAMPLE_PLACED", {
       description: "something must not be erased from here on",
       members: { subjectId: text("whose data"), note: erasable<string>("why").optional() },
-      moves: { HOLD: made("HELD") },
+      moves: { SAMPLE: made("HELD") },
       permits: true,
     }),
-    defineFact("HOLD_RELEASED", {
+    defineFact("SAMPLE_RELEASED", {
       description: "it may be erased again",
       members: { note: erasable<string>("why").optional() },
-      moves: { HOLD: steps(["HELD"], ["RELEASED"]) },
+      moves: { SAMPLE: steps(["HELD"], ["RELEASED"]) },
       permits: true,
     }),
-    defineFact("HOLD_REVIEWED", {
+    defineFact("SAMPLE_REVIEWED", {
       description: "somebody looked whether it is still needed",
       members: { outcome: code(["KEPT", "IN_DOUBT"], "what came of it") },
     }),
   ],
 } as const;
-type HoldDraft = DraftOf<(typeof HOLDS)["states"][number], (typeof HOLDS)["facts"][number]>;
+type SampleDraft = DraftOf<(typeof SAMPLES)["states"][number], (typeof SAMPLES)["facts"][number]>;
 
-const vocabulary = createVocabulary([...AREAS, HOLDS]);
+const vocabulary = createVocabulary([...AREAS, SAMPLES]);
 const rules: Rules = { restsOf, checkBody: createBodyCheck(vocabulary), isLegalStep: createStepCheck(vocabulary) };
 
 let scene: Scene;
@@ -60,21 +60,21 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-const append = (ledger: LedgerId, draft: HoldDraft): Promise<LedgerEntry> =>
+const append = (ledger: LedgerId, draft: SampleDraft): Promise<LedgerEntry> =>
   scene.ledgers.append(ledger, { actor: SYSTEM_ACTOR, ...draft });
 
 const placed = (id: string, version = 1) =>
   ({
-    type: "HOLD_PLACED",
+    type: "SAMPLE_PLACED",
     subjectId: "member",
     note: new Erasable("a court asked for it"),
-    states: [{ kind: "HOLD", id, version, state: { status: "HELD" } }],
-  }) satisfies HoldDraft;
+    states: [{ kind: "SAMPLE", id, version, state: { status: "HELD" } }],
+  }) satisfies SampleDraft;
 const released = (id: string, version: number) =>
   ({
-    type: "HOLD_RELEASED",
-    states: [{ kind: "HOLD", id, version, state: { status: "RELEASED" } }],
-  }) satisfies HoldDraft;
+    type: "SAMPLE_RELEASED",
+    states: [{ kind: "SAMPLE", id, version, state: { status: "RELEASED" } }],
+  }) satisfies SampleDraft;
 
 /** What the verifier says of a ledger by the rules of `vocabulary`. */
 async function verify(ledger: LedgerId) {
@@ -99,23 +99,24 @@ async function verify(ledger: LedgerId) {
 }
 
 const stateRow = async (ledger: LedgerId, id: string) => {
-  const found = "SELECT version, state, status, entries FROM oc_state WHERE ledger = $1 AND kind = 'HOLD' AND id = $2";
+  const found =
+    "SELECT version, state, status, entries FROM oc_state WHERE ledger = $1 AND kind = 'SAMPLE' AND id = $2";
   const { rows } = await scene.pool.query<JsonObject>(found, [ledger, id]);
   return rows[0];
 };
 
 it("has a closed shape for each fact, like every area", () => {
-  expectTypeOf<{ type: "HOLD_PLACED"; subjectId: string }>().not.toExtend<HoldDraft>();
-  expectTypeOf<Omit<ReturnType<typeof placed>, "subjectId"> & { subjectId: number }>().not.toExtend<HoldDraft>();
-  expectTypeOf<{ type: "HOLD_REVIEWED"; outcome: "LOST" }>().not.toExtend<HoldDraft>();
-  expectTypeOf<{ type: "HOLD_REVIEWED"; outcome: "KEPT" }>().toExtend<HoldDraft>();
+  expectTypeOf<{ type: "SAMPLE_PLACED"; subjectId: string }>().not.toExtend<SampleDraft>();
+  expectTypeOf<Omit<ReturnType<typeof placed>, "subjectId"> & { subjectId: number }>().not.toExtend<SampleDraft>();
+  expectTypeOf<{ type: "SAMPLE_REVIEWED"; outcome: "LOST" }>().not.toExtend<SampleDraft>();
+  expectTypeOf<{ type: "SAMPLE_REVIEWED"; outcome: "KEPT" }>().toExtend<SampleDraft>();
 });
 
 it("is recorded, projected and verified like every other", async () => {
-  const ledger = "holds/eu";
+  const ledger = "samples/eu";
   const first = await append(ledger, placed("case 1"));
   expect(await stateRow(ledger, "case 1")).toMatchObject({ version: 1, state: { status: "HELD" }, status: "HELD" });
-  await append(ledger, { type: "HOLD_REVIEWED", outcome: "KEPT" });
+  await append(ledger, { type: "SAMPLE_REVIEWED", outcome: "KEPT" });
   await append(ledger, placed("case 2"));
   const last = await append(ledger, released("case 1", 2));
   expect(await stateRow(ledger, "case 1")).toEqual({
@@ -131,10 +132,10 @@ it("is recorded, projected and verified like every other", async () => {
 it("refuses a second placement and a version that is outdated with its kind", async () => {
   const ledger = "refused/eu";
   await append(ledger, placed("case 1"));
-  await expect(append(ledger, placed("case 1"))).rejects.toMatchObject({ code: "MOVED", kind: "HOLD" });
+  await expect(append(ledger, placed("case 1"))).rejects.toMatchObject({ code: "MOVED", kind: "SAMPLE" });
   await append(ledger, released("case 1", 2));
-  await expect(append(ledger, released("case 1", 2))).rejects.toMatchObject({ code: "MOVED", kind: "HOLD" });
-  await expect(append(ledger, released("case 2", 2))).rejects.toMatchObject({ code: "MOVED", kind: "HOLD" });
+  await expect(append(ledger, released("case 1", 2))).rejects.toMatchObject({ code: "MOVED", kind: "SAMPLE" });
+  await expect(append(ledger, released("case 2", 2))).rejects.toMatchObject({ code: "MOVED", kind: "SAMPLE" });
   expect(await verify(ledger)).toMatchObject({ verdict: "INTACT", entries: 3 });
 });
 
@@ -142,7 +143,7 @@ it("has its state rows compared with its entries", async () => {
   const ledger = "tampered/eu";
   const { seq } = await append(ledger, placed("case 1"));
   await scene.asSuperuser(`UPDATE oc_state SET state = '{"status":"RELEASED"}' WHERE ledger = 'tampered/eu'`);
-  const detail = 'oc_state HOLD case 1: state is {"status": "RELEASED"}, the entry says {"status":"HELD"}';
+  const detail = 'oc_state SAMPLE case 1: state is {"status": "RELEASED"}, in the entry it is {"status":"HELD"}';
   expect(await verify(ledger)).toMatchObject({
     verdict: "CONTENT_MISMATCH",
     problems: [{ verdict: "CONTENT_MISMATCH", seq, detail }],
@@ -154,7 +155,7 @@ it("has steps that are checked", async () => {
   await append(ledger, placed("case 1"));
   await append(ledger, released("case 1", 2));
   const { seq } = await append(ledger, released("case 1", 3));
-  const detail = "HOLD case 1 may not go from RELEASED to RELEASED";
+  const detail = "SAMPLE case 1 may not go from RELEASED to RELEASED";
   expect(await verify(ledger)).toMatchObject({
     verdict: "RULE_BROKEN",
     problems: [{ verdict: "RULE_BROKEN", seq, detail }],
@@ -164,7 +165,7 @@ it("has steps that are checked", async () => {
 it("has members that are checked", async () => {
   const ledger = "members/eu";
   const { seq } = await scene.ledgers.append(ledger, { actor: SYSTEM_ACTOR, ...placed("case 1"), subjectId: 7 });
-  await scene.ledgers.append(ledger, { actor: SYSTEM_ACTOR, type: "HOLD_REVIEWED", outcome: "KEPT", extra: 1 });
+  await scene.ledgers.append(ledger, { actor: SYSTEM_ACTOR, type: "SAMPLE_REVIEWED", outcome: "KEPT", extra: 1 });
   expect(await verify(ledger)).toMatchObject({
     verdict: "RULE_BROKEN",
     problems: [
@@ -176,10 +177,10 @@ it("has members that are checked", async () => {
 
 it("is accepted by a reader that does not know it where it moves no state, and nowhere else", async () => {
   const ledger = "unknown/eu";
-  await append(ledger, { type: "HOLD_REVIEWED", outcome: "KEPT" });
+  await append(ledger, { type: "SAMPLE_REVIEWED", outcome: "KEPT" });
   expect(await verifyLedger(scene.pool, ledger)).toMatchObject({ verdict: "INTACT", checkedEntries: 2n });
   const { seq } = await append(ledger, placed("case 1"));
-  const detail = expect.stringContaining("type: HOLD_PLACED is not known, and the entry moves a state");
+  const detail = expect.stringContaining("type: SAMPLE_PLACED is not known, and the entry moves a state");
   expect(await verifyLedger(scene.pool, ledger)).toMatchObject({
     verdict: "RULE_BROKEN",
     problems: [{ verdict: "RULE_BROKEN", seq, detail }],

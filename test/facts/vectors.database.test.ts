@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
-import { commit, type Payload, unseal } from "../../src/facts/commitment.ts";
 import { entryText, GENESIS_HASH, type LedgerId, parseEntry } from "../../src/facts/entry.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
+import { commit, type Payload, unseal } from "../../src/facts/payload.ts";
 import { searchEntries } from "../../src/ledger/search.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };

@@ -39,6 +39,7 @@ beforeAll(async () => {
           append: (ledger, body) =>
             broken ? Promise.reject(new LedgerUnavailableError("away", 1)) : ledgers.append(ledger, body),
         },
+        attribute: "none",
         region: "eu",
         log: silent,
         // No minute ends while a test looks.

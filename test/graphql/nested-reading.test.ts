@@ -19,7 +19,13 @@ beforeAll(async () => {
     services: (services) => ({
       ...services,
       // Has no room to count anything, so each reading is an entry of its own.
-      readingLog: createReadingLog({ ledgers: services.ledgers, region: "eu", log: silent, capacity: 0 }),
+      readingLog: createReadingLog({
+        ledgers: services.ledgers,
+        region: "eu",
+        attribute: "none",
+        log: silent,
+        capacity: 0,
+      }),
     }),
   });
   ({ session } = await act<{ session: { id: string } }>(api, "startSession", {}, "member", "session{id}"));

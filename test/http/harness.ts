@@ -26,6 +26,7 @@ import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
+import { createServices } from "../../src/main/services.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -158,7 +159,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     },
   });
   await listener.start();
-  const services: Services = {
+  const services = createServices({
     actions: createActions({ ledgers, pool, policy, keys, config, attribution: sessions }),
     sessions,
     directory: people,
@@ -168,9 +169,9 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers, ...options.snapshots }),
     follower,
     verify: (ledger, range) => verifyLedger(pool, ledger, range),
-    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+    keys,
     region: "eu",
-  };
+  });
   const server = createHttpServer({
     services: options.services?.(services) ?? services,
     identity: options.identity?.(identity.calls) ?? identity.calls,

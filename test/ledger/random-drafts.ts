@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
-import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import type { Rest } from "../../src/facts/rests.ts";
 import type { Draft } from "../../src/ledger/append-call.ts";
 

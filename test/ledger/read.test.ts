@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Erasable } from "../../src/facts/commitment.ts";
 import { GENESIS_HASH, type LedgerEntry } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
 import {
   PAGE_ENTRIES,

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { createPool } from "../../src/db/pool.ts";
-import { Erasable, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";

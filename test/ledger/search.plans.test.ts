@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Erasable, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { type EntryFilter, searchEntries, searchStatement } from "../../src/ledger/search.ts";
 import { actionState, newId, openScene, type Scene, sessionStep, statesOf } from "./scene.ts";
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Erasable, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { type EntryFilter, searchEntries } from "../../src/ledger/search.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep, statesOf } from "./scene.ts";
 

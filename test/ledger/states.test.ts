@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { readStatesSince } from "../../src/ledger/states.ts";
+import { loadStates, readDirectoryStatesSince, readStates } from "../../src/ledger/states.ts";
 import { listing, note, openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -17,7 +17,7 @@ afterAll(() => scene.close());
 
 const append = (body: UnsealedObject, ledger: LedgerId = LEDGER) => scene.ledgers.append(ledger, body);
 const read = async (ledger: LedgerId, after = 0n) =>
-  (await readStatesSince(scene.pool, [{ ledger, after }])).map(({ ledger: of, ...row }) => {
+  (await readDirectoryStatesSince(scene.pool, [{ ledger, after }])).map(({ ledger: of, ...row }) => {
     expect(of).toBe(ledger);
     return row;
   });
@@ -27,7 +27,43 @@ function draft(body: UnsealedObject): Draft {
   return { id, ...seal({ ...body, id }) };
 }
 
-describe("readStatesSince", () => {
+describe("readStates", () => {
+  it("reads what the latest entry says of each, with the entries that made it and changed it last", async () => {
+    const ledger = "states/eu";
+    const at = (id: string, version: number, roles: readonly string[]) =>
+      append(listing("PRINCIPAL", id, version, { kind: "HUMAN", suspended: false, roles }), ledger);
+    const made = await at("mia", 1, []);
+    const single = await at("leo", 1, ["auditor"]);
+    await at("mia", 2, ["member"]);
+    const latest = await at("mia", 3, ["admin"]);
+    const found = await readStates(scene.pool, ledger, "PRINCIPAL", ["leo", "nobody", "mia"]);
+    const byId = new Map(found.map((thing) => [thing.id, thing]));
+    expect(byId.size).toBe(2);
+    expect(byId.get("mia")).toMatchObject({ state: { roles: ["admin"] }, first: made, latest });
+    expect(byId.get("leo")).toMatchObject({ state: { roles: ["auditor"] }, first: single, latest: single });
+    expect(await readStates(scene.pool, ledger, "TOKEN", ["mia"])).toEqual([]);
+    expect(await readStates(scene.pool, "elsewhere/eu", "PRINCIPAL", ["mia"])).toEqual([]);
+  });
+
+  it("of several things that one entry moves reads each by its own id, and leaves out what has no entry", async () => {
+    const ledger = "several/eu";
+    const ids = ["a", "b", "c"];
+    const { seq } = await append(
+      {
+        ...note("several", { actor: { id: "tester", kind: "HUMAN", roles: [], groups: [] } }),
+        states: ids.map((id) => ({ kind: "TOKEN", id, version: 1, state: { revoked: true, id } })),
+      },
+      ledger,
+    );
+    const found = await readStates(scene.pool, ledger, "TOKEN", ids);
+    expect(found.map(({ id, state }) => [id, state]).sort()).toEqual(ids.map((id) => [id, { revoked: true, id }]));
+    const row = (id: string, first: bigint) => ({ id, first_seq: String(first), updated_seq: String(seq) });
+    const rows = [row("c", seq), row("gone", seq), row("b", seq + 7n), row("a", seq)];
+    expect((await loadStates(scene.pool, ledger, "TOKEN", rows)).map(({ id }) => id)).toEqual(["c", "a"]);
+  });
+});
+
+describe("readDirectoryStatesSince", () => {
   it("reads every change of a ledger that has more than one statement reads, once and in order", async () => {
     await scene.asSuperuser(`
       INSERT INTO oc_state (ledger, kind, id, version, state, conversation, first_seq, updated_seq, entries, hash)
@@ -35,7 +71,7 @@ describe("readStatesSince", () => {
         FROM generate_series(1, 2500) n, (VALUES ('large/eu'), ('small/eu')) AS l(ledger)
        WHERE ledger = 'large/eu' OR n <= 1000`);
     const since = (["large/eu", "small/eu", "none/eu"] as const).map((ledger) => ({ ledger, after: 0n }));
-    const changes = await readStatesSince(scene.pool, since);
+    const changes = await readDirectoryStatesSince(scene.pool, since);
     for (const [ledger, count] of [
       ["large/eu", 2500],
       ["small/eu", 1000],

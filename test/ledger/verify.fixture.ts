@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
-import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
 
 /** Ids whose first 16 digits grow with `n`, as UUIDv7 do; the same for the same arguments. */

@@ -1,8 +1,9 @@
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
-import { Erasable, seal } from "../../src/facts/commitment.ts";
+import { seal } from "../../src/facts/commitment.ts";
 import { GENESIS_HASH, type LedgerHead } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { type LedgerProblem, RANGE_SIZE, VerificationRangeError, verifyLedger } from "../../src/ledger/verify.ts";
 import { inOrder, verdictOf } from "../../src/verify/verdict.ts";
 import { silent } from "../support/log.ts";

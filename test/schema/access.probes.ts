@@ -10,66 +10,31 @@ import {
   isObjectType,
 } from "graphql";
 import { schema } from "../../src/graphql/schema.ts";
-import type { Traces } from "./access.world.ts";
-
-/**
- * How a root field is tried. A probe with `whole` is tried once, and names what it tells of when it answers at all;
- * `list` is tried once, and what it tells of is found in the answer; `each` is tried with the arguments of each person's
- * traces.
- */
-export type Probe = {
-  readonly call: string;
-  /** What is looked for in the answer: actions, entries and sessions when left out. */
-  readonly about?: "principals";
-} & ({ readonly how: "each" | "list" } | { readonly how: "whole"; readonly tells: "own" | "organization" });
+import { AREAS, type Arguments, type TracedArea } from "./access.areas.ts";
+import type { Probe, Traces } from "./access-reach.ts";
 
 export type Operation = "query" | "mutation" | "subscription";
 
 const NO_DIGEST = `sha256:${"0".repeat(64)}`;
 
-/** Variables any call may use. */
-export const VARIABLES =
-  "$action:ID!,$uuid:ID!,$entry:ID!,$seq:Sequence!,$hash:Hash!,$chain:UUID!,$session:ID!,$digest:Hash!,$key:UUID!,$doer:ID!";
+const areas: readonly TracedArea[] = Object.values(AREAS);
 
-export function variablesFor({ action, entry, session, doer }: Traces) {
-  const { id, uuid, chainHash } = action;
-  // Nothing is decided by a digest that is not the action's.
-  const decision = { digest: NO_DIGEST, key: randomUUID() };
-  return {
-    action: id,
-    uuid,
-    entry: entry.id,
-    seq: entry.seq,
-    hash: entry.hash,
-    chain: chainHash,
-    session: session.id,
-    doer,
-    ...decision,
-  };
+/** Variables any call may use, with their types. */
+export const VARIABLES: Arguments = Object.assign(
+  { digest: "Hash!", key: "UUID!" },
+  ...areas.map(({ types }) => types),
+);
+
+/** Nothing is decided by a digest that is not the action's. */
+const harmless = () => ({ digest: NO_DIGEST, key: randomUUID() });
+
+export function variablesFor(traces: Traces): Arguments {
+  return Object.assign(harmless(), ...Object.values(traces.areas).map(({ variables }) => variables));
 }
 
 /** The variables of traces that nobody left, in `ledger`. */
-export function variablesForNothing(ledger: string): ReturnType<typeof variablesFor> {
-  const idOf = (type: string, key: string) => Buffer.from(`${type}:${ledger}:${key}`).toString("base64url");
-  const uuid = randomUUID();
-  const [action, entry, session] = [
-    idOf("Action", uuid),
-    idOf("AuditEntry", "98765432"),
-    idOf("Session", randomUUID()),
-  ];
-  const hash = `sha256:${"1".repeat(64)}`;
-  return {
-    action,
-    uuid,
-    entry,
-    seq: "98765432",
-    hash,
-    chain: randomUUID(),
-    session,
-    digest: NO_DIGEST,
-    key: randomUUID(),
-    doer: "nobody-at-all",
-  };
+export function variablesForNothing(ledger: string): Arguments {
+  return Object.assign(harmless(), ...areas.map(({ nothing }) => nothing(ledger)));
 }
 
 /** Everything that can be selected of `typename` and of what it leads to, `depth` steps far; `lists`: also many of them. */
@@ -159,7 +124,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     approveAction: only(each(`approveAction(input:{actionId:$action,digest:$digest}){${RECEIPT}}`)),
     denyAction: only(each(`denyAction(input:{actionId:$action,digest:$digest,note:"no"}){${RECEIPT}}`)),
     claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),
-    redeemGrant: only(whole("own", `redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
+    redeemGrant: only(list(`redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
     completeAction: only(each(`completeAction(input:{actionId:$action,outcome:FAILED}){${RECEIPT}}`)),
     cancelAction: only(each(`cancelAction(input:{actionId:$action}){${RECEIPT}}`)),
     startSession: only(whole("own", `startSession(input:{}){session${SESSIONS} entry${ENTRIES} userErrors{code}}`)),

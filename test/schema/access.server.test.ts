@@ -5,8 +5,10 @@ import { codesOf, connect, dataOf, type Message, openSocket } from "../http/clie
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
-import { type Operation, PROBES, type Probe, VARIABLES, variablesFor, variablesForNothing } from "./access.probes.ts";
-import { RELATIONS, type Relation, ROLES, type Role, seedWorld, type Traces, type World } from "./access.world.ts";
+import type { Arguments } from "./access.areas.ts";
+import { type Operation, PROBES, VARIABLES, variablesFor, variablesForNothing } from "./access.probes.ts";
+import { ROLES, type Role, seedWorld, type World } from "./access.world.ts";
+import { checkFound, type Heads, marksOf, type Probe, reachOf } from "./access-reach.ts";
 
 /**
  * Walks the whole schema as each role and writes down what each can read: access.md, which is reviewed like code.
@@ -68,18 +70,18 @@ function toldBy(where: string, data: unknown, codes: readonly string[]): Told {
   return { refusal };
 }
 
-function documentOf({ operation, probe }: Row, variables: object): string {
+function documentOf({ operation, probe }: Row): string {
   // Only what is used may be declared.
-  const used = VARIABLES.split(",").filter((variable) => probe.call.includes(variable.slice(0, variable.indexOf(":"))));
-  const declared = used.filter((variable) => variable.slice(1, variable.indexOf(":")) in variables);
+  const used = Object.entries(VARIABLES).filter(([name]) => new RegExp(`\\$${name}\\b`).test(probe.call));
+  const declared = used.map(([name, type]) => `$${name}:${type}`);
   return `${operation}${declared.length === 0 ? "" : `(${declared.join(",")})`}{${probe.call}}`;
 }
 
-async function ask(row: Row, role: Role, variables: ReturnType<typeof variablesFor>): Promise<Told> {
+async function ask(row: Row, role: Role, variables: Arguments): Promise<Told> {
   const token = world.token(role);
   type Data = Readonly<Record<string, { readonly userErrors?: readonly { readonly code: string }[] } | null>> | null;
   const options = token === undefined ? {} : { token };
-  const { data, errors } = await api.gql<Data>(documentOf(row, variables), variables, options);
+  const { data, errors } = await api.gql<Data>(documentOf(row), variables, options);
   const codes = (errors ?? []).map(({ extensions }) => extensions.code);
   const refusals = (data?.[row.field]?.userErrors ?? []).filter(({ code }) => code in REFUSALS);
   return toldBy(`${row.field} as ${role}`, data, [...codes, ...refusals.map(({ code }) => code)]);
@@ -89,7 +91,7 @@ async function ask(row: Row, role: Role, variables: ReturnType<typeof variablesF
 const BEATS = 3;
 
 /** Everything a subscription from the beginning of the ledger tells. */
-async function follow(row: Row, role: Role, variables: ReturnType<typeof variablesFor>): Promise<Told> {
+async function follow(row: Row, role: Role, variables: Arguments): Promise<Told> {
   const token = world.token(role);
   if (token === undefined) {
     const client = await openSocket(api.wsUrl);
@@ -101,7 +103,7 @@ async function follow(row: Row, role: Role, variables: ReturnType<typeof variabl
   const head = BigInt(data.ledger.head.seq);
   const client = await connect(api.wsUrl, token);
   const subscribe = (id: string, payload: object) => client.send({ type: "subscribe", id, payload });
-  subscribe("probe", { query: documentOf(row, variables), variables });
+  subscribe("probe", { query: documentOf(row), variables });
   // Has heartbeats, also where the probe has none.
   subscribe("beats", { query: 'subscription{pendingApprovals(after:"0"){cursor change action{id}}}' });
   const ofProbe = () => client.messages.filter(({ id, type }) => id === "probe" && type !== "complete");
@@ -126,10 +128,16 @@ function beatsOf(messages: readonly Message[], of: string, head: bigint): number
   }).length;
 }
 
-/** JSON that only these traces have. Not the hash: the next entry names it too. */
-function marksOf({ probe }: Row, { action, entry, session, doer }: Traces): readonly string[] {
-  if (probe.about === "principals") return [`"id":"${doer}"`];
-  return [action.id, action.uuid, action.chainHash, entry.id, session.id].map((id) => JSON.stringify(id));
+/** Where the ledgers end, as seen from `role`. */
+async function headsFor(role: Role): Promise<Heads> {
+  const { rows } = await api.services.pool.query<{ ledger: string; hash: string }>(
+    "SELECT ledger, encode(hash, 'hex') AS hash FROM oc_ledger_head",
+  );
+  const own = role === "outsider" ? "globex/eu" : "acme/eu";
+  return {
+    own: rows.find(({ ledger }) => ledger === own)?.hash ?? "",
+    others: rows.flatMap(({ ledger, hash }) => (ledger === own ? [] : [hash])),
+  };
 }
 
 async function reached(row: Row, role: Role): Promise<string> {
@@ -144,29 +152,7 @@ async function reached(row: Row, role: Role): Promise<string> {
   const [refusal] = refusals;
   if (refusal !== undefined) return refusal;
   const text = told.map((each) => (each.refusal === undefined ? each.text : "")).join("\n");
-  const seen = all
-    .filter(([, target]) => marksOf(row, target).some((mark) => text.includes(mark)))
-    .map(([relation]) => relation);
-  if (row.probe.how !== "whole") return reachOf(seen, [...traces.keys()]);
-  // What stands for the whole names nobody in particular; were somebody named, it would have to be said.
-  const others = seen.filter((relation) => relation !== "self" && relation !== "own agent");
-  return others.length === 0 ? row.probe.tells : `${row.probe.tells} and ${others.join(", ")}`;
-}
-
-const REACHES: Readonly<Record<string, readonly Relation[]>> = {
-  none: [],
-  own: ["self", "own agent"],
-  team: ["self", "own agent", "team mate"],
-  organization: ["self", "own agent", "team mate", "other"],
-};
-
-/** The reach that `seen` is, among the relations there are; anything else is written out. */
-function reachOf(seen: readonly Relation[], there: readonly Relation[]): string {
-  const found = Object.entries(REACHES).find(([, relations]) => {
-    const wanted = relations.filter((relation) => there.includes(relation));
-    return wanted.length === seen.length && wanted.every((relation) => seen.includes(relation));
-  });
-  return found?.[0] ?? RELATIONS.filter((relation) => seen.includes(relation)).join(" + ");
+  return reachOf(row.probe, text, traces, await headsFor(role));
 }
 
 function scopeOf({ operation, field }: Row): string {
@@ -209,6 +195,7 @@ describe("access", () => {
     )) {
       const cells = await Promise.all(ROLES.map((role) => reached(row, role)));
       const name = `${row.operation} ${row.field}${row.variant === "" ? "" : ` (${row.variant})`}`;
+      if (row.operation !== "mutation") checkFound(name, cells, Object.values(REFUSALS));
       rows.push([name, scopeOf(row), ...cells]);
     }
     await expect(tableOf(rows)).toMatchFileSnapshot("access.md");
@@ -229,7 +216,7 @@ async function compareHidden(row: Row, role: Role): Promise<void> {
     // A position is one of the caller's own ledger, whoever else has an entry there.
     if (row.variant === "by position" && relation === "other organization") continue;
     const told = await ask(row, role, variablesFor(traces));
-    const hidden = told.refusal !== undefined || !marksOf(row, traces).some((mark) => told.text.includes(mark));
+    const hidden = told.refusal !== undefined || !marksOf(row.probe, traces).some((mark) => told.text.includes(mark));
     if (hidden) expect(told, `${row.field} as ${role} of ${relation}`).toEqual(nothing);
   }
 }

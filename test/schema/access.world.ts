@@ -1,6 +1,7 @@
 import type { JWTPayload } from "jose";
-import { act, type Proposed, propose } from "../graphql/steps.ts";
 import type { Api } from "../http/harness.ts";
+import { AREAS, type AreaName, type Doer, type TracedArea } from "./access.areas.ts";
+import type { Relation, Traces } from "./access-reach.ts";
 
 /** Whoever the schema is walked as, in the order of the table's columns. */
 export const ROLES = [
@@ -17,19 +18,6 @@ export const ROLES = [
   "outsider",
 ] as const;
 export type Role = (typeof ROLES)[number];
-
-/** What somebody left behind: an action that waits for people, and a session. */
-export interface Traces {
-  /** The id of whoever did it. */
-  readonly doer: string;
-  readonly action: Proposed["action"];
-  readonly entry: Proposed["entry"];
-  readonly session: { readonly id: string };
-}
-
-/** Whose traces these are, as seen from a role; outermost last. */
-export const RELATIONS = ["self", "own agent", "team mate", "other", "other organization"] as const;
-export type Relation = (typeof RELATIONS)[number];
 
 export interface World {
   /** Undefined for a caller without a token. */
@@ -82,10 +70,17 @@ const CALLERS: Readonly<Record<Exclude<Role, "anonymous">, JWTPayload>> = {
 };
 
 async function leaveTraces(api: Api, claims: JWTPayload): Promise<Traces> {
-  const token = await api.sign(claims);
-  const { action, entry } = await propose(api, {}, { token });
-  const { session } = await act<{ session: Traces["session"] }>(api, "startSession", {}, { token }, "session{id}");
-  return { doer: String((claims.act as JWTPayload | undefined)?.sub ?? claims.sub), action, entry, session };
+  const id = String((claims.act as JWTPayload | undefined)?.sub ?? claims.sub);
+  const doer: Doer = {
+    api,
+    id,
+    token: await api.sign(claims),
+    administrator: () => api.sign(person("administrator", ["admin"], String(claims.org))),
+  };
+  const areas = {} as Record<AreaName, Awaited<ReturnType<TracedArea["leave"]>>>;
+  // In the order they stand there: one may need what another left.
+  for (const [name, area] of Object.entries(AREAS) as [AreaName, TracedArea][]) areas[name] = await area.leave(doer);
+  return { doer: id, areas };
 }
 
 /** Everybody does something once, and the same agent does it for each person. */

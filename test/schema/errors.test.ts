@@ -1,9 +1,8 @@
+import { globSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { ACTION_REFUSAL_CODES } from "../../src/domain/actions/errors.ts";
-import { DIRECTORY_REFUSAL_CODES } from "../../src/domain/directory/errors.ts";
 import { AUTHENTICATION_REASONS } from "../../src/domain/identity/errors.ts";
-import { SESSION_REFUSAL_CODES } from "../../src/domain/sessions/errors.ts";
 import { ERROR_CODES } from "../../src/graphql/base/errors.ts";
 import { SIGN_IN_REFUSALS } from "../../src/http/sign-in/errors.ts";
 
@@ -16,10 +15,34 @@ function table(heading: string): Record<string, string> {
   return Object.fromEntries(rows.map(([, code, when]) => [code ?? "", when ?? ""]));
 }
 
+const root = path.resolve(import.meta.dirname, "../..");
+
+/** The files whose refusals become user errors. */
+const refusing = globSync("src/**/*.ts", { cwd: root })
+  .filter((file) => /\bextends Refusal</.test(readFileSync(path.join(root, file), "utf8")))
+  .map((file) => file.split(path.sep).join("/"))
+  .sort();
+
+/** The codes of an area: what its `errors.ts` exports as `<AREA>_REFUSAL_CODES`. */
+async function codesOf(file: string): Promise<readonly string[]> {
+  const module = (await import(path.join(root, file))) as Readonly<Record<string, unknown>>;
+  const lists = Object.entries(module).filter(([name]) => name.endsWith("_REFUSAL_CODES"));
+  expect(lists.length, `${file} has to export its codes as <AREA>_REFUSAL_CODES`).toBe(1);
+  return lists.flatMap(([, codes]) => codes as readonly string[]);
+}
+
 describe("schema/errors.md", () => {
-  it("has every code of a user error, and no other", () => {
-    const codes = new Set<string>([...ACTION_REFUSAL_CODES, ...SESSION_REFUSAL_CODES, ...DIRECTORY_REFUSAL_CODES]);
+  it("has every code of a user error of each area, and no other", async () => {
+    expect(refusing.filter((file) => !/^src\/domain\/[a-z-]+\/errors\.ts$/.test(file))).toEqual([]);
+    expect(refusing).toEqual(
+      expect.arrayContaining(["actions", "directory", "sessions"].map((area) => `src/domain/${area}/errors.ts`)),
+    );
+    const codes = new Set((await Promise.all(refusing.map(codesOf))).flat());
     expect(Object.keys(table("`userErrors")).sort()).toEqual([...codes].sort());
+  });
+
+  it("has rows that are as wide as what they say, so that a new one changes no other", () => {
+    expect(text.split("\n").filter((line) => /^\|.* {2,}|^\| -{4,}/.test(line))).toEqual([]);
   });
 
   it("has every code of signing in with a browser, with its status", () => {

@@ -3,8 +3,9 @@
 import type { Pool } from "pg";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
-import { Erasable, type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { searchEntries } from "../../src/ledger/search.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer } from "../support/server.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Erasable } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { type CheckedEntry, checkEntry } from "../../src/verify/entry.ts";
 import { SEARCH_COLUMNS, type StoredEntry } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
-import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { entryText, GENESIS_HASH } from "../../src/facts/entry.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { combine, EMPTY_DIGEST } from "../../src/verify/digest.ts";
 import { createPiece, type PieceReport } from "../../src/verify/piece.ts";
 import type { Sha256, StoredEntry, StoredState } from "../../src/verify/rows.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject, JsonValue } from "../../src/facts/canonical.ts";
-import { Erasable, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import { checkPayload } from "../../src/verify/payload.ts";
 import { sha256 } from "./ledger.ts";
 

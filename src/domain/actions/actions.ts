@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { JsonValue } from "../../facts/canonical.ts";
-import type { LedgerId } from "../../facts/entry.ts";
+import { ledgerOf } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -113,14 +113,14 @@ export function createActions(options: ActionsOptions): Actions {
     grantTtl,
     supersede,
   });
-  const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${config.region}`;
+  const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
   const apply = (caller: Caller, id: string, command: FollowUp) =>
-    executor.apply(ledgerOf(caller), id, caller, command);
+    executor.apply(ledgerOfCaller(caller), id, caller, command);
 
   /** Records the refusal of a token that names no action of the caller's organization, without anything of the token. */
   const refuseUnknown = (caller: Caller): Promise<never> =>
     commit<undefined, never>({
-      ledger: ledgerOf(caller),
+      ledger: ledgerOfCaller(caller),
       by: caller,
       load: async () => undefined,
       decide() {
@@ -135,7 +135,7 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
-    propose: (caller, input) => propose(caller, ledgerOf(caller), input),
+    propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
     async approve(caller, { actionId, ...decision }) {
       checkText(decision.note, "note", MAX_NOTE);
       return apply(caller, actionId, { type: "approve", by: caller.principal, grantTtl, ...decision });
@@ -167,7 +167,7 @@ export function createActions(options: ActionsOptions): Actions {
         grant = { token, expiresAt };
         return { ...next, grant: { id: command.grantId, hash, expiresAt } };
       };
-      const result = await executor.apply(ledgerOf(caller), actionId, caller, command, sign);
+      const result = await executor.apply(ledgerOfCaller(caller), actionId, caller, command, sign);
       if (grant === undefined) throw new Error("a grant was recorded that was never signed");
       return { ...result, grant };
     },
@@ -202,7 +202,7 @@ export function createActions(options: ActionsOptions): Actions {
       });
     },
     async load(caller, actionId) {
-      const loaded = await loadAction(db, ledgerOf(caller), actionId);
+      const loaded = await loadAction(db, ledgerOfCaller(caller), actionId);
       return loaded?.view;
     },
     blockedBecause(view, principal) {

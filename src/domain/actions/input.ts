@@ -1,5 +1,6 @@
 import { validate as isUuid } from "uuid";
 import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../facts/canonical.ts";
+import { isStorable } from "../../facts/text.ts";
 import { invalidInput } from "./errors.ts";
 
 /** What is proposed, as it comes from outside. */
@@ -51,8 +52,7 @@ export function checkText(text: string | undefined, name: string, most: number, 
   if (text === undefined) return;
   if (text.length < least) throw invalidInput([name], "must not be empty");
   if (text.length > most) throw invalidInput([name], `must not be longer than ${most} characters`);
-  if (!text.isWellFormed()) throw invalidInput([name], "must be well-formed Unicode, without lone surrogates");
-  if (text.includes("\0")) throw invalidInput([name], "must not contain the character U+0000");
+  if (!isStorable(text)) throw invalidInput([name], "must be well-formed Unicode without U+0000");
 }
 
 /** A denial needs a reason: the requester has to know what to change. */

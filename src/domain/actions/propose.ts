@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { CanonicalText, canonicalize } from "../../facts/canonical.ts";
-import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";

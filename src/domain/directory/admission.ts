@@ -23,8 +23,8 @@ export interface Admission {
    * function that stops watching.
    */
   watch(authentication: Authentication, onRevoked: (error: AuthenticationError) => void): () => void;
-  /** `principal`, as admitted, with its current roles; undefined when it is suspended. */
-  present(organization: Organization, principal: Principal): Principal | undefined;
+  /** Whether `principal`, as admitted, is a person who has the role `admin` and is not suspended now. */
+  administers(organization: Organization, principal: Principal): boolean;
 }
 
 interface Admitted {
@@ -80,11 +80,11 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
     return admission;
   }
 
-  function present(organization: Organization, principal: Principal): Principal | undefined {
-    if (suspensionOf(organization, principal)) return undefined;
-    const { onBehalfOf } = principal;
-    const claims = claimed.get(principal) ?? principal;
-    return enriched(organization, onBehalfOf === undefined ? claims : { ...claims, onBehalfOf });
+  /** By the current roles: one that was removed since the principal was admitted does not count. */
+  function administers(organization: Organization, principal: Principal): boolean {
+    if (suspensionOf(organization, principal)) return false;
+    const { kind, roles } = enriched(organization, claimed.get(principal) ?? principal);
+    return kind === "HUMAN" && roles.includes("admin");
   }
 
   /** Why a caller admitted with `principal` must authenticate again. */
@@ -106,7 +106,7 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
   }
 
   return {
-    present,
+    administers,
     async admit(given) {
       const authentication = presented.get(given) ?? given;
       const { organization: name } = authentication.principal;

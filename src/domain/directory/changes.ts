@@ -4,7 +4,7 @@ import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Queryable, readEntry } from "../../ledger/read.ts";
-import { createCommit } from "../commit.ts";
+import { type Attribute, createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -25,8 +25,8 @@ export interface ChangesOptions {
   readonly db: Queryable;
   readonly projections: Projections;
   readonly admission: Admission;
-  /** The session that what a caller does now belongs to. */
-  readonly attribute?: ((caller: Caller) => Promise<string | undefined>) | undefined;
+  /** Finds the session that a change belongs to. */
+  readonly attribute: Attribute | "none";
 }
 
 export interface Changes {
@@ -87,7 +87,9 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
     async administer(caller, decide) {
       const organization = await projections.open(caller.principal.organization);
       const entry = await changes.record(organization, caller, (fresh) => {
-        checkAdministrator(admission, fresh, caller);
+        if (!admission.administers(fresh, caller.principal)) {
+          throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
+        }
         return decide(fresh);
       });
       return { organization, entry };
@@ -98,14 +100,6 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
     },
   };
   return changes;
-}
-
-/** Roles are those of now: what was taken from the caller meanwhile counts no more. */
-function checkAdministrator(admission: Admission, organization: Organization, { principal }: Caller): void {
-  const now = admission.present(organization, principal);
-  if (now?.kind !== "HUMAN" || !now.roles.includes("admin")) {
-    throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
-  }
 }
 
 async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {

@@ -1,6 +1,7 @@
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
+import type { Attribute } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
@@ -11,8 +12,13 @@ import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
 import { createViews, type Views } from "./views.ts";
 
+/** Whether `caller` is a person who is an administrator of their organization now, whatever they were admitted with. */
+export type Administers = (caller: Caller) => Promise<boolean>;
+
 /** The principals of each organization: who may call, and with which roles. */
 export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, PrincipalAccess, Setup, Views {
+  /** Reads the database. For every area that has something for administrators. Throws LedgerUnavailableError. */
+  readonly administers: Administers;
   /** The gateway of the organization that signs with the key of this RFC 7638 thumbprint, if it may now. */
   gatewayKey(
     organization: string,
@@ -32,8 +38,8 @@ export interface DirectoryOptions {
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
-  /** The session that what a caller does now belongs to; without it entries name none. */
-  readonly attribute?: (caller: Caller) => Promise<string | undefined>;
+  /** Finds the session that a change belongs to. */
+  readonly attribute: Attribute | "none";
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds?: number;
   /** Seconds after which calls are refused when the directory could not be read. */
@@ -57,6 +63,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
   return {
     admit: admission.admit,
     watch: admission.watch,
+    async administers({ principal }) {
+      const organization = await projections.open(principal.organization);
+      await projections.refresh(organization);
+      return admission.administers(organization, principal);
+    },
     ...createAgents(changes, db),
     ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),

@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { z } from "zod";
 import type { JsonValue } from "../../facts/canonical.ts";
-import { isVisible } from "../identity/names.ts";
+import { isName, isText } from "../../facts/text.ts";
 import { refuse } from "./errors.ts";
 import type { PublicJwk } from "./record.ts";
 
@@ -20,9 +20,9 @@ const RSA_SIZES = { least: 2048, most: 8192 };
 
 /** What an id, a name or a role may be: one line that can be seen, as tokens have them. */
 export function checkName(text: string, path: string, most = MAX_NAME): void {
-  if (text === "" || text.length > most) throw refuse("INVALID_INPUT", `must have 1 to ${most} characters`, path);
-  if (!isVisible(text)) throw refuse("INVALID_INPUT", "must be well-formed text without invisible characters", path);
-  if (text.trim() !== text) throw refuse("INVALID_INPUT", "must neither begin nor end with white space", path);
+  if (isName(text, most)) return;
+  const message = `must have 1 to ${most} characters, all of them visible, with no white space at either end`;
+  throw refuse("INVALID_INPUT", message, path);
 }
 
 /** The id of a principal. Which ones there are is not looked at. */
@@ -32,12 +32,9 @@ export function checkId(id: string, path: string): void {
 
 /** Free text, of more than one line if need be. */
 export function checkReason(reason: string): void {
-  if (reason.trim() === "" || reason.length > MAX_REASON) {
-    throw refuse("INVALID_INPUT", `must say why, in at most ${MAX_REASON} characters`, "reason");
-  }
-  if (!reason.isWellFormed() || reason.includes("\0")) {
-    throw refuse("INVALID_INPUT", "must be well-formed Unicode without U+0000", "reason");
-  }
+  if (isText(reason, MAX_REASON)) return;
+  const message = `must say why, in at most ${MAX_REASON} characters of well-formed Unicode without U+0000`;
+  throw refuse("INVALID_INPUT", message, "reason");
 }
 
 /** Platforms by name, each once, in order. */

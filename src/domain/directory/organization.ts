@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import {
   ADMINISTRATOR,
   type DirectoryRecord,
@@ -36,7 +36,7 @@ export class Organization {
 
   constructor(name: string, region: string) {
     this.name = name;
-    this.ledger = `${name}/${region}`;
+    this.ledger = ledgerOf(name, region);
     this.seen = new SeenPrincipals(this.ledger);
   }
 

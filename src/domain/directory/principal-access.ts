@@ -1,5 +1,5 @@
-import { Erasable } from "../../facts/commitment.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Caller, PrincipalKind } from "../identity/principal.ts";
 import type { DirectoryResult } from "./agents.ts";

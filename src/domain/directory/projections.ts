@@ -1,7 +1,7 @@
 import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import { readStatesSince } from "../../ledger/states.ts";
+import { readDirectoryStatesSince } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { Organization } from "./organization.ts";
@@ -167,7 +167,9 @@ export class Projections {
       after: position,
     }));
     const changed = new Set<Organization>();
-    for (const { ledger, kind, id, ...record } of await withLedgerErrors(readStatesSince(this.#options.db, since))) {
+    for (const { ledger, kind, id, ...record } of await withLedgerErrors(
+      readDirectoryStatesSince(this.#options.db, since),
+    )) {
       const organization = byLedger.get(ledger);
       if (organization === undefined) continue;
       if (organization.apply(kind, id, record)) changed.add(organization);

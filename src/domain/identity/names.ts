@@ -1,17 +1,5 @@
 import { z } from "zod";
-
-/**
- * Characters that nobody sees, or that change how their neighbours are seen: controls, formats (joiners, direction
- * marks), private use, lone surrogates, default-ignorables, noncharacters, line and paragraph separators (Unicode 17,
- * DerivedCoreProperties), and BRAILLE PATTERN BLANK, which is drawn as nothing. Two names must not look the same because of them.
- */
-const INVISIBLE =
-  /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800]/u;
-
-/** Whether every character of `text` can be seen, white space between others aside. */
-export function isVisible(text: string): boolean {
-  return !INVISIBLE.test(text) && /\S/.test(text);
-}
+import { isVisible } from "../../facts/text.ts";
 
 const MESSAGE = "must be visible, well-formed Unicode";
 

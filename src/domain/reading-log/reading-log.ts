@@ -1,13 +1,12 @@
 import { asError } from "../../errors.ts";
-import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { instant, type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
-import { createCommit } from "../commit.ts";
+import { type Attribute, createCommit } from "../commit.ts";
 import type { AuthenticationReason } from "../identity/errors.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
-import type { Attribution } from "../sessions/attribution.ts";
 import { createTally, type TallyCounts } from "./tally.ts";
 
 /** The entry type of a recorded read. Following such entries is not recorded as a read. */
@@ -44,8 +43,8 @@ export interface ReadingLogOptions {
   readonly ledgers: Pick<Ledgers, "append">;
   readonly region: string;
   readonly log: Pick<Logger, "error">;
-  /** Finds the session of a reading; without it entries name none. */
-  readonly attribution?: Attribution;
+  /** Finds the session that a reading belongs to. */
+  readonly attribute: Attribute | "none";
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** Milliseconds that are counted together. */
@@ -80,9 +79,9 @@ interface Refused {
 const SEPARATOR = "\n";
 
 export function createReadingLog(options: ReadingLogOptions): ReadingLog {
-  const { ledgers, region, log, attribution, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
+  const { ledgers, region, log, attribute, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
 
-  const commit = createCommit({ ledgers, attribute: attribution?.attribute });
+  const commit = createCommit({ ledgers, attribute });
   const record = (
     ledger: LedgerId,
     by: Caller,
@@ -147,7 +146,12 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       reason,
       refused: { ...refused, issuer, tokenId },
     };
-    return record(`${principal.organization}/${region}`, { principal, client, traceId }, fact, async () => undefined);
+    return record(
+      ledgerOf(principal.organization, region),
+      { principal, client, traceId },
+      fact,
+      async () => undefined,
+    );
   }
 
   function untoldRefusal(error: unknown, { principal, reason }: Refused, facts: object): void {
@@ -165,7 +169,7 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       ),
     refused(principal, reason, facts = {}) {
       const refused = { principal, reason, facts };
-      const key = `${reason}${SEPARATOR}${readerKey(`${principal.organization}/${region}`, principal)}`;
+      const key = `${reason}${SEPARATOR}${readerKey(ledgerOf(principal.organization, region), principal)}`;
       refusals.add(key, () => refused, reason, 0).catch((error: unknown) => untoldRefusal(error, refused, {}));
     },
     async stop() {

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import { validate as isUuid } from "uuid";
-import type { LedgerId } from "../../facts/entry.ts";
+import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import { isStorable } from "../../facts/text.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -91,7 +92,7 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
       };
       // What the database cannot hold would fail the query for all who share it.
       if (![key.actor, key.person ?? "", key.conversation ?? ""].every(isStorable)) return undefined;
-      const ledger: LedgerId = `${organization}/${region}`;
+      const ledger = ledgerOf(organization, region);
       let lookup = lookups.get(ledger);
       if (lookup === undefined) {
         lookup = createLookup((keys) => load(ledger, keys));
@@ -100,10 +101,6 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
       return lookup(key);
     },
   };
-}
-
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
 }
 
 type Lookup = (key: Key) => Promise<string | undefined>;

@@ -1,10 +1,12 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { isStorable } from "../../facts/text.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
+import { STATE_COLUMNS, type StateRow } from "../../ledger/states.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
 import { personScopesOf, type Viewer } from "../visibility/visibility.ts";
-import { loadSessions, SESSION_COLUMNS, type Session, type SessionRow } from "./store.ts";
+import { loadSessions, type Session } from "./store.ts";
 
 /** Conditions a session must meet, all of them. A member that is undefined or null is no condition. */
 export interface SessionFilter {
@@ -59,12 +61,12 @@ export async function listSessions(
   const limit = bind(range.limit);
   const order = (column: string) => `ORDER BY s.${column} ${direction} LIMIT ${limit}::bigint`;
   const select = (more: readonly string[]) =>
-    `SELECT ${SESSION_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
+    `SELECT ${STATE_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
   // One index lookup for each scope. A session's columns are named like an entry's.
   const parts =
     scopes === "everything" ? undefined : scopes.map((scope) => `(${select([entryInScope("s", [scope], bind)])})`);
-  const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("started_seq")}`;
-  const { rows } = await withLedgerErrors(db.query<SessionRow>(text, values));
+  const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("first_seq")}`;
+  const { rows } = await withLedgerErrors(db.query<StateRow>(text, values));
   return loadSessions(db, ledger, rows);
 }
 
@@ -89,11 +91,6 @@ export async function readTimeline(
 }
 
 const OPEN = "s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())";
-
-/** PostgreSQL's text holds no NUL, and nothing recorded holds a lone surrogate. */
-function isStorable(text: string): boolean {
-  return !text.includes("\0") && text.isWellFormed();
-}
 
 function given<Value>(value: Value | null | undefined): value is Value {
   return value !== undefined && value !== null;

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { LedgerId } from "../../facts/entry.ts";
+import { ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";
@@ -52,18 +52,18 @@ export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenS
   const watchers = new Set<Watcher>();
   let timer: NodeJS.Timeout | undefined;
 
-  const ledgerOf = ({ principal }: Authentication): LedgerId => `${principal.organization}/${region}`;
+  const ledgerOfPrincipal = ({ principal }: Authentication) => ledgerOf(principal.organization, region);
 
   /** Ids of those sessions that are open. */
   async function find(all: readonly Authentication[]): Promise<ReadonlySet<string>> {
-    const values = [all.map(ledgerOf), all.map(({ sessionId }) => sessionId)];
+    const values = [all.map(ledgerOfPrincipal), all.map(({ sessionId }) => sessionId)];
     const { rows } = await withLedgerErrors(db.query<{ id: string }>({ ...IS_OPEN, values }));
     return new Set(rows.map(({ id }) => id));
   }
 
   /** Those who ask at once share one look. */
   function isOpen(authentication: Authentication, id: string): Promise<boolean> {
-    const key = `${ledgerOf(authentication)} ${id}`;
+    const key = `${ledgerOfPrincipal(authentication)} ${id}`;
     if (ended.has(key)) return Promise.resolve(false);
     const known = open.get(key);
     if (known !== undefined) return known;

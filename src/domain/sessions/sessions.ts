@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
-import { Erasable } from "../../facts/commitment.ts";
-import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { instant, type LedgerEntry, ledgerOf } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import { isStorable } from "../../facts/text.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -60,18 +61,19 @@ const LATEST = `
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { ledgers, db, region, sessionTtl = DEFAULT_SESSION_TTL } = options;
-  const ledgerOf = ({ principal }: Caller): LedgerId => `${principal.organization}/${region}`;
-  const commit = createCommit({ ledgers });
+  const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
+  // Starting a session, and ending one, say themselves what session they are about.
+  const commit = createCommit({ ledgers, attribute: "none" });
 
   async function load(caller: Caller, sessionId: string): Promise<Session | undefined> {
-    const [session] = await findSessions(db, ledgerOf(caller), [sessionId]);
+    const [session] = await findSessions(db, ledgerOfCaller(caller), [sessionId]);
     return session;
   }
 
   async function latest(caller: Caller): Promise<string | undefined> {
     const { id, onBehalfOf } = caller.principal;
     const { rows } = await withLedgerErrors(
-      db.query<{ id: string }>(LATEST, [ledgerOf(caller), id, onBehalfOf?.id ?? null]),
+      db.query<{ id: string }>(LATEST, [ledgerOfCaller(caller), id, onBehalfOf?.id ?? null]),
     );
     return rows[0]?.id;
   }
@@ -90,7 +92,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       checkConversation(conversationId);
       const id = uuidv7();
       return commit<Date, SessionResult>({
-        ledger: ledgerOf(caller),
+        ledger: ledgerOfCaller(caller),
         by: caller,
         session: async () => id,
         load: expiry,
@@ -112,7 +114,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     async end(caller, { sessionId }) {
       const id = sessionId ?? caller.sessionId ?? (await latest(caller));
       return commit<Session | undefined, SessionResult>({
-        ledger: ledgerOf(caller),
+        ledger: ledgerOfCaller(caller),
         by: caller,
         session: async () => undefined,
         load: async () => (id === undefined ? undefined : load(caller, id)),
@@ -143,7 +145,7 @@ function alreadyEnded(): SessionRefusal {
 
 function checkConversation(conversationId: string | undefined): void {
   if (conversationId === undefined) return;
-  if (conversationId.length > MAX_CONVERSATION || !conversationId.isWellFormed() || conversationId.includes("\0")) {
+  if (conversationId.length > MAX_CONVERSATION || !isStorable(conversationId)) {
     const message = `must be well-formed text of at most ${MAX_CONVERSATION} characters, without U+0000`;
     throw new SessionRefusal("INVALID_INPUT", message, { path: ["conversationId"] });
   }

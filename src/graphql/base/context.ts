@@ -1,5 +1,5 @@
 import type { Caller, Principal } from "../../domain/identity/principal.ts";
-import type { LedgerId } from "../../facts/entry.ts";
+import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import { graphqlError } from "./errors.ts";
@@ -30,7 +30,7 @@ export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "on
 
 export function createContext(services: Services, operation: OperationOptions): Context {
   const { caller, traceId, ends, onRefusal } = operation;
-  const ledger: LedgerId = `${caller?.principal.organization ?? ""}/${services.region}`;
+  const ledger = ledgerOf(caller?.principal.organization ?? "", services.region);
   return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined };
 }
 

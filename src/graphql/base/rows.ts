@@ -1,7 +1,7 @@
 import type { Prisma } from "../../db/generated/prisma/client.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
-import { type Payload, unseal } from "../../facts/commitment.ts";
 import { type LedgerEntry, type LedgerId, parseEntry } from "../../facts/entry.ts";
+import { type Payload, unseal } from "../../facts/payload.ts";
 
 /** What the schema shows of an entry, as Pothos has it from Prisma's model. */
 export const ENTRY_SELECT = {

@@ -10,7 +10,7 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import type { LedgerVerification } from "../../ledger/verify.ts";
 
-/** Everything the resolvers call. One object for the life of a process; `main.ts` makes it. */
+/** Everything the resolvers call. One object for the life of a process; `main/services.ts` makes it. */
 export interface Services {
   readonly actions: Actions;
   readonly sessions: Sessions;

@@ -1,8 +1,8 @@
 import { METHODS, MULTI_FACTOR } from "../../domain/identity/sign-in-methods.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
-import { stateIn } from "../../facts/members.ts";
 import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
+import { stateIn } from "../../facts/told.ts";
 import { builder } from "../base/builder.ts";
 import { addNode } from "../base/node.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
@@ -76,7 +76,7 @@ builder.node(SessionRef, {
       type: "DateTime",
       nullable: true,
       description: "When it ends unless it is ended before; null when it does not expire.",
-      resolve: ({ started: { body } }) => asText(stateIn(body, "SESSION")?.expiresAt),
+      resolve: ({ started }) => stateIn(started, "SESSION")?.state.expiresAt,
     }),
     conversationId: t.string({
       nullable: true,

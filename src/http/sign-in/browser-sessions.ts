@@ -7,7 +7,7 @@ import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import { SessionRefusal } from "../../domain/sessions/errors.ts";
 import type { Session, Sessions } from "../../domain/sessions/sessions.ts";
-import { stateIn } from "../../facts/members.ts";
+import { stateIn } from "../../facts/told.ts";
 import type { Logger } from "../../log.ts";
 import { type CallIdentity, requestHeadOf } from "../call.ts";
 import { traceIdFor } from "../trace.ts";
@@ -132,7 +132,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
 
 /** The recorded expiry of a session, in seconds since the epoch. */
 function expiryOf({ id, started }: Session): number {
-  const recorded = Date.parse(String(stateIn(started.body, "SESSION")?.expiresAt));
+  const recorded = Date.parse(String(stateIn(started, "SESSION")?.state.expiresAt));
   if (Number.isNaN(recorded)) throw new Error(`session ${id} was recorded without its end`);
   return Math.floor(recorded / 1000);
 }

@@ -19,6 +19,7 @@ import { createLedgerSnapshots } from "../../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createIdentity } from "../../../src/main/identity.ts";
+import { createServices } from "../../../src/main/services.ts";
 
 const [dataDir = "", mode] = process.argv.slice(2);
 const region = "eu";
@@ -75,19 +76,20 @@ const policy = createPolicy(await loadCatalog());
 const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
 const attribution = mode === "with" ? createAttribution({ db: database.appendPool, region }) : nobody;
 const actions = createActions({ ledgers, pool, policy, keys, config, attribution });
+const services = createServices({
+  actions,
+  sessions,
+  directory: identity.directory,
+  ledgers,
+  pool,
+  snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
+  follower: createFollower({ pool }),
+  verify: (ledger, range) => verifyLedger(pool, ledger, range),
+  keys,
+  region,
+});
 const server = createHttpServer({
-  services: {
-    actions,
-    sessions,
-    directory: identity.directory,
-    ledgers,
-    pool,
-    snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
-    follower: createFollower({ pool }),
-    verify: (ledger, range) => verifyLedger(pool, ledger, range),
-    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
-    region,
-  },
+  services,
   identity: mode === "with" ? identity.calls : known,
   checks: async () => ({}),
   metrics,

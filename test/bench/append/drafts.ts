@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import { Erasable, seal, type UnsealedObject } from "../../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../../src/facts/commitment.ts";
+import { Erasable } from "../../../src/facts/erasable.ts";
 import { hashText } from "../../../src/facts/hash.ts";
 
 /** What one proposal of an agent records: the body a server appends, at the size real tool calls have. */

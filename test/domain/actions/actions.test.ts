@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actionIdOf } from "../../../src/domain/actions/action-id.ts";
 import type { Actions } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
-import { unseal } from "../../../src/facts/commitment.ts";
+import { unseal } from "../../../src/facts/payload.ts";
 import {
   admin,
   agent,

@@ -38,6 +38,7 @@ export async function createDirectoryWorld(): Promise<DirectoryWorld> {
         db: pool,
         region: "eu",
         log: silent,
+        attribute: "none",
         pollSeconds: 600,
         staleSeconds: 600,
         ...options,

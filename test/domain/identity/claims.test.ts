@@ -4,7 +4,7 @@ import { readerFor } from "../../../src/domain/identity/claims.ts";
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import { readHouseClaims } from "../../../src/domain/identity/house-claims.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
-import { isVisible } from "../../../src/domain/identity/names.ts";
+import { isVisible } from "../../../src/facts/text.ts";
 import { INVISIBLE } from "./bad-tokens.ts";
 
 const ISSUER = "https://login.acme.example";

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { createReadingLog, type ReadingLogOptions } from "../../../src/domain/reading-log/reading-log.ts";
-import { createAttribution } from "../../../src/domain/sessions/attribution.ts";
 import { createSessions } from "../../../src/domain/sessions/sessions.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
-import { unseal } from "../../../src/facts/commitment.ts";
 import type { LedgerEntry } from "../../../src/facts/entry.ts";
+import { unseal } from "../../../src/facts/payload.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import { searchEntries } from "../../../src/ledger/search.ts";
 import { silent } from "../../support/log.ts";
@@ -22,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const startReadingLog = (options: Partial<ReadingLogOptions> = {}) =>
-  createReadingLog({ ledgers: process.ledgers, region: "eu", log: silent, ...options });
+  createReadingLog({ ledgers: process.ledgers, region: "eu", log: silent, attribute: "none", ...options });
 
 async function entriesBy(actorId: string): Promise<LedgerEntry[]> {
   return searchEntries(process.pool, LEDGER, { actorId }, { limit: 100 });
@@ -95,12 +94,11 @@ describe("a reading", () => {
 
   it("belongs to the reader's session, and its closing entry too while that is open", async () => {
     const sessions = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu" });
-    const attribution = createAttribution({ db: process.pool, region: "eu" });
     const told = async (id: string) => (await entriesBy(id)).map(({ type, body }) => [type, body.session]);
     for (const ended of [false, true]) {
       const caller = calling(human(`reader-in-session-${ended}`));
       const { session } = await sessions.start(caller, {});
-      const log = startReadingLog({ attribution });
+      const log = startReadingLog({ attribute: sessions.attribute });
       await log.record(caller, LEDGER, "node", 1);
       await log.record(caller, LEDGER, "node", 1);
       if (ended) await sessions.end(caller, { sessionId: session.id });
@@ -118,7 +116,7 @@ describe("a reading", () => {
     const sessions = createSessions({ ledgers: process.ledgers, db: process.pool, region: "eu" });
     const reader = calling(human("reader-in-two-sessions"));
     const ids = await Promise.all(["one", "other"].map(async () => (await sessions.start(reader, {})).session.id));
-    const log = startReadingLog({ attribution: createAttribution({ db: process.pool, region: "eu" }) });
+    const log = startReadingLog({ attribute: sessions.attribute });
     await Promise.all([...ids, ...ids].map((sessionId) => log.record({ ...reader, sessionId }, LEDGER, "node", 1)));
     await log.stop();
     const read = (await entriesBy(reader.principal.id)).filter(({ type }) => type === "AUDIT_READ");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SessionRefusal } from "../../../src/domain/sessions/errors.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
-import { stateIn } from "../../../src/facts/members.ts";
+import { stateIn } from "../../../src/facts/told.ts";
 import { DraftRejectedError } from "../../../src/ledger/errors.ts";
 import { agent, auditor, calling, createWorld, LEDGER, member, type Process, type World } from "../support.ts";
 
@@ -135,7 +135,7 @@ describe("a session", () => {
     const { session, entry } = await brief.start(caller, { conversationId: "c" });
     const lasting = await one.start(caller, {});
     const length =
-      Date.parse(String(stateIn(lasting.entry.body, "SESSION")?.expiresAt)) - Date.parse(lasting.entry.recordedAt);
+      Date.parse(String(stateIn(lasting.entry, "SESSION")?.state.expiresAt)) - Date.parse(lasting.entry.recordedAt);
     expect(Math.abs(length - 12 * 3600_000)).toBeLessThan(10_000);
     const swept = await Promise.all([one, two, one, two].map((sessions) => sessions.settleDue(10)));
     expect(swept.map(({ failed, more }) => ({ failed, more }))).toEqual(

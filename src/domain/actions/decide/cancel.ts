@@ -1,4 +1,4 @@
-import { Erasable } from "../../../facts/commitment.ts";
+import { Erasable } from "../../../facts/erasable.ts";
 import { sameCaller, sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Terms } from "../action.ts";

@@ -1,4 +1,4 @@
-import { Erasable } from "../../../facts/commitment.ts";
+import { Erasable } from "../../../facts/erasable.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { Situation } from "../action.ts";
 import type { CompleteAction } from "./command.ts";

@@ -1,0 +1,30 @@
+import type { Keys } from "../domain/identity/keys.ts";
+import type { Services } from "../graphql/base/services.ts";
+
+/** What has to be started before: with settings of its own, with something to stop, or in an order. */
+type Started =
+  | "actions"
+  | "sessions"
+  | "directory"
+  | "readingLog"
+  | "ledgers"
+  | "pool"
+  | "snapshots"
+  | "follower"
+  | "verify"
+  | "region";
+
+export interface ServiceParts extends Pick<Services, Started> {
+  readonly keys: Pick<Keys, "publicJwks">;
+}
+
+/**
+ * Everything that resolvers call, for a server of the product and for those of tests alike. An area that needs the
+ * database, a ledger, callers and their sessions, and nothing to be stopped, is made here and nowhere else.
+ */
+export function createServices({ keys, ...started }: ServiceParts): Services {
+  return {
+    ...started,
+    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+  };
+}

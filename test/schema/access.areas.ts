@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { act, type Proposed, propose } from "../graphql/steps.ts";
+import type { Api } from "../http/harness.ts";
+
+/** Arguments by the name of their variable. */
+export type Arguments = Readonly<Record<string, string>>;
+
+/** What one person left behind in one area. */
+export interface Trace {
+  /** JSON that an answer has only if it shows this. */
+  readonly marks: readonly string[];
+  readonly variables: Arguments;
+}
+
+/** Somebody who leaves traces. */
+export interface Doer {
+  readonly api: Api;
+  readonly id: string;
+  readonly token: string;
+  /** A token of an administrator of the same organization, for what is done about the doer. */
+  administrator(): Promise<string>;
+}
+
+/** An area of the product whose things some may read and others may not. */
+export interface TracedArea {
+  /** The variables that name what was left, with their types. */
+  readonly types: Arguments;
+  /** Makes something that is the doer's, or about them. */
+  leave(doer: Doer): Promise<Trace>;
+  /** Values of the variables that name nothing in `ledger`. */
+  nothing(ledger: string): Arguments;
+}
+
+const quoted = (...texts: readonly string[]) => texts.map((text) => JSON.stringify(text));
+const nodeId = (type: string, ledger: string, key: string) =>
+  Buffer.from(`${type}:${ledger}:${key}`).toString("base64url");
+
+/** An action that waits for people. */
+const actions: TracedArea = {
+  types: { action: "ID!", uuid: "ID!", entry: "ID!", seq: "Sequence!", hash: "Hash!", chain: "UUID!" },
+  async leave({ api, token }) {
+    const { action, entry }: Proposed = await propose(api, {}, { token });
+    const { id, uuid, chainHash } = action;
+    return {
+      // Not the hash: the next entry names it too.
+      marks: quoted(id, uuid, chainHash, entry.id),
+      variables: { action: id, uuid, entry: entry.id, seq: entry.seq, hash: entry.hash, chain: chainHash },
+    };
+  },
+  nothing(ledger) {
+    const uuid = randomUUID();
+    return {
+      action: nodeId("Action", ledger, uuid),
+      uuid,
+      entry: nodeId("AuditEntry", ledger, "98765432"),
+      seq: "98765432",
+      hash: `sha256:${"1".repeat(64)}`,
+      chain: randomUUID(),
+    };
+  },
+};
+
+const sessions: TracedArea = {
+  types: { session: "ID!" },
+  async leave({ api, token }) {
+    const selection = "session{id}";
+    const { session } = await act<{ session: { id: string } }>(api, "startSession", {}, { token }, selection);
+    return { marks: quoted(session.id), variables: { session: session.id } };
+  },
+  nothing: (ledger) => ({ session: nodeId("Session", ledger, randomUUID()) }),
+};
+
+/** Whoever acts is known. Entries, actions and sessions name people too: only probes about principals look for them. */
+const principals: TracedArea = {
+  types: { doer: "ID!" },
+  leave: async ({ id }) => ({ marks: [`"id":"${id}"`], variables: { doer: id } }),
+  nothing: () => ({ doer: "nobody-at-all" }),
+};
+
+/** What everybody leaves behind, area by area. A new area has to be added here. */
+export const AREAS = { actions, sessions, principals } as const satisfies Readonly<Record<string, TracedArea>>;
+export type AreaName = keyof typeof AREAS;
