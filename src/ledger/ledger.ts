@@ -125,10 +125,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   async function open(ledger: LedgerId): Promise<AppendQueue> {
     const { body } = encode(bodyOf<"LEDGER_CREATED">({ actor: SYSTEM_ACTOR }, { type: "LEDGER_CREATED" }));
     try {
-      const created = await options.pool.query<{ seq: string }>(
-        "SELECT seq FROM oc_ledger_create($1::text, $2::text)",
+      const created = await options.pool.query<{ created: boolean; seq: string }>(
+        "SELECT created, seq FROM oc_ledger_create($1::text, $2::text)",
         [ledger, body],
       );
+      if (created.rows[0]?.created === true) announcer.announce(ledger, 1n);
       const queue = new AppendQueue({
         append: (drafts, call) =>
           inSpan("ledger.append", { "countersign.ledger": ledger, "countersign.entries": drafts.length }, () =>

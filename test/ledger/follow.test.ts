@@ -158,6 +158,15 @@ describe("follow", () => {
     expect(seqs(consumer.seen)).toEqual([1, 2, 3, 4]);
   });
 
+  it("is woken by the first entry of a ledger that did not exist", async () => {
+    const ledger = newLedger();
+    const follower = await follow();
+    const consumer = consume(follower, ledger, 0n);
+    await waitUntil(() => follower.following() === 1);
+    await scene.ledgers.ensure(ledger);
+    await waitUntil(() => consumer.seen.length === 1);
+  });
+
   it("finds entries by polling when no notification ever comes", async () => {
     const ledger = newLedger();
     const follower = await follow({ listening: false, pollSeconds: 0.05 });
