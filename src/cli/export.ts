@@ -67,14 +67,13 @@ async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncG
 async function write(lines: AsyncIterable<Line>, file: string | undefined): Promise<void> {
   let count = 0;
   let progress: Progress | undefined;
-  // Lines that scroll by on a terminal are progress enough, and a bar would be drawn between them.
-  const shown = file === undefined && process.stdout.isTTY;
+  const data = file === undefined ? process.stdout.fd : undefined;
   const texts = async function* () {
     for await (const { text, seq, last } of lines) {
-      if (!shown) progress ??= startProgress("export", Number(last - seq) + 1);
+      progress ??= startProgress("export", Number(last - seq) + 1, { data });
       yield `${text}\n`;
       count += 1;
-      progress?.advance();
+      progress.advance();
     }
   };
   try {
