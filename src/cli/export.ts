@@ -9,6 +9,7 @@ import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
+import { exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
@@ -123,6 +124,10 @@ export function defineExport(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({ OK: true, FAILED: true, USAGE: "wrong arguments or settings", UNREACHABLE: true, REFUSED: true }),
     )
     .action(exportLedger);
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { asError } from "../errors.ts";
 import { type Api, besides, createApi } from "./api.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress, whileWaiting } from "./progress.ts";
 import { catalogEffects } from "./replay/catalog.ts";
@@ -177,6 +177,16 @@ export function defineReplay(program: Command): void {
       "after",
       "\nExamples:\n  countersign replay traces.jsonl --catalog catalog.json\n" +
         "  countersign replay traces.jsonl --url http://127.0.0.1:8080/graphql --concurrency 32",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "every step was replayed, and the verdict is INTACT",
+        FAILED: "failure, or a verdict other than INTACT",
+        USAGE: true,
+        UNREACHABLE: "server not reachable or not ready",
+        REFUSED: true,
+      }),
     )
     .action(replay);
 }
