@@ -47,6 +47,12 @@ describe("the page at /", () => {
     expect(after).not.toContain("max@");
   });
 
+  it("does not guess how a person signed in whose provider does not say", async () => {
+    const browser = await company.signIn(app, "una");
+    const page = await (await browser.request(new URL("/", app.url), { headers: asPage })).text();
+    expect(page).toContain("<dt>Signed in by</dt><dd>openid-connect (the identity provider does not say how)</dd>");
+  });
+
   it("is for browsers alone", async () => {
     expect((await fetch(new URL("/", app.url))).status).toBe(404);
   });
