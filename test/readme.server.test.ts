@@ -50,18 +50,19 @@ describe("the shell blocks of the README", () => {
     const runnable = shellBlocks.filter(({ notRun }) => notRun === undefined).map(({ text }) => text);
     /** What each block has to print, in order. */
     const outcomes: readonly (readonly [block: string, ...printed: RegExp[]])[] = [
-      ["npm run demo", /replay 63\/63/, /^INTACT$/m],
-      ["export PATH"],
+      ["export PATH", /replay 63\/63/, /^INTACT$/m],
+      ["export URL"],
       ["PROPOSED=", /"status":"PENDING"/, /"digest":"sha256:[0-9a-f]{64}"/, /"userErrors":\[\]/],
       ['ask "$APPROVER"', /cancel_reservation/, /"status":"APPROVED"/, /"userErrors":\[\]/],
       ["GRANT=", /"status":"EXECUTING".*"userErrors":\[\]/, /"status":"SUCCEEDED".*"userErrors":\[\]/],
-      ["(sleep 3; ask", /^event: next\ndata: .*"cancel_reservation"/m],
-      ["TOKEN=$APPROVER", /"change":"ADDED","action":\{.*"cancel_reservation"/],
-      ["countersign export", /^([0-9a-f]{64}) {2}-\n[\s\S]*^"prevHash":"\1"$/m],
+      ["HEAD=", /"status":"PENDING"/, /^event: next\ndata: .*"change":"ADDED","action":\{.*"cancel_reservation"/m],
+      ["TOKEN=$APPROVER", /("change":"ADDED","action":\{.*"cancel_reservation"[\s\S]*){2}/],
+      ["npx countersign token", /^[\w-]+\.[\w-]+\.[\w-]+$/m],
+      ["npx countersign export", /^([0-9a-f]{64}) {2}-\n[\s\S]*^"prevHash":"\1"$/m],
       ["mkdir -p", /Redirect URI to register[\s\S]*\/auth\/callback {3}for client countersign-console/, /\/readyz ok/],
       [
         "MIA=",
-        /act: \{\s+sub: 'support-bot'/,
+        /"act": \{\s+"sub": "support-bot"/,
         /"id":"support-bot","kind":"AGENT","onBehalfOf":\{"id":"mia","kind":"HUMAN"\}/,
       ],
       ["kill"],
@@ -69,7 +70,7 @@ describe("the shell blocks of the README", () => {
         "(",
         /^INTACT$/m,
         /refused: oc_audit_log is append-only/,
-        /changed one letter/,
+        /changed one letter of entry \d+ of acme\/eu: "id":"approver2?" is now "id":"Approver2?"/,
         /^CONTENT_MISMATCH$/m,
         /UNGUARDED/,
       ],
@@ -83,6 +84,17 @@ describe("the shell blocks of the README", () => {
       for (const pattern of printed) expect(said[at]).toMatch(pattern);
       expect(said[at]).not.toMatch(/command not found|syntax error|"errors":/);
     });
+
+    it("print the claims that the README shows, in the same order", () => {
+      const [, shown = ""] = /^```json\n(\{\n {2}"name"[\s\S]*?)^```$/m.exec(readme) ?? [];
+      const printed = said[outcomes.findIndex(([block]) => block === "MIA=")] ?? "";
+      const claims: unknown = JSON.parse(printed.slice(printed.indexOf("{\n"), printed.indexOf("\n}\n") + 3));
+      expect(Object.keys(Object(claims))).toEqual(Object.keys(JSON.parse(shown)));
+      const described = [...readme.matchAll(/^\| (`[^|]+) \| [^|]+ \|$/gm)].flatMap(([, names = ""]) =>
+        [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+      );
+      expect(described).toEqual(expect.arrayContaining(Object.keys(JSON.parse(shown))));
+    });
   });
 });
 
@@ -95,7 +107,7 @@ async function placesOf(serving: Serving, folder: string): Promise<ReadonlyMap<R
   return new Map([
     [/\.data\//g, `${folder}/`],
     [/\b4000\b/g, new URL(serving.url).port],
-    [/\btimeout 10\b/g, "timeout 4"],
+    [/\btimeout 10\b/g, "timeout 6"],
     ...ports.map(([named, free]) => [new RegExp(`\\b${named}\\b`, "g"), String(free)] as const),
   ]);
 }

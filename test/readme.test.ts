@@ -45,6 +45,26 @@ describe("README", () => {
     expect(named.filter((name) => !(name in scripts) && name !== "ci")).toEqual([]);
   });
 
+  const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
+
+  it("calls the command line in one way", () => {
+    const calls = blocks.flatMap((text) =>
+      [...text.matchAll(/(\S+) countersign (?=[a-z])/g)].map(([, before]) => before),
+    );
+    expect(calls.length).toBeGreaterThan(5);
+    expect(calls.filter((before) => !/(?:^|\()npx$/.test(before ?? ""))).toEqual([]);
+  });
+
+  it("gives no variable another meaning further down", () => {
+    const set = blocks.flatMap((text) => [...text.matchAll(/^(\w+)=\$\(/gm)].map(([, name]) => name));
+    expect(set).toEqual(expect.arrayContaining(["AGENT", "APPROVER", "BOT"]));
+    expect(set).toEqual([...new Set(set)]);
+  });
+
+  it("defines its terms before the first command", () => {
+    expect(readme.indexOf("## Glossary")).toBeLessThan(readme.indexOf("```sh"));
+  });
+
   it.each(["README.md", "clients/demo/README.md", "test/bench/README.md"])("%s links to files that exist", (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1]!);
     expect(links.filter((link) => !existsSync(path.join(root, path.dirname(file), link)))).toEqual([]);

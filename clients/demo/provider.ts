@@ -30,7 +30,7 @@ if (values.token !== undefined) {
   const { access_token: token } = await codeFlow(provider, values.token);
   process.stdout.write(`${token}\n`);
 } else {
-  await startIdentityProvider({
+  const provider = await startIdentityProvider({
     port,
     audience: "countersign",
     users: {
@@ -42,5 +42,8 @@ if (values.token !== undefined) {
     agents: { "support-bot": { secret: "demo", claims: { name: "Support bot", roles: ["agent"], groups: [] } } },
     clients: [{ client_id: "countersign-console", client_secret: "demo", redirect_uris: [values["redirect-uri"]] }],
   });
-  process.stderr.write(`A demo identity provider is at ${issuer}, with mia, ada, olga and sam. Ctrl-C ends it.\n`);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void provider.close());
+  process.stderr.write(
+    `A demo identity provider is at ${provider.issuer}, with mia, ada, olga and sam. Ctrl-C ends it.\n`,
+  );
 }

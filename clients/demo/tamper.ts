@@ -4,7 +4,7 @@
 //   npx node clients/demo/tamper.ts          the way a careless administrator would: the guards refuse; exit code 1
 //   npx node clients/demo/tamper.ts --force  the way a determined one would: takes the guards off, changes one letter
 //
-// The second damages the ledger permanently: use a separate DATA_DIR. `countersign verify` then reports what happened.
+// The second breaks the ledger for good: give it a DATA_DIR of its own. `countersign verify` then tells what happened.
 // Where there is nothing to change, both end with 2 and leave everything as it is, the guards included.
 import { parseArgs } from "node:util";
 import { Client } from "pg";
@@ -21,7 +21,7 @@ if (record?.pid === undefined || record.pid === null) {
 
 /** The newest approval, which is what gets changed. */
 const findApproval = `
-  SELECT ledger, seq FROM oc_audit_log
+  SELECT ledger, seq, substring(entry from '"id":"approver[^"]*"') AS before FROM oc_audit_log
    WHERE type = 'ACTION_APPROVED' AND entry LIKE '%"id":"approver%' ORDER BY recorded_at DESC, seq DESC LIMIT 1`;
 
 const takeGuardsOff = [
@@ -30,13 +30,13 @@ const takeGuardsOff = [
   "ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash",
 ];
 
-/** The approver's name spelled differently: one byte of it. */
-const rewrite = `UPDATE oc_audit_log SET entry = replace(entry, '"id":"approver', '"id":"Approver') WHERE (ledger, seq) = ($1, $2)`;
+/** The approver's id spelled differently: one byte of it. */
+const rewrite = `UPDATE oc_audit_log SET entry = regexp_replace(entry, '"id":"approver', '"id":"Approver') WHERE (ledger, seq) = ($1, $2)`;
 
 const client = new Client({ connectionString: record.url });
 try {
   await client.connect();
-  const { rows } = await client.query<{ ledger: string; seq: string }>(findApproval);
+  const { rows } = await client.query<{ ledger: string; seq: string; before: string }>(findApproval);
   const [approval] = rows;
   if (approval === undefined) {
     process.stderr.write("nothing was approved yet, so there is nothing to change: run `npm run demo` first\n");
@@ -46,8 +46,10 @@ try {
     await client.query("SET session_replication_role = replica");
     if (values.force) for (const statement of takeGuardsOff) await client.query(statement);
     await client.query(rewrite, [approval.ledger, approval.seq]);
-    const change = 'its approver "id":"approver…" is now "id":"Approver…"';
-    process.stdout.write(`changed one letter of entry ${approval.seq} of ${approval.ledger}: ${change}\n`);
+    const after = approval.before.replace('"approver', '"Approver');
+    process.stdout.write(
+      `changed one letter of entry ${approval.seq} of ${approval.ledger}: ${approval.before} is now ${after}\n`,
+    );
   }
 } catch (error) {
   process.stdout.write(`refused: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -49,10 +49,21 @@ export function exitCodeOf(error: unknown): number {
     : exitCodes.FAILED;
 }
 
-export const exitCodesHelp = `
-Exit codes:
-  0  success; for verify and replay: the verdict is INTACT
-  1  failure, or a verdict other than INTACT
-  2  wrong arguments, settings or input files
-  3  server or database not reachable or not ready
-  4  refused: not authenticated or not permitted`;
+/** What each code means to most commands. */
+const MEANINGS: Readonly<Record<keyof typeof exitCodes, string>> = {
+  OK: "success",
+  FAILED: "failure",
+  USAGE: "wrong arguments, settings or input files",
+  UNREACHABLE: "server or database not reachable or not ready",
+  REFUSED: "refused: not authenticated or not permitted",
+};
+
+/** The part of a command's help that lists the codes in `ends`, each with what it means to that command. */
+export function exitCodesHelp(ends: Readonly<Partial<Record<keyof typeof exitCodes, string | true>>>): string {
+  const codes = Object.keys(exitCodes) as (keyof typeof exitCodes)[];
+  const lines = codes.flatMap((name) => {
+    const meaning = ends[name];
+    return meaning === undefined ? [] : [`  ${exitCodes[name]}  ${meaning === true ? MEANINGS[name] : meaning}`];
+  });
+  return `\nExit codes:\n${lines.join("\n")}`;
+}

@@ -9,6 +9,7 @@ import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
+import { exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
@@ -67,14 +68,13 @@ async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncG
 async function write(lines: AsyncIterable<Line>, file: string | undefined): Promise<void> {
   let count = 0;
   let progress: Progress | undefined;
-  // Lines that scroll by on a terminal are progress enough, and a bar would be drawn between them.
-  const shown = file === undefined && process.stdout.isTTY;
+  const data = file === undefined ? process.stdout.fd : undefined;
   const texts = async function* () {
     for await (const { text, seq, last } of lines) {
-      if (!shown) progress ??= startProgress("export", Number(last - seq) + 1);
+      progress ??= startProgress("export", Number(last - seq) + 1, { data });
       yield `${text}\n`;
       count += 1;
-      progress?.advance();
+      progress.advance();
     }
   };
   try {
@@ -124,6 +124,10 @@ export function defineExport(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({ OK: true, FAILED: true, USAGE: "wrong arguments or settings", UNREACHABLE: true, REFUSED: true }),
     )
     .action(exportLedger);
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { asError } from "../errors.ts";
 import { besides } from "./api.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
 
 interface HealthOptions {
@@ -83,6 +83,14 @@ export function defineHealth(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  countersign health\n  countersign serve & countersign health --wait 60\n  countersign health --url https://countersign.example/graphql",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "both are well",
+        USAGE: "wrong arguments or settings",
+        UNREACHABLE: "server not reachable or not ready",
+      }),
     )
     .action(health);
 }

@@ -15,7 +15,6 @@ function createProgram(): Command {
     .description(packageFile.description)
     .version(packageFile.version)
     .showHelpAfterError("(run with --help for usage)")
-    .addHelpText("afterAll", exitCodesHelp)
     .addHelpText(
       "after",
       `
@@ -23,6 +22,16 @@ Examples:
   countersign serve                                       in one terminal
   countersign replay traces.jsonl --catalog catalog.json  in another
   countersign verify`,
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "success; for verify and replay: the verdict is INTACT",
+        FAILED: "failure, or a verdict other than INTACT",
+        USAGE: true,
+        UNREACHABLE: true,
+        REFUSED: true,
+      }),
     )
     // Commands inherit this. Without it commander ends the process with 1 for wrong usage, the code of a failure.
     .exitOverride();

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { startEmbeddedPostgres } from "../db/embedded.ts";
 import { MigrationError, migrate } from "../db/migrate.ts";
 import { createLogger } from "../log.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { settings } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { makeFolders } from "./start-checks.ts";
@@ -65,6 +65,15 @@ export function defineMigrate(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  countersign migrate\n  MIGRATION_DATABASE_URL=postgres://oc_owner@db/countersign countersign migrate",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "the database is up to date",
+        FAILED: "failure, or a server uses the built-in database",
+        USAGE: "wrong arguments or settings",
+        UNREACHABLE: "database not reachable",
+      }),
     )
     .action(run);
 }

@@ -1,4 +1,5 @@
-import { Presets, SingleBar } from "cli-progress";
+import { fstatSync } from "node:fs";
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
 
 /** Where progress is shown; `process.stderr`, so that a result on stdout can be piped. */
 export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
@@ -8,7 +9,17 @@ export interface Progress {
   advance(by?: number, what?: string): void;
   /** Sets the number of things done so far. */
   to(value: number, total?: number): void;
+  /** Prints a message on a line of its own. */
+  say(message: string): void;
   finish(): void;
+}
+
+export interface ProgressOptions {
+  readonly stream?: ProgressStream;
+  /** Milliseconds before a bar is drawn. */
+  readonly showAfter?: number;
+  /** The file descriptor to which the command writes data meanwhile. */
+  readonly data?: number | undefined;
 }
 
 const plainSteps = 10;
@@ -17,7 +28,7 @@ const plainSteps = 10;
 const SHOW_AFTER = 500;
 
 function bar(label: string, initialTotal: number, stream: ProgressStream, showAfter: number): Progress {
-  const drawn = new SingleBar(
+  const drawn = new MultiBar(
     {
       format: `${label} [{bar}] {value}/{total} {duration_formatted} {what}`,
       stream,
@@ -25,6 +36,8 @@ function bar(label: string, initialTotal: number, stream: ProgressStream, showAf
       fps: 15,
       // What follows, the result, starts on an empty line.
       clearOnComplete: true,
+      // Below a message, the bar is drawn again although nothing of it has changed.
+      forceRedraw: true,
       // Ctrl-C is the command's to handle.
       gracefulExit: false,
     },
@@ -33,9 +46,12 @@ function bar(label: string, initialTotal: number, stream: ProgressStream, showAf
   const due = Date.now() + showAfter;
   let total = initialTotal;
   let value = 0;
+  let only: SingleBar | undefined;
   const show = (what: string) => {
-    if (drawn.isActive) drawn.update(value, { what });
-    else if (Date.now() >= due) drawn.start(total, value, { what });
+    if (only !== undefined) return only.update(value, { what });
+    if (Date.now() < due) return;
+    only = drawn.create(total, value, { what });
+    drawn.update();
   };
   return {
     advance(by = 1, what = "") {
@@ -45,11 +61,23 @@ function bar(label: string, initialTotal: number, stream: ProgressStream, showAf
     to(newValue, newTotal = total) {
       value = newValue;
       total = newTotal;
-      if (drawn.isActive) drawn.setTotal(total);
+      only?.setTotal(total);
       show("");
     },
-    finish: () => drawn.stop(),
+    say(message) {
+      if (!drawn.isActive) return print(stream, message);
+      drawn.log(`${message}\n`);
+      // Messages stand above the bar, which is drawn again below them.
+      drawn.update();
+    },
+    finish() {
+      if (drawn.isActive) drawn.stop();
+    },
   };
+}
+
+function print(stream: ProgressStream, message: string): void {
+  stream.write(`${message}\n`);
 }
 
 /** A line each time another tenth is done: readable in the log of a CI job. */
@@ -73,18 +101,27 @@ function lines(label: string, initialTotal: number, stream: ProgressStream): Pro
       total = newTotal;
       show();
     },
+    say: (message) => print(stream, message),
     finish() {},
   };
 }
 
-/** A progress bar on a terminal, gone when the work is done; plain lines anywhere else. */
+/** Messages, but no progress. */
+function messagesOnly(stream: ProgressStream): Progress {
+  return { advance() {}, to() {}, say: (message) => print(stream, message), finish() {} };
+}
+
+/**
+ * A progress bar on a terminal, gone when the work is done; plain lines anywhere else. Unless `data` is a file, the data may
+ * end on the same terminal (`countersign export | grep …`), so no bar is drawn there.
+ */
 export function startProgress(
   label: string,
   total: number,
-  stream: ProgressStream = process.stderr,
-  showAfter = SHOW_AFTER,
+  { stream = process.stderr, showAfter = SHOW_AFTER, data }: ProgressOptions = {},
 ): Progress {
-  return stream.isTTY === true ? bar(label, total, stream, showAfter) : lines(label, total, stream);
+  if (stream.isTTY !== true) return lines(label, total, stream);
+  return data === undefined || fstatSync(data).isFile() ? bar(label, total, stream, showAfter) : messagesOnly(stream);
 }
 
 const frames = ["-", "\\", "|", "/"];

@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { asError } from "../errors.ts";
 import { type Api, besides, createApi } from "./api.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
-import { startProgress, whileWaiting } from "./progress.ts";
+import { type Progress, startProgress, whileWaiting } from "./progress.ts";
 import { catalogEffects } from "./replay/catalog.ts";
 import { describeTotals, noCounts, type Totals } from "./replay/counts.ts";
 import { openInbox } from "./replay/inbox.ts";
@@ -79,11 +79,16 @@ async function drive(
   const auditor = client("auditor");
   const before = BigInt((await auditor.run(READ_HEAD)).data.ledger.head.seq);
   const steps = conversations.reduce((sum, conversation) => sum + conversation.steps.length, 0);
+  let progress: Progress | undefined;
+  const warn = (message: string) => {
+    if (progress === undefined) process.stderr.write(`${message}\n`);
+    else progress.say(message);
+  };
   const inbox = openInbox({
     approvers: approvers.map(client),
     token: tokens.keep("approver"),
     after: String(before),
-    warn: (message) => process.stderr.write(`${message}\n`),
+    warn,
   });
   const run = {
     id: options.run ?? newRunId(),
@@ -92,18 +97,18 @@ async function drive(
     auditor,
     inbox,
     counts: noCounts(),
-    warn: (message: string) => void process.stderr.write(`${message}\n`),
+    warn,
     blockedTools: new Set<string>(),
     unknownTools: new Set<string>(),
     ...(options.catalog === undefined ? {} : await catalogEffects(options.catalog)),
   };
   process.stderr.write(`run ${run.id}: ${steps} steps of ${conversations.length} conversations against ${url}\n`);
-  const progress = startProgress("replay", steps);
+  progress = startProgress("replay", steps);
   const started = performance.now();
   try {
     await replayConversations(run, conversations, {
       concurrency: options.concurrency,
-      onStep: () => progress.advance(),
+      onStep: () => progress?.advance(),
       signal: interruption.signal,
     });
   } finally {
@@ -172,6 +177,16 @@ export function defineReplay(program: Command): void {
       "after",
       "\nExamples:\n  countersign replay traces.jsonl --catalog catalog.json\n" +
         "  countersign replay traces.jsonl --url http://127.0.0.1:8080/graphql --concurrency 32",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "every step was replayed, and the verdict is INTACT",
+        FAILED: "failure, or a verdict other than INTACT",
+        USAGE: true,
+        UNREACHABLE: "server not reachable or not ready",
+        REFUSED: true,
+      }),
     )
     .action(replay);
 }

@@ -3,6 +3,7 @@ import { type Config, loadConfig } from "../config.ts";
 import { type IdentitySettings, loadIdentityFile } from "../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../domain/identity/secure-url.ts";
 import { createLogger } from "../log.ts";
+import { exitCodesHelp } from "./exit.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
 import { assertListenable, makeFolders } from "./start-checks.ts";
 
@@ -105,6 +106,15 @@ export function defineServe(program: Command): void {
       "after",
       "\nExamples:\n  countersign serve\n  countersign serve --port 8080 --catalog catalog.json\n" +
         "  DATABASE_URL=postgres://oc_app@db/countersign countersign serve",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "stopped by a signal",
+        FAILED: true,
+        USAGE: "wrong arguments or settings",
+        UNREACHABLE: "database not reachable",
+      }),
     )
     .action(serve);
 }

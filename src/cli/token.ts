@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEMO_NAMES, type DemoName } from "../domain/identity/demo-principals.ts";
+import { exitCodesHelp } from "./exit.ts";
 import { settings, wholeNumber } from "./options.ts";
 import { openDemoTokens } from "./tokens.ts";
 
@@ -39,6 +40,15 @@ export function defineToken(program: Command): void {
       "after",
       "\nExamples:\n  countersign token --as approver\n  TOKEN=$(countersign token --as agent --ttl 600)\n" +
         "  countersign token --as agent --role approver   # still cannot approve: it is an agent",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: true,
+        FAILED: true,
+        USAGE: "wrong arguments or settings, or no keys in the data directory",
+        REFUSED: "refused: tokens come from an identity provider",
+      }),
     )
     .action(token);
 }

@@ -6,7 +6,7 @@ import { VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { startProgress, whileWaiting } from "./progress.ts";
 import { demandIntact, describeVerification, readableVerification, VERIFY, type Verification } from "./verification.ts";
@@ -102,6 +102,16 @@ export function defineVerify(program: Command): void {
       "after",
       "\nExamples:\n  countersign verify\n  countersign verify --from 1000 --to 2000\n" +
         "  countersign verify --database-url --ledger acme/eu --workers 4",
+    )
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "the verdict is INTACT",
+        FAILED: "failure, or a verdict other than INTACT",
+        USAGE: "wrong arguments or settings",
+        UNREACHABLE: true,
+        REFUSED: true,
+      }),
     )
     .action(verify);
 }

@@ -1,14 +1,24 @@
-/** What GraphiQL opens with: operations that everybody who is signed in may run. A test validates them. */
-export const OPENING_QUERY = `# Countersign: actions that wait for approval.
+export interface OpeningTab {
+  readonly query: string;
+  /** JSON. */
+  readonly variables?: string;
+}
+
+/**
+ * What GraphiQL opens with, a tab an operation: what everybody who is signed in may run. A test runs them. Comments keep to
+ * 50 characters a line, which a window of 1280 pixels shows.
+ */
+export const OPENING_TABS: readonly OpeningTab[] = [
+  {
+    query: `# What waits for people, and who you are.
+# Ctrl-Enter runs it. The tabs Approve and Follow
+# are for what you find here. The icon at the top
+# left opens the description of the schema.
 #
-# Run with Ctrl-Enter, or choose an operation at the run button:
-# Waiting lists actions, Approve approves one, Follow shows changes.
-# The book icon at the left describes every type and field.
-#
-# You are signed in as the person of this browser session, or of the
-# token given as the password. To be somebody else, use a private
-# window. Without an identity provider, get a token with
-# \`npx countersign token --as approver\`.
+# You are whoever signed in with this browser, or
+# whose token was given as the password. To be
+# somebody else, sign out at / or use a private
+# window.
 
 query Waiting {
   viewer {
@@ -26,11 +36,18 @@ query Waiting {
     }
   }
 }
+`,
+  },
+  {
+    query: `# Approves an action. Copy its id and its digest
+# from the answer of Waiting into the variables
+# below. The digest stands for what you have read:
+# any other is refused.
 
-# Before running it, put an id and its digest from Waiting into the
-# Variables below: { "id": "…", "digest": "sha256:…" }
 mutation Approve($id: ID!, $digest: Hash!) {
-  approveAction(input: { actionId: $id, digest: $digest }) {
+  approveAction(
+    input: { actionId: $id, digest: $digest }
+  ) {
     action {
       status
     }
@@ -40,16 +57,29 @@ mutation Approve($id: ID!, $digest: Hash!) {
     }
   }
 }
+`,
+    variables: `{
+  "id": "",
+  "digest": ""
+}
+`,
+  },
+  {
+    query: `# Shows each change from now on. While nothing
+# changes, a HEARTBEAT comes every few seconds.
 
-# Shows nothing until an action is proposed or decided.
 subscription Follow {
   pendingApprovals {
     cursor
     change
     action {
       id
+      tool
+      status
       rendered
     }
   }
 }
-`;
+`,
+  },
+];

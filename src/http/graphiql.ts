@@ -6,7 +6,7 @@ import { AuthenticationError } from "../domain/identity/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { type CallIdentity, requestHeadOf, type SignedIn } from "./call.ts";
 import { authorizationOf, basicPassword, credentials, credentialsOf } from "./credentials.ts";
-import { OPENING_QUERY } from "./graphiql-query.ts";
+import { OPENING_TABS } from "./graphiql-query.ts";
 import { escapeHtml, sendPage } from "./sign-in/pages.ts";
 
 /** Everything the page needs is in it: it loads nothing from anywhere, and talks to this server alone. */
@@ -85,7 +85,7 @@ export async function serveGraphiQL(
   }
   const page = renderGraphiQL({
     title: "Countersign",
-    defaultQuery: OPENING_QUERY,
+    defaultTabs: [...OPENING_TABS],
     endpoint: "/graphql",
     subscriptionsProtocol: "SSE",
     shouldPersistHeaders: false,

@@ -30,6 +30,7 @@ describe("GraphiQL in Chromium", () => {
     expect([sent.status, (await sent.text()).includes(editor)]).toEqual([200, false]);
     const page = await renderPage(url);
     expect(page.includes(editor)).toBe(true);
+    for (const tab of ["Waiting", "Approve", "Follow"]) expect(page).toMatch(new RegExp(`<button[^>]*>${tab}<`));
     expect([...page.matchAll(/(?:src|href)="(https?:[^"]+)"/g)].map(([, address]) => address)).toEqual([]);
   });
 

@@ -1,4 +1,7 @@
 import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { startProgress, whileWaiting } from "../../src/cli/progress.ts";
@@ -11,7 +14,7 @@ function screen(isTTY: boolean) {
 describe("startProgress", () => {
   it("prints a plain line each tenth where there is no terminal", () => {
     const { stream, shown } = screen(false);
-    const progress = startProgress("replay", 40, stream);
+    const progress = startProgress("replay", 40, { stream });
     for (let done = 0; done < 40; done += 1) progress.advance();
     progress.finish();
     const lines = shown().trimEnd().split("\n");
@@ -22,7 +25,7 @@ describe("startProgress", () => {
 
   it("learns the total late", () => {
     const { stream, shown } = screen(false);
-    const progress = startProgress("verify", 1, stream);
+    const progress = startProgress("verify", 1, { stream });
     progress.to(500, 1_000);
     progress.to(1_000);
     expect(shown()).toBe("verify 500/1000\nverify 1000/1000\n");
@@ -30,22 +33,63 @@ describe("startProgress", () => {
 
   it("draws a bar on a terminal, and leaves the line empty", () => {
     const { stream, shown } = screen(true);
-    const progress = startProgress("replay", 2, stream, 0);
+    const progress = startProgress("replay", 2, { stream, showAfter: 0 });
     progress.advance();
     const drawn = shown();
     expect(drawn).toMatch(/replay \[.*\] 1\/2/);
     progress.finish();
-    // Back to the start of the line, cleared (ECMA-48 CHA, EL), and the cursor shown again.
-    expect(shown()).toContain("\u001b[0K");
+    // Back to the start of the line, cleared (ECMA-48 CHA, ED).
+    expect(shown()).toContain("\u001b[1G\u001b[0J");
   });
 
   it("draws nothing for work that is over at once", () => {
     const { stream, shown } = screen(true);
-    const progress = startProgress("export", 2, stream);
+    const progress = startProgress("export", 2, { stream });
     progress.to(1, 3);
     progress.advance();
     progress.finish();
     expect(shown()).toBe("");
+  });
+
+  it.each([
+    ["shows nothing on a terminal while data goes to what may be the same terminal", "/dev/null", false],
+    ["draws a bar on a terminal while data goes to a file", "ledger.jsonl", true],
+  ])("%s", (_, name, drawn) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "progress-"));
+    const data = openSync(path.resolve(folder, name), "w");
+    try {
+      const { stream, shown } = screen(true);
+      const progress = startProgress("export", 1, { stream, showAfter: 0, data });
+      progress.advance();
+      progress.to(1, 1);
+      progress.finish();
+      expect(shown() !== "").toBe(drawn);
+    } finally {
+      closeSync(data);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("prints a message on a line of its own above the bar", () => {
+    const { stream, shown } = screen(true);
+    const progress = startProgress("replay", 2, { stream, showAfter: 0 });
+    progress.advance();
+    progress.say("the server is away");
+    const [above, below = ""] = shown().split("the server is away\n");
+    // The line is cleared first (ECMA-48 EL), and the bar follows below.
+    expect(above?.endsWith("\u001b[2K")).toBe(true);
+    expect(below).toMatch(/replay \[.*\] 1\/2/);
+    progress.finish();
+    progress.say("after the end");
+    expect(shown().endsWith("after the end\n")).toBe(true);
+  });
+
+  it("prints a message as a line where no bar is drawn", () => {
+    for (const isTTY of [false, true]) {
+      const { stream, shown } = screen(isTTY);
+      startProgress("replay", 2, { stream }).say("the server is away");
+      expect(shown()).toBe("the server is away\n");
+    }
   });
 });
 

@@ -41,9 +41,10 @@ describe("serve", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("stops on SIGTERM and ends with 0", async () => {
+  it("stops on SIGTERM, says so and ends with 0", async () => {
     serving = await startServing();
     expect(await serving.end()).toBe(exitCodes.OK);
+    await waitUntil(() => serving?.said().includes('"msg":"stopped"') === true);
     await expect(fetch(serving.url)).rejects.toThrow();
   });
 

@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { buildSchema, parse, validate } from "graphql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OPENING_QUERY } from "../../src/http/graphiql-query.ts";
+import { OPENING_TABS } from "../../src/http/graphiql-query.ts";
 import type { App } from "../support/app.ts";
-import { bearer, type Company, startCompany } from "../support/company.ts";
+import { ask, bearer, type Company, startCompany } from "../support/company.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 
@@ -19,6 +20,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await company?.close();
 });
+
+interface Waiting {
+  readonly pendingApprovals: {
+    readonly nodes: readonly { readonly id: string; readonly digest: string; readonly viewerCanDecide: boolean }[];
+  };
+}
 
 const asPage = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
 
@@ -38,6 +45,12 @@ describe("the page at /", () => {
     const after = await (await browser.request(home, { headers: asPage })).text();
     expect(after).toContain('<a href="/auth/login">Sign in</a>');
     expect(after).not.toContain("max@");
+  });
+
+  it("does not guess how a person signed in whose provider does not say", async () => {
+    const browser = await company.signIn(app, "una");
+    const page = await (await browser.request(new URL("/", app.url), { headers: asPage })).text();
+    expect(page).toContain("<dt>Signed in by</dt><dd>openid-connect (the identity provider does not say how)</dd>");
   });
 
   it("is for browsers alone", async () => {
@@ -72,17 +85,39 @@ describe("GraphiQL", () => {
     expect(await refused.text()).toContain('<a href="/auth/login?returnTo=%2Fgraphql">Sign in</a>');
   });
 
-  it("opens with operations that the schema accepts, and says how to sign in", async () => {
+  it("opens with a tab for each of three operations, which the schema accepts", async () => {
     const browser = await company.signIn(app, "max");
     const page = await (await browser.request(app.url, { headers: asPage })).text();
-    expect(page).toContain(JSON.stringify(OPENING_QUERY).slice(1, 60));
     const schema = buildSchema(readFileSync(path.join(root, "schema/schema.graphql"), "utf8"));
-    expect(validate(schema, parse(OPENING_QUERY))).toEqual([]);
-    expect(OPENING_QUERY).toContain("countersign token --as approver");
-    const origin = new URL(app.url).origin;
-    const headers = { "content-type": "application/json", origin };
-    const body = JSON.stringify({ query: OPENING_QUERY, operationName: "Waiting" });
-    const answer = await browser.request(app.url, { method: "POST", headers, body });
-    expect(await answer.json()).toMatchObject({ data: { viewer: { id: expect.any(String) } } });
+    for (const { query } of OPENING_TABS) {
+      expect(page).toContain(JSON.stringify(query).slice(1, 60));
+      expect(validate(schema, parse(query))).toEqual([]);
+      expect(parse(query).definitions).toHaveLength(1);
+      // Longer comments are cut off in a window of 1280 pixels.
+      expect(query.split("\n").filter((line) => line.length > 50)).toEqual([]);
+    }
+  });
+
+  it("approves with what its first tab shows, put into the variables of its second", async () => {
+    const agent = bearer(await company.agentFor(await company.person("max")));
+    const input = { idempotencyKey: randomUUID(), platform: "reservations", tool: "cancel_reservation", arguments: {} };
+    const proposed = await ask(
+      app,
+      agent,
+      "mutation ($input: ProposeActionInput!) { proposeAction(input: $input) { userErrors { code } } }",
+      { input },
+    );
+    expect(proposed).toEqual({ data: { proposeAction: { userErrors: [] } } });
+    const [waiting, approve] = OPENING_TABS;
+    const approver = bearer(await company.person("ada"));
+    const { data } = await ask<Waiting>(app, approver, waiting!.query);
+    const [{ id, digest, viewerCanDecide } = { id: "", digest: "", viewerCanDecide: false }] =
+      data?.pendingApprovals.nodes ?? [];
+    expect(viewerCanDecide).toBe(true);
+    const variables = JSON.parse(approve!.variables ?? "");
+    expect(Object.keys(variables)).toEqual(["id", "digest"]);
+    expect(await ask(app, approver, approve!.query, { id, digest })).toEqual({
+      data: { approveAction: { action: { status: "APPROVED" }, userErrors: [] } },
+    });
   });
 });

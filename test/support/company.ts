@@ -33,6 +33,7 @@ const users = {
   max: { name: "Max Mora", email: "max@acme.example", roles: ["member"], groups: [], amr: ["pwd"], idp: "google" },
   tom: { name: "Tom Tull", email: "tom@acme.example", roles: ["member"], groups: [], amr: ["pwd"], idp: "github" },
   audra: { name: "Audra Auer", email: "audra@acme.example", roles: ["auditor"], groups: [], amr: ["pwd"] },
+  una: { name: "Una Ude", email: "una@acme.example", roles: ["member"], groups: [] },
   root: { name: "Ruth Root", email: "ruth@acme.example", roles: ["admin"], groups: [], amr: ["pwd"], idp: "discord" },
 } satisfies Record<string, ProviderUser>;
 export type CompanyUser = keyof typeof users;

@@ -21,7 +21,10 @@ export function createAdapter(): (model: string) => Adapter {
         stored.delete(key(id));
       },
       async revokeByGrantId(grantId) {
-        for (const [name, payload] of stored) if (payload.grantId === grantId) stored.delete(name);
+        // Of this model alone: a sign-in under way names a grant too, and outlives it.
+        for (const [name, payload] of stored) {
+          if (name.startsWith(`${model} `) && payload.grantId === grantId) stored.delete(name);
+        }
       },
     };
   };

@@ -9,6 +9,7 @@ import Provider, {
   type JWKS,
   type KoaContextWithOIDC,
 } from "oidc-provider";
+import { logoutPages, renderError, signInPage } from "./identity-provider-pages.ts";
 import { createAdapter } from "./identity-provider-store.ts";
 import { EXCHANGE_PARAMETERS, exchangedClaims, TOKEN_EXCHANGE, tokenExchange } from "./token-exchange.ts";
 
@@ -193,6 +194,7 @@ function configuration(
         redirect_uris: [],
       })),
     ],
+    renderError,
     claims: {
       openid: ["sub", "amr"],
       profile: ["name", "roles", "groups", "idp"],
@@ -204,19 +206,8 @@ function configuration(
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
+      rpInitiatedLogout: logoutPages,
       revocation: { enabled: true },
-      rpInitiatedLogout: {
-        enabled: true,
-        logoutSource: (context, form) => {
-          const button =
-            '<button form="op.logoutForm" name="logout" value="yes">Sign out of the identity provider too</button>';
-          context.body = `<!doctype html><title>Sign out</title><h1>Signed out of Countersign</h1>${form}${button}`;
-        },
-        postLogoutSuccessSource: (context) => {
-          context.body =
-            "<!doctype html><title>Signed out</title><h1>Signed out</h1><p>The next sign-in asks who you are.</p>";
-        },
-      },
       resourceIndicators: {
         enabled: true,
         defaultResource: (_context, _client, oneOf) => oneOf ?? RESOURCE,
@@ -250,7 +241,7 @@ function configuration(
       return grant;
     },
     interactions: {
-      policy: withoutNativePrompt(),
+      policy: interactions(),
       url: (_context, { uid }) => `/interaction/${uid}`,
     },
     pkce: { required: () => true },
@@ -266,10 +257,19 @@ function configuration(
   };
 }
 
-/** Native clients would ask for consent at every sign-in. */
-function withoutNativePrompt() {
-  const policy = interactionPolicy.base();
+/**
+ * Asks at every sign-in who it is, whoever signed in with the browser before, so that one can become somebody else; and never
+ * for consent, which native clients would ask for each time.
+ */
+function interactions() {
+  const { base, Check } = interactionPolicy;
+  const policy = base();
   policy.get("consent")?.checks.remove("native_client_prompt");
+  policy
+    .get("login")
+    ?.checks.add(
+      new Check("each_time", "the person is asked at each sign-in", ({ oidc }) => oidc.result?.login === undefined),
+    );
   return policy;
 }
 
@@ -294,12 +294,7 @@ async function interact(
 ): Promise<void> {
   const { uid, prompt } = await provider.interactionDetails(request, response);
   if (request.method !== "POST") {
-    const buttons = Object.entries(users).map(
-      ([id, { name, roles, groups }]) =>
-        `<p><button name="login" value="${id}">${name}</button> ${[...roles, ...groups].join(", ")}</p>`,
-    );
-    const form = `<form method="post" action="/interaction/${uid}"><h1>Sign in as</h1>${buttons.join("")}</form>`;
-    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(`<!doctype html>${form}`);
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(signInPage(uid, users));
     return;
   }
   const form = new URLSearchParams(await text(request));

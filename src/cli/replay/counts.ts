@@ -56,7 +56,7 @@ export function describeTotals({ run, counts, entries, milliseconds }: Totals): 
     ["  writes executed", counts.writesExecuted],
     ["  blocked", counts.blocked, "by policy"],
     ["  not run", counts.notRun, "denied, withdrawn or expired"],
-    ["failed outputs", counts.failedOutputs, "recorded as FAILED"],
+    ["failed outputs", counts.failedOutputs, "of the recorded calls had failed; reported as FAILED"],
     ["grants redeemed", counts.grantsRedeemed, "each once"],
     ["ledger entries", entries, "added during the replay"],
     [

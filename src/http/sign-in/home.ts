@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Authentication } from "../../domain/identity/authentication.ts";
+import { OPENID_CONNECT } from "../../domain/identity/sign-in-methods.ts";
 import { escapeHtml, sendPage } from "./pages.ts";
 
 /** What the page at `/` shows: where a browser lands after signing in or out. */
@@ -38,7 +39,7 @@ function about({ principal, method, expiresAt }: Authentication): string {
     ["Organization", organization],
     ["Roles", roles.join(", ") || "none"],
     ["Groups", groups.join(", ") || "none"],
-    ["Signed in by", method],
+    ["Signed in by", method === OPENID_CONNECT ? `${method} (the identity provider does not say how)` : method],
     ["Until", until],
   ].filter(([, value]) => value !== "");
   const list = rows.map(([name = "", value = ""]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("");
