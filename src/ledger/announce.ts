@@ -1,5 +1,9 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { LedgerId } from "../facts/entry.ts";
+
+/** Milliseconds between two notifications: what grows meanwhile shares the next, so that they cost a busy server little. */
+const GAP = 10;
 
 /** Tells followers, of every server, that ledgers have grown. */
 export interface Announcer {
@@ -35,6 +39,7 @@ export function createAnnouncer({ pool, onLost }: AnnouncerOptions): Announcer {
       } catch (error) {
         onLost?.(error);
       }
+      await pause(GAP);
     }
     sending = undefined;
   }

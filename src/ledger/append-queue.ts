@@ -9,7 +9,7 @@ import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 const MAX_BATCH = 512;
 const MAX_BATCH_SIZE = 4 * 1024 * 1024;
 /** Drafts from which on a batch is sent while another one is under way: fewer are better off in one transaction later. */
-const MIN_OVERLAP = 64;
+const MIN_OVERLAP = 24;
 /** UTF-16 code units of text that may wait in one queue: a few large drafts weigh as much as many small ones. */
 const MAX_WAITING_SIZE = 64 * 1024 * 1024;
 /** How long the truth about a commit of unknown outcome is looked for, in milliseconds, before callers are told. */
