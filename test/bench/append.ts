@@ -34,6 +34,7 @@ const postgres = await startEmbeddedPostgres({ dataDir, log });
 try {
   await migrate({ connectionString: postgres.url, log });
   const admin = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  admin.on("error", () => {}); // idle connections end with the server at the close
   await admin.query(BASELINE_TABLES);
   const pool = createPool({ connectionString: postgres.url, max: 20, applicationName: "bench", log });
   const ledgers = createLedgers({ pool, capacity: 100_000 });
