@@ -13,7 +13,7 @@ CREATE TYPE oc_draft AS (
   tool text, effect text, chain uuid, source_chain uuid, conversation text, states jsonb
 );
 
--- A thing that a draft rests on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
+-- A thing that a draft depends on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
 CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, state jsonb);
 
 -- oc_ledger_append(ledger, bodies, payloads, conditions, after, call)
@@ -21,7 +21,7 @@ CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, s
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
---             {"deadlines": [{"notAfter", "drafts"}], "rests": [{"kind", "id", "version", "drafts"}]}
+--             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "drafts"}]}
 -- after:      given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
 --             reported as what they became and are not written again.
 -- call:       names a call that may have to be repeated; the retry names the same. The first call may still be under way
@@ -30,8 +30,8 @@ CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, s
 -- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in any order:
 -- its ordinal (from 1), position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
 --   LATE      its notAfter has passed
---   <KIND>    a thing of this kind has another version than the draft rests on or moves on from, or has expired; of several,
---             one that it rests on before one that it moves, then by name
+--   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or has expired; of several,
+--             one that it depends on before one that it moves, then by name
 -- A thing that does not exist has version 0. A malformed draft fails the whole call (the caller finds it by bisection);
 -- nothing of the call is then written.
 CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '', p_conditions text DEFAULT '',
@@ -107,8 +107,8 @@ BEGIN
     RAISE EXCEPTION 'there is at least one draft; the body of each is a JSON object with unique keys and its states are a list; payloads, if any, are as many'
       USING ERRCODE = 'OC003';
   END IF;
-  IF jsonb_typeof(conditions) <> 'object' OR conditions - 'deadlines' - 'rests' <> '{}' THEN
-    RAISE EXCEPTION 'conditions are deadlines and rests' USING ERRCODE = 'OC003';
+  IF jsonb_typeof(conditions) <> 'object' OR conditions - 'deadlines' - 'dependencies' <> '{}' THEN
+    RAISE EXCEPTION 'conditions are deadlines and dependencies' USING ERRCODE = 'OC003';
   END IF;
   refusals[size] := NULL;
   FOR each IN
@@ -144,13 +144,13 @@ BEGIN
                    AND (t.step = 0 OR jsonb_typeof(t.state) = 'object')) IS TRUE)
     INTO touches, well_formed
     FROM (SELECT n::integer AS ordinal, r.thing, 0 AS step, NULL::jsonb AS state
-            FROM jsonb_array_elements(conditions -> 'rests') AS r(thing)
+            FROM jsonb_array_elements(conditions -> 'dependencies') AS r(thing)
             LEFT JOIN LATERAL jsonb_array_elements(r.thing -> 'drafts') AS n ON true
            UNION ALL
           SELECT d.ordinal, m.thing, 1, m.thing -> 'state'
             FROM unnest(drafts) d, jsonb_array_elements(d.states) AS m(thing)) t;
   IF NOT well_formed THEN
-    RAISE EXCEPTION 'a state has kind, id, version and state; what drafts rest on has kind, id, version and the ordinals of the drafts'
+    RAISE EXCEPTION 'a state has kind, id, version and state; what drafts depend on has kind, id, version and the ordinals of the drafts'
       USING ERRCODE = 'OC003';
   END IF;
   IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.kind, t.id
@@ -275,7 +275,7 @@ BEGIN
   VALUES (p_ledger, 0, genesis, '-infinity') ON CONFLICT DO NOTHING;
   IF FOUND THEN
     IF (SELECT a.refusal FROM oc_ledger_append(p_ledger, p_body) a LIMIT 1) IS NOT NULL THEN
-      RAISE EXCEPTION 'the first entry of a ledger rests on nothing before it' USING ERRCODE = 'OC002';
+      RAISE EXCEPTION 'the first entry of a ledger depends on nothing before it' USING ERRCODE = 'OC002';
     END IF;
     RETURN QUERY SELECT true, h.seq, h.hash FROM oc_ledger_head h WHERE h.ledger = p_ledger;
   ELSE

@@ -23,7 +23,7 @@ CREATE INDEX oc_audit_log_asked ON oc_audit_log USING gin (oc_asked_groups(entry
 -- Actions by what they wait for, in the order they were proposed.
 CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';
 
--- Reads with the rights of whoever asks, so that row-level security on oc_state binds them. What a state holds that is not
+-- Reads with the rights of the caller, so that row-level security on oc_state binds them. What a state holds that is not
 -- what a column says reads as no approval and no grant: one entry must not make all actions unreadable.
 CREATE VIEW oc_action WITH (security_invoker = true) AS
 SELECT s.ledger, s.id, s.version, s.status, s.actor_id AS agent_id, s.on_behalf_of_id,

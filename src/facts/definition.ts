@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Told, Written } from "./schema.ts";
+import type { Decoded, Written } from "./schema.ts";
 
 /**
  * A step of a projected state, by its `status`: from null where the entry makes the thing, and ANY for kinds that have no
@@ -104,7 +104,7 @@ export type StateItem<States extends AnyState, Kinds extends string> = {
     readonly id: string;
     readonly version: number;
     // There is nothing erasable in a state.
-    readonly state: Told<z.infer<Extract<States, { readonly kind: Kind }>["state"]>>;
+    readonly state: Decoded<z.infer<Extract<States, { readonly kind: Kind }>["state"]>>;
   };
 }[Kinds];
 
@@ -115,7 +115,7 @@ type WrittenMembers<Shape extends z.ZodRawShape> = {
   readonly [Key in keyof Members<Shape> as Own<Shape, Key>]: Written<Members<Shape>[Key]>;
 };
 type ToldMembers<Shape extends z.ZodRawShape> = {
-  readonly [Key in keyof Members<Shape> as Own<Shape, Key>]: Told<Members<Shape>[Key]>;
+  readonly [Key in keyof Members<Shape> as Own<Shape, Key>]: Decoded<Members<Shape>[Key]>;
 };
 type OrNone<Shape> = Shape | { readonly [Key in keyof Shape]?: undefined };
 

@@ -60,7 +60,7 @@ const subject = object(
   { id: text("its id"), kind: code(PRINCIPAL_KINDS, "what it is"), profile },
   "the principal the entry is about",
 );
-const note = erasable<string>("why, in the words of whoever did it").optional();
+const note = erasable<string>("why, as the person who did it wrote it").optional();
 const reason = code(["LAST_ADMINISTRATOR"], "set where the server itself took a change back").optional();
 const aboutPrincipal = { subject, note, reason };
 const movesPrincipal = { moves: { PRINCIPAL: anyStep }, permits: true };

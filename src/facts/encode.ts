@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "./commitment.ts";
 import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
-import { type Rest, restsOf } from "./rests.ts";
+import { type Dependency, dependenciesOf } from "./dependencies.ts";
 
 /** A fact ready to be appended. */
 export interface EncodedFact {
@@ -12,12 +12,12 @@ export interface EncodedFact {
   readonly body: string;
   /** The values and their salts, as RFC 8785 text; empty without any. */
   readonly payload: string;
-  readonly rests: readonly Rest[];
+  readonly dependencies: readonly Dependency[];
 }
 
 /**
  * The body of an entry: who acted, and what is recorded. The compiler checks that the fact has the members of its type and
- * moves the states that its type may move; whoever verifies an entry checks the same with `checkBody`.
+ * moves the states that its type may move; a verifier checks the same with `checkBody`.
  */
 export function bodyOf<Type extends FactType>(envelope: EnvelopeDraft, fact: FactDraft<Type>): UnsealedObject {
   return { ...envelope, ...fact } as unknown as UnsealedObject;
@@ -29,5 +29,5 @@ export function bodyOf<Type extends FactType>(envelope: EnvelopeDraft, fact: Fac
  */
 export function encode(body: UnsealedObject): EncodedFact {
   const id = uuidv7();
-  return { id, type: String(body.type), ...seal({ ...body, id }), rests: restsOf(body) };
+  return { id, type: String(body.type), ...seal({ ...body, id }), dependencies: dependenciesOf(body) };
 }

@@ -37,7 +37,7 @@ const client = object(
     model: text("the model that asked for the call").optional(),
     modelConfidence: code(CONFIDENCES, "how sure that is"),
     rules: text("hash of the rules that say so").optional(),
-    evidence: erasable<{ readonly [header: string]: string }>("the header values it rests on"),
+    evidence: erasable<{ readonly [header: string]: string }>("the header values it depends on"),
   },
   "the client program",
 );

@@ -5,7 +5,7 @@ import type { StoredEnvelope } from "./envelope.ts";
 import { LEDGER } from "./ledger.ts";
 import { LINEAGE } from "./lineage.ts";
 import { READING } from "./reading.ts";
-import type { Told, Written } from "./schema.ts";
+import type { Decoded, Written } from "./schema.ts";
 import { SESSIONS } from "./sessions.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
@@ -33,7 +33,7 @@ export type EnvelopeDraft = {
 
 /** A fact as it is read: erasable values in their places, undefined where they were erased. */
 export type Fact<Type extends FactType = FactType> = ToldOf<States, Extract<Facts, { readonly type: Type }>> & {
-  readonly [Key in keyof StoredEnvelope]: Told<StoredEnvelope[Key]>;
+  readonly [Key in keyof StoredEnvelope]: Decoded<StoredEnvelope[Key]>;
 };
 
 /** The same at run time. */

@@ -29,13 +29,13 @@ export type Written<Stored> =
         : Stored;
 
 /** A stored member as it is read: values put back where commitments are; undefined where one was erased. */
-export type Told<Stored> =
+export type Decoded<Stored> =
   Stored extends Commitment<infer Value>
     ? Value | undefined
     : Stored extends readonly (infer Item)[]
-      ? readonly Told<Item>[]
+      ? readonly Decoded<Item>[]
       : Stored extends object
-        ? { readonly [Key in keyof Stored]: Told<Stored[Key]> }
+        ? { readonly [Key in keyof Stored]: Decoded<Stored[Key]> }
         : Stored;
 
 /** What FORMAT.md prints about a member. */

@@ -15,7 +15,7 @@ export const OPENING_TABS: readonly OpeningTab[] = [
 # are for what you find here. The icon at the top
 # left opens the description of the schema.
 #
-# You are whoever signed in with this browser, or
+# You are the person signed in with this browser, or
 # whose token was given as the password. To be
 # somebody else, sign out at / or use a private
 # window.

@@ -1,16 +1,16 @@
 import type { Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
 import type { LedgerId } from "../facts/entry.ts";
-import type { Rest } from "../facts/rests.ts";
+import type { Dependency } from "../facts/dependencies.ts";
 
 /**
  * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each
- * thing it rests on has that version and has not expired.
+ * thing it depends on has that version and has not expired.
  */
 export interface Draft extends Sealed {
   readonly id: string;
   readonly notAfter?: Date | undefined;
-  readonly rests?: readonly Rest[] | undefined;
+  readonly dependencies?: readonly Dependency[] | undefined;
 }
 
 /** What became of one draft. Hashes are 64 hex digits. */
@@ -127,10 +127,10 @@ function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: st
   ];
 }
 
-/** Many drafts of a batch rest on the same session or chain: it is named once, with the ordinals of the drafts. */
+/** Many drafts of a batch depend on the same session or chain: it is named once, with the ordinals of the drafts. */
 function conditionsOf(drafts: readonly Draft[]): string {
   const deadlines = new Map<number, { readonly notAfter: Date; readonly drafts: number[] }>();
-  const rests = new Map<string, Rest & { readonly drafts: number[] }>();
+  const dependencies = new Map<string, Dependency & { readonly drafts: number[] }>();
   for (const [index, draft] of drafts.entries()) {
     const { notAfter } = draft;
     if (notAfter !== undefined) {
@@ -138,13 +138,13 @@ function conditionsOf(drafts: readonly Draft[]): string {
       deadline.drafts.push(index + 1);
       deadlines.set(notAfter.getTime(), deadline);
     }
-    for (const { kind, id, version } of draft.rests ?? []) {
+    for (const { kind, id, version } of draft.dependencies ?? []) {
       const key = `${kind} ${version} ${id}`;
-      const rest = rests.get(key) ?? { kind, id, version, drafts: [] };
-      rest.drafts.push(index + 1);
-      rests.set(key, rest);
+      const dependency = dependencies.get(key) ?? { kind, id, version, drafts: [] };
+      dependency.drafts.push(index + 1);
+      dependencies.set(key, dependency);
     }
   }
-  if (deadlines.size === 0 && rests.size === 0) return "";
-  return JSON.stringify({ deadlines: [...deadlines.values()], rests: [...rests.values()] });
+  if (deadlines.size === 0 && dependencies.size === 0) return "";
+  return JSON.stringify({ deadlines: [...deadlines.values()], dependencies: [...dependencies.values()] });
 }

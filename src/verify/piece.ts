@@ -143,9 +143,9 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       if (ids.has(id)) complain(seq, "RULE_BROKEN", `an earlier entry has the id ${id}`);
       ids.add(id);
     }
-    for (const { kind, id, version } of rules.restsOf?.(checked.body) ?? []) {
-      const rest: Claim = { seq, kind, id, version, to: undefined, recordedAt: checked.recordedAt };
-      claim(rest, things.get(thingKey(kind, id)));
+    for (const { kind, id, version } of rules.dependenciesOf?.(checked.body) ?? []) {
+      const dependency: Claim = { seq, kind, id, version, to: undefined, recordedAt: checked.recordedAt };
+      claim(dependency, things.get(thingKey(kind, id)));
     }
     for (const state of checked.states) {
       const thing = things.get(thingKey(state.kind, state.id)) ?? thingOf(state.kind, state.id);

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../facts/canonical.ts";
 
 /** A state that an entry depends on without changing it: it has this version at the time and has not expired. */
-export interface Rest {
+export interface Dependency {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
@@ -10,7 +10,7 @@ export interface Rest {
 /** The rules of the fact types. Rules that are omitted are not checked. */
 export interface Rules {
   /** The states that an entry with this body depends on without changing them. */
-  readonly restsOf?: (body: JsonObject) => readonly Rest[];
+  readonly dependenciesOf?: (body: JsonObject) => readonly Dependency[];
   /** The problems of the members of a body, each with its path; empty when the body has the shape of its type. */
   readonly checkBody?: (body: JsonObject) => readonly string[];
   /** Whether a thing may come from one status to another; from null: whether it may begin with it. */

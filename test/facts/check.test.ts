@@ -9,7 +9,7 @@ import { AUTHENTICATION_REFUSALS } from "../../src/facts/reading.ts";
 import type { Fact, FactDraft, FactType, StateOf } from "../../src/facts/registry.ts";
 import type { Commitment } from "../../src/facts/schema.ts";
 import { isLegalStep } from "../../src/facts/steps.ts";
-import { factOf, factOfType } from "../../src/facts/told.ts";
+import { factOf, factOfType } from "../../src/facts/decode.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
 const session = "0192f3a0-0000-7000-8000-000000000001";

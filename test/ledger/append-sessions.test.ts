@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
-import { restsOf } from "../../src/facts/rests.ts";
+import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
@@ -23,7 +23,7 @@ const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
 
 function draft(body: UnsealedObject, notAfter?: Date): Draft {
   const id = uuidv7();
-  return { id, notAfter, rests: restsOf(body), ...seal({ ...body, id }) };
+  return { id, notAfter, dependencies: dependenciesOf(body), ...seal({ ...body, id }) };
 }
 
 /** What became of each of `drafts` in one transaction. */

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
-import { restsOf } from "../../src/facts/rests.ts";
+import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { withClient } from "../support/postgres.ts";
 import { actionState, listing, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
@@ -26,7 +26,7 @@ async function append(client: Client, bodies: readonly UnsealedObject[]): Promis
       lines.map(({ body }) => body).join("\n"),
       lines.map(({ payload }) => payload).join("\n"),
       JSON.stringify({
-        rests: bodies.flatMap((body, index) => restsOf(body).map((rest) => ({ ...rest, drafts: [index + 1] }))),
+        dependencies: bodies.flatMap((body, index) => dependenciesOf(body).map((dependency) => ({ ...dependency, drafts: [index + 1] }))),
       }),
     ],
   });

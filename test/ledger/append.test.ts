@@ -76,7 +76,7 @@ describe("append", () => {
     const id = "018f0000-0000-7000-8000-000000000001";
     for (const version of [0, 2]) {
       const more = `"states":[{"id":"${id}","kind":"ACTION","state":{},"version":${version}}],`;
-      expect(await create(more)).toMatch(/rests on nothing before it/);
+      expect(await create(more)).toMatch(/depends on nothing before it/);
     }
     const { rows } = await pool.query("SELECT FROM oc_ledger_head WHERE ledger = 'hollow/eu'");
     expect(rows).toEqual([]);
@@ -178,10 +178,10 @@ describe("state", () => {
     ]);
   });
 
-  it("is named by kind, id and version where a draft rests on it", async () => {
-    await ledgers.ensure("rests/eu");
+  it("is named by kind, id and version where a draft depends on it", async () => {
+    await ledgers.ensure("dependencies/eu");
     const body = `{"actor":{"id":"x"},"id":"${uuidv7()}","type":"NOTE"}`;
-    for (const rest of [
+    for (const dependency of [
       { kind: "THING", id: "x", drafts: [1] },
       { id: "x", version: 1, drafts: [1] },
       { kind: "THING", version: null, drafts: [1] },
@@ -190,9 +190,9 @@ describe("state", () => {
       { kind: "THING", id: "x", version: 1, drafts: [0] },
       { kind: "THING", id: "x", version: 1, drafts: [1, 2] },
     ]) {
-      const appended = pool.query("SELECT refusal FROM oc_ledger_append('rests/eu', $1, '', $2)", [
+      const appended = pool.query("SELECT refusal FROM oc_ledger_append('dependencies/eu', $1, '', $2)", [
         body,
-        JSON.stringify({ rests: [rest] }),
+        JSON.stringify({ dependencies: [dependency] }),
       ]);
       await expect(
         appended.then(

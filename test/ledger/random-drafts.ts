@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
-import type { Rest } from "../../src/facts/rests.ts";
+import type { Dependency } from "../../src/facts/dependencies.ts";
 import type { Draft } from "../../src/ledger/append-call.ts";
 
 /** Few things, so that drafts get into each other's way. Ids are as each kind has them. */
@@ -25,7 +25,7 @@ const FUTURE = "2101-02-03T04:05:06.789Z";
 /** A draft before it is known which version each thing will have by then. Offsets are from the right one. */
 interface Plan {
   readonly moves: readonly { readonly thing: number; readonly offset: number; readonly state: UnsealedObject }[];
-  readonly rests: readonly { readonly thing: number; readonly offset: number }[];
+  readonly dependencies: readonly { readonly thing: number; readonly offset: number }[];
   readonly notAfter: string | undefined;
   readonly more: UnsealedObject;
   readonly flaw: Flaw | undefined;
@@ -105,7 +105,7 @@ const plan = (flawed: boolean): fc.Arbitrary<Plan> =>
         }),
       },
     ),
-    rests: fc.oneof(
+    dependencies: fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },
       { weight: 2, arbitrary: fc.array(fc.record({ thing, offset }), { maxLength: 2 }) },
     ),
@@ -121,9 +121,9 @@ const plan = (flawed: boolean): fc.Arbitrary<Plan> =>
 function draftsOf(plans: readonly Plan[]): readonly Draft[] {
   const versions = new Map<number, number>();
   const at = (index: number) => things[index] ?? ["NONE", "none"];
-  return plans.map(({ moves, rests, notAfter, more: members, flaw }) => {
+  return plans.map(({ moves, dependencies, notAfter, more: members, flaw }) => {
     const id = uuidv7();
-    const resting = rests.map(({ thing: index, offset: by }): Rest => {
+    const dependsOn = dependencies.map(({ thing: index, offset: by }): Dependency => {
       const [kind, name] = at(index);
       return { kind, id: name, version: Math.max(0, (versions.get(index) ?? 0) + by) };
     });
@@ -134,7 +134,7 @@ function draftsOf(plans: readonly Plan[]): readonly Draft[] {
       return { kind, id: name, version, state: of };
     });
     const sealed = seal({ ...members, id, ...(states.length === 0 ? {} : { states }) });
-    const draft = { id, ...sealed, rests: resting, notAfter: notAfter === undefined ? undefined : new Date(notAfter) };
+    const draft = { id, ...sealed, dependencies: dependsOn, notAfter: notAfter === undefined ? undefined : new Date(notAfter) };
     return flaw === undefined ? draft : { ...draft, ...flaws[flaw](draft) };
   });
 }

@@ -113,7 +113,7 @@ describe("verifyLedger, in threads", () => {
     });
   });
 
-  it("follows what entries rest on into earlier pieces", async () => {
+  it("follows what entries depend on into earlier pieces", async () => {
     const { verdict, problems } = await found(`UPDATE oc_state SET entries[2] = 14000 WHERE id = '${session}'`);
     expect(verdict).toBe("RULE_BROKEN");
     expect(problems).toContainEqual([15_000n, expect.stringContaining("which it did not have then")]);

@@ -7,7 +7,7 @@ import { check, created, moves, note, store } from "./ledger.ts";
 const STEPS: Readonly<Record<string, readonly string[]>> = { begin: ["OPEN"], OPEN: ["OPEN", "CLOSED"] };
 const rules: Rules = {
   isLegalStep: (kind, from, to) => kind !== "DOOR" || STEPS[from ?? "begin"]?.includes(to ?? "") === true,
-  restsOf: ({ session }) => (typeof session === "string" ? [{ kind: "SESSION", id: session, version: 1 }] : []),
+  dependenciesOf: ({ session }) => (typeof session === "string" ? [{ kind: "SESSION", id: session, version: 1 }] : []),
 };
 
 const begins = (more: UnsealedObject = {}) =>
@@ -37,7 +37,7 @@ describe("legal steps", () => {
   });
 });
 
-describe("what entries rest on", () => {
+describe("what entries depend on", () => {
   it("is there, at that version, when they are recorded", () => {
     expect(details(begins(), note("in it", { session: "s" }), moves("SESSION", "s", 2, "ENDED"))).toEqual([]);
     expect(details(begins(), moves("SESSION", "s", 2, "ENDED"), note("too late", { session: "s" }))).toEqual([

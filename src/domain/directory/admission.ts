@@ -182,7 +182,7 @@ function refusalOf(organization: Organization, authentication: Authentication): 
     const message = "this agent is not registered and acts for nobody: ask an administrator to invite it";
     return refusedAs("NOT_REGISTERED", message, authentication);
   }
-  // Whoever it acts for: its owner is suspended.
+  // Its owner is suspended, so it is refused for every person it acts for.
   if (state?.owner !== undefined && organization.isSuspended(state.owner)) {
     return refusedAs("SUSPENDED", "access of this agent's owner was suspended: ask an administrator", authentication);
   }

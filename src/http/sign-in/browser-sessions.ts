@@ -7,7 +7,7 @@ import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import { SessionRefusal } from "../../domain/sessions/errors.ts";
 import type { Session, Sessions } from "../../domain/sessions/sessions.ts";
-import { stateIn } from "../../facts/told.ts";
+import { stateIn } from "../../facts/decode.ts";
 import type { Logger } from "../../log.ts";
 import { type CallIdentity, requestHeadOf } from "../call.ts";
 import { traceIdFor } from "../trace.ts";

@@ -3,7 +3,7 @@ import type { ClientBase } from "pg";
 import { copyOut } from "../../db/copy-out.ts";
 import { checkBody } from "../../facts/check.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import { restsOf } from "../../facts/rests.ts";
+import { dependenciesOf } from "../../facts/dependencies.ts";
 import { isLegalStep } from "../../facts/steps.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { Rules } from "../../verify/rules.ts";
@@ -35,7 +35,7 @@ export interface PieceResult {
 
 export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
-const rules: Rules = { restsOf, checkBody, isLegalStep };
+const rules: Rules = { dependenciesOf, checkBody, isLegalStep };
 
 /** Reads the rows of a piece and checks them. */
 export function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {

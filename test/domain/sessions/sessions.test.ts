@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SessionRefusal } from "../../../src/domain/sessions/errors.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
-import { stateIn } from "../../../src/facts/told.ts";
+import { stateIn } from "../../../src/facts/decode.ts";
 import { DraftRejectedError } from "../../../src/ledger/errors.ts";
 import { agent, auditor, calling, createWorld, LEDGER, member, type Process, type World } from "../support.ts";
 

@@ -1,13 +1,13 @@
 import type { JsonObject } from "./canonical.ts";
 
 /** A thing as an entry found it. Version 0: it does not exist. */
-export interface Rest {
+export interface Dependency {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
 }
 
-interface Resting {
+interface Body {
   readonly type?: unknown;
   readonly session?: unknown;
   readonly chain?: unknown;
@@ -15,19 +15,19 @@ interface Resting {
 }
 
 /**
- * What an entry with this body rests on beside what it moves: the open session it is made in, and the open chain it is a
- * step of. The append refuses a draft that rests on what stands elsewhere; a verifier finds the same from the entry.
+ * What an entry with this body depends on beside what it moves: the open session it is made in, and the open chain it is a
+ * step of. The append refuses a draft that depends on what stands elsewhere; a verifier finds the same from the entry.
  */
-export function restsOf(body: Resting): readonly Rest[] {
+export function dependenciesOf(body: Body): readonly Dependency[] {
   const { type, session, chain } = body;
   const states = Array.isArray(body.states) ? (body.states as readonly JsonObject[]) : [];
   const moves = (kind: string, id: string) => states.some((state) => state.kind === kind && state.id === id);
-  const rests: Rest[] = [];
+  const dependencies: Dependency[] = [];
   if (typeof session === "string" && !moves("SESSION", session)) {
-    rests.push({ kind: "SESSION", id: session, version: 1 });
+    dependencies.push({ kind: "SESSION", id: session, version: 1 });
   }
   if (type === "ACTION_PROPOSED" && typeof chain === "string" && !moves("CHAIN", chain)) {
-    rests.push({ kind: "CHAIN", id: chain, version: 1 });
+    dependencies.push({ kind: "CHAIN", id: chain, version: 1 });
   }
-  return rests;
+  return dependencies;
 }
