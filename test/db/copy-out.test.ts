@@ -76,7 +76,7 @@ describe("copyOut", () => {
   it("rejects when the connection is lost", async () => {
     const doomed = new Client({ connectionString: database.superuserUrl });
     await doomed.connect();
-    const lost = new Promise((resolve) => doomed.once("error", resolve));
+    const lost = new Promise((resolve) => doomed.on("error", resolve));
     const { rows } = await doomed.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     const outcome = copyOut(doomed, "SELECT pg_sleep(60)", () => undefined).catch((error: unknown) => error);
     await client.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
