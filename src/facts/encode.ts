@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "./commitment.ts";
-import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
 import { type Dependency, dependenciesOf } from "./dependencies.ts";
+import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
 
 /** A fact ready to be appended. */
 export interface EncodedFact {

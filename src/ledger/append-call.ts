@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
-import type { LedgerId } from "../facts/entry.ts";
 import type { Dependency } from "../facts/dependencies.ts";
+import type { LedgerId } from "../facts/entry.ts";
 
 /**
  * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../facts/canonical.ts";
+import { stateIn } from "../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import type { StateKind, StateOf } from "../facts/registry.ts";
-import { stateIn } from "../facts/decode.ts";
 import { type Queryable, readEntries } from "./read.ts";
 
 /** The current state of one thing of `Kind`, as in its latest entry, with its entries. */

@@ -3,11 +3,11 @@ import { copyOut } from "../../src/db/copy-out.ts";
 import type { JsonObject } from "../../src/facts/canonical.ts";
 import { createBodyCheck } from "../../src/facts/check.ts";
 import { type DraftOf, defineFact, defineState, made, steps } from "../../src/facts/definition.ts";
+import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { AREAS } from "../../src/facts/registry.ts";
-import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { code, erasable, object, text } from "../../src/facts/schema.ts";
 import { createStepCheck } from "../../src/facts/steps.ts";
 import { createVocabulary } from "../../src/facts/vocabulary.ts";
@@ -52,7 +52,11 @@ const SAMPLES = {
 type SampleDraft = DraftOf<(typeof SAMPLES)["states"][number], (typeof SAMPLES)["facts"][number]>;
 
 const vocabulary = createVocabulary([...AREAS, SAMPLES]);
-const rules: Rules = { dependenciesOf, checkBody: createBodyCheck(vocabulary), isLegalStep: createStepCheck(vocabulary) };
+const rules: Rules = {
+  dependenciesOf,
+  checkBody: createBodyCheck(vocabulary),
+  isLegalStep: createStepCheck(vocabulary),
+};
 
 let scene: Scene;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
-import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 

@@ -26,7 +26,9 @@ async function append(client: Client, bodies: readonly UnsealedObject[]): Promis
       lines.map(({ body }) => body).join("\n"),
       lines.map(({ payload }) => payload).join("\n"),
       JSON.stringify({
-        dependencies: bodies.flatMap((body, index) => dependenciesOf(body).map((dependency) => ({ ...dependency, drafts: [index + 1] }))),
+        dependencies: bodies.flatMap((body, index) =>
+          dependenciesOf(body).map((dependency) => ({ ...dependency, drafts: [index + 1] })),
+        ),
       }),
     ],
   });

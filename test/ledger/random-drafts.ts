@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
-import { Erasable } from "../../src/facts/erasable.ts";
 import type { Dependency } from "../../src/facts/dependencies.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
 import type { Draft } from "../../src/ledger/append-call.ts";
 
 /** Few things, so that drafts get into each other's way. Ids are as each kind has them. */
@@ -134,7 +134,12 @@ function draftsOf(plans: readonly Plan[]): readonly Draft[] {
       return { kind, id: name, version, state: of };
     });
     const sealed = seal({ ...members, id, ...(states.length === 0 ? {} : { states }) });
-    const draft = { id, ...sealed, dependencies: dependsOn, notAfter: notAfter === undefined ? undefined : new Date(notAfter) };
+    const draft = {
+      id,
+      ...sealed,
+      dependencies: dependsOn,
+      notAfter: notAfter === undefined ? undefined : new Date(notAfter),
+    };
     return flaw === undefined ? draft : { ...draft, ...flaws[flaw](draft) };
   });
 }

@@ -1,5 +1,5 @@
-import type { LedgerEntry } from "../../facts/entry.ts";
 import { factOfType } from "../../facts/decode.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import { actorOf } from "../identity/recorded.ts";
 import type { Terms } from "./action.ts";
 

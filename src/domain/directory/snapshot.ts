@@ -1,5 +1,5 @@
-import type { LedgerEntry } from "../../facts/entry.ts";
 import { factOf } from "../../facts/decode.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 

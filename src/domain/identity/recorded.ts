@@ -1,8 +1,8 @@
+import { factOf } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { EnvelopeDraft, Fact } from "../../facts/registry.ts";
-import { factOf } from "../../facts/decode.ts";
 import type { Caller, ClientIdentity, Principal } from "./principal.ts";
 
 /** Who made an entry. */
