@@ -15,8 +15,8 @@ export const OPENING_TABS: readonly OpeningTab[] = [
 # are for what you find here. The icon at the top
 # left opens the description of the schema.
 #
-# You are the person signed in with this browser, or
-# whose token was given as the password. To be
+# You are the person signed in with this browser,
+# or whose token was given as the password. To be
 # somebody else, sign out at / or use a private
 # window.
 
