@@ -66,7 +66,7 @@ mutation Approve($id: ID!, $digest: Hash!) {
   },
   {
     query: `# Shows each change from now on. While nothing
-# changes, a HEARTBEAT comes every few seconds.
+# changes, a HEARTBEAT comes every 15 seconds.
 
 subscription Follow {
   pendingApprovals {

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
 import { GraphQLError } from "graphql";
 import type { Credentials } from "../domain/identity/authentication.ts";
 import { AuthenticationError } from "../domain/identity/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { type CallIdentity, requestHeadOf, type SignedIn } from "./call.ts";
 import { authorizationOf, basicPassword, credentials, credentialsOf } from "./credentials.ts";
-import { OPENING_TABS } from "./graphiql-query.ts";
+import { renderPage } from "./graphiql-page.ts";
 import { escapeHtml, sendPage } from "./sign-in/pages.ts";
 
 /** Everything the page needs is in it: it loads nothing from anywhere, and talks to this server alone. */
@@ -83,16 +82,8 @@ export async function serveGraphiQL(
       message: "GraphiQL is for people, and this is the token of an agent or a service.",
     });
   }
-  const page = renderGraphiQL({
-    title: "Countersign",
-    defaultTabs: [...OPENING_TABS],
-    endpoint: "/graphql",
-    subscriptionsProtocol: "SSE",
-    shouldPersistHeaders: false,
-    credentials: "same-origin",
-    // A browser session needs nothing: the cookie goes with what the page sends to its own server.
-    ...(presented.scheme === "Bearer" ? { additionalHeaders: { authorization: `Bearer ${presented.token}` } } : {}),
-  });
+  // A browser session needs nothing: the cookie goes with what the page sends to its own server.
+  const page = renderPage(presented.scheme === "Bearer" ? presented.token : undefined);
   response
     .writeHead(200, {
       "content-type": "text/html; charset=utf-8",

@@ -1,33 +1,25 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { promisify } from "node:util";
+import { execFileSync } from "node:child_process";
+import { type BrowserContext, chromium } from "playwright-core";
 
-const run = promisify(execFile);
+/** What a person types where the browser prompts for a name and a password. */
+export interface Typed {
+  readonly username: string;
+  readonly password: string;
+}
 
-/**
- * The document at `url` as Chromium has it once its scripts have run, as HTML. `settle`: milliseconds of the page's own
- * clock, which runs ahead while nothing is being fetched. Rejects when Chromium fails or takes longer than a minute.
- */
-export async function renderPage(url: string | URL, settle = 10_000): Promise<string> {
-  const profile = await mkdtemp(path.join(tmpdir(), "countersign-chromium-"));
+/** Does `work` in a Chromium (the system's) without a history, in a window of 1280 by 800 pixels. */
+export async function inChromium<Result>(
+  work: (context: BrowserContext) => Promise<Result>,
+  httpCredentials?: Typed,
+): Promise<Result> {
+  const executablePath = execFileSync("which", ["chromium"], { encoding: "utf8" }).trim();
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   try {
-    const options = [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-dev-shm-usage",
-      `--user-data-dir=${profile}`,
-      `--virtual-time-budget=${settle}`,
-      "--dump-dom",
-    ];
-    const { stdout } = await run("chromium", [...options, String(url)], {
-      timeout: 60_000,
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    return stdout;
+    const viewport = { width: 1280, height: 800 };
+    const context = await browser.newContext({ viewport, ...(httpCredentials && { httpCredentials }) });
+    context.setDefaultTimeout(20_000);
+    return await work(context);
   } finally {
-    await rm(profile, { recursive: true, force: true });
+    await browser.close();
   }
 }
