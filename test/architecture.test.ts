@@ -130,6 +130,7 @@ const jsonParsers: Readonly<Record<string, string>> = {
   "src/db/embedded/record.ts": "a file of ours, of fixed names",
   "src/domain/actions/grants.ts": "signed by us, of fixed names",
   "src/facts/parse-json.ts": "checks what it reads",
+  "src/http/graphiql-page.ts": "in the browser: what GraphiQL stored, of fixed names",
   "src/http/strict-json.ts": "reads again what has escaped names, and single strings",
   "src/json-file.ts": "files of the operator, of names without escapes",
   "src/ledger/guards.ts": "a file of ours",
