@@ -65,6 +65,7 @@ describe("the shell blocks of the README", () => {
         /"act": \{\s+"sub": "support-bot"/,
         /"id":"support-bot","kind":"AGENT","onBehalfOf":\{"id":"mia","kind":"HUMAN"\}/,
       ],
+      ["AGENT=$BOT", /"status":"PENDING"/, /"userErrors":\[\]/],
       ["kill"],
       [
         "(",
