@@ -1,12 +1,9 @@
-import { hash, randomFillSync } from "node:crypto";
+import { hash } from "node:crypto";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type CanonicalText, canonicalizeExtended, type JsonValue, NotCanonicalError } from "./canonical.ts";
 import { Erasable } from "./erasable.ts";
 import { DOMAIN } from "./payload.ts";
-
-const SALT_BYTES = 16;
-const pool = new Uint8Array(SALT_BYTES * 256);
-let used = pool.length;
+import { RANDOM_BYTES, randomBytes16 } from "./random.ts";
 
 /** A body as a domain writes it: JSON with erasable values in it. Keys whose value is undefined are left out. */
 export type Unsealed = JsonValue | CanonicalText | Erasable | readonly Unsealed[] | UnsealedObject;
@@ -27,7 +24,7 @@ scratch.set(DOMAIN);
 
 /** `commit` for the path every append takes: OpenSSL's SHA-256 takes a quarter of the time. */
 function commitQuickly(salt: Uint8Array, text: string): string {
-  const begin = DOMAIN.length + SALT_BYTES;
+  const begin = DOMAIN.length + RANDOM_BYTES;
   // A UTF-16 code unit takes three bytes of UTF-8 at most.
   if (begin + text.length * 3 > scratch.length) {
     scratch = new Uint8Array(begin + text.length * 3);
@@ -46,7 +43,7 @@ export function seal(body: UnsealedObject): Sealed {
     if (path.some((key) => key.includes("."))) {
       throw new NotCanonicalError("an erasable value below a key with a dot in it cannot be found again");
     }
-    const salt = nextSalt();
+    const salt = randomBytes16();
     values.push([path.join("."), `{"salt":"${bytesToHex(salt)}","value":${value.text}}`]);
     return `{"commit":"${commitQuickly(salt, value.text)}"}`;
   };
@@ -58,14 +55,4 @@ function payloadText(values: [path: string, stored: string][]): string {
   if (values.length === 0) return "";
   values.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${values.map(([path, stored]) => `${JSON.stringify(path)}:${stored}`).join(",")}}`;
-}
-
-/** Random bytes are drawn for many salts at once. Good until the next call. */
-function nextSalt(): Uint8Array {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += SALT_BYTES;
-  return pool.subarray(used - SALT_BYTES, used);
 }

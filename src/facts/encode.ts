@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "./commitment.ts";
 import { type Dependency, dependenciesOf } from "./dependencies.ts";
+import { newId } from "./random.ts";
 import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
 
 /** A fact ready to be appended. */
@@ -28,6 +28,6 @@ export function bodyOf<Type extends FactType>(envelope: EnvelopeDraft, fact: Fac
  * NotCanonicalError for a value that has no canonical form.
  */
 export function encode(body: UnsealedObject): EncodedFact {
-  const id = uuidv7();
+  const id = newId();
   return { id, type: String(body.type), ...seal({ ...body, id }), dependencies: dependenciesOf(body) };
 }

@@ -1,18 +1,6 @@
-import { randomFillSync } from "node:crypto";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { randomBytes16 } from "../facts/random.ts";
 import { activeTraceId } from "../telemetry.ts";
-
-const pool = Buffer.allocUnsafe(16 * 256);
-let used = pool.length;
-
-/** 32 random hex digits. */
-function newTraceId(): string {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += 16;
-  return pool.toString("hex", used - 16, used);
-}
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
 
@@ -26,5 +14,5 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
 
 /** What every line and entry about one call is found by: the caller's trace, ours, or a fresh id. */
 export function traceIdFor(traceparent: string | undefined): string {
-  return activeTraceId() ?? traceIdOf(traceparent) ?? newTraceId();
+  return activeTraceId() ?? traceIdOf(traceparent) ?? bytesToHex(randomBytes16());
 }

@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from "uuid";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { ledgerOf } from "../../facts/entry.ts";
+import { newId } from "../../facts/random.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -150,7 +150,7 @@ export function createActions(options: ActionsOptions): Actions {
       return apply(caller, actionId, { type: "cancel", by: caller.principal, note });
     },
     async claimGrant(caller, { actionId }) {
-      const command = { type: "claimGrant", by: caller.principal, grantId: uuidv7() } as const;
+      const command = { type: "claimGrant", by: caller.principal, grantId: newId() } as const;
       let grant: IssuedGrant | undefined;
       const sign = async (next: NextState, { situation, now }: Loaded): Promise<NextState> => {
         const { terms } = situation;

@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from "uuid";
 import { CanonicalText, canonicalize } from "../../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { Hash } from "../../facts/hash.ts";
+import { newId } from "../../facts/random.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction, Recording } from "../commit.ts";
@@ -98,7 +98,7 @@ export function createProposer(options: ProposerOptions) {
     const { digest, rendered } = shown(caller, id, proposal, evaluation, step);
     const now = clock.now() ?? new Date();
     const { approvalTtl, grantTtl } = options;
-    const command = { type: "propose", outcome: evaluation.outcome, grantId: uuidv7(), approvalTtl, grantTtl } as const;
+    const command = { type: "propose", outcome: evaluation.outcome, grantId: newId(), approvalTtl, grantTtl } as const;
     const { next, grant } = await signed(caller, id, digest, firstState(command, now), now);
     const { conversationId, targetRegion, userRequest, rationale, supersedes } = proposal;
     const { action, states } = stateFacts(id, next);

@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from "uuid";
 import { instant, type LedgerEntry, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
+import { newId } from "../../facts/random.ts";
 import { isStorable } from "../../facts/text.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
@@ -90,7 +90,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     settleDue: (limit) => settleDueSessions({ db, commit }, limit),
     async start(caller, { conversationId }) {
       checkConversation(conversationId);
-      const id = uuidv7();
+      const id = newId();
       return commit<Date, SessionResult>({
         ledger: ledgerOfCaller(caller),
         by: caller,
