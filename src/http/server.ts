@@ -10,6 +10,7 @@ import { readGet, readPost } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn } from "./call.ts";
 import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
+import { createJsonRoute } from "./json-route.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
@@ -32,6 +33,8 @@ export interface HttpServerDeps {
   /** Origins whose pages may call the API; none: only the server's own. */
   readonly corsOrigins: readonly string[];
   readonly socketLimits?: Partial<SocketLimits>;
+  /** false: Yoga responds to every operation, to compare the responses; they are the same. */
+  readonly jsonRoute?: boolean;
 }
 
 export interface HttpServer {
@@ -54,6 +57,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   // Request lines contain only what logRequest puts there, so they need no redaction, which would cost more than the line.
   const requestLog = log.child({}, { redact: [] });
   const yoga = createCountersignYoga({ services, log, corsOrigins, onError: metrics.error });
+  const jsonRoute = createJsonRoute(yoga, { corsOrigins });
   const probe = createProbes({
     checks,
     accepting: () => !stopping.signal.aborted,
@@ -151,7 +155,9 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     response.setHeader("x-trace-id", call.traceId);
     response.setHeader("cache-control", "no-store");
     response.setHeader("x-content-type-options", "nosniff");
-    await yoga.yoga.handle(request, response, { call, readParams });
+    const given = { call, readParams };
+    const context = deps.jsonRoute === false ? given : await jsonRoute.serve(request, response, given);
+    if (context !== undefined) await yoga.yoga.handle(request, response, context);
   }
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {

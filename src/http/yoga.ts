@@ -31,6 +31,8 @@ export interface ServerContext {
   readonly call: Call;
   /** The parameters as read by us, or why they could not be. */
   readonly readParams: () => GraphQLParams;
+  /** The result of an operation that was executed already. Rejects with what its execution threw. */
+  readonly executed?: () => Promise<ExecutionResult>;
 }
 
 export interface YogaDeps {
@@ -47,6 +49,13 @@ type OurPlugin = Plugin<ServerContext, ServerContext>;
 const ownParameters: OurPlugin = {
   onRequestParse({ serverContext, setRequestParser }) {
     setRequestParser(() => serverContext.readParams());
+  },
+};
+
+/** An operation is executed once, whoever responds with its result. */
+const executedBefore: OurPlugin = {
+  async onParams({ context, setResult }) {
+    if (context.executed !== undefined) setResult(await context.executed());
   },
 };
 
@@ -193,7 +202,7 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     schema,
     context: ({ call }) => createContext(services, call),
     graphqlEndpoint: "/graphql",
-    plugins: [ownParameters, limits, finishing],
+    plugins: [ownParameters, executedBefore, limits, finishing],
     cors:
       corsOrigins.length === 0
         ? false

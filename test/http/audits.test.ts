@@ -5,28 +5,36 @@ import { type Api, startApi } from "./harness.ts";
 
 let database: TestDatabase;
 let api: Api;
+/** The same, but Yoga alone responds. */
+let byYoga: Api;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   api = await startApi(database.appUrl);
+  byYoga = await startApi(database.appUrl, { jsonRoute: false });
 });
 
 afterAll(async () => {
   await api?.close();
+  await byYoga?.close();
   await database?.drop();
 });
 
-const signedIn: typeof fetch = async (input, init = {}) => {
-  const headers = new Headers(init.headers);
-  headers.set("authorization", `Bearer ${await api.token("agent")}`);
-  return fetch(input, { ...init, headers });
-};
+const signedInTo =
+  (server: () => Api): typeof fetch =>
+  async (input, init = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${await server().token("agent")}`);
+    return fetch(input, { ...init, headers });
+  };
 
 describe.each([
-  ["without a token", fetch],
-  ["with a token", signedIn],
-])("GraphQL over HTTP %s", (_how, fetchFn) => {
-  const audits = serverAudits({ url: () => api.url, fetchFn });
+  ["without a token", () => api, fetch],
+  ["with a token", () => api, signedInTo(() => api)],
+  ["by Yoga alone, without a token", () => byYoga, fetch],
+  ["by Yoga alone, with a token", () => byYoga, signedInTo(() => byYoga)],
+])("GraphQL over HTTP %s", (_how, server, fetchFn) => {
+  const audits = serverAudits({ url: () => server().url, fetchFn });
 
   it("is audited in full", () => {
     expect(audits.length).toBeGreaterThanOrEqual(61);

@@ -67,7 +67,7 @@ export interface AnswerError {
   readonly extensions: { readonly code: string; readonly traceId?: string };
 }
 
-export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks">> & {
+export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks" | "jsonRoute">> & {
   readonly heartbeat?: number;
   /** Milliseconds. */
   readonly statementTimeout?: number;
@@ -181,6 +181,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     log,
     corsOrigins: options.corsOrigins ?? [],
     ...(options.socketLimits === undefined ? {} : { socketLimits: options.socketLimits }),
+    jsonRoute: options.jsonRoute ?? true,
   });
   const port = await server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}/graphql`;
