@@ -41,6 +41,24 @@ export function median(values: readonly number[]): number {
   );
 }
 
+/**
+ * The 95 % interval of the median of `values`, by their order (the binomial distribution with p = 1/2): the smallest and the
+ * largest value when there are fewer than six.
+ */
+export function intervalOfMedian(values: readonly number[]): readonly [low: number, high: number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const count = sorted.length;
+  let below = 0;
+  let probability = 0.5 ** count;
+  let cumulated = probability;
+  while (cumulated <= 0.025 && below < count >> 1) {
+    below += 1;
+    probability *= (count - below + 1) / below;
+    cumulated += probability;
+  }
+  return [sorted[below] ?? Number.NaN, sorted[count - 1 - below] ?? Number.NaN];
+}
+
 /** The run whose throughput is the median of `runs`. */
 export function medianRun(runs: readonly Measured[]): Measured {
   const sorted = [...runs].sort((a, b) => a.perSecond - b.perSecond);

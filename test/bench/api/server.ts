@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** A server in a process of its own, on the same Node as this one. */
@@ -33,13 +34,13 @@ async function addressOf(child: ChildProcess): Promise<string> {
   }
 }
 
-/** Starts `script` and waits for the address it prints. */
+/** Starts `script`, a path from this folder or an absolute one, and waits for the address it prints. */
 export async function startProcess(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Measurable> {
-  const file = fileURLToPath(new URL(script, import.meta.url));
+  const file = path.isAbsolute(script) ? script : fileURLToPath(new URL(script, import.meta.url));
   // Options of this Node go along: `node --cpu-prof test/bench/api.ts` profiles the servers as well.
   const child = spawn(process.execPath, [...process.execArgv, file, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
