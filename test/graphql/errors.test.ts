@@ -111,10 +111,16 @@ describe("over the API", () => {
   it("a search that takes too long is QUERY_TOO_COMPLEX, through either connection, and says what to do", async () => {
     const hurried = await startApi(database.appUrl, { statementTimeout: 300 });
     await propose(hurried);
+    await hurried.gql("mutation{startSession(input:{}){userErrors{code}}}", {}, { as: "admin" });
     await withClient(database.superuserUrl, async (client) => {
       await client.query("BEGIN; LOCK TABLE oc_audit_payload IN ACCESS EXCLUSIVE MODE");
-      for (const query of ['{auditEntries(filter:{text:"x"}){nodes{seq}}}', "{actions{nodes{rendered}}}"]) {
-        const { errors } = await hurried.gql(query, {}, { as: "auditor" });
+      for (const query of [
+        '{auditEntries(filter:{text:"x"}){nodes{seq}}}',
+        "{actions{nodes{rendered}}}",
+        "{pendingApprovals(onlyDecidable:true){nodes{id}}}",
+        "{sessions{nodes{id}}}",
+      ]) {
+        const { errors } = await hurried.gql(query, {}, { as: "admin" });
         expect(errors?.[0]?.extensions).toEqual({ code: "QUERY_TOO_COMPLEX" });
         expect(errors?.[0]?.message).toContain("Narrow");
       }

@@ -2,7 +2,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { actionInScope, type Bind, entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
 import type { Principal } from "../identity/principal.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { withListErrors } from "../ledger-errors.ts";
 import { scopesOf, type Viewer } from "../visibility/visibility.ts";
 import type { ActionView } from "./action.ts";
 import { ACTION_COLUMNS, type ActionRow, openViews, toView } from "./store.ts";
@@ -77,7 +77,7 @@ async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: 
              SELECT w.seq FROM (${positions.join("\n                     UNION ")}) w
               ORDER BY w.seq DESC LIMIT ${bind(range.limit)}::bigint))
      ORDER BY e.seq DESC`;
-  const { rows } = await withLedgerErrors(db.query<ActionRow>(text, values));
+  const { rows } = await withListErrors(db.query<ActionRow>(text, values));
   return rows.map((row) => toView(ledger, row));
 }
 

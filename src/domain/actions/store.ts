@@ -4,7 +4,7 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
 import type { ActionState, ActionView, Situation } from "./action.ts";
 import type { NextState } from "./decide/transition.ts";
 import { termsOf } from "./terms.ts";
@@ -124,7 +124,7 @@ export async function openViews(
 ): Promise<readonly ActionView[]> {
   const undecided = ({ state }: ActionView) => state.status === "PENDING" && state.approvals > 0;
   const wanted = views.flatMap((view) => [view.proposal.seq, ...(undecided(view) ? outcomePositions(view) : [])]);
-  const entries = await withLedgerErrors(readEntries(db, ledger, [...new Set(wanted)]));
+  const entries = await withListErrors(readEntries(db, ledger, [...new Set(wanted)]));
   const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
   return views.map((view) => {
     const { state, proposal } = view;

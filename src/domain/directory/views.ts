@@ -1,6 +1,6 @@
 import { type Queryable, readEntries } from "../../ledger/read.ts";
 import type { Principal, PrincipalKind } from "../identity/principal.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { withListErrors } from "../ledger-errors.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
@@ -89,7 +89,7 @@ export function createViews(projections: Projections, db: Queryable): Views {
       ...(record === undefined ? [] : [record.updatedSeq]),
       ...(seen === undefined ? [] : [latest(seen).seq]),
     ]);
-    const entries = await withLedgerErrors(readEntries(db, organization.ledger, [...new Set(positions)]));
+    const entries = await withListErrors(readEntries(db, organization.ledger, [...new Set(positions)]));
     const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
     return known.flatMap(({ id, record, seen }) => {
       if (record === undefined && seen === undefined) return [];

@@ -3,7 +3,7 @@ import { isStorable } from "../../facts/text.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
 import { STATE_COLUMNS, type StateRow } from "../../ledger/states.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { withListErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
 import { personScopesOf, type Viewer } from "../visibility/visibility.ts";
 import { loadSessions, type Session } from "./store.ts";
@@ -66,7 +66,7 @@ export async function listSessions(
   const parts =
     scopes === "everything" ? undefined : scopes.map((scope) => `(${select([entryInScope("s", [scope], bind)])})`);
   const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("first_seq")}`;
-  const { rows } = await withLedgerErrors(db.query<StateRow>(text, values));
+  const { rows } = await withListErrors(db.query<StateRow>(text, values));
   return loadSessions(db, ledger, rows);
 }
 

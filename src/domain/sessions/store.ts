@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { loadStates, type RecordedState, readStates, type StateRow } from "../../ledger/states.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
 
 /** A session is its two entries; without `ended` nobody has ended it yet. */
 export interface Session {
@@ -17,7 +17,7 @@ function toSession({ id, state, first, latest }: RecordedState<"SESSION">): Sess
 
 /** The sessions of `rows`, in that order. */
 export async function loadSessions(db: Queryable, ledger: LedgerId, rows: readonly StateRow[]): Promise<Session[]> {
-  return (await withLedgerErrors(loadStates(db, ledger, "SESSION", rows))).map(toSession);
+  return (await withListErrors(loadStates(db, ledger, "SESSION", rows))).map(toSession);
 }
 
 /** The sessions with these ids (UUIDs), of any caller, in no order; unknown ids are omitted. */
