@@ -101,7 +101,8 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       log.info({ organization: principal.organization, session: session.id, method }, "a person signed in");
       const expiresAt = expiryOf(session);
       const token = await sessionTokens.sign({ ...kept, sessionId: session.id, expiresAt });
-      return setCookie(publicUrl(), name, token, expiresAt - seconds);
+      // From now, not from before the session was recorded: the cookie must not outlive it.
+      return setCookie(publicUrl(), name, token, Math.max(0, expiresAt - Math.ceil(now() / 1000)));
     },
 
     /**
