@@ -6,18 +6,24 @@ import { OPENING_TABS } from "./graphiql-query.ts";
  *
  * - Its address stays that of the page. With operations in it, a reload would be taken for a GET query, and servers and proxies
  *   would log what somebody typed.
- * - When it finds the tabs of an earlier visit, it opens one more unless some tab is what was edited last, which it does not
- *   know of a visit without edits: it is told that this was the active tab.
+ * - When it finds stored tabs, it selects the one with the text that was edited last, and adds a tab when there is none. It
+ *   stores both at different times, never the text of a visit without edits, and another window stores its own: it reads the
+ *   text of the active tab instead. That happens when it reads, since the tabs may have changed since the page began to load.
  */
 const SCRIPT = `
   history.replaceState = () => {};
-  try {
-    const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem("graphiql:tabState"));
-    localStorage.setItem("graphiql:query", tabs[activeTabIndex].query ?? "");
-    localStorage.setItem("graphiql:variables", tabs[activeTabIndex].variables ?? "");
-  } catch {
-    // No earlier visit, or nothing that GraphiQL can read either.
-  }`;
+  const { getItem } = Storage.prototype;
+  const MEMBERS = { "graphiql:query": "query", "graphiql:variables": "variables" };
+  Storage.prototype.getItem = function (key) {
+    if (!Object.hasOwn(MEMBERS, key)) return getItem.call(this, key);
+    try {
+      const { tabs, activeTabIndex } = JSON.parse(getItem.call(this, "graphiql:tabState"));
+      return tabs[activeTabIndex][MEMBERS[key]];
+    } catch {
+      // No earlier visit, or nothing that GraphiQL can read either: it opens the default tabs.
+      return null;
+    }
+  };`;
 
 /** While it loads, GraphiQL moves tabs away from under the pointer: a click on one is lost. */
 const STYLE = ".graphiql-tab { transform: none !important }";

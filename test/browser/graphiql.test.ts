@@ -1,11 +1,10 @@
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type App, forget, startApp } from "../support/app.ts";
 import { inChromium } from "../support/chromium.ts";
 import { type Company, startCompany } from "../support/company.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-
-const TABS = ["Waiting", "Approve", "Follow"];
+import { open, run, stored, TABS, tabs } from "./graphiql.ts";
 
 let database: TestDatabase;
 let app: App;
@@ -22,30 +21,6 @@ afterAll(async () => {
   await forget(app);
   await database.drop();
 });
-
-async function tabs(page: Page): Promise<readonly string[]> {
-  await page.locator(".graphiql-execute-button").waitFor();
-  return page.locator(".graphiql-tab-button").allInnerTexts();
-}
-
-async function open(page: Page, url: string): Promise<void> {
-  await page.goto(url);
-  await page.locator(".graphiql-execute-button").waitFor();
-}
-
-/** Chooses a tab with one click, and runs its operation until the answer has `text`. */
-async function run(page: Page, tab: string, text: RegExp): Promise<void> {
-  await page.locator(`.graphiql-tab-button[title="${tab}"]`).click();
-  await page.locator(`.graphiql-tab-active [title="${tab}"]`).waitFor();
-  // The editor shows spaces that do not break.
-  const answer = async () => ((await page.locator(".graphiql-response").textContent()) ?? "").replaceAll("\u00a0", " ");
-  // GraphiQL parses what it shows a moment later, and until then looks for the operation of the tab before.
-  do {
-    await page.locator(".graphiql-execute-button").click();
-    await expect.poll(answer, { timeout: 40_000 }).toMatch(/[\w}]/);
-  } while ((await answer()).includes("Cannot infer operation"));
-  await expect.poll(answer, { timeout: 40_000 }).toMatch(text);
-}
 
 describe("GraphiQL in Chromium", () => {
   it("opens with a token as the password, and loads nothing from another server", async () => {
@@ -96,7 +71,7 @@ async function runsEveryTab(context: BrowserContext, url: string, id: string): P
   const page = await context.newPage();
   await open(page, url);
   await run(page, "Waiting", new RegExp(`"id": "${id}"`));
-  await page.waitForFunction(() => localStorage.getItem("graphiql:tabState") !== null);
+  await stored(page, "Waiting");
   await page.reload();
   expect(await tabs(page)).toEqual(TABS);
   await run(page, "Approve", /digest/);
