@@ -93,6 +93,47 @@ describe("a server", () => {
     });
   });
 
+  it("sets a cookie that ends no later than its session, however long recording it takes", async () => {
+    let ahead = 0;
+    let recorded = 0;
+    const now = () => Date.now() + ahead;
+    const sessions: SignInServerOptions["sessions"] = (real) => ({
+      ...real,
+      async start(...call) {
+        const started = await real.start(...call);
+        ahead = 10_500;
+        recorded = now();
+        return started;
+      },
+    });
+    await withServer({ sessions, now }, async (other) => {
+      const browser = openBrowser();
+      await signInAt(browser, `${other.url}/auth/login`, "ada");
+      const end = Date.parse((await other.entries()).at(-1)?.states?.[0]?.state.expiresAt ?? "");
+      const maxAge = Number(/Max-Age=(\d+)/.exec(browser.attributes.get("countersign") ?? "")?.[1]);
+      expect(maxAge).toBeGreaterThan(0);
+      expect(recorded + maxAge * 1000).toBeLessThanOrEqual(end);
+    });
+  });
+
+  it("sets no cookie for a session that has ended by the time it is recorded", async () => {
+    let ahead = 0;
+    const sessions: SignInServerOptions["sessions"] = (real) => ({
+      ...real,
+      async start(...call) {
+        const started = await real.start(...call);
+        ahead = 365 * 86_400_000;
+        return started;
+      },
+    });
+    await withServer({ sessions, now: () => Date.now() + ahead }, async (other) => {
+      const browser = openBrowser();
+      await signInAt(browser, `${other.url}/auth/login`, "ada");
+      expect(browser.cookie(other.url, "countersign")).toBeUndefined();
+      expect(browser.attributes.get("countersign")).toContain("Max-Age=0;");
+    });
+  });
+
   it("uses cookies on https that no other host and no plain connection can set", async () => {
     await withServer({ publicUrl: "https://countersign.example" }, async (other) => {
       const response = await fetch(`${other.url}/auth/login`, { redirect: "manual" });
