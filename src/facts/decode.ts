@@ -1,5 +1,5 @@
 import type { JsonObject } from "./canonical.ts";
-import { checkBody, checkEnvelope } from "./check.ts";
+import { checkBody, checkEnvelope } from "./check/check.ts";
 import { type Payload, unsealed } from "./payload.ts";
 import { type Fact, type FactType, type StateKind, type StateOf, VOCABULARY } from "./registry.ts";
 

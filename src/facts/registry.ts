@@ -1,12 +1,12 @@
-import { ACTIONS } from "./actions.ts";
+import { ACTIONS } from "./areas/actions.ts";
+import { DIRECTORY } from "./areas/directory.ts";
+import { LEDGER } from "./areas/ledger.ts";
+import { LINEAGE } from "./areas/lineage.ts";
+import { READING } from "./areas/reading.ts";
+import { SESSIONS } from "./areas/sessions.ts";
 import type { DraftOf, StateItem, ToldOf } from "./definition.ts";
-import { DIRECTORY } from "./directory.ts";
 import type { StoredEnvelope } from "./envelope.ts";
-import { LEDGER } from "./ledger.ts";
-import { LINEAGE } from "./lineage.ts";
-import { READING } from "./reading.ts";
 import type { Decoded, Written } from "./schema.ts";
-import { SESSIONS } from "./sessions.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
 /** What entries can say, an area a line. A new area adds its file and its line here. */

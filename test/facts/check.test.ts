@@ -1,15 +1,15 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../src/facts/actions.ts";
+import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../src/facts/areas/actions.ts";
+import { AUTHENTICATION_REFUSALS } from "../../src/facts/areas/reading.ts";
 import type { JsonObject } from "../../src/facts/canonical.ts";
-import { checkBody } from "../../src/facts/check.ts";
+import { checkBody } from "../../src/facts/check/check.ts";
+import { isLegalStep } from "../../src/facts/check/steps.ts";
 import { factOf, factOfType } from "../../src/facts/decode.ts";
 import { bodyOf, encode } from "../../src/facts/encode.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import type { Erasable } from "../../src/facts/erasable.ts";
-import { AUTHENTICATION_REFUSALS } from "../../src/facts/reading.ts";
 import type { Fact, FactDraft, FactType, StateOf } from "../../src/facts/registry.ts";
 import type { Commitment } from "../../src/facts/schema.ts";
-import { isLegalStep } from "../../src/facts/steps.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
 
 const session = "0192f3a0-0000-7000-8000-000000000001";

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, expectTypeOf, it } from "vitest";
 import { copyOut } from "../../src/db/copy-out.ts";
 import type { JsonObject } from "../../src/facts/canonical.ts";
-import { createBodyCheck } from "../../src/facts/check.ts";
+import { createBodyCheck } from "../../src/facts/check/check.ts";
+import { createStepCheck } from "../../src/facts/check/steps.ts";
 import { type DraftOf, defineFact, defineState, made, steps } from "../../src/facts/definition.ts";
 import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
@@ -9,7 +10,6 @@ import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { AREAS } from "../../src/facts/registry.ts";
 import { code, erasable, object, text } from "../../src/facts/schema.ts";
-import { createStepCheck } from "../../src/facts/steps.ts";
 import { createVocabulary } from "../../src/facts/vocabulary.ts";
 import { sha256 } from "../../src/ledger/verify/check-piece.ts";
 import { createEntryReader, selectEntries } from "../../src/ledger/verify/entries.ts";
@@ -22,7 +22,7 @@ import type { Rules } from "../../src/verify/rules.ts";
 import { verdictOf } from "../../src/verify/verdict.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
 
-/** An area that the product does not have, as one file of `src/facts` would define it. */
+/** An area that the product does not have, as one file of `src/facts/areas` would define it. */
 const SAMPLE = defineState("SAMPLE", {
   description: "something that must not be erased",
   id: "a name within the organization",

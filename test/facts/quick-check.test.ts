@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { canonicalize, type JsonObject, type JsonValue } from "../../src/facts/canonical.ts";
-import { bodySchema, checkBody } from "../../src/facts/check.ts";
+import { bodySchema, checkBody } from "../../src/facts/check/check.ts";
+import { quickCheck } from "../../src/facts/check/quick-check.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
-import { quickCheck } from "../../src/facts/quick-check.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ACTION_STATUSES, EFFECTS } from "../../facts/actions.ts";
+import { ACTION_STATUSES, EFFECTS } from "../../facts/areas/actions.ts";
 import type { Operation } from "../api.ts";
 
 /** All operations of a replay, with the types of their responses. */

@@ -1,4 +1,4 @@
-import type { ActionStatus } from "../../facts/actions.ts";
+import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";

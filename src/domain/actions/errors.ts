@@ -1,5 +1,5 @@
 import { Refusal } from "../../errors.ts";
-import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../facts/actions.ts";
+import { DECISION_REFUSALS, GRANT_REFUSALS } from "../../facts/areas/actions.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { ActionView } from "./action.ts";
 

@@ -1,5 +1,5 @@
 import { validate as isUuid } from "uuid";
-import type { ActionStatus } from "../../facts/actions.ts";
+import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";

@@ -1,4 +1,4 @@
-import type { ActionStatus } from "../../facts/actions.ts";
+import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";

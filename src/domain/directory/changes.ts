@@ -1,4 +1,4 @@
-import type { DIRECTORY } from "../../facts/directory.ts";
+import type { DIRECTORY } from "../../facts/areas/directory.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";

@@ -1,5 +1,5 @@
 import { DomainError } from "../../errors.ts";
-import type { AuthenticationRefusal } from "../../facts/reading.ts";
+import type { AuthenticationRefusal } from "../../facts/areas/reading.ts";
 import type { Principal } from "./principal.ts";
 
 /** Why a call was not authenticated, for metrics and entries. The caller gets the message only. */

@@ -1,5 +1,5 @@
+import type { EndReason } from "../../facts/areas/sessions.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { EndReason } from "../../facts/sessions.ts";
 
 /** What the end of a session records of it; `conversation` as its start has it, empty when there is none. */
 export function endFacts(id: string, conversation: string, reason: EndReason): FactDraft<"SESSION_ENDED"> {

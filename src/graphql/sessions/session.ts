@@ -1,8 +1,8 @@
 import { METHODS, MULTI_FACTOR } from "../../domain/identity/sign-in-methods.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
+import { END_REASONS, type EndReason } from "../../facts/areas/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { stateIn } from "../../facts/decode.ts";
-import { END_REASONS, type EndReason } from "../../facts/sessions.ts";
 import { builder } from "../base/builder.ts";
 import { addNode } from "../base/node.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";

@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import type { ClientBase } from "pg";
 import { copyOut } from "../../db/copy-out.ts";
-import { checkBody } from "../../facts/check.ts";
+import { checkBody } from "../../facts/check/check.ts";
+import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
-import { isLegalStep } from "../../facts/steps.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";

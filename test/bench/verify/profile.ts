@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { copyOut } from "../../../src/db/copy-out.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
-import { checkBody } from "../../../src/facts/check.ts";
+import { checkBody } from "../../../src/facts/check/check.ts";
 import type { LedgerId } from "../../../src/facts/entry.ts";
 import { sha256 } from "../../../src/ledger/verify/check-piece.ts";
 import { createEntryReader, selectEntries } from "../../../src/ledger/verify/entries.ts";

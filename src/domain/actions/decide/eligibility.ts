@@ -1,4 +1,4 @@
-import type { DecisionRefusal } from "../../../facts/actions.ts";
+import type { DecisionRefusal } from "../../../facts/areas/actions.ts";
 import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";

@@ -1,4 +1,4 @@
-import type { GrantRefusal } from "../../../facts/actions.ts";
+import type { GrantRefusal } from "../../../facts/areas/actions.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { ActionState, Situation } from "../action.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";

@@ -1,4 +1,4 @@
-import type { ActionStatus, DecisionRefusal, GrantRefusal } from "../../../facts/actions.ts";
+import type { ActionStatus, DecisionRefusal, GrantRefusal } from "../../../facts/areas/actions.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
 import type { ActionEntryType, RefusedEntryType } from "../action.ts";
 import type { termFacts } from "../body.ts";

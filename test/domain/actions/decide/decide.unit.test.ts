@@ -3,7 +3,7 @@ import type { Situation } from "../../../../src/domain/actions/action.ts";
 import type { FollowUp } from "../../../../src/domain/actions/decide/command.ts";
 import { decide } from "../../../../src/domain/actions/decide/decide.ts";
 import { firstState } from "../../../../src/domain/actions/decide/propose.ts";
-import { ACTION_STATUSES, type ActionStatus } from "../../../../src/facts/actions.ts";
+import { ACTION_STATUSES, type ActionStatus } from "../../../../src/facts/areas/actions.ts";
 import { agent, approver } from "../../support.ts";
 
 const NOW = new Date("2026-11-21T12:00:00Z");

@@ -1,5 +1,5 @@
-import { defineFact } from "./definition.ts";
-import { code, count, counts, erasable, instant, object, text } from "./schema.ts";
+import { defineFact } from "../definition.ts";
+import { code, count, counts, erasable, instant, object, text } from "../schema.ts";
 
 /** That somebody read the ledger, and that a known principal was refused. */
 

@@ -1,6 +1,6 @@
-import type { JsonObject } from "./canonical.ts";
-import { ANY, type AnyFact, type Step } from "./definition.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import type { JsonObject } from "../canonical.ts";
+import { ANY, type AnyFact, type Step } from "../definition.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 
 /** An item of the `states` of a body. */
 export interface MovedThing {

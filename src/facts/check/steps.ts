@@ -1,6 +1,6 @@
-import { ANY, type Step } from "./definition.ts";
-import { VOCABULARY } from "./registry.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import { ANY, type Step } from "../definition.ts";
+import { VOCABULARY } from "../registry.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 
 /**
  * Whether a thing of `kind` may come from the status `from`, null where an entry makes it, to the status `to`; undefined

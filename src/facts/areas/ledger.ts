@@ -1,4 +1,4 @@
-import { defineFact } from "./definition.ts";
+import { defineFact } from "../definition.ts";
 
 /** What is said about a ledger itself. */
 export const LEDGER = {

@@ -1,5 +1,5 @@
-import { defineState, type Step } from "./definition.ts";
-import { code, count, object, text } from "./schema.ts";
+import { defineState, type Step } from "../definition.ts";
+import { code, count, object, text } from "../schema.ts";
 
 /** Routing chains. They have no facts of their own: a proposal on another platform closes one and starts the next. */
 

@@ -1,7 +1,7 @@
-import { defineFact, defineState, made, type Step, steps } from "./definition.ts";
-import type { AnyJson } from "./envelope.ts";
+import { defineFact, defineState, made, type Step, steps } from "../definition.ts";
+import type { AnyJson } from "../envelope.ts";
+import { anyObject, code, count, erasable, hash, hex, instant, list, object, text, uuid } from "../schema.ts";
 import { CHAIN_STEPS } from "./lineage.ts";
-import { anyObject, code, count, erasable, hash, hex, instant, list, object, text, uuid } from "./schema.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
 

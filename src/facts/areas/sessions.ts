@@ -1,5 +1,5 @@
-import { defineFact, defineState, made, steps } from "./definition.ts";
-import { code, erasable, instant, object, text, uuid } from "./schema.ts";
+import { defineFact, defineState, made, steps } from "../definition.ts";
+import { code, erasable, instant, object, text, uuid } from "../schema.ts";
 
 /** Why a session has ended: its owner ended it, or its time had passed and the server did. */
 export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { JsonObject, JsonValue } from "./canonical.ts";
-import type { AnyFact } from "./definition.ts";
-import { envelope } from "./envelope.ts";
+import type { JsonObject, JsonValue } from "../canonical.ts";
+import type { AnyFact } from "../definition.ts";
+import { envelope } from "../envelope.ts";
+import { VOCABULARY } from "../registry.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import { createMovesCheck, type MovedThing, type MovesCheck } from "./moves.ts";
 import { type QuickCheck, quickCheck } from "./quick-check.ts";
-import { VOCABULARY } from "./registry.ts";
-import type { Vocabulary } from "./vocabulary.ts";
 
 /** Problems named for one entry at most. */
 const MAX_PROBLEMS = 8;

@@ -1,6 +1,6 @@
-import { anyStep, defineFact, defineState } from "./definition.ts";
-import { PRINCIPAL_KINDS, profile } from "./envelope.ts";
-import { always, code, count, erasable, flag, hex, instant, list, object, text } from "./schema.ts";
+import { anyStep, defineFact, defineState } from "../definition.ts";
+import { PRINCIPAL_KINDS, profile } from "../envelope.ts";
+import { always, code, count, erasable, flag, hex, instant, list, object, text } from "../schema.ts";
 
 /** Who is known, who may act, and as what. */
 
