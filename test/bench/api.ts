@@ -5,9 +5,10 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { settings } from "../../src/cli/options.ts";
 import { openDemoTokens } from "../../src/cli/tokens.ts";
+import { makeDataDir } from "../support/server.ts";
 import { openConnection } from "./api/connection.ts";
 import { type Measurable, startProcess } from "./api/server.ts";
-import { HERE, makeDataDir, startProduct } from "./api/servers.ts";
+import { HERE, startProduct } from "./api/servers.ts";
 import { conversationOf, cycling, openSessions, proposing, type Work } from "./api/work.ts";
 import { drive, type Measured, medianRun, table } from "./load.ts";
 

@@ -1,24 +1,9 @@
 import { serverAudits } from "graphql-http";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { type Api, startApi } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { startBothServers } from "./both-servers.ts";
+import type { Api } from "./harness.ts";
 
-let database: TestDatabase;
-let api: Api;
-/** The same, but Yoga alone responds. */
-let byYoga: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-  byYoga = await startApi(database.appUrl, { jsonRoute: false });
-});
-
-afterAll(async () => {
-  await api?.close();
-  await byYoga?.close();
-  await database?.drop();
-});
+const { api, byYoga } = startBothServers();
 
 const signedInTo =
   (server: () => Api): typeof fetch =>
@@ -29,10 +14,10 @@ const signedInTo =
   };
 
 describe.each([
-  ["without a token", () => api, fetch],
-  ["with a token", () => api, signedInTo(() => api)],
-  ["by Yoga alone, without a token", () => byYoga, fetch],
-  ["by Yoga alone, with a token", () => byYoga, signedInTo(() => byYoga)],
+  ["without a token", api, fetch],
+  ["with a token", api, signedInTo(api)],
+  ["by Yoga alone, without a token", byYoga, fetch],
+  ["by Yoga alone, with a token", byYoga, signedInTo(byYoga)],
 ])("GraphQL over HTTP %s", (_how, server, fetchFn) => {
   const audits = serverAudits({ url: () => server().url, fetchFn });
 

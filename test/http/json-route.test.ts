@@ -1,25 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { createCall, requestHeadOf } from "../../src/http/call.ts";
+import { createJsonRoute } from "../../src/http/json-route.ts";
+import { createCountersignYoga } from "../../src/http/yoga.ts";
+import { createLogger } from "../../src/log.ts";
+import { withClient } from "../support/postgres.ts";
+import { startBothServers } from "./both-servers.ts";
 import { openSocket } from "./client.ts";
-import { type Api, startApi } from "./harness.ts";
+import type { Api } from "./harness.ts";
 
-// What succeeds is answered by a route of its own, all else by Yoga: no client may be able to tell the two apart.
+// A route of its own responds to what succeeds, and Yoga to all else: no client may be able to tell the two apart.
 
-let database: TestDatabase;
-let api: Api;
-let byYoga: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-  byYoga = await startApi(database.appUrl, { jsonRoute: false });
-});
-
-afterAll(async () => {
-  await api?.close();
-  await byYoga?.close();
-  await database?.drop();
-});
+const { database, api, byYoga } = startBothServers();
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -61,7 +54,8 @@ const bodies: readonly (readonly [string, string])[] = [
   ["no query", "{}"],
   ["malformed JSON", '{"query"'],
   ["too complex a query", query(`{ ${"a: __typename ".repeat(6_000)} }`)],
-  ["a subscription", query("subscription { ledgerHead { sequence } }")],
+  ["a subscription that is invalid", query("subscription { ledgerHead { sequence } }")],
+  ["a mutation that returns what it did", query("mutation { endSession(input: {}) { userErrors { code } } }")],
   ["a definition that is no operation", query("type A { b: Int }")],
 ];
 
@@ -82,21 +76,106 @@ const accepted: readonly (readonly [string, Headers])[] = [
 describe.each(accepted)("a client that accepts %s", (_accepting, headers) => {
   it.each(bodies)("gets the response of Yoga to %s", async (_what, body) => {
     for (const as of ["agent", undefined] as const) {
-      expect(await send(api, body, headers, as)).toEqual(await send(byYoga, body, headers, as));
+      expect(await send(api(), body, headers, as)).toEqual(await send(byYoga(), body, headers, as));
     }
   });
 });
 
 it("reports a document that cannot be parsed alike, whether a socket or a request sent it first", async () => {
   const body = { query: "{ viewer { id first by a socket" };
-  const client = await openSocket(api.wsUrl, { headers: { authorization: `Bearer ${await api.token("agent")}` } });
+  const client = await openSocket(api().wsUrl, { headers: { authorization: `Bearer ${await api().token("agent")}` } });
   client.send({ type: "connection_init" });
   await client.next(({ type }) => type === "connection_ack");
   client.send({ id: "1", type: "subscribe", payload: body });
   await client.next(({ type }) => type === "error");
   client.socket.close();
   const headers = { accept: "application/graphql-response+json" };
-  const after = await send(api, JSON.stringify(body), headers, "agent");
+  const after = await send(api(), JSON.stringify(body), headers, "agent");
   expect(after.status).toBe(400);
-  expect(after).toEqual(await send(byYoga, JSON.stringify(body), headers, "agent"));
+  expect(after).toEqual(await send(byYoga(), JSON.stringify(body), headers, "agent"));
+});
+
+it("leaves a subscription to Yoga, whose stream of events it is", async () => {
+  const body = query('subscription { auditEntries(after: "999999999") { cursor } }');
+  for (const accept of ["*/*", "application/json", "text/event-stream"]) {
+    expect(await send(api(), body, { accept }, "agent")).toEqual(await send(byYoga(), body, { accept }, "agent"));
+  }
+});
+
+it("executes a mutation once, also when a field of its result fails", async () => {
+  const started = () =>
+    withClient(database().superuserUrl, async (client) => {
+      const { rows } = await client.query(
+        "SELECT count(*)::integer AS n FROM oc_audit_log WHERE type = 'SESSION_STARTED'",
+      );
+      return Number(rows[0]?.n);
+    });
+  for (const server of [api(), byYoga()]) {
+    const before = await started();
+    const { errors } = await server.gql(
+      "mutation { startSession(input: {}) { session { id entries(first: -1) { nodes { seq } } } } }",
+      {},
+      { as: "agent" },
+    );
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["BAD_USER_INPUT"]);
+    expect(await started()).toBe(before + 1);
+  }
+});
+
+it("continues when a client leaves during its operation", async () => {
+  const authorization = `Bearer ${await api().token("agent")}`;
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, turn) => {
+      const leave = new AbortController();
+      const sent = fetch(api().url, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization },
+        body: query("mutation { startSession(input: {}) { session { id } } }"),
+        signal: leave.signal,
+      });
+      setTimeout(() => leave.abort(), turn);
+      await sent.then((response) => response.text()).catch(() => undefined);
+    }),
+  );
+  expect((await api().gql("{ viewer { id } }", {}, { as: "agent" })).status).toBe(200);
+  expect(api().logged.filter((line) => line.includes("a request failed"))).toEqual([]);
+});
+
+it("responds by itself to what succeeds, and to nothing else", async () => {
+  const yoga = createCountersignYoga({
+    services: api().services,
+    log: createLogger("silent"),
+    corsOrigins: [],
+    onError: () => undefined,
+  });
+  const route = createJsonRoute(yoga, { corsOrigins: [] });
+  let params = {};
+  const server = createServer(async (request, response) => {
+    request.resume();
+    const call = createCall({
+      facts: requestHeadOf(request),
+      signedIn: undefined,
+      client: { name: "test", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} },
+      address: undefined,
+      stopping: new AbortController().signal,
+      onRefusal: () => undefined,
+    });
+    const left = await route.serve(request, response, { call, readParams: () => params });
+    if (left !== undefined) response.writeHead(501).end(left.executed === undefined ? "not executed" : "executed");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const respond = async (given: object) => {
+    params = given;
+    const { port } = server.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/graphql`, { method: "POST", body: "" });
+    return [response.status, await response.text()];
+  };
+  try {
+    expect(await respond({ query: "{ __typename }" })).toEqual([200, '{"data":{"__typename":"Query"}}']);
+    expect(await respond({ query: "{ viewer { id } }" })).toEqual([501, "executed"]);
+    expect(await respond({ query: "{ viewer { id " })).toEqual([501, "not executed"]);
+    expect(await respond({ query: "{ __typename }", more: 1 })).toEqual([501, "not executed"]);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

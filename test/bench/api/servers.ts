@@ -1,19 +1,12 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { makeDataDir } from "../../support/server.ts";
 import { type Measurable, startProcess } from "./server.ts";
 import type { Tokens } from "./work.ts";
 
 /** This checkout. */
 export const HERE = fileURLToPath(new URL("../../../", import.meta.url));
-
-/** A folder that the built-in database can use, which runs as another user when we are root. */
-export async function makeDataDir(): Promise<string> {
-  const dataDir = await mkdtemp(path.join(tmpdir(), "countersign-bench-"));
-  await chmod(dataDir, 0o711);
-  return dataDir;
-}
 
 /** A started product, with the tokens of its demo principals. */
 export interface Product extends Measurable {
