@@ -12,7 +12,8 @@ import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
-import { type Loaded, loadAction, nextActionState } from "./store.ts";
+import { createActionLoader } from "./loader.ts";
+import { type Loaded, nextActionState } from "./store.ts";
 
 /** The new state of an action, and the entry that records it. */
 export interface ActionResult {
@@ -42,6 +43,7 @@ export interface Executor {
 }
 
 export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor {
+  const actions = createActionLoader(db);
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -49,7 +51,7 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
         by,
         conversation: (loaded) => conversationOf(loaded, by),
         async load() {
-          const loaded = await loadAction(db, ledger, id);
+          const loaded = await actions({ ledger, id });
           if (loaded === undefined) throw notFound(["actionId"]);
           clock.observe(loaded.now);
           return loaded;

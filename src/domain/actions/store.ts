@@ -32,6 +32,7 @@ interface ActionStateRow {
 }
 
 interface LoadRow extends ActionStateRow, EntryRow {
+  readonly n: number;
   readonly now: Date;
   readonly updated_at: Date;
   readonly votes: readonly EntryRow[] | null;
@@ -44,32 +45,51 @@ const STATE_COLUMNS = `a.id, a.version, a.status, a.agent_id, a.approvals, a.exp
 export const ACTION_COLUMNS = `${STATE_COLUMNS}, e.seq, e.entry, encode(e.hash, 'hex') AS hash`;
 export type ActionRow = ActionStateRow & Omit<EntryRow, "payload">;
 
-// One round trip for everything a decision depends on: state, proposal with its texts, clock, and earlier approvals while
-// more than one is needed.
+// One round trip for everything decisions depend on: state, proposal with its texts, clock, and earlier approvals while more than
+// one is needed. LIMIT has the planner look each action up by its index, whatever it takes the tables' size to be.
 const LOAD = {
   name: "oc_load_action",
   text: `
-    SELECT ${STATE_COLUMNS}, ${ENTRY_COLUMNS}, clock_timestamp() AS now,
-           CASE WHEN a.updated_seq = a.proposed_seq THEN e.recorded_at
-                ELSE (SELECT u.recorded_at FROM oc_audit_log u WHERE u.ledger = a.ledger AND u.seq = a.updated_seq)
-           END AS updated_at,
-           CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN (
-             SELECT json_agg(json_build_object('seq', v.seq::text, 'entry', v.entry, 'hash', encode(v.hash, 'hex'),
-                                               'payload', w.payload) ORDER BY v.seq)
-               FROM oc_audit_log v LEFT JOIN oc_audit_payload w ON w.ledger = v.ledger AND w.seq = v.seq
-              WHERE v.ledger = a.ledger AND v.seq = ANY (a.entries) AND v.type = 'ACTION_APPROVED')
-           END AS votes
-      FROM oc_action a
-      JOIN (${ENTRY_TABLES}) ON e.ledger = a.ledger AND e.seq = a.proposed_seq
-     WHERE a.ledger = $1 AND a.id = $2::text`,
+    SELECT k.n::integer AS n, l.*
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)
+     CROSS JOIN LATERAL (
+       SELECT ${STATE_COLUMNS}, ${ENTRY_COLUMNS}, clock_timestamp() AS now,
+              CASE WHEN a.updated_seq = a.proposed_seq THEN e.recorded_at
+                   ELSE (SELECT u.recorded_at FROM oc_audit_log u WHERE u.ledger = a.ledger AND u.seq = a.updated_seq)
+              END AS updated_at,
+              CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN (
+                SELECT json_agg(json_build_object('seq', v.seq::text, 'entry', v.entry, 'hash', encode(v.hash, 'hex'),
+                                                  'payload', w.payload) ORDER BY v.seq)
+                  FROM oc_audit_log v LEFT JOIN oc_audit_payload w ON w.ledger = v.ledger AND w.seq = v.seq
+                 WHERE v.ledger = a.ledger AND v.seq = ANY (a.entries) AND v.type = 'ACTION_APPROVED')
+              END AS votes
+         FROM oc_action a
+         JOIN (${ENTRY_TABLES}) ON e.ledger = a.ledger AND e.seq = a.proposed_seq
+        WHERE a.ledger = k.ledger AND a.id = k.id
+        LIMIT 1) l`,
 };
 
-/** The action `id` of `ledger`, or undefined: also for an id that is none. */
-export async function loadAction(db: Queryable, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
-  if (!isUuid(id)) return undefined;
-  const { rows } = await withLedgerErrors(db.query<LoadRow>({ ...LOAD, values: [ledger, id.toLowerCase()] }));
-  const row = rows[0];
-  if (row === undefined) return undefined;
+export interface ActionKey {
+  readonly ledger: LedgerId;
+  /** Also one that is none: there is no such action. */
+  readonly id: string;
+}
+
+/** The actions with these keys, in their order, or undefined, in one statement. Throws LedgerUnavailableError. */
+export async function loadAll(db: Queryable, keys: readonly ActionKey[]): Promise<(Loaded | undefined)[]> {
+  const loaded = new Array<Loaded | undefined>(keys.length).fill(undefined);
+  const ids = keys.map(({ id }) => (isUuid(id) ? id.toLowerCase() : null));
+  const values = [keys.map(({ ledger }) => ledger), ids];
+  if (ids.every((id) => id === null)) return loaded;
+  const { rows } = await withLedgerErrors(db.query<LoadRow>({ ...LOAD, values }));
+  for (const row of rows) {
+    const key = keys[row.n - 1];
+    if (key !== undefined) loaded[row.n - 1] = toLoaded(key.ledger, row);
+  }
+  return loaded;
+}
+
+function toLoaded(ledger: LedgerId, row: LoadRow): Loaded {
   const proposal = toEntry(ledger, row);
   const state = toState(ledger, row);
   const voters = (row.votes ?? []).map((vote) => actorOf(toEntry(ledger, vote)));
@@ -78,6 +98,11 @@ export async function loadAction(db: Queryable, ledger: LedgerId, id: string): P
     situation: { state, terms: termsOf(proposal), voters, updatedAt: row.updated_at },
     now: row.now,
   };
+}
+
+/** The action `id` of `ledger`, or undefined: also for an id that is none. */
+export async function loadAction(db: Queryable, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
+  return (await loadAll(db, [{ ledger, id }]))[0];
 }
 
 /** An action whose proposal was read without its payload. */
