@@ -17,8 +17,8 @@ export const OPENING_TABS: readonly OpeningTab[] = [
 #
 # You are the person signed in with this browser,
 # or whose token was given as the password. To be
-# somebody else, sign out at / or use a private
-# window.
+# somebody else, sign out at / in the first case,
+# and use a private window in the second.
 
 query Waiting {
   viewer {
