@@ -45,12 +45,21 @@ describe("the worked example of src/README.md", () => {
   it("compiles, is as the linter wants it, and passes its tests, by the commands it names", async () => {
     const migrations = globSync("sql/*.sql", { cwd: root }).length;
     const next = String(migrations + 1).padStart(2, "0");
-    for (const block of blocksOf(readme)) await apply(copy, { ...block, file: block.file.replace("NN", next) });
+    const blocks = blocksOf(readme).map(({ file, text, ...block }) => ({
+      ...block,
+      file: file.replace("NN", next),
+      text: text.replace("0000NN", `0000${next}`),
+    }));
+    for (const block of blocks) await apply(copy, block);
     const [commands = ""] = [...readme.matchAll(/(?<!-->\n)^```sh\n([\s\S]*?)^```$/gm)].map(([, script]) => script);
     expect(commands).toContain("npm run check");
     const { code, said } = await run(commands, copy);
     expect(said, said).toMatch(/ passed/);
     expect(code, said).toBe(0);
+    // The commands include the linter's corrections: there is nothing to correct.
+    for (const { file, text } of blocks.filter(({ language }) => language !== "diff")) {
+      expect(await readFile(path.join(copy, file), "utf8"), file).toBe(text);
+    }
   }, 600_000);
 });
 

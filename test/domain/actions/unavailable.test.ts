@@ -73,6 +73,11 @@ describe("without a database", () => {
     const cutShort = expect(actions.propose(calling(agent), input)).rejects.toThrow("repeat the call");
     const statusOf = async (id: string) => (await actions.load(calling(agent), id))?.state.status;
     await waitUntil(async () => (await statusOf(id)) === "PENDING");
+    // Only what waits for the lock already is sure never to get it.
+    await withClient(world.database.superuserUrl, async (client) => {
+      const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await waitUntil(async () => (await client.query(waiting)).rowCount === 1);
+    });
     await hide();
     await Promise.all([cutShort, ended]);
     await show();
