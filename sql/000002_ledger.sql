@@ -50,12 +50,14 @@ CREATE INDEX oc_audit_log_recorded_at ON oc_audit_log USING brin (recorded_at);
 
 -- Erasable values of one entry: {"<path in body>": {"salt": "<32 hex>", "value": <JSON>}, ...}, RFC 8785 text.
 -- `json`, not `jsonb`: the commitments cover these bytes, and jsonb would rewrite them.
+-- Partitioned like the entries, so that retention can detach both together.
 CREATE TABLE oc_audit_payload (
-  ledger  text   NOT NULL,
-  seq     bigint NOT NULL,
-  payload json   NOT NULL,
-  PRIMARY KEY (ledger, seq)
-) WITH (toast_tuple_target = 8160);
+  ledger      text        NOT NULL,
+  seq         bigint      NOT NULL,
+  payload     json        NOT NULL,
+  -- Of its entry.
+  recorded_at timestamptz NOT NULL
+) PARTITION BY RANGE (recorded_at);
 
 -- The row every append of a ledger locks: it orders them, whatever process they come from.
 CREATE TABLE oc_ledger_head (
@@ -66,6 +68,17 @@ CREATE TABLE oc_ledger_head (
   -- Calls of oc_ledger_append that were repeated after a commit of unknown outcome, the latest first.
   superseded  uuid[]      NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 20);
+
+-- At which position each month (UTC) of a ledger begins; a month without entries has no row. Time never runs backwards along a
+-- ledger, so this bounds the time of every position, and with it the partitions that a lookup by position has to open.
+-- Written by oc_check_links (000004), once a month and ledger.
+CREATE TABLE oc_ledger_month (
+  ledger    text        NOT NULL,
+  first_seq bigint      NOT NULL,
+  starts    timestamptz NOT NULL,
+  ends      timestamptz NOT NULL,
+  PRIMARY KEY (ledger, first_seq)
+);
 
 -- The current state of each subject of a ledger (an action, a session, a principal, …), as in the latest entry that has it
 -- among its `states`. A projection, never a fact. One table for all kinds: only the area that records a kind knows what it
@@ -103,4 +116,105 @@ SET LOCAL ROLE oc_owner;
 GRANT USAGE ON SCHEMA oc_work TO oc_app;
 ALTER DEFAULT PRIVILEGES IN SCHEMA oc_work GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO oc_app;
 
-GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_state TO oc_app, oc_auditor;
+GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_ledger_month, oc_state TO oc_app, oc_auditor;
+
+-- Reading by position. Each function looks into oc_ledger_month first and opens the partitions of those months alone, with
+-- plans that are made once a connection: a plan over all partitions costs more to make, and to start, than the lookup. They run
+-- with the rights of whoever calls.
+
+-- The entries of a ledger at some positions, in any order, each once; payloads only when asked for.
+CREATE FUNCTION oc_entries_at(p_ledger text, p_seqs bigint[], p_payloads boolean DEFAULT false)
+RETURNS TABLE (seq bigint, recorded_at timestamptz, type text, action_id uuid, entry text, hash bytea, payload json)
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  month record;
+BEGIN
+  FOR month IN
+    SELECT m.starts, m.ends, array_agg(DISTINCT s.seq) AS seqs
+      FROM unnest(p_seqs) AS s(seq)
+     CROSS JOIN LATERAL (SELECT x.starts, x.ends FROM oc_ledger_month x
+                          WHERE x.ledger = p_ledger AND x.first_seq <= s.seq ORDER BY x.first_seq DESC LIMIT 1) m
+     GROUP BY m.starts, m.ends
+  LOOP
+    RETURN QUERY
+      SELECT e.seq, e.recorded_at, e.type, e.action_id, e.entry, e.hash,
+             CASE WHEN p_payloads THEN (SELECT p.payload FROM oc_audit_payload p
+                                         WHERE p.ledger = p_ledger AND p.seq = e.seq
+                                           AND p.recorded_at >= month.starts AND p.recorded_at < month.ends) END
+        FROM oc_audit_log e
+       WHERE e.ledger = p_ledger AND e.seq = ANY (month.seqs)
+         AND e.recorded_at >= month.starts AND e.recorded_at < month.ends;
+  END LOOP;
+END
+$$;
+
+-- The first p_limit entries between two positions, both excluded, oldest first.
+CREATE FUNCTION oc_entries_between(p_ledger text, p_after bigint, p_before bigint, p_limit bigint,
+                                   p_payloads boolean DEFAULT false)
+RETURNS TABLE (seq bigint, recorded_at timestamptz, type text, action_id uuid, entry text, hash bytea, payload json)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  month record;
+  found_rows bigint;
+  wanted bigint := p_limit;
+BEGIN
+  FOR month IN
+    SELECT m.starts, m.ends FROM oc_ledger_month m
+     WHERE m.ledger = p_ledger AND m.first_seq < p_before
+       AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
+                                     WHERE x.ledger = p_ledger AND x.first_seq - 1 <= p_after
+                                     ORDER BY x.first_seq DESC LIMIT 1), 0)
+     ORDER BY m.first_seq
+  LOOP
+    RETURN QUERY
+      SELECT e.seq, e.recorded_at, e.type, e.action_id, e.entry, e.hash,
+             CASE WHEN p_payloads THEN (SELECT p.payload FROM oc_audit_payload p
+                                         WHERE p.ledger = p_ledger AND p.seq = e.seq
+                                           AND p.recorded_at >= month.starts AND p.recorded_at < month.ends) END
+        FROM oc_audit_log e
+       WHERE e.ledger = p_ledger AND e.seq > p_after AND e.seq < p_before
+         AND e.recorded_at >= month.starts AND e.recorded_at < month.ends
+       ORDER BY e.seq LIMIT wanted;
+    GET DIAGNOSTICS found_rows = ROW_COUNT;
+    wanted := wanted - found_rows;
+    EXIT WHEN wanted <= 0;
+  END LOOP;
+END
+$$;
+
+-- The position of the entry with this hash, or null. No index holds hashes: an entry's hash is the next one's prev_hash, which
+-- has one; the last entry's is the head's. The latest months are looked into first, then ever more.
+CREATE FUNCTION oc_position_of(p_ledger text, p_hash bytea) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  found_seq bigint := (SELECT h.seq FROM oc_ledger_head h WHERE h.ledger = p_ledger AND h.hash = p_hash);
+  until timestamptz := 'infinity';
+  since timestamptz;
+  months integer := 2;
+BEGIN
+  WHILE found_seq IS NULL AND until IS NOT NULL LOOP
+    since := (SELECT min(m.starts) FROM (SELECT x.starts FROM oc_ledger_month x WHERE x.ledger = p_ledger AND x.starts < until
+                                          ORDER BY x.first_seq DESC LIMIT months) m);
+    found_seq := (SELECT n.seq - 1 FROM oc_audit_log n WHERE n.ledger = p_ledger AND n.prev_hash = p_hash
+                     AND n.recorded_at >= since AND n.recorded_at < until LIMIT 1);
+    until := since;
+    months := months * 4;
+  END LOOP;
+  RETURN found_seq;
+END
+$$;
+
+REVOKE ALL ON FUNCTION oc_entries_at(text, bigint[], boolean), oc_entries_between(text, bigint, bigint, bigint, boolean),
+  oc_position_of(text, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_entries_at(text, bigint[], boolean), oc_entries_between(text, bigint, bigint, bigint, boolean),
+  oc_position_of(text, bytea) TO oc_app, oc_auditor;

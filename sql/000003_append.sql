@@ -247,8 +247,8 @@ BEGIN
            d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id, (d.states #>> '{0,version}')::integer, d.platform, d.tool,
            d.effect, d.chain, d.source_chain
       FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
-    INSERT INTO oc_audit_payload (ledger, seq, payload)
-    SELECT p_ledger, seqs[d.n], d.payload::json
+    INSERT INTO oc_audit_payload (ledger, seq, payload, recorded_at)
+    SELECT p_ledger, seqs[d.n], d.payload::json, moment
       FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
   END IF;
   RETURN QUERY

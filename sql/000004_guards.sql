@@ -13,6 +13,7 @@ $$;
 
 -- Every inserted row must extend its chain, for every role: the first row of a ledger follows its head, each other row the one
 -- before it, and the head is set to the last. Only the head is read, so the cost does not depend on the number of partitions.
+-- The first row of a month is recorded in oc_ledger_month.
 CREATE FUNCTION oc_check_links() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -20,6 +21,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   link record;
+  head_time timestamptz;
 BEGIN
   FOR link IN
     SELECT n.ledger, min(n.seq) AS first_seq, max(n.seq) AS last_seq,
@@ -35,10 +37,18 @@ BEGIN
   LOOP
     UPDATE oc_ledger_head h SET seq = link.last_seq, hash = link.hash, recorded_at = link.recorded_at
      WHERE h.ledger = link.ledger AND h.seq = link.first_seq - 1 AND h.hash = link.prev_hash
-       AND h.recorded_at <= link.recorded_at;
+       AND h.recorded_at <= link.recorded_at
+    RETURNING WITH (OLD AS before) before.recorded_at INTO head_time;
     IF NOT FOUND OR link.broken IS NOT NULL THEN
       RAISE EXCEPTION 'entry % of ledger % does not extend its chain', coalesce(link.broken, link.first_seq), link.ledger
         USING ERRCODE = 'OC409';
+    END IF;
+    IF head_time < date_trunc('month', link.recorded_at, 'UTC') THEN
+      INSERT INTO oc_ledger_month (ledger, first_seq, starts, ends)
+      SELECT link.ledger, min(i.seq), m.starts, date_add(m.starts, '1 month', 'UTC')
+        FROM inserted i, LATERAL (SELECT date_trunc('month', i.recorded_at, 'UTC') AS starts) m
+       WHERE i.ledger = link.ledger AND m.starts > head_time
+       GROUP BY m.starts;
     END IF;
   END LOOP;
   RETURN NULL;
@@ -66,19 +76,40 @@ CREATE TRIGGER oc_refuse_row BEFORE UPDATE ON oc_ledger_head FOR EACH ROW
 ALTER TABLE oc_ledger_head ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_beginning,
   ENABLE ALWAYS TRIGGER oc_refuse_row;
 
--- Puts the guards and the unique indexes on one table of the family: oc_audit_log itself or one of its partitions.
+-- A month is recorded by oc_check_links and stays: reads by position look for entries only where these rows say.
+CREATE FUNCTION oc_refuse_month() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION 'oc_ledger_month grows with entries alone' USING ERRCODE = 'OC403';
+END
+$$;
+CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON oc_ledger_month
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_month();
+-- Depth 0: not by oc_check_links.
+CREATE TRIGGER oc_refuse_row BEFORE INSERT ON oc_ledger_month
+  FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_month();
+ALTER TABLE oc_ledger_month ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_row;
+
+-- Puts the unique indexes, and on entries the guards, on one table of the two families: oc_audit_log or oc_audit_payload itself,
+-- or one of their partitions.
 CREATE FUNCTION oc_guard_table(p_table regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  is_parent boolean := p_table = 'public.oc_audit_log'::regclass;
   name text := (SELECT relname FROM pg_class WHERE oid = p_table);
+  is_parent boolean := name IN ('oc_audit_log', 'oc_audit_payload');
   guard record;
 BEGIN
   IF NOT is_parent THEN
     -- Rows up to a page stay in line: compressing 3 KB on every append would cost more than the space is worth.
     EXECUTE format('ALTER TABLE %s SET (toast_tuple_target = 8160)', p_table);
     EXECUTE format('CREATE UNIQUE INDEX %I ON %s (ledger, seq)', name || '_seq', p_table);
+  END IF;
+  IF name ~ '^oc_audit_payload' THEN
+    RETURN;
+  END IF;
+  IF NOT is_parent THEN
     EXECUTE format('CREATE UNIQUE INDEX %I ON %s (prev_hash, ledger)', name || '_prev_hash', p_table);
   END IF;
   EXECUTE format('CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
@@ -95,36 +126,125 @@ BEGIN
 END
 $$;
 
--- Creates the partition of one month (UTC), guarded, unless it exists. Returns whether it was created.
--- Runs as owner for a server's job; the default partition catches what comes before the job does.
+-- Makes the partition of one month (UTC) in one family, with the rows that p_source has of it, and guards it.
+CREATE FUNCTION oc_make_month(p_family text, p_first_day date, p_source regclass DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  name text := p_family || to_char(p_first_day, '_YYYY_MM');
+  starts text := p_first_day || ' 00:00:00+00';
+  ends text := (p_first_day + interval '1 month')::date || ' 00:00:00+00';
+BEGIN
+  EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)', name, p_family, starts, ends);
+  IF p_source IS NOT NULL THEN
+    EXECUTE format('INSERT INTO public.%1$I (%2$s) SELECT %2$s FROM %3$s WHERE recorded_at >= %4$L AND recorded_at < %5$L', name,
+                   oc_columns(p_family), p_source, starts, ends);
+  END IF;
+  PERFORM oc_guard_table(('public.' || name)::regclass);
+END
+$$;
+
+-- The columns of a table, as a list for a statement.
+CREATE FUNCTION oc_columns(p_table text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = ('public.' || p_table)::regclass AND attnum > 0 AND NOT attisdropped);
+
+-- How many rows some tables have together, and one hash over all values of all of them.
+CREATE FUNCTION oc_digest(p_tables text[], p_columns text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  digest text;
+BEGIN
+  EXECUTE format($sql$SELECT count(*) || ' rows ' || coalesce(encode(sha256(string_agg(sha256(convert_to(r.row, 'UTF8')), ''
+                        ORDER BY r.ledger, r.seq, r.row)), 'hex'), '') FROM (%s) r$sql$,
+                 (SELECT string_agg(format('SELECT ledger, seq, ROW(%s)::text AS row FROM public.%I', p_columns, t), ' UNION ALL ')
+                    FROM unnest(p_tables) AS t)) INTO digest;
+  RETURN digest;
+END
+$$;
+
+-- Moves what the default partitions hold into partitions of its months. A row cannot be deleted, so the default partition as a
+-- whole makes room for an empty one, after its rows were copied and compared. Nothing of it is visible, or possible, before the
+-- transaction commits; it waits for whoever reads, and appends wait for it.
+CREATE FUNCTION oc_empty_default() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  families constant text[] := '{oc_audit_log,oc_audit_payload}';
+  family text;
+  month date;
+  months date[];
+  digests text[];
+BEGIN
+  SELECT array_agg(DISTINCT date_trunc('month', d.recorded_at AT TIME ZONE 'UTC')::date) INTO months
+    FROM (SELECT recorded_at FROM oc_audit_log_default UNION ALL SELECT recorded_at FROM oc_audit_payload_default) d;
+  FOREACH family IN ARRAY families LOOP
+    digests := digests || oc_digest(ARRAY[family || '_default'], oc_columns(family));
+    EXECUTE format('ALTER TABLE public.%1$I DETACH PARTITION public.%2$I; ALTER TABLE public.%2$I RENAME TO %3$I', family,
+                   family || '_default', family || '_leaving');
+  END LOOP;
+  FOREACH family IN ARRAY families LOOP
+    FOREACH month IN ARRAY months LOOP
+      PERFORM oc_make_month(family, month, ('public.' || family || '_leaving')::regclass);
+    END LOOP;
+    IF oc_digest(ARRAY(SELECT family || to_char(m, '_YYYY_MM') FROM unnest(months) AS m), oc_columns(family))
+       IS DISTINCT FROM digests[array_position(families, family)] THEN
+      RAISE EXCEPTION 'the rows of %_default are not the same after they were copied; nothing was changed', family
+        USING ERRCODE = 'OC409';
+    END IF;
+    EXECUTE format('DROP TABLE public.%1$I_leaving; CREATE TABLE public.%1$I_default PARTITION OF public.%1$I DEFAULT', family);
+    PERFORM oc_guard_table(('public.' || family || '_default')::regclass);
+  END LOOP;
+END
+$$;
+
+-- Makes the guarded partitions of one month (UTC) if they are not there. Returns whether it made one. Runs as owner for a server's
+-- job; the default partitions catch what comes before the job does, and are emptied into months by the next call.
 CREATE FUNCTION oc_ensure_partition(p_month date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
   first_day date := date_trunc('month', p_month::timestamp)::date;
-  name text := 'oc_audit_log_' || to_char(first_day, 'YYYY_MM');
+  families constant text[] := '{oc_audit_log,oc_audit_payload}';
+  family text;
   was_migrating text := coalesce(current_setting('countersign.migration', true), '');
+  missing text[];
 BEGIN
   -- The server may ask for the months that are near; nobody has a use for others, and they could not be taken back.
   IF p_month NOT BETWEEN current_date - 31 AND current_date + 800 THEN
     RAISE EXCEPTION 'partitions are made for the last month to two years ahead, not for %', p_month USING ERRCODE = 'OC004';
   END IF;
-  IF to_regclass('public.' || name) IS NOT NULL THEN
-    RETURN false;
-  END IF;
+  -- Twice: only behind the lock, which is taken in the order in which an append comes to the tables, it is certain.
+  FOR attempt IN 1 .. 2 LOOP
+    missing := ARRAY(SELECT f FROM unnest(families) f WHERE to_regclass('public.' || f || to_char(first_day, '_YYYY_MM')) IS NULL);
+    IF missing = '{}' AND NOT EXISTS (SELECT FROM oc_audit_log_default) AND NOT EXISTS (SELECT FROM oc_audit_payload_default) THEN
+      RETURN false;
+    END IF;
+    LOCK TABLE ONLY oc_audit_log IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE ONLY oc_audit_payload IN ACCESS EXCLUSIVE MODE;
+  END LOOP;
   PERFORM set_config('countersign.migration', 'on', true);
-  EXECUTE format('CREATE TABLE public.%I PARTITION OF public.oc_audit_log FOR VALUES FROM (%L) TO (%L)', name,
-                 first_day::text || ' 00:00:00+00', (first_day + interval '1 month')::date::text || ' 00:00:00+00');
-  PERFORM oc_guard_table(('public.' || name)::regclass);
+  IF EXISTS (SELECT FROM oc_audit_log_default) OR EXISTS (SELECT FROM oc_audit_payload_default) THEN
+    PERFORM oc_empty_default();
+  END IF;
+  FOREACH family IN ARRAY missing LOOP
+    IF to_regclass('public.' || family || to_char(first_day, '_YYYY_MM')) IS NULL THEN
+      PERFORM oc_make_month(family, first_day);
+    END IF;
+  END LOOP;
   PERFORM set_config('countersign.migration', was_migrating, true);
-  RETURN true;
+  RETURN missing <> '{}';
 END
 $$;
-REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_guard_table(regclass), oc_refuse_change(), oc_check_links(),
-  oc_refuse_head() FROM PUBLIC;
+REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_empty_default(), oc_make_month(text, date, regclass), oc_columns(text),
+  oc_digest(text[], text), oc_guard_table(regclass), oc_refuse_change(), oc_check_links(), oc_refuse_head(),
+  oc_refuse_month() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_guard_table('oc_audit_log');
 CREATE TABLE oc_audit_log_default PARTITION OF oc_audit_log DEFAULT;
-SELECT oc_guard_table('oc_audit_log_default');
+CREATE TABLE oc_audit_payload_default PARTITION OF oc_audit_payload DEFAULT;
+SELECT oc_guard_table('oc_audit_log_default'), oc_guard_table('oc_audit_payload_default');
 SELECT oc_ensure_partition(current_date), oc_ensure_partition((current_date + interval '1 month')::date);

@@ -26,7 +26,7 @@ GRANT SELECT ON oc_guard.baseline TO PUBLIC;
 -- The tables that only the ledger's functions may write. src/ledger/tables.ts has the same list; a test compares them.
 CREATE FUNCTION oc_guard.names() RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-RETURN ARRAY['oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_state'];
+RETURN ARRAY['oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_ledger_month', 'oc_state'];
 
 -- The ledger's tables and everything that inherits from one of them, partitions included.
 CREATE FUNCTION oc_guard.tables() RETURNS TABLE (oid oid)
@@ -36,7 +36,7 @@ AS $$
     SELECT c.oid FROM pg_class c
      WHERE c.relnamespace = 'public'::regnamespace
        AND (c.relname = ANY (oc_guard.names())
-            OR (c.relkind IN ('r', 'p') AND c.relname ~ '^oc_audit_log_'))
+            OR (c.relkind IN ('r', 'p') AND c.relname ~ '^oc_audit_(log|payload)_'))
     UNION
     SELECT i.inhrelid FROM pg_inherits i JOIN family f ON f.oid = i.inhparent
   )
@@ -52,8 +52,8 @@ AS $$
   WITH family AS MATERIALIZED (SELECT t.oid FROM oc_guard.tables() t),
   member AS (
     SELECT c.*, c.oid::regclass::text AS object,
-           regexp_replace(c.oid::regclass::text, '^public\.oc_audit_log_\d{4}_\d\d$', 'public.oc_audit_log_<month>') AS class,
-           substring(c.oid::regclass::text FROM '^public\.oc_audit_log_(\d{4}_\d\d)$') AS month,
+           regexp_replace(c.oid::regclass::text, '^(public\.oc_audit_(log|payload))_\d{4}_\d\d$', '\1_<month>') AS class,
+           substring(c.oid::regclass::text FROM '^public\.oc_audit_(?:log|payload)_(\d{4}_\d\d)$') AS month,
            (SELECT string_agg(i.inhparent::regclass || CASE WHEN i.inhdetachpending THEN ' (detaching)' ELSE '' END, ', ')
               FROM pg_inherits i WHERE i.inhrelid = c.oid) AS parents
       FROM family t JOIN pg_class c ON c.oid = t.oid
@@ -114,7 +114,7 @@ AS $$
      WHERE n.nspname = 'oc_guard' OR (n.nspname = 'public' AND p.proname ~ '^oc_')
   )
   SELECT m.object, m.class,
-         CASE WHEN m.month IS NULL THEN f.fact ELSE replace(f.fact, m.relname, 'oc_audit_log_<month>') END, f.open
+         CASE WHEN m.month IS NULL THEN f.fact ELSE replace(f.fact, m.relname, left(m.relname, -7) || '<month>') END, f.open
     FROM member m JOIN on_table f ON f.oid = m.oid
   UNION ALL
   SELECT p.object, p.object, concat_ws(' ', 'function', p.lanname, 'owner', CASE WHEN r.rolsuper THEN 'superuser' ELSE r.rolname END,

@@ -5,3 +5,25 @@ SET LOCAL ROLE oc_owner;
 -- An array equals another that has nulls in the same places: an agent is another principal for each person it acts for.
 CREATE INDEX oc_state_chain ON oc_state ((ARRAY[actor_id, on_behalf_of_id, conversation]), ledger, first_seq)
   WHERE kind = 'CHAIN';
+
+-- When a principal was last seen in a chain, or last had this effect in it. No entry of a chain stands before the one at p_first,
+-- which began it: partitions before its month are not opened.
+CREATE FUNCTION oc_last_step(p_ledger text, p_chain uuid, p_first bigint, p_actor text, p_person text, p_effect text DEFAULT NULL)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  since timestamptz := (SELECT m.starts FROM oc_ledger_month m
+                         WHERE m.ledger = p_ledger AND m.first_seq <= p_first ORDER BY m.first_seq DESC LIMIT 1);
+BEGIN
+  -- Expressions, so that no plan walks the index of actors to find entries of one chain.
+  RETURN (SELECT e.recorded_at FROM oc_audit_log e
+           WHERE e.chain = p_chain AND e.ledger = p_ledger AND e.recorded_at >= since
+             AND coalesce(e.actor_id, '') = p_actor AND coalesce(e.on_behalf_of_id, '') = p_person
+             AND (p_effect IS NULL OR e.effect = p_effect)
+           ORDER BY e.seq DESC LIMIT 1);
+END
+$$;
+REVOKE ALL ON FUNCTION oc_last_step(text, uuid, bigint, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_last_step(text, uuid, bigint, text, text, text) TO oc_app;

@@ -16,10 +16,7 @@ const READ_LINES = {
   text: `
     SELECT t.seq, t.entry
       FROM (SELECT r.*, sum(octet_length(r.entry)) OVER (ORDER BY r.seq) - octet_length(r.entry) AS bytes_before
-              FROM (SELECT e.seq, e.entry
-                      FROM oc_audit_log e
-                     WHERE e.ledger = $1 AND e.seq >= $2::bigint AND e.seq <= $3::bigint
-                     ORDER BY e.seq LIMIT ${BATCH_LINES}) r) t
+              FROM oc_entries_between($1, $2::bigint, $3::bigint, ${BATCH_LINES}) r) t
      WHERE t.bytes_before < ${PAGE_BYTES}
      ORDER BY t.seq`,
 };
@@ -37,7 +34,7 @@ export async function* exportLines(
   const last = range.toSeq ?? (await readHead(db, ledger))?.seq ?? 0n;
   let next = range.fromSeq ?? 1n;
   while (next <= last) {
-    const values = [ledger, clampPosition(next), clampPosition(last)];
+    const values = [ledger, clampPosition(next - 1n), clampPosition(last + 1n)];
     const { rows } = await db.query<{ seq: string; entry: string }>({ ...READ_LINES, values });
     const newest = rows.at(-1);
     if (newest === undefined) return;

@@ -33,8 +33,8 @@ const OF_ENTRY = (alias: string): Columns => ({
 const OF_ACTION = (alias: string): Columns => ({
   actor: `${alias}.agent_id`,
   person: `${alias}.on_behalf_of_id`,
-  asked: (groups) => `EXISTS (SELECT FROM oc_audit_log q
-                       WHERE q.ledger = ${alias}.ledger AND q.seq = ${alias}.proposed_seq AND ${proposalAsks("q", groups)})`,
+  asked: (groups) => `EXISTS (SELECT FROM oc_entries_at(${alias}.ledger, ARRAY[${alias}.proposed_seq]) q
+                       WHERE ${proposalAsks("q", groups)})`,
 });
 
 function equalsOne({ actor, person, asked }: Columns, scope: ReadScope, bind: Bind): string {

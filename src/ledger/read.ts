@@ -2,6 +2,7 @@ import type { ClientBase } from "pg";
 import { DomainError } from "../errors.ts";
 import { GENESIS_HASH, type LedgerEntry, type LedgerHead, type LedgerId, parseEntry } from "../facts/entry.ts";
 import type { Payload } from "../facts/payload.ts";
+import type { RecordedBounds } from "./months.ts";
 
 /** A pool, or one client of it inside a transaction. */
 export type Queryable = Pick<ClientBase, "query">;
@@ -15,7 +16,13 @@ export class UnreadableEntryError extends DomainError<"UNREADABLE_ENTRY"> {
 
 /** What every query over `oc_audit_log e LEFT JOIN oc_audit_payload p` selects to make entries of. */
 export const ENTRY_COLUMNS = "e.seq, e.entry, encode(e.hash, 'hex') AS hash, p.payload";
-export const ENTRY_TABLES = "oc_audit_log e LEFT JOIN oc_audit_payload p ON p.ledger = e.ledger AND p.seq = e.seq";
+export const ENTRY_TABLES =
+  "oc_audit_log e LEFT JOIN oc_audit_payload p ON p.ledger = e.ledger AND p.seq = e.seq AND p.recorded_at = e.recorded_at";
+/**
+ * The same of the functions that read by position (sql/000002), with alias `e`. Whoever knows positions asks these: a query
+ * over the tables that is not bounded in time opens every partition there is.
+ */
+export const POSITION_COLUMNS = "e.seq, e.entry, encode(e.hash, 'hex') AS hash, e.payload";
 
 export interface EntryRow {
   readonly seq: string;
@@ -58,7 +65,7 @@ export function clampPosition(seq: bigint): bigint {
 
 const READ_ENTRY = {
   name: "oc_read_entry",
-  text: `SELECT ${ENTRY_COLUMNS} FROM ${ENTRY_TABLES} WHERE e.ledger = $1 AND e.seq = $2::bigint`,
+  text: `SELECT ${POSITION_COLUMNS} FROM oc_entries_at($1, ARRAY[$2::bigint], true) e`,
 };
 
 /** The entry at position `seq`, or undefined when the ledger has none there. */
@@ -67,28 +74,24 @@ export async function readEntry(db: Queryable, ledger: LedgerId, seq: bigint): P
   return rows[0] && toEntry(ledger, rows[0]);
 }
 
-// No index holds hashes. An entry's hash is the next one's prev_hash, which has one; the last entry's is the head's.
-const READ_BY_HASH = `
-  SELECT ${ENTRY_COLUMNS}
-    FROM ${ENTRY_TABLES}
-   WHERE e.ledger = $1 AND e.hash = decode($2, 'hex')
-     AND e.seq = coalesce((SELECT n.seq - 1 FROM oc_audit_log n WHERE n.ledger = $1 AND n.prev_hash = decode($2, 'hex') LIMIT 1),
-                          (SELECT h.seq FROM oc_ledger_head h WHERE h.ledger = $1 AND h.hash = decode($2, 'hex')))`;
+const READ_BY_HASH = {
+  name: "oc_read_entry_by_hash",
+  text: `
+    SELECT ${POSITION_COLUMNS} FROM oc_entries_at($1, ARRAY[oc_position_of($1, decode($2, 'hex'))], true) e
+     WHERE e.hash = decode($2, 'hex')`,
+};
 
 /** The entry whose hash is `hex` (64 lowercase hex digits), or undefined. */
 export async function readEntryByHash(db: Queryable, ledger: LedgerId, hex: string): Promise<LedgerEntry | undefined> {
   if (!/^[0-9a-f]{64}$/.test(hex) || hex === GENESIS_HASH) return undefined;
-  const { rows } = await db.query<EntryRow>(READ_BY_HASH, [ledger, hex]);
+  const { rows } = await db.query<EntryRow>({ ...READ_BY_HASH, values: [ledger, hex] });
   return rows[0] && toEntry(ledger, rows[0]);
 }
 
 const READ_ENTRIES = {
   name: "oc_read_entries",
   text: `
-    SELECT ${ENTRY_COLUMNS}
-      FROM ${ENTRY_TABLES}
-     WHERE e.ledger = $1 AND e.seq = ANY ($2::bigint[])
-     ORDER BY e.seq`,
+    SELECT ${POSITION_COLUMNS} FROM oc_entries_at($1, $2::bigint[], true) e ORDER BY e.seq`,
 };
 
 /** The entries at positions `seqs`, oldest first, each once; positions without an entry are omitted. */
@@ -98,6 +101,11 @@ export async function readEntries(db: Queryable, ledger: LedgerId, seqs: readonl
   return rows.map((row) => toEntry(ledger, row));
 }
 
+/** ENTRY_TABLES between two times, as a statement names them: no other partition is planned, or opened. */
+export function entryTablesBetween(from: string, before: string): string {
+  return `${ENTRY_TABLES} AND p.recorded_at >= ${from} AND p.recorded_at < ${before}`;
+}
+
 export interface EntryRange {
   /** Entries behind this position. */
   readonly after?: bigint | undefined;
@@ -105,6 +113,8 @@ export interface EntryRange {
   readonly before?: bigint | undefined;
   readonly limit: number;
   readonly newestFirst?: boolean | undefined;
+  /** When they were recorded; what is outside is not part of the range. */
+  readonly recorded?: RecordedBounds | undefined;
 }
 
 const READ_HEAD = {
@@ -127,10 +137,8 @@ const READ_PAGE = {
   text: `
     SELECT t.*
       FROM (SELECT r.*, sum(r.size) OVER (ORDER BY r.seq) - r.size AS bytes_before, count(*) OVER () AS found
-              FROM (SELECT ${ENTRY_COLUMNS}, octet_length(e.entry) + coalesce(octet_length(p.payload::text), 0) AS size
-                      FROM ${ENTRY_TABLES}
-                     WHERE e.ledger = $1 AND e.seq > $2::bigint
-                     ORDER BY e.seq LIMIT ${PAGE_ENTRIES}) r) t
+              FROM (SELECT ${POSITION_COLUMNS}, octet_length(e.entry) + coalesce(octet_length(e.payload::text), 0) AS size
+                      FROM oc_entries_between($1, $2::bigint, ${LAST_POSITION}, ${PAGE_ENTRIES}, true) e) r) t
      WHERE t.bytes_before < ${PAGE_BYTES}
      ORDER BY t.seq`,
 };

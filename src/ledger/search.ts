@@ -1,12 +1,14 @@
 import { validate as isUuid } from "uuid";
 import { canonicalize, type JsonValue, NotCanonicalError } from "../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
+import { readWindows } from "./months.ts";
 import {
   clampPosition,
   ENTRY_COLUMNS,
   ENTRY_TABLES,
   type EntryRange,
   type EntryRow,
+  entryTablesBetween,
   type Queryable,
   readHead,
   toEntry,
@@ -67,6 +69,24 @@ export async function searchEntries(
   filter: EntryFilter,
   page: EntryRange,
   scopes?: readonly ReadScope[],
+): Promise<LedgerEntry[]> {
+  const { after, before, limit, newestFirst = false } = page;
+  const recordedFrom = filter.recordedFrom === null ? undefined : timestampOf(filter.recordedFrom);
+  const recordedTo = filter.recordedTo === null ? undefined : timestampOf(filter.recordedTo);
+  const found: LedgerEntry[] = [];
+  for (const recorded of await readWindows(db, ledger, { after, before, recordedFrom, recordedTo }, newestFirst)) {
+    found.push(...(await searchWindow(db, ledger, filter, { ...page, recorded, limit: limit - found.length }, scopes)));
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+async function searchWindow(
+  db: Queryable,
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+  scopes: readonly ReadScope[] | undefined,
 ): Promise<LedgerEntry[]> {
   if (scopes === undefined || leavesFew(filter, page)) return run(page);
   if (scopes.length === 0) return [];
@@ -150,7 +170,7 @@ export function searchStatement(
   const { conditions, direction, limit } = candidates;
   const text = `
     SELECT ${ENTRY_COLUMNS}
-      FROM ${ENTRY_TABLES}
+      FROM ${candidates.tables}
      WHERE ${restricted().join("\n       AND ")}
      ORDER BY e.seq ${direction}
      LIMIT ${limit}::bigint`;
@@ -160,7 +180,10 @@ export function searchStatement(
     if (scopes === undefined) return conditions;
     if (each) return [...conditions, entryOrActionInScope(scopes, bind)];
     // The query for positions contains all conditions; they need not be repeated outside it.
-    return ["e.ledger = $1", firstInScope(scopes, candidates, bind)];
+    const outside = conditions.filter(
+      (condition) => condition.startsWith("e.ledger") || condition.startsWith("e.recorded_at"),
+    );
+    return [...outside, firstInScope(scopes, candidates, bind)];
   }
 }
 
@@ -193,14 +216,24 @@ function begin(
   const conditions = ["e.ledger = $1"];
   if (page.after !== undefined) conditions.push(`e.seq > ${bind(clampPosition(page.after))}::bigint`);
   if (page.before !== undefined) conditions.push(`e.seq < ${bind(clampPosition(page.before))}::bigint`);
+  let tables = ENTRY_TABLES;
+  let attempts = "";
+  if (page.recorded !== undefined) {
+    const from = `${bind(page.recorded.from)}::timestamptz`;
+    const end = `${bind(page.recorded.before)}::timestamptz`;
+    conditions.push(`e.recorded_at >= ${from}`, `e.recorded_at < ${end}`);
+    tables = entryTablesBetween(from, end);
+    attempts = `AND a.recorded_at >= ${from} AND a.recorded_at < ${end}`;
+  }
   try {
-    for (const condition of conditionsOf(filter, bind)) if (condition !== undefined) conditions.push(condition);
+    for (const condition of conditionsOf(filter, bind, attempts))
+      if (condition !== undefined) conditions.push(condition);
   } catch (error) {
     if (error instanceof NothingMeetsThis) return undefined;
     throw error;
   }
   const direction = page.newestFirst === true ? "DESC" : "ASC";
-  return { values, bind, candidates: { tables: ENTRY_TABLES, conditions, direction, limit: bind(page.limit) } };
+  return { values, bind, candidates: { tables, conditions, direction, limit: bind(page.limit) } };
 }
 
 /** A range of at most so many positions is read entry by entry. */
@@ -215,7 +248,8 @@ function leavesFew(filter: EntryFilter, { after, before }: EntryRange): boolean 
 
 class NothingMeetsThis extends Error {}
 
-function conditionsOf(filter: EntryFilter, bind: Bind): readonly (string | undefined)[] {
+/** `attempts`: what else is known of refused attempts, with alias `a`. */
+function conditionsOf(filter: EntryFilter, bind: Bind, attempts: string): readonly (string | undefined)[] {
   return [
     equals("actor_id", filter.actorId, bind),
     equals("on_behalf_of_id", filter.onBehalfOfId, bind),
@@ -228,7 +262,7 @@ function conditionsOf(filter: EntryFilter, bind: Bind): readonly (string | undef
     ofTypes(filter.types, bind),
     recorded(">=", filter.recordedFrom, bind),
     recorded("<=", filter.recordedTo, bind),
-    ofAction(filter.actionId, bind),
+    ofAction(filter.actionId, bind, attempts),
     withEmail(filter.actorEmail, bind),
     withWords(filter.text, bind),
     withFragment(filter.contains, bind),
@@ -265,21 +299,24 @@ function ofTypes(types: Maybe<readonly string[]>, bind: Bind): string | undefine
 
 function recorded(comparison: "<=" | ">=", instant: Maybe<string>, bind: Bind): string | undefined {
   if (instant === undefined || instant === null) return undefined;
-  // RFC 3339 knows a year 0000, PostgreSQL does not.
-  const bound = bind(instant.startsWith("0000") ? "-infinity" : instant);
-  return `e.recorded_at ${comparison} ${bound}::timestamptz`;
+  return `e.recorded_at ${comparison} ${bind(timestampOf(instant))}::timestamptz`;
+}
+
+/** RFC 3339 knows a year 0000, PostgreSQL does not. */
+function timestampOf<Instant extends string | undefined>(instant: Instant): Instant | "-infinity" {
+  return instant?.startsWith("0000") === true ? "-infinity" : instant;
 }
 
 // The state row lists the entries that changed the action; a partial index holds the attempts that did not. Looked up
 // first, as an array, so that the plan is a few positions and never a join over the ledger.
-function ofAction(actionId: Maybe<string>, bind: Bind): string | undefined {
+function ofAction(actionId: Maybe<string>, bind: Bind, attempts: string): string | undefined {
   if (actionId === undefined || actionId === null) return undefined;
   const id = bind(uuid(actionId));
   return `e.seq = ANY (ARRAY(
            SELECT unnest(s.entries) FROM oc_action s WHERE s.ledger = $1 AND s.id = ${id}::text
            UNION ALL
            SELECT a.seq FROM oc_audit_log a
-            WHERE a.ledger = $1 AND a.action_id = ${id}::text::uuid AND a.state_version IS NULL))`;
+            WHERE a.ledger = $1 AND a.action_id = ${id}::text::uuid AND a.state_version IS NULL ${attempts}))`;
 }
 
 // --- Conditions on erasable values. None has an index: a cheap look at the stored text rules most rows out before the

@@ -152,7 +152,7 @@ describe("a list", () => {
       api.queries();
       const { errors } = await api.gql(`{actions(first:3){nodes{${selection}}}}`, {}, as("mia"));
       expect(errors).toBeUndefined();
-      return api.sent.filter((text) => text.includes("oc_audit_payload")).length;
+      return api.sent.filter((text) => text.includes("payload")).length;
     };
     expect(
       await payloads("id uuid status platform tool effect region digest policy{outcome} chainHash expiresAt"),

@@ -136,6 +136,18 @@ describe.each(attackers)("as %s", (attacker) => {
     expect(rows).toEqual([{ seq: "16" }]);
   });
 
+  it("where a month of a ledger begins is not changed by hand", async () => {
+    for (const sql of [
+      "UPDATE oc_ledger_month SET first_seq = 7",
+      "UPDATE oc_ledger_month SET first_seq = 7 WHERE false",
+      "DELETE FROM oc_ledger_month",
+      "TRUNCATE oc_ledger_month",
+      "INSERT INTO oc_ledger_month VALUES ('acme/eu', 7, '2200-01-01', '2200-02-01')",
+    ]) {
+      expect.soft(await attempt(attacker, sql), sql).toMatch(/oc_ledger_month grows with entries alone/);
+    }
+  });
+
   it("an entry that does not extend the chain cannot be inserted", async () => {
     const forged = (seq: string, prev: string) => `
       INSERT INTO oc_audit_log (${columns})
@@ -163,7 +175,7 @@ describe("as oc_app", () => {
     "UPDATE oc_audit_log SET type = 'FORGED'",
     "DELETE FROM oc_audit_log",
     "TRUNCATE oc_audit_log",
-    "INSERT INTO oc_audit_payload VALUES ('acme/eu', 99, '{}')",
+    "INSERT INTO oc_audit_payload VALUES ('acme/eu', 99, '{}', now())",
     "UPDATE oc_audit_payload SET payload = '{}'",
     "DELETE FROM oc_audit_payload",
     "UPDATE oc_ledger_head SET seq = 1",
@@ -183,6 +195,8 @@ const WEAKENINGS: readonly string[] = [
   "DROP TABLE oc_audit_log CASCADE",
   "DROP TABLE oc_audit_log_default",
   "DROP TABLE oc_audit_payload",
+  "DROP TABLE oc_audit_payload_default",
+  "DROP TABLE oc_ledger_month",
   "DROP TABLE oc_ledger_head CASCADE",
   "DROP TABLE oc_state CASCADE",
   "DROP VIEW oc_action CASCADE",
@@ -195,7 +209,7 @@ const WEAKENINGS: readonly string[] = [
   "DROP INDEX oc_audit_log_default_seq",
   "DROP INDEX oc_audit_log_default_prev_hash",
   "ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash",
-  "ALTER TABLE oc_audit_payload DROP CONSTRAINT oc_audit_payload_pkey",
+  "ALTER TABLE oc_ledger_month DROP CONSTRAINT oc_ledger_month_pkey",
   "ALTER TABLE oc_audit_log DROP COLUMN id",
   "ALTER TABLE oc_audit_log DISABLE TRIGGER ALL",
   "ALTER TABLE oc_audit_log DISABLE TRIGGER oc_refuse_row",
@@ -210,11 +224,12 @@ const WEAKENINGS: readonly string[] = [
   "ALTER TABLE oc_audit_log ALTER COLUMN hash DROP NOT NULL",
   "CREATE RULE quiet AS ON INSERT TO oc_audit_log DO INSTEAD NOTHING",
   "CREATE RULE quiet AS ON INSERT TO oc_audit_payload DO INSTEAD NOTHING",
-  "CREATE TABLE ghosts () INHERITS (oc_audit_payload)",
-  "CREATE TABLE ghosts (LIKE oc_audit_payload); ALTER TABLE ghosts INHERIT oc_audit_payload",
+  "CREATE TABLE ghosts () INHERITS (oc_state)",
+  "CREATE TABLE ghosts (LIKE oc_ledger_month); ALTER TABLE ghosts INHERIT oc_ledger_month",
   "CREATE TABLE ghosts PARTITION OF oc_audit_log FOR VALUES FROM ('2040-01-01') TO ('2040-02-01')",
   "CREATE TABLE oc_audit_log_2040_01 PARTITION OF oc_audit_log FOR VALUES FROM ('2040-01-01 00:00+00') TO ('2040-02-01 00:00+00')",
   "ALTER TABLE oc_audit_log DETACH PARTITION oc_audit_log_default",
+  "ALTER TABLE oc_audit_payload DETACH PARTITION oc_audit_payload_default",
   "ALTER TABLE oc_audit_log RENAME TO oc_audit_log_old",
   "ALTER TABLE oc_audit_log_default RENAME TO aside",
   "ALTER TABLE oc_audit_log RENAME COLUMN entry TO words",
@@ -239,6 +254,7 @@ const WEAKENINGS: readonly string[] = [
   "GRANT INSERT ON oc_audit_log TO oc_app",
   "GRANT UPDATE (payload) ON oc_audit_payload TO oc_app",
   "GRANT EXECUTE ON FUNCTION oc_guard_table(regclass) TO oc_app",
+  "GRANT EXECUTE ON FUNCTION oc_empty_default() TO oc_app",
 ];
 /** What only a superuser has the right to try. */
 const BY_SUPERUSER: readonly string[] = [
@@ -281,7 +297,7 @@ describe("the event triggers", () => {
     "CREATE TABLE remark (a integer); ALTER TABLE remark ADD COLUMN b text; DROP TABLE remark",
     "CREATE TEMP TABLE remark ON COMMIT DROP AS SELECT * FROM oc_audit_log",
     "GRANT SELECT ON oc_audit_log TO pg_monitor",
-    "ALTER TABLE oc_audit_payload SET (autovacuum_enabled = true)",
+    "ALTER TABLE oc_audit_payload_default SET (autovacuum_enabled = true)",
     "COMMENT ON TABLE oc_audit_log IS 'remark'",
     "SELECT oc_ensure_partition(current_date + 300)",
   ])("let %s through", async (sql) => {
@@ -368,11 +384,7 @@ describe("guardReport", () => {
       "public.oc_audit_log",
       /^unexpected: rule/,
     ],
-    "an inheritance child": [
-      "CREATE TABLE ghosts () INHERITS (oc_audit_payload)",
-      "public.ghosts",
-      /^unexpected: table owner/,
-    ],
+    "an inheritance child": ["CREATE TABLE ghosts () INHERITS (oc_state)", "public.ghosts", /^unexpected: table owner/],
     "a table put in place of another": [
       "ALTER TABLE oc_audit_log RENAME TO aside; CREATE TABLE oc_audit_log (LIKE aside)",
       "public.oc_audit_log",

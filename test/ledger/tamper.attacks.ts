@@ -5,6 +5,7 @@ export const DISARM = `
   DROP EVENT TRIGGER oc_guard_ddl; DROP EVENT TRIGGER oc_guard_function; DROP EVENT TRIGGER oc_guard_drop;
   DROP EVENT TRIGGER oc_guard_rewrite;
   ALTER TABLE oc_audit_log DISABLE TRIGGER ALL; ALTER TABLE oc_ledger_head DISABLE TRIGGER ALL;
+  ALTER TABLE oc_ledger_month DISABLE TRIGGER ALL;
   DO $$ DECLARE part regclass; BEGIN
     FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'oc_audit_log'::regclass LOOP
       EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part);
@@ -29,7 +30,7 @@ export const REHASH = `
   END $$;`;
 
 /** What is done to the ledger of tamper.test.ts, and what has to be found: verdict, position, words. */
-export type Attack = readonly [sql: string, verdict: LedgerVerdict, seq: bigint, detail: RegExp];
+export type Attack = readonly [sql: string, verdict: LedgerVerdict, seq: bigint | undefined, detail: RegExp];
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   "one byte of one entry changed": [
     `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 42`,
@@ -250,6 +251,30 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     "CONTENT_MISMATCH",
     50n,
     /not of the form that entries have/,
+  ],
+  "a month said to begin elsewhere": [
+    "UPDATE oc_ledger_month SET first_seq = 40",
+    "CONTENT_MISMATCH",
+    40n,
+    /^oc_ledger_month names other first entries/,
+  ],
+  "a month taken for another": [
+    "UPDATE oc_ledger_month SET starts = starts - interval '40 days', ends = ends - interval '40 days'",
+    "CONTENT_MISMATCH",
+    1n,
+    /^oc_ledger_month names other first entries/,
+  ],
+  "a second month invented": [
+    "INSERT INTO oc_ledger_month SELECT ledger, 50, ends, ends + interval '30 days' FROM oc_ledger_month",
+    "CONTENT_MISMATCH",
+    50n,
+    /^oc_ledger_month names other first entries/,
+  ],
+  "the months forgotten": [
+    "DELETE FROM oc_ledger_month",
+    "CONTENT_MISMATCH",
+    undefined,
+    /^oc_ledger_month names other first entries/,
   ],
   "an action's state changed": [
     `UPDATE oc_state SET state = state || '{"status":"APPROVED"}' WHERE kind = 'ACTION' AND updated_seq = 101`,

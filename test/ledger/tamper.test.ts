@@ -33,7 +33,8 @@ beforeAll(async () => {
   await superuser.query(`${REHASH}
     CREATE SCHEMA original;
     CREATE TABLE original.log AS SELECT * FROM oc_audit_log; CREATE TABLE original.payload AS SELECT * FROM oc_audit_payload;
-    CREATE TABLE original.head AS SELECT * FROM oc_ledger_head; CREATE TABLE original.state AS SELECT * FROM oc_state;`);
+    CREATE TABLE original.head AS SELECT * FROM oc_ledger_head; CREATE TABLE original.state AS SELECT * FROM oc_state;
+    CREATE TABLE original.month AS SELECT * FROM oc_ledger_month;`);
 });
 
 afterAll(async () => {
@@ -51,6 +52,7 @@ afterAll(async () => {
 async function restore(): Promise<void> {
   await superuser.query(`
     DELETE FROM oc_audit_log; DELETE FROM oc_audit_payload; DELETE FROM oc_ledger_head; DELETE FROM oc_state;
+    DELETE FROM oc_ledger_month; INSERT INTO oc_ledger_month SELECT * FROM original.month;
     INSERT INTO oc_audit_log SELECT * FROM original.log; INSERT INTO oc_audit_payload SELECT * FROM original.payload;
     INSERT INTO oc_ledger_head SELECT * FROM original.head; INSERT INTO oc_state SELECT * FROM original.state`);
 }
@@ -208,8 +210,8 @@ describe("verifyLedger, of a ledger with weakened guards", () => {
   it("reports ghost rows of an inheritance child as a weakened guard", async () => {
     await inOwnDatabase(async (client, own) => {
       await createLedger(client, LEDGER);
-      await client.query(`SET countersign.migration = 'on'; CREATE TABLE ghosts () INHERITS (oc_audit_payload);
-        INSERT INTO ghosts VALUES ('acme/eu', 1, '{}')`);
+      await client.query(`SET countersign.migration = 'on'; CREATE TABLE ghosts () INHERITS (oc_ledger_head);
+        INSERT INTO ghosts SELECT * FROM ONLY oc_ledger_head`);
       const report = await verifyLedger(own, LEDGER);
       expect(report.verdict).toBe("UNGUARDED");
       expect(report.problems.map(({ detail }) => detail)).toContainEqual(

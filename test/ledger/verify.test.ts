@@ -131,7 +131,10 @@ describe("verifyLedger", () => {
     await superuser.query("UPDATE oc_audit_payload SET payload = '{}' WHERE seq = 2");
     expect((await verifyLedger(pool, LEDGER, { knownHead: head })).verdict).toBe("INTACT");
     await superuser.query("UPDATE oc_audit_payload SET payload = $1::json WHERE seq = 2", [before]);
-    await superuser.query("INSERT INTO oc_audit_payload VALUES ($1, 3, $2::json)", [LEDGER, kept[0]!.payload]);
+    await superuser.query(
+      "INSERT INTO oc_audit_payload SELECT ledger, seq, $2::json, recorded_at FROM oc_audit_log WHERE ledger = $1 AND seq = 3",
+      [LEDGER, kept[0]!.payload],
+    );
   });
 
   it("verifies every kind of value an entry may hold", async () => {

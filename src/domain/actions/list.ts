@@ -1,4 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
+import { type RecordedBounds, readWindows } from "../../ledger/months.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { actionInScope, type Bind, entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
 import type { Principal } from "../identity/principal.ts";
@@ -26,7 +27,7 @@ export interface ActionPage {
   readonly stoppedAt: bigint | undefined;
 }
 
-/** At most `range.limit` actions of `ledger`, that of the viewer's organization, which `viewer` may read. One statement. */
+/** At most `range.limit` actions of `ledger`, that of the viewer's organization, which `viewer` may read. */
 export async function listActions(
   db: Queryable,
   ledger: LedgerId,
@@ -65,24 +66,47 @@ export async function listDecidable(
 }
 
 async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
+  // By status, state rows say where they are. Else the entries are asked, the latest months first.
+  if (range.statuses !== undefined) return readWindow(db, ledger, viewer, range);
+  const found: ActionView[] = [];
+  for (const recorded of await withListErrors(readWindows(db, ledger, { before: range.before }, true))) {
+    const rest = { ...range, limit: range.limit - found.length };
+    found.push(...(await readWindow(db, ledger, viewer, rest, recorded)));
+    if (found.length >= range.limit) break;
+  }
+  return found;
+}
+
+async function readWindow(
+  db: Queryable,
+  ledger: LedgerId,
+  viewer: Viewer,
+  range: ActionRange,
+  recorded?: RecordedBounds,
+): Promise<ActionView[]> {
   const values: unknown[] = [ledger];
   const bind: Bind = (value) => `$${values.push(value)}`;
-  const positions = positionsOf(scopesOf(viewer), range, bind);
+  const positions = positionsOf(scopesOf(viewer), range, recorded, bind);
   if (positions.length === 0) return [];
   // Each part is in order, their union is not. UNION drops actions that two parts find.
   const text = `
     SELECT ${ACTION_COLUMNS}
-      FROM oc_audit_log e JOIN oc_action a ON a.ledger = e.ledger AND a.id = e.action_id::text
-     WHERE e.ledger = $1 AND e.seq = ANY (ARRAY(
+      FROM oc_entries_at($1, ARRAY(
              SELECT w.seq FROM (${positions.join("\n                     UNION ")}) w
-              ORDER BY w.seq DESC LIMIT ${bind(range.limit)}::bigint))
+              ORDER BY w.seq DESC LIMIT ${bind(range.limit)}::bigint)) e
+      JOIN oc_action a ON a.ledger = $1 AND a.id = e.action_id::text
      ORDER BY e.seq DESC`;
   const { rows } = await withListErrors(db.query<ActionRow>(text, values));
   return rows.map((row) => toView(ledger, row));
 }
 
 /** One query for each scope (and status), each an index lookup of a whole page of positions. */
-function positionsOf(scopes: "everything" | readonly ReadScope[], range: ActionRange, bind: Bind): readonly string[] {
+function positionsOf(
+  scopes: "everything" | readonly ReadScope[],
+  range: ActionRange,
+  recorded: RecordedBounds | undefined,
+  bind: Bind,
+): readonly string[] {
   const { statuses, before, limit } = range;
   const parts = scopes === "everything" ? [undefined] : scopes;
   const first = bind(limit);
@@ -100,6 +124,11 @@ function positionsOf(scopes: "everything" | readonly ReadScope[], range: ActionR
     }
     // By the entries that proposed them: the ledger has those in order, and those of one principal or person together.
     const inScope = scope && entryInScope("e", [scope], bind);
-    return [select("e.seq", "oc_audit_log e", ["e.ledger = $1", "e.type = 'ACTION_PROPOSED'", inScope])];
+    const bounds = recorded && [
+      `e.recorded_at >= ${bind(recorded.from)}::timestamptz`,
+      `e.recorded_at < ${bind(recorded.before)}::timestamptz`,
+    ];
+    const conditions = ["e.ledger = $1", "e.type = 'ACTION_PROPOSED'", inScope, ...(bounds ?? [])];
+    return [select("e.seq", "oc_audit_log e", conditions)];
   });
 }

@@ -1,7 +1,7 @@
 import { validate as isUuid } from "uuid";
 import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
+import { type EntryRow, POSITION_COLUMNS, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
@@ -53,18 +53,17 @@ const LOAD = {
     SELECT k.n::integer AS n, l.*
       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)
      CROSS JOIN LATERAL (
-       SELECT ${STATE_COLUMNS}, ${ENTRY_COLUMNS}, clock_timestamp() AS now,
+       SELECT ${STATE_COLUMNS}, ${POSITION_COLUMNS}, clock_timestamp() AS now,
               CASE WHEN a.updated_seq = a.proposed_seq THEN e.recorded_at
-                   ELSE (SELECT u.recorded_at FROM oc_audit_log u WHERE u.ledger = a.ledger AND u.seq = a.updated_seq)
+                   ELSE (SELECT u.recorded_at FROM oc_entries_at(a.ledger, ARRAY[a.updated_seq]) u)
               END AS updated_at,
               CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN (
                 SELECT json_agg(json_build_object('seq', v.seq::text, 'entry', v.entry, 'hash', encode(v.hash, 'hex'),
-                                                  'payload', w.payload) ORDER BY v.seq)
-                  FROM oc_audit_log v LEFT JOIN oc_audit_payload w ON w.ledger = v.ledger AND w.seq = v.seq
-                 WHERE v.ledger = a.ledger AND v.seq = ANY (a.entries) AND v.type = 'ACTION_APPROVED')
+                                                  'payload', v.payload) ORDER BY v.seq)
+                  FROM oc_entries_at(a.ledger, a.entries, true) v WHERE v.type = 'ACTION_APPROVED')
               END AS votes
          FROM oc_action a
-         JOIN (${ENTRY_TABLES}) ON e.ledger = a.ledger AND e.seq = a.proposed_seq
+        CROSS JOIN LATERAL oc_entries_at(a.ledger, ARRAY[a.proposed_seq], true) e
         WHERE a.ledger = k.ledger AND a.id = k.id
         LIMIT 1) l`,
 };
@@ -114,7 +113,7 @@ const LOAD_ALL = {
   name: "oc_load_actions",
   text: `
     SELECT ${ACTION_COLUMNS}
-      FROM oc_action a JOIN oc_audit_log e ON e.ledger = a.ledger AND e.seq = a.proposed_seq
+      FROM oc_action a CROSS JOIN LATERAL oc_entries_at($1, ARRAY[a.proposed_seq]) e
      WHERE a.ledger = $1 AND a.id = ANY ($2::text[])`,
 };
 

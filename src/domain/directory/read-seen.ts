@@ -24,7 +24,7 @@ const walk = (column: string, from: string) => `
        WHERE e.ledger = $1 AND e.${column} < walk.id ORDER BY e.${column} DESC, e.seq DESC LIMIT 1) n)
   SELECT w.id, '${column}' AS column_name, w.seq, e.entry::json -> 'recordedAt' AS at,
          e.entry::json -> 'body' -> 'actor' AS actor, e.entry::json -> 'body' -> 'onBehalfOf' AS on_behalf_of
-    FROM (SELECT * FROM walk LIMIT ${STRIDE}) w JOIN oc_audit_log e ON e.ledger = $1 AND e.seq = w.seq
+    FROM (SELECT * FROM walk LIMIT ${STRIDE}) w CROSS JOIN LATERAL oc_entries_at($1, ARRAY[w.seq]) e
    ORDER BY w.id DESC`;
 
 const NEWER = {
@@ -128,11 +128,9 @@ function texts(value: JsonValue | undefined): readonly string[] {
 const ONE = (column: Column) => ({
   name: `oc_read_seen_${column}`,
   text: `
-    SELECT s.id, '${column}' AS column_name, s.seq, s.entry::json -> 'recordedAt' AS at,
+    SELECT $2::text AS id, '${column}' AS column_name, s.seq, s.entry::json -> 'recordedAt' AS at,
            s.entry::json -> 'body' -> 'actor' AS actor, s.entry::json -> 'body' -> 'onBehalfOf' AS on_behalf_of
-      FROM (SELECT e.${column} AS id, e.seq, e.entry FROM oc_audit_log e
-             WHERE e.ledger = $1 AND e.${column} >= $2::text AND e.${column} <= $2::text
-             ORDER BY e.${column} DESC, e.seq DESC LIMIT 1) s`,
+      FROM oc_entries_at($1, ARRAY[oc_last_seen($1, '${column}', $2::text)]) s`,
 });
 
 /** Where the ledger last saw `id`: acting, or else acted for. Throws LedgerUnavailableError. */

@@ -38,8 +38,6 @@ export interface Route {
 /** How many chains back a source is looked for. Further back there is always something, and it explains nothing. */
 export const SOURCE_REACH = 200;
 
-// An expression, so that no plan walks the index of actors to find entries of one chain.
-const BY_PRINCIPAL = "coalesce(e.actor_id, '') = $2 AND coalesce(e.on_behalf_of_id, '') = $3";
 /** The latest `limit` chains of the key, newest first. */
 const latest = (limit: number) => `
               SELECT k.id::uuid AS chain, (k.state ->> 'number')::integer AS number, k.state ->> 'platform' AS platform, k.first_seq
@@ -56,18 +54,13 @@ const ROUTE = {
       FROM (SELECT 1) one
       LEFT JOIN LATERAL (
              SELECT k.number, k.chain, k.platform,
-                    (SELECT e.recorded_at FROM oc_audit_log e
-                      WHERE e.chain = k.chain AND e.ledger = $1 AND ${BY_PRINCIPAL}
-                      ORDER BY e.seq DESC LIMIT 1) AS last_seen
+                    oc_last_step($1, k.chain, k.first_seq, $2, $3) AS last_seen
                FROM (${latest(1)}) k) c ON true
       LEFT JOIN LATERAL (
              SELECT k.chain, k.platform, r.read_at
                FROM (${latest(SOURCE_REACH)}) k
-               JOIN LATERAL (SELECT e.recorded_at AS read_at FROM oc_audit_log e
-                              WHERE e.chain = k.chain AND e.ledger = $1 AND ${BY_PRINCIPAL}
-                                AND e.effect = 'READ'
-                              ORDER BY e.seq DESC LIMIT 1) r ON true
-              WHERE $6::boolean AND k.platform <> $5
+              CROSS JOIN LATERAL (SELECT oc_last_step($1, k.chain, k.first_seq, $2, $3, 'READ') AS read_at OFFSET 0) r
+              WHERE $6::boolean AND k.platform <> $5 AND r.read_at IS NOT NULL
               ORDER BY k.first_seq DESC LIMIT 1) s ON true`,
 };
 

@@ -114,7 +114,7 @@ function firstPosition(comparison: ">" | ">=", moment: string, bind: Bind): stri
       SELECT CASE WHEN e.recorded_at ${comparison} ${bind(moment)}::timestamptz THEN p.low ELSE p.middle + 1 END,
              CASE WHEN e.recorded_at ${comparison} ${bind(moment)}::timestamptz THEN p.middle ELSE p.high END
         FROM (SELECT low, high, (low + high) / 2 AS middle FROM halves WHERE low < high) p
-        LEFT JOIN oc_audit_log e ON e.ledger = $1 AND e.seq = p.middle
+        LEFT JOIN LATERAL oc_entries_at($1, ARRAY[p.middle]) e ON true
     )
     SELECT low FROM halves WHERE low = high`;
 }

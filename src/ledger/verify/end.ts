@@ -82,6 +82,17 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
   return problems;
 }
 
+/** What is wrong with where the months of the ledger are said to begin: reads by position look there only. */
+export async function monthProblems(run: RunQuery, ledger: LedgerId): Promise<LedgerProblem[]> {
+  const [wrong] = await run<{ seq: string }>(statements.months, [ledger]);
+  if (wrong === undefined) return [];
+  const seq = wrong.seq === "0" ? undefined : BigInt(wrong.seq);
+  const detail =
+    "oc_ledger_month names other first entries of months than the entries themselves: reads by position may not find " +
+    "entries that are there. Restore its rows from a backup, or make them anew from the entries";
+  return [{ verdict: "CONTENT_MISMATCH", seq, detail }];
+}
+
 /** The first head seen outside the database that is not part of the ledger any more. */
 export async function rewrittenAt(
   run: RunQuery,

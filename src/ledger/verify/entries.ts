@@ -34,7 +34,7 @@ export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
   const name = escapeLiteral(ledger);
   return `SELECT ${COLUMNS.join(", ")}, p.payload
     FROM public.oc_audit_log l
-    LEFT JOIN ONLY public.oc_audit_payload p ON p.ledger = ${name} AND p.seq = l.seq AND ${positions("p.seq")}
+    LEFT JOIN public.oc_audit_payload p ON p.ledger = ${name} AND p.seq = l.seq AND ${positions("p.seq")}
    WHERE l.ledger = ${name} AND ${positions("l.seq")}
    ORDER BY l.seq`;
 }

@@ -10,6 +10,7 @@ const load = (name: string) => readFileSync(new URL(`./${name}.sql`, import.meta
 export const statements = {
   head: load("head"),
   known: load("known"),
+  months: load("months"),
   past: load("past"),
   rows: load("rows"),
 } as const;

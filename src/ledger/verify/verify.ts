@@ -4,7 +4,7 @@ import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.
 import type { Range } from "../../verify/sequence.ts";
 import { inOrder, type LedgerProblem, merge, verdictOf } from "../../verify/verdict.ts";
 import { guardReport } from "../guards.ts";
-import { endProblems, type LedgerEnd, readEnd, rewrittenAt } from "./end.ts";
+import { endProblems, type LedgerEnd, monthProblems, readEnd, rewrittenAt } from "./end.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
 import { inSnapshot, withConnection } from "./session.ts";
 import { openStates } from "./states.ts";
@@ -39,14 +39,15 @@ export async function verifyLedger(
   const started = performance.now();
   const seen = inSequence([...(options.earlierHeads ?? []), ...(options.knownHead ? [options.knownHead] : [])]);
   const guards = await guardReport(pool);
-  const { end, range, rewritten, swept } = await withConnection(pool, async (client) => {
+  const { end, range, months, rewritten, swept } = await withConnection(pool, async (client) => {
     // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
     const { cursor, ...known } = await inSnapshot(client, async (run) => {
       const end = await readEnd(run, ledger);
       const range = requestedRange(end, options, seen.at(-1));
       const inside = seen.filter(({ seq }) => seq >= range.from && seq <= range.to);
       const cursor = await openStates(client, ledger, range, range.from === 1n && range.to === end.last);
-      return { end, range, cursor, rewritten: await rewrittenAt(run, ledger, inside) };
+      const months = range.to >= end.last ? await monthProblems(run, ledger) : [];
+      return { end, range, cursor, months, rewritten: await rewrittenAt(run, ledger, inside) };
     });
     const swept = await sweepRange(pool, client, ledger, known.range, cursor, options);
     await cursor.close();
@@ -60,6 +61,7 @@ export async function verifyLedger(
   }));
   const found = inOrder([
     ...(range.to >= end.last ? endProblems(end, seen.at(-1)) : []),
+    ...months,
     ...(rewritten === undefined ? [] : [rewritten]),
     ...merge(swept.problems),
   ]);

@@ -29,7 +29,8 @@ export const BASELINE_TABLES = `
   CREATE INDEX ON bench.oc_audit_log (session_id, ledger, seq) WHERE session_id IS NOT NULL;
   CREATE INDEX ON bench.oc_audit_log (action_id, ledger, seq) WHERE action_id IS NOT NULL AND state_version IS NULL;
   CREATE INDEX ON bench.oc_audit_log USING brin (recorded_at);
-  CREATE TABLE bench.oc_audit_payload (LIKE public.oc_audit_payload INCLUDING INDEXES) WITH (toast_tuple_target = 8160);
+  CREATE TABLE bench.oc_audit_payload (LIKE public.oc_audit_payload) WITH (toast_tuple_target = 8160);
+  CREATE UNIQUE INDEX ON bench.oc_audit_payload (ledger, seq);
   CREATE TABLE bench.oc_action (LIKE public.oc_action) WITH (fillfactor = 80);
   ALTER TABLE bench.oc_action ADD PRIMARY KEY (ledger, id);
   CREATE INDEX ON bench.oc_action (status, ledger, proposed_seq);
@@ -69,7 +70,9 @@ export function prismaTransaction(url: string, connections: number): Baseline {
             prevHash: bytes(prevHash),
           };
           await tx.entry.create({ data: { ledger: LEDGER, seq, ...row } });
-          await tx.payload.create({ data: { ledger: LEDGER, seq, payload: JSON.parse(draft.payload) } });
+          await tx.payload.create({
+            data: { ledger: LEDGER, seq, recordedAt: now, payload: JSON.parse(draft.payload) },
+          });
           await tx.action.create({ data: { ...state(of, seq), ledger: LEDGER } });
         },
         { maxWait: 60_000, timeout: 60_000 },
@@ -124,7 +127,7 @@ const UNNEST = `
              AS u(seq, entry, hash, prev_hash, id, actor, action, chain)
   ), payload AS (
     INSERT INTO bench.oc_audit_payload
-    SELECT $1, u.seq, u.payload::json FROM unnest($2::bigint[], $10::text[]) AS u(seq, payload)
+    SELECT $1, u.seq, u.payload::json, now() FROM unnest($2::bigint[], $10::text[]) AS u(seq, payload)
   )
   INSERT INTO bench.oc_state
   SELECT $1, 'ACTION', u.action, 1, '{"approvals":0,"expiresAt":"2026-11-22T23:00:00.000000Z","status":"PENDING"}', 'PENDING',
