@@ -8,10 +8,13 @@ const INTERVAL_SECONDS = 6 * 3600;
 const MONTHS_AHEAD = 2;
 /** Making a partition waits for readers of the whole table, and appends wait behind it: not longer than this. */
 const LOCK_TIMEOUT = "2s";
-/** Another server was making the same partition: its table, or its row type, is there already. */
-const EXISTS_ALREADY = ["42P07", "42710", "23505"];
+/** Entries that came before their month's partition are moved into it, and appends wait: not longer than this. */
+const MOVE_TIMEOUT = "10min";
 
-/** Keeps the coming months of `oc_audit_log` partitioned. Entries without a partition of their month go to the default one. */
+/**
+ * Keeps the coming months of `oc_audit_log` and `oc_audit_payload` partitioned. Entries without a partition of their month go
+ * to the default one, and are moved into partitions of their months by the next run.
+ */
 export function startPartitions({ pool, log }: { readonly pool: Pool; readonly log: Logger }): RunningJob {
   async function run(): Promise<boolean> {
     const made = await ensurePartitions(pool);
@@ -21,12 +24,21 @@ export function startPartitions({ pool, log }: { readonly pool: Pool; readonly l
   return schedule({ name: "partitions", interval: INTERVAL_SECONDS, run }, log);
 }
 
-/** Creates the missing partitions, by the database's clock. Returns how many this call created. */
+/**
+ * Makes the partitions that are missing, by the database's calendar: each month by itself, so that one that cannot be made
+ * keeps none of the others away. Returns how many months this call made. Throws when all were tried and one failed.
+ */
 export async function ensurePartitions(pool: Pool): Promise<number> {
   let made = 0;
+  const errors: unknown[] = [];
   for (let ahead = 0; ahead <= MONTHS_AHEAD; ahead += 1) {
-    if (await ensureMonth(pool, ahead)) made += 1;
+    try {
+      if (await ensureMonth(pool, ahead)) made += 1;
+    } catch (error) {
+      errors.push(error);
+    }
   }
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} months could not be partitioned`);
   return made;
 }
 
@@ -35,7 +47,10 @@ async function ensureMonth(pool: Pool, ahead: number): Promise<boolean> {
   let broken: Error | undefined;
   try {
     await client.query("BEGIN");
-    await client.query("SELECT set_config('lock_timeout', $1, true)", [LOCK_TIMEOUT]);
+    await client.query("SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)", [
+      LOCK_TIMEOUT,
+      MOVE_TIMEOUT,
+    ]);
     const { rows } = await client.query<{ made: boolean }>(
       "SELECT oc_ensure_partition((now() AT TIME ZONE 'UTC' + make_interval(months => $1))::date) AS made",
       [ahead],
@@ -44,7 +59,6 @@ async function ensureMonth(pool: Pool, ahead: number): Promise<boolean> {
     return rows[0]?.made === true;
   } catch (error) {
     broken = await rollback(client);
-    if (error instanceof Error && "code" in error && EXISTS_ALREADY.includes(String(error.code))) return false;
     // Somebody holds the table; the month is not due yet and the next run tries again.
     if (classify(error) === "conflict" && ahead > 0) return false;
     throw error;
