@@ -60,6 +60,7 @@ export function body({ actionId, chain, starts, actor }: Facts): UnsealedObject 
     onBehalfOf: { groups: [], id: "member", kind: "HUMAN", profile: erasable(PERSON), roles: ["member"] },
     client: {
       confidence: "HEADER",
+      modelConfidence: "UNKNOWN",
       evidence: erasable({ "user-agent": "claude-code/2.1.66 (cli)" }),
       name: "claude-code",
     },
