@@ -46,26 +46,33 @@ export const ACTION_COLUMNS = `${STATE_COLUMNS}, e.seq, e.entry, encode(e.hash, 
 export type ActionRow = ActionStateRow & Omit<EntryRow, "payload">;
 
 // One round trip for everything decisions depend on: state, proposal with its texts, clock, and earlier approvals while more than
-// one is needed. LIMIT has the planner look each action up by its index, whatever it takes the tables' size to be.
+// one is needed. LIMIT has the planner look each action up by its index, whatever it takes the tables' size to be. The entries of
+// all are read by one call a ledger: calling oc_entries_at for each costs more than what it reads.
 const LOAD = {
   name: "oc_load_action",
   text: `
-    SELECT k.n::integer AS n, l.*
-      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)
-     CROSS JOIN LATERAL (
-       SELECT ${STATE_COLUMNS}, ${POSITION_COLUMNS}, clock_timestamp() AS now,
-              CASE WHEN a.updated_seq = a.proposed_seq THEN e.recorded_at
-                   ELSE (SELECT u.recorded_at FROM oc_entries_at(a.ledger, ARRAY[a.updated_seq]) u)
-              END AS updated_at,
-              CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN (
-                SELECT json_agg(json_build_object('seq', v.seq::text, 'entry', v.entry, 'hash', encode(v.hash, 'hex'),
-                                                  'payload', v.payload) ORDER BY v.seq)
-                  FROM oc_entries_at(a.ledger, a.entries, true) v WHERE v.type = 'ACTION_APPROVED')
-              END AS votes
-         FROM oc_action a
-        CROSS JOIN LATERAL oc_entries_at(a.ledger, ARRAY[a.proposed_seq], true) e
-        WHERE a.ledger = k.ledger AND a.id = k.id
-        LIMIT 1) l`,
+    WITH a AS MATERIALIZED (
+      SELECT k.n, l.*
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)
+       CROSS JOIN LATERAL (SELECT * FROM oc_action x WHERE x.ledger = k.ledger AND x.id = k.id LIMIT 1) l
+    ), entry AS MATERIALIZED (
+      SELECT w.ledger, e.*
+        FROM (SELECT a.ledger, array_agg(s.seq) AS seqs
+                FROM a CROSS JOIN LATERAL unnest(
+                       CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN a.entries ELSE ARRAY[a.proposed_seq, a.updated_seq] END
+                     ) AS s(seq)
+               GROUP BY a.ledger) w
+       CROSS JOIN LATERAL oc_entries_at(w.ledger, w.seqs, true) e
+    )
+    SELECT a.n::integer AS n, ${STATE_COLUMNS}, ${POSITION_COLUMNS}, clock_timestamp() AS now, u.recorded_at AS updated_at,
+           CASE WHEN a.status = 'PENDING' AND a.approvals > 0 THEN (
+             SELECT json_agg(json_build_object('seq', v.seq::text, 'entry', v.entry, 'hash', encode(v.hash, 'hex'),
+                                               'payload', v.payload) ORDER BY v.seq)
+               FROM entry v WHERE v.ledger = a.ledger AND v.seq = ANY (a.entries) AND v.type = 'ACTION_APPROVED')
+           END AS votes
+      FROM a
+      JOIN entry e ON e.ledger = a.ledger AND e.seq = a.proposed_seq
+      LEFT JOIN entry u ON u.ledger = a.ledger AND u.seq = a.updated_seq`,
 };
 
 export interface ActionKey {
