@@ -13,6 +13,8 @@ const LEAST_PAUSE = 250;
 const SEEN_FRESH_FOR = 1_000;
 /** Milliseconds an organization is kept for without anybody of it calling. */
 const IDLE_AFTER = 10 * 60_000;
+/** Organizations kept at most, but for those with watchers: the least recently used is read again when it is needed. */
+const MAX_KEPT = 1_000;
 
 export interface ProjectionsOptions {
   readonly db: Queryable;
@@ -47,6 +49,9 @@ export class Projections {
     if (organization === undefined) return undefined;
     const now = performance.now();
     organization.usedAt = now;
+    // The least recently used comes first.
+    this.#organizations.delete(name);
+    this.#organizations.set(name, organization);
     return now - organization.freshAt < this.#options.staleSeconds * 1000 ? organization : undefined;
   }
 
@@ -115,9 +120,18 @@ export class Projections {
     await this.#look([organization]);
     if (this.#stopped) return organization;
     this.#organizations.set(name, organization);
+    if (this.#organizations.size > MAX_KEPT) this.#forgetOneBut(name);
     // What keeps a process alive is serving, not this.
     this.#poll ??= setInterval(() => this.#tick(), this.#options.pollSeconds * 1000).unref();
     return organization;
+  }
+
+  #forgetOneBut(kept: string): void {
+    for (const [name, { watchers }] of this.#organizations) {
+      if (name === kept || watchers.size > 0) continue;
+      this.#organizations.delete(name);
+      return;
+    }
   }
 
   #tick(): void {

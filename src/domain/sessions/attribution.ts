@@ -70,7 +70,8 @@ interface AttributeRow {
 }
 
 export function createAttribution({ db, region }: AttributionOptions): Attribution {
-  const lookups = new Map<LedgerId, Lookup>();
+  /** Of the ledgers of calls under way. */
+  const lookups = new Map<LedgerId, { readonly lookup: Lookup; callers: number }>();
 
   async function load(ledger: LedgerId, keys: readonly Key[]): Promise<readonly (string | undefined)[]> {
     const asked = JSON.stringify(keys.map((key, n) => ({ n, ...key })));
@@ -93,12 +94,15 @@ export function createAttribution({ db, region }: AttributionOptions): Attributi
       // What the database cannot hold would fail the query for all who share it.
       if (![key.actor, key.person ?? "", key.conversation ?? ""].every(isStorable)) return undefined;
       const ledger = ledgerOf(organization, region);
-      let lookup = lookups.get(ledger);
-      if (lookup === undefined) {
-        lookup = createLookup((keys) => load(ledger, keys));
-        lookups.set(ledger, lookup);
+      const used = lookups.get(ledger) ?? { lookup: createLookup((keys) => load(ledger, keys)), callers: 0 };
+      lookups.set(ledger, used);
+      used.callers += 1;
+      try {
+        return await used.lookup(key);
+      } finally {
+        used.callers -= 1;
+        if (used.callers === 0) lookups.delete(ledger);
       }
-      return lookup(key);
     },
   };
 }
