@@ -46,6 +46,8 @@ export class HeadsUnreadableError extends DomainError<"HEADS_UNREADABLE"> {
 const MAX_EARLIER = 64;
 /** The lock file for writing in the directory. It is never removed. */
 const LOCK = ".lock";
+/** Files written under one lock: another process may wait for it. */
+const PER_LOCK = 64;
 
 function fileOf(directory: string, ledger: LedgerId): string {
   return join(directory, `${ledger.replace("/", "__")}.json`);
@@ -102,13 +104,20 @@ export function createHeadStore({ directory, interval = 1_000, onError }: HeadSt
 
   const writeNoted = async () => {
     const failures: Error[] = [];
-    for (const [ledger, head] of [...noted]) {
-      try {
-        await writeHead(directory, ledger, head);
-        if (noted.get(ledger) === head) noted.delete(ledger);
-      } catch (error) {
-        failures.push(asError(error));
-      }
+    const due = [...noted];
+    if (due.length === 0) return;
+    await mkdir(directory, { recursive: true });
+    for (let at = 0; at < due.length; at += PER_LOCK) {
+      await locked(join(directory, LOCK), async () => {
+        for (const [ledger, head] of due.slice(at, at + PER_LOCK)) {
+          try {
+            await writeHead(directory, ledger, head);
+            if (noted.get(ledger) === head) noted.delete(ledger);
+          } catch (error) {
+            failures.push(asError(error));
+          }
+        }
+      });
     }
     const [first] = failures;
     if (first !== undefined) throw first;
@@ -138,18 +147,15 @@ export function createHeadStore({ directory, interval = 1_000, onError }: HeadSt
   };
 }
 
+/** For the holder of the lock. */
 async function writeHead(directory: string, ledger: LedgerId, head: LedgerHead): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const file = fileOf(directory, ledger);
-  await locked(join(directory, LOCK), async () => {
-    const known = await readHeads(directory, ledger);
-    const next = withHead(known, head);
-    if (next === known) return;
-    const text = JSON.stringify(
-      { ledger, head: next.head, earlier: next.earlier },
-      (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
-      2,
-    );
-    await replaceDurably(file, `${text}\n`);
-  });
+  const known = await readHeads(directory, ledger);
+  const next = withHead(known, head);
+  if (next === known) return;
+  const text = JSON.stringify(
+    { ledger, head: next.head, earlier: next.earlier },
+    (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
+    2,
+  );
+  await replaceDurably(fileOf(directory, ledger), `${text}\n`);
 }
