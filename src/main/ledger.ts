@@ -1,24 +1,22 @@
 import path from "node:path";
 import type { Database } from "../db/database.ts";
 import { createPool } from "../db/pool.ts";
-import type { LedgerId } from "../facts/entry.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
-import { createHeadStore, type HeadStore } from "../ledger/heads.ts";
+import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
 import { verifyLedger } from "../ledger/verify.ts";
+import { checkEnds } from "./check-ends.ts";
 import type { Start } from "./start.ts";
 
 const VERIFY_WORKERS = 2;
-/** How far back the end of each known ledger is re-hashed at start. */
-const START_CHECK = 1_000n;
 
 export interface LedgerParts {
   readonly ledgers: Ledgers;
   readonly verify: Services["verify"];
 }
 
-/** Appending and verifying. The end of every ledger there is was checked when this resolves. */
+/** Appending and verifying. The end of every ledger there is is checked while the server already serves. */
 export async function startLedger(
   start: Start,
   database: Database,
@@ -56,7 +54,8 @@ export async function startLedger(
       workers: VERIFY_WORKERS,
     });
   });
-  await checkEnds(start, database, verify, heads);
+  const checking = checkEnds({ pool: database.pool, verify, heads, log });
+  closing.add(() => checking.stop());
   return { ledgers, verify };
 }
 
@@ -69,28 +68,4 @@ function sharing(verify: Services["verify"]): Services["verify"] {
     verifications.set(key, running);
     return running;
   };
-}
-
-/**
- * The ledgers may have been changed while no server ran: the end of each is re-hashed and compared
- * with the head kept outside the database before anything is appended. Faults are logged as errors, and reported by every
- * verification; the server starts all the same, so that they can be investigated.
- */
-async function checkEnds(
-  { log }: Start,
-  { pool }: Database,
-  verify: Services["verify"],
-  heads: Pick<HeadStore, "record">,
-): Promise<void> {
-  const { rows } = await pool.query<{ ledger: LedgerId; seq: string }>("SELECT ledger, seq FROM oc_ledger_head");
-  for (const { ledger, seq } of rows) {
-    const from = BigInt(seq) - START_CHECK;
-    const { verdict, problems, head } = await verify(ledger, from > 1n ? { fromSeq: from } : {});
-    if (verdict === "INTACT") {
-      heads.record(ledger, head);
-      continue;
-    }
-    const first = problems.slice(0, 3).map((problem) => ({ ...problem, seq: String(problem.seq) }));
-    log.error({ ledger, verdict, problems: first }, "a ledger was changed while no server ran");
-  }
 }
