@@ -29,8 +29,8 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Proposes a write once. The same key is the same proposal, at whichever server. */
-export async function propose(app: App, key: string): Promise<Outcome> {
+/** Proposes a write once. The same key is the same proposal, at whichever server. `token`: of another caller than the demo agent. */
+export async function propose(app: App, key: string, token?: string): Promise<Outcome> {
   const input = {
     idempotencyKey: key,
     platform: "reservations",
@@ -38,7 +38,7 @@ export async function propose(app: App, key: string): Promise<Outcome> {
     arguments: { reservation_id: key },
   };
   try {
-    const { data, errors } = await app.gql<Proposed>(PROPOSE, { input }, "agent");
+    const { data, errors } = await app.post<Proposed>(PROPOSE, { input }, token ?? (await app.token("agent")));
     const entry = data?.proposeAction?.entry;
     if (entry) return { key, seq: entry.seq, hash: entry.hash };
     return { key, code: errors?.[0]?.extensions?.code ?? "NO_ANSWER" };
@@ -48,13 +48,13 @@ export async function propose(app: App, key: string): Promise<Outcome> {
 }
 
 /** Proposes without pause from `callers` callers, each ending when it finds the server gone, until told to stop. */
-export function startLoad(app: App, callers: number): Load {
+export function startLoad(app: App, callers: number, token?: string): Load {
   const outcomes: Outcome[] = [];
   let going = true;
   const running = Promise.all(
     Array.from({ length: callers }, async () => {
       while (going) {
-        const outcome = await propose(app, randomUUID());
+        const outcome = await propose(app, randomUUID(), token);
         outcomes.push(outcome);
         if (outcome.code === "CONNECTION") return;
       }

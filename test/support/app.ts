@@ -20,6 +20,8 @@ export interface App {
   token(as: DemoName): Promise<string>;
   /** What the server answers, errors included. `Data` is what the query selects. */
   gql<Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>>;
+  /** The same for a caller with this access token. */
+  post<Data>(query: string, variables: object, token: string): Promise<Answer<Data>>;
   /** The data of an answer that has to be without errors. */
   ask<Data>(query: string, variables: object, as: DemoName): Promise<Data>;
   /** SIGKILL, without a chance to tidy up. */
@@ -64,14 +66,16 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     kept.set(as, keep);
     return keep();
   };
-  const gql = async <Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>> => {
+  const post = async <Data>(query: string, variables: object, bearer: string): Promise<Answer<Data>> => {
     const response = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${await token(as)}` },
+      headers: { "content-type": "application/json", authorization: `Bearer ${bearer}` },
       body: JSON.stringify({ query, variables }),
     });
     return (await response.json()) as Answer<Data>;
   };
+  const gql = async <Data>(query: string, variables: object, as: DemoName): Promise<Answer<Data>> =>
+    post(query, variables, await token(as));
   return {
     url,
     dataDir,
@@ -79,6 +83,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     lines,
     token,
     gql,
+    post,
     async ask<Data>(query: string, variables: object, as: DemoName) {
       const { data, errors } = await gql<Data>(query, variables, as);
       if (data === undefined || data === null || errors !== undefined) throw new Error(JSON.stringify(errors));

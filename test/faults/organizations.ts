@@ -1,0 +1,48 @@
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+
+export interface Organizations {
+  readonly names: readonly string[];
+  /** The identity file that lets their agents in. */
+  readonly identityFile: string;
+  /** An access token of an agent of `organization` that acts for somebody there. */
+  token(organization: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** So many organizations, each with an issuer of its own; a server publishes the key that all of them sign with. */
+export async function startOrganizations(count: number, directory: string): Promise<Organizations> {
+  const { privateKey, publicKey } = await generateKeyPair("ES256");
+  const keys = [{ ...(await exportJWK(publicKey)), kid: "one", alg: "ES256", use: "sig" }];
+  const server = createServer((_request, response) => {
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const jwksUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+  const names = Array.from({ length: count }, (_, n) => `tenant-${n}`);
+  const issuerOf = (organization: string) => `urn:example:${organization}`;
+  const identityFile = path.join(directory, "identity.json");
+  const issuers = names.map((organization) => ({ issuer: issuerOf(organization), organization, jwksUri }));
+  await writeFile(identityFile, JSON.stringify({ issuers }));
+  return {
+    names,
+    identityFile,
+    token: (organization) =>
+      new SignJWT({ roles: ["agent"], act: { sub: "bot" } })
+        .setProtectedHeader({ alg: "ES256", kid: "one", typ: "at+jwt" })
+        .setIssuer(issuerOf(organization))
+        .setAudience("countersign")
+        .setSubject("mia")
+        .setJti(crypto.randomUUID())
+        .setIssuedAt()
+        .setExpirationTime("1h")
+        .sign(privateKey),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
