@@ -258,6 +258,51 @@ BEGIN
 END
 $$;
 
+-- What oc_ledger_append returns, as one row: accepted drafts take consecutive positions, and parsing a row a draft costs a client
+-- more than the append costs the database. `hashes` are those of the accepted drafts, 64 hex digits each; `refused` has
+-- `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none.
+CREATE FUNCTION oc_ledger_append_row(p_ledger text, p_bodies text, p_payloads text, p_conditions text, p_call uuid)
+RETURNS TABLE (first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT min(a.seq), min(a.recorded_at),
+           (array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1],
+           string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL),
+           string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL)
+      FROM oc_ledger_append(p_ledger, p_bodies, p_payloads, p_conditions, NULL, p_call) a;
+END
+$$;
+
+-- oc_ledger_append for several ledgers in one transaction, which commits what is recorded in all of them with one flush. The
+-- arguments are lists of its own, one item a ledger. Returns a row an item, in order: what was recorded, or in `failure` (an
+-- SQLSTATE) and `message` why nothing of this item was, while the others are. 55P03: the head is locked by somebody else; nobody
+-- waits for it here. What fails for want of room, or because the server is going down, fails the whole call.
+CREATE FUNCTION oc_ledger_append_each(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[])
+RETURNS TABLE (failure text, message text, first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+  FOR i IN 1 .. cardinality(p_ledgers) LOOP
+    BEGIN
+      PERFORM FROM oc_ledger_head h WHERE h.ledger = p_ledgers[i] FOR NO KEY UPDATE NOWAIT;
+      RETURN QUERY
+        SELECT NULL::text, NULL::text, r.*
+          FROM oc_ledger_append_row(p_ledgers[i], p_bodies[i], p_payloads[i], p_conditions[i], p_calls[i]) r;
+    EXCEPTION WHEN OTHERS THEN
+      IF left(SQLSTATE, 2) IN ('53', '57', '58', 'XX') THEN
+        RAISE;
+      END IF;
+      RETURN QUERY SELECT SQLSTATE, SQLERRM, NULL::bigint, NULL::timestamptz, NULL::bytea, NULL::text, NULL::text;
+    END;
+  END LOOP;
+END
+$$;
+
 -- Creates a ledger with its first entry, LEDGER_CREATED; an existing ledger is left as it is. Returns the head.
 CREATE FUNCTION oc_ledger_create(p_ledger text, p_body text)
 RETURNS TABLE (created boolean, seq bigint, hash bytea)
@@ -284,19 +329,21 @@ BEGIN
 END
 $$;
 
--- Proves that an append would go through (lock, write, room for WAL) without recording anything. For readiness checks.
-CREATE FUNCTION oc_ledger_probe(p_ledger text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '2s'
-AS $$
-BEGIN
-  UPDATE oc_ledger_head h SET seq = h.seq WHERE h.ledger = p_ledger;
-  RETURN FOUND;
-END
-$$;
+-- Proves that the database takes writes and commits them: writes a row and removes it. For readiness checks. It touches no head, so
+-- that it neither waits for an append nor holds one up, and no row of anybody else's.
+CREATE TABLE oc_work.probe (id uuid PRIMARY KEY);
+CREATE FUNCTION oc_probe() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO oc_work.probe (id) VALUES (gen_random_uuid());
+  DELETE FROM oc_work.probe;
+END;
 
-REVOKE ALL ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_create(text, text), oc_ledger_probe(text),
-  oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_create(text, text), oc_ledger_probe(text)
-  TO oc_app;
+REVOKE ALL ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),
+  oc_ledger_append_row(text, text, text, text, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[]),
+  oc_ledger_create(text, text), oc_probe(), oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),
+  oc_ledger_append_row(text, text, text, text, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[]),
+  oc_ledger_create(text, text), oc_probe() TO oc_app;
 -- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
 GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import { DatabaseError, type Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
 import type { Dependency } from "../facts/dependencies.ts";
 import type { LedgerId } from "../facts/entry.ts";
@@ -27,15 +27,13 @@ export type DraftOutcome =
 
 const INSTANT = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 
-// Accepted drafts take consecutive positions, so one row says everything: parsing a row a draft costs the client more
-// than the append costs the database.
-const APPEND = `
-  SELECT min(a.seq) AS first_seq,
-         to_char(min(a.recorded_at) AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at,
-         encode((array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1], 'hex') AS prev_hash,
-         string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL) AS hashes,
-         string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL) AS refused
-    FROM oc_ledger_append($1::text, $2::text, $3::text, $4::text, NULL, $5::uuid) a`;
+const ROW = `r.first_seq, to_char(r.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at,
+         encode(r.prev_hash, 'hex') AS prev_hash, r.hashes, r.refused`;
+const APPEND = `SELECT ${ROW} FROM oc_ledger_append_row($1::text, $2::text, $3::text, $4::text, $5::uuid) r`;
+const APPEND_EACH = `
+  SELECT r.failure, r.message, ${ROW}
+    FROM oc_ledger_append_each($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[]) WITH ORDINALITY r
+   ORDER BY r.ordinality`;
 
 interface AppendRow {
   readonly first_seq: string | null;
@@ -45,19 +43,58 @@ interface AppendRow {
   readonly refused: string | null;
 }
 
-/**
- * Appends a batch in one transaction. Returns the outcome of each draft, in order. `call` is a UUID of its own, by
- * which `callAppendAgain` repeats it; left out: it is not repeated.
- */
+interface AppendEachRow extends AppendRow {
+  readonly failure: string | null;
+  readonly message: string | null;
+}
+
+/** What one transaction records in one ledger. `call` is a UUID of its own, by which `callAppendAgain` repeats it. */
+export interface LedgerBatch {
+  readonly ledger: LedgerId;
+  readonly drafts: readonly Draft[];
+  readonly call?: string | undefined;
+}
+
+/** Appends a batch in one transaction. Returns the outcome of each draft, in order. */
 export async function callAppend(
-  db: Pool,
+  db: Pick<Pool, "query">,
   ledger: LedgerId,
   drafts: readonly Draft[],
   call?: string,
 ): Promise<readonly DraftOutcome[]> {
   const values = [ledger, ...texts(drafts), call];
   const result = await db.query<AppendRow>({ name: "oc_ledger_append", text: APPEND, values });
-  const row = result.rows[0] as AppendRow;
+  return outcomesOf(drafts, result.rows[0] as AppendRow);
+}
+
+/** SQLSTATE `lock_not_available`: nothing of the batch was recorded, because the head of its ledger was locked. */
+export const HEAD_LOCKED = "55P03";
+
+/**
+ * Appends batches of several ledgers in one transaction, each by itself: its outcomes, or the error for which nothing of
+ * it was recorded, `HEAD_LOCKED` among them. Rejects when nobody knows what became of any.
+ */
+export async function callAppendEach(
+  db: Pick<Pool, "query">,
+  batches: readonly LedgerBatch[],
+): Promise<readonly (readonly DraftOutcome[] | DatabaseError)[]> {
+  const columns = batches.map(({ drafts }) => texts(drafts));
+  const values = [
+    batches.map(({ ledger }) => ledger),
+    columns.map(([bodies]) => bodies),
+    columns.map(([, payloads]) => payloads),
+    columns.map(([, , conditions]) => conditions),
+    batches.map(({ call }) => call ?? null),
+  ];
+  const { rows } = await db.query<AppendEachRow>({ name: "oc_ledger_append_each", text: APPEND_EACH, values });
+  return batches.map(({ drafts }, index) => {
+    const row = rows[index] as AppendEachRow;
+    if (row.failure === null) return outcomesOf(drafts, row);
+    return Object.assign(new DatabaseError(row.message ?? "", 0, "error"), { code: row.failure });
+  });
+}
+
+function outcomesOf(drafts: readonly Draft[], row: AppendRow): readonly DraftOutcome[] {
   const refusals = new Map<number, string>();
   for (const item of row.refused?.split(" ") ?? []) {
     const [ordinal = "", refusal = ""] = item.split(":");

@@ -8,15 +8,18 @@ import { parseJson } from "../facts/parse-json.ts";
 import type { Payload } from "../facts/payload.ts";
 import { inSpan } from "../telemetry.ts";
 import { createAnnouncer } from "./announce.ts";
-import { callAppend, callAppendAgain, type DraftOutcome } from "./append-call.ts";
+import { callAppend, callAppendAgain, callAppendEach, type DraftOutcome, HEAD_LOCKED } from "./append-call.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
+import { createSharedTransactions } from "./shared-transactions.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
   readonly notAfter?: Date | undefined;
 }
 
+/** Queues with nothing in them that are kept: a ledger whose queue is not among them is asked for its head again. */
+const MAX_IDLE_QUEUES = 256;
 /** Batches under way from which on no ledger sends a second one: connections are better used by other ledgers. */
 const MAX_OVERLAPPING = 4;
 
@@ -92,9 +95,17 @@ class AppendedEntry implements LedgerEntry {
   }
 }
 
+/** The queue of a ledger, from when it is first asked for. */
+interface Opening {
+  readonly opening: Promise<AppendQueue>;
+  queue: AppendQueue | undefined;
+  /** Calls that use it. */
+  callers: number;
+}
+
 export function createLedgers(options: LedgersOptions): Ledgers {
-  const queues = new Map<LedgerId, Promise<AppendQueue>>();
-  const opened: AppendQueue[] = [];
+  /** Least recently used first. */
+  const queues = new Map<LedgerId, Opening>();
   let closed = false;
   /** Calls that have not returned yet, wherever they are: before, in or behind a queue. */
   let calls = 0;
@@ -102,6 +113,12 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   /** Batches under way, of all ledgers. */
   let batches = 0;
   const announcer = createAnnouncer({ pool: options.pool, onLost: options.onUnannounced });
+
+  const transactions = createSharedTransactions({
+    appendOne: ({ ledger, drafts, call }) => callAppend(options.pool, ledger, drafts, call),
+    appendEach: (batches) => callAppendEach(options.pool, batches),
+    headWasLocked: ({ code }) => code === HEAD_LOCKED,
+  });
 
   async function sent<Result>(batch: () => Promise<Result>): Promise<Result> {
     batches += 1;
@@ -130,10 +147,10 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         [ledger, body],
       );
       if (created.rows[0]?.created === true) announcer.announce(ledger, 1n);
-      const queue = new AppendQueue({
+      return new AppendQueue({
         append: (drafts, call) =>
           inSpan("ledger.append", { "countersign.ledger": ledger, "countersign.entries": drafts.length }, () =>
-            sent(() => callAppend(options.pool, ledger, drafts, call)),
+            sent(() => transactions.append({ ledger, drafts, call })),
           ),
         appendAgain: (drafts, after, call) => sent(() => callAppendAgain(options.pool, ledger, drafts, after, call)),
         capacity: options.capacity,
@@ -141,52 +158,71 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         mayOverlap: () => batches < MAX_OVERLAPPING,
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),
       });
-      opened.push(queue);
-      return queue;
     } catch (error) {
-      queues.delete(ledger);
       throw new LedgerUnavailableError("the ledger cannot be opened now; nothing was recorded", 1, error);
     }
   }
 
-  function queueOf(ledger: LedgerId): Promise<AppendQueue> {
-    if (closed) return Promise.reject(new LedgerUnavailableError("the server is stopping; nothing was recorded", 5));
-    let queue = queues.get(ledger);
-    if (queue === undefined) {
-      queue = open(ledger);
-      queues.set(ledger, queue);
+  function openingOf(ledger: LedgerId): Opening {
+    const known = queues.get(ledger);
+    if (known !== undefined) {
+      queues.delete(ledger);
+      queues.set(ledger, known);
+      return known;
     }
-    return queue;
+    const made: Opening = { opening: open(ledger), queue: undefined, callers: 0 };
+    queues.set(ledger, made);
+    made.opening.then(
+      (queue) => {
+        made.queue = queue;
+      },
+      () => queues.delete(ledger),
+    );
+    return made;
+  }
+
+  async function withQueue<Result>(ledger: LedgerId, use: (queue: AppendQueue) => Promise<Result>): Promise<Result> {
+    if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
+    const used = openingOf(ledger);
+    used.callers += 1;
+    try {
+      return await use(await used.opening);
+    } finally {
+      used.callers -= 1;
+      if (queues.size > MAX_IDLE_QUEUES) forgetIdle();
+    }
+  }
+
+  function forgetIdle(): void {
+    for (const [ledger, { callers }] of queues) {
+      if (callers > 0) continue;
+      queues.delete(ledger);
+      return;
+    }
   }
 
   return {
     append: (ledger, body, { notAfter } = {}) =>
       counted(async () => {
         const encoded = encode(body);
-        const queue = await queueOf(ledger);
-        const outcome = await queue.append({ ...encoded, notAfter });
+        const outcome = await withQueue(ledger, (queue) => queue.append({ ...encoded, notAfter }));
         if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
         const entry = new AppendedEntry(ledger, encoded, outcome);
         announcer.announce(ledger, entry.seq);
         options.onAppended?.(ledger, entry);
         return entry;
       }),
-    ensure: (ledger) => counted(async () => void (await queueOf(ledger))),
-    waiting: () => opened.reduce((sum, queue) => sum + queue.length, 0),
+    ensure: (ledger) => counted(() => withQueue(ledger, async () => {})),
+    waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
-      await options.pool.query(PROBE);
+      await options.pool.query("SELECT oc_probe()");
       return true;
     },
     async close() {
       closed = true;
       if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));
-      for (const queue of opened) await queue.drain();
+      for (const { queue } of queues.values()) await queue?.drain();
       await announcer.drain();
     },
   };
 }
-
-// Writes to some heads, and where there are none yet to no row: either fails when the database takes no writes.
-const PROBE = `
-  SELECT oc_ledger_probe(h.ledger) FROM (SELECT ledger FROM oc_ledger_head ORDER BY ledger LIMIT 16) h
-  UNION ALL SELECT oc_ledger_probe('')`;

@@ -1,0 +1,131 @@
+import type { DatabaseError } from "pg";
+import type { DraftOutcome, LedgerBatch } from "./append-call.ts";
+
+/** Transactions under way, of all ledgers together: the database works on one while this process prepares the next. */
+const MAX_TRANSACTIONS = 2;
+/** Milliseconds after which a transaction no longer counts: it waits for a lock, and others must not wait for it. */
+const PATIENCE = 100;
+/** Batches that may wait for a locked head, each with a connection of its own; further ones try again and again. */
+const MAX_ALONE = 4;
+/** Milliseconds between two such attempts. */
+const RETRY_AFTER = 5;
+/** Ledgers, drafts and UTF-16 code units of text that are enough for one transaction. */
+const MAX_LEDGERS = 64;
+const MAX_DRAFTS = 512;
+const MAX_SIZE = 4 * 1024 * 1024;
+/** Drafts from which on what waits is split, so that two transactions are under way. */
+const MIN_SPLIT = 48;
+
+export interface SharedTransactionsOptions {
+  /** Records one batch in a transaction of its own, however long the head of its ledger is locked. */
+  readonly appendOne: (batch: LedgerBatch) => Promise<readonly DraftOutcome[]>;
+  /** Records batches in one transaction, each by itself, without waiting for locked heads. */
+  readonly appendEach: (
+    batches: readonly LedgerBatch[],
+  ) => Promise<readonly (readonly DraftOutcome[] | DatabaseError)[]>;
+  /** Whether nothing of a batch was recorded for no other reason than that the head of its ledger was locked. */
+  readonly headWasLocked: (error: DatabaseError) => boolean;
+}
+
+interface Waiting {
+  readonly batch: LedgerBatch;
+  readonly resolve: (outcomes: readonly DraftOutcome[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Batches of different ledgers that come while transactions are under way share the next one, and with it the flush that a
+ * commit waits for. Returns the outcomes of a batch, or rejects with why nothing of it was recorded or is known, as
+ * if it had been sent alone. A batch whose head somebody else has locked is sent alone, so that it delays no other ledger.
+ */
+export function createSharedTransactions({ appendOne, appendEach, headWasLocked }: SharedTransactionsOptions) {
+  const waiting: Waiting[] = [];
+  let underWay = 0;
+  let alone = 0;
+  let scheduled = false;
+
+  function schedule(): void {
+    if (scheduled || waiting.length === 0 || underWay >= MAX_TRANSACTIONS) return;
+    scheduled = true;
+    // What other callers add in this turn goes along.
+    setImmediate(() => {
+      scheduled = false;
+      while (waiting.length > 0 && underWay < MAX_TRANSACTIONS) void send(take());
+    });
+  }
+
+  function take(): readonly Waiting[] {
+    const all = waiting.reduce((sum, { batch }) => sum + batch.drafts.length, 0);
+    const split = underWay + 1 < MAX_TRANSACTIONS && all >= MIN_SPLIT;
+    const most = split ? Math.ceil(all / 2) : MAX_DRAFTS;
+    let drafts = 0;
+    let size = 0;
+    let count = 0;
+    for (const { batch } of waiting) {
+      if (count === MAX_LEDGERS || drafts >= most || size >= MAX_SIZE) break;
+      drafts += batch.drafts.length;
+      for (const { body, payload } of batch.drafts) size += body.length + payload.length;
+      count += 1;
+    }
+    return waiting.splice(0, count);
+  }
+
+  async function send(taken: readonly Waiting[]): Promise<void> {
+    underWay += 1;
+    let counts = true;
+    const leave = () => {
+      if (!counts) return;
+      counts = false;
+      underWay -= 1;
+      schedule();
+    };
+    const timer = setTimeout(leave, PATIENCE);
+    try {
+      await (taken.length === 1 && alone < MAX_ALONE ? sendAlone(taken[0]!) : sendTogether(taken));
+    } finally {
+      clearTimeout(timer);
+      leave();
+    }
+  }
+
+  async function sendAlone({ batch, resolve, reject }: Waiting): Promise<void> {
+    alone += 1;
+    try {
+      resolve(await appendOne(batch));
+    } catch (error) {
+      reject(error);
+    } finally {
+      alone -= 1;
+    }
+  }
+
+  async function sendTogether(taken: readonly Waiting[]): Promise<void> {
+    try {
+      const results = await appendEach(taken.map(({ batch }) => batch));
+      for (const [index, item] of taken.entries()) {
+        const result = results[index]!;
+        if (!(result instanceof Error)) item.resolve(result);
+        else if (headWasLocked(result)) waitForHead(item);
+        else item.reject(result);
+      }
+    } catch (error) {
+      for (const { reject } of taken) reject(error);
+    }
+  }
+
+  function waitForHead(item: Waiting): void {
+    if (alone < MAX_ALONE) return void sendAlone(item);
+    setTimeout(() => {
+      waiting.push(item);
+      schedule();
+    }, RETRY_AFTER);
+  }
+
+  return {
+    append: (batch: LedgerBatch): Promise<readonly DraftOutcome[]> =>
+      new Promise((resolve, reject) => {
+        waiting.push({ batch, resolve, reject });
+        schedule();
+      }),
+  };
+}
