@@ -14,59 +14,74 @@ CREATE TYPE oc_draft AS (
 );
 
 -- A thing that a draft depends on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
-CREATE TYPE oc_touch AS (ordinal integer, kind text, id text, version integer, state jsonb);
+CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, version integer, state jsonb);
 
--- oc_ledger_append(ledger, bodies, payloads, conditions, after, call)
+-- oc_append_batches(ledgers, bodies, payloads, conditions, after, calls, wait)
+--
+-- Appends a batch to each of several ledgers in one transaction. All arguments but `after` and `wait` are lists with an item for
+-- each batch; no ledger has two.
 --
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
 --             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "drafts"}]}
--- after:      given on a retry after a commit of unknown outcome. Drafts whose id was recorded behind this position are
---             reported as what they became and are not written again.
--- call:       names a call that may have to be repeated; the retry names the same. The first call may still be under way
+-- after:      given on a retry after a commit of unknown outcome, of one batch. Drafts whose id was recorded behind this position
+--             are reported as what they became and are not written again.
+-- calls:      name calls that may have to be repeated; the retry names the same. The first call may still be under way
 --             then, waiting for the head lock or to be read by the server: once a retry was there, it fails as a whole.
+-- wait:       whether to wait for a head that is locked. Given false, nothing of such a batch is written, while others are.
 --
--- Drafts are judged and applied in order, under the head lock, each as if it came alone. Returns a row a draft, in any order:
--- its ordinal (from 1), position, hash, time and predecessor, or why it alone was refused, with nothing of it written:
+-- Drafts of a ledger are judged and applied in order, under its head lock, each as if it came alone. Returns a row a draft, in any
+-- order: its batch, its ordinal there (both from 1), position, hash, time and predecessor, or why it alone was refused, with
+-- nothing of it written:
 --   LATE      its notAfter has passed
 --   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or has expired; of several,
 --             one that it depends on before one that it moves, then by name
--- A thing that does not exist has version 0. A malformed draft fails the whole call (the caller finds it by bisection);
--- nothing of the call is then written.
-CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '', p_conditions text DEFAULT '',
-                                 p_after bigint DEFAULT NULL, p_call uuid DEFAULT NULL)
-RETURNS TABLE (ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+-- A thing that does not exist has version 0. For a batch of which nothing is written although others are, it returns one row
+-- instead, without an ordinal, the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger),
+-- OC005 (the call was repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller
+-- finds it by bisection); nothing of the call is then written.
+CREATE FUNCTION oc_append_batches(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_after bigint,
+                                  p_calls uuid[], p_wait boolean)
+RETURNS TABLE (batch integer, ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 -- Cached plans are made while tables are small; these keep them on the indexes when they are not.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-  head        record;
   each        record;
-  moment      timestamptz;
+  -- By batch.
+  last_seqs   bigint[];
+  last_hashes bytea[];
+  moments     timestamptz[];
+  offsets     integer[];
+  failures    text[];
+  -- Of the batch at hand.
+  current     integer;
   middle      text;
   tail        text;
   last_seq    bigint;
   last_hash   bytea;
+  part        text[];
   well_formed boolean;
-  conditions  jsonb := nullif(p_conditions, '');
-  bodies      text[] := string_to_array(p_bodies, E'\n');
-  payloads    text[] := string_to_array(p_payloads, E'\n');
-  size        integer := cardinality(bodies);
+  has_payload boolean := array_to_string(p_payloads, '') <> '';
+  now         timestamptz;
+  -- By ordinal: what a draft is, why it is refused, or what it becomes.
+  bodies      text[] := '{}';
+  payloads    text[] := '{}';
+  batches     integer[] := '{}';
+  size        integer;
   drafts      oc_draft[];
   touches     oc_touch[];
-  -- By ordinal: why a draft is refused, or what it becomes.
   refusals    text[];
   texts       text[];
   seqs        bigint[];
   hashes      bytea[];
   prev_hashes bytea[];
   -- Drafts are judged, and their states written, a run at a time: none of a run touches what another one before it moves.
-  -- Most batches are one run.
+  -- Most calls are one run.
   starts      integer[] := '{1}';
   first       integer;
   last        integer;
@@ -76,24 +91,65 @@ DECLARE
   moved       integer;
   updated     integer;
   written     integer;
+  appended    boolean := false;
 BEGIN
-  SELECT h.seq, h.hash, h.recorded_at, h.superseded INTO head
-    FROM oc_ledger_head h WHERE h.ledger = p_ledger FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'ledger % does not exist', p_ledger USING ERRCODE = 'OC001';
+  last_seqs[cardinality(p_ledgers)] := NULL;
+  failures[cardinality(p_ledgers)] := NULL;
+  IF p_wait THEN
+    SELECT h.seq, h.hash, h.recorded_at, h.superseded INTO each
+      FROM oc_ledger_head h WHERE h.ledger = p_ledgers[1] FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'ledger % does not exist', p_ledgers[1] USING ERRCODE = 'OC001';
+    END IF;
+    IF p_after IS NULL AND p_calls[1] = ANY (each.superseded) THEN
+      RAISE EXCEPTION 'call % was repeated before it came to this', p_calls[1] USING ERRCODE = 'OC005';
+    END IF;
+    last_seqs[1] := each.seq;
+    last_hashes[1] := each.hash;
+    moments[1] := greatest(clock_timestamp(), each.recorded_at);
+  ELSE
+    FOR each IN
+      SELECT array_position(p_ledgers, h.ledger) AS batch, h.seq, h.hash, h.recorded_at, h.superseded
+        FROM oc_ledger_head h WHERE h.ledger = ANY (p_ledgers) FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+      last_seqs[each.batch] := each.seq;
+      last_hashes[each.batch] := each.hash;
+      moments[each.batch] := each.recorded_at;
+      failures[each.batch] := CASE WHEN p_calls[each.batch] = ANY (each.superseded) THEN 'OC005' END;
+    END LOOP;
+    now := clock_timestamp();
+    FOR i IN 1 .. cardinality(p_ledgers) LOOP
+      moments[i] := greatest(now, moments[i]);
+      IF last_seqs[i] IS NULL THEN
+        failures[i] := CASE WHEN EXISTS (SELECT FROM oc_ledger_head h WHERE h.ledger = p_ledgers[i]) THEN '55P03' ELSE 'OC001' END;
+      END IF;
+    END LOOP;
   END IF;
-  IF p_after IS NULL AND p_call = ANY (head.superseded) THEN
-    RAISE EXCEPTION 'call % was repeated before it came to this', p_call USING ERRCODE = 'OC005';
-  END IF;
-  -- JSON itself refuses control characters within strings; between tokens it would let a carriage return stand.
-  IF strpos(p_bodies, E'\r') > 0 OR strpos(p_payloads, E'\r') > 0 THEN
-    RAISE EXCEPTION 'a draft holds a raw control character' USING ERRCODE = 'OC003';
-  END IF;
-  moment := greatest(clock_timestamp(), head.recorded_at);
-  middle := ',"ledger":"' || p_ledger || '","prevHash":"';
-  tail := '","recordedAt":"' || to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"';
-  last_seq := head.seq;
-  last_hash := head.hash;
+  FOR i IN 1 .. cardinality(p_ledgers) LOOP
+    -- JSON itself refuses control characters within strings; between tokens it would let a carriage return stand.
+    IF strpos(p_bodies[i], E'\r') > 0 OR strpos(p_payloads[i], E'\r') > 0 THEN
+      RAISE EXCEPTION 'a draft holds a raw control character' USING ERRCODE = 'OC003';
+    END IF;
+    offsets[i] := cardinality(bodies);
+    part := string_to_array(p_bodies[i], E'\n');
+    IF cardinality(part) > 0 IS NOT TRUE THEN
+      RAISE EXCEPTION 'there is at least one draft in a batch' USING ERRCODE = 'OC003';
+    END IF;
+    bodies := bodies || part;
+    batches := batches || array_fill(i, ARRAY[cardinality(part)]);
+    IF has_payload THEN
+      payloads := payloads || CASE WHEN p_payloads[i] = '' THEN array_fill(''::text, ARRAY[cardinality(part)])
+                                   ELSE string_to_array(p_payloads[i], E'\n') END;
+    END IF;
+    IF failures[i] IS NOT NULL THEN
+      refusals[offsets[i] + 1 : cardinality(bodies)] := array_fill('skipped'::text, ARRAY[cardinality(part)]);
+      RETURN QUERY SELECT i, NULL::integer, failures[i], NULL::bigint, NULL::bytea, NULL::timestamptz, NULL::bytea;
+    END IF;
+    IF has_payload AND cardinality(payloads) <> cardinality(bodies) THEN
+      RAISE EXCEPTION 'the payloads of a batch, if any, are as many as its drafts' USING ERRCODE = 'OC003';
+    END IF;
+  END LOOP;
+  size := cardinality(bodies);
 
   SELECT array_agg(ROW(t.n, b.id, b.type, b.actor ->> 'id', b."onBehalfOf" ->> 'id', b.session, b.action, b.platform, b.tool,
                        b.effect, b.chain, b."sourceChain", coalesce(b.conversation, ''), b.states)::oc_draft),
@@ -103,62 +159,68 @@ BEGIN
    CROSS JOIN LATERAL jsonb_to_record(t.body::jsonb) AS b(id uuid, type text, actor jsonb, "onBehalfOf" jsonb, session uuid,
            action uuid, states jsonb, platform text, tool text, effect text, chain uuid, "sourceChain" uuid,
            conversation text);
-  IF well_formed IS NOT TRUE OR p_payloads <> '' AND cardinality(payloads) <> size THEN
-    RAISE EXCEPTION 'there is at least one draft; the body of each is a JSON object with unique keys and its states are a list; payloads, if any, are as many'
-      USING ERRCODE = 'OC003';
+  IF well_formed IS NOT TRUE THEN
+    RAISE EXCEPTION 'the body of a draft is a JSON object with unique keys, and its states are a list' USING ERRCODE = 'OC003';
   END IF;
-  IF jsonb_typeof(conditions) <> 'object' OR conditions - 'deadlines' - 'dependencies' <> '{}' THEN
+  IF EXISTS (SELECT FROM unnest(p_conditions) AS c(text)
+              WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' <> '{}')) THEN
     RAISE EXCEPTION 'conditions are deadlines and dependencies' USING ERRCODE = 'OC003';
   END IF;
-  refusals[size] := NULL;
+  refusals[size] := refusals[size];
   FOR each IN
-    SELECT n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
-      FROM jsonb_array_elements(conditions -> 'deadlines') AS d(deadline)
+    SELECT c.batch, n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
+      FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
+     CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'deadlines') AS d(deadline)
       LEFT JOIN LATERAL jsonb_array_elements(d.deadline -> 'drafts') AS n ON true
-     WHERE ((d.deadline ->> 'notAfter')::timestamptz > moment AND n::integer BETWEEN 1 AND size) IS NOT TRUE
+     WHERE ((d.deadline ->> 'notAfter')::timestamptz > moments[c.batch]
+            AND n::integer BETWEEN 1 AND coalesce(offsets[c.batch + 1], size) - offsets[c.batch]) IS NOT TRUE
   LOOP
-    IF (each.ordinal BETWEEN 1 AND size AND each.not_after IS NOT NULL) IS NOT TRUE THEN
+    IF (each.ordinal BETWEEN 1 AND coalesce(offsets[each.batch + 1], size) - offsets[each.batch]
+        AND each.not_after IS NOT NULL) IS NOT TRUE THEN
       RAISE EXCEPTION 'a deadline has an instant and the ordinals of its drafts' USING ERRCODE = 'OC003';
     END IF;
-    refusals[each.ordinal] := 'LATE';
+    refusals[offsets[each.batch] + each.ordinal] := coalesce(refusals[offsets[each.batch] + each.ordinal], 'LATE');
   END LOOP;
   IF p_after IS NOT NULL THEN
     -- Retries of the recent past are enough: nothing is under way for longer than connections live that broke.
-    UPDATE oc_ledger_head h SET superseded = (p_call || h.superseded)[:32]
-     WHERE h.ledger = p_ledger AND p_call IS NOT NULL AND p_call <> ALL (h.superseded);
+    UPDATE oc_ledger_head h SET superseded = (p_calls[1] || h.superseded)[:32]
+     WHERE h.ledger = p_ledgers[1] AND p_calls[1] IS NOT NULL AND p_calls[1] <> ALL (h.superseded);
     -- One walk for all drafts: others may have recorded much behind this position.
     FOR each IN
       SELECT d.ordinal, e.seq, e.hash, e.recorded_at, e.prev_hash
         FROM oc_audit_log e JOIN unnest(drafts) d ON d.id = e.id
-       WHERE e.ledger = p_ledger AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
+       WHERE e.ledger = p_ledgers[1] AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
     LOOP
       refusals[each.ordinal] := 'recorded';
-      RETURN QUERY SELECT each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
+      RETURN QUERY SELECT 1, each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
     END LOOP;
   END IF;
 
-  SELECT array_agg(ROW(t.ordinal, t.thing ->> 'kind', t.thing ->> 'id', (t.thing ->> 'version')::integer - t.step,
-                       t.state)::oc_touch ORDER BY t.ordinal, t.step, t.thing ->> 'kind'),
+  SELECT array_agg(ROW(t.ordinal, batches[t.ordinal], t.thing ->> 'kind', t.thing ->> 'id',
+                       (t.thing ->> 'version')::integer - t.step, t.state)::oc_touch
+                   ORDER BY t.ordinal, t.step, t.thing ->> 'kind'),
          bool_and((jsonb_typeof(t.thing -> 'kind') = 'string' AND jsonb_typeof(t.thing -> 'id') = 'string'
-                   AND jsonb_typeof(t.thing -> 'version') = 'number' AND t.ordinal BETWEEN 1 AND size
+                   AND jsonb_typeof(t.thing -> 'version') = 'number' AND t.ordinal > t.before AND t.ordinal <= t.until
                    AND (t.step = 0 OR jsonb_typeof(t.state) = 'object')) IS TRUE)
     INTO touches, well_formed
-    FROM (SELECT n::integer AS ordinal, r.thing, 0 AS step, NULL::jsonb AS state
-            FROM jsonb_array_elements(conditions -> 'dependencies') AS r(thing)
+    FROM (SELECT offsets[c.batch] + n::integer AS ordinal, offsets[c.batch] AS before, coalesce(offsets[c.batch + 1], size) AS until,
+                 r.thing, 0 AS step, NULL::jsonb AS state
+            FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
+           CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'dependencies') AS r(thing)
             LEFT JOIN LATERAL jsonb_array_elements(r.thing -> 'drafts') AS n ON true
            UNION ALL
-          SELECT d.ordinal, m.thing, 1, m.thing -> 'state'
+          SELECT d.ordinal, 0, size, m.thing, 1, m.thing -> 'state'
             FROM unnest(drafts) d, jsonb_array_elements(d.states) AS m(thing)) t;
   IF NOT well_formed THEN
     RAISE EXCEPTION 'a state has kind, id, version and state; what drafts depend on has kind, id, version and the ordinals of the drafts'
       USING ERRCODE = 'OC003';
   END IF;
-  IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.kind, t.id
+  IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.batch, t.kind, t.id
               HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
     FOR each IN
       SELECT b.ordinal, max(b.behind) AS behind
         FROM (SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
-                       PARTITION BY t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
+                       PARTITION BY t.batch, t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
                 FROM unnest(touches) t) b
        WHERE b.behind IS NOT NULL
        GROUP BY b.ordinal
@@ -185,8 +247,8 @@ BEGIN
         SELECT t.ordinal, t.kind
           FROM unnest(of_run) t
           LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
-                              WHERE s.ledger = p_ledger AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
-         WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moment)
+                              WHERE s.ledger = p_ledgers[t.batch] AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
+         WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moments[t.batch])
       LOOP
         -- As oc_state has it: what is told of a refusal is nothing else.
         IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN
@@ -196,8 +258,20 @@ BEGIN
       END LOOP;
     END IF;
 
+    current := 0;
     FOR i IN first .. last LOOP
       IF refusals[i] IS NULL THEN
+        IF batches[i] <> current THEN
+          IF current > 0 THEN
+            last_seqs[current] := last_seq;
+            last_hashes[current] := last_hash;
+          END IF;
+          current := batches[i];
+          last_seq := last_seqs[current];
+          last_hash := last_hashes[current];
+          middle := ',"ledger":"' || p_ledgers[current] || '","prevHash":"';
+          tail := '","recordedAt":"' || to_char(moments[current] AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"';
+        END IF;
         last_seq := last_seq + 1;
         seqs[i] := last_seq;
         prev_hashes[i] := last_hash;
@@ -206,6 +280,11 @@ BEGIN
         hashes[i] := last_hash;
       END IF;
     END LOOP;
+    IF current > 0 THEN
+      appended := true;
+      last_seqs[current] := last_seq;
+      last_hashes[current] := last_hash;
+    END IF;
 
     SELECT count(*) FILTER (WHERE t.version = 0), count(*) FILTER (WHERE t.version > 0) INTO made, moved
       FROM unnest(of_run) t WHERE t.state IS NOT NULL AND refusals[t.ordinal] IS NULL;
@@ -213,7 +292,7 @@ BEGIN
     IF made > 0 THEN
       INSERT INTO oc_state (ledger, kind, id, version, state, status, expires_at, actor_id, on_behalf_of_id, conversation,
                             first_seq, updated_seq, entries, hash)
-      SELECT p_ledger, t.kind, t.id, 1, t.state, t.state ->> 'status', (t.state ->> 'expiresAt')::timestamptz,
+      SELECT p_ledgers[t.batch], t.kind, t.id, 1, t.state, t.state ->> 'status', (t.state ->> 'expiresAt')::timestamptz,
              drafts[t.ordinal].actor_id, drafts[t.ordinal].on_behalf_of_id, drafts[t.ordinal].conversation,
              seqs[t.ordinal], seqs[t.ordinal], ARRAY[seqs[t.ordinal]], hashes[t.ordinal]
         FROM unnest(of_run) t
@@ -227,7 +306,7 @@ BEGIN
              expires_at = (t.state ->> 'expiresAt')::timestamptz, updated_seq = seqs[t.ordinal],
              entries = s.entries || seqs[t.ordinal], hash = hashes[t.ordinal]
         FROM (SELECT t.ordinal, t.state, (SELECT x.ctid FROM oc_state x
-                                           WHERE x.ledger = p_ledger AND x.kind = t.kind AND x.id = t.id LIMIT 1) AS place
+                                           WHERE x.ledger = p_ledgers[t.batch] AND x.kind = t.kind AND x.id = t.id LIMIT 1) AS place
                 FROM unnest(of_run) t
                WHERE t.state IS NOT NULL AND t.version > 0 AND refusals[t.ordinal] IS NULL) t
        WHERE s.ctid = t.place;
@@ -239,60 +318,91 @@ BEGIN
     END IF;
   END LOOP;
 
-  IF last_seq > head.seq THEN
-    -- Its trigger compares the links with the head, and moves the head on.
+  IF appended THEN
+    -- Its trigger compares the links with the heads, and moves the heads on.
     INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
                               session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
-    SELECT p_ledger, seqs[d.ordinal], moment, texts[d.ordinal], hashes[d.ordinal], prev_hashes[d.ordinal], d.id, d.type,
-           d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id, (d.states #>> '{0,version}')::integer, d.platform, d.tool,
-           d.effect, d.chain, d.source_chain
+    SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], hashes[d.ordinal],
+           prev_hashes[d.ordinal], d.id, d.type, d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id,
+           (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain
       FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
-    INSERT INTO oc_audit_payload (ledger, seq, payload, recorded_at)
-    SELECT p_ledger, seqs[d.n], d.payload::json, moment
-      FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
+    IF has_payload THEN
+      INSERT INTO oc_audit_payload (ledger, seq, payload, recorded_at)
+      SELECT p_ledgers[batches[d.n]], seqs[d.n], d.payload::json, moments[batches[d.n]]
+        FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
+    END IF;
   END IF;
   RETURN QUERY
-    SELECT d.ordinal, refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
-           CASE WHEN refusals[d.ordinal] IS NULL THEN moment END, prev_hashes[d.ordinal]
-      FROM generate_series(1, size) AS d(ordinal) WHERE refusals[d.ordinal] IS DISTINCT FROM 'recorded';
+    SELECT batches[d.ordinal], d.ordinal - offsets[batches[d.ordinal]], refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
+           CASE WHEN refusals[d.ordinal] IS NULL THEN moments[batches[d.ordinal]] END, prev_hashes[d.ordinal]
+      FROM generate_series(1, size) AS d(ordinal)
+     WHERE refusals[d.ordinal] IS NULL OR refusals[d.ordinal] NOT IN ('recorded', 'skipped');
 END
 $$;
 
--- What oc_ledger_append returns, as one row: accepted drafts take consecutive positions, and parsing a row a draft costs a client
--- more than the append costs the database. `hashes` are those of the accepted drafts, 64 hex digits each; `refused` has
--- `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none.
-CREATE FUNCTION oc_ledger_append_row(p_ledger text, p_bodies text, p_payloads text, p_conditions text, p_call uuid)
-RETURNS TABLE (first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-    SELECT min(a.seq), min(a.recorded_at),
-           (array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL))[1],
-           string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal) FILTER (WHERE a.refusal IS NULL),
-           string_agg(a.ordinal || ':' || a.refusal, ' ') FILTER (WHERE a.refusal IS NOT NULL)
-      FROM oc_ledger_append(p_ledger, p_bodies, p_payloads, p_conditions, NULL, p_call) a;
-END
-$$;
+-- One batch of oc_append_batches, which waits for its head.
+CREATE FUNCTION oc_ledger_append(p_ledger text, p_bodies text, p_payloads text DEFAULT '', p_conditions text DEFAULT '',
+                                 p_after bigint DEFAULT NULL, p_call uuid DEFAULT NULL)
+RETURNS TABLE (ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+BEGIN ATOMIC
+  SELECT a.ordinal, a.refusal, a.seq, a.hash, a.recorded_at, a.prev_hash
+    FROM oc_append_batches(ARRAY[p_ledger], ARRAY[p_bodies], ARRAY[coalesce(p_payloads, '')], ARRAY[coalesce(p_conditions, '')],
+                           p_after, ARRAY[p_call], true) a;
+END;
 
--- oc_ledger_append for several ledgers in one transaction, which commits what is recorded in all of them with one flush. The
--- arguments are lists of its own, one item a ledger. Returns a row an item, in order: what was recorded, or in `failure` (an
--- SQLSTATE) and `message` why nothing of this item was, while the others are. 55P03: the head is locked by somebody else; nobody
--- waits for it here. What fails for want of room, or because the server is going down, fails the whole call.
-CREATE FUNCTION oc_ledger_append_each(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[])
+-- What oc_append_batches returns, as a row a batch.
+CREATE FUNCTION oc_append_summary(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[],
+                                  p_wait boolean)
 RETURNS TABLE (failure text, message text, first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT max(a.refusal) FILTER (WHERE a.ordinal IS NULL),
+         CASE max(a.refusal) FILTER (WHERE a.ordinal IS NULL)
+           WHEN '55P03' THEN 'the head of the ledger is locked'
+           WHEN 'OC001' THEN 'the ledger does not exist'
+           WHEN 'OC005' THEN 'the call was repeated before it came to this' END,
+         min(a.seq), min(a.recorded_at),
+         (array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.hash IS NOT NULL))[1],
+         string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal),
+         string_agg(a.ordinal || ':' || a.refusal, ' ')
+    FROM oc_append_batches(p_ledgers, p_bodies, p_payloads, p_conditions, NULL, p_calls, p_wait) a
+   GROUP BY a.batch
+   ORDER BY a.batch;
+END;
+
+-- oc_append_batches with a row a batch, in their order: accepted drafts take consecutive positions, and parsing a row a draft
+-- costs a client more than the append costs the database. `hashes` are those of the accepted drafts, 64 hex digits each;
+-- `refused` has `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none. Where nothing of a batch was
+-- written, `failure` is the SQLSTATE of why, and `message` says it. What fails for want of room, or because the server is going
+-- down, fails the whole call. `p_wait`: there is one batch, it waits for its head, and what fails it fails the call.
+CREATE FUNCTION oc_ledger_append_each(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[],
+                                      p_wait boolean)
+RETURNS TABLE (failure text, message text, first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+  IF p_wait AND cardinality(p_ledgers) > 1 OR cardinality(p_ledgers) > (SELECT count(DISTINCT l) FROM unnest(p_ledgers) l) THEN
+    RAISE EXCEPTION 'each batch has a ledger of its own, and only a batch that is alone can wait' USING ERRCODE = 'OC003';
+  END IF;
+  IF p_wait THEN
+    RETURN QUERY SELECT * FROM oc_append_summary(p_ledgers, p_bodies, p_payloads, p_conditions, p_calls, true);
+    RETURN;
+  END IF;
+  BEGIN
+    RETURN QUERY SELECT * FROM oc_append_summary(p_ledgers, p_bodies, p_payloads, p_conditions, p_calls, false);
+    RETURN;
+  EXCEPTION WHEN OTHERS THEN
+    IF left(SQLSTATE, 2) IN ('53', '57', '58', 'XX') THEN
+      RAISE;
+    END IF;
+  END;
+  -- One of them is at fault: each by itself.
   FOR i IN 1 .. cardinality(p_ledgers) LOOP
     BEGIN
-      PERFORM FROM oc_ledger_head h WHERE h.ledger = p_ledgers[i] FOR NO KEY UPDATE NOWAIT;
       RETURN QUERY
-        SELECT NULL::text, NULL::text, r.*
-          FROM oc_ledger_append_row(p_ledgers[i], p_bodies[i], p_payloads[i], p_conditions[i], p_calls[i]) r;
+        SELECT * FROM oc_append_summary(p_ledgers[i:i], p_bodies[i:i], p_payloads[i:i], p_conditions[i:i], p_calls[i:i], false);
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) IN ('53', '57', '58', 'XX') THEN
         RAISE;
@@ -339,11 +449,11 @@ BEGIN ATOMIC
   DELETE FROM oc_work.probe;
 END;
 
-REVOKE ALL ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),
-  oc_ledger_append_row(text, text, text, text, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[]),
+REVOKE ALL ON FUNCTION oc_append_batches(text[], text[], text[], text[], bigint, uuid[], boolean),
+  oc_append_summary(text[], text[], text[], text[], uuid[], boolean),
+  oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean),
   oc_ledger_create(text, text), oc_probe(), oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),
-  oc_ledger_append_row(text, text, text, text, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[]),
-  oc_ledger_create(text, text), oc_probe() TO oc_app;
+  oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean), oc_ledger_create(text, text), oc_probe() TO oc_app;
 -- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
 GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;

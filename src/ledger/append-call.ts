@@ -27,12 +27,14 @@ export type DraftOutcome =
 
 const INSTANT = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 
-const ROW = `r.first_seq, to_char(r.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at,
+const COLUMNS = `r.failure, r.message, r.first_seq, to_char(r.recorded_at AT TIME ZONE 'UTC', ${INSTANT}) AS recorded_at,
          encode(r.prev_hash, 'hex') AS prev_hash, r.hashes, r.refused`;
-const APPEND = `SELECT ${ROW} FROM oc_ledger_append_row($1::text, $2::text, $3::text, $4::text, $5::uuid) r`;
+const APPEND = `
+  SELECT ${COLUMNS}
+    FROM oc_ledger_append_each(ARRAY[$1::text], ARRAY[$2::text], ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::uuid], true) r`;
 const APPEND_EACH = `
-  SELECT r.failure, r.message, ${ROW}
-    FROM oc_ledger_append_each($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[]) WITH ORDINALITY r
+  SELECT ${COLUMNS}
+    FROM oc_ledger_append_each($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], false) WITH ORDINALITY r
    ORDER BY r.ordinality`;
 
 interface AppendRow {
@@ -41,9 +43,7 @@ interface AppendRow {
   readonly prev_hash: string | null;
   readonly hashes: string | null;
   readonly refused: string | null;
-}
-
-interface AppendEachRow extends AppendRow {
+  /** Why nothing of the batch was recorded. */
   readonly failure: string | null;
   readonly message: string | null;
 }
@@ -71,7 +71,7 @@ export async function callAppend(
 export const HEAD_LOCKED = "55P03";
 
 /**
- * Appends batches of several ledgers in one transaction, each by itself: its outcomes, or the error for which nothing of
+ * Appends batches of several ledgers, no two of one, in one transaction, each by itself: its outcomes, or the error for which nothing of
  * it was recorded, `HEAD_LOCKED` among them. Rejects when nobody knows what became of any.
  */
 export async function callAppendEach(
@@ -86,9 +86,9 @@ export async function callAppendEach(
     columns.map(([, , conditions]) => conditions),
     batches.map(({ call }) => call ?? null),
   ];
-  const { rows } = await db.query<AppendEachRow>({ name: "oc_ledger_append_each", text: APPEND_EACH, values });
+  const { rows } = await db.query<AppendRow>({ name: "oc_ledger_append_each", text: APPEND_EACH, values });
   return batches.map(({ drafts }, index) => {
-    const row = rows[index] as AppendEachRow;
+    const row = rows[index] as AppendRow;
     if (row.failure === null) return outcomesOf(drafts, row);
     return Object.assign(new DatabaseError(row.message ?? "", 0, "error"), { code: row.failure });
   });

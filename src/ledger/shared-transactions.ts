@@ -1,4 +1,5 @@
 import type { DatabaseError } from "pg";
+import type { LedgerId } from "../facts/entry.ts";
 import type { DraftOutcome, LedgerBatch } from "./append-call.ts";
 
 /** Transactions under way, of all ledgers together: the database works on one while this process prepares the next. */
@@ -58,16 +59,26 @@ export function createSharedTransactions({ appendOne, appendEach, headWasLocked 
     const all = waiting.reduce((sum, { batch }) => sum + batch.drafts.length, 0);
     const split = underWay + 1 < MAX_TRANSACTIONS && all >= MIN_SPLIT;
     const most = split ? Math.ceil(all / 2) : MAX_DRAFTS;
+    const taken: Waiting[] = [];
+    // Of a ledger with two batches that wait, the second one needs the head that the first one leaves.
+    const left: Waiting[] = [];
+    const ledgers = new Set<LedgerId>();
     let drafts = 0;
     let size = 0;
-    let count = 0;
-    for (const { batch } of waiting) {
-      if (count === MAX_LEDGERS || drafts >= most || size >= MAX_SIZE) break;
+    for (const item of waiting.splice(0)) {
+      const { batch } = item;
+      const full = taken.length === MAX_LEDGERS || drafts >= most || size >= MAX_SIZE;
+      if (full || ledgers.has(batch.ledger)) {
+        left.push(item);
+        continue;
+      }
+      ledgers.add(batch.ledger);
       drafts += batch.drafts.length;
       for (const { body, payload } of batch.drafts) size += body.length + payload.length;
-      count += 1;
+      taken.push(item);
     }
-    return waiting.splice(0, count);
+    waiting.push(...left);
+    return taken;
   }
 
   async function send(taken: readonly Waiting[]): Promise<void> {

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { callAppend, type Draft, type DraftOutcome } from "../../src/ledger/append-call.ts";
+import { callAppend, callAppendEach, type Draft, type DraftOutcome } from "../../src/ledger/append-call.ts";
 import { AppendQueue } from "../../src/ledger/append-queue.ts";
 import { drafts } from "./random-drafts.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -141,5 +141,51 @@ describe("a batch and its drafts one at a time", () => {
       { seed: SEED, numRuns: 80 },
     );
     met.expectAtLeast(10, "RECORDED", "MALFORMED", "LATE", "ACTION", "SESSION");
+  });
+});
+
+describe("batches of several ledgers in one transaction", () => {
+  it("lead to the same ledgers as each alone, also when some are malformed", async () => {
+    const met = new Tally();
+    const some = fc.array(
+      fc.boolean().chain((flawed) => drafts({ flawed })),
+      { minLength: 2, maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(some, async (all) => {
+        const alone = await Promise.all(all.map(newLedger));
+        const expected: Fate[][] = [];
+        for (const [n, batch] of all.entries()) {
+          const append = callAppend(scene.pool, alone[n]!, batch);
+          expected.push(
+            await append.then(
+              (outcomes) => outcomes.map(fateOf),
+              (error) => [malformed(error)],
+            ),
+          );
+        }
+        const together = await Promise.all(all.map(newLedger));
+        const results = await callAppendEach(
+          scene.pool,
+          all.map((batch, n) => ({ ledger: together[n]!, drafts: batch })),
+        );
+        const fates = results.map((result) => (result instanceof Error ? [malformed(result)] : result.map(fateOf)));
+        expect(fates).toEqual(expected);
+        for (const [n, ledger] of together.entries()) {
+          expect(await contents(ledger)).toEqual(await contents(alone[n]!));
+        }
+        met.add(fates.flat());
+      }),
+      { seed: SEED, numRuns: 30 },
+    );
+    met.expectAtLeast(10, "RECORDED", "MALFORMED", "LATE", "ACTION", "SESSION");
+  });
+
+  it("are refused as a whole when a ledger is named twice, and record nothing", async () => {
+    const ledger = await newLedger();
+    const batch = (): Draft => ({ ...seal({ id: uuidv7(), type: "NOTE", actor: { id: "tester" } }), id: uuidv7() });
+    const twice = [batch(), batch()].map((draft) => ({ ledger, drafts: [draft] }));
+    await expect(callAppendEach(scene.pool, twice)).rejects.toMatchObject({ code: "OC003" });
+    expect((await contents(ledger)).entries).toEqual([]);
   });
 });
