@@ -23,9 +23,15 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-export async function startServing(args: readonly string[] = [], environment: Environment = {}): Promise<Serving> {
-  const database = await createTestDatabase();
-  const dataDir = await makeDataDir();
+/** A server of `startServing`, whose database and DATA_DIR somebody else made and removes. */
+export type ServingThere = Omit<Serving, "close">;
+
+/** Starts `countersign serve` on a database and a data directory that are there, and waits until it listens. */
+export async function serveThere(
+  { database, dataDir }: Pick<Serving, "database" | "dataDir">,
+  args: readonly string[] = [],
+  environment: Environment = {},
+): Promise<ServingThere> {
   const settings = { DATABASE_URL: database.appUrl, DATA_DIR: dataDir, ...environment };
   const child = start(["serve", "--port", "0", ...args], settings);
   let said = "";
@@ -41,12 +47,6 @@ export async function startServing(args: readonly string[] = [], environment: En
     return address() !== undefined;
   });
   const url = address()!;
-  let told = false;
-  const end = () => {
-    told = true;
-    child.kill("SIGTERM");
-    return ended;
-  };
   return {
     url,
     child,
@@ -54,13 +54,33 @@ export async function startServing(args: readonly string[] = [], environment: En
     dataDir,
     environment: { ...settings, PORT: new URL(url).port },
     said: () => said,
+    end() {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}
+
+export async function startServing(args: readonly string[] = [], environment: Environment = {}): Promise<Serving> {
+  const database = await createTestDatabase();
+  const dataDir = await makeDataDir();
+  const serving = await serveThere({ database, dataDir }, args, environment);
+  const { child } = serving;
+  let told = false;
+  const end = () => {
+    told = true;
+    return serving.end();
+  };
+  return {
+    ...serving,
     end,
     async close() {
       const died = !told && (child.exitCode !== null || child.signalCode !== null);
       if (!died) await end();
       await database.drop();
       await rm(dataDir, { recursive: true, force: true });
-      if (died) throw new Error(`the server ended by itself, with ${child.exitCode ?? child.signalCode}: ${said}`);
+      if (died)
+        throw new Error(`the server ended by itself, with ${child.exitCode ?? child.signalCode}: ${serving.said()}`);
     },
   };
 }

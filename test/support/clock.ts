@@ -11,7 +11,7 @@ export interface LedgerClock {
 /** Lets a test say when entries are recorded. Until `reset`, oc_ledger_append is not what the guards expect. */
 export async function dateLedgers(superuser: ClientBase): Promise<LedgerClock> {
   const { rows } = await superuser.query<{ definition: string }>(
-    "SELECT pg_get_functiondef(oid) AS definition FROM pg_proc WHERE proname ~ '^oc_ledger_append' AND prosrc ~ 'clock_timestamp\\(\\)'",
+    "SELECT pg_get_functiondef(oid) AS definition FROM pg_proc WHERE proname ~ '^oc_\\w*append' AND prosrc ~ 'clock_timestamp\\(\\)'",
   );
   const originals = rows.map(({ definition }) => definition);
   if (originals.length === 0) throw new Error("no function dates entries by clock_timestamp()");
