@@ -20,36 +20,39 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  link record;
-  head_time timestamptz;
+  each record;
 BEGIN
-  FOR link IN
-    SELECT n.ledger, min(n.seq) AS first_seq, max(n.seq) AS last_seq,
-           (array_agg(n.prev_hash) FILTER (WHERE n.before_seq IS NULL))[1] AS prev_hash,
-           (array_agg(n.hash) FILTER (WHERE n.after_seq IS NULL))[1] AS hash, max(n.recorded_at) AS recorded_at,
-           min(n.seq) FILTER (WHERE n.before_seq IS NOT NULL
-                              AND (n.before_seq <> n.seq - 1 OR n.before_hash IS DISTINCT FROM n.prev_hash
-                                   OR n.before_time > n.recorded_at)) AS broken
-      FROM (SELECT i.ledger, i.seq, i.hash, i.prev_hash, i.recorded_at, lag(i.seq) OVER w AS before_seq,
-                   lag(i.hash) OVER w AS before_hash, lag(i.recorded_at) OVER w AS before_time, lead(i.seq) OVER w AS after_seq
-              FROM inserted i WINDOW w AS (PARTITION BY i.ledger ORDER BY i.seq)) n
-     GROUP BY n.ledger
+  FOR each IN
+    WITH link AS MATERIALIZED (
+      SELECT n.ledger, min(n.seq) AS first_seq, max(n.seq) AS last_seq,
+             (array_agg(n.prev_hash) FILTER (WHERE n.before_seq IS NULL))[1] AS prev_hash,
+             (array_agg(n.hash) FILTER (WHERE n.after_seq IS NULL))[1] AS hash, max(n.recorded_at) AS recorded_at,
+             min(n.seq) FILTER (WHERE n.before_seq IS NOT NULL
+                                AND (n.before_seq <> n.seq - 1 OR n.before_hash IS DISTINCT FROM n.prev_hash
+                                     OR n.before_time > n.recorded_at)) AS broken
+        FROM (SELECT i.ledger, i.seq, i.hash, i.prev_hash, i.recorded_at, lag(i.seq) OVER w AS before_seq,
+                     lag(i.hash) OVER w AS before_hash, lag(i.recorded_at) OVER w AS before_time, lead(i.seq) OVER w AS after_seq
+                FROM inserted i WINDOW w AS (PARTITION BY i.ledger ORDER BY i.seq)) n
+       GROUP BY n.ledger
+    ), moved AS (
+      UPDATE oc_ledger_head h SET seq = l.last_seq, hash = l.hash, recorded_at = l.recorded_at
+        FROM link l
+       WHERE h.ledger = l.ledger AND h.seq = l.first_seq - 1 AND h.hash = l.prev_hash AND h.recorded_at <= l.recorded_at
+         AND l.broken IS NULL
+      RETURNING WITH (OLD AS before) h.ledger, before.recorded_at AS head_time
+    )
+    SELECT l.ledger, coalesce(l.broken, l.first_seq) AS seq, m.ledger IS NULL AS refused, m.head_time
+      FROM link l LEFT JOIN moved m ON m.ledger = l.ledger
+     WHERE m.ledger IS NULL OR m.head_time < date_trunc('month', l.recorded_at, 'UTC')
   LOOP
-    UPDATE oc_ledger_head h SET seq = link.last_seq, hash = link.hash, recorded_at = link.recorded_at
-     WHERE h.ledger = link.ledger AND h.seq = link.first_seq - 1 AND h.hash = link.prev_hash
-       AND h.recorded_at <= link.recorded_at
-    RETURNING WITH (OLD AS before) before.recorded_at INTO head_time;
-    IF NOT FOUND OR link.broken IS NOT NULL THEN
-      RAISE EXCEPTION 'entry % of ledger % does not extend its chain', coalesce(link.broken, link.first_seq), link.ledger
-        USING ERRCODE = 'OC409';
+    IF each.refused THEN
+      RAISE EXCEPTION 'entry % of ledger % does not extend its chain', each.seq, each.ledger USING ERRCODE = 'OC409';
     END IF;
-    IF head_time < date_trunc('month', link.recorded_at, 'UTC') THEN
-      INSERT INTO oc_ledger_month (ledger, first_seq, starts, ends)
-      SELECT link.ledger, min(i.seq), m.starts, date_add(m.starts, '1 month', 'UTC')
-        FROM inserted i, LATERAL (SELECT date_trunc('month', i.recorded_at, 'UTC') AS starts) m
-       WHERE i.ledger = link.ledger AND m.starts > head_time
-       GROUP BY m.starts;
-    END IF;
+    INSERT INTO oc_ledger_month (ledger, first_seq, starts, ends)
+    SELECT each.ledger, min(i.seq), m.starts, date_add(m.starts, '1 month', 'UTC')
+      FROM inserted i, LATERAL (SELECT date_trunc('month', i.recorded_at, 'UTC') AS starts) m
+     WHERE i.ledger = each.ledger AND m.starts > each.head_time
+     GROUP BY m.starts;
   END LOOP;
   RETURN NULL;
 END
