@@ -4,10 +4,13 @@ import { classify } from "../db/errors.ts";
 import { UnsafeRoleError } from "../db/pool.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
 import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
+import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
 
-/** Drafts and UTF-16 code units of text one transaction may hold. */
+/** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;
 const MAX_BATCH_SIZE = 4 * 1024 * 1024;
+/** Drafts that may be appended together. */
+const MAX_TOGETHER = 128;
 /** Drafts from which on a batch is sent while another one is under way: fewer are better off in one transaction later. */
 const MIN_OVERLAP = 24;
 /** UTF-16 code units of text that may wait in one queue: a few large drafts weigh as much as many small ones. */
@@ -49,8 +52,7 @@ interface Recovery {
   readonly cause: unknown;
 }
 
-interface Waiting {
-  readonly draft: Draft;
+interface Waiting extends Grouped {
   readonly resolve: (outcome: DraftOutcome) => void;
   readonly reject: (error: Error) => void;
 }
@@ -61,7 +63,8 @@ interface Waiting {
  * on one while this process prepares the other, and the lock of the ledger's head keeps them apart.
  *
  * Invariants: a caller is answered only after COMMIT (or when nothing of its draft was written); drafts of callers that did
- * not wait for each other may be recorded in either order; what waits is bounded.
+ * not wait for each other may be recorded in either order; drafts appended together are recorded in one transaction and in
+ * their order, unless the database rejects one of them; what waits is bounded.
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
@@ -86,16 +89,30 @@ export class AppendQueue {
 
   /** Resolves when the draft is committed, or was refused alone. Rejects when nothing of it was written. */
   append(draft: Draft): Promise<DraftOutcome> {
-    const size = draft.body.length + draft.payload.length;
-    if (this.#waiting.length >= this.#options.capacity || this.#waitingSize + size > MAX_WAITING_SIZE) {
+    return this.#push([draft])[0] as Promise<DraftOutcome>;
+  }
+
+  /** The same for each of `drafts`, which one transaction records in this order. At most MAX_TOGETHER. */
+  appendTogether(drafts: readonly Draft[]): Promise<readonly PromiseSettledResult<DraftOutcome>[]> {
+    if (drafts.length > MAX_TOGETHER) throw new Error(`${drafts.length} drafts are more than ${MAX_TOGETHER}`);
+    return Promise.allSettled(this.#push(drafts));
+  }
+
+  /** Lets all of `drafts` wait, as one group, or none. However large, a group may wait by itself: it could never otherwise. */
+  #push(drafts: readonly Draft[]): readonly Promise<DraftOutcome>[] {
+    const size = drafts.reduce((sum, draft) => sum + sizeOf(draft), 0);
+    const full = this.#waiting.length + drafts.length > this.#options.capacity;
+    if (this.#waiting.length > 0 && (full || this.#waitingSize + size > MAX_WAITING_SIZE)) {
       const message = `${this.#waiting.length} entries wait to be recorded; try again in ${RETRY_AFTER_SECONDS} s`;
-      return Promise.reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS));
+      return drafts.map(() => Promise.reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS)));
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ draft, resolve, reject });
-      this.#waitingSize += size;
-      if (this.#loops === 0 || this.#overlaps()) this.#start();
-    });
+    const group = {};
+    const outcomes = drafts.map(
+      (draft) => new Promise<DraftOutcome>((resolve, reject) => this.#waiting.push({ draft, group, resolve, reject })),
+    );
+    this.#waitingSize += size;
+    if (this.#loops === 0 || this.#overlaps()) this.#start();
+    return outcomes;
   }
 
   /** Resolves when everything that waits has been answered. */
@@ -129,19 +146,12 @@ export class AppendQueue {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** What the next transaction records: all that waits, or so much that both loops have as many. */
+  /** What the next transaction records: all that waits, or so much that both loops have as many. Never a part of a group. */
   #take(): Waiting[] {
     const all = this.#waiting.length;
     const shared = this.#loops > 1 || (all >= 2 * MIN_OVERLAP && this.#options.mayOverlap?.() !== false);
     const most = Math.min(MAX_BATCH, shared ? Math.ceil((all + this.#sent) / 2) : all);
-    let size = 0;
-    let count = 0;
-    for (const { draft } of this.#waiting) {
-      const more = draft.body.length + draft.payload.length;
-      if (count === most || (count > 0 && size + more > MAX_BATCH_SIZE)) break;
-      size += more;
-      count += 1;
-    }
+    const { count, size } = wholeGroups(this.#waiting, most, MAX_BATCH_SIZE);
     this.#waitingSize -= size;
     return this.#waiting.splice(0, count);
   }
@@ -245,11 +255,6 @@ function rejectsDraft(error: unknown): boolean {
 
 function draftsOf(batch: readonly Waiting[]): readonly Draft[] {
   return batch.map(({ draft }) => draft);
-}
-
-function halves(batch: readonly Waiting[]): readonly (readonly Waiting[])[] {
-  const middle = batch.length >> 1;
-  return [batch.slice(0, middle), batch.slice(middle)];
 }
 
 /** Waits about `milliseconds`: processes that lost the same database do not all come back at once. */

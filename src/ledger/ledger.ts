@@ -31,6 +31,15 @@ export interface Ledgers {
    * DraftRejectedError (this draft can never be recorded).
    */
   append(ledger: LedgerId, body: UnsealedObject, options?: AppendOptions): Promise<LedgerEntry>;
+  /**
+   * Records several facts, at most 128, in one transaction and in this order, each judged by itself like one of `append`:
+   * returns the entry of each, or why nothing of it was written. A fact that can never be recorded (DraftRejectedError)
+   * parts the others, which are then recorded in several transactions.
+   */
+  appendTogether(
+    ledger: LedgerId,
+    facts: readonly (AppendOptions & { readonly body: UnsealedObject })[],
+  ): Promise<readonly PromiseSettledResult<LedgerEntry>[]>;
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there. */
   ensure(ledger: LedgerId): Promise<void>;
   /** Drafts that wait, over all ledgers. */
@@ -201,16 +210,31 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     }
   }
 
+  /** The entry that a draft became; throws when it was refused. */
+  function appended(ledger: LedgerId, encoded: EncodedFact, outcome: DraftOutcome): LedgerEntry {
+    if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
+    const entry = new AppendedEntry(ledger, encoded, outcome);
+    announcer.announce(ledger, entry.seq);
+    options.onAppended?.(ledger, entry);
+    return entry;
+  }
+
   return {
     append: (ledger, body, { notAfter } = {}) =>
       counted(async () => {
         const encoded = encode(body);
-        const outcome = await withQueue(ledger, (queue) => queue.append({ ...encoded, notAfter }));
-        if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
-        const entry = new AppendedEntry(ledger, encoded, outcome);
-        announcer.announce(ledger, entry.seq);
-        options.onAppended?.(ledger, entry);
-        return entry;
+        return appended(ledger, encoded, await withQueue(ledger, (queue) => queue.append({ ...encoded, notAfter })));
+      }),
+    appendTogether: (ledger, facts) =>
+      counted(async () => {
+        const encoded = facts.map(({ body, notAfter }) => ({ ...encode(body), notAfter }));
+        const outcomes = await withQueue(ledger, (queue) => queue.appendTogether(encoded));
+        return Promise.allSettled(
+          outcomes.map(async (outcome, at) => {
+            if (outcome.status === "rejected") throw outcome.reason;
+            return appended(ledger, encoded[at] as EncodedFact, outcome.value);
+          }),
+        );
       }),
     ensure: (ledger) => counted(() => withQueue(ledger, async () => {})),
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
