@@ -38,30 +38,72 @@ export interface Route {
 /** How many chains back a source is looked for. Further back there is always something, and it explains nothing. */
 export const SOURCE_REACH = 200;
 
+/** What is asked, in SQL. */
+interface Terms {
+  readonly ledger: string;
+  readonly principal: string;
+  readonly person: string;
+  readonly conversation: string;
+  readonly platform: string;
+  readonly writes: string;
+}
+
 /** The latest `limit` chains of the key, newest first. */
-const latest = (limit: number) => `
+const latest = ({ ledger, principal, person, conversation }: Terms, limit: number) => `
               SELECT k.id::uuid AS chain, (k.state ->> 'number')::integer AS number, k.state ->> 'platform' AS platform, k.first_seq
                 FROM oc_state k
-               WHERE k.kind = 'CHAIN' AND k.ledger = $1
-                 AND ARRAY[k.actor_id, k.on_behalf_of_id, k.conversation] = ARRAY[$2, nullif($3, ''), $4]
+               WHERE k.kind = 'CHAIN' AND k.ledger = ${ledger}
+                 AND ARRAY[k.actor_id, k.on_behalf_of_id, k.conversation] = ARRAY[${principal}, nullif(${person}, ''), ${conversation}]
                ORDER BY k.first_seq DESC LIMIT ${limit}`;
+
+const COLUMNS = `clock_timestamp() AS now, c.number, c.chain, c.platform, c.last_seen,
+           s.chain AS source_chain, s.platform AS source_platform, s.read_at AS source_read_at`;
+
+/** The chains `c` and `s` that COLUMNS names. */
+function joins(terms: Terms): string {
+  const { ledger, principal, person, platform, writes } = terms;
+  return `
+      LEFT JOIN LATERAL (
+             SELECT k.number, k.chain, k.platform,
+                    oc_last_step(${ledger}, k.chain, k.first_seq, ${principal}, ${person}) AS last_seen
+               FROM (${latest(terms, 1)}) k) c ON true
+      LEFT JOIN LATERAL (
+             SELECT k.chain, k.platform, r.read_at
+               FROM (${latest(terms, SOURCE_REACH)}) k
+              CROSS JOIN LATERAL (SELECT oc_last_step(${ledger}, k.chain, k.first_seq, ${principal}, ${person}, 'READ') AS read_at
+                                  OFFSET 0) r
+              WHERE ${writes} AND k.platform <> ${platform} AND r.read_at IS NOT NULL
+              ORDER BY k.first_seq DESC LIMIT 1) s ON true`;
+}
 
 const ROUTE = {
   name: "oc_route",
+  text: `SELECT ${COLUMNS} FROM (SELECT 1) one ${joins({
+    ledger: "$1",
+    principal: "$2",
+    person: "$3",
+    conversation: "$4",
+    platform: "$5",
+    writes: "$6::boolean",
+  })}`,
+};
+
+// One statement, so that all routes are of one moment. JSON, not arrays, for the reason given in domain/sessions/attribution.ts.
+const ROUTES = {
+  name: "oc_routes",
   text: `
-    SELECT clock_timestamp() AS now, c.number, c.chain, c.platform, c.last_seen,
-           s.chain AS source_chain, s.platform AS source_platform, s.read_at AS source_read_at
-      FROM (SELECT 1) one
-      LEFT JOIN LATERAL (
-             SELECT k.number, k.chain, k.platform,
-                    oc_last_step($1, k.chain, k.first_seq, $2, $3) AS last_seen
-               FROM (${latest(1)}) k) c ON true
-      LEFT JOIN LATERAL (
-             SELECT k.chain, k.platform, r.read_at
-               FROM (${latest(SOURCE_REACH)}) k
-              CROSS JOIN LATERAL (SELECT oc_last_step($1, k.chain, k.first_seq, $2, $3, 'READ') AS read_at OFFSET 0) r
-              WHERE $6::boolean AND k.platform <> $5 AND r.read_at IS NOT NULL
-              ORDER BY k.first_seq DESC LIMIT 1) s ON true`,
+    SELECT q.n, ${COLUMNS}
+      FROM json_to_recordset($1::json)
+           AS q(n integer, ledger text, principal text, person text, conversation text, platform text, writes boolean) ${joins(
+             {
+               ledger: "q.ledger",
+               principal: "q.principal",
+               person: "q.person",
+               conversation: "q.conversation",
+               platform: "q.platform",
+               writes: "q.writes",
+             },
+           )}`,
 };
 
 interface RouteRow {
@@ -82,8 +124,34 @@ interface RouteRow {
 export async function readRoute(db: Queryable, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
-  const row = rows[0];
-  if (row === undefined) throw new Error("a query over one row returned none");
+  if (rows[0] === undefined) throw new Error("a query over one row returned none");
+  return toRoute(rows[0]);
+}
+
+/** A question of `readRoutes`; its members are the parameters of `readRoute`. */
+export interface Asked {
+  readonly key: RouteKey;
+  readonly platform: string;
+  readonly writes: boolean;
+}
+
+/** The same for several keys and platforms, all at one moment, in their order. One round trip. */
+export async function readRoutes(db: Queryable, asked: readonly Asked[]): Promise<readonly Route[]> {
+  const questions = asked.map(({ key, platform, writes }, n) => {
+    const { ledger, principalId: principal, onBehalfOfId: person, conversation } = key;
+    return { n, ledger, principal, person, conversation, platform, writes };
+  });
+  const query = db.query<RouteRow & { n: number }>({ ...ROUTES, values: [JSON.stringify(questions)] });
+  const { rows } = await withLedgerErrors(query);
+  const found = new Map(rows.map((row) => [row.n, toRoute(row)]));
+  return asked.map((_, n) => {
+    const route = found.get(n);
+    if (route === undefined) throw new Error(`a query over ${asked.length} rows returned no row ${n}`);
+    return route;
+  });
+}
+
+function toRoute(row: RouteRow): Route {
   const { now, number, chain, source_chain, source_platform, source_read_at } = row;
   const current =
     number === null || chain === null
