@@ -64,9 +64,9 @@ export interface CommitOptions {
 }
 
 /** Each lost round is one that another caller won; after this many the caller should retry later. */
-const MAX_ROUNDS = 32;
+export const MAX_ROUNDS = 32;
 /** How often one append looks the session up, because it ended meanwhile, before the entry is recorded without one. */
-const MAX_LOOKUPS = 3;
+export const MAX_LOOKUPS = 3;
 const RETRY_AFTER_SECONDS = 1;
 
 export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunction {
@@ -123,11 +123,13 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
         if (outcome !== undefined) return outcome.result;
       }
     }
-    throw new LedgerUnavailableError(
-      "too many callers change the same thing at once; nothing was recorded",
-      RETRY_AFTER_SECONDS,
-    );
+    throw tooManyRounds();
   };
+}
+
+export function tooManyRounds(): LedgerUnavailableError {
+  const message = "too many callers change the same thing at once; nothing was recorded";
+  return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS);
 }
 
 function neverLoaded(): never {
