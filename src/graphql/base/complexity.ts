@@ -1,5 +1,15 @@
 import { createComplexityRule } from "@pothos/plugin-complexity";
-import { type DocumentNode, type GraphQLError, type GraphQLSchema, Kind, type TypeNode, validate } from "graphql";
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  getNullableType,
+  isInputObjectType,
+  isListType,
+  Kind,
+  type TypeNode,
+  validate,
+} from "graphql";
 import { LRUCache } from "lru-cache";
 import { graphqlError } from "./errors.ts";
 
@@ -8,28 +18,47 @@ export const MAX_COMPLEXITY = 50_000;
 
 /** Verdicts by document. Documents are cached by their text, so a repeated one is found here. */
 const verdicts = new WeakMap<DocumentNode, LRUCache<string, readonly GraphQLError[]>>();
-const integers = new WeakMap<DocumentNode, readonly string[]>();
+/** By document: the part of a variable's value that a cost can depend on, for the variables that have one. */
+const measures = new WeakMap<DocumentNode, readonly Measure[]>();
 
-/** Names of the variables a cost can depend on: costs are made of `first` and its like, which are all Int. */
-function integerVariables(document: DocumentNode): readonly string[] {
-  let names = integers.get(document);
-  if (names === undefined) {
-    names = document.definitions.flatMap((definition) =>
+type Measure = (variables: Readonly<Record<string, unknown>>) => unknown;
+
+/**
+ * What costs can depend on: `first` and its like, which are Int, the length of a list, and the lengths of the lists that are
+ * members of an input object.
+ */
+function measuresOf(schema: GraphQLSchema, document: DocumentNode): readonly Measure[] {
+  let found = measures.get(document);
+  if (found === undefined) {
+    found = document.definitions.flatMap((definition) =>
       definition.kind === Kind.OPERATION_DEFINITION
-        ? (definition.variableDefinitions ?? [])
-            .filter(({ type }) => isInt(type))
-            .map(({ variable }) => variable.name.value)
+        ? (definition.variableDefinitions ?? []).flatMap(({ variable, type }) => {
+            const measure = measureOf(schema, type);
+            return measure === undefined
+              ? []
+              : [(variables: Readonly<Record<string, unknown>>) => measure(variables[variable.name.value])];
+          })
         : [],
     );
-    integers.set(document, names);
+    measures.set(document, found);
   }
-  return names;
+  return found;
 }
 
-function isInt(type: TypeNode): boolean {
-  return type.kind === Kind.NON_NULL_TYPE
-    ? isInt(type.type)
-    : type.kind === Kind.NAMED_TYPE && type.name.value === "Int";
+function measureOf(schema: GraphQLSchema, type: TypeNode): ((value: unknown) => unknown) | undefined {
+  if (type.kind === Kind.NON_NULL_TYPE) return measureOf(schema, type.type);
+  if (type.kind === Kind.LIST_TYPE) return lengthOf;
+  if (type.name.value === "Int") return (value) => value;
+  const named = schema.getType(type.name.value);
+  if (!isInputObjectType(named)) return undefined;
+  const lists = Object.values(named.getFields()).filter((field) => isListType(getNullableType(field.type)));
+  if (lists.length === 0) return undefined;
+  return (value) => lists.map(({ name }) => lengthOf((Object(value) as Readonly<Record<string, unknown>>)[name]));
+}
+
+/** A value where a list is wanted is a list of one. */
+function lengthOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : 1;
 }
 
 /**
@@ -43,7 +72,7 @@ export function checkComplexity(
   variables: Readonly<Record<string, unknown>>,
   context: object,
 ): readonly GraphQLError[] {
-  const key = JSON.stringify([operationName, integerVariables(document).map((name) => variables[name])]);
+  const key = JSON.stringify([operationName, measuresOf(schema, document).map((measure) => measure(variables))]);
   let known = verdicts.get(document);
   if (known === undefined) {
     known = new LRUCache({ max: 50 });
