@@ -121,6 +121,12 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
         `proposeAction(input:{idempotencyKey:$key,platform:"crm",tool:"get_user_details",arguments:{}}){${RECEIPT}}`,
       ),
     },
+    proposeActions: {
+      "": whole(
+        "own",
+        `proposeActions(input:{actions:[{idempotencyKey:$key,platform:"crm",tool:"get_user_details",arguments:{}}]}){results{${RECEIPT}} userErrors{code}}`,
+      ),
+    },
     approveAction: only(each(`approveAction(input:{actionId:$action,digest:$digest}){${RECEIPT}}`)),
     denyAction: only(each(`denyAction(input:{actionId:$action,digest:$digest,note:"no"}){${RECEIPT}}`)),
     claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),

@@ -4,6 +4,7 @@ import { newId } from "../../facts/random.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
+import { createCommitTogether } from "../commit-together.ts";
 import type { Keys } from "../identity/keys.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
@@ -18,7 +19,10 @@ import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkDenialNote, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
-import { createProposer, type IssuedGrant, type ProposeResult } from "./propose.ts";
+import { createActionLoader } from "./loader.ts";
+import { createProposalEntries, type IssuedGrant, type ProposeResult } from "./proposal-entry.ts";
+import { createProposer } from "./propose.ts";
+import { createBatchProposer, type ProposeOutcome } from "./propose-together.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
 import { type Loaded, loadAction } from "./store.ts";
 import { createSupersede } from "./supersede.ts";
@@ -26,7 +30,7 @@ import { termsOf } from "./terms.ts";
 
 export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
-export type { IssuedGrant, ProposeResult } from "./propose.ts";
+export type { IssuedGrant, ProposeResult } from "./proposal-entry.ts";
 
 export interface DecisionInput {
   readonly actionId: string;
@@ -49,6 +53,11 @@ export interface CompleteInput {
  */
 export interface Actions {
   propose(caller: Caller, input: ProposeInput): Promise<ProposeResult>;
+  /**
+   * Proposes several actions, at most 100, in one transaction. Returns the result or the refusal of each input, in order.
+   * Throws when there is neither of one of them; repeating the call then returns what was recorded and records the rest.
+   */
+  proposeTogether(caller: Caller, inputs: readonly ProposeInput[]): Promise<readonly ProposeOutcome[]>;
   approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   deny(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   cancel(
@@ -101,17 +110,17 @@ export function createActions(options: ActionsOptions): Actions {
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
   const executor = createExecutor({ commit, db, clock });
   const routing = createRouting({ db, clock, chainIdle, sessionWindow });
-  const supersede = createSupersede({ db, executor });
-  const propose = createProposer({
-    commit,
-    db,
-    clock,
+  const load = createActionLoader(db);
+  const supersede = createSupersede({ load, executor });
+  const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
+  const propose = createProposer({ commit, routing, policy, entries, supersede });
+  const proposeTogether = createBatchProposer({
+    commit: createCommitTogether({ ledgers, attribute: attribution.attribute }),
     routing,
     policy,
-    grants,
-    approvalTtl,
-    grantTtl,
+    entries,
     supersede,
+    load,
   });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
   const apply = (caller: Caller, id: string, command: FollowUp) =>
@@ -136,6 +145,7 @@ export function createActions(options: ActionsOptions): Actions {
 
   return {
     propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
+    proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
     async approve(caller, { actionId, ...decision }) {
       checkText(decision.note, "note", MAX_NOTE);
       return apply(caller, actionId, { type: "approve", by: caller.principal, grantTtl, ...decision });

@@ -28,6 +28,16 @@ export const MAX_TEXT = 100_000;
 /** Bytes of the RFC 8785 form of arguments or of a result. */
 export const MAX_JSON = 256 * 1024;
 
+/** Actions that one batch may propose. */
+export const MAX_ACTIONS = 100;
+
+/** Throws ActionRefusal INVALID_INPUT for a batch of more than MAX_ACTIONS. */
+export function checkCount(count: number): void {
+  if (count <= MAX_ACTIONS) return;
+  const message = `has ${count} actions, and at most ${MAX_ACTIONS} can be proposed together: split it into several calls`;
+  throw invalidInput(["actions"], message);
+}
+
 /** Throws ActionRefusal INVALID_INPUT with the path of the first member that cannot be taken. */
 export function checkProposal(input: ProposeInput): Proposal {
   if (!isUuid(input.idempotencyKey)) throw invalidInput(["idempotencyKey"], "must be a UUID");

@@ -1,12 +1,11 @@
 import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Queryable } from "../../ledger/read.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { ActionRefusal, invalidInput, notFound } from "./errors.ts";
 import type { Executor } from "./executor.ts";
-import { loadAction } from "./store.ts";
+import type { ActionLoader } from "./loader.ts";
 
 const PATH = ["supersedes"];
 /** Final without having run: there is nothing to cancel. */
@@ -23,11 +22,16 @@ export interface Supersede {
   settle(caller: Caller, ledger: LedgerId, earlier: string, id: string): Promise<void>;
 }
 
-export function createSupersede({ db, executor }: { readonly db: Queryable; readonly executor: Executor }): Supersede {
+export interface SupersedeOptions {
+  readonly load: ActionLoader;
+  readonly executor: Executor;
+}
+
+export function createSupersede({ load, executor }: SupersedeOptions): Supersede {
   return {
     async check(caller, ledger, earlier, id) {
       if (earlier === id) throw invalidInput(PATH, "an action cannot supersede itself");
-      const loaded = await loadAction(db, ledger, earlier);
+      const loaded = await load({ ledger, id: earlier });
       if (loaded === undefined) throw notFound(PATH);
       const { terms, state } = loaded.situation;
       if (!sameCaller(caller.principal, terms.requestedBy)) {

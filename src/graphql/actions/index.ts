@@ -2,4 +2,5 @@
 import "./actions.ts";
 import "./links.ts";
 import "./mutations.ts";
+import "./propose.ts";
 import "./subscriptions.ts";

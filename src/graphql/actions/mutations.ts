@@ -1,104 +1,10 @@
-import type { IssuedGrant } from "../../domain/actions/actions.ts";
-import { instant } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
-import { type Context, callerOf } from "../base/context.ts";
+import { callerOf } from "../base/context.ts";
 import { Outcome } from "../base/enums.ts";
-import { NIL_UUID, uuidOfNodeId } from "../base/node-id.ts";
-import { type ActionPayload, actionPayload, actionPayloadType } from "./payload.ts";
-import { readAction, seesAction } from "./reads.ts";
-
-interface GrantingPayload extends ActionPayload {
-  readonly grant?: IssuedGrant | undefined;
-}
-
-const Grant = builder.objectRef<IssuedGrant>("Grant").implement({
-  description:
-    "A signed, single-use token (JWS) that permits one agent to carry out one action before a deadline. The server returns it once and stores only its hash.",
-  fields: (t) => ({
-    token: t.exposeString("token", { description: "The token to pass to `redeemGrant`." }),
-    expiresAt: t.field({
-      type: "DateTime",
-      description: "It must be redeemed before this instant.",
-      resolve: ({ expiresAt }) => instant(expiresAt),
-    }),
-  }),
-});
-
-/** Null and undefined mean the same in an input. */
-function present<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], null> } {
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as {
-    [K in keyof T]: Exclude<T[K], null>;
-  };
-}
-
-/** The UUID of an action that the caller may see; for others a UUID of no action, so that they are NOT_FOUND. */
-async function visibleId(context: Context, id: string): Promise<string> {
-  const uuid = uuidOfNodeId("Action", context.ledger, id);
-  const action = await readAction(context, uuid);
-  return action !== null && seesAction(context, action) ? uuid : NIL_UUID;
-}
-
-const ProposeActionInput = builder.inputType("ProposeActionInput", {
-  description:
-    "An action to propose. The server itself determines the caller, the tool's effect and where the data came from.",
-  fields: (t) => ({
-    idempotencyKey: t.field({
-      type: "UUID",
-      required: true,
-      description: "Chosen by the caller. Repeating a call with the same key and input returns the same action.",
-    }),
-    platform: t.string({ required: true, description: "The platform the tool belongs to, as the catalog names it." }),
-    tool: t.string({ required: true, description: "The name of the tool, as the catalog names it on its platform." }),
-    arguments: t.field({ type: "JSON", required: true, description: "The arguments to call the tool with." }),
-    userRequest: t.string({
-      description:
-        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on or when it was erased.",
-    }),
-    rationale: t.string({
-      description: "The agent's reason for this step, in its own words; null when it gave none or when it was erased.",
-    }),
-    conversationId: t.string({
-      description:
-        "The conversation that the step belongs to. Consecutive steps of a conversation on one platform share a routing chain.",
-    }),
-    targetRegion: t.string({ description: "The region that data would be sent to." }),
-    supersedes: t.id({
-      description:
-        "A pending action of the caller that this one replaces. It is cancelled after this one is recorded, unless this one is BLOCKED or the earlier one was decided meanwhile.",
-    }),
-  }),
-});
-
-const ProposeActionPayload = actionPayloadType<GrantingPayload>(
-  "ProposeActionPayload",
-  "The result of `proposeAction`.",
-);
-builder.objectField(ProposeActionPayload, "grant", (t) =>
-  t.field({
-    type: Grant,
-    nullable: true,
-    description:
-      "The grant when the policy permits the action; null otherwise (call `claimGrant` once it is approved).",
-    resolve: ({ grant }) => grant,
-  }),
-);
-
-builder.mutationField("proposeAction", (t) =>
-  t.field({
-    type: ProposeActionPayload,
-    description: "Proposes an action. The policy permits it, forbids it, or requires approvals.",
-    authScopes: { signedIn: true },
-    args: { input: t.arg({ type: ProposeActionInput, required: true, description: "The action to propose." }) },
-    resolve: async (_root, { input }, context): Promise<GrantingPayload> => {
-      const { supersedes, arguments: values, ...rest } = input;
-      const alone = supersedes === undefined || supersedes === null;
-      const replaced = alone ? {} : { supersedes: await visibleId(context, supersedes) };
-      // JSON null is a value here, unlike in the other members.
-      const proposal = { ...present(rest), arguments: values ?? null, ...replaced };
-      return actionPayload(context, context.services.actions.propose(callerOf(context), proposal));
-    },
-  }),
-);
+import { present } from "../base/inputs.ts";
+import { uuidOfNodeId } from "../base/node-id.ts";
+import { Grant, type GrantingPayload } from "./grant.ts";
+import { actionPayload, actionPayloadType } from "./payload.ts";
 
 const ApproveActionInput = builder.inputType("ApproveActionInput", {
   description: "An approval of exactly the content that the person was shown.",

@@ -1,10 +1,10 @@
 import type { ActionView } from "../../domain/actions/action.ts";
 import { ActionRefusal, notFound } from "../../domain/actions/errors.ts";
-import type { Refusal } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
-import { orRefusal, userError } from "../base/payload.ts";
+import { orRefusal, type UserErrorShape, userError } from "../base/payload.ts";
 import { entryNode } from "../base/rows.ts";
 import { recordedEntries } from "../ledger/reads.ts";
 import { type Receipt, receiptType, received } from "../ledger/receipt.ts";
@@ -52,10 +52,24 @@ export function actionPayload<R extends Result>(
     work.then((result) => toPayload(context, result)),
     (refusal) => {
       const hidden = named === "id" && isHidden(context, refusal);
-      const userErrors = [userError(hidden ? notFound(["actionId"]) : refusal)];
-      return { ...refused(context, refusal), userErrors } as unknown as Refused<R>;
+      return refusedPayload<R>(context, refusal, userError(hidden ? notFound(["actionId"]) : refusal));
     },
   );
+}
+
+/** The payload of one of several: its result, or its refusal as a user error. `at` is the path of its input. */
+export function outcomePayload<R extends Result>(
+  context: Context,
+  outcome: R | Refusal,
+  at: readonly string[],
+): Payload<R> | Refused<R> {
+  if (!(outcome instanceof Refusal)) return toPayload(context, outcome);
+  context.onRefusal(outcome.code);
+  return refusedPayload<R>(context, outcome, userError(outcome, at));
+}
+
+function refusedPayload<R extends Result>(context: Context, refusal: Refusal, error: UserErrorShape): Refused<R> {
+  return { ...refused(context, refusal), userErrors: [error] } as unknown as Refused<R>;
 }
 
 function isHidden(context: Context, refusal: Refusal): boolean {

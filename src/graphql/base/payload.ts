@@ -27,9 +27,10 @@ builder.objectRef<UserErrorShape>("Refusal").implement({
   isTypeOf: () => true,
 });
 
-/** `refusal` as its caller sees it: paths begin at the argument. */
-export function userError({ code, message, path }: Refusal): UserErrorShape {
-  return { code, message, path: path.length === 0 ? [] : ["input", ...path] };
+/** `refusal` as its caller sees it: paths begin at the argument. `at` is the path of the member that was refused, if it is not all. */
+export function userError({ code, message, path }: Refusal, at: readonly string[] = []): UserErrorShape {
+  const whole = [...at, ...path];
+  return { code, message, path: whole.length === 0 ? [] : ["input", ...whole] };
 }
 
 /** The result of `work`; when it throws a refusal, the result of `refused`. Rethrows other errors. */

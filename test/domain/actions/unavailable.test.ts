@@ -1,7 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actionIdOf } from "../../../src/domain/actions/action-id.ts";
+import { createActions } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
+import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
+import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import { withClient, withDatabase } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -47,6 +51,7 @@ describe("without a database", () => {
     for (const attempt of [
       () => actions.propose(calling(agent), input),
       () => actions.propose(calling(agent), write()),
+      () => actions.proposeTogether(calling(agent), [write(), input, read()]),
       () => actions.approve(calling(approver), ballot),
       () => actions.load(calling(agent), ballot.actionId),
       () => actions.settleDue(10),
@@ -56,6 +61,59 @@ describe("without a database", () => {
     await show();
     expect((await actions.propose(calling(agent), input)).grant).toBeDefined();
     expect((await actions.approve(calling(approver), ballot)).action.state.status).toBe("APPROVED");
+  });
+
+  it("nothing of a batch is recorded, and repeating it records all of it in one transaction", async () => {
+    const { actions, pool } = process;
+    const inputs = [read(), write(), read({ conversationId: "another" }), { ...write(), tool: "" }];
+    // Its chains are known, so that what fails is the append.
+    await actions.proposeTogether(
+      calling(agent),
+      inputs.map((input) => ({ ...input, idempotencyKey: randomUUID() })),
+    );
+    const entries = async () =>
+      (await pool.query<{ count: string }>("SELECT count(*) FROM oc_audit_log")).rows[0]?.count;
+    const before = Number(await entries());
+    await hide();
+    const failed = expect(actions.proposeTogether(calling(agent), inputs));
+    await failed.rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE", outcome: "NOTHING" });
+    await show();
+    expect(Number(await entries())).toBe(before);
+    const outcomes = await actions.proposeTogether(calling(agent), inputs);
+    expect(outcomes[3]).toMatchObject({ code: "INVALID_INPUT" });
+    expect(Number(await entries())).toBe(before + 3);
+    const again = await actions.proposeTogether(calling(agent), inputs);
+    expect(again.map((one) => "entry" in one && one.entry?.hash)).toEqual(
+      outcomes.map((one) => "entry" in one && one.entry?.hash),
+    );
+  });
+
+  it("a batch of which some is recorded has an unknown outcome, and repeating it gives all", async () => {
+    const { actions } = process;
+    const old = (await actions.propose(calling(agent), write())).action.state.id;
+    let parts = 0;
+    const failing = createActions({
+      // The database goes away after the batch, before what it supersedes is cancelled.
+      ledgers: {
+        ...process.ledgers,
+        append: () => Promise.reject(new LedgerUnavailableError("away", 1)),
+        appendTogether: (...facts) => {
+          parts += 1;
+          return process.ledgers.appendTogether(...facts);
+        },
+      },
+      pool: process.pool,
+      policy: createPolicy(await loadCatalog()),
+      keys: world.keys,
+      config: { region: "eu", approvalTtl: 600, grantTtl: 600, executionTtl: 600, chainIdle: 1800 },
+    });
+    const inputs = [read(), write({ supersedes: old })];
+    const failed = expect(failing.proposeTogether(calling(agent), inputs));
+    await failed.rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE", outcome: "UNKNOWN" });
+    expect(parts).toBe(1);
+    const outcomes = await actions.proposeTogether(calling(agent), inputs);
+    expect(outcomes).toMatchObject([{ action: { state: { version: 1 } } }, { action: { state: { version: 1 } } }]);
+    expect((await actions.load(calling(agent), old))?.state.status).toBe("CANCELLED");
   });
 
   it("an action that was to be superseded is still there, and repeating the call supersedes it", async () => {

@@ -1,0 +1,175 @@
+import type { LedgerId } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { CommitTogetherFunction } from "../commit-together.ts";
+import type { Caller } from "../identity/principal.ts";
+import type { RoutedStep, Routing } from "../lineage/routing.ts";
+import type { Evaluation, Policy } from "../policy/evaluate.ts";
+import { actionIdOf } from "./action-id.ts";
+import { ActionRefusal } from "./errors.ts";
+import { checkCount, checkProposal, type ProposeInput } from "./input.ts";
+import type { ActionLoader } from "./loader.ts";
+import { type ProposalEntries, type Proposed, type ProposeResult, repetition, routeKeyOf } from "./proposal-entry.ts";
+import type { Supersede } from "./supersede.ts";
+
+export interface BatchProposerOptions {
+  readonly commit: CommitTogetherFunction;
+  readonly routing: Routing;
+  readonly policy: Policy;
+  readonly entries: ProposalEntries;
+  readonly supersede: Supersede;
+  readonly load: ActionLoader;
+}
+
+/** What became of one proposal of a batch. */
+export type ProposeOutcome = ProposeResult | ActionRefusal;
+
+/** A proposal with its place in the batch. */
+interface Item extends Proposed {
+  readonly at: number;
+}
+
+/** A proposal that is to be recorded, and the later ones with the same key. */
+interface Fresh {
+  readonly item: Item;
+  readonly evaluation: Evaluation;
+  readonly repetitions: readonly Item[];
+}
+
+/**
+ * Proposes several actions, as if one were proposed after the other, but recorded in one transaction. Actions that were
+ * recorded before are returned, as those of a repeated call are.
+ */
+export function createBatchProposer({ commit, routing, policy, entries, supersede, load }: BatchProposerOptions) {
+  /**
+   * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
+   * used in an earlier call, have their outcome.
+   */
+  async function freshOf(items: readonly Item[], outcomes: ProposeOutcome[]): Promise<Fresh | undefined> {
+    const [first] = items;
+    const earlier = first && (await load(first));
+    for (const [n, item] of items.entries()) {
+      try {
+        const { caller, ledger, id, proposal } = item;
+        if (earlier !== undefined) {
+          outcomes[item.at] = repetition(item, earlier.view);
+          continue;
+        }
+        if (proposal.supersedes !== undefined) await supersede.check(caller, ledger, proposal.supersedes, id);
+        const evaluation = policy.evaluate(proposal.platform, proposal.tool, caller.principal.platforms);
+        return { item, evaluation, repetitions: items.slice(n + 1) };
+      } catch (error) {
+        outcomes[item.at] = refusalOr(error);
+      }
+    }
+    return undefined;
+  }
+
+  function record(caller: Caller, ledger: LedgerId, all: readonly Fresh[]) {
+    return commit<Fresh, RoutedStep, ProposeResult>({
+      ledger,
+      by: caller,
+      items: all,
+      conversation: ({ item }) => item.proposal.conversationId,
+      load: (fresh) =>
+        routing.steps(
+          fresh.map(({ item, evaluation }) => ({
+            key: routeKeyOf(item),
+            platform: item.proposal.platform,
+            writes: evaluation.effect === "WRITE",
+          })),
+        ),
+      decide: ({ item, evaluation }, step) => entries.recording(item, evaluation, step),
+    });
+  }
+
+  /**
+   * Gives every item its outcome. Throws an error that is no refusal once all that could be recorded are, as
+   * LedgerUnavailableError UNKNOWN when some were.
+   */
+  async function propose(caller: Caller, ledger: LedgerId, items: readonly Item[], outcomes: ProposeOutcome[]) {
+    let recorded = false;
+    try {
+      // Another time only for a key whose first proposal was refused late.
+      for (let due = items; due.length > 0; ) {
+        const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
+        const fresh = (await Promise.all(byKey.map((same) => freshOf(same, outcomes))))
+          .filter((one) => one !== undefined)
+          .sort((a, b) => a.item.at - b.item.at);
+        const results = await record(caller, ledger, fresh);
+        recorded ||= results.some(({ status }) => status === "fulfilled");
+        due = fresh.flatMap((one, n) => accept(one, results[n] as PromiseSettledResult<ProposeResult>, outcomes));
+      }
+      await settleSuperseded(items, outcomes);
+    } catch (error) {
+      if (!recorded || !(error instanceof LedgerUnavailableError)) throw error;
+      const message = "some of the actions are recorded and others may not be; repeat the call to get them all";
+      throw new LedgerUnavailableError(message, error.retryAfterSeconds, error, "UNKNOWN");
+    }
+  }
+
+  async function settleSuperseded(items: readonly Item[], outcomes: readonly ProposeOutcome[]): Promise<void> {
+    const replacing = items.filter(({ at, proposal }) => {
+      const outcome = outcomes[at];
+      // What the policy blocked replaces nothing.
+      return proposal.supersedes !== undefined && isResult(outcome) && outcome.action.state.status !== "BLOCKED";
+    });
+    const distinct = new Map(replacing.map((item) => [item.id, item]));
+    await Promise.all(
+      [...distinct.values()].map(({ caller, ledger, id, proposal }) =>
+        supersede.settle(caller, ledger, proposal.supersedes ?? "", id),
+      ),
+    );
+  }
+
+  /** Returns the outcome of each input, in order. Throws ActionRefusal for too many, and LedgerUnavailableError. */
+  return async (
+    caller: Caller,
+    ledger: LedgerId,
+    inputs: readonly ProposeInput[],
+  ): Promise<readonly ProposeOutcome[]> => {
+    checkCount(inputs.length);
+    const outcomes = new Array<ProposeOutcome>(inputs.length);
+    const items = inputs.flatMap((input, at): readonly Item[] => {
+      try {
+        const proposal = checkProposal(input);
+        return [{ at, caller, ledger, proposal, id: actionIdOf(caller.principal, proposal.idempotencyKey) }];
+      } catch (error) {
+        outcomes[at] = refusalOr(error);
+        return [];
+      }
+    });
+    await propose(caller, ledger, items, outcomes);
+    return outcomes;
+  };
+}
+
+/** Takes over what became of a proposal and of those with the same key. Returns those that are to be proposed themselves. */
+function accept(
+  { item, repetitions }: Fresh,
+  result: PromiseSettledResult<ProposeResult>,
+  outcomes: ProposeOutcome[],
+): readonly Item[] {
+  if (result.status === "rejected") {
+    outcomes[item.at] = refusalOr(result.reason);
+    return repetitions;
+  }
+  outcomes[item.at] = result.value;
+  for (const repeated of repetitions) {
+    try {
+      outcomes[repeated.at] = repetition(repeated, result.value.action);
+    } catch (error) {
+      outcomes[repeated.at] = refusalOr(error);
+    }
+  }
+  return [];
+}
+
+function isResult(outcome: ProposeOutcome | undefined): outcome is ProposeResult {
+  return outcome !== undefined && !(outcome instanceof ActionRefusal);
+}
+
+/** `error` as an outcome; rethrows one that is no refusal. */
+function refusalOr(error: unknown): ActionRefusal {
+  if (error instanceof ActionRefusal) return error;
+  throw error;
+}

@@ -1,0 +1,145 @@
+import type { ProposeInput } from "../../domain/actions/actions.ts";
+import { checkCount, MAX_ACTIONS } from "../../domain/actions/input.ts";
+import { builder } from "../base/builder.ts";
+import { type Context, callerOf } from "../base/context.ts";
+import { present } from "../base/inputs.ts";
+import { NIL_UUID, uuidOfNodeId } from "../base/node-id.ts";
+import { orRefusal, payloadType, type UserErrorShape, userError } from "../base/payload.ts";
+import { Grant, type GrantingPayload } from "./grant.ts";
+import { actionPayload, actionPayloadType, outcomePayload } from "./payload.ts";
+import { readAction, seesAction } from "./reads.ts";
+
+/** The UUID of an action that the caller may see; for others a UUID of no action, so that they are NOT_FOUND. */
+async function visibleId(context: Context, id: string): Promise<string> {
+  const uuid = uuidOfNodeId("Action", context.ledger, id);
+  const action = await readAction(context, uuid);
+  return action !== null && seesAction(context, action) ? uuid : NIL_UUID;
+}
+
+const ProposeActionInput = builder.inputType("ProposeActionInput", {
+  description:
+    "An action to propose. The server itself determines the caller, the tool's effect and where the data came from.",
+  fields: (t) => ({
+    idempotencyKey: t.field({
+      type: "UUID",
+      required: true,
+      description: "Chosen by the caller. Repeating a call with the same key and input returns the same action.",
+    }),
+    platform: t.string({ required: true, description: "The platform the tool belongs to, as the catalog names it." }),
+    tool: t.string({ required: true, description: "The name of the tool, as the catalog names it on its platform." }),
+    arguments: t.field({ type: "JSON", required: true, description: "The arguments to call the tool with." }),
+    userRequest: t.string({
+      description:
+        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on or when it was erased.",
+    }),
+    rationale: t.string({
+      description: "The agent's reason for this step, in its own words; null when it gave none or when it was erased.",
+    }),
+    conversationId: t.string({
+      description:
+        "The conversation that the step belongs to. Consecutive steps of a conversation on one platform share a routing chain.",
+    }),
+    targetRegion: t.string({ description: "The region that data would be sent to." }),
+    supersedes: t.id({
+      description:
+        "A pending action of the caller that this one replaces. It is cancelled after this one is recorded, unless this one is BLOCKED or the earlier one was decided meanwhile.",
+    }),
+  }),
+});
+
+/** What the domain is to propose. */
+async function proposalOf(context: Context, input: typeof ProposeActionInput.$inferInput): Promise<ProposeInput> {
+  const { supersedes, arguments: values, ...rest } = input;
+  const alone = supersedes === undefined || supersedes === null;
+  const replaced = alone ? {} : { supersedes: await visibleId(context, supersedes) };
+  // JSON null is a value here, unlike in the other members.
+  return { ...present(rest), arguments: values ?? null, ...replaced };
+}
+
+const ProposeActionPayload = actionPayloadType<GrantingPayload>(
+  "ProposeActionPayload",
+  "The result of `proposeAction`.",
+);
+builder.objectField(ProposeActionPayload, "grant", (t) =>
+  t.field({
+    type: Grant,
+    nullable: true,
+    description:
+      "The grant when the policy permits the action; null otherwise (call `claimGrant` once it is approved).",
+    resolve: ({ grant }) => grant,
+  }),
+);
+
+builder.mutationField("proposeAction", (t) =>
+  t.field({
+    type: ProposeActionPayload,
+    description: "Proposes an action. The policy permits it, forbids it, or requires approvals.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: ProposeActionInput, required: true, description: "The action to propose." }) },
+    resolve: async (_root, { input }, context): Promise<GrantingPayload> => {
+      const proposal = await proposalOf(context, input);
+      return actionPayload(context, context.services.actions.propose(callerOf(context), proposal));
+    },
+  }),
+);
+
+const ProposeActionsInput = builder.inputType("ProposeActionsInput", {
+  description: "Actions to propose together.",
+  fields: (t) => ({
+    actions: t.field({
+      type: [ProposeActionInput],
+      required: true,
+      description: `The actions, at most ${MAX_ACTIONS}. A step may build on those before it, as if each were proposed by itself.`,
+    }),
+  }),
+});
+
+interface BatchPayload {
+  readonly results: readonly GrantingPayload[];
+  readonly userErrors: readonly UserErrorShape[];
+}
+
+const ProposeActionsPayload = payloadType<BatchPayload>("ProposeActionsPayload", "The result of `proposeActions`.");
+builder.objectField(ProposeActionsPayload, "results", (t) =>
+  t.field({
+    type: [ProposeActionPayload],
+    complexity: { field: 1, multiplier: 1 },
+    description:
+      "The result of each action, in the order of the input; empty when the whole batch was refused. An action that was refused has `userErrors`, and does not prevent the others.",
+    resolve: ({ results }) => [...results],
+  }),
+);
+
+/** What a batch costs: as much as its actions would cost each by itself. One that is refused for its length costs nothing. */
+function batchComplexity({ input }: { readonly input: { readonly actions: readonly unknown[] } }) {
+  const { length } = input.actions;
+  return { field: 1, multiplier: length > MAX_ACTIONS ? 1 : Math.max(1, length) };
+}
+
+builder.mutationField("proposeActions", (t) =>
+  t.field({
+    type: ProposeActionsPayload,
+    description:
+      "Proposes several actions in one call and records them in one transaction. Each is permitted, refused or repeated by itself, as by `proposeAction`. When the call fails, repeat it with the same keys: what was recorded is returned, and the rest is recorded.",
+    authScopes: { signedIn: true },
+    complexity: batchComplexity,
+    args: { input: t.arg({ type: ProposeActionsInput, required: true, description: "The actions to propose." }) },
+    resolve: (_root, { input }, context): Promise<BatchPayload> =>
+      orRefusal(context, proposeAll(context, input.actions), (refusal) => ({
+        results: [],
+        userErrors: [userError(refusal)],
+      })),
+  }),
+);
+
+async function proposeAll(
+  context: Context,
+  inputs: readonly (typeof ProposeActionInput.$inferInput)[],
+): Promise<BatchPayload> {
+  // Before anything is looked up for any of them.
+  checkCount(inputs.length);
+  const proposals = await Promise.all(inputs.map((input) => proposalOf(context, input)));
+  const outcomes = await context.services.actions.proposeTogether(callerOf(context), proposals);
+  const results = outcomes.map((outcome, at) => outcomePayload(context, outcome, ["actions", `${at}`]));
+  return { results, userErrors: [] };
+}
