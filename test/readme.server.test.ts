@@ -55,6 +55,7 @@ describe("the shell blocks of the README", () => {
       ["PROPOSED=", /"status":"PENDING"/, /"digest":"sha256:[0-9a-f]{64}"/, /"userErrors":\[\]/],
       ['ask "$APPROVER"', /cancel_reservation/, /"status":"APPROVED"/, /"userErrors":\[\]/],
       ["GRANT=", /"status":"EXECUTING".*"userErrors":\[\]/, /"status":"SUCCEEDED".*"userErrors":\[\]/],
+      ["both()", /"results":\[\{"action":\{"tool":"get_reservation_details","status":"ALLOWED"\}.*"status":"ALLOWED"/],
       ["HEAD=", /"status":"PENDING"/, /^event: next\ndata: .*"change":"ADDED","action":\{.*"cancel_reservation"/m],
       ["TOKEN=$APPROVER", /("change":"ADDED","action":\{.*"cancel_reservation"[\s\S]*){2}/],
       ["npx countersign token", /^[\w-]+\.[\w-]+\.[\w-]+$/m],
