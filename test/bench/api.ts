@@ -9,10 +9,12 @@ import { makeDataDir } from "../support/server.ts";
 import { openConnection } from "./api/connection.ts";
 import { type Measurable, startProcess } from "./api/server.ts";
 import { HERE, startProduct } from "./api/servers.ts";
-import { conversationOf, cycling, openSessions, proposing, type Work } from "./api/work.ts";
+import { conversationOf, cycling, openSessions, proposing, proposingTogether, type Work } from "./api/work.ts";
 import { drive, type Measured, medianRun, table } from "./load.ts";
 
 const connections = 64;
+/** Actions that one request proposes, where it proposes several. */
+const BATCH = 16;
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "4" }, rounds: { type: "string", default: "5" } },
 });
@@ -21,7 +23,7 @@ const rounds = Number(values.rounds);
 
 interface Contest {
   readonly name: string;
-  /** Requests in one unit of work. */
+  /** Requests in one unit of work, or proposals. */
   readonly requests: number;
   readonly server: Measurable;
   readonly work: Work;
@@ -46,8 +48,8 @@ async function measure(contest: Contest): Promise<void> {
   }
 }
 
-function report(contests: readonly Contest[]): string {
-  const [baseline] = contests.map(({ runs }) => medianRun(runs).perSecond);
+function report(contests: readonly Contest[], counted = "requests"): string {
+  const [baseline] = contests.map(({ runs, requests }) => medianRun(runs).perSecond * requests);
   const rows = contests.map(({ name, requests, runs, cpu }) => {
     const { perSecond, p50, p99 } = medianRun(runs);
     const ratio = (perSecond * requests) / (baseline ?? Number.NaN);
@@ -62,7 +64,8 @@ function report(contests: readonly Contest[]): string {
       cpuEach.toFixed(2),
     ];
   });
-  return table(["", "per second", "requests/s", "ratio of requests/s", "p50 ms", "p99 ms", "server CPU ms each"], rows);
+  const head = ["", "per second", `${counted}/s`, `ratio of ${counted}/s`, "p50 ms", "p99 ms", "server CPU ms each"];
+  return table(head, rows);
 }
 
 const [dataDirWith, dataDirWithout] = [await makeDataDir(), await makeDataDir()];
@@ -83,26 +86,33 @@ try {
     runs: [],
     cpu: [],
   });
+  const alone = contest("proposeAction, a write", 1, ours, proposing("WRITE", tokens.agent));
   const contests = [
     contest("no-op on a bare Yoga", 1, bare, proposing("READ", tokens.agent)),
     contest("proposeAction, a read", 1, ours, proposing("READ", tokens.agent)),
-    contest("proposeAction, a write", 1, ours, proposing("WRITE", tokens.agent)),
+    alone,
     contest("whole cycle of a write", 5, ours, cycling(tokens)),
   ];
   const compared = [
     contest("proposeAction, caller known beforehand", 1, without, proposing("WRITE", "none")),
     contest("proposeAction, caller found out", 1, withIdentity, proposing("WRITE", attributed)),
   ];
+  const batch = contest(
+    `proposeActions, ${BATCH} writes`,
+    BATCH,
+    ours,
+    proposingTogether("WRITE", tokens.agent, BATCH),
+  );
   // Interleaved, so that a slow minute of the machine falls on all of them, and each time in another order: whoever
   // comes after a server that waited finds the machine in another state.
-  const all = [...contests, ...compared];
+  const all = [...contests, ...compared, batch];
   for (let round = 0; round < rounds; round += 1) {
     const order = [...all.slice(round % all.length), ...all.slice(0, round % all.length)];
     for (const each of round % 2 === 0 ? order : order.reverse()) await measure(each);
   }
   process.stdout.write(
     `${connections} connections, median of ${rounds} interleaved rounds of ${seconds} s, Node ${process.version}, ` +
-      `${cpus().length} × ${cpus()[0]?.model.trim()}\n\n${report(contests)}\n\n${report(compared)}\n`,
+      `${cpus().length} × ${cpus()[0]?.model.trim()}\n\n${report(contests)}\n\n${report(compared)}\n\n${report([alone, batch], "proposals")}\n`,
   );
 } finally {
   await Promise.all([ours.stop(), bare.stop(), withIdentity.stop(), without.stop()]);

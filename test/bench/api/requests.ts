@@ -30,14 +30,30 @@ const calls = {
   },
 } as const;
 
-export function proposeBody(effect: "READ" | "WRITE", conversationId: string): string {
-  const input = {
+function proposal(effect: "READ" | "WRITE", conversationId: string): object {
+  return {
     idempotencyKey: randomUUID(),
     ...calls[effect],
     userRequest: "Please move me to the flight after 11 AM, and use the card that ends in 7447.",
     conversationId,
   };
-  return JSON.stringify({ query: proposeDocument, variables: { input } });
+}
+
+export function proposeBody(effect: "READ" | "WRITE", conversationId: string): string {
+  return JSON.stringify({ query: proposeDocument, variables: { input: proposal(effect, conversationId) } });
+}
+
+const proposeTogetherDocument = `mutation Propose($input: ProposeActionsInput!) {
+  proposeActions(input: $input) {
+    results { action { id status digest } grant { token } userErrors { code message } }
+    userErrors { code message }
+  }
+}`;
+
+/** Proposes `count` actions in one request. */
+export function proposeTogetherBody(effect: "READ" | "WRITE", conversationId: string, count: number): string {
+  const actions = Array.from({ length: count }, () => proposal(effect, conversationId));
+  return JSON.stringify({ query: proposeTogetherDocument, variables: { input: { actions } } });
 }
 
 function mutation(name: string, inputType: string, selection: string): (input: object) => string {

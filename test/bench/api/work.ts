@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { type Connection, openConnection } from "./connection.ts";
-import { approveBody, claimBody, completeBody, proposeBody, redeemBody, result, startSessionBody } from "./requests.ts";
+import {
+  approveBody,
+  claimBody,
+  completeBody,
+  proposeBody,
+  proposeTogetherBody,
+  redeemBody,
+  result,
+  startSessionBody,
+} from "./requests.ts";
 
 /** What the callers of a benchmark do: one request, or the whole cycle of an action. */
 
@@ -35,6 +44,26 @@ export function proposing(effect: "READ" | "WRITE", token: string): Work {
   const status = effect === "READ" ? "ALLOWED" : "PENDING";
   return async (connection, conversation, onRequest) => {
     await send(connection, proposeBody(effect, conversation), token, status);
+    onRequest();
+  };
+}
+
+const batchAnswer = z.strictObject({
+  data: z.object({
+    proposeActions: z.object({ results: z.array(outcome), userErrors: z.array(z.unknown()).length(0) }),
+  }),
+});
+
+/** Proposes `count` actions in one request. */
+export function proposingTogether(effect: "READ" | "WRITE", token: string, count: number): Work {
+  const status = effect === "READ" ? "ALLOWED" : "PENDING";
+  return async (connection, conversation, onRequest) => {
+    const answered = await connection.post(proposeTogetherBody(effect, conversation, count), token);
+    const parsed = batchAnswer.safeParse(answered);
+    const results = parsed.success ? parsed.data.data.proposeActions.results : [];
+    if (results.length !== count || results.some(({ action }) => action?.status !== status)) {
+      throw new Error(`unexpected answer: ${JSON.stringify(answered)}`);
+    }
     onRequest();
   };
 }
