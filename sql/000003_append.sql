@@ -67,6 +67,7 @@ DECLARE
   part        text[];
   well_formed boolean;
   has_payload boolean := array_to_string(p_payloads, '') <> '';
+  conditional boolean := array_to_string(p_conditions, '') <> '';
   now         timestamptz;
   -- By ordinal: what a draft is, why it is refused, or what it becomes.
   bodies      text[] := '{}';
@@ -162,25 +163,28 @@ BEGIN
   IF well_formed IS NOT TRUE THEN
     RAISE EXCEPTION 'the body of a draft is a JSON object with unique keys, and its states are a list' USING ERRCODE = 'OC003';
   END IF;
-  IF EXISTS (SELECT FROM unnest(p_conditions) AS c(text)
-              WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' <> '{}')) THEN
-    RAISE EXCEPTION 'conditions are deadlines and dependencies' USING ERRCODE = 'OC003';
-  END IF;
   refusals[size] := refusals[size];
-  FOR each IN
-    SELECT c.batch, n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
-      FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
-     CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'deadlines') AS d(deadline)
-      LEFT JOIN LATERAL jsonb_array_elements(d.deadline -> 'drafts') AS n ON true
-     WHERE ((d.deadline ->> 'notAfter')::timestamptz > moments[c.batch]
-            AND n::integer BETWEEN 1 AND coalesce(offsets[c.batch + 1], size) - offsets[c.batch]) IS NOT TRUE
-  LOOP
-    IF (each.ordinal BETWEEN 1 AND coalesce(offsets[each.batch + 1], size) - offsets[each.batch]
-        AND each.not_after IS NOT NULL) IS NOT TRUE THEN
-      RAISE EXCEPTION 'a deadline has an instant and the ordinals of its drafts' USING ERRCODE = 'OC003';
+  -- Whether a statement is needed is asked first, here and below: each is a part of what a call with one draft takes.
+  IF conditional THEN
+    IF EXISTS (SELECT FROM unnest(p_conditions) AS c(text)
+                WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' <> '{}')) THEN
+      RAISE EXCEPTION 'conditions are deadlines and dependencies' USING ERRCODE = 'OC003';
     END IF;
-    refusals[offsets[each.batch] + each.ordinal] := coalesce(refusals[offsets[each.batch] + each.ordinal], 'LATE');
-  END LOOP;
+    FOR each IN
+      SELECT c.batch, n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
+        FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
+       CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'deadlines') AS d(deadline)
+        LEFT JOIN LATERAL jsonb_array_elements(d.deadline -> 'drafts') AS n ON true
+       WHERE ((d.deadline ->> 'notAfter')::timestamptz > moments[c.batch]
+              AND n::integer BETWEEN 1 AND coalesce(offsets[c.batch + 1], size) - offsets[c.batch]) IS NOT TRUE
+    LOOP
+      IF (each.ordinal BETWEEN 1 AND coalesce(offsets[each.batch + 1], size) - offsets[each.batch]
+          AND each.not_after IS NOT NULL) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a deadline has an instant and the ordinals of its drafts' USING ERRCODE = 'OC003';
+      END IF;
+      refusals[offsets[each.batch] + each.ordinal] := coalesce(refusals[offsets[each.batch] + each.ordinal], 'LATE');
+    END LOOP;
+  END IF;
   IF p_after IS NOT NULL THEN
     -- Retries of the recent past are enough: nothing is under way for longer than connections live that broke.
     UPDATE oc_ledger_head h SET superseded = (p_calls[1] || h.superseded)[:32]
@@ -215,21 +219,23 @@ BEGIN
     RAISE EXCEPTION 'a state has kind, id, version and state; what drafts depend on has kind, id, version and the ordinals of the drafts'
       USING ERRCODE = 'OC003';
   END IF;
-  IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.batch, t.kind, t.id
-              HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
-    FOR each IN
-      SELECT b.ordinal, max(b.behind) AS behind
-        FROM (SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
-                       PARTITION BY t.batch, t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
-                FROM unnest(touches) t) b
-       WHERE b.behind IS NOT NULL
-       GROUP BY b.ordinal
-       ORDER BY b.ordinal
-    LOOP
-      IF each.behind >= starts[cardinality(starts)] THEN
-        starts := starts || each.ordinal;
-      END IF;
-    END LOOP;
+  IF size > 1 THEN
+    IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.batch, t.kind, t.id
+                HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
+      FOR each IN
+        SELECT b.ordinal, max(b.behind) AS behind
+          FROM (SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
+                         PARTITION BY t.batch, t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
+                  FROM unnest(touches) t) b
+         WHERE b.behind IS NOT NULL
+         GROUP BY b.ordinal
+         ORDER BY b.ordinal
+      LOOP
+        IF each.behind >= starts[cardinality(starts)] THEN
+          starts := starts || each.ordinal;
+        END IF;
+      END LOOP;
+    END IF;
   END IF;
 
   FOR run IN 1 .. cardinality(starts) LOOP
@@ -383,8 +389,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-  IF p_wait AND cardinality(p_ledgers) > 1 OR cardinality(p_ledgers) > (SELECT count(DISTINCT l) FROM unnest(p_ledgers) l) THEN
-    RAISE EXCEPTION 'each batch has a ledger of its own, and only a batch that is alone can wait' USING ERRCODE = 'OC003';
+  IF cardinality(p_ledgers) > 1 THEN
+    IF p_wait OR cardinality(p_ledgers) > (SELECT count(DISTINCT l) FROM unnest(p_ledgers) l) THEN
+      RAISE EXCEPTION 'each batch has a ledger of its own, and only a batch that is alone can wait' USING ERRCODE = 'OC003';
+    END IF;
   END IF;
   IF p_wait THEN
     RETURN QUERY SELECT * FROM oc_append_summary(p_ledgers, p_bodies, p_payloads, p_conditions, p_calls, true);
