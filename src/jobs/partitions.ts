@@ -1,5 +1,4 @@
 import type { Pool, PoolClient } from "pg";
-import { classify } from "../db/errors.ts";
 import type { Logger } from "../log.ts";
 import { type RunningJob, schedule } from "./schedule.ts";
 
@@ -59,8 +58,6 @@ async function ensureMonth(pool: Pool, ahead: number): Promise<boolean> {
     return rows[0]?.made === true;
   } catch (error) {
     broken = await rollback(client);
-    // Somebody holds the table; the month is not due yet and the next run tries again.
-    if (classify(error) === "conflict" && ahead > 0) return false;
     throw error;
   } finally {
     client.release(broken);

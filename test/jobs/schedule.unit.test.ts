@@ -51,6 +51,22 @@ describe("schedule", () => {
     expect(log.messages.length).toBeGreaterThanOrEqual(3);
   });
 
+  it("comes back soon after a failure, later after each further one, and as usual after a success", async () => {
+    const starts: number[] = [];
+    const run = async () => {
+      starts.push(performance.now());
+      if (starts.length < 5) throw new Error("down");
+      return false;
+    };
+    const job = schedule({ name: "test", interval: 3600, retry: 0.02, run }, recordingLog());
+    await waitUntil(() => starts.length === 5);
+    await job.stop();
+    const [, second = 0, , fourth = 0, fifth = 0] = starts;
+    // 20, 40, 80 and 160 ms, each by up to a fifth shorter or longer: the last of them alone is longer than the first could be.
+    expect(fifth - fourth).toBeGreaterThan(100);
+    expect(fifth - second).toBeGreaterThan(200);
+  });
+
   it("comes back at once while there is more, and can still be stopped", async () => {
     let runs = 0;
     const run = async () => {
