@@ -121,11 +121,14 @@ GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_ledger_month,
 -- Reading by position. Each function looks into oc_ledger_month first and opens the partitions of those months alone, with
 -- plans that are made once a connection: a plan over all partitions costs more to make, and to start, than the lookup. They run
 -- with the rights of whoever calls.
+--
+-- They are not STABLE, though they change nothing: such a function sees what the statement that calls it saw before it waited for
+-- the lock of a table. Rows that were moved into another partition meanwhile (oc_ensure_partition) would be in neither.
 
 -- The entries of a ledger at some positions, in any order, each once; payloads only when asked for.
 CREATE FUNCTION oc_entries_at(p_ledger text, p_seqs bigint[], p_payloads boolean DEFAULT false)
 RETURNS TABLE (seq bigint, recorded_at timestamptz, type text, action_id uuid, entry text, hash bytea, payload json)
-LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql ROWS 10 SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -156,7 +159,7 @@ $$;
 CREATE FUNCTION oc_entries_between(p_ledger text, p_after bigint, p_before bigint, p_limit bigint,
                                    p_payloads boolean DEFAULT false)
 RETURNS TABLE (seq bigint, recorded_at timestamptz, type text, action_id uuid, entry text, hash bytea, payload json)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -193,7 +196,7 @@ $$;
 -- The position of the entry with this hash, or null. No index holds hashes: an entry's hash is the next one's prev_hash, which
 -- has one; the last entry's is the head's. The latest months are looked into first, then ever more.
 CREATE FUNCTION oc_position_of(p_ledger text, p_hash bytea) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE

@@ -10,7 +10,7 @@ CREATE INDEX oc_state_chain ON oc_state ((ARRAY[actor_id, on_behalf_of_id, conve
 -- which began it: partitions before its month are not opened.
 CREATE FUNCTION oc_last_step(p_ledger text, p_chain uuid, p_first bigint, p_actor text, p_person text, p_effect text DEFAULT NULL)
 RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE

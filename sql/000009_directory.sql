@@ -7,7 +7,7 @@ CREATE INDEX oc_state_directory ON oc_state (ledger, updated_seq) WHERE kind IN 
 -- The last entry by an actor (p_column: actor_id) or on behalf of a person (on_behalf_of_id), or null. The latest months are looked
 -- into first, then ever more: most are seen often, and partitions without them cost as much as those with them.
 CREATE FUNCTION oc_last_seen(p_ledger text, p_column text, p_id text) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE

@@ -21,6 +21,11 @@ export interface SnapshotOptions<First> {
   readonly maxSeconds: number;
   /** SQL, without parameters, that is run with BEGIN in one round trip. */
   readonly statement: string;
+  /**
+   * Tables that are locked before the snapshot is taken, so that none gets other partitions between that and the first read
+   * of it: rows that were moved would be seen in neither.
+   */
+  readonly tables?: readonly string[];
   /** What `statement` found; undefined: look again in a new snapshot, once this has resolved. */
   readonly read: (found: QueryResult) => First | Promise<undefined>;
 }
@@ -35,7 +40,8 @@ type Query = (...parameters: unknown[]) => Promise<QueryResult & QueryArrayResul
  * each other. Code that holds a snapshot must not need a second connection of the same pool.
  */
 export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First>): Snapshot<First> {
-  const { maxSeconds, statement, read } = options;
+  const { maxSeconds, statement, tables = [], read } = options;
+  const lock = tables.map((table) => `LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE; `).join("");
   let opening: Promise<{ readonly client: PoolClient; readonly first: First }> | undefined;
   let over: Error | undefined;
   let running = 0;
@@ -51,7 +57,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
 
   async function begin(client: PoolClient): Promise<First> {
     for (let openings = 0; openings < MAX_OPENINGS; openings += 1) {
-      const results: unknown = await client.query(`${BEGIN}; ${statement}`);
+      const results: unknown = await client.query(`${BEGIN}; ${lock}${statement}`);
       const found = (Array.isArray(results) ? results.at(-1) : results) as QueryResult;
       const first = read(found);
       if (!(first instanceof Promise)) return first;

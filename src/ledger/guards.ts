@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Pool } from "pg";
+import { type ClientBase, DatabaseError, type Pool } from "pg";
 
 /**
  * What should keep the ledger append-only, compared with what the code was shipped with: triggers and their function
@@ -53,6 +53,7 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s'");
+    await lockPartitions(client);
     const problems: GuardProblem[] = [];
     const reporters = (await client.query<{ object: string; body: string; language: string }>(REPORTER_FACTS)).rows;
     for (const object of REPORTERS) {
@@ -89,6 +90,25 @@ export async function guardReport(pool: Pool): Promise<GuardReport> {
     // Whatever state the connection is in, nobody else gets it.
     client.release(true);
     throw error;
+  }
+}
+
+/** SQLSTATEs of a table that is missing, is no table, or is closed to this role: for the report to say. */
+const NOT_LOCKED = ["42P01", "42809", "42501"];
+
+/**
+ * Waits until partitions that are being made are there, and lets no others be made until the transaction ends: a statement that
+ * began before reads some of their guards as they were, and others as they are.
+ */
+async function lockPartitions(client: Pick<ClientBase, "query">): Promise<void> {
+  for (const table of ["oc_audit_log", "oc_audit_payload"]) {
+    await client.query("SAVEPOINT unlocked");
+    try {
+      await client.query(`LOCK TABLE ONLY public.${table} IN ACCESS SHARE MODE`);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !NOT_LOCKED.includes(error.code ?? "")) throw error;
+      await client.query("ROLLBACK TO SAVEPOINT unlocked");
+    }
   }
 }
 

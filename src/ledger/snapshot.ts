@@ -28,6 +28,7 @@ export function createLedgerSnapshots(options: LedgerSnapshotsOptions): (ledger:
   return (ledger) => {
     const snapshot = createSnapshot<LedgerHead>(pool, {
       maxSeconds,
+      tables: ["oc_audit_log", "oc_audit_payload"],
       statement: `SELECT seq, encode(hash, 'hex') AS hash FROM oc_ledger_head WHERE ledger = ${escapeLiteral(ledger)}`,
       read({ rows }) {
         const [head] = rows as readonly { readonly seq: string; readonly hash: string }[];

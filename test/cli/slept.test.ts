@@ -128,7 +128,6 @@ async function expectFound({ action, entry }: Proposed, user: string): Promise<v
 it("a server whose database has had no partitions for three months starts, appends and makes them", async () => {
   const clock = await dateLedgers(superuser);
   await clock.set(new Date(Date.now() - DAYS_AGO * 24 * 3600 * 1000));
-  await dropMonths();
   serving = await serveThere({ database, dataDir });
   const first = await propose("anna");
   await serving.end();

@@ -62,7 +62,12 @@ export async function inSnapshot<Result>(
   client: ClientBase,
   work: (run: RunQuery) => Promise<Result>,
 ): Promise<Result> {
-  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;${SETTINGS}`);
+  // Locked before the snapshot is taken: rows that are moved to another partition in between would be seen in neither.
+  await client.query(
+    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+     LOCK TABLE ONLY public.oc_audit_log IN ACCESS SHARE MODE;
+     LOCK TABLE ONLY public.oc_audit_payload IN ACCESS SHARE MODE;${SETTINGS}`,
+  );
   const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
   await client.query("COMMIT");
   return result;
