@@ -94,6 +94,45 @@ CREATE TRIGGER oc_refuse_row BEFORE INSERT ON oc_ledger_month
   FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_month();
 ALTER TABLE oc_ledger_month ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_row;
 
+-- What the search index (000011) has of a value is removed with the value, in the same transaction. The row of a segment that
+-- another transaction holds is left to the job that reads oc_work.search_erased: no erasure waits for another, or for that job.
+CREATE FUNCTION oc_search_forget() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  of_value bigint := (OLD.seq - 1) >> 11;
+BEGIN
+  INSERT INTO oc_work.search_erased (ledger, segment) VALUES (OLD.ledger, of_value);
+  PERFORM FROM oc_work.search_segment s WHERE s.ledger = OLD.ledger AND s.segment = of_value FOR UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    DELETE FROM oc_work.search_segment s WHERE s.ledger = OLD.ledger AND s.segment = of_value;
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE FUNCTION oc_search_forget_all() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  INSERT INTO oc_work.search_erased (ledger, segment) SELECT s.ledger, s.segment FROM oc_work.search_segment s;
+  DELETE FROM oc_work.search_segment;
+  RETURN NULL;
+END
+$$;
+
+-- Makes all triggers of one table fire for everybody, also with session_replication_role = replica.
+CREATE FUNCTION oc_always(p_table regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  guard record;
+BEGIN
+  FOR guard IN SELECT tgname FROM pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal LOOP
+    EXECUTE format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %I', p_table, guard.tgname);
+  END LOOP;
+END
+$$;
+
 -- Puts the unique indexes, and on entries the guards, on one table of the two families: oc_audit_log or oc_audit_payload itself,
 -- or one of their partitions.
 CREATE FUNCTION oc_guard_table(p_table regclass) RETURNS void
@@ -102,7 +141,6 @@ AS $$
 DECLARE
   name text := (SELECT relname FROM pg_class WHERE oid = p_table);
   is_parent boolean := name IN ('oc_audit_log', 'oc_audit_payload');
-  guard record;
 BEGIN
   IF NOT is_parent THEN
     -- Rows up to a page stay in line: compressing 3 KB on every append would cost more than the space is worth.
@@ -110,6 +148,13 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON %s (ledger, seq)', name || '_seq', p_table);
   END IF;
   IF name ~ '^oc_audit_payload' THEN
+    EXECUTE format('CREATE TRIGGER oc_search_forget_all AFTER TRUNCATE ON %s
+                    FOR EACH STATEMENT EXECUTE FUNCTION oc_search_forget_all()', p_table);
+    IF is_parent THEN
+      EXECUTE format('CREATE TRIGGER oc_search_forget AFTER UPDATE OR DELETE ON %s
+                      FOR EACH ROW EXECUTE FUNCTION oc_search_forget()', p_table);
+    END IF;
+    PERFORM oc_always(p_table);
     RETURN;
   END IF;
   IF NOT is_parent THEN
@@ -123,9 +168,7 @@ BEGIN
     EXECUTE format('CREATE TRIGGER oc_refuse_row BEFORE UPDATE OR DELETE ON %s
                     FOR EACH ROW EXECUTE FUNCTION oc_refuse_change()', p_table);
   END IF;
-  FOR guard IN SELECT tgname FROM pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal LOOP
-    EXECUTE format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %I', p_table, guard.tgname);
-  END LOOP;
+  PERFORM oc_always(p_table);
 END
 $$;
 
@@ -242,11 +285,11 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_empty_default(), oc_make_month(text, date, regclass), oc_columns(text),
-  oc_digest(text[], text), oc_guard_table(regclass), oc_refuse_change(), oc_check_links(), oc_refuse_head(),
-  oc_refuse_month() FROM PUBLIC;
+  oc_digest(text[], text), oc_guard_table(regclass), oc_always(regclass), oc_refuse_change(), oc_check_links(), oc_refuse_head(),
+  oc_refuse_month(), oc_search_forget(), oc_search_forget_all() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
-SELECT oc_guard_table('oc_audit_log');
+SELECT oc_guard_table('oc_audit_log'), oc_guard_table('oc_audit_payload');
 CREATE TABLE oc_audit_log_default PARTITION OF oc_audit_log DEFAULT;
 CREATE TABLE oc_audit_payload_default PARTITION OF oc_audit_payload DEFAULT;
 SELECT oc_guard_table('oc_audit_log_default'), oc_guard_table('oc_audit_payload_default');

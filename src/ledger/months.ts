@@ -7,6 +7,12 @@ export interface RecordedBounds {
   readonly before: Date;
 }
 
+/** A month of a ledger. */
+export interface Month extends RecordedBounds {
+  /** The position that the month begins with. */
+  readonly firstSeq: bigint;
+}
+
 interface Part {
   /** Entries behind this position. */
   readonly after?: bigint | undefined;
@@ -21,7 +27,7 @@ interface Part {
 const READ_MONTHS = {
   name: "oc_read_months",
   text: `
-    SELECT m.starts AS "from", m.ends AS "before"
+    SELECT m.first_seq, m.starts AS "from", m.ends AS "before"
       FROM oc_ledger_month m
      WHERE m.ledger = $1 AND m.first_seq < $3::bigint
        AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
@@ -35,10 +41,18 @@ const LAST_POSITION = 2n ** 63n - 1n;
 const clamp = (seq: bigint) => (seq > LAST_POSITION ? LAST_POSITION : seq < 0n ? 0n : seq);
 
 /** The months that hold the entries of a part of a ledger, oldest first; those without entries are left out. */
-async function readMonths(db: Queryable, ledger: LedgerId, part: Part): Promise<RecordedBounds[]> {
+export async function readMonths(db: Queryable, ledger: LedgerId, part: Part): Promise<Month[]> {
   const { after = 0n, before = LAST_POSITION, recordedFrom = "-infinity", recordedTo = "infinity" } = part;
   const values = [ledger, clamp(after), clamp(before), recordedFrom, recordedTo];
-  return (await db.query<{ from: Date; before: Date }>({ ...READ_MONTHS, values })).rows;
+  const { rows } = await db.query<RecordedBounds & { readonly first_seq: string }>({ ...READ_MONTHS, values });
+  return rows.map(({ first_seq, from, before: end }) => ({ firstSeq: BigInt(first_seq), from, before: end }));
+}
+
+/** The time of the positions from `first` to `last`, by `months` that hold them all; undefined when there are none. */
+export function boundsOf(months: readonly Month[], first: bigint, last: bigint): RecordedBounds | undefined {
+  const begins = months.findLast(({ firstSeq }) => firstSeq <= first) ?? months[0];
+  const ends = months.findLast(({ firstSeq }) => firstSeq <= last) ?? months[0];
+  return begins === undefined || ends === undefined ? undefined : { from: begins.from, before: ends.before };
 }
 
 /** Months of the first window; each further one has so many times as many. */
