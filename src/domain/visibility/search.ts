@@ -1,6 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { EntryRange, Queryable } from "../../ledger/read.ts";
-import { type EntryFilter, searchEntries } from "../../ledger/search.ts";
+import type { ReadScope } from "../../ledger/read-scope.ts";
+import { type EntryFilter, type SearchPage, searchEntries, searchPage } from "../../ledger/search.ts";
 import { scopesOf, type Viewer } from "./visibility.ts";
 
 /** `searchEntries` in `ledger`, of the viewer's organization, limited to what `viewer` may read. */
@@ -11,6 +12,21 @@ export function searchReadable(
   filter: EntryFilter,
   range: EntryRange,
 ): Promise<LedgerEntry[]> {
+  return searchEntries(db, ledger, filter, range, limitsOf(viewer));
+}
+
+/** `searchPage`, limited in the same way. */
+export function searchReadablePage(
+  db: Queryable,
+  ledger: LedgerId,
+  viewer: Viewer,
+  filter: EntryFilter,
+  range: EntryRange,
+): Promise<SearchPage> {
+  return searchPage(db, ledger, filter, range, { scopes: limitsOf(viewer) });
+}
+
+function limitsOf(viewer: Viewer): readonly ReadScope[] | undefined {
   const scopes = scopesOf(viewer);
-  return searchEntries(db, ledger, filter, range, scopes === "everything" ? undefined : scopes);
+  return scopes === "everything" ? undefined : scopes;
 }

@@ -10,7 +10,7 @@ import { entryNode } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
-import { recordingRead, search, seesEntry } from "./reads.ts";
+import { recordingRead, searchForPage, seesEntry } from "./reads.ts";
 
 type Verification = Awaited<ReturnType<Services["verify"]>>;
 
@@ -108,7 +108,7 @@ builder.queryField("auditEntries", (t) =>
   t.field({
     type: EntryConnection,
     description:
-      "Entries that you may see and that meet a filter, in ledger order. Reading them is recorded in the ledger.",
+      "Entries that you may see and that meet a filter, in ledger order. Reading them is recorded in the ledger. A search that takes longer than five seconds returns a shorter page with `hasNextPage` true: continue after its `endCursor`.",
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
@@ -123,8 +123,9 @@ builder.queryField("auditEntries", (t) =>
       const range = newestFirst === true ? { before: after, newestFirst } : { after };
       const wanted = entryFilter(context.ledger, filter);
       const asOf = await readingAt(context);
-      const found = await search(context, wanted, { ...range, limit: size + 1 });
-      const page = pageOf({ nodes: found.map(entryNode), size, after, asOf, positionOf: ({ seq }) => seq });
+      const { entries, stoppedAt } = await searchForPage(context, wanted, { ...range, limit: size + 1 });
+      const nodes = entries.map(entryNode);
+      const page = pageOf({ nodes, size, after, asOf, positionOf: ({ seq }) => seq, stoppedAt });
       return recordingRead(context, "auditEntries", page.edges.length, page);
     },
   }),

@@ -1,9 +1,9 @@
-import { searchReadable } from "../../domain/visibility/search.ts";
+import { searchReadable, searchReadablePage } from "../../domain/visibility/search.ts";
 import { isOwn, mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { textOf } from "../../facts/members.ts";
 import { type EntryRange, readEntries } from "../../ledger/read.ts";
-import type { EntryFilter } from "../../ledger/search.ts";
+import type { EntryFilter, SearchPage } from "../../ledger/search.ts";
 import { readAction, seesAction } from "../actions/reads.ts";
 import type { ActionNode } from "../actions/rows.ts";
 import { type Context, callerOf, viewerOf } from "../base/context.ts";
@@ -14,6 +14,11 @@ import { readerOf } from "../base/viewer.ts";
 /** Entries the caller may read that meet `filter`. */
 export function search(context: Context, filter: EntryFilter, range: EntryRange): Promise<LedgerEntry[]> {
   return searchReadable(context.db, context.ledger, readerOf(context), filter, range);
+}
+
+/** The same, or a page that is not full when it takes long. */
+export function searchForPage(context: Context, filter: EntryFilter, range: EntryRange): Promise<SearchPage> {
+  return searchReadablePage(context.db, context.ledger, readerOf(context), filter, range);
 }
 
 /**
