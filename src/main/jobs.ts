@@ -2,10 +2,11 @@ import type { Database } from "../db/database.ts";
 import type { Actions } from "../domain/actions/actions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
 import { startPartitions } from "../jobs/partitions.ts";
+import { startSearchIndex } from "../jobs/search-index.ts";
 import { startSweep } from "../jobs/sweep.ts";
 import type { Start } from "./start.ts";
 
-/** What happens without a caller: deadlines that pass, and partitions for the months to come. */
+/** What happens without a caller: deadlines that pass, partitions for the months to come, the search index. */
 export function startJobs(
   { config, log, closing }: Start,
   { pool }: Database,
@@ -16,4 +17,6 @@ export function startJobs(
   closing.add(() => sweep.stop());
   const partitions = startPartitions({ pool, log });
   closing.add(() => partitions.stop());
+  const searchIndex = startSearchIndex({ pool, log });
+  closing.add(() => searchIndex.stop());
 }
