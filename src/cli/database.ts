@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { readRecord } from "../db/embedded/record.ts";
 import { classify } from "../db/errors.ts";
 import { createPool } from "../db/pool.ts";
+import { serverRole } from "../db/session.ts";
 import { asError } from "../errors.ts";
 import { createLogger } from "../log.ts";
 import { CommandError } from "./exit.ts";
@@ -12,7 +13,7 @@ export type DatabaseOption = string | true;
 
 const auditorRole = "oc_auditor";
 
-export interface AuditorPoolOptions {
+export interface CommandPoolOptions {
   readonly source: DatabaseOption;
   /** Whose built-in database is meant when `source` names none. */
   readonly dataDir?: string | undefined;
@@ -26,7 +27,7 @@ interface Target {
   readonly whenUnreachable: string;
 }
 
-async function findDatabase({ source, dataDir }: AuditorPoolOptions): Promise<Target> {
+async function findDatabase({ source, dataDir }: CommandPoolOptions): Promise<Target> {
   const named = (url: string) => ({
     url,
     whenUnreachable: `the database at ${URL.parse(url)?.host} cannot be reached`,
@@ -62,8 +63,24 @@ async function assertReachable(pool: Pool, { whenUnreachable }: Target): Promise
 }
 
 /** Runs `work` on connections that may read the ledger and change nothing, whatever their login may do. */
-export async function withAuditorPool<Result>(
-  options: AuditorPoolOptions,
+export function withAuditorPool<Result>(
+  options: CommandPoolOptions,
+  work: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  return withPool(auditorRole, options, work);
+}
+
+/** Runs `work` on connections that may do what a server may. */
+export function withServerPool<Result>(
+  options: CommandPoolOptions,
+  work: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  return withPool(serverRole, options, work);
+}
+
+async function withPool<Result>(
+  role: string,
+  options: CommandPoolOptions,
   work: (pool: Pool) => Promise<Result>,
 ): Promise<Result> {
   const target = await findDatabase(options);
@@ -71,7 +88,7 @@ export async function withAuditorPool<Result>(
     connectionString: target.url,
     max: options.max,
     applicationName: "countersign-cli",
-    role: auditorRole,
+    role,
     // Re-hashing a long ledger takes as long as it takes.
     statementTimeout: 0,
     log: createLogger("warn", process.stderr),

@@ -6,6 +6,7 @@ import { defineExport } from "./export.ts";
 import { defineHealth } from "./health.ts";
 import { defineMigrate } from "./migrate.ts";
 import { defineReplay } from "./replay.ts";
+import { defineSearchIndex } from "./search-index.ts";
 import { defineServe } from "./serve.ts";
 import { defineToken } from "./token.ts";
 import { defineVerify } from "./verify.ts";
@@ -43,6 +44,7 @@ Examples:
     defineVerify,
     defineExport,
     defineHealth,
+    defineSearchIndex,
   ]) {
     define(program);
   }
