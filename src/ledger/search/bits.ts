@@ -84,8 +84,8 @@ export function bucketsOfPart(part: string): readonly number[] {
 
 /**
  * What is found by its whole value: columns for searching; the agent, person and groups of the action an entry is about
- * (`aboutActor`, …), or that it is about one without a state; whether arguments or result are an object, an array or another
- * value.
+ * (`aboutActor`, …), or that it is about one that was not proposed by then; whether arguments or result are an object, an array
+ * or another value.
  */
 export type TokenKind =
   | "type"

@@ -17,7 +17,10 @@ const ROWS = 64n;
 /** A server that claimed a segment so long ago and has not finished it has stopped. */
 const CLAIM = "1 minute";
 
-/** `asked` of a proposal is in the entry itself; for other entries about an action, see READ_ASKED. */
+/**
+ * Nothing of it changes when entries are appended later. `asked` of a proposal is in the entry itself; for other entries about an
+ * action, see READ_ASKED.
+ */
 export const READ_ROWS = `
   SELECT e.seq, e.entry, p.payload::text AS payload, e.type, e.platform, e.tool, e.effect, e.actor_id AS actor,
          e.on_behalf_of_id AS "onBehalfOf", e.session_id::text AS session, e.chain::text AS chain,
@@ -29,7 +32,8 @@ export const READ_ROWS = `
                         WHERE p.ledger = e.ledger AND p.seq = e.seq AND p.recorded_at = e.recorded_at
                           AND p.recorded_at >= $4::timestamptz AND p.recorded_at < $5::timestamptz LIMIT 1) p ON true
     LEFT JOIN LATERAL (SELECT s.id, s.actor_id, s.on_behalf_of_id, s.first_seq FROM oc_state s
-                        WHERE s.ledger = e.ledger AND s.kind = 'ACTION' AND s.id = e.action_id::text LIMIT 1) s ON true
+                        WHERE s.ledger = e.ledger AND s.kind = 'ACTION' AND s.id = e.action_id::text
+                          AND s.first_seq <= e.seq LIMIT 1) s ON true
    WHERE e.ledger = $1 AND e.seq >= $2::bigint AND e.seq < $3::bigint
      AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
    ORDER BY e.seq`;

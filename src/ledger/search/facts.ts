@@ -21,7 +21,7 @@ export interface IndexedRow {
   readonly aboutActor: string | null;
   /** The person that agent acted for. */
   readonly aboutOnBehalfOf: string | null;
-  /** The action it is about, when that has no state: who proposed it is not known, or not yet. */
+  /** The action it is about, when that was not proposed at or before its position. */
   readonly aboutUnknown: string | null;
   /** The groups that policy asked, by the entry itself or by the proposal of the action it is about. */
   readonly asked: readonly string[];
