@@ -59,6 +59,15 @@ export function boundsOf(months: readonly Month[], first: bigint, last: bigint):
 const FIRST_WINDOW = 2;
 const GROWTH = 4;
 
+/** The first items, then several times as many, and so on: each a list, in the order of `items`. */
+function growing<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  const windows: (readonly Item[])[] = [];
+  for (let at = 0, size = FIRST_WINDOW; at < items.length; at += size, size *= GROWTH) {
+    windows.push(items.slice(at, at + size));
+  }
+  return windows;
+}
+
 /**
  * The times to look through for entries of a part of a ledger, one after the other in the order asked for, until enough are
  * found. A query without bounds plans and opens every partition there is; most pages are filled by the first window.
@@ -70,12 +79,35 @@ export async function readWindows(
   newestFirst: boolean,
 ): Promise<readonly RecordedBounds[]> {
   const months = await readMonths(db, ledger, part);
-  if (newestFirst) months.reverse();
-  const windows: RecordedBounds[] = [];
-  let size = FIRST_WINDOW;
-  for (let at = 0; at < months.length; at += size, size *= GROWTH) {
-    const [first, last] = [months[at]!, months.slice(at, at + size).at(-1)!];
-    windows.push(newestFirst ? { from: last.from, before: first.before } : { from: first.from, before: last.before });
-  }
-  return windows;
+  return growing(newestFirst ? months.toReversed() : months).map((window) => {
+    const [first, last] = [window[0]!, window.at(-1)!];
+    return newestFirst ? { from: last.from, before: first.before } : { from: first.from, before: last.before };
+  });
+}
+
+/** Positions from `first` to `last`, both included, and the time they were recorded in. */
+export interface RecordedPositions {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly recorded: RecordedBounds;
+}
+
+/** The same for the positions from `first` to `last`, by `months` that hold them all, oldest first. */
+export function positionWindows(
+  months: readonly Month[],
+  first: bigint,
+  last: bigint,
+  newestFirst: boolean,
+): readonly RecordedPositions[] {
+  const parts = months.flatMap((month, at) => {
+    const next = months[at + 1];
+    const begins = at === 0 || month.firstSeq < first ? first : month.firstSeq;
+    const ends = next === undefined || next.firstSeq > last ? last : next.firstSeq - 1n;
+    return begins > ends ? [] : [{ first: begins, last: ends, recorded: month }];
+  });
+  return growing(newestFirst ? parts.toReversed() : parts).map((window) => {
+    const [oldest, newest] = newestFirst ? [window.at(-1)!, window[0]!] : [window[0]!, window.at(-1)!];
+    const recorded = { from: oldest.recorded.from, before: newest.recorded.before };
+    return { first: oldest.first, last: newest.last, recorded };
+  });
 }

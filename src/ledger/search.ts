@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import { boundsOf, type Month, readMonths } from "./months.ts";
+import { boundsOf, type Month, positionWindows, type RecordedBounds, readMonths } from "./months.ts";
 import { type EntryRange, type Queryable, readHead } from "./read.ts";
 import type { ReadScope } from "./read-scope.ts";
 import { BLOCK } from "./search/bits.ts";
@@ -78,12 +78,11 @@ async function searchByPieces(search: Search, maxMilliseconds: number): Promise<
   const months = await readMonths(db, ledger, { after: span.first - 1n, before: span.last + 1n });
   const pieces = isShort(range) ? [wholeOf(span)] : piecesOf(db, ledger, clausesOf(filter, scopes), span);
   for await (const piece of pieces) {
-    const read = readOf(piece, months);
-    if (read !== undefined) {
+    for (const read of readsOf(piece, months, span.newestFirst)) {
       const page = { ...range, limit: range.limit - entries.length };
       entries.push(...(await run(search, pieceStatement(ledger, filter, read, page, scopes))));
+      if (entries.length >= range.limit) return { entries };
     }
-    if (entries.length >= range.limit) break;
     const atEnd = piece.end === (span.newestFirst ? span.first : span.last);
     if (!atEnd && performance.now() >= until) return { entries, stoppedAt: piece.end };
   }
@@ -103,14 +102,24 @@ function wholeOf({ first, last, newestFirst }: Span): Piece {
   return { kind: "positions", first, last, end: newestFirst ? first : last };
 }
 
-/** What to read for a piece, and when it was recorded. */
-function readOf(piece: Piece, months: readonly Month[]): Read | undefined {
-  if (piece.kind === "nothing") return undefined;
+/** The reads of a piece, in the order of the search, each of few months. */
+function readsOf(piece: Piece, months: readonly Month[], newestFirst: boolean): readonly Read[] {
+  if (piece.kind === "nothing") return [];
   if (piece.kind === "positions") {
-    const { first, last } = piece;
-    const recorded = boundsOf(months, first, last);
-    return recorded && { first, last, recorded };
+    return positionWindows(months, piece.first, piece.last, newestFirst);
   }
-  const blocks = piece.starts.map((start) => ({ start, recorded: boundsOf(months, start, start + BLOCK - 1n) }));
-  return { blocks: blocks.flatMap(({ start, recorded }) => (recorded === undefined ? [] : [{ start, recorded }])) };
+  const reads: { readonly positions: bigint[]; readonly recorded: RecordedBounds }[] = [];
+  for (const start of piece.starts) {
+    const recorded = boundsOf(months, start, start + BLOCK - 1n);
+    if (recorded === undefined) continue;
+    const positions = Array.from({ length: Number(BLOCK) }, (_, n) => start + BigInt(n));
+    const open = reads.at(-1);
+    if (
+      open?.recorded.from.getTime() === recorded.from.getTime() &&
+      open.recorded.before.getTime() === recorded.before.getTime()
+    )
+      open.positions.push(...positions);
+    else reads.push({ positions, recorded });
+  }
+  return reads;
 }

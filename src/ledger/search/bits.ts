@@ -14,6 +14,7 @@ export const ROW_BYTES = Number(SEGMENT / BLOCK / 8n);
 const BUCKET_BITS = 15;
 export const BITS_BYTES = 2 ** BUCKET_BITS * ROW_BYTES;
 const SHIFT = 32 - BUCKET_BITS;
+const LOW = 2 ** BUCKET_BITS - 1;
 
 /** Grams are runs of at most so many UTF-16 code units. */
 const GRAM = 4;
@@ -42,24 +43,26 @@ function mix(value: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** The hash of the gram of the last `length` of the code units a, b, c and d. */
-function hashOf(length: number, a: number, b: number, c: number, d: number): number {
-  let value = Math.imul(length, 0x9e3779b1) + d;
-  if (length > 1) value = Math.imul(value, 0x85ebca6b) + c;
-  if (length > 2) value = Math.imul(value, 0xc2b2ae35) + b;
-  if (length > 3) value = Math.imul(value, 0x27d4eb2f) + a;
-  return mix(value);
+/** The polynomial of a gram is that of the gram without its last code unit, times this, plus that code unit. */
+const BASE = 0x01000193;
+const LENGTHS = [0, 0x9e3779b1, 0x3c6ef362, 0xdaa66d13, 0x78dde6c4];
+
+/** Fewer steps than `mix`: a segment has millions of grams. */
+function hashOfGram(length: number, polynomial: number): number {
+  const value = polynomial + LENGTHS[length]!;
+  return Math.imul(value ^ (value >>> 15), 0x846ca68b);
 }
 
-function* bucketsOfHash(length: number, hash: number): Generator<number> {
-  yield hash >>> SHIFT;
-  if (length <= SHORT_GRAM) yield hash & (2 ** BUCKET_BITS - 1);
-}
+/** Of a single code unit only others than those of ASCII, which most blocks have: nothing is looked up there. */
+const SINGLE = 0x80;
 
 /** The buckets of the gram of `length` code units that begins at `at`. */
 function bucketsOfGram(text: string, at: number, length: number): readonly number[] {
-  const unit = (back: number) => (back < length ? text.charCodeAt(at + length - 1 - back) : 0);
-  return [...bucketsOfHash(length, hashOf(length, unit(3), unit(2), unit(1), unit(0)))];
+  let polynomial = 0;
+  for (let index = at; index < at + length; index++) polynomial = Math.imul(polynomial, BASE) + text.charCodeAt(index);
+  if (length === 1 && polynomial < SINGLE) return [];
+  const hash = hashOfGram(length, polynomial);
+  return length <= SHORT_GRAM ? [hash >>> SHIFT, (hash >>> 2) & LOW] : [hash >>> SHIFT];
 }
 
 /** Buckets in which a block has a bit whenever a text in it contains `part`, folded. None for an empty part. */
@@ -67,11 +70,7 @@ export function bucketsOfPart(part: string): readonly number[] {
   const longest = Math.min(part.length, GRAM);
   const buckets = new Set<number>();
   // A short text has few grams of full length: its shorter ones are looked up as well.
-  for (
-    let length = longest;
-    length > 0 && (length === longest || (length > 1 && buckets.size < ENOUGH_GRAMS));
-    length--
-  ) {
+  for (let length = longest; length > 0 && (length === longest || buckets.size < ENOUGH_GRAMS); length--) {
     const grams = part.length - length + 1;
     const taken = Math.min(grams, ENOUGH_GRAMS);
     for (let n = 0; n < taken; n++) {
@@ -82,18 +81,15 @@ export function bucketsOfPart(part: string): readonly number[] {
   return [...buckets];
 }
 
+/** Columns that a search combines in any way: an entry has a token for each combination of its values. */
+export const COLUMNS = ["type", "platform", "tool", "effect", "actor", "onBehalfOf"] as const;
+export type Column = (typeof COLUMNS)[number];
+
 /**
- * What is found by its whole value: columns for searching; the agent, person and groups of the action an entry is about
- * (`aboutActor`, …), or that it is about one that was not proposed by then; whether arguments or result are an object, an array
- * or another value.
+ * What is found by its whole value, besides: the agent, person and groups of the action an entry is about (`aboutActor`, …), or
+ * that it is about one that was not proposed by then; whether arguments or result are an object, an array or another value.
  */
 export type TokenKind =
-  | "type"
-  | "platform"
-  | "tool"
-  | "effect"
-  | "actor"
-  | "onBehalfOf"
   | "session"
   | "chain"
   | "sourceChain"
@@ -103,49 +99,124 @@ export type TokenKind =
   | "asked"
   | "form";
 
-/** Buckets in which a block has a bit whenever an entry of it has the token `kind` with this value. */
-export function bucketsOfToken(kind: TokenKind, value: string): readonly number[] {
+function hashOfText(text: string): number {
   let hash = 0x811c9dc5;
-  const text = `${kind} ${value}`;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return Array.from({ length: TOKEN_BUCKETS }, (_, n) => mix(hash + n) >>> SHIFT);
+  return mix(hash);
 }
 
-/** The bits of one segment while they are built, block by block. */
-export class SegmentBits {
-  readonly bytes = new Uint8Array(BITS_BYTES);
-  /** Of the current block, by bucket: small enough for the processor's cache, in whatever order buckets come. */
-  readonly #buckets = new Uint8Array(2 ** BUCKET_BITS);
+function bucketOfToken(hash: number, n: number): number {
+  return mix(hash + Math.imul(n, 0x9e3779b1)) >>> SHIFT;
+}
 
-  /** Adds `text`, folded, to the current block: every part of it is found there. */
+function bucketsOfHashedToken(hash: number): readonly number[] {
+  return Array.from({ length: TOKEN_BUCKETS }, (_, n) => bucketOfToken(hash, n));
+}
+
+/** Buckets in which a block has a bit whenever an entry of it has the token `kind` with this value. */
+export function bucketsOfToken(kind: TokenKind, value: string): readonly number[] {
+  return bucketsOfHashedToken(hashOfText(`${kind} ${value}`));
+}
+
+type Values = { readonly [column in Column]?: string | null | undefined };
+
+/** The hash of a combination with one more value. */
+function combine(combination: number, value: number): number {
+  return mix(Math.imul(combination, 0x85ebca6b) + value);
+}
+
+/** The hashes of those values that there are. */
+function hashesOf(values: Values): readonly number[] {
+  return COLUMNS.flatMap((column) => {
+    const value = values[column];
+    return value === undefined || value === null ? [] : [hashOfText(`${column} ${value}`)];
+  });
+}
+
+/** Buckets in which a block has a bit whenever an entry of it has all of these values, of which there is at least one. */
+export function bucketsOfColumns(values: Values): readonly number[] {
+  return bucketsOfHashedToken(hashesOf(values).reduce(combine, 0));
+}
+
+/** The hashes of all combinations of `values`, of one or more. */
+function hashesOfCombinations(values: Values): readonly number[] {
+  const hashes = [0];
+  for (const value of hashesOf(values)) {
+    for (const combination of hashes.slice()) hashes.push(combine(combination, value));
+  }
+  return hashes.slice(1);
+}
+
+/** The bits of one segment while they are built, block by block, in order. */
+export class SegmentBits {
+  readonly #bytes = new Uint8Array(BITS_BYTES);
+  /** The byte of each bucket that has the bit of the current block: small enough for the processor's cache. */
+  readonly #current = new Uint8Array(2 ** BUCKET_BITS);
+  #place = 0;
+  #bit = 1;
+
+  /** What is added from now on belongs to block number `block` of the segment. */
+  beginBlock(block: number): void {
+    const place = block >>> 3;
+    if (place !== this.#place) this.#store();
+    this.#place = place;
+    this.#bit = 1 << (block & 7);
+  }
+
+  #store(): void {
+    const current = this.#current;
+    const bytes = this.#bytes;
+    for (let bucket = 0, at = this.#place; bucket < current.length; bucket++, at += ROW_BYTES) {
+      bytes[at] = current[bucket]!;
+    }
+    current.fill(0);
+  }
+
+  /** Adds `text`, folded: every part of it is found. */
   addText(text: string): void {
-    const buckets = this.#buckets;
-    const low = 2 ** BUCKET_BITS - 1;
-    let [a, b, c] = [0, 0, 0];
+    const current = this.#current;
+    const bit = this.#bit;
+    // Polynomials of the last one, two and three code units.
+    let [one, two, three] = [0, 0, 0];
     for (let index = 0; index < text.length; index++) {
-      const d = text.charCodeAt(index);
-      for (let length = Math.min(index + 1, GRAM); length > 0; length--) {
-        const hash = hashOf(length, a, b, c, d);
-        buckets[hash >>> SHIFT] = 1;
-        if (length <= SHORT_GRAM) buckets[hash & low] = 1;
+      const unit = text.charCodeAt(index);
+      const four = Math.imul(three, BASE) + unit;
+      three = Math.imul(two, BASE) + unit;
+      two = Math.imul(one, BASE) + unit;
+      one = unit;
+      if (index > 2) current[hashOfGram(4, four) >>> SHIFT]! |= bit;
+      if (index > 1) {
+        const hash = hashOfGram(3, three);
+        current[hash >>> SHIFT]! |= bit;
+        current[(hash >>> 2) & LOW]! |= bit;
       }
-      a = b;
-      b = c;
-      c = d;
+      if (index > 0) {
+        const hash = hashOfGram(2, two);
+        current[hash >>> SHIFT]! |= bit;
+        current[(hash >>> 2) & LOW]! |= bit;
+      }
+      if (unit >= SINGLE) {
+        const hash = hashOfGram(1, unit);
+        current[hash >>> SHIFT]! |= bit;
+        current[(hash >>> 2) & LOW]! |= bit;
+      }
     }
   }
 
   addToken(kind: TokenKind, value: string): void {
-    for (const bucket of bucketsOfToken(kind, value)) this.#buckets[bucket] = 1;
+    for (const bucket of bucketsOfToken(kind, value)) this.#current[bucket]! |= this.#bit;
   }
 
-  /** Ends the current block, which is number `block`. */
-  endBlock(block: number): void {
-    const at = block >>> 3;
-    const bit = 1 << (block & 7);
-    for (let bucket = this.#buckets.indexOf(1); bucket !== -1; bucket = this.#buckets.indexOf(1, bucket + 1)) {
-      this.bytes[bucket * ROW_BYTES + at]! |= bit;
+  /** Adds the values of the columns of one entry. */
+  addColumns(values: Values): void {
+    for (const hash of hashesOfCombinations(values)) {
+      for (let n = 0; n < TOKEN_BUCKETS; n++) this.#current[bucketOfToken(hash, n)]! |= this.#bit;
     }
-    this.#buckets.fill(0);
+  }
+
+  /** The bits of all blocks so far. */
+  finish(): Uint8Array {
+    this.#store();
+    return this.#bytes;
   }
 }

@@ -58,14 +58,14 @@ export async function bitsOf(db: Queryable, { ledger, segment }: SegmentId): Pro
     const { rows } = await db.query<BuildRow>(READ_ROWS, values);
     await readAsked(db, ledger, rows, asked);
     for (const [block, members] of Map.groupBy(rows, ({ seq }) => Number((BigInt(seq) - first) / BLOCK))) {
+      bits.beginBlock(block);
       for (const row of members) {
         addRow(bits, { ...row, asked: [...row.asked, ...(asked.get(row.proposed ?? "") ?? [])] });
       }
-      bits.endBlock(block);
     }
     await setImmediate();
   }
-  return bits.bytes;
+  return bits.finish();
 }
 
 /** Adds to `asked`, by position, the groups of the proposals of the actions that `rows` are about. */

@@ -14,7 +14,7 @@ export interface Span {
 export type Piece = { readonly end: bigint } & (
   | { readonly kind: "nothing" }
   | { readonly kind: "positions"; readonly first: bigint; readonly last: bigint }
-  /** Blocks by their first positions, in the order of the ledger. */
+  /** Blocks by their first positions. */
   | { readonly kind: "blocks"; readonly starts: readonly bigint[] }
 );
 
@@ -96,9 +96,8 @@ class Gathering {
     if (latest === undefined) return;
     this.#starts = [];
     this.#turn += 1;
-    const { newestFirst } = this.#span;
-    const end = this.#within(newestFirst ? latest : latest + BLOCK - 1n);
-    yield { kind: "blocks", starts: newestFirst ? starts.toReversed() : starts, end };
+    const end = this.#within(this.#span.newestFirst ? latest : latest + BLOCK - 1n);
+    yield { kind: "blocks", starts, end };
   }
 }
 

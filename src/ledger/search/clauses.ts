@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { ReadScope } from "../read-scope.ts";
-import { bucketsOfPart, bucketsOfToken, type TokenKind } from "./bits.ts";
+import { bucketsOfColumns, bucketsOfPart, bucketsOfToken, type TokenKind } from "./bits.ts";
 import { type Form, formOf } from "./facts.ts";
 import { type EntryFilter, given, wordsOf } from "./filter.ts";
 import { fold } from "./fold.ts";
@@ -13,29 +13,31 @@ export type Clause = readonly (readonly number[])[];
 
 /** Buckets of all texts together: enough to exclude a block, and few enough to be read quickly. */
 const ENOUGH_BUCKETS = 48;
-/** Scopes of more principals and groups together are not looked up: each costs five buckets or ten. */
-const ENOUGH_SUBJECTS = 16;
+/** More alternatives than this are not looked up: each costs several buckets. */
+const ENOUGH_ALTERNATIVES = 32;
 
 /** The clauses of all conditions of `filter`, and of `scopes`, that the index can test. */
 export function clausesOf(filter: EntryFilter, scopes?: readonly ReadScope[]): readonly Clause[] {
-  const token = (kind: TokenKind, value: string | null | undefined): readonly Clause[] =>
-    given(value) ? [[bucketsOfToken(kind, value)]] : [];
-  const uuid = (kind: TokenKind, value: string | null | undefined) => token(kind, value?.toLowerCase());
-  const types = given(filter.types) ? [filter.types.map((type) => bucketsOfToken("type", type))] : [];
+  const id = (kind: TokenKind, value: string | null | undefined): readonly Clause[] =>
+    given(value) ? [[bucketsOfToken(kind, value.toLowerCase())]] : [];
   return [
-    ...types,
-    ...token("platform", filter.platform),
-    ...token("tool", filter.tool),
-    ...token("effect", filter.effect),
-    ...token("actor", filter.actorId),
-    ...token("onBehalfOf", filter.onBehalfOfId),
-    ...uuid("session", filter.sessionId),
-    ...uuid("chain", filter.chainHash),
-    ...uuid("sourceChain", filter.sourceChainHash),
+    ...columnClauses(filter),
+    ...id("session", filter.sessionId),
+    ...id("chain", filter.chainHash),
+    ...id("sourceChain", filter.sourceChainHash),
     ...(given(filter.contains) ? [formsThatContain(filter.contains).map((form) => bucketsOfToken("form", form))] : []),
     ...textClauses(filter),
     ...(scopes === undefined ? [] : scopeClauses(scopes)),
   ];
+}
+
+/** The values of all columns at once, so that one entry of a block has them all; for each type if types are given. */
+function columnClauses({ types, platform, tool, effect, actorId, onBehalfOfId }: EntryFilter): readonly Clause[] {
+  const values = { platform, tool, effect, actor: actorId, onBehalfOf: onBehalfOfId };
+  const typed = given(types) && types.length <= ENOUGH_ALTERNATIVES;
+  if (!typed && !Object.values(values).some(given)) return [];
+  const alternatives = typed ? types.map((type) => ({ ...values, type })) : [values];
+  return [alternatives.map(bucketsOfColumns)];
 }
 
 /** An array also contains each of its scalars. */
@@ -54,9 +56,9 @@ function scopeClauses(scopes: readonly ReadScope[]): readonly Clause[] {
       named !== undefined && named.length === people?.length
         ? (["onBehalfOf", "aboutOnBehalfOf", named] as const)
         : (["actor", "aboutActor", actorIds ?? []] as const);
-    return ids.flatMap((id) => [bucketsOfToken(own, id), bucketsOfToken(about, id)]);
+    return ids.flatMap((id) => [bucketsOfColumns({ [own]: id }), bucketsOfToken(about, id)]);
   });
-  return alternatives.length > 2 * ENOUGH_SUBJECTS ? [] : [[...alternatives, bucketsOfToken("aboutUnknown", "")]];
+  return alternatives.length > ENOUGH_ALTERNATIVES ? [] : [[...alternatives, bucketsOfToken("aboutUnknown", "")]];
 }
 
 /** Each condition on texts as parts that all occur in what the index has of an entry that meets it. */

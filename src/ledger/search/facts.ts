@@ -28,12 +28,6 @@ export interface IndexedRow {
 }
 
 const TOKENS = [
-  "type",
-  "platform",
-  "tool",
-  "effect",
-  "actor",
-  "onBehalfOf",
   "session",
   "chain",
   "sourceChain",
@@ -43,6 +37,7 @@ const TOKENS = [
 
 /** Adds everything that a search can find `row` by to the current block. */
 export function addRow(bits: SegmentBits, row: IndexedRow): void {
+  bits.addColumns(row);
   for (const kind of TOKENS) {
     const value = row[kind];
     if (value !== null) bits.addToken(kind, value);
@@ -56,7 +51,8 @@ export function addRow(bits: SegmentBits, row: IndexedRow): void {
   for (const text of factsOf(row, payload)) bits.addText(fold(text));
 }
 
-const NUMBER_WITH_EXPONENT = /\de[+-]?\d/i;
+/** A number as a member, an item or a value of its own. (Text in a string may look like one; that costs time, and no more.) */
+const NUMBER_WITH_EXPONENT = /(?:^|":|[,[ ])-?\d+(?:\.\d+)?e[+-]?\d/;
 
 /**
  * The texts in which words and fragments are looked for. The stored texts as a whole as well when the database may read facts

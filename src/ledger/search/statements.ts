@@ -1,5 +1,5 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { RecordedBounds } from "../months.ts";
+import type { RecordedBounds, RecordedPositions } from "../months.ts";
 import { clampPosition, ENTRY_COLUMNS, ENTRY_TABLES, type EntryRange, entryTablesBetween } from "../read.ts";
 import {
   type Bind,
@@ -10,7 +10,6 @@ import {
   positionsInScope,
   type ReadScope,
 } from "../read-scope.ts";
-import { BLOCK } from "./bits.ts";
 import { conditionsOf, NothingMeetsThis } from "./conditions.ts";
 import type { EntryFilter } from "./filter.ts";
 
@@ -104,11 +103,8 @@ export function searchStatement(
   }
 }
 
-/** What one statement reads of a ledger: consecutive positions, or blocks, each with the time its entries were recorded in. */
-export type Read =
-  | { readonly first: bigint; readonly last: bigint; readonly recorded: RecordedBounds }
-  /** In the order of the ledger. */
-  | { readonly blocks: readonly { readonly start: bigint; readonly recorded: RecordedBounds }[] };
+/** What one statement reads of a ledger: a range of positions, or single ones, and the time they were recorded in. */
+export type Read = RecordedPositions | { readonly positions: readonly bigint[]; readonly recorded: RecordedBounds };
 
 /**
  * The query for the entries that meet `filter` in one piece of a ledger; undefined when its result must be empty. Its plan does
@@ -124,18 +120,23 @@ export function pieceStatement(
 ): Statement | undefined {
   const values: unknown[] = [ledger];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const bounds = boundsOfRead(read);
-  if (bounds === undefined) return undefined;
-  const [from, end] = [bounds.from, bounds.before].map((time) => `${bind(time)}::timestamptz`);
-  const within = (table: string) => `${table}.recorded_at >= ${from} AND ${table}.recorded_at < ${end}`;
+  const { from, before } = read.recorded;
+  const [start, end] = [`${bind(from)}::timestamptz`, `${bind(before)}::timestamptz`];
+  const within = (table: string) => `${table}.recorded_at >= ${start} AND ${table}.recorded_at < ${end}`;
   const own = ownConditions(filter, bind, `AND ${within("a")}`);
   if (own === undefined) return undefined;
   const conditions = [...own, ...positions(page, bind)];
   if (scopes !== undefined) conditions.push(entryOrActionInScope(scopes, bind));
   const direction = page.newestFirst === true ? "DESC" : "ASC";
+  const wanted =
+    "positions" in read
+      ? `a.seq = ANY (${bind(read.positions)}::bigint[])`
+      : `a.seq >= ${bind(read.first)}::bigint AND a.seq <= ${bind(read.last)}::bigint`;
+  // OFFSET 0 and LIMIT keep the planner from moving conditions and joins to where an index seems to promise less.
   const text = `
     SELECT ${ENTRY_COLUMNS}
-      FROM (${source()}) e
+      FROM (SELECT a.* FROM oc_audit_log a
+             WHERE a.ledger = $1 AND ${wanted} AND ${within("a")} ORDER BY a.seq ${direction} OFFSET 0) e
       LEFT JOIN LATERAL (SELECT p.payload FROM oc_audit_payload p
                           WHERE p.ledger = e.ledger AND p.seq = e.seq AND p.recorded_at = e.recorded_at AND ${within("p")}
                           LIMIT 1) p ON true
@@ -143,31 +144,6 @@ export function pieceStatement(
      ORDER BY e.seq ${direction}
      LIMIT ${bind(page.limit)}::bigint`;
   return { text, values };
-
-  // OFFSET 0 and LIMIT keep the planner from moving conditions and joins to where an index seems to promise less.
-  function source(): string {
-    if (!("blocks" in read)) {
-      return `SELECT a.* FROM oc_audit_log a
-          WHERE a.ledger = $1 AND a.seq >= ${bind(read.first)}::bigint AND a.seq <= ${bind(read.last)}::bigint AND ${within("a")}
-          ORDER BY a.seq ${direction} OFFSET 0`;
-    }
-    const { blocks } = read;
-    const starts = bind(blocks.map(({ start }) => start));
-    const froms = bind(blocks.map(({ recorded }) => recorded.from));
-    const ends = bind(blocks.map(({ recorded }) => recorded.before));
-    return `SELECT a.* FROM unnest(${starts}::bigint[], ${froms}::timestamptz[], ${ends}::timestamptz[]) AS b(start, "from", before)
-          CROSS JOIN LATERAL (SELECT a.* FROM oc_audit_log a
-                               WHERE a.ledger = $1 AND a.seq >= b.start AND a.seq < b.start + ${BLOCK}
-                                 AND a.recorded_at >= b."from" AND a.recorded_at < b.before AND ${within("a")}
-                               ORDER BY a.seq LIMIT ${BLOCK}) a OFFSET 0`;
-  }
-}
-
-function boundsOfRead(read: Read): RecordedBounds | undefined {
-  if (!("blocks" in read)) return read.recorded;
-  // In the order of their positions, so in that of their times.
-  const [first, last] = [read.blocks[0], read.blocks.at(-1)];
-  return first && last && { from: first.recorded.from, before: last.recorded.before };
 }
 
 /** A query for the first positions of a page in `scopes` by their entries' own members; undefined when none can match. */
