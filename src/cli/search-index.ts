@@ -37,7 +37,8 @@ async function rebuild(pool: Pool, ledger: LedgerId | undefined): Promise<void> 
 }
 
 async function check(pool: Pool, ledger: LedgerId | undefined): Promise<void> {
-  const progress = startProgress("search-index", await fullSegments(pool, ledger));
+  const full = await fullSegments(pool, ledger);
+  const progress = startProgress("search-index", full);
   const wrong: string[] = [];
   let checked = 0;
   try {
@@ -49,7 +50,9 @@ async function check(pool: Pool, ledger: LedgerId | undefined): Promise<void> {
   } finally {
     progress.finish();
   }
-  process.stdout.write(`${checked} segments checked, ${wrong.length} wrong.\n`);
+  process.stdout.write(
+    `${checked} segments checked, ${wrong.length} wrong; ${Math.max(0, full - checked)} not built yet.\n`,
+  );
   for (const line of wrong) process.stdout.write(`  ${line}\n`);
   if (wrong.length === 0) return;
   throw new CommandError(
