@@ -316,6 +316,28 @@ describe("an erased value", () => {
     await restore(payload, secret);
   });
 
+  it("is deleted from the index although other erasures hold its segment, and waits for none of them", async () => {
+    await build();
+    const [first, second] = [secret, 3_000n];
+    const payloads = [await payloadOf(first), await payloadOf(second)];
+    await erasing(async (one) => {
+      await erasing(async (other) => {
+        await erase(one, first);
+        await erase(other, second);
+        // Each now comes to the segment that the other holds.
+        await erase(one, second + 1n);
+        await erase(other, first - 1n);
+        await other.query("ROLLBACK");
+      });
+      await one.query("COMMIT");
+    });
+    expect((await segments()).map(({ segment }) => segment)).toEqual(["1"]);
+    expect(await forgetErased(scene.pool, 10)).toBe(2);
+    expect(await segments()).toEqual([]);
+    await restore(payloads[0]!, first);
+    await restore(payloads[1]!, second);
+  });
+
   it("is deleted from the index when a partition of values is truncated", async () => {
     await build();
     await erasing(async (client) => {
