@@ -45,7 +45,9 @@ export async function searchPage(
 ): Promise<SearchPage> {
   if (scopes?.length === 0 || isImpossible(filter)) return { entries: [] };
   const range = await withinTimes(db, ledger, filter, page);
-  const search: Search = { db, ledger, filter, range, scopes };
+  // Positions stand for the times exactly; as conditions as well, they would only mislead the planner.
+  const timeless = { ...filter, recordedFrom: undefined, recordedTo: undefined };
+  const search: Search = { db, ledger, filter: timeless, range, scopes };
   if (!isShort(range) && (await isIndexed(search))) return { entries: await searchByIndex(search) };
   return searchByPieces(search, maxMilliseconds);
 }

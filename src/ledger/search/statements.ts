@@ -164,13 +164,9 @@ export function ownCount(ledger: LedgerId, limit: bigint, scopes: readonly ReadS
   return { text: countInScope(scopes, bind(limit), bind), values };
 }
 
-/** A query for how many entries meet the conditions on ids that have an index, counted up to `page.limit`. */
-export function countById(
-  ledger: LedgerId,
-  { sessionId, chainHash, sourceChainHash }: EntryFilter,
-  page: EntryRange,
-): Statement | undefined {
-  const begun = begin(ledger, { sessionId, chainHash, sourceChainHash }, page);
+/** A query for how many entries meet `filter`, counted up to `page.limit`; undefined when none can. Reads no payloads. */
+export function countStatement(ledger: LedgerId, filter: EntryFilter, page: EntryRange): Statement | undefined {
+  const begun = begin(ledger, filter, page);
   if (begun === undefined) return undefined;
   const { conditions, limit } = begun.candidates;
   const text = `
