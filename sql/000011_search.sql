@@ -13,9 +13,10 @@ RETURN CASE WHEN octet_length(value) = length(value) THEN lower(value COLLATE "C
             ELSE lower(normalize(value, NFKC) COLLATE pg_c_utf8) COLLATE "C" END;
 
 -- The first position of a ledger that was recorded at `p_instant` or later; the position after its end when there is none. Time
--- never runs backwards in a ledger, so the position is found by halving, in the one month that can contain it.
+-- never runs backwards in a ledger, so the position is found by halving, in the one month that can contain it. Not STABLE: see the
+-- functions that read by position (000002).
 CREATE FUNCTION oc_position_at(p_ledger text, p_instant timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
