@@ -152,7 +152,8 @@ describe("a list", () => {
       api.queries();
       const { errors } = await api.gql(`{actions(first:3){nodes{${selection}}}}`, {}, as("mia"));
       expect(errors).toBeUndefined();
-      return api.sent.filter((text) => text.includes("payload")).length;
+      // A snapshot locks the table of payloads, which reads nothing of it.
+      return api.sent.filter((text) => text.includes("payload") && !text.includes("LOCK TABLE")).length;
     };
     expect(
       await payloads("id uuid status platform tool effect region digest policy{outcome} chainHash expiresAt"),
