@@ -142,6 +142,6 @@ describe("verifyLedger, in threads", () => {
     const task = { ledger: LEDGER, range: piece, piece, states: [], digestKey: "", limit: 1, thorough: false } as const;
     await expect(thread.run(task)).rejects.toMatchObject({ code: "ECONNREFUSED" });
     await thread.close();
-    await expect(thread.run(task)).rejects.toThrow("a thread of the verification ended");
+    await expect(thread.run(task)).rejects.toThrow("the worker thread ended");
   });
 });
