@@ -26,7 +26,8 @@ BEGIN
     WITH link AS MATERIALIZED (
       SELECT n.ledger, min(n.seq) AS first_seq, max(n.seq) AS last_seq,
              (array_agg(n.prev_hash) FILTER (WHERE n.before_seq IS NULL))[1] AS prev_hash,
-             (array_agg(n.hash) FILTER (WHERE n.after_seq IS NULL))[1] AS hash, max(n.recorded_at) AS recorded_at,
+             (array_agg(n.hash) FILTER (WHERE n.after_seq IS NULL))[1] AS hash,
+             min(n.recorded_at) AS first_time, max(n.recorded_at) AS recorded_at,
              min(n.seq) FILTER (WHERE n.before_seq IS NOT NULL
                                 AND (n.before_seq <> n.seq - 1 OR n.before_hash IS DISTINCT FROM n.prev_hash
                                      OR n.before_time > n.recorded_at)) AS broken
@@ -37,7 +38,7 @@ BEGIN
     ), moved AS (
       UPDATE oc_ledger_head h SET seq = l.last_seq, hash = l.hash, recorded_at = l.recorded_at
         FROM link l
-       WHERE h.ledger = l.ledger AND h.seq = l.first_seq - 1 AND h.hash = l.prev_hash AND h.recorded_at <= l.recorded_at
+       WHERE h.ledger = l.ledger AND h.seq = l.first_seq - 1 AND h.hash = l.prev_hash AND h.recorded_at <= l.first_time
          AND l.broken IS NULL
       RETURNING WITH (OLD AS before) h.ledger, before.recorded_at AS head_time
     )

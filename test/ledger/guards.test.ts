@@ -148,6 +148,29 @@ describe.each(attackers)("as %s", (attacker) => {
     }
   });
 
+  it("an entry dated before its predecessor cannot be inserted, nor in one statement with later ones behind it", async () => {
+    // Well-formed entries that follow the head, dated so many days after it.
+    const dated = (days: readonly number[]) => `
+      WITH RECURSIVE made(n, seq, recorded_at, prev_hash, text) AS (
+        SELECT 0, h.seq, h.recorded_at, h.hash, NULL FROM oc_ledger_head h WHERE h.ledger = 'acme/eu'
+        UNION ALL
+        SELECT m.n + 1, m.seq + 1, x.recorded_at, x.prev_hash,
+               oc_entry_text('{}', ',"ledger":"acme/eu","prevHash":"', x.prev_hash, '","recordedAt":"'
+                 || to_char(x.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","seq":"', m.seq + 1)
+          FROM made m
+         CROSS JOIN LATERAL (SELECT coalesce(sha256(convert_to(m.text, 'UTF8')), m.prev_hash) AS prev_hash,
+                                    h.recorded_at + (ARRAY[${days}])[m.n + 1] * interval '1 day' AS recorded_at
+                               FROM oc_ledger_head h WHERE h.ledger = 'acme/eu') x
+         WHERE m.n < ${days.length})
+      INSERT INTO oc_audit_log (${columns})
+      SELECT 'acme/eu', seq, recorded_at, text, sha256(convert_to(text, 'UTF8')), prev_hash, gen_random_uuid(), 'FORGED'
+        FROM made WHERE n > 0`;
+    expect(await attempt(attacker, dated([0, 1]))).toBeUndefined();
+    for (const days of [[-40], [-40, 1], [0, -40], [1, -40, 2]]) {
+      expect.soft(await attempt(attacker, dated(days)), `${days}`).toMatch(/does not extend its chain/);
+    }
+  });
+
   it("an entry that does not extend the chain cannot be inserted", async () => {
     const forged = (seq: string, prev: string) => `
       INSERT INTO oc_audit_log (${columns})
