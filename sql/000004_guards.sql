@@ -263,6 +263,8 @@ BEGIN
   IF p_month NOT BETWEEN current_date - 31 AND current_date + 800 THEN
     RAISE EXCEPTION 'partitions are made for the last month to two years ahead, not for %', p_month USING ERRCODE = 'OC004';
   END IF;
+  -- One call at a time: looking at the default partitions locks them, and of two calls that have looked neither could move them.
+  PERFORM pg_advisory_xact_lock(hashtextextended('oc_ensure_partition', 0));
   -- Twice: only behind the lock, which is taken in the order in which an append comes to the tables, it is certain.
   FOR attempt IN 1 .. 2 LOOP
     missing := ARRAY(SELECT f FROM unnest(families) f WHERE to_regclass('public.' || f || to_char(first_day, '_YYYY_MM')) IS NULL);

@@ -4,6 +4,7 @@ import { createPool } from "../../src/db/pool.ts";
 import { ensurePartitions } from "../../src/jobs/partitions.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
 
 let database: TestDatabase;
 let pool: Pool;
@@ -39,6 +40,26 @@ describe("ensurePartitions", () => {
     // The migration made the current month and the next.
     expect(made.reduce((sum, each) => sum + each, 0)).toBe(1);
     expect(await ensurePartitions(pool)).toBe(0);
+  });
+
+  it("lets servers that wait for the same table make it one after the other", async () => {
+    const next = (await monthsAhead())[2] ?? "";
+    await withClient(database.superuserUrl, async (client) => {
+      await client.query("SELECT set_config('countersign.migration', 'on', false)");
+      await client.query(`DROP TABLE ${next}, ${next.replace("log", "payload")}`);
+      await client.query("BEGIN");
+      await client.query("LOCK TABLE oc_audit_log IN ACCESS SHARE MODE");
+      const both = Promise.all([ensurePartitions(pool), ensurePartitions(pool)]);
+      both.catch(() => undefined);
+      await waitUntil(async () => {
+        const waiting = `SELECT count(*)::integer AS n FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%oc_ensure_partition%'`;
+        const { rows } = await withClient(database.superuserUrl, (other) => other.query(waiting));
+        return rows[0]?.n === 2;
+      });
+      await client.query("COMMIT");
+      expect((await both).toSorted()).toEqual([0, 1]);
+    });
   });
 
   it("does not wait for long behind somebody who holds the table", async () => {
