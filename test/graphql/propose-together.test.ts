@@ -204,6 +204,23 @@ describe("one action among others", () => {
     });
     expect(idsOf(await proposeTogether(api, actions))).toEqual(idsOf(batch));
   });
+
+  it("returns an earlier one that another replaces as cancelled, in favour of the first that does", async () => {
+    for (const at of [0, 1]) {
+      const earlier = action();
+      const { id } = (await propose(api, earlier)).action;
+      const replacing = [action({ supersedes: id }), action({ supersedes: id })];
+      const { results } = await proposeTogether(api, replacing.toSpliced(at, 0, earlier));
+      expect(results[at]?.action).toMatchObject({ id, status: "CANCELLED" });
+      const { data } = await api.gql<{ action: { entries: readonly { body: object }[] } }>(
+        "query($id:ID!){action(id:$id){entries{body}}}",
+        { id },
+        { as: "auditor" },
+      );
+      const first = (await propose(api, replacing[0])).action.uuid;
+      expect(data.action.entries.at(-1)?.body).toMatchObject({ supersededBy: first });
+    }
+  });
 });
 
 describe("idempotency keys in a batch", () => {

@@ -99,7 +99,9 @@ export function createBatchProposer({ commit, routing, policy, entries, supersed
         recorded ||= results.some(({ status }) => status === "fulfilled");
         due = fresh.flatMap((one, n) => accept(one, results[n] as PromiseSettledResult<ProposeResult>, outcomes));
       }
-      await settleSuperseded(items, outcomes);
+      const superseded = await settleSuperseded(items, outcomes);
+      recorded ||= superseded.size > 0;
+      await refresh(items, outcomes, superseded);
     } catch (error) {
       if (!recorded || !(error instanceof LedgerUnavailableError)) throw error;
       const message = "some of the actions are recorded and others may not be; repeat the call to get them all";
@@ -107,18 +109,33 @@ export function createBatchProposer({ commit, routing, policy, entries, supersed
     }
   }
 
-  async function settleSuperseded(items: readonly Item[], outcomes: readonly ProposeOutcome[]): Promise<void> {
-    const replacing = items.filter(({ at, proposal }) => {
-      const outcome = outcomes[at];
+  /** Cancels what is superseded, each in favour of the first that supersedes it. Returns the ids of what was to be cancelled. */
+  async function settleSuperseded(
+    items: readonly Item[],
+    outcomes: readonly ProposeOutcome[],
+  ): Promise<ReadonlySet<string>> {
+    const replacing = new Map<string, Item>();
+    for (const item of items) {
+      const outcome = outcomes[item.at];
+      const { supersedes } = item.proposal;
+      if (supersedes === undefined || replacing.has(supersedes)) continue;
       // What the policy blocked replaces nothing.
-      return proposal.supersedes !== undefined && isResult(outcome) && outcome.action.state.status !== "BLOCKED";
-    });
-    const distinct = new Map(replacing.map((item) => [item.id, item]));
+      if (isResult(outcome) && outcome.action.state.status !== "BLOCKED") replacing.set(supersedes, item);
+    }
     await Promise.all(
-      [...distinct.values()].map(({ caller, ledger, id, proposal }) =>
-        supersede.settle(caller, ledger, proposal.supersedes ?? "", id),
-      ),
+      [...replacing].map(([earlier, { caller, ledger, id }]) => supersede.settle(caller, ledger, earlier, id)),
     );
+    return new Set(replacing.keys());
+  }
+
+  /** Loads the actions with these ids again for the outcomes that have them. */
+  async function refresh(items: readonly Item[], outcomes: ProposeOutcome[], ids: ReadonlySet<string>): Promise<void> {
+    const outdated = items.filter(({ at, id }) => ids.has(id) && isResult(outcomes[at]));
+    const loaded = await Promise.all(outdated.map((item) => load(item)));
+    for (const [n, { at }] of outdated.entries()) {
+      const [outcome, action] = [outcomes[at], loaded[n]?.view];
+      if (isResult(outcome) && action !== undefined) outcomes[at] = { ...outcome, action };
+    }
   }
 
   /** Returns the outcome of each input, in order. Throws ActionRefusal for too many, and LedgerUnavailableError. */
