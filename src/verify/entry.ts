@@ -76,7 +76,11 @@ export function checkEntry(
   }
   const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
   checkColumns(row.columns, recordedAt, body, mismatch);
-  if (row.payload !== null) checkPayload(row.payload, body, sha256, mismatch);
+  if (row.payload !== null) {
+    // Reads look for it at the time of its entry only: elsewhere it is taken for erased.
+    if (row.payloadTime !== recordedAt) mismatch(`the payload is dated ${row.payloadTime}, the entry ${recordedAt}`);
+    checkPayload(row.payload, body, sha256, mismatch);
+  }
   for (const problem of rules.checkBody?.(body) ?? []) complain("RULE_BROKEN", problem);
   return { hash, recordedAt, body, states: statesOf(body, complain) };
 }

@@ -35,6 +35,8 @@ export interface StoredEntry {
   readonly columns: readonly (string | null)[];
   /** UTF-8; null when there is no row. */
   readonly payload: Uint8Array | null;
+  /** When the row of the payload says that its entry was recorded, like the column of the entry; null when there is no row. */
+  readonly payloadTime: string | null;
 }
 
 /** One row of oc_state as stored. */

@@ -252,6 +252,18 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     50n,
     /not of the form that entries have/,
   ],
+  "a payload dated elsewhere, where reads do not look": [
+    "UPDATE oc_audit_payload SET recorded_at = recorded_at + interval '1 year' WHERE seq = 51",
+    "CONTENT_MISMATCH",
+    51n,
+    /^the payload is dated 20\S+Z, the entry 20\S+Z$/,
+  ],
+  "a payload dated a moment later": [
+    "UPDATE oc_audit_payload SET recorded_at = recorded_at + interval '1 microsecond' WHERE seq = 51",
+    "CONTENT_MISMATCH",
+    51n,
+    /^the payload is dated 20\S+Z, the entry 20\S+Z$/,
+  ],
   "a month said to begin elsewhere": [
     "UPDATE oc_ledger_month SET first_seq = 40",
     "CONTENT_MISMATCH",

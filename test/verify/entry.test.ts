@@ -129,7 +129,13 @@ describe("checkEntry", () => {
     expect(found({ ...row, payload }).problems).toEqual([
       "CONTENT_MISMATCH the payload value at text is not the one the entry committed to",
     ]);
-    expect(found({ ...row, payload: null }).problems).toEqual([]);
+    expect(found({ ...row, payload: null, payloadTime: null }).problems).toEqual([]);
+  });
+
+  it("names a payload that is dated otherwise than the entry", () => {
+    expect(found({ ...row, payloadTime: "2027-11-22T10:00:00.000000Z" }).problems).toEqual([
+      "CONTENT_MISMATCH the payload is dated 2027-11-22T10:00:00.000000Z, the entry 2026-11-22T10:00:00.000000Z",
+    ]);
   });
 
   it("asks the vocabulary of facts about its members", () => {

@@ -60,7 +60,15 @@ export function store(bodies: readonly UnsealedObject[]): Stored {
       said.sourceChain ?? null,
     ];
     const payload = sealed.payload === "" ? null : Buffer.from(sealed.payload);
-    entries.push({ seq, entry: bytes, hash: sha256(bytes), prevHash, columns, payload });
+    entries.push({
+      seq,
+      entry: bytes,
+      hash: sha256(bytes),
+      prevHash,
+      columns,
+      payload,
+      payloadTime: payload && recordedAt,
+    });
     prevHash = sha256(bytes);
     for (const { kind, version, state, ...thing } of said.states ?? []) {
       const key = `${kind} ${thing.id}`;

@@ -11,6 +11,7 @@ const row = (seq: number, more: Partial<StoredEntry> = {}): StoredEntry => ({
   prevHash: seq === 1 ? GENESIS_HASH : hashOf(seq - 1),
   columns: [`2026-11-22T10:00:0${Math.max(seq, 0) % 10}.000000Z`],
   payload: null,
+  payloadTime: null,
   ...more,
 });
 

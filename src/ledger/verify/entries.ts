@@ -32,7 +32,7 @@ const COLUMNS = [
 export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
   const positions = (seq: string) => (from > 1n ? `${seq} BETWEEN ${from - 1n} AND ${to}` : `${seq} <= ${to}`);
   const name = escapeLiteral(ledger);
-  return `SELECT ${COLUMNS.join(", ")}, p.payload
+  return `SELECT ${COLUMNS.join(", ")}, p.recorded_at, p.payload
     FROM public.oc_audit_log l
     LEFT JOIN public.oc_audit_payload p ON p.ledger = ${name} AND p.seq = l.seq AND ${positions("p.seq")}
    WHERE l.ledger = ${name} AND ${positions("l.seq")}
@@ -83,7 +83,8 @@ export function createEntryReader(): (row: Buffer) => StoredEntry {
       uuid(),
       uuid(),
     ];
-    return { seq, entry, hash, prevHash, columns, payload: bytes() };
+    const payloadTime = next() ? instantOf(row, begin) : null;
+    return { seq, entry, hash, prevHash, columns, payloadTime, payload: bytes() };
   };
 }
 
