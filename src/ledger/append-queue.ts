@@ -5,6 +5,7 @@ import { UnsafeRoleError } from "../db/pool.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
 import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
+import { HeadLockedError } from "./shared-transactions.ts";
 
 /** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;
@@ -230,8 +231,8 @@ export class AppendQueue {
  * in the second case that it will not, because of a draft or of a fault of ours; `unknown`, it may have recorded the batch.
  */
 function meaningOf(error: unknown): "nothing" | "refused" | "unknown" {
-  // Thrown before the connection is used.
-  if (error instanceof UnsafeRoleError) return "nothing";
+  // The first is thrown before the connection is used, the other after the database reported that it recorded nothing.
+  if (error instanceof UnsafeRoleError || error instanceof HeadLockedError) return "nothing";
   switch (classify(error, { committing: true })) {
     case "unknown-commit":
     case "conflict":

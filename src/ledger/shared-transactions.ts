@@ -10,6 +10,8 @@ const PATIENCE = 100;
 const MAX_ALONE = 4;
 /** Milliseconds between two such attempts. */
 const RETRY_AFTER = 5;
+/** Milliseconds after which they end: as long as a statement may take, which ends the wait of the others. */
+const HEAD_WAIT_LIMIT = 30_000;
 /** Ledgers, drafts and UTF-16 code units of text that are enough for one transaction. */
 const MAX_LEDGERS = 64;
 const MAX_DRAFTS = 512;
@@ -26,12 +28,21 @@ export interface SharedTransactionsOptions {
   ) => Promise<readonly (readonly DraftOutcome[] | DatabaseError)[]>;
   /** Whether nothing of a batch was recorded for no other reason than that the head of its ledger was locked. */
   readonly headWasLocked: (error: DatabaseError) => boolean;
+  /** Milliseconds that a batch tries again for when its head is locked and as many as may wait do. */
+  readonly headWaitLimit?: number;
+}
+
+/** Nothing of a batch was recorded, because the head of its ledger was locked whenever it was tried. */
+export class HeadLockedError extends Error {
+  override readonly name = "HeadLockedError";
 }
 
 interface Waiting {
   readonly batch: LedgerBatch;
   readonly resolve: (outcomes: readonly DraftOutcome[]) => void;
   readonly reject: (error: unknown) => void;
+  /** When it was first tried again, as of `performance.now()`. */
+  retriedSince?: number;
 }
 
 /**
@@ -39,7 +50,8 @@ interface Waiting {
  * commit waits for. Returns the outcomes of a batch, or rejects with why nothing of it was recorded or is known, as
  * if it had been sent alone. A batch whose head somebody else has locked is sent alone, so that it delays no other ledger.
  */
-export function createSharedTransactions({ appendOne, appendEach, headWasLocked }: SharedTransactionsOptions) {
+export function createSharedTransactions(options: SharedTransactionsOptions) {
+  const { appendOne, appendEach, headWasLocked, headWaitLimit = HEAD_WAIT_LIMIT } = options;
   const waiting: Waiting[] = [];
   let underWay = 0;
   let alone = 0;
@@ -126,6 +138,11 @@ export function createSharedTransactions({ appendOne, appendEach, headWasLocked 
 
   function waitForHead(item: Waiting): void {
     if (alone < MAX_ALONE) return void sendAlone(item);
+    item.retriedSince ??= performance.now();
+    if (performance.now() - item.retriedSince >= headWaitLimit) {
+      item.reject(new HeadLockedError(`the head of ledger ${item.batch.ledger} stayed locked; nothing was recorded`));
+      return;
+    }
     setTimeout(() => {
       waiting.push(item);
       schedule();

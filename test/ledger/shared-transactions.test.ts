@@ -1,12 +1,17 @@
 import { Client, type Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
-import type { UnsealedObject } from "../../src/facts/commitment.ts";
+import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
+import { callAppend, callAppendEach, type Draft, HEAD_LOCKED } from "../../src/ledger/append-call.ts";
+import { AppendQueue } from "../../src/ledger/append-queue.ts";
 import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
+import { createSharedTransactions } from "../../src/ledger/shared-transactions.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
 
 let database: TestDatabase;
 let pool: Pool;
@@ -127,6 +132,43 @@ describe("appends to many ledgers", () => {
     for (const ledger of all.slice(10)) expect((await ledgers.append(ledger, note("goes"))).seq).toBe(2n);
     for (const release of releases) await release();
     expect((await Promise.all(waiting)).map(({ seq }) => seq)).toEqual(held.map(() => 2n));
+  });
+});
+
+describe("batches of more held heads than may wait for them", () => {
+  it("are given up in time, with nothing recorded, while those before them wait on", async () => {
+    const all = await opened("given-up", 7);
+    const transactions = createSharedTransactions({
+      appendOne: ({ ledger, drafts, call }) => callAppend(pool, ledger, drafts, call),
+      appendEach: (batches) => callAppendEach(pool, batches),
+      headWasLocked: ({ code }) => code === HEAD_LOCKED,
+      headWaitLimit: 300,
+    });
+    const queues = all.map((ledger) => {
+      const append = (drafts: readonly Draft[], call: string) => transactions.append({ ledger, drafts, call });
+      const appendAgain = () => Promise.reject(new Error("no commit of this test has an unknown outcome"));
+      return new AppendQueue({ append, appendAgain, capacity: 10, head: 1n });
+    });
+    const releases = await Promise.all(all.map(hold));
+    try {
+      const waiting = queues.map((queue) => {
+        const id = uuidv7();
+        return queue.append({ id, ...seal({ ...note("waits"), id }) });
+      });
+      const settled = Promise.allSettled(waiting);
+      const given: unknown[] = [];
+      for (const one of waiting) one.catch((error: unknown) => given.push(error));
+      await waitUntil(() => given.length === 3, 10_000);
+      for (const error of given) expect(error).toMatchObject({ code: "LEDGER_UNAVAILABLE", outcome: "NOTHING" });
+      for (const release of releases.splice(0)) await release();
+      expect((await settled).filter(({ status }) => status === "fulfilled")).toHaveLength(4);
+      const { rows } = await pool.query(
+        "SELECT count(*)::integer AS n FROM oc_audit_log WHERE ledger LIKE 'given-up-%' AND seq > 1",
+      );
+      expect(rows).toEqual([{ n: 4 }]);
+    } finally {
+      for (const release of releases) await release();
+    }
   });
 });
 
