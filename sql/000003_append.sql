@@ -389,6 +389,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+  IF (cardinality(p_bodies), cardinality(p_payloads), cardinality(p_conditions), cardinality(p_calls))
+     IS DISTINCT FROM (cardinality(p_ledgers), cardinality(p_ledgers), cardinality(p_ledgers), cardinality(p_ledgers)) THEN
+    RAISE EXCEPTION 'there are as many bodies, payloads, conditions and calls as ledgers' USING ERRCODE = 'OC003';
+  END IF;
   IF cardinality(p_ledgers) > 1 THEN
     IF p_wait OR cardinality(p_ledgers) > (SELECT count(DISTINCT l) FROM unnest(p_ledgers) l) THEN
       RAISE EXCEPTION 'each batch has a ledger of its own, and only a batch that is alone can wait' USING ERRCODE = 'OC003';

@@ -181,6 +181,18 @@ describe("batches of several ledgers in one transaction", () => {
     met.expectAtLeast(10, "RECORDED", "MALFORMED", "LATE", "ACTION", "SESSION");
   });
 
+  it("are refused as a whole when a list is shorter than the others", async () => {
+    const ledgersOf = await Promise.all([1, 2].map(newLedger));
+    const bodies = ledgersOf.map(() => seal({ id: uuidv7(), type: "NOTE", actor: { id: "tester" } }).body);
+    const lists = [ledgersOf, bodies, ["", ""], ["", ""], [null, null]];
+    for (let short = 1; short < lists.length; short++) {
+      const values = lists.map((list, n) => (n === short ? list.slice(1) : list));
+      const call = scene.pool.query("SELECT * FROM oc_ledger_append_each($1, $2, $3, $4, $5::uuid[], false)", values);
+      await expect(call).rejects.toMatchObject({ code: "OC003" });
+    }
+    for (const ledger of ledgersOf) expect((await contents(ledger)).entries).toEqual([]);
+  });
+
   it("are refused as a whole when a ledger is named twice, and record nothing", async () => {
     const ledger = await newLedger();
     const batch = (): Draft => ({ ...seal({ id: uuidv7(), type: "NOTE", actor: { id: "tester" } }), id: uuidv7() });
