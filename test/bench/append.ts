@@ -1,6 +1,7 @@
 /**
  * npm run bench:append — entries per second and latency of the ledger's append, as ratios against baselines measured
- * in the same run on the same server. Settings: SECONDS per measurement (2), ROUNDS (3), CALLERS, SYSTEMS (a pattern).
+ * in the same run on the same server, with the 95 % interval of their median. Settings: SECONDS per measurement (2), ROUNDS (15),
+ * CALLERS, SYSTEMS (a pattern).
  */
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,10 +21,11 @@ import {
   unnestInsert,
 } from "./append/baselines.ts";
 import { body, facts } from "./append/drafts.ts";
-import { drive, type Measured, medianRun, table } from "./load.ts";
+import { READY, readyDrafts } from "./append/ready.ts";
+import { drive, intervalOfMedian, type Measured, median, medianRun, table } from "./load.ts";
 
 const SECONDS = Number(process.env.SECONDS ?? 2);
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const ROUNDS = Number(process.env.ROUNDS ?? 15);
 const SYSTEMS = new RegExp(process.env.SYSTEMS ?? "");
 const CALLERS = (process.env.CALLERS ?? "1,16,64,256,1024").split(",").map(Number);
 
@@ -39,7 +41,7 @@ try {
   const pool = createPool({ connectionString: postgres.url, max: 20, applicationName: "bench", log });
   const ledgers = createLedgers({ pool, capacity: 100_000 });
 
-  const systems: Record<string, (callers: number) => Baseline> = {
+  const systems: Record<string, (callers: number) => Baseline | Promise<Baseline>> = {
     ledger: () => ({
       append: (caller) => ledgers.append("bench/eu", body(facts(caller, "bench/eu"))),
       close: async () => {},
@@ -54,45 +56,68 @@ try {
     "(a) prisma tx": (callers) => prismaTransaction(postgres.url, Math.min(callers, 64)),
     "(b) unnest": () => unnestInsert(admin),
     "(c) audit table": (callers) => auditTable(postgres.url, Math.min(callers, 64)),
+    "(d) ready drafts": () => readyDrafts(postgres.url, ledgers, SECONDS),
     "plain insert": () => singleInsert(admin),
   };
 
   const rows: string[][] = [];
   for (const callers of CALLERS) {
     const wanted = Object.keys(systems).filter((name) => name === "ledger" || SYSTEMS.test(name));
-    const names = wanted.filter((name) =>
-      name === "plain insert" ? callers === 1 : name === "16 ledgers" ? callers >= 16 : true,
-    );
+    const names = wanted.filter((name) => {
+      if (name === "plain insert") return callers === 1;
+      if (name === "(d) ready drafts") return callers === READY;
+      return name !== "16 ledgers" || callers >= 16;
+    });
     const runs = new Map<string, Measured[]>(names.map((name) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const name of names) {
         await admin.query(
           "TRUNCATE bench.oc_audit_log, bench.oc_audit_payload, bench.oc_action, bench.oc_state, bench.event",
         );
-        const system = (systems[name] as (callers: number) => Baseline)(callers);
-        runs.get(name)?.push(await drive(callers, SECONDS, (caller) => system.append(caller)));
+        const system = await systems[name]!(callers);
+        // Its one caller sends a batch each time.
+        const [sending, each] = name === "(d) ready drafts" ? [1, READY] : [callers, 1];
+        const run = await drive(sending, SECONDS, (caller) => system.append(caller));
+        runs.get(name)?.push({ ...run, perSecond: run.perSecond * each });
         await system.close();
         process.stderr.write(`\r${callers} callers, round ${round + 1}/${ROUNDS}: ${name}          `);
       }
     }
-    const ours = medianRun(runs.get("ledger") ?? []);
+    const ours = runs.get("ledger") ?? [];
     for (const name of names) {
-      const run = medianRun(runs.get(name) ?? []);
-      const ratio =
+      const its = runs.get(name) ?? [];
+      const run = medianRun(its);
+      // Of sixteen ledgers to one; of the ledger to everything else.
+      const inverse = name === "16 ledgers";
+      const compared = (value: (run: Measured) => number) =>
         name === "ledger"
           ? "1"
-          : name === "16 ledgers"
-            ? `${(run.perSecond / ours.perSecond).toFixed(2)}`
-            : `${(ours.perSecond / run.perSecond).toFixed(2)}`;
-      rows.push([String(callers), name, run.perSecond.toFixed(0), ratio, run.p50.toFixed(2), run.p99.toFixed(2)]);
+          : ratio(its.map((it, n) => (inverse ? value(it) / value(ours[n]!) : value(ours[n]!) / value(it))));
+      const perSecond = compared((each) => each.perSecond);
+      const p50 = compared((each) => each.p50);
+      rows.push([
+        String(callers),
+        name,
+        run.perSecond.toFixed(0),
+        perSecond,
+        run.p50.toFixed(2),
+        p50,
+        run.p99.toFixed(2),
+      ]);
     }
   }
   process.stderr.write("\n");
-  console.log(table(["callers", "system", "entries/s", "ledger ÷ it", "p50 ms", "p99 ms"], rows));
+  console.log(table(["callers", "system", "entries/s", "ledger ÷ it", "p50 ms", "p50 ÷ its", "p99 ms"], rows));
   await ledgers.close();
   await pool.end();
   await admin.end();
 } finally {
   await postgres.stop();
   await rm(dataDir, { recursive: true, force: true });
+}
+
+/** The median of ratios, one a round, with its 95 % interval. */
+function ratio(ratios: readonly number[]): string {
+  const [low, high] = intervalOfMedian(ratios);
+  return `${median(ratios).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
