@@ -16,10 +16,10 @@ CREATE TYPE oc_draft AS (
 -- A thing that a draft depends on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
 CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, version integer, state jsonb);
 
--- oc_append_batches(ledgers, bodies, payloads, conditions, after, calls, wait)
+-- oc_append_batches(ledgers, bodies, payloads, conditions, after, calls, wait, by_draft)
 --
--- Appends a batch to each of several ledgers in one transaction. All arguments but `after` and `wait` are lists with an item for
--- each batch; no ledger has two.
+-- Appends a batch to each of several ledgers in one transaction. All arguments but `after`, `wait` and `by_draft` are lists with an
+-- item for each batch; no ledger has two.
 --
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
@@ -31,19 +31,26 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 --             then, waiting for the head lock or to be read by the server: once a retry was there, it fails as a whole.
 -- wait:       whether to wait for a head that is locked. Given false, nothing of such a batch is written, while others are.
 --
--- Drafts of a ledger are judged and applied in order, under its head lock, each as if it came alone. Returns a row a draft, in any
--- order: its batch, its ordinal there (both from 1), position, hash, time and predecessor, or why it alone was refused, with
--- nothing of it written:
+-- by_draft:   whether to return a row a draft, or a row a batch.
+--
+-- Drafts of a ledger are judged and applied in order, under its head lock, each as if it came alone. Returns, in any order,
+--   by draft: its batch, its ordinal there (both from 1), position, hash, time and predecessor, or why it alone was refused, with
+--             nothing of it written;
+--   by batch: the batch, the position of its first accepted draft, their time, and the hash that is the predecessor of the first:
+--             accepted drafts take consecutive positions. `hashes` are theirs, 64 hex digits each; `refused` has
+--             `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none.
+-- A draft is refused as
 --   LATE      its notAfter has passed
 --   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or has expired; of several,
 --             one that it depends on before one that it moves, then by name
--- A thing that does not exist has version 0. For a batch of which nothing is written although others are, it returns one row
--- instead, without an ordinal, the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger),
--- OC005 (the call was repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller
--- finds it by bisection); nothing of the call is then written.
+-- A thing that does not exist has version 0. Of a batch of which nothing is written although others are there is one row, without an
+-- ordinal, with the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger), OC005 (the call was
+-- repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller finds it by bisection);
+-- nothing of the call is then written.
 CREATE FUNCTION oc_append_batches(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_after bigint,
-                                  p_calls uuid[], p_wait boolean)
-RETURNS TABLE (batch integer, ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea)
+                                  p_calls uuid[], p_wait boolean, p_by_draft boolean)
+RETURNS TABLE (batch integer, ordinal integer, refusal text, seq bigint, hash bytea, recorded_at timestamptz, prev_hash bytea,
+               hashes text, refused text)
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 -- Cached plans are made while tables are small; these keep them on the indexes when they are not.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -53,6 +60,8 @@ AS $$
 DECLARE
   each        record;
   -- By batch.
+  head_seqs   bigint[];
+  head_hashes bytea[];
   last_seqs   bigint[];
   last_hashes bytea[];
   moments     timestamptz[];
@@ -79,7 +88,7 @@ DECLARE
   refusals    text[];
   texts       text[];
   seqs        bigint[];
-  hashes      bytea[];
+  own_hashes  bytea[];
   prev_hashes bytea[];
   -- Drafts are judged, and their states written, a run at a time: none of a run touches what another one before it moves.
   -- Most calls are one run.
@@ -144,13 +153,16 @@ BEGIN
     END IF;
     IF failures[i] IS NOT NULL THEN
       refusals[offsets[i] + 1 : cardinality(bodies)] := array_fill('skipped'::text, ARRAY[cardinality(part)]);
-      RETURN QUERY SELECT i, NULL::integer, failures[i], NULL::bigint, NULL::bytea, NULL::timestamptz, NULL::bytea;
+      RETURN QUERY SELECT i, NULL::integer, failures[i], NULL::bigint, NULL::bytea, NULL::timestamptz, NULL::bytea, NULL::text,
+                          NULL::text;
     END IF;
     IF has_payload AND cardinality(payloads) <> cardinality(bodies) THEN
       RAISE EXCEPTION 'the payloads of a batch, if any, are as many as its drafts' USING ERRCODE = 'OC003';
     END IF;
   END LOOP;
   size := cardinality(bodies);
+  head_seqs := last_seqs;
+  head_hashes := last_hashes;
 
   SELECT array_agg(ROW(t.n, b.id, b.type, b.actor ->> 'id', b."onBehalfOf" ->> 'id', b.session, b.action, b.platform, b.tool,
                        b.effect, b.chain, b."sourceChain", coalesce(b.conversation, ''), b.states)::oc_draft),
@@ -196,7 +208,7 @@ BEGIN
        WHERE e.ledger = p_ledgers[1] AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
     LOOP
       refusals[each.ordinal] := 'recorded';
-      RETURN QUERY SELECT 1, each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash;
+      RETURN QUERY SELECT 1, each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash, NULL::text, NULL::text;
     END LOOP;
   END IF;
 
@@ -283,7 +295,7 @@ BEGIN
         prev_hashes[i] := last_hash;
         texts[i] := oc_entry_text(bodies[i], middle, last_hash, tail, last_seq);
         last_hash := sha256(convert_to(texts[i], 'UTF8'));
-        hashes[i] := last_hash;
+        own_hashes[i] := last_hash;
       END IF;
     END LOOP;
     IF current > 0 THEN
@@ -300,7 +312,7 @@ BEGIN
                             first_seq, updated_seq, entries, hash)
       SELECT p_ledgers[t.batch], t.kind, t.id, 1, t.state, t.state ->> 'status', (t.state ->> 'expiresAt')::timestamptz,
              drafts[t.ordinal].actor_id, drafts[t.ordinal].on_behalf_of_id, drafts[t.ordinal].conversation,
-             seqs[t.ordinal], seqs[t.ordinal], ARRAY[seqs[t.ordinal]], hashes[t.ordinal]
+             seqs[t.ordinal], seqs[t.ordinal], ARRAY[seqs[t.ordinal]], own_hashes[t.ordinal]
         FROM unnest(of_run) t
        WHERE t.state IS NOT NULL AND t.version = 0 AND refusals[t.ordinal] IS NULL
       ON CONFLICT DO NOTHING;
@@ -310,7 +322,7 @@ BEGIN
       UPDATE oc_state s
          SET version = s.version + 1, state = t.state, status = t.state ->> 'status',
              expires_at = (t.state ->> 'expiresAt')::timestamptz, updated_seq = seqs[t.ordinal],
-             entries = s.entries || seqs[t.ordinal], hash = hashes[t.ordinal]
+             entries = s.entries || seqs[t.ordinal], hash = own_hashes[t.ordinal]
         FROM (SELECT t.ordinal, t.state, (SELECT x.ctid FROM oc_state x
                                            WHERE x.ledger = p_ledgers[t.batch] AND x.kind = t.kind AND x.id = t.id LIMIT 1) AS place
                 FROM unnest(of_run) t
@@ -328,7 +340,7 @@ BEGIN
     -- Its trigger compares the links with the heads, and moves the heads on.
     INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
                               session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
-    SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], hashes[d.ordinal],
+    SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], own_hashes[d.ordinal],
            prev_hashes[d.ordinal], d.id, d.type, d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id,
            (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain
       FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
@@ -338,11 +350,23 @@ BEGIN
         FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
     END IF;
   END IF;
-  RETURN QUERY
-    SELECT batches[d.ordinal], d.ordinal - offsets[batches[d.ordinal]], refusals[d.ordinal], seqs[d.ordinal], hashes[d.ordinal],
-           CASE WHEN refusals[d.ordinal] IS NULL THEN moments[batches[d.ordinal]] END, prev_hashes[d.ordinal]
-      FROM generate_series(1, size) AS d(ordinal)
-     WHERE refusals[d.ordinal] IS NULL OR refusals[d.ordinal] NOT IN ('recorded', 'skipped');
+  IF p_by_draft THEN
+    RETURN QUERY
+      SELECT batches[d.ordinal], d.ordinal - offsets[batches[d.ordinal]], refusals[d.ordinal], seqs[d.ordinal],
+             own_hashes[d.ordinal], CASE WHEN refusals[d.ordinal] IS NULL THEN moments[batches[d.ordinal]] END,
+             prev_hashes[d.ordinal], NULL::text, NULL::text
+        FROM generate_series(1, size) AS d(ordinal)
+       WHERE refusals[d.ordinal] IS NULL OR refusals[d.ordinal] NOT IN ('recorded', 'skipped');
+  ELSE
+    RETURN QUERY
+      SELECT b.batch, NULL::integer, NULL::text, head_seqs[b.batch] + 1, NULL::bytea, moments[b.batch], head_hashes[b.batch], b.hashes,
+             b.refused
+        FROM (SELECT batches[d.ordinal] AS batch, string_agg(encode(own_hashes[d.ordinal], 'hex'), '' ORDER BY d.ordinal) AS hashes,
+                     string_agg(d.ordinal - offsets[batches[d.ordinal]] || ':' || refusals[d.ordinal], ' ') AS refused
+                FROM generate_series(1, size) AS d(ordinal)
+               WHERE refusals[d.ordinal] IS DISTINCT FROM 'skipped'
+               GROUP BY batches[d.ordinal]) b;
+  END IF;
 END
 $$;
 
@@ -354,34 +378,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
   SELECT a.ordinal, a.refusal, a.seq, a.hash, a.recorded_at, a.prev_hash
     FROM oc_append_batches(ARRAY[p_ledger], ARRAY[p_bodies], ARRAY[coalesce(p_payloads, '')], ARRAY[coalesce(p_conditions, '')],
-                           p_after, ARRAY[p_call], true) a;
+                           p_after, ARRAY[p_call], true, true) a;
 END;
 
--- What oc_append_batches returns, as a row a batch.
-CREATE FUNCTION oc_append_summary(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[],
-                                  p_wait boolean)
-RETURNS TABLE (failure text, message text, first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
-LANGUAGE sql
-BEGIN ATOMIC
-  SELECT max(a.refusal) FILTER (WHERE a.ordinal IS NULL),
-         CASE max(a.refusal) FILTER (WHERE a.ordinal IS NULL)
-           WHEN '55P03' THEN 'the head of the ledger is locked'
-           WHEN 'OC001' THEN 'the ledger does not exist'
-           WHEN 'OC005' THEN 'the call was repeated before it came to this' END,
-         min(a.seq), min(a.recorded_at),
-         (array_agg(a.prev_hash ORDER BY a.ordinal) FILTER (WHERE a.hash IS NOT NULL))[1],
-         string_agg(encode(a.hash, 'hex'), '' ORDER BY a.ordinal),
-         string_agg(a.ordinal || ':' || a.refusal, ' ')
-    FROM oc_append_batches(p_ledgers, p_bodies, p_payloads, p_conditions, NULL, p_calls, p_wait) a
-   GROUP BY a.batch
-   ORDER BY a.batch;
-END;
+-- Why nothing of a batch was written, in words.
+CREATE FUNCTION oc_append_failure(p_sqlstate text) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE p_sqlstate WHEN '55P03' THEN 'the head of the ledger is locked'
+                       WHEN 'OC001' THEN 'the ledger does not exist'
+                       WHEN 'OC005' THEN 'the call was repeated before it came to this' END;
 
--- oc_append_batches with a row a batch, in their order: accepted drafts take consecutive positions, and parsing a row a draft
--- costs a client more than the append costs the database. `hashes` are those of the accepted drafts, 64 hex digits each;
--- `refused` has `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none. Where nothing of a batch was
--- written, `failure` is the SQLSTATE of why, and `message` says it. What fails for want of room, or because the server is going
--- down, fails the whole call. `p_wait`: there is one batch, it waits for its head, and what fails it fails the call.
+-- oc_append_batches with a row a batch, in their order (parsing a row a draft costs a client more than the append costs the
+-- database). Where nothing of a batch was written, `failure` is the SQLSTATE of why, and `message` says it. What fails for want of
+-- room, or because the server is going down, fails the whole call. `p_wait`: there is one batch, it waits for its head, and what
+-- fails it fails the call.
 CREATE FUNCTION oc_ledger_append_each(p_ledgers text[], p_bodies text[], p_payloads text[], p_conditions text[], p_calls uuid[],
                                       p_wait boolean)
 RETURNS TABLE (failure text, message text, first_seq bigint, recorded_at timestamptz, prev_hash bytea, hashes text, refused text)
@@ -399,11 +409,16 @@ BEGIN
     END IF;
   END IF;
   IF p_wait THEN
-    RETURN QUERY SELECT * FROM oc_append_summary(p_ledgers, p_bodies, p_payloads, p_conditions, p_calls, true);
+    RETURN QUERY
+      SELECT a.refusal, NULL::text, a.seq, a.recorded_at, a.prev_hash, a.hashes, a.refused
+        FROM oc_append_batches(p_ledgers, p_bodies, p_payloads, p_conditions, NULL, p_calls, true, false) a;
     RETURN;
   END IF;
   BEGIN
-    RETURN QUERY SELECT * FROM oc_append_summary(p_ledgers, p_bodies, p_payloads, p_conditions, p_calls, false);
+    RETURN QUERY
+      SELECT a.refusal, oc_append_failure(a.refusal), a.seq, a.recorded_at, a.prev_hash, a.hashes, a.refused
+        FROM oc_append_batches(p_ledgers, p_bodies, p_payloads, p_conditions, NULL, p_calls, false, false) a
+       ORDER BY a.batch;
     RETURN;
   EXCEPTION WHEN OTHERS THEN
     IF left(SQLSTATE, 2) IN ('53', '57', '58', 'XX') THEN
@@ -414,7 +429,8 @@ BEGIN
   FOR i IN 1 .. cardinality(p_ledgers) LOOP
     BEGIN
       RETURN QUERY
-        SELECT * FROM oc_append_summary(p_ledgers[i:i], p_bodies[i:i], p_payloads[i:i], p_conditions[i:i], p_calls[i:i], false);
+        SELECT a.refusal, oc_append_failure(a.refusal), a.seq, a.recorded_at, a.prev_hash, a.hashes, a.refused
+          FROM oc_append_batches(p_ledgers[i:i], p_bodies[i:i], p_payloads[i:i], p_conditions[i:i], NULL, p_calls[i:i], false, false) a;
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) IN ('53', '57', '58', 'XX') THEN
         RAISE;
@@ -461,8 +477,7 @@ BEGIN ATOMIC
   DELETE FROM oc_work.probe;
 END;
 
-REVOKE ALL ON FUNCTION oc_append_batches(text[], text[], text[], text[], bigint, uuid[], boolean),
-  oc_append_summary(text[], text[], text[], text[], uuid[], boolean),
+REVOKE ALL ON FUNCTION oc_append_batches(text[], text[], text[], text[], bigint, uuid[], boolean, boolean), oc_append_failure(text),
   oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean),
   oc_ledger_create(text, text), oc_probe(), oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),

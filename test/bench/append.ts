@@ -71,9 +71,6 @@ try {
     const runs = new Map<string, Measured[]>(names.map((name) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const name of names) {
-        await admin.query(
-          "TRUNCATE bench.oc_audit_log, bench.oc_audit_payload, bench.oc_action, bench.oc_state, bench.event",
-        );
         const system = await systems[name]!(callers);
         // Its one caller sends a batch each time.
         const [sending, each] = name === "(d) ready drafts" ? [1, READY] : [callers, 1];
