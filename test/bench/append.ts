@@ -55,6 +55,7 @@ try {
     }),
     "(a) prisma tx": (callers) => prismaTransaction(postgres.url, Math.min(callers, 64)),
     "(b) unnest": () => unnestInsert(admin),
+    "(b) one batch at a time": () => unnestInsert(admin, false),
     "(c) audit table": (callers) => auditTable(postgres.url, Math.min(callers, 64)),
     "(d) ready drafts": () => readyDrafts(postgres.url, ledgers, SECONDS),
     "plain insert": () => singleInsert(admin),

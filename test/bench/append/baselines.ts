@@ -134,8 +134,11 @@ const UNNEST = `
          '2026-11-22T23:00:00Z', u.actor, 'member', '', u.seq, u.seq, ARRAY[u.seq], u.hash
     FROM unnest($2::bigint[], $8::uuid[], $7::text[], $4::bytea[]) AS u(seq, action, actor, hash)`;
 
-/** (b) The same bytes in the same batches into the same tables and indexes, with no chain, lock, check or version. */
-export async function unnestInsert(pool: pg.Pool): Promise<Baseline> {
+/**
+ * (b) The same bytes in the same batches into the same tables and indexes, with no chain, lock, check or version. Given
+ * `overlapping`, two batches are inserted at the same time; entries of one chain never are.
+ */
+export async function unnestInsert(pool: pg.Pool, overlapping = true): Promise<Baseline> {
   let seq = await lastSeq(pool);
   const known = new Map<string, Facts>();
   // The real text around a body, so that as many bytes travel and are stored.
@@ -162,7 +165,13 @@ export async function unnestInsert(pool: pg.Pool): Promise<Baseline> {
     });
     return rows.map((row) => ({ refusal: undefined, seq: row.seq, hash: "", prevHash: "", recordedAt }));
   }
-  const queue = new AppendQueue({ append, appendAgain: append, capacity: 100_000, head: 0n });
+  const queue = new AppendQueue({
+    append,
+    appendAgain: append,
+    capacity: 100_000,
+    head: 0n,
+    mayOverlap: () => overlapping,
+  });
   return {
     async append(caller) {
       const of = facts(caller);
