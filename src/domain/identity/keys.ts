@@ -1,4 +1,4 @@
-import { hkdfSync, randomUUID } from "node:crypto";
+import { hkdfSync, KeyObject, randomUUID } from "node:crypto";
 import { access, link, mkdir, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
@@ -13,7 +13,8 @@ export const SIGNATURE_ALGORITHM = "EdDSA";
 /** An Ed25519 key pair. `kid` is the RFC 7638 thumbprint, so two servers that share a file agree on it. */
 export interface SigningKey {
   readonly kid: string;
-  readonly privateKey: CryptoKey;
+  /** For node:crypto, and for jose as well. */
+  readonly privateKey: KeyObject;
   readonly publicKey: CryptoKey;
   readonly publicJwk: JWK;
 }
@@ -115,14 +116,15 @@ async function signingKey({ d, ...publicPart }: z.infer<typeof privateJwk>): Pro
   const kid = await calculateJwkThumbprint(publicPart);
   return {
     kid,
-    privateKey: await importKey({ ...publicPart, d }),
+    // Imported by WebCrypto, which refuses halves of different keys.
+    privateKey: KeyObject.from(await importKey({ ...publicPart, d }, true)),
     publicKey: await importKey(publicPart),
     publicJwk: { ...publicPart, kid, alg: SIGNATURE_ALGORITHM, use: "sig" },
   };
 }
 
-async function importKey(jwk: JWK): Promise<CryptoKey> {
-  const key = await importJWK(jwk, SIGNATURE_ALGORITHM);
+async function importKey(jwk: JWK, extractable = false): Promise<CryptoKey> {
+  const key = await importJWK(jwk, SIGNATURE_ALGORITHM, { extractable });
   if (key instanceof Uint8Array) throw new ConfigurationError("a signing key must be an asymmetric one");
   return key;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { base64url, CompactSign, generateKeyPair } from "jose";
+import { base64url, CompactSign, type CryptoKey, generateKeyPair, type KeyObject } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Actions } from "../../../src/domain/actions/actions.ts";
 import { GRANT_ISSUER, GRANT_TYPE } from "../../../src/domain/actions/grants.ts";
@@ -58,8 +58,11 @@ async function claimsOf(token: string) {
   return JSON.parse(new TextDecoder().decode(base64url.decode(token.split(".")[1]!))) as Record<string, unknown>;
 }
 
-const sign = (claims: object, header: { alg: string; typ?: string }, key = world.keys.grants.privateKey) =>
-  new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader(header).sign(key);
+const sign = (
+  claims: object,
+  header: { alg: string; typ?: string },
+  key: CryptoKey | KeyObject = world.keys.grants.privateKey,
+) => new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader(header).sign(key);
 
 describe("a grant", () => {
   it("names its action, digest, one reader and an end, and nothing else", async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { base64url, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
+import { base64url, type CryptoKey, generateKeyPair, type KeyObject, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGrants } from "../../../src/domain/actions/grants.ts";
 import { type Authenticator, createAuthenticator } from "../../../src/domain/identity/authenticate.ts";
@@ -45,7 +45,7 @@ interface Forgery {
   readonly expires?: number | string;
 }
 
-async function forge(change: Forgery = {}, key = keys.issuer.privateKey): Promise<string> {
+async function forge(change: Forgery = {}, key: CryptoKey | KeyObject = keys.issuer.privateKey): Promise<string> {
   return new SignJWT({ ...CLAIMS, ...change.claims })
     .setProtectedHeader({ alg: "EdDSA", typ: ACCESS_TOKEN_TYPE, ...change.header })
     .setIssuer(change.issuer ?? BUILTIN_ISSUER)
