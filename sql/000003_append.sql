@@ -25,9 +25,10 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
 --             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "drafts"}]}
--- after:      given on a retry after a commit of unknown outcome, of one batch. Drafts whose id was recorded behind this position
---             are reported as what they became and are not written again.
--- calls:      name calls that may have to be repeated; the retry names the same. The first call may still be under way
+-- after:      for the retry of one batch after a commit with an unknown outcome: a position before everything the batch may have
+--             recorded; otherwise null. A draft whose id is recorded after this position is returned as it was recorded and is
+--             not written again.
+-- calls:      UUIDs of calls that may have to be repeated; a retry has the same one. The first call may still be running
 --             then, waiting for the head lock or to be read by the server: once a retry was there, it fails as a whole.
 -- wait:       whether to wait for a head that is locked. Given false, nothing of such a batch is written, while others are.
 --
@@ -67,7 +68,7 @@ DECLARE
   moments     timestamptz[];
   offsets     integer[];
   failures    text[];
-  -- Of the batch at hand.
+  -- Of the batch that is being processed.
   current     integer;
   middle      text;
   tail        text;
@@ -176,7 +177,7 @@ BEGIN
     RAISE EXCEPTION 'the body of a draft is a JSON object with unique keys, and its states are a list' USING ERRCODE = 'OC003';
   END IF;
   refusals[size] := refusals[size];
-  -- Whether a statement is needed is asked first, here and below: each is a part of what a call with one draft takes.
+  -- Statements that are not needed are skipped, here and below: each one takes a noticeable part of an append of one draft.
   IF conditional THEN
     IF EXISTS (SELECT FROM unnest(p_conditions) AS c(text)
                 WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' <> '{}')) THEN
@@ -268,7 +269,7 @@ BEGIN
                               WHERE s.ledger = p_ledgers[t.batch] AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
          WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moments[t.batch])
       LOOP
-        -- As oc_state has it: what is told of a refusal is nothing else.
+        -- The same check as on oc_state: the refusal that is returned is never any other text.
         IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN
           RAISE EXCEPTION 'a thing has a kind in capitals, which is not LATE' USING ERRCODE = 'OC003';
         END IF;
@@ -425,7 +426,7 @@ BEGIN
       RAISE;
     END IF;
   END;
-  -- One of them is at fault: each by itself.
+  -- One of the batches failed the call: append each by itself.
   FOR i IN 1 .. cardinality(p_ledgers) LOOP
     BEGIN
       RETURN QUERY

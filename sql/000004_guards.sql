@@ -263,17 +263,15 @@ BEGIN
   IF p_month NOT BETWEEN current_date - 31 AND current_date + 800 THEN
     RAISE EXCEPTION 'partitions are made for the last month to two years ahead, not for %', p_month USING ERRCODE = 'OC004';
   END IF;
-  -- One call at a time: looking at the default partitions locks them, and of two calls that have looked neither could move them.
+  -- One call at a time. Two calls that have both read the default partitions would each wait for the other to unlock them.
   PERFORM pg_advisory_xact_lock(hashtextextended('oc_ensure_partition', 0));
-  -- Twice: only behind the lock, which is taken in the order in which an append comes to the tables, it is certain.
-  FOR attempt IN 1 .. 2 LOOP
-    missing := ARRAY(SELECT f FROM unnest(families) f WHERE to_regclass('public.' || f || to_char(first_day, '_YYYY_MM')) IS NULL);
-    IF missing = '{}' AND NOT EXISTS (SELECT FROM oc_audit_log_default) AND NOT EXISTS (SELECT FROM oc_audit_payload_default) THEN
-      RETURN false;
-    END IF;
-    LOCK TABLE ONLY oc_audit_log IN ACCESS EXCLUSIVE MODE;
-    LOCK TABLE ONLY oc_audit_payload IN ACCESS EXCLUSIVE MODE;
-  END LOOP;
+  missing := ARRAY(SELECT f FROM unnest(families) f WHERE to_regclass('public.' || f || to_char(first_day, '_YYYY_MM')) IS NULL);
+  IF missing = '{}' AND NOT EXISTS (SELECT FROM oc_audit_log_default) AND NOT EXISTS (SELECT FROM oc_audit_payload_default) THEN
+    RETURN false;
+  END IF;
+  -- In the order in which an append locks them. Until then appends may add rows to the default partitions.
+  LOCK TABLE ONLY oc_audit_log IN ACCESS EXCLUSIVE MODE;
+  LOCK TABLE ONLY oc_audit_payload IN ACCESS EXCLUSIVE MODE;
   PERFORM set_config('countersign.migration', 'on', true);
   IF EXISTS (SELECT FROM oc_audit_log_default) OR EXISTS (SELECT FROM oc_audit_payload_default) THEN
     PERFORM oc_empty_default();
