@@ -13,6 +13,7 @@ describe("the project of a test", () => {
     ["test/domain/actions/decide/decide.test.ts", "database"],
     ["test/domain/identity/clients/rules.test.ts", "unit"],
     ["test/faults/kills.test.ts", "faults"],
+    ["test/faults/disk-full.root.test.ts", "root"],
     ["test/architecture.test.ts", "unit"],
     ["test/a-new-folder/x.test.ts", "unit"],
   ])("%s is %s", (file, project) => {

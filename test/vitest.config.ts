@@ -1,7 +1,7 @@
 import path from "node:path";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { findTests, type ProjectName } from "./projects.ts";
-import { missingPackages } from "./support/programs.ts";
+import { whySkipped } from "./support/programs.ts";
 import { SkipReporter } from "./support/skip-reporter.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -21,12 +21,13 @@ const settings: Readonly<Record<ProjectName, Settings>> = {
   browser: onSharedServer,
   // After all the others and one at a time: a full disk or a killed database would be theirs as well.
   faults: { ...onSharedServer, maxWorkers: 1, sequence: { groupOrder: 1 } },
+  root: { ...onSharedServer, maxWorkers: 1, sequence: { groupOrder: 2 } },
 };
 
 const report = process.env.TEST_REPORT;
 
 function project(name: ProjectName, files: readonly string[]): TestProjectConfiguration {
-  const skipping = missingPackages(name).length > 0 ? { runner: "test/support/skipping-runner.ts" } : {};
+  const skipping = whySkipped(name) !== undefined ? { runner: "test/support/skipping-runner.ts" } : {};
   return { extends: true, test: { name, include: [...files], ...settings[name], ...skipping } };
 }
 

@@ -242,29 +242,6 @@ describe("startEmbeddedPostgres", () => {
     expect(await read(second.url)).toBe("still here");
   });
 
-  it.runIf(process.getuid?.() === 0)("runs below a directory that only root may enter, as another user", async () => {
-    const closed = await dataDirectory();
-    await chmod(closed, 0o700);
-    const { url, pid } = await start(join(closed, "data"));
-    await write(url);
-    const status = await readFile(`/proc/${pid}/status`, "utf8");
-    expect(/^Uid:\t(\d+)/m.exec(status)?.[1]).not.toBe("0");
-  });
-
-  it.runIf(process.getuid?.() === 0)("finds its own programs in a directory that only root may enter", async () => {
-    const closed = await dataDirectory();
-    await chmod(closed, 0o700);
-    const file = join(closed, "program");
-    await writeFile(file, "", { mode: 0o755 });
-    const account = await chooseAccount([file]);
-    expect(account?.passesPermissions).toBe(true);
-    // access(2), as initdb asks; a shell's test asks otherwise.
-    const ask = ["-e", "require('node:fs').accessSync(process.argv[1], 1)", file];
-    const { program, args, identity } = commandAs(account, process.execPath, ask);
-    const child = spawn(program, args, { ...identity, cwd: "/", stdio: "ignore" });
-    expect((await once(child, "exit"))[0]).toBe(0);
-  });
-
   it("begins anew after it was interrupted while it was being created", async () => {
     const dataDir = await dataDirectory();
     await mkdir(join(dataDir, "postgres.new"));

@@ -18,6 +18,17 @@ function isInstalled(program: string): boolean {
   });
 }
 
+/** Projects with tests that mount a file system or work with the files of several accounts. */
+const needRoot: readonly ProjectName[] = ["root"];
+
+/** Why the tests of `project` are skipped; undefined when they run. */
+export function whySkipped(project: ProjectName): string | undefined {
+  const missing = missingPackages(project).join(" ");
+  if (missing !== "") return `the project ${project} needs: apt-get install ${missing}`;
+  if (needRoot.includes(project) && process.getuid?.() !== 0) return `the project ${project} needs to be run by root`;
+  return undefined;
+}
+
 /** The Debian packages that `project` needs and that are not installed. */
 export function missingPackages(project: ProjectName): readonly string[] {
   const needed = Object.entries(programs[project] ?? {});

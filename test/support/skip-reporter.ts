@@ -1,16 +1,10 @@
 import type { Reporter, TestModule, TestSuite } from "vitest/node";
 import { projectNames } from "../projects.ts";
-import { missingPackages } from "./programs.ts";
+import { whySkipped } from "./programs.ts";
 
 /** At the end of a run, names every test that was skipped, and why. */
 export class SkipReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const reasons = new Map<string, string>(
-      projectNames.flatMap((name) => {
-        const missing = missingPackages(name).join(" ");
-        return missing === "" ? [] : [[name, `the project ${name} needs: apt-get install ${missing}`] as const];
-      }),
-    );
     for (const module of modules) {
       // With a pattern of names, most are left out on purpose.
       if (module.project.globalConfig.testNamePattern !== undefined) return;
@@ -18,11 +12,16 @@ export class SkipReporter implements Reporter {
         const result = test.result();
         const said = result.state === "skipped" ? result.note : undefined;
         const broken = module.errors().length > 0 || hasErrors(test.parent) ? "what comes before it failed" : undefined;
-        const why = said ?? broken ?? reasons.get(module.project.name) ?? "its title says why";
+        const why = said ?? broken ?? whySkippedBy(module.project.name) ?? "its title says why";
         console.log(`SKIPPED ${module.relativeModuleId} > ${test.fullName}: ${why}`);
       }
     }
   }
+}
+
+function whySkippedBy(project: string): string | undefined {
+  const name = projectNames.find((known) => known === project);
+  return name && whySkipped(name);
 }
 
 function hasErrors(suite: TestSuite | TestModule): boolean {
