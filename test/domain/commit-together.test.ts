@@ -1,36 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Attribute, Recording } from "../../src/domain/commit.ts";
 import { createCommitTogether } from "../../src/domain/commit-together.ts";
-import type { Caller } from "../../src/domain/identity/principal.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
-import type { FactDraft } from "../../src/facts/registry.ts";
 import { LedgerUnavailableError } from "../../src/ledger/errors.ts";
 import type { Ledgers } from "../../src/ledger/ledger.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "../ledger/scene.ts";
+import { memberOf, step, versionOf } from "./commit.fixture.ts";
 
 const LEDGER: LedgerId = "together/eu";
-const caller: Caller = {
-  principal: { id: "member", kind: "HUMAN", organization: "together", roles: [], groups: [] },
-  client: { name: "test", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} },
-};
+const caller = memberOf("together");
 let scene: Scene;
 
 beforeAll(async () => {
   scene = await openScene();
 });
 afterAll(() => scene.close());
-
-/** The next step of `action`, as the database has it. */
-async function versionOf(action: string): Promise<number> {
-  const { rows } = await scene.pool.query<{ version: number }>(
-    "SELECT version FROM oc_state WHERE ledger = $1 AND kind = 'ACTION' AND id = $2",
-    [LEDGER, action],
-  );
-  return rows[0]?.version ?? 0;
-}
-
-const step = (action: string, version: number) =>
-  ({ type: "ACTION_DENIED", ...actionState(action, version + 1, "PENDING") }) as unknown as FactDraft;
 
 interface Attempt {
   readonly ledgers?: Pick<Ledgers, "appendTogether">;
@@ -47,7 +31,7 @@ async function commit(actions: readonly string[], { ledgers = scene.ledgers, att
     ledger: LEDGER,
     by: caller,
     items: actions,
-    load: (items) => Promise.all(items.map(versionOf)),
+    load: (items) => Promise.all(items.map((action) => versionOf(scene.pool, LEDGER, action))),
     decide: async (action, version): Promise<Recording<LedgerEntry>> => {
       await meanwhile?.(action, version);
       return {
@@ -81,7 +65,9 @@ describe("decisions recorded together", () => {
     });
     expect(recorded(outcomes)).toHaveLength(2);
     expect(lost).toHaveLength(5);
-    expect([await versionOf(contested), await versionOf(quiet)]).toEqual([6, 1]);
+    expect([await versionOf(scene.pool, LEDGER, contested), await versionOf(scene.pool, LEDGER, quiet)]).toEqual([
+      6, 1,
+    ]);
   });
 
   it("are given up after many rounds, each by itself", async () => {

@@ -1,33 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCommit } from "../../src/domain/commit.ts";
-import type { Caller } from "../../src/domain/identity/principal.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import type { FactDraft } from "../../src/facts/registry.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "../ledger/scene.ts";
+import { memberOf, step, versionOf } from "./commit.fixture.ts";
 
 const LEDGER: LedgerId = "commit/eu";
-const caller: Caller = {
-  principal: { id: "member", kind: "HUMAN", organization: "commit", roles: [], groups: [] },
-  client: { name: "test", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} },
-};
+const caller = memberOf("commit");
 let scene: Scene;
 
 beforeAll(async () => {
   scene = await openScene();
 });
 afterAll(() => scene.close());
-
-/** The next step of `action`, as the database has it. */
-async function versionOf(action: string): Promise<number> {
-  const { rows } = await scene.pool.query<{ version: number }>(
-    "SELECT version FROM oc_state WHERE ledger = $1 AND kind = 'ACTION' AND id = $2",
-    [LEDGER, action],
-  );
-  return rows[0]?.version ?? 0;
-}
-
-const step = (action: string, version: number) =>
-  ({ type: "ACTION_DENIED", ...actionState(action, version + 1, "PENDING") }) as unknown as FactDraft;
 
 describe("an entry that others keep being faster than", () => {
   it("names its session, however many rounds it took", async () => {
@@ -39,7 +23,7 @@ describe("an entry that others keep being faster than", () => {
     const entry = await commit({
       ledger: LEDGER,
       by: caller,
-      load: () => versionOf(action),
+      load: () => versionOf(scene.pool, LEDGER, action),
       decide: async (version) => {
         if (rivals > 0) {
           rivals -= 1;

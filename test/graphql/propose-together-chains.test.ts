@@ -1,27 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { verifyLedger } from "../../src/ledger/verify.ts";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { action, FLIGHTS, positionsOf, proposeTogether, transactionsOf, VOUCHERS } from "./propose-together.ts";
+import type { Api } from "../http/harness.ts";
+import {
+  action,
+  FLIGHTS,
+  positionsOf,
+  proposeTogether,
+  startTwoServers,
+  type TwoServers,
+  transactionsOf,
+  VOUCHERS,
+} from "./propose-together.ts";
 import { act, type Proposed, propose, READ, WRITE } from "./steps.ts";
 
-let database: TestDatabase;
+let servers: TwoServers;
 let api: Api;
 let other: Api;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  [api, other] = await Promise.all([startApi(database.appUrl), startApi(database.appUrl)]);
+  servers = await startTwoServers();
+  ({ api, other } = servers);
 });
 
-afterAll(async () => {
-  const verified = await verifyLedger(api.services.pool, "acme/eu");
-  await other?.close();
-  await api?.close();
-  await database?.drop();
-  expect(verified).toMatchObject({ verdict: "INTACT" });
-});
+afterAll(() => servers.close());
 
 const transactions = (positions: readonly string[]) => transactionsOf(api.services.pool, positions);
 

@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
+import { expect } from "vitest";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
-import type { Answer, Api } from "../http/harness.ts";
+import { verifyLedger } from "../../src/ledger/verify.ts";
+import { type Answer, type Api, startApi } from "../http/harness.ts";
+import { createTestDatabase } from "../support/postgres.ts";
 import { type Proposed, type Refusal, WRITE } from "./steps.ts";
 
 /** The result of one action of a batch; without an action when it was refused. */
@@ -19,6 +22,30 @@ export const VOUCHERS = { platform: "vouchers", tool: "send_certificate" };
 
 export const SELECTION =
   "action{id status digest chainHash sourceChainHash} grant{token} entry{seq} userErrors{code message path}";
+
+/** Two servers of the API on one database. */
+export interface TwoServers {
+  readonly api: Api;
+  readonly other: Api;
+  /** Stops them. Throws when the ledger is not INTACT. */
+  close(): Promise<void>;
+}
+
+export async function startTwoServers(): Promise<TwoServers> {
+  const database = await createTestDatabase();
+  const [api, other] = await Promise.all([startApi(database.appUrl), startApi(database.appUrl)]);
+  return {
+    api,
+    other,
+    async close() {
+      const verified = await verifyLedger(api.services.pool, "acme/eu");
+      await other.close();
+      await api.close();
+      await database.drop();
+      expect(verified).toMatchObject({ verdict: "INTACT" });
+    },
+  };
+}
 
 /** An action to propose, of a key of its own. */
 export const action = (more: object = {}) => ({
