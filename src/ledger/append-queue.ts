@@ -99,7 +99,7 @@ export class AppendQueue {
     return Promise.allSettled(this.#push(drafts));
   }
 
-  /** Lets all of `drafts` wait, as one group, or none. However large, a group may wait by itself: it could never otherwise. */
+  /** Adds all of `drafts` to the queue as one group, or none. A group larger than the queue's limits is accepted by an empty queue. */
   #push(drafts: readonly Draft[]): readonly Promise<DraftOutcome>[] {
     const size = drafts.reduce((sum, draft) => sum + sizeOf(draft), 0);
     const full = this.#waiting.length + drafts.length > this.#options.capacity;

@@ -18,7 +18,7 @@ export interface AppendOptions {
   readonly notAfter?: Date | undefined;
 }
 
-/** Queues with nothing in them that are kept: a ledger whose queue is not among them is asked for its head again. */
+/** Idle queues that are kept. A ledger without a queue reads its head from the database before its next append. */
 const MAX_IDLE_QUEUES = 256;
 /** Batches under way from which on no ledger sends a second one: connections are better used by other ledgers. */
 const MAX_OVERLAPPING = 4;

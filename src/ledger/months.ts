@@ -14,14 +14,10 @@ export interface Month extends RecordedBounds {
 }
 
 interface Part {
-  /** Entries behind this position. */
+  /** Only entries after this position. */
   readonly after?: bigint | undefined;
-  /** Entries ahead of this position. */
+  /** Only entries before this position. */
   readonly before?: bigint | undefined;
-  /** Entries recorded at this instant (RFC 3339) or later. */
-  readonly recordedFrom?: string | undefined;
-  /** Entries recorded at this instant or earlier. */
-  readonly recordedTo?: string | undefined;
 }
 
 const READ_MONTHS = {
@@ -33,7 +29,6 @@ const READ_MONTHS = {
        AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
                                      WHERE x.ledger = $1 AND x.first_seq - 1 <= $2::bigint
                                      ORDER BY x.first_seq DESC LIMIT 1), 0)
-       AND m.ends > $4::timestamptz AND m.starts <= $5::timestamptz
      ORDER BY m.first_seq`,
 };
 
@@ -42,8 +37,8 @@ const clamp = (seq: bigint) => (seq > LAST_POSITION ? LAST_POSITION : seq < 0n ?
 
 /** The months that hold the entries of a part of a ledger, oldest first; those without entries are left out. */
 export async function readMonths(db: Queryable, ledger: LedgerId, part: Part): Promise<Month[]> {
-  const { after = 0n, before = LAST_POSITION, recordedFrom = "-infinity", recordedTo = "infinity" } = part;
-  const values = [ledger, clamp(after), clamp(before), recordedFrom, recordedTo];
+  const { after = 0n, before = LAST_POSITION } = part;
+  const values = [ledger, clamp(after), clamp(before)];
   const { rows } = await db.query<RecordedBounds & { readonly first_seq: string }>({ ...READ_MONTHS, values });
   return rows.map(({ first_seq, from, before: end }) => ({ firstSeq: BigInt(first_seq), from, before: end }));
 }
@@ -55,7 +50,7 @@ export function boundsOf(months: readonly Month[], first: bigint, last: bigint):
   return begins === undefined || ends === undefined ? undefined : { from: begins.from, before: ends.before };
 }
 
-/** Months of the first window; each further one has so many times as many. */
+/** Months of the first window, and by how much each further window is larger. */
 const FIRST_WINDOW = 2;
 const GROWTH = 4;
 
@@ -69,8 +64,9 @@ function growing<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
 }
 
 /**
- * The times to look through for entries of a part of a ledger, one after the other in the order asked for, until enough are
- * found. A query without bounds plans and opens every partition there is; most pages are filled by the first window.
+ * The months of a part of a ledger as windows of time, in the order of the search. A search queries one window after the other
+ * until it has found enough: a query without bounds would plan and open every partition, and most pages are filled by the first
+ * window.
  */
 export async function readWindows(
   db: Queryable,

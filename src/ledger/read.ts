@@ -19,8 +19,8 @@ export const ENTRY_COLUMNS = "e.seq, e.entry, encode(e.hash, 'hex') AS hash, p.p
 export const ENTRY_TABLES =
   "oc_audit_log e LEFT JOIN oc_audit_payload p ON p.ledger = e.ledger AND p.seq = e.seq AND p.recorded_at = e.recorded_at";
 /**
- * The same of the functions that read by position (sql/000002), with alias `e`. Whoever knows positions asks these: a query
- * over the tables that is not bounded in time opens every partition there is.
+ * The same of the functions that read by position (sql/000002), with alias `e`. Use these to read known
+ * positions: a query over the tables without bounds on recorded_at opens every partition.
  */
 export const POSITION_COLUMNS = "e.seq, e.entry, encode(e.hash, 'hex') AS hash, e.payload";
 

@@ -1,6 +1,7 @@
 import type { DatabaseError } from "pg";
 import type { LedgerId } from "../facts/entry.ts";
 import type { DraftOutcome, LedgerBatch } from "./append-call.ts";
+import { sizeOf } from "./groups.ts";
 
 /** Transactions under way, of all ledgers together: the database works on one while this process prepares the next. */
 const MAX_TRANSACTIONS = 2;
@@ -86,7 +87,7 @@ export function createSharedTransactions(options: SharedTransactionsOptions) {
       }
       ledgers.add(batch.ledger);
       drafts += batch.drafts.length;
-      for (const { body, payload } of batch.drafts) size += body.length + payload.length;
+      for (const draft of batch.drafts) size += sizeOf(draft);
       taken.push(item);
     }
     waiting.push(...left);

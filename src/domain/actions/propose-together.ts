@@ -89,7 +89,7 @@ export function createBatchProposer({ commit, routing, policy, entries, supersed
   async function propose(caller: Caller, ledger: LedgerId, items: readonly Item[], outcomes: ProposeOutcome[]) {
     let recorded = false;
     try {
-      // Another time only for a key whose first proposal was refused late.
+      // Usually one round. A key with several proposals needs another one when its first is refused while it is recorded.
       for (let due = items; due.length > 0; ) {
         const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
         const fresh = (await Promise.all(byKey.map((same) => freshOf(same, outcomes))))

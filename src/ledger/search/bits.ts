@@ -34,7 +34,7 @@ export function startOf(segment: bigint): bigint {
   return segment * SEGMENT + 1n;
 }
 
-/** An integer whose bits all depend on all bits of `value`. */
+/** A hash of a 32-bit integer: every bit of `value` changes about half of its bits (lowbias32, github.com/skeeto/hash-prospector). */
 function mix(value: number): number {
   let mixed = value ^ (value >>> 16);
   mixed = Math.imul(mixed, 0x7feb352d);
@@ -53,7 +53,7 @@ function hashOfGram(length: number, polynomial: number): number {
   return Math.imul(value ^ (value >>> 15), 0x846ca68b);
 }
 
-/** Of a single code unit only others than those of ASCII, which most blocks have: nothing is looked up there. */
+/** Single code units below this (ASCII) are not indexed: most blocks contain all of them. */
 const SINGLE = 0x80;
 
 /** The buckets of the gram of `length` code units that begins at `at`. */

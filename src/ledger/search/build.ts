@@ -14,7 +14,7 @@ export interface SegmentId {
 
 /** Entries, in whole blocks, that are read and added without a pause for other work of the process. */
 const ROWS = 64n;
-/** A server that claimed a segment so long ago and has not finished it has stopped. */
+/** After this time, another server may build a claimed segment: the one that claimed it must have stopped. */
 const CLAIM = "1 minute";
 
 /**

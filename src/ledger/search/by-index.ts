@@ -16,7 +16,7 @@ export interface Search {
   readonly scopes: readonly ReadScope[] | undefined;
 }
 
-/** So many entries are tested one by one without another query to avoid it. */
+/** Up to so many entries are tested one by one: a query that avoids it would not be faster. */
 export const FEW = 2_000;
 
 export async function run({ db, ledger }: Search, statement: Statement | undefined): Promise<LedgerEntry[]> {

@@ -18,9 +18,9 @@ export type Piece = { readonly end: bigint } & (
   | { readonly kind: "blocks"; readonly starts: readonly bigint[] }
 );
 
-/** Segments whose bits are read by one statement. Few at first: most pages are filled by these. */
+/** How many segments one statement reads, statement by statement: few at first, because these fill most pages. */
 const SEGMENTS = [4, 32, 128];
-/** Blocks that are read by one statement. */
+/** The same for blocks. */
 const BLOCKS = [8, 32, 128];
 
 const growing = (sizes: readonly number[], turn: number) => sizes[Math.min(turn, sizes.length - 1)]!;
