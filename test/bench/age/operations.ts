@@ -7,9 +7,11 @@ import { lastSighting } from "../../../src/domain/directory/read-seen.ts";
 import { readRoute } from "../../../src/domain/lineage/routes.ts";
 import { createLedgers } from "../../../src/ledger/ledger.ts";
 import { POSITION_COLUMNS, readEntry, readEntryByHash, readEntryPage, readHead } from "../../../src/ledger/read.ts";
+import { missingSegments } from "../../../src/ledger/search/build.ts";
 import { type EntryFilter, searchEntries } from "../../../src/ledger/search.ts";
 import type { Logger } from "../../../src/log.ts";
 import { startApp } from "../../support/app.ts";
+import { waitUntil } from "../../support/wait.ts";
 import { proposeBody } from "../api/requests.ts";
 import { body, facts } from "../append/drafts.ts";
 import { LEDGER } from "./database.ts";
@@ -40,6 +42,8 @@ export async function openOperations(url: string, log: Logger): Promise<Operatio
   const ledgers = createLedgers({ pool, capacity: 10_000 });
   const prisma = createPrisma(pool);
   const app = await startApp({ databaseUrl: url });
+  // It indexes what was recorded before it started, for which nothing that is measured should wait.
+  await waitUntil(async () => (await missingSegments(pool, 1)).length === 0);
   const known = await sample(pool);
   const any = () => known[Math.floor(Math.random() * known.length)]!;
   const find = (filter: () => EntryFilter, found: number) => async () => {
