@@ -108,9 +108,9 @@ export function createActions(options: ActionsOptions): Actions {
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ db, region: config.region });
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
-  const executor = createExecutor({ commit, db, clock });
   const routing = createRouting({ db, clock, chainIdle, sessionWindow });
   const load = createActionLoader(db);
+  const executor = createExecutor({ commit, load, clock });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
   const propose = createProposer({ commit, routing, policy, entries, supersede });

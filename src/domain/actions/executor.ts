@@ -1,6 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { Queryable } from "../../ledger/read.ts";
 import type { CommitFunction, CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
@@ -12,7 +11,7 @@ import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
-import { createActionLoader } from "./loader.ts";
+import type { ActionLoader } from "./loader.ts";
 import { type Loaded, nextActionState } from "./store.ts";
 
 /** The new state of an action, and the entry that records it. */
@@ -23,7 +22,8 @@ export interface ActionResult {
 
 export interface ExecutorOptions {
   readonly commit: CommitFunction;
-  readonly db: Queryable;
+  /** Loads the action that a command is decided on. */
+  readonly load: ActionLoader;
   readonly clock: DatabaseClock;
 }
 
@@ -42,8 +42,7 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor {
-  const actions = createActionLoader(db);
+export function createExecutor({ commit, load, clock }: ExecutorOptions): Executor {
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -51,7 +50,7 @@ export function createExecutor({ commit, db, clock }: ExecutorOptions): Executor
         by,
         conversation: (loaded) => conversationOf(loaded, by),
         async load() {
-          const loaded = await actions({ ledger, id });
+          const loaded = await load({ ledger, id });
           if (loaded === undefined) throw notFound(["actionId"]);
           clock.observe(loaded.now);
           return loaded;
