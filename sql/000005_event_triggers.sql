@@ -8,8 +8,9 @@
 -- The functions are in a separate schema: DROP SCHEMA public CASCADE would otherwise drop the triggers that refuse it before
 -- they fire. A migration that changes a guard ends with SELECT oc_guard.record().
 --
--- What a superuser can still do (drop or disable an event trigger, SET event_triggers = off) is why the guard report
--- compares with facts shipped in the code and why heads are kept outside the database.
+-- What a superuser can still do (drop or disable an event trigger, SET event_triggers = off, replace these functions) is why no
+-- verdict rests on them: verification reads the catalog itself (src/ledger/guards) and compares it with facts shipped in the
+-- code. And it is why heads are kept outside the database.
 
 CREATE SCHEMA oc_guard;
 GRANT USAGE ON SCHEMA oc_guard TO PUBLIC;

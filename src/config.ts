@@ -78,6 +78,7 @@ const settings = z.object({
     .transform((url) => new URL(url).origin)
     .optional(),
   SIGNING_KEY_FILE: filePath.optional(),
+  GUARD_EXCEPTIONS: filePath.optional(),
   CORS_ORIGINS: z
     .string()
     .default("")
@@ -124,6 +125,8 @@ export interface Config {
   /** Scheme, host and port that clients use; undefined: those it listens on. */
   readonly publicUrl: string | undefined;
   readonly signingKeyFile: string;
+  /** Path of the file with problems of guards that the operator accepts; undefined: none. */
+  readonly guardExceptions: string | undefined;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
   /** Seconds until a PENDING action expires. */
@@ -172,6 +175,7 @@ export function loadConfig(
     identityFile: value.IDENTITY_FILE,
     publicUrl: value.PUBLIC_URL,
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),
+    guardExceptions: value.GUARD_EXCEPTIONS,
     corsOrigins: value.CORS_ORIGINS,
     logLevel: value.LOG_LEVEL,
     approvalTtl: value.APPROVAL_TTL,

@@ -2,7 +2,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { LedgerId } from "../facts/entry.ts";
 import { type KnownHeads, readHeads } from "../ledger/heads.ts";
-import { VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
+import { loadGuardExceptions, VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
@@ -44,6 +44,7 @@ async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: Verif
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
   const { ledger, from, to, workers, dataDir } = options;
   const { head, earlier } = await headsToCompare(source, options);
+  const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
   return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
     const progress = startProgress("verify", 1);
     try {
@@ -51,6 +52,7 @@ async function overDatabase(source: DatabaseOption, options: VerifyOptions): Pro
         workers,
         knownHead: head,
         earlierHeads: earlier,
+        guardExceptions,
         ...(from === undefined ? {} : { fromSeq: BigInt(from) }),
         ...(to === undefined ? {} : { toSeq: BigInt(to) }),
         onProgress: ({ checked, total }) => progress.to(Number(checked), Number(total)),

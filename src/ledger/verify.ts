@@ -1,6 +1,7 @@
 /** Verification of a ledger: the interface of `verify/`. */
 
 export type { LedgerProblem, LedgerVerdict } from "../verify/verdict.ts";
+export { loadGuardExceptions } from "./guards/exceptions.ts";
 export { type GuardProblem, type GuardReport, guardReport } from "./guards.ts";
 export { DEFAULT_WORKERS, MAX_PROBLEMS, RANGE_SIZE } from "./verify/limits.ts";
 export { type LedgerVerification, VerificationRangeError } from "./verify/verification.ts";

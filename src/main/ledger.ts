@@ -5,7 +5,7 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
-import { verifyLedger } from "../ledger/verify.ts";
+import { loadGuardExceptions, verifyLedger } from "../ledger/verify.ts";
 import { checkEnds } from "./check-ends.ts";
 import type { Start } from "./start.ts";
 
@@ -23,6 +23,7 @@ export async function startLedger(
   metrics: Pick<Metrics, "append">,
 ): Promise<LedgerParts> {
   const { config, log, closing } = start;
+  const guardExceptions = await loadGuardExceptions(config.guardExceptions);
   const verifying = createPool({
     connectionString: database.url,
     max: VERIFY_WORKERS + 1,
@@ -52,6 +53,7 @@ export async function startLedger(
       knownHead: head,
       earlierHeads: earlier,
       workers: VERIFY_WORKERS,
+      guardExceptions,
     });
   });
   const checking = checkEnds({ pool: database.pool, verify, heads, log });

@@ -1,15 +1,16 @@
 import { Client, type ClientBase, Pool } from "pg";
-import type { GuardFact } from "../../src/ledger/guards.ts";
+import { readGuards, SETTINGS } from "../../src/ledger/guards/read.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** What sql/guards.json has to say about a freshly migrated database: facts by class, both sorted. */
 export async function describeGuards(client: ClientBase): Promise<string> {
-  const { rows } = await client.query<GuardFact>("SELECT DISTINCT class, fact FROM oc_guard.state()");
-  const classes = Map.groupBy(rows, (row) => row.class);
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS}`);
+  const classes = Map.groupBy(await readGuards(client), (fact) => fact.class);
+  await client.query("COMMIT");
   const lines = [...classes.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, its]) => list(name, its.map(({ fact }) => fact).sort()));
+    .map(([name, its]) => list(name, [...new Set(its.map(({ fact }) => fact))].sort()));
   return `{\n${lines.join(",\n")}\n}\n`;
 }
 

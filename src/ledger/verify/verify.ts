@@ -3,7 +3,7 @@ import { settingsOf } from "../../db/same-connection.ts";
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { inOrder, type LedgerProblem, merge, verdictOf } from "../../verify/verdict.ts";
-import { guardReport } from "../guards.ts";
+import { type ByObject, guardReport } from "../guards.ts";
 import { endProblems, type LedgerEnd, monthProblems, readEnd, rewrittenAt } from "./end.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
 import { inSnapshot, withConnection } from "./session.ts";
@@ -22,6 +22,8 @@ export interface VerifyOptions {
   readonly knownHead?: LedgerHead | undefined;
   /** Heads seen before it, in any order: they narrow down where history was rewritten. */
   readonly earlierHeads?: readonly LedgerHead[] | undefined;
+  /** Problems of guards that are accepted, by object. */
+  readonly guardExceptions?: ByObject;
   readonly onProgress?: OnProgress;
 }
 
@@ -38,7 +40,7 @@ export async function verifyLedger(
 ): Promise<LedgerVerification> {
   const started = performance.now();
   const seen = inSequence([...(options.earlierHeads ?? []), ...(options.knownHead ? [options.knownHead] : [])]);
-  const guards = await guardReport(pool);
+  const guards = await guardReport(pool, options.guardExceptions);
   const { end, range, months, rewritten, swept } = await withConnection(pool, async (client) => {
     // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
     const { cursor, ...known } = await inSnapshot(client, async (run) => {
