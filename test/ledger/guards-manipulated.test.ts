@@ -11,11 +11,14 @@ import { countersign } from "../cli/run.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer, type TestServer, withClient, withDatabase } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
-import { MANIPULATIONS } from "./guards.manipulations.ts";
+import { OF_ACCESS } from "./manipulations-of-access.ts";
+import { OF_CODE } from "./manipulations-of-code.ts";
+import { OF_TABLES } from "./manipulations-of-tables.ts";
 import { appendActions, createLedger } from "./verify.fixture.ts";
 
 /** A server of its own: roles and settings reach all databases of a server, and other tests expect theirs to be guarded. */
 const LEDGER = "acme/eu";
+const MANIPULATIONS = { ...OF_CODE, ...OF_TABLES, ...OF_ACCESS };
 const TEMPLATE = "manipulated";
 let server: TestServer;
 const onServer = (sql: string) => withClient(server.url, (client) => client.query(sql));
