@@ -22,6 +22,7 @@ const neutral: Environment = {
   HOST: "",
   PORT: "",
   CATALOG: "",
+  GUARD_EXCEPTIONS: "",
   NODE_ENV: "",
 };
 
