@@ -70,7 +70,8 @@ describe("prisma/schema.prisma", () => {
     const tables = await query<{ name: string }>(
       `SELECT relname::text AS name FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
-          AND relname <> 'oc_migrations' AND has_table_privilege('oc_app', oid, 'SELECT')`,
+          -- oc_bi_access is read by the report of guards alone, not through Prisma.
+          AND relname NOT IN ('oc_migrations', 'oc_bi_access') AND has_table_privilege('oc_app', oid, 'SELECT')`,
       [],
     );
     expect(models.map(({ table }) => table).sort()).toEqual(tables.map(({ name }) => name).sort());
