@@ -100,6 +100,12 @@ const settings = z.object({
   SESSION_TTL: wholeSeconds({ default: 43_200, from: 1, to: 366 * DAY }),
   HEARTBEAT: duration({ default: 15, from: 0.1, to: 300 }),
   SWEEP_INTERVAL: duration({ default: 5, from: 0.05, to: 3_600 }),
+  APPEND_TIMEOUT: duration({ default: 5, from: 0.2, to: 60 }),
+  HEAD_LOCK_TIMEOUT: duration({ default: 2, from: 0.1, to: 60 }),
+  READ_TIMEOUT: duration({ default: 10, from: 0.1, to: 600 }),
+  SNAPSHOT_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
+  JOB_TIMEOUT: duration({ default: 60, from: 1, to: 3_600 }),
+  READINESS_TIMEOUT: duration({ default: 2, from: 0.1, to: 2 }),
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
 
@@ -143,6 +149,8 @@ export interface Config {
   readonly heartbeat: number;
   /** Seconds between sweeps for expired and ambiguous actions. */
   readonly sweepInterval: number;
+  /** How long the database may take, in milliseconds; the settings are seconds. */
+  readonly timeLimits: Readonly<Record<"append" | "headLock" | "read" | "snapshot" | "job" | "readiness", number>>;
   /** Drafts in one ledger's append queue above which an append throws LedgerUnavailableError. */
   readonly appendQueue: number;
 }
@@ -185,6 +193,14 @@ export function loadConfig(
     sessionTtl: value.SESSION_TTL,
     heartbeat: value.HEARTBEAT,
     sweepInterval: value.SWEEP_INTERVAL,
+    timeLimits: {
+      append: value.APPEND_TIMEOUT * 1_000,
+      headLock: value.HEAD_LOCK_TIMEOUT * 1_000,
+      read: value.READ_TIMEOUT * 1_000,
+      snapshot: value.SNAPSHOT_TIMEOUT * 1_000,
+      job: value.JOB_TIMEOUT * 1_000,
+      readiness: value.READINESS_TIMEOUT * 1_000,
+    },
     appendQueue: value.APPEND_QUEUE,
     ...overrides,
   });

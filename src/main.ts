@@ -73,7 +73,11 @@ async function startAreas(start: Start): Promise<string> {
     readingLog,
     ledgers,
     pool: database.pool,
-    snapshots: createLedgerSnapshots({ pool: database.snapshotPool, ledgers }),
+    snapshots: createLedgerSnapshots({
+      pool: database.snapshotPool,
+      ledgers,
+      maxSeconds: config.timeLimits.snapshot / 1_000,
+    }),
     follower,
     verify,
     keys,

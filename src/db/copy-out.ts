@@ -24,14 +24,15 @@ const COUNT_BYTES = 2;
 class CopyOut {
   readonly #sql: string;
   readonly #onRow: (row: Buffer) => void;
-  readonly #settle: (error: unknown) => void;
+  /** Replaced by the client when its queries have a time limit: what is called ends that, too. */
+  callback: (error: unknown) => void;
   #started = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(sql: string, onRow: (row: Buffer) => void, settle: (error: unknown) => void) {
     this.#sql = sql;
     this.#onRow = onRow;
-    this.#settle = settle;
+    this.callback = settle;
   }
 
   submit(connection: Connection): void {
@@ -56,10 +57,10 @@ class CopyOut {
   handleCommandComplete(): void {}
 
   handleReadyForQuery(): void {
-    this.#settle(this.#failure?.error);
+    this.callback(this.#failure?.error);
   }
 
   handleError(error: Error): void {
-    this.#settle(error);
+    this.callback(error);
   }
 }

@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from "./embedded.ts";
 import type { Log } from "./log.ts";
 import { type Migrated, migrate } from "./migrate.ts";
 import { createPool } from "./pool.ts";
+import { TIME_LIMITS, type TimeLimits } from "./time-limits.ts";
 
 export interface DatabaseOptions {
   /** Undefined: a server of our own below `dataDir`. */
@@ -13,6 +14,7 @@ export interface DatabaseOptions {
   readonly dataDir: string;
   /** Connections for everything but appends: one half for snapshots, the other for all the rest. */
   readonly connections: number;
+  readonly limits?: TimeLimits;
   readonly log: Log;
 }
 
@@ -25,11 +27,17 @@ export interface Database {
   readonly appendPool: Pool;
   /** For snapshots only: code that holds one may wait for a connection of another pool, but never of this one. */
   readonly snapshotPool: Pool;
+  /** For jobs, whose statements may take longer. */
+  readonly jobPool: Pool;
+  /** For readiness checks, which have to be fast when nothing else is. */
+  readonly readinessPool: Pool;
   readonly migrated: Migrated;
   close(): Promise<void>;
 }
 
 const APPEND_CONNECTIONS = 8;
+const JOB_CONNECTIONS = 2;
+const READINESS_CONNECTIONS = 2;
 
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { log } = options;
@@ -53,33 +61,52 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop: () => Promise<void>): Database {
-  const { log } = options;
+  const { log, limits = TIME_LIMITS } = options;
+  const all = { connectionString: url, log };
   const pool = createPool({
-    connectionString: url,
+    ...all,
     max: Math.ceil(options.connections / 2),
     applicationName: "countersign",
-    log,
+    statementTimeout: limits.read,
   });
   const snapshotPool = createPool({
-    connectionString: url,
+    ...all,
     max: Math.max(1, Math.floor(options.connections / 2)),
     applicationName: "countersign-read",
-    log,
+    statementTimeout: limits.read,
   });
   const appendPool = createPool({
-    connectionString: url,
+    ...all,
     max: APPEND_CONNECTIONS,
     applicationName: "countersign-append",
-    log,
+    statementTimeout: limits.append,
+    lockTimeout: limits.headLock,
+    connectionTimeout: Math.min(limits.append, 5_000),
   });
+  const jobPool = createPool({
+    ...all,
+    max: JOB_CONNECTIONS,
+    applicationName: "countersign-job",
+    statementTimeout: limits.job,
+  });
+  const readinessPool = createPool({
+    ...all,
+    max: READINESS_CONNECTIONS,
+    applicationName: "countersign-readiness",
+    statementTimeout: limits.readiness,
+    connectionTimeout: limits.readiness,
+  });
+  const pools = [pool, appendPool, snapshotPool, jobPool, readinessPool];
   return {
     url,
     pool,
     appendPool,
     snapshotPool,
+    jobPool,
+    readinessPool,
     migrated,
     async close() {
-      await Promise.all([pool.end(), appendPool.end(), snapshotPool.end()]);
+      await Promise.all(pools.map((each) => each.end()));
       await stop();
     },
   };
@@ -91,7 +118,7 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
  */
 async function appLogin(superuserUrl: string): Promise<string> {
   const password = randomBytes(24).toString("base64url");
-  const client = new Client({ connectionString: superuserUrl });
+  const client = new Client({ connectionString: superuserUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000 });
   await client.connect();
   try {
     await client.query(`ALTER ROLE oc_app LOGIN PASSWORD ${escapeLiteral(password)}`);

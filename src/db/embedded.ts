@@ -78,7 +78,7 @@ async function prepareCluster(
 }
 
 async function ensureDatabase(record: ClusterRecord): Promise<void> {
-  const client = new Client({ connectionString: clusterUrl(record, "postgres") });
+  const client = new Client({ connectionString: clusterUrl(record, "postgres"), connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);

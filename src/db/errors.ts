@@ -108,8 +108,9 @@ function failureOf({ code, message }: Failure): DatabaseFailure | undefined {
     if (neverConnected.has(code) || disconnected.has(code)) return "unavailable";
     if (fiveCharacters.test(code)) return byCode[code] ?? byClass[code.slice(0, 2)];
   }
-  if (message === readTimeout) return "timeout";
-  return lostMessages.includes(message) || unavailableMessages.includes(message) ? "unavailable" : undefined;
+  // The database would have cancelled a statement before: this one was not answered at all.
+  const known = message === readTimeout || lostMessages.includes(message) || unavailableMessages.includes(message);
+  return known ? "unavailable" : undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { Client, escapeIdentifier } from "pg";
 import type { Log } from "./log.ts";
 import { prepareSession, serverRole } from "./session.ts";
 
-const connectTimeout = 10_000;
+const connectTimeout = 5_000;
 const shortestPause = 100;
 const longestPause = 10_000;
 
@@ -97,6 +97,7 @@ class ReconnectingListener implements Listener {
       connectionString,
       application_name: "countersign-listen",
       connectionTimeoutMillis: connectTimeout,
+      query_timeout: heartbeatTimeout,
       keepAlive: true,
     });
     const broken = new AbortController();
@@ -113,18 +114,13 @@ class ReconnectingListener implements Listener {
       while (!stop.aborted) {
         await sleep(heartbeatInterval, undefined, { signal: either }).catch(() => undefined);
         broken.signal.throwIfAborted();
-        if (!stop.aborted) await heartbeat(client, heartbeatTimeout);
+        if (!stop.aborted) await client.query("SELECT 1");
       }
     } finally {
       // Closed gracefully if possible; not awaited, because end() would wait for the response of a stalled connection.
       await Promise.race([client.end().catch(() => undefined), sleep(heartbeatTimeout, undefined, { ref: false })]);
     }
   }
-}
-
-async function heartbeat(client: Client, timeout: number): Promise<void> {
-  const proof = { text: "SELECT 1", query_timeout: timeout };
-  await client.query(proof);
 }
 
 /** Follows one NOTIFY channel on its own connection, and reconnects when the connection is lost. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type MigrationBuilder, type RunnerOption, runner } from "node-pg-migrate";
-import { Client } from "pg";
+import { Client, type ClientBase } from "pg";
 import type { Log } from "./log.ts";
 
 const table = "oc_migrations";
@@ -10,6 +10,7 @@ const checkoutDirectory = fileURLToPath(new URL("../../sql", import.meta.url));
 /** Any number, but the same in every release: "oc_migrations" has to exclude old and new code alike. */
 const lockKey = "7311423501932204";
 const lockPoll = 250;
+const CONNECT_TIMEOUT = 10_000;
 
 export type MigrationErrorCode = "DATABASE_NEWER" | "MIGRATION_MISSING" | "MIGRATION_FAILED";
 
@@ -53,7 +54,7 @@ async function namesInCode(directory: string): Promise<readonly string[]> {
   return files.map((file) => file.replace(/\.sql$/, ""));
 }
 
-async function namesInDatabase(client: Client): Promise<readonly string[]> {
+async function namesInDatabase(client: Pick<ClientBase, "query">): Promise<readonly string[]> {
   const exists = await client.query("SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'public' AND tablename = $1", [
     table,
   ]);
@@ -94,8 +95,14 @@ async function lock(client: Client, log: Log): Promise<void> {
   }
 }
 
+/** Migrations take as long as they take; only the connection has to be there in time. */
 async function connect(connectionString: string): Promise<Client> {
-  const client = new Client({ connectionString, application_name: "countersign-migrate", keepAlive: true });
+  const client = new Client({
+    connectionString,
+    application_name: "countersign-migrate",
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    keepAlive: true,
+  });
   // A connection lost between queries is reported here; the next query then fails with the reason.
   client.on("error", () => undefined);
   await client.connect();
@@ -178,13 +185,8 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
  * @throws MigrationError as `migrate` does.
  */
 export async function pendingMigrations(
-  connectionString: string,
+  db: Pick<ClientBase, "query">,
   directory = checkoutDirectory,
 ): Promise<readonly string[]> {
-  const client = await connect(connectionString);
-  try {
-    return compare(await namesInDatabase(client), await namesInCode(directory));
-  } finally {
-    await client.end();
-  }
+  return compare(await namesInDatabase(db), await namesInCode(directory));
 }

@@ -1,7 +1,7 @@
 import { Pool, types } from "pg";
 import { parseJson } from "../facts/parse-json.ts";
 import type { Log } from "./log.ts";
-import { prepareSession, serverRole } from "./session.ts";
+import { answerLimit, prepareSession, serverRole } from "./session.ts";
 
 export { UnsafeRoleError } from "./session.ts";
 
@@ -13,11 +13,16 @@ export interface PoolOptions {
   readonly log: Log;
   /** The role every connection works as. */
   readonly role?: string;
-  /** Milliseconds; 0 for no limit. */
+  /**
+   * Milliseconds after which the database cancels a statement; 0 for no limit. A second later the connection is given up: an
+   * answer that does not come then, of a paused database or over a dead connection, never comes.
+   */
   readonly statementTimeout?: number;
+  /** Milliseconds a statement waits for a lock before it fails; 0 for no limit but that of the statement. */
+  readonly lockTimeout?: number;
   /** Milliseconds; 0 for no limit. */
   readonly idleInTransactionTimeout?: number;
-  /** Milliseconds to wait for a new or released connection before the call rejects. */
+  /** Milliseconds to wait for a new or released connection before the call rejects, and for a new one to be confined. */
   readonly connectionTimeout?: number;
 }
 
@@ -29,8 +34,9 @@ export function createPool(options: PoolOptions): Pool {
   const {
     role = serverRole,
     statementTimeout = 30_000,
+    lockTimeout = 0,
     idleInTransactionTimeout = 30_000,
-    connectionTimeout = 10_000,
+    connectionTimeout = 5_000,
     log,
   } = options;
   const pool = new Pool({
@@ -38,11 +44,19 @@ export function createPool(options: PoolOptions): Pool {
     max: options.max,
     application_name: options.applicationName,
     connectionTimeoutMillis: connectionTimeout,
+    ...answerLimit(statementTimeout),
     types: { getTypeParser },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // Awaited by the pool: a connection on which this fails is closed and never used.
-    onConnect: (client) => prepareSession(client, { role, statementTimeout, idleInTransactionTimeout }),
+    onConnect: (client) =>
+      prepareSession(client, {
+        role,
+        statementTimeout,
+        lockTimeout,
+        idleInTransactionTimeout,
+        setupTimeout: connectionTimeout,
+      }),
   });
   // An idle connection that breaks is removed by the pool; without a listener it would take the process with it.
   pool.on("error", (error) => {

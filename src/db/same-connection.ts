@@ -1,4 +1,5 @@
 import { Client, type ClientBase, type Pool } from "pg";
+import { answerLimit, prepareSession } from "./session.ts";
 
 /** The connection settings of a pool, in a form that can be passed to another thread. */
 export interface ConnectionSettings {
@@ -6,31 +7,38 @@ export interface ConnectionSettings {
   readonly applicationName: string;
   /** The role that connections of the pool work as. */
   readonly role: string;
+  /** Milliseconds a statement may take; 0 for no limit. */
+  readonly statementTimeout: number;
 }
 
-const CONNECT_TIMEOUT = 10_000;
+const CONNECT_TIMEOUT = 5_000;
+const IDLE_IN_TRANSACTION = 30_000;
 
 /** How `pool` connects; `client` is a connection of it. Throws when it was not made of a connection string. */
 export async function settingsOf(pool: Pool, client: ClientBase): Promise<ConnectionSettings> {
   const { connectionString, application_name: applicationName = "countersign" } = pool.options;
   if (connectionString === undefined) throw new TypeError("the pool has to be made of a connection string");
-  const { rows } = await client.query<{ role: string }>("SELECT current_user::text AS role");
-  return { connectionString, applicationName, role: rows[0]?.role ?? "" };
+  const { rows } = await client.query<{ role: string; limit: string }>(
+    "SELECT current_user::text AS role, (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS limit",
+  );
+  return { connectionString, applicationName, role: rows[0]?.role ?? "", statementTimeout: Number(rows[0]?.limit) };
 }
 
 /** A connection that works as those of the pool do. The caller ends it. */
-export async function connectAs({ connectionString, applicationName, role }: ConnectionSettings): Promise<Client> {
+export async function connectAs(settings: ConnectionSettings): Promise<Client> {
+  const { connectionString, applicationName, role, statementTimeout } = settings;
   const client = new Client({
     connectionString,
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
+    ...answerLimit(statementTimeout),
     keepAlive: true,
   });
   // A lost connection fails the query that is under way, or the next one; without a listener it would end the thread.
   client.on("error", () => undefined);
   await client.connect();
   try {
-    await client.query("SELECT set_config('role', $1, false)", [role]);
+    await prepareSession(client, { role, statementTimeout, idleInTransactionTimeout: IDLE_IN_TRANSACTION });
   } catch (error) {
     await client.end();
     throw error;

@@ -3,7 +3,15 @@ import type { ClientBase } from "pg";
 /** The role a server works as: it may call the append functions and read, and cannot write a ledger table itself. */
 export const serverRole = "oc_app";
 
-const setupTimeout = 10_000;
+/** Milliseconds that confining a connection may take, if not said otherwise. */
+const SETUP_TIMEOUT = 5_000;
+/** Milliseconds between the time limit of a statement, which the database keeps, and that of its answer, kept here. */
+const GRACE = 1_000;
+
+/** The option of `pg` that gives a connection up when an answer is overdue; none for statements without a time limit. */
+export function answerLimit(statementTimeout: number): { readonly query_timeout?: number } {
+  return statementTimeout === 0 ? {} : { query_timeout: statementTimeout + GRACE };
+}
 
 /** The connection's login cannot be confined to the server's role, so nothing may be done on it. */
 export class UnsafeRoleError extends Error {
@@ -14,8 +22,12 @@ export interface SessionOptions {
   readonly role: string;
   /** Milliseconds a statement may take before the database cancels it; 0 for no limit. */
   readonly statementTimeout: number;
+  /** Milliseconds a statement may wait for a lock; 0 or left out for no limit. */
+  readonly lockTimeout?: number;
   /** Milliseconds a transaction may sit idle before the database ends its connection; 0 for no limit. */
   readonly idleInTransactionTimeout: number;
+  /** Milliseconds in which each of the two statements that confine the connection has to be answered. */
+  readonly setupTimeout?: number;
 }
 
 /** Roles of PostgreSQL itself that reach around table privileges. */
@@ -32,11 +44,13 @@ interface CurrentRole {
   readonly powers: readonly string[];
 }
 
-async function takeRole(client: ClientBase, { role, statementTimeout, idleInTransactionTimeout }: SessionOptions) {
+async function takeRole(client: ClientBase, options: SessionOptions) {
+  const { role, statementTimeout, lockTimeout = 0, idleInTransactionTimeout, setupTimeout = SETUP_TIMEOUT } = options;
   const settings: Readonly<Record<string, string>> = {
     role,
     search_path: "public",
     statement_timeout: String(statementTimeout),
+    lock_timeout: String(lockTimeout),
     idle_in_transaction_session_timeout: String(idleInTransactionTimeout),
     // Compiling plans never pays for statements as short as ours.
     jit: "off",
@@ -70,7 +84,7 @@ async function takeRole(client: ClientBase, { role, statementTimeout, idleInTran
   }
 }
 
-async function currentRole(client: ClientBase): Promise<CurrentRole> {
+async function currentRole(client: ClientBase, { setupTimeout = SETUP_TIMEOUT }: SessionOptions): Promise<CurrentRole> {
   const query = {
     text: `
       SELECT current_user::text AS role, coalesce(array_agg(power ORDER BY power) FILTER (WHERE power IS NOT NULL), '{}') AS powers
@@ -101,7 +115,7 @@ async function currentRole(client: ClientBase): Promise<CurrentRole> {
  */
 export async function prepareSession(client: ClientBase, options: SessionOptions): Promise<void> {
   await takeRole(client, options);
-  const { role, powers } = await currentRole(client);
+  const { role, powers } = await currentRole(client, options);
   if (role !== options.role) {
     throw new UnsafeRoleError(`The connection works as ${role || "nobody"} where it has to work as ${options.role}.`);
   }

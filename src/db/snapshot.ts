@@ -1,5 +1,6 @@
 import type { ClientBase, Pool, PoolClient, QueryArrayResult, QueryResult } from "pg";
 import { asError, DomainError } from "../errors.ts";
+import { connectionLost } from "./errors.ts";
 
 /** A read of a snapshot that was open for too long. */
 export class SnapshotExpiredError extends DomainError<"QUERY_TOO_COMPLEX"> {
@@ -88,6 +89,13 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     client.release(true);
   }
 
+  /** A connection that is lost, or no longer answers, is not waited for again. */
+  function abandon(client: PoolClient, why: Error): void {
+    over = why;
+    clearTimeout(timer);
+    client.release(true);
+  }
+
   /** Gives the connection back, once what is under way on it has come to its end. */
   async function close(client: PoolClient, why: Error): Promise<void> {
     if (over !== undefined) return;
@@ -114,6 +122,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     try {
       return await inTurn(() => (client.query as Query)(...parameters));
     } catch (error) {
+      if (over === undefined && connectionLost(error)) abandon(client, asError(error));
       throw over ?? error;
     } finally {
       running -= 1;

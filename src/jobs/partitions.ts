@@ -8,7 +8,9 @@ const MONTHS_AHEAD = 2;
 /** Making a partition waits for readers of the whole table, and appends wait behind it: not longer than this. */
 const LOCK_TIMEOUT = "2s";
 /** Entries that came before their month's partition are moved into it, and appends wait: not longer than this. */
-const MOVE_TIMEOUT = "10min";
+const MOVE_TIMEOUT = 600_000;
+/** Milliseconds after which the answer about it is not waited for any longer. */
+const MOVE_ANSWER_TIMEOUT = MOVE_TIMEOUT + 5_000;
 
 /**
  * Keeps the coming months of `oc_audit_log` and `oc_audit_payload` partitioned. Entries without a partition of their month go
@@ -50,10 +52,12 @@ async function ensureMonth(pool: Pool, ahead: number): Promise<boolean> {
       LOCK_TIMEOUT,
       MOVE_TIMEOUT,
     ]);
-    const { rows } = await client.query<{ made: boolean }>(
-      "SELECT oc_ensure_partition((now() AT TIME ZONE 'UTC' + make_interval(months => $1))::date) AS made",
-      [ahead],
-    );
+    const move = {
+      text: "SELECT oc_ensure_partition((now() AT TIME ZONE 'UTC' + make_interval(months => $1))::date) AS made",
+      values: [ahead],
+      query_timeout: MOVE_ANSWER_TIMEOUT,
+    };
+    const { rows } = await client.query<{ made: boolean }>(move);
     await client.query("COMMIT");
     return rows[0]?.made === true;
   } catch (error) {

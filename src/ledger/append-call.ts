@@ -135,7 +135,7 @@ interface RetryRow {
  * afterwards.
  */
 export async function callAppendAgain(
-  db: Pool,
+  db: Pick<Pool, "query">,
   ledger: LedgerId,
   drafts: readonly Draft[],
   after: bigint,

@@ -1,11 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { DatabaseError } from "pg";
 import { classify } from "../db/errors.ts";
-import { UnsafeRoleError } from "../db/pool.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
+import { meaningOf, OverdueError, rejectsDraft } from "./append-failure.ts";
 import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
 import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
-import { HeadLockedError } from "./shared-transactions.ts";
 
 /** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;
@@ -16,14 +14,14 @@ const MAX_TOGETHER = 128;
 const MIN_OVERLAP = 24;
 /** UTF-16 code units of text that may wait in one queue: a few large drafts weigh as much as many small ones. */
 const MAX_WAITING_SIZE = 64 * 1024 * 1024;
-/** How long the truth about a commit of unknown outcome is looked for, in milliseconds, before callers are told. */
+/** Milliseconds that one call of the database may take, from taking a connection to the answer, if not said otherwise. */
+const CALL_LIMIT = 12_000;
+/** Milliseconds after the first call in which the truth about a commit of unknown outcome is looked for, the same way. */
 const RECOVERY_LIMIT = 10_000;
 /** Milliseconds between two attempts to learn it: the shortest and the longest. */
 const FIRST_DELAY = 20;
 const MAX_DELAY = 500;
 const RETRY_AFTER_SECONDS = 1;
-/** SQLSTATE of a right that is missing: of the server's role, whatever the draft. */
-const INSUFFICIENT_PRIVILEGE = "42501";
 
 export interface AppendQueueOptions {
   /** Records a batch in one transaction. `call` is a UUID of its own each time. */
@@ -40,6 +38,13 @@ export interface AppendQueueOptions {
   /** Whether a second batch may take a connection while one is under way. Left out: it may. */
   readonly mayOverlap?: () => boolean;
   readonly onBatch?: (size: number, seconds: number) => void;
+  /**
+   * Milliseconds after which a call that has not returned counts as one of unknown outcome. What waits behind it is refused
+   * after `callLimit` and `recoveryLimit` together, so no caller waits longer than twice that.
+   */
+  readonly callLimit?: number;
+  /** Milliseconds in which an unknown outcome is looked for before callers get UNKNOWN. */
+  readonly recoveryLimit?: number;
 }
 
 /** A batch that may have been recorded already. */
@@ -54,6 +59,8 @@ interface Recovery {
 }
 
 interface Waiting extends Grouped {
+  /** When it has to be sent, as of `performance.now()`. */
+  readonly sendBy: number;
   readonly resolve: (outcome: DraftOutcome) => void;
   readonly reject: (error: Error) => void;
 }
@@ -65,7 +72,7 @@ interface Waiting extends Grouped {
  *
  * Invariants: a caller is answered only after COMMIT (or when nothing of its draft was written); drafts of callers that did
  * not wait for each other may be recorded in either order; drafts appended together are recorded in one transaction and in
- * their order, unless the database rejects one of them; what waits is bounded.
+ * their order, unless the database rejects one of them; what waits is bounded, and so is how long it waits.
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
@@ -78,9 +85,15 @@ export class AppendQueue {
   /** Drafts not sent yet come behind this position. */
   #floor: bigint;
   #idle: (() => void)[] = [];
+  readonly #callLimit: number;
+  readonly #recoveryLimit: number;
+  /** Runs while anything waits. */
+  #expiry: NodeJS.Timeout | undefined;
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
+    this.#callLimit = options.callLimit ?? CALL_LIMIT;
+    this.#recoveryLimit = options.recoveryLimit ?? RECOVERY_LIMIT;
     this.#floor = options.head;
   }
 
@@ -108,10 +121,13 @@ export class AppendQueue {
       return drafts.map(() => Promise.reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS)));
     }
     const group = {};
+    const sendBy = performance.now() + this.#callLimit + this.#recoveryLimit;
     const outcomes = drafts.map(
-      (draft) => new Promise<DraftOutcome>((resolve, reject) => this.#waiting.push({ draft, group, resolve, reject })),
+      (draft) =>
+        new Promise<DraftOutcome>((resolve, reject) => this.#waiting.push({ draft, group, sendBy, resolve, reject })),
     );
     this.#waitingSize += size;
+    this.#expireLater();
     if (this.#loops === 0 || this.#overlaps()) this.#start();
     return outcomes;
   }
@@ -141,6 +157,7 @@ export class AppendQueue {
       this.#options.onBatch?.(batch.length, (performance.now() - started) / 1000);
       // The callers just answered get to run first: what they append now joins the next batch.
       await new Promise<void>((resolve) => setImmediate(resolve));
+      this.#expire();
     }
     this.#loops -= 1;
     if (this.#loops > 0) return;
@@ -157,17 +174,60 @@ export class AppendQueue {
     return this.#waiting.splice(0, count);
   }
 
+  /** Sees to it that drafts which are not sent in time, because the database is stuck with those before them, are refused. */
+  #expireLater(): void {
+    const [first] = this.#waiting;
+    if (this.#expiry !== undefined || first === undefined) return;
+    this.#expiry = setTimeout(
+      () => {
+        this.#expiry = undefined;
+        this.#expire();
+        this.#expireLater();
+      },
+      Math.max(1, first.sendBy - performance.now()),
+    );
+    this.#expiry.unref();
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    // Those of a group have the same time, and the oldest come first.
+    const kept = this.#waiting.findIndex(({ sendBy }) => sendBy > now);
+    const late = this.#waiting.splice(0, kept === -1 ? this.#waiting.length : kept);
+    for (const { draft } of late) this.#waitingSize -= sizeOf(draft);
+    this.#fail(late, "the database did not record what came before this in time; nothing was recorded", undefined);
+  }
+
+  /** What `call` returns, or an OverdueError: the queue is held no longer, whatever the database does. */
+  async #within<Result>(milliseconds: number, call: Promise<Result>): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined;
+    const overdue = new Promise<never>((_, reject) => {
+      const late = () => reject(new OverdueError(`the database did not answer within ${Math.round(milliseconds)} ms`));
+      timer = setTimeout(late, milliseconds);
+    });
+    try {
+      return await Promise.race([call, overdue]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #write(batch: readonly Waiting[]): Promise<void> {
     // Drafts of this batch come behind it, however often they are tried.
     const after = this.#floor;
     const call = randomUUID();
     try {
-      this.#answer(batch, await this.#options.append(draftsOf(batch), call));
+      this.#answer(batch, await this.#within(this.#callLimit, this.#options.append(draftsOf(batch), call)));
     } catch (error) {
       switch (meaningOf(error)) {
         case "unknown":
           await pause(FIRST_DELAY);
-          return this.#recover(batch, { call, after, deadline: performance.now() + RECOVERY_LIMIT, cause: error });
+          return this.#recover(batch, {
+            call,
+            after,
+            deadline: performance.now() + this.#recoveryLimit,
+            cause: error,
+          });
         case "refused":
           if (batch.length === 1) return this.#reject(batch, error);
           for (const half of halves(batch)) await this.#write(half);
@@ -185,8 +245,10 @@ export class AppendQueue {
   async #recover(batch: readonly Waiting[], recovery: Recovery): Promise<void> {
     const { after, call } = recovery;
     for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, MAX_DELAY)) {
+      const left = Math.max(1, recovery.deadline - performance.now());
       try {
-        return this.#answer(batch, await this.#options.appendAgain(draftsOf(batch), after, call));
+        const again = this.#options.appendAgain(draftsOf(batch), after, call);
+        return this.#answer(batch, await this.#within(left, again));
       } catch (error) {
         const rejected = rejectsDraft(error);
         if (batch.length > 1 && (rejected || meaningOf(error) === "refused")) {
@@ -199,7 +261,8 @@ export class AppendQueue {
       if (performance.now() >= recovery.deadline) break;
       await pause(delay);
     }
-    const message = "the database went away while this was being recorded; repeat the call to learn what became of it";
+    const message =
+      "the database did not answer while this was being recorded; repeat the call to learn what became of it";
     this.#fail(batch, message, recovery.cause, "UNKNOWN");
   }
 
@@ -224,34 +287,6 @@ export class AppendQueue {
       reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause, outcome));
     }
   }
-}
-
-/**
- * What a failed append says of its batch: `nothing` and `refused`, the database reported that it recorded nothing, and
- * in the second case that it will not, because of a draft or of a fault of ours; `unknown`, it may have recorded the batch.
- */
-function meaningOf(error: unknown): "nothing" | "refused" | "unknown" {
-  // The first is thrown before the connection is used, the other after the database reported that it recorded nothing.
-  if (error instanceof UnsafeRoleError || error instanceof HeadLockedError) return "nothing";
-  switch (classify(error, { committing: true })) {
-    case "unknown-commit":
-    case "conflict":
-      return "unknown";
-    case "refused":
-    case "bug":
-      // An error that the database did not report came after it had returned, perhaps from a commit.
-      return error instanceof DatabaseError ? "refused" : "unknown";
-    default:
-      return "nothing";
-  }
-}
-
-/**
- * Whether the database refused to record a draft of the batch because of what the draft says. A draft that is recorded
- * already is never refused like this: it is found first.
- */
-function rejectsDraft(error: unknown): boolean {
-  return error instanceof DatabaseError && classify(error) === "refused" && error.code !== INSUFFICIENT_PRIVILEGE;
 }
 
 function draftsOf(batch: readonly Waiting[]): readonly Draft[] {

@@ -52,6 +52,10 @@ export interface Ledgers {
 
 export interface LedgersOptions {
   readonly pool: Pool;
+  /** For `ready`: fast when nothing else is. Left out: `pool`. */
+  readonly readinessPool?: Pool;
+  /** Milliseconds that an append and its wait for a locked head may take. They should be those of `pool`, which the database keeps. */
+  readonly limits?: { readonly append: number; readonly headLock: number };
   /** Drafts one ledger's queue may hold. */
   readonly capacity: number;
   /** Called after each transaction: its ledger, entries tried, seconds taken. */
@@ -113,6 +117,7 @@ interface Opening {
 }
 
 export function createLedgers(options: LedgersOptions): Ledgers {
+  const { limits, readinessPool = options.pool } = options;
   /** Least recently used first. */
   const queues = new Map<LedgerId, Opening>();
   let closed = false;
@@ -127,6 +132,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     appendOne: ({ ledger, drafts, call }) => callAppend(options.pool, ledger, drafts, call),
     appendEach: (batches) => callAppendEach(options.pool, batches),
     headWasLocked: ({ code }) => code === HEAD_LOCKED,
+    ...(limits === undefined ? {} : { headWaitLimit: limits.headLock }),
   });
 
   async function sent<Result>(batch: () => Promise<Result>): Promise<Result> {
@@ -164,6 +170,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         appendAgain: (drafts, after, call) => sent(() => callAppendAgain(options.pool, ledger, drafts, after, call)),
         capacity: options.capacity,
         head: BigInt(created.rows[0]?.seq ?? 0),
+        // A connection may have to be made first.
+        ...(limits === undefined ? {} : { callLimit: 2 * limits.append + 1_000 }),
         mayOverlap: () => batches < MAX_OVERLAPPING,
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),
       });
@@ -239,7 +247,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     ensure: (ledger) => counted(() => withQueue(ledger, async () => {})),
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
-      await options.pool.query("SELECT oc_probe()");
+      await readinessPool.query("SELECT oc_probe()");
       return true;
     },
     async close() {

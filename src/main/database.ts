@@ -8,6 +8,7 @@ export async function startDatabase({ config, log, closing }: Start): Promise<Da
     migrationDatabaseUrl: config.migrationDatabaseUrl,
     dataDir: config.dataDir,
     connections: config.databasePool,
+    limits: config.timeLimits,
     log,
   });
   closing.add(() => database.close());

@@ -26,7 +26,7 @@ export async function startHttp({ config, log, closing }: Start, deps: HttpDeps)
     publicUrl: config.publicUrl,
     checks: async () => ({
       ledger: await ledgers.ready(),
-      schema: (await pendingMigrations(database.url)).length === 0,
+      schema: (await pendingMigrations(database.readinessPool)).length === 0,
     }),
     metrics,
     log,

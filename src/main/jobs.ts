@@ -9,7 +9,7 @@ import type { Start } from "./start.ts";
 /** What happens without a caller: deadlines that pass, partitions for the months to come, the search index. */
 export function startJobs(
   { config, log, closing }: Start,
-  { pool }: Database,
+  { jobPool: pool }: Database,
   actions: Actions,
   sessions: Sessions,
 ): void {

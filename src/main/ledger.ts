@@ -39,7 +39,9 @@ export async function startLedger(
   closing.add(() => heads.close());
   const ledgers = createLedgers({
     pool: database.appendPool,
+    readinessPool: database.readinessPool,
     capacity: config.appendQueue,
+    limits: config.timeLimits,
     onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
     onUnannounced: (error) =>
       log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),
@@ -56,7 +58,7 @@ export async function startLedger(
       guardExceptions,
     });
   });
-  const checking = checkEnds({ pool: database.pool, verify, heads, log });
+  const checking = checkEnds({ pool: database.jobPool, verify, heads, log });
   closing.add(() => checking.stop());
   return { ledgers, verify };
 }

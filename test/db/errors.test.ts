@@ -133,7 +133,7 @@ describe("classify", () => {
       const patience = { text: "SELECT pg_sleep(1)", query_timeout: 20 };
       return client.query(patience);
     });
-    expect(classify(abandoned)).toBe("timeout");
+    expect(classify(abandoned)).toBe("unavailable");
     expect(classify(abandoned, { committing: true })).toBe("unknown-commit");
   });
 

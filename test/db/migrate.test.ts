@@ -31,6 +31,8 @@ const rows = (sql: string) =>
     (await client.query({ text: sql, rowMode: "array" })).rows.flat(),
   );
 
+const pending = (url: string, from?: string) => withClient(url, (client) => pendingMigrations(client, from));
+
 describe("migrate", () => {
   it("applies this checkout's migrations in order, once", async () => {
     const names = (await readdir(new URL("../../sql", import.meta.url)))
@@ -39,7 +41,7 @@ describe("migrate", () => {
       .sort();
     const connectionString = database.superuserUrl;
     const seen: string[] = [];
-    expect(await pendingMigrations(connectionString)).toEqual(names);
+    expect(await pending(connectionString)).toEqual(names);
     const first = await migrate({
       connectionString,
       log: silent,
@@ -48,7 +50,7 @@ describe("migrate", () => {
     expect(first).toEqual({ applied: names, current: names.at(-1) });
     expect(seen).toEqual(names.map((name, at) => `${at + 1}/${names.length} ${name}`));
     expect(await migrate({ connectionString, log: silent })).toEqual({ applied: [], current: names.at(-1) });
-    expect(await pendingMigrations(connectionString)).toEqual([]);
+    expect(await pending(connectionString)).toEqual([]);
   });
 
   it("lets one of several processes migrate while the others wait", async () => {
@@ -127,7 +129,7 @@ describe("migrate", () => {
       message: expect.stringContaining("it is at 000002_two, this code knows up to 000001_one"),
     };
     await expect(run()).rejects.toMatchObject(refusal);
-    await expect(pendingMigrations(database.superuserUrl, directory)).rejects.toMatchObject(refusal);
+    await expect(pending(database.superuserUrl, directory)).rejects.toMatchObject(refusal);
   });
 
   it("refuses a file slipped in before what was applied", async () => {

@@ -198,6 +198,51 @@ describe("after a response was lost", () => {
   });
 });
 
+describe("a call that never returns", () => {
+  const never = () => new Promise<never>(() => undefined);
+
+  it("holds the queue no longer than its limit: what it recorded is found, and what waits goes on", async () => {
+    const { append, appendAgain } = await callsOn("silent/eu");
+    let calls = 0;
+    const queue = new AppendQueue({
+      append: async (drafts, call) => {
+        const outcomes = await append(drafts, call);
+        return calls++ === 0 ? never() : outcomes;
+      },
+      appendAgain,
+      capacity: 10,
+      head: 1n,
+      callLimit: 300,
+    });
+    const first = draft(note("recorded in silence"));
+    const recorded = queue.append(first);
+    await expect.poll(() => times("silent/eu", [first])).toEqual([1]);
+    const next = draft(note("behind it"));
+    expect(await Promise.all([recorded, queue.append(next)])).toMatchObject([{ seq: 2n }, { seq: 3n }]);
+    expect(await times("silent/eu", [first, next])).toEqual([1, 1]);
+  });
+
+  it("leads to UNKNOWN when no other one returns either, and to NOTHING for what was never sent", async () => {
+    let together: Promise<readonly PromiseSettledResult<unknown>[]> | undefined;
+    const queue: AppendQueue = new AppendQueue({
+      append: () => {
+        together = queue.appendTogether([draft(note("waits")), draft(note("waits with it"))]);
+        return never();
+      },
+      appendAgain: never,
+      capacity: 10,
+      head: 1n,
+      callLimit: 200,
+      recoveryLimit: 200,
+    });
+    const error = (outcome: string) => expect.objectContaining({ code: "LEDGER_UNAVAILABLE", outcome });
+    await expect(queue.append(draft(note("sent")))).rejects.toEqual(error("UNKNOWN"));
+    const refused = { status: "rejected", reason: error("NOTHING") };
+    expect(await together).toEqual([refused, refused]);
+    await queue.drain();
+  });
+});
+
 describe("before anything was recorded", () => {
   it("the batch is halved down to the draft at fault", async () => {
     const { append, appendAgain } = await callsOn("plain/eu");

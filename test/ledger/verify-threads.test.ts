@@ -137,7 +137,12 @@ describe("verifyLedger, in threads", () => {
   });
 
   it("rejects a task for a thread without a connection, and ends the thread", async () => {
-    const thread = startThread({ connectionString: "postgresql://127.0.0.1:1/none", applicationName: "x", role: "x" });
+    const thread = startThread({
+      connectionString: "postgresql://127.0.0.1:1/none",
+      applicationName: "x",
+      role: "x",
+      statementTimeout: 0,
+    });
     const piece = { from: 1n, to: 1n };
     const task = { ledger: LEDGER, range: piece, piece, states: [], digestKey: "", limit: 1, thorough: false } as const;
     await expect(thread.run(task)).rejects.toMatchObject({ code: "ECONNREFUSED" });

@@ -6,6 +6,8 @@ export interface Proxy {
   readonly url: string;
   /** From now on an answer of the server that follows a request with `marker` in it never arrives: both ends are cut. */
   cutAnswerTo(marker: string): void;
+  /** From now on nothing passes in either direction over the connections there are; they stay open. New ones work. */
+  swallow(): void;
   /** Connections cut so far. */
   readonly cuts: number;
   close(): Promise<void>;
@@ -15,6 +17,7 @@ export interface Proxy {
 export async function startProxy(serverUrl: string): Promise<Proxy> {
   const target = new URL(serverUrl);
   const sockets = new Set<Socket>();
+  const dead = new Set<Socket>();
   let marker: string | undefined;
   let cuts = 0;
   const server = createServer((client) => {
@@ -26,6 +29,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
       socket.on("close", () => sockets.delete(socket));
     }
     client.on("data", (chunk) => {
+      if (dead.has(client)) return;
       if (marker !== undefined && chunk.includes(marker)) {
         doomed = true;
         marker = undefined;
@@ -33,6 +37,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
       upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
+      if (dead.has(client)) return;
       if (!doomed) {
         client.write(chunk);
         return;
@@ -53,6 +58,9 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     url: url.href,
     cutAnswerTo(text) {
       marker = text;
+    },
+    swallow() {
+      for (const socket of sockets) dead.add(socket);
     },
     get cuts() {
       return cuts;

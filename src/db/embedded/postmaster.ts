@@ -85,7 +85,7 @@ export function spawnPostmaster(options: PostmasterOptions, port: number): Promi
 }
 
 async function accepts(url: string): Promise<boolean> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
   // A connection cut while it is being made reports twice: by rejection, which is the one we read, and by this event.
   client.on("error", () => undefined);
   try {
