@@ -46,6 +46,9 @@ CREATE INDEX oc_audit_log_source_chain ON oc_audit_log (source_chain, ledger, se
 CREATE INDEX oc_audit_log_session ON oc_audit_log (session_id, ledger, seq) WHERE session_id IS NOT NULL;
 CREATE INDEX oc_audit_log_attempts ON oc_audit_log (action_id, ledger, seq)
   WHERE action_id IS NOT NULL AND state_version IS NULL;
+-- Of a retry after a commit of unknown outcome, which holds the head meanwhile. Ids are in the order of time, so this one grows
+-- at its end.
+CREATE INDEX oc_audit_log_id ON oc_audit_log (id);
 CREATE INDEX oc_audit_log_recorded_at ON oc_audit_log USING brin (recorded_at);
 
 -- Erasable values of one entry: {"<path in body>": {"salt": "<32 hex>", "value": <JSON>}, ...}, RFC 8785 text.

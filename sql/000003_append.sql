@@ -202,11 +202,14 @@ BEGIN
     -- Retries of the recent past are enough: nothing is under way for longer than connections live that broke.
     UPDATE oc_ledger_head h SET superseded = (p_calls[1] || h.superseded)[:32]
      WHERE h.ledger = p_ledgers[1] AND p_calls[1] IS NOT NULL AND p_calls[1] <> ALL (h.superseded);
-    -- One walk for all drafts: others may have recorded much behind this position.
+    -- By id, and not by position: others may have recorded much behind this one. `||` and `+` keep a plan that was made while the
+    -- table was small off the index of positions.
     FOR each IN
       SELECT d.ordinal, e.seq, e.hash, e.recorded_at, e.prev_hash
         FROM oc_audit_log e JOIN unnest(drafts) d ON d.id = e.id
-       WHERE e.ledger = p_ledgers[1] AND e.seq > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
+       WHERE e.ledger || '' = p_ledgers[1] AND e.seq + 0 > p_after AND e.id = ANY (ARRAY(SELECT x.id FROM unnest(drafts) x))
+         AND e.recorded_at >= (SELECT m.starts FROM oc_ledger_month m
+                                WHERE m.ledger = p_ledgers[1] AND m.first_seq <= p_after + 1 ORDER BY m.first_seq DESC LIMIT 1)
     LOOP
       refusals[each.ordinal] := 'recorded';
       RETURN QUERY SELECT 1, each.ordinal, NULL::text, each.seq, each.hash, each.recorded_at, each.prev_hash, NULL::text, NULL::text;
