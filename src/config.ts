@@ -106,6 +106,7 @@ const settings = z.object({
   SNAPSHOT_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
   JOB_TIMEOUT: duration({ default: 60, from: 1, to: 3_600 }),
   READINESS_TIMEOUT: duration({ default: 2, from: 0.1, to: 2 }),
+  CLOCK_TOLERANCE: duration({ default: 60, from: 1, to: 86_400 }),
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
 
@@ -151,6 +152,8 @@ export interface Config {
   readonly sweepInterval: number;
   /** How long the database may take, in milliseconds; the settings are seconds. */
   readonly timeLimits: Readonly<Record<"append" | "headLock" | "read" | "snapshot" | "job" | "readiness", number>>;
+  /** Seconds by which the clocks of the database and this server may differ before nothing is recorded. */
+  readonly clockTolerance: number;
   /** Drafts in one ledger's append queue above which an append throws LedgerUnavailableError. */
   readonly appendQueue: number;
 }
@@ -201,6 +204,7 @@ export function loadConfig(
       job: value.JOB_TIMEOUT * 1_000,
       readiness: value.READINESS_TIMEOUT * 1_000,
     },
+    clockTolerance: value.CLOCK_TOLERANCE,
     appendQueue: value.APPEND_QUEUE,
     ...overrides,
   });

@@ -42,7 +42,7 @@ const envelope = z.object({
     .array(z.object({ message: z.string(), extensions: z.looseObject({ code: z.string().optional() }).optional() }))
     .optional(),
 });
-const temporaryCodes = new Set(["LEDGER_UNAVAILABLE", "RATE_LIMITED"]);
+const temporaryCodes = new Set(["LEDGER_UNAVAILABLE", "LEDGER_LOCKED", "RATE_LIMITED"]);
 /** What an error code of the API ends a command with; FAILED for the others. */
 const outcomes: ReadonlyMap<string, CommandErrorCode> = new Map([
   ["UNAUTHENTICATED", "REFUSED"],

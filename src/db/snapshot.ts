@@ -89,7 +89,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     client.release(true);
   }
 
-  /** A connection that is lost, or no longer answers, is not waited for again. */
+  /** A connection that is lost, or does not respond, is not waited for again. */
   function abandon(client: PoolClient, why: Error): void {
     over = why;
     clearTimeout(timer);

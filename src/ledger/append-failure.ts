@@ -13,12 +13,15 @@ export class OverdueError extends Error {
 }
 
 /**
- * What a failed append says of its batch: `nothing` and `refused`, the database reported that it recorded nothing, and
- * in the second case that it will not, because of a draft or of a fault of ours; `unknown`, it may have recorded the batch.
+ * What a failed append says of its batch: `nothing`, `locked`, `corrupt` and `refused`, the database reported that it recorded
+ * nothing: in the second case because the head stayed locked, in the third because the head is missing or wrong, and in the
+ * fourth because of a draft or of a fault of ours; `unknown`, it may have recorded the batch.
  */
-export function meaningOf(error: unknown): "nothing" | "refused" | "unknown" {
-  // The first is thrown before the connection is used, the others after the database reported that it recorded nothing.
-  if (error instanceof UnsafeRoleError || error instanceof HeadLockedError || isLocked(error)) return "nothing";
+export function meaningOf(error: unknown): "nothing" | "locked" | "corrupt" | "refused" | "unknown" {
+  // Thrown before the connection is used.
+  if (error instanceof UnsafeRoleError) return "nothing";
+  if (error instanceof HeadLockedError || isLocked(error)) return "locked";
+  if (isCorrupt(error)) return "corrupt";
   if (error instanceof OverdueError) return "unknown";
   switch (classify(error, { committing: true })) {
     case "unknown-commit":
@@ -33,6 +36,14 @@ export function meaningOf(error: unknown): "nothing" | "refused" | "unknown" {
   }
 }
 
+/** The head is missing, or does not fit the entries: they take its next position, or a month that it would begin. */
+const CORRUPT: ReadonlySet<string | undefined> = new Set(["OC001", "OC409", "23505"]);
+
+/** Whether what is in the ledger, not the draft, keeps the database from recording it. Nothing of a draft has to be unique. */
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof DatabaseError && CORRUPT.has(error.code);
+}
+
 /** Whether the database gave up waiting for a lock, in practice that of the head. */
 function isLocked(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === HEAD_LOCKED;
@@ -43,5 +54,10 @@ function isLocked(error: unknown): boolean {
  * already is never refused like this: it is found first.
  */
 export function rejectsDraft(error: unknown): boolean {
-  return error instanceof DatabaseError && classify(error) === "refused" && error.code !== INSUFFICIENT_PRIVILEGE;
+  return (
+    error instanceof DatabaseError &&
+    classify(error) === "refused" &&
+    !isCorrupt(error) &&
+    error.code !== INSUFFICIENT_PRIVILEGE
+  );
 }

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { classify } from "../db/errors.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
 import { meaningOf, OverdueError, rejectsDraft } from "./append-failure.ts";
-import { DraftRejectedError, LedgerUnavailableError } from "./errors.ts";
+import { DraftRejectedError, type LedgerUnavailability, LedgerUnavailableError } from "./errors.ts";
 import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
+import type { Link } from "./links.ts";
 
 /** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;
@@ -22,6 +23,9 @@ const RECOVERY_LIMIT = 10_000;
 const FIRST_DELAY = 20;
 const MAX_DELAY = 500;
 const RETRY_AFTER_SECONDS = 1;
+const HEAD_STAYED_LOCKED = "another session of the database holds the head of the ledger; nothing was recorded";
+const HEAD_IS_WRONG =
+  "the head of the ledger is missing or does not fit its entries; nothing was recorded. Verify the ledger";
 
 export interface AppendQueueOptions {
   /** Records a batch in one transaction. `call` is a UUID of its own each time. */
@@ -37,6 +41,8 @@ export interface AppendQueueOptions {
   readonly head: bigint;
   /** Whether a second batch may take a connection while one is under way. Left out: it may. */
   readonly mayOverlap?: () => boolean;
+  /** Called with each batch that `append` recorded: the entry it follows, and its last one. */
+  readonly onRecorded?: (before: Link, end: Link) => void;
   readonly onBatch?: (size: number, seconds: number) => void;
   /**
    * Milliseconds after which a call that has not returned counts as one of unknown outcome. What waits behind it is refused
@@ -232,6 +238,10 @@ export class AppendQueue {
           if (batch.length === 1) return this.#reject(batch, error);
           for (const half of halves(batch)) await this.#write(half);
           return;
+        case "locked":
+          return this.#fail(batch, HEAD_STAYED_LOCKED, error, "NOTHING", "LEDGER_LOCKED");
+        case "corrupt":
+          return this.#fail(batch, HEAD_IS_WRONG, error, "NOTHING", "LEDGER_CORRUPT");
         case "nothing":
           this.#fail(batch, "the ledger cannot be written now; nothing was recorded", error);
       }
@@ -271,6 +281,12 @@ export class AppendQueue {
     if (outcomes.length !== batch.length) {
       throw new Error(`the database returned ${outcomes.length} outcomes for ${batch.length} drafts`);
     }
+    const recorded = outcomes.filter((outcome) => outcome.refusal === undefined);
+    const [first, last] = [recorded[0], recorded.at(-1)];
+    // What a retry found may be parted by entries of others.
+    if (first !== undefined && last !== undefined && last.seq - first.seq === BigInt(recorded.length - 1)) {
+      this.#options.onRecorded?.({ seq: first.seq - 1n, hash: first.prevHash }, { seq: last.seq, hash: last.hash });
+    }
     for (const [index, { resolve }] of batch.entries()) {
       const outcome = outcomes[index] as DraftOutcome;
       if (outcome.refusal === undefined && outcome.seq > this.#floor) this.#floor = outcome.seq;
@@ -282,9 +298,15 @@ export class AppendQueue {
     for (const { reject } of batch) reject(new DraftRejectedError(error));
   }
 
-  #fail(batch: readonly Waiting[], message: string, cause: unknown, outcome?: "UNKNOWN"): void {
+  #fail(
+    batch: readonly Waiting[],
+    message: string,
+    cause: unknown,
+    outcome?: LedgerUnavailableError["outcome"],
+    code?: LedgerUnavailability,
+  ): void {
     for (const { reject } of batch) {
-      reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause, outcome));
+      reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, cause, outcome, code));
     }
   }
 }

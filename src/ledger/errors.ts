@@ -1,11 +1,17 @@
 import { DomainError } from "../errors.ts";
 
 /**
+ * LEDGER_UNAVAILABLE: any reason but these. LEDGER_LOCKED: another session of the database holds the head. LEDGER_CORRUPT: the
+ * head is missing or wrong. CLOCK_SKEWED: the clocks, or the date of the last entry, do not allow to judge deadlines.
+ */
+export type LedgerUnavailability = "LEDGER_UNAVAILABLE" | "LEDGER_LOCKED" | "LEDGER_CORRUPT" | "CLOCK_SKEWED";
+
+/**
  * The ledger cannot record an entry now: the database is unavailable, its disk is full, or the queue is full. Retry after
  * `retryAfterSeconds`. `outcome` is NOTHING when nothing was recorded, or UNKNOWN when the connection was lost during the
  * commit and could not be restored in time to find out.
  */
-export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
+export class LedgerUnavailableError extends DomainError<LedgerUnavailability> {
   readonly retryAfterSeconds: number;
   readonly outcome: "NOTHING" | "UNKNOWN";
 
@@ -14,8 +20,9 @@ export class LedgerUnavailableError extends DomainError<"LEDGER_UNAVAILABLE"> {
     retryAfterSeconds: number,
     cause?: unknown,
     outcome: LedgerUnavailableError["outcome"] = "NOTHING",
+    code: LedgerUnavailability = "LEDGER_UNAVAILABLE",
   ) {
-    super("LEDGER_UNAVAILABLE", message, { cause });
+    super(code, message, { cause });
     this.retryAfterSeconds = retryAfterSeconds;
     this.outcome = outcome;
   }

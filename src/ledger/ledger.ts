@@ -9,7 +9,9 @@ import type { Payload } from "../facts/payload.ts";
 import { inSpan } from "../telemetry.ts";
 import { createAnnouncer } from "./announce.ts";
 import { callAppend, callAppendAgain, callAppendEach, type DraftOutcome, HEAD_LOCKED } from "./append-call.ts";
+import { isCorrupt } from "./append-failure.ts";
 import { AppendQueue } from "./append-queue.ts";
+import { type Conditions, type ConditionsOptions, createConditions } from "./condition.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
 import { createSharedTransactions } from "./shared-transactions.ts";
 
@@ -44,13 +46,16 @@ export interface Ledgers {
   ensure(ledger: LedgerId): Promise<void>;
   /** Drafts that wait, over all ledgers. */
   waiting(): number;
-  /** True when an append would go through now. Rejects with the reason when it would not. */
-  ready(): Promise<boolean>;
+  /**
+   * Whether appends go through now: `heads` is false while the head of a ledger in use is damaged or locked, `clock` while a clock
+   * or the date of a last entry is wrong. Rejects with the reason when the database takes no writes.
+   */
+  ready(): Promise<{ readonly ledger: true; readonly heads: boolean; readonly clock: boolean }>;
   /** Accepts nothing more, and resolves when every call made before has returned. */
   close(): Promise<void>;
 }
 
-export interface LedgersOptions {
+export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance" | "now" | "onFault"> {
   readonly pool: Pool;
   /** For `ready`: fast when nothing else is. Left out: `pool`. */
   readonly readinessPool?: Pool;
@@ -126,6 +131,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   const onLastCall: (() => void)[] = [];
   /** Batches under way, of all ledgers. */
   let batches = 0;
+  const conditions: Conditions = createConditions({ ...options, readinessPool });
   const announcer = createAnnouncer({ pool: options.pool, onLost: options.onUnannounced });
 
   const transactions = createSharedTransactions({
@@ -173,10 +179,15 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         // A connection may have to be made first.
         ...(limits === undefined ? {} : { callLimit: 2 * limits.append + 1_000 }),
         mayOverlap: () => batches < MAX_OVERLAPPING,
+        onRecorded: (before, end) => conditions.recorded(ledger, before, end),
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),
       });
     } catch (error) {
-      throw new LedgerUnavailableError("the ledger cannot be opened now; nothing was recorded", 1, error);
+      const code = isCorrupt(error) ? "LEDGER_CORRUPT" : "LEDGER_UNAVAILABLE";
+      const message = isCorrupt(error)
+        ? `ledger ${ledger} has entries and no head; nothing was recorded. Verify it`
+        : "the ledger cannot be opened now; nothing was recorded";
+      throw new LedgerUnavailableError(message, 1, error, "NOTHING", code);
     }
   }
 
@@ -200,6 +211,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
 
   async function withQueue<Result>(ledger: LedgerId, use: (queue: AppendQueue) => Promise<Result>): Promise<Result> {
     if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
+    conditions.assertSound(ledger);
     const used = openingOf(ledger);
     used.callers += 1;
     try {
@@ -218,9 +230,24 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     }
   }
 
+  /** `error`, which an append rejected with, after what it says of the ledger was noted. */
+  function noted(ledger: LedgerId, error: unknown): unknown {
+    if (error instanceof LedgerUnavailableError && error.code === "LEDGER_LOCKED") conditions.headLocked(ledger);
+    return error;
+  }
+
   /** The entry that a draft became; throws when it was refused. */
-  function appended(ledger: LedgerId, encoded: EncodedFact, outcome: DraftOutcome): LedgerEntry {
-    if (outcome.refusal !== undefined) throw new DraftRefusedError(outcome.refusal);
+  async function appended(
+    ledger: LedgerId,
+    encoded: EncodedFact & AppendOptions,
+    outcome: DraftOutcome,
+  ): Promise<LedgerEntry> {
+    if (outcome.refusal !== undefined) {
+      const refused = new DraftRefusedError(outcome.refusal);
+      // The caller found the deadline ahead, by the database's clock: entries may be dated otherwise.
+      if (refused.code === "LATE") await conditions.check([ledger]);
+      throw (refused.code === "LATE" && conditions.clockFault(ledger, encoded.notAfter)) || refused;
+    }
     const entry = new AppendedEntry(ledger, encoded, outcome);
     announcer.announce(ledger, entry.seq);
     options.onAppended?.(ledger, entry);
@@ -230,8 +257,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   return {
     append: (ledger, body, { notAfter } = {}) =>
       counted(async () => {
-        const encoded = encode(body);
-        return appended(ledger, encoded, await withQueue(ledger, (queue) => queue.append({ ...encoded, notAfter })));
+        const encoded = { ...encode(body), notAfter };
+        const outcome = await withQueue(ledger, (queue) => queue.append(encoded)).catch((error) => {
+          throw noted(ledger, error);
+        });
+        return appended(ledger, encoded, outcome);
       }),
     appendTogether: (ledger, facts) =>
       counted(async () => {
@@ -239,21 +269,30 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         const outcomes = await withQueue(ledger, (queue) => queue.appendTogether(encoded));
         return Promise.allSettled(
           outcomes.map(async (outcome, at) => {
-            if (outcome.status === "rejected") throw outcome.reason;
-            return appended(ledger, encoded[at] as EncodedFact, outcome.value);
+            if (outcome.status === "rejected") throw noted(ledger, outcome.reason);
+            return appended(ledger, encoded[at] as EncodedFact & AppendOptions, outcome.value);
           }),
         );
       }),
-    ensure: (ledger) => counted(() => withQueue(ledger, async () => {})),
+    // Asked for when a head is not found: that may be because it was removed.
+    ensure: (ledger) =>
+      counted(async () => {
+        await withQueue(ledger, () => conditions.check([ledger]));
+        conditions.assertSound(ledger);
+      }),
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
       await readinessPool.query("SELECT oc_probe()");
-      return true;
+      await conditions.check([...queues.keys()]);
+      const codes = conditions.codes();
+      const heads = !codes.has("LEDGER_CORRUPT") && !codes.has("LEDGER_LOCKED");
+      return { ledger: true, heads, clock: !codes.has("CLOCK_SKEWED") };
     },
     async close() {
       closed = true;
       if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));
       for (const { queue } of queues.values()) await queue?.drain();
+      conditions.stop();
       await announcer.drain();
     },
   };

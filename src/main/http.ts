@@ -25,7 +25,7 @@ export async function startHttp({ config, log, closing }: Start, deps: HttpDeps)
     signIn: identity.signIn.handle,
     publicUrl: config.publicUrl,
     checks: async () => ({
-      ledger: await ledgers.ready(),
+      ...(await ledgers.ready()),
       schema: (await pendingMigrations(database.readinessPool)).length === 0,
     }),
     metrics,

@@ -42,6 +42,11 @@ export async function startLedger(
     readinessPool: database.readinessPool,
     capacity: config.appendQueue,
     limits: config.timeLimits,
+    clockTolerance: config.clockTolerance * 1_000,
+    onFault(fault, ledger) {
+      if (fault === undefined) log.info({ ledger }, "a ledger, or the clock, is in order again");
+      else log.error({ ledger, code: fault.code }, fault.message);
+    },
     onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
     onUnannounced: (error) =>
       log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),

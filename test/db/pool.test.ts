@@ -154,7 +154,7 @@ describe("createPool", () => {
   });
 
   it("rejects when a caller waits too long for a connection", async () => {
-    const pool = open({ max: 1, connectionTimeout: 50 });
+    const pool = open({ max: 1, connectionTimeout: 1_000 });
     const client = await pool.connect();
     await expect(pool.query("SELECT 1")).rejects.toThrow("timeout exceeded");
     client.release();

@@ -176,7 +176,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     services: options.services?.(services) ?? services,
     identity: options.identity?.(identity.calls) ?? identity.calls,
     signIn: identity.signIn.handle,
-    checks: options.checks ?? (async () => ({ ledger: await ledgers.ready() })),
+    checks: options.checks ?? ledgers.ready,
     metrics,
     log,
     corsOrigins: options.corsOrigins ?? [],

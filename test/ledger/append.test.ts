@@ -424,10 +424,9 @@ describe("close", () => {
 
 describe("ready", () => {
   it("returns whether appends would succeed, with and without ledgers, and rejects with the reason otherwise", async () => {
-    await expect(ledgers.ready()).resolves.toBe(true);
-    const readOnly = new URL(database.appUrl);
-    readOnly.searchParams.set("options", "-c default_transaction_read_only=on");
-    const standby = open(readOnly.href);
+    await expect(ledgers.ready()).resolves.toEqual({ ledger: true, heads: true, clock: true });
+    const standby = open(database.appUrl);
+    standby.on("connect", (client) => void client.query("SET default_transaction_read_only = on"));
     const reader = createLedgers({ pool: standby, capacity: 10 });
     await expect(reader.ready()).rejects.toMatchObject({ code: "25006" });
     await standby.end();

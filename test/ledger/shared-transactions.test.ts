@@ -159,7 +159,7 @@ describe("batches of more held heads than may wait for them", () => {
       const given: unknown[] = [];
       for (const one of waiting) one.catch((error: unknown) => given.push(error));
       await waitUntil(() => given.length === 3, 10_000);
-      for (const error of given) expect(error).toMatchObject({ code: "LEDGER_UNAVAILABLE", outcome: "NOTHING" });
+      for (const error of given) expect(error).toMatchObject({ code: "LEDGER_LOCKED", outcome: "NOTHING" });
       for (const release of releases.splice(0)) await release();
       expect((await settled).filter(({ status }) => status === "fulfilled")).toHaveLength(4);
       const { rows } = await pool.query(

@@ -13,6 +13,11 @@ export const ERROR_CODES = {
     "The document is too complex, or reading took too long. Narrow it, or split it into several requests.",
   RATE_LIMITED: "Too many concurrent requests. Retry later, or send fewer in parallel.",
   LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Retry after `retryAfterSeconds`.",
+  LEDGER_LOCKED: "Another session of the database holds the head of the ledger. Retry after `retryAfterSeconds`.",
+  LEDGER_CORRUPT:
+    "The head of the ledger is missing or does not fit its entries. Nothing is recorded until it is restored.",
+  CLOCK_SKEWED:
+    "A clock is wrong, or was when the last entry was recorded, so deadlines cannot be judged. The message says how.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
   INTERNAL_SERVER_ERROR: "A fault in the server. `traceId` identifies the call in the server's log.",
 } as const;
@@ -94,9 +99,9 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
 type Located = { readonly source?: GraphQLError };
 
 function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLError {
-  const { message, retryAfterSeconds, outcome } = cause;
+  const { code, message, retryAfterSeconds, outcome } = cause;
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
-  return graphqlError("LEDGER_UNAVAILABLE", message, {
+  return graphqlError(code, message, {
     ...located,
     facts: { retryAfterSeconds: seconds, outcome },
     http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },

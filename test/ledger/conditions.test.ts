@@ -1,0 +1,178 @@
+import { Client, type Pool } from "pg";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createPool } from "../../src/db/pool.ts";
+import type { LedgerFault } from "../../src/ledger/condition.ts";
+import { createLedgers, type Ledgers, type LedgersOptions } from "../../src/ledger/ledger.ts";
+import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
+import { dateLedgers } from "../support/clock.ts";
+import { silent } from "../support/log.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { note } from "./scene.ts";
+
+const LEDGER = "acme/eu";
+const DAY = 86_400_000;
+
+let database: TestDatabase;
+let superuser: Client;
+let pool: Pool;
+let ledgers: Ledgers;
+let faults: (LedgerFault | undefined)[];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  superuser = new Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  open();
+  for (let n = 0; n < 5; n += 1) await ledgers.append(LEDGER, note(`${n}`));
+});
+
+afterEach(async () => {
+  await ledgers.close();
+  await pool.end();
+  await superuser.end();
+  await database.drop();
+});
+
+function open(options: Partial<LedgersOptions> = {}): void {
+  faults = [];
+  const connectionString = database.appUrl;
+  pool = createPool({ connectionString, max: 6, applicationName: "conditions", log: silent, lockTimeout: 500 });
+  const onFault = (fault: LedgerFault | undefined) => void faults.push(fault);
+  ledgers = createLedgers({ pool, capacity: 1_000, limits: { append: 5_000, headLock: 500 }, onFault, ...options });
+}
+
+async function reopen(options: Partial<LedgersOptions> = {}): Promise<void> {
+  await ledgers.close();
+  await pool.end();
+  open(options);
+}
+
+/** The code with which appends end, or "recorded". */
+async function appending(options: { readonly notAfter?: Date } = {}): Promise<string> {
+  return ledgers.append(LEDGER, note("one more"), options).then(
+    () => "recorded",
+    (error: { readonly code: string }) => error.code,
+  );
+}
+
+/** Changes the head, as somebody does who takes its guards off and puts them back. */
+async function changeHead(sql: string): Promise<void> {
+  await superuser.query(`
+    BEGIN; SET LOCAL countersign.migration = 'on'; ALTER TABLE oc_ledger_head DISABLE TRIGGER ALL; ${sql};
+    ALTER TABLE oc_ledger_head ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_beginning,
+      ENABLE ALWAYS TRIGGER oc_refuse_row; COMMIT`);
+}
+
+const BROKEN: Readonly<Record<string, string>> = {
+  removed: "DELETE FROM oc_ledger_head",
+  "set back by one entry":
+    "UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 5",
+  "set forward": "UPDATE oc_ledger_head SET seq = seq + 1000",
+  "given another hash": "UPDATE oc_ledger_head SET hash = sha256(hash)",
+  "dated otherwise": "UPDATE oc_ledger_head SET recorded_at = recorded_at - interval '1 second'",
+};
+
+describe.each(Object.entries(BROKEN))("a head that was %s", (how, sql) => {
+  it("is found within seconds by a running server: LEDGER_CORRUPT, an alarm, not ready, until it is restored", async () => {
+    await superuser.query("CREATE TABLE kept AS SELECT ledger, seq, hash, recorded_at FROM oc_ledger_head");
+    await changeHead(sql);
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: false, clock: true });
+    expect(await appending()).toBe("LEDGER_CORRUPT");
+    expect(faults).toMatchObject([{ code: "LEDGER_CORRUPT", message: expect.stringContaining(LEDGER) }]);
+
+    await changeHead("DELETE FROM oc_ledger_head; INSERT INTO oc_ledger_head SELECT * FROM kept");
+    await expect.poll(() => appending(), { timeout: 10_000 }).toBe("recorded");
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: true, clock: true });
+    expect(faults.at(-1)).toBeUndefined();
+  });
+
+  // An entry that follows a head with another date alone is as it should be, as long as it is not dated before the last one.
+  if (how === "dated otherwise") return;
+
+  it("is found without a readiness check, within seconds of the next append", async () => {
+    // Also by a server that has just started, and takes the head for what it is.
+    await reopen();
+    await changeHead(sql);
+    await expect.poll(() => appending(), { timeout: 5_000 }).toBe("LEDGER_CORRUPT");
+    await expect.poll(() => faults[0]?.code, { timeout: 5_000 }).toBe("LEDGER_CORRUPT");
+  });
+});
+
+describe("a head that was removed", () => {
+  it("is found by a server that has just started, and by reads", async () => {
+    await reopen();
+    await changeHead("DELETE FROM oc_ledger_head");
+    expect(await appending()).toBe("LEDGER_CORRUPT");
+    const snapshot = createLedgerSnapshots({ pool, ledgers })(LEDGER);
+    await expect(snapshot.head()).rejects.toMatchObject({ code: "LEDGER_CORRUPT" });
+    await snapshot.end();
+  });
+});
+
+describe("a head that somebody holds", () => {
+  it("is reported as LEDGER_LOCKED within a second or two, not ready, and used again once it is free", async () => {
+    await superuser.query("BEGIN; SELECT FROM oc_ledger_head FOR UPDATE");
+    const started = performance.now();
+    expect(await Promise.all([appending(), appending()])).toEqual(["LEDGER_LOCKED", "LEDGER_LOCKED"]);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: false, clock: true });
+    // Nobody waits again for what is known.
+    expect(await appending()).toBe("LEDGER_LOCKED");
+    expect(faults).toMatchObject([{ code: "LEDGER_LOCKED" }]);
+    await superuser.query("ROLLBACK");
+    await expect.poll(() => ledgers.ready(), { timeout: 10_000 }).toMatchObject({ heads: true });
+    expect(await appending()).toBe("recorded");
+  });
+});
+
+describe("other defaults of the role or the database", () => {
+  it.each([
+    "default_transaction_isolation = 'serializable'",
+    "default_transaction_isolation = 'repeatable read'",
+    "default_transaction_read_only = on",
+    "datestyle = 'SQL, DMY'",
+    "bytea_output = 'escape'",
+  ])("%s changes nothing", async (setting) => {
+    await superuser.query(`ALTER DATABASE ${database.name} SET ${setting}`);
+    await reopen();
+    const entries = await Promise.all(Array.from({ length: 60 }, (_, n) => ledgers.append(LEDGER, note(`${n}`))));
+    expect(new Set(entries.map(({ seq }) => seq)).size).toBe(60);
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: true, clock: true });
+  });
+});
+
+describe("a clock of the database that was two days ahead, once", () => {
+  it("is named where a deadline cannot be judged, with an alarm, not ready; what has no deadline is recorded", async () => {
+    const clock = await dateLedgers(superuser);
+    await clock.set(new Date(Date.now() + 2 * DAY));
+    expect(await appending()).toBe("recorded");
+    await clock.reset();
+    const tomorrow = new Date(Date.now() + DAY);
+    const late = ledgers.append(LEDGER, note("in time"), { notAfter: tomorrow });
+    await expect(late).rejects.toMatchObject({
+      code: "CLOCK_SKEWED",
+      message: expect.stringMatching(/last entry of ledger acme\/eu is dated .* ahead of the database's clock/),
+    });
+    const [together] = await ledgers.appendTogether(LEDGER, [{ body: note("in time"), notAfter: tomorrow }]);
+    expect(together).toMatchObject({ status: "rejected", reason: { code: "CLOCK_SKEWED" } });
+    expect(faults).toMatchObject([{ code: "CLOCK_SKEWED" }]);
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: true, clock: false });
+    expect(await appending()).toBe("recorded");
+    // A deadline that has passed by every clock is late as ever.
+    expect(await appending({ notAfter: new Date(Date.now() - DAY) })).toBe("LATE");
+  });
+});
+
+describe("a clock of the database that differs from the server's", () => {
+  it("stops all appends, so that no head is dated by it, until the clocks agree", async () => {
+    let off = 2 * DAY;
+    await reopen({ now: () => Date.now() - off });
+    expect(await ledgers.ready().then(() => appending())).toBe("recorded");
+    expect(await ledgers.ready()).toEqual({ ledger: true, heads: true, clock: false });
+    const refused = ledgers.append(LEDGER, note("not now"));
+    await expect(refused).rejects.toMatchObject({ code: "CLOCK_SKEWED", message: expect.stringMatching(/differ by/) });
+    off = 0;
+    await expect.poll(() => appending(), { timeout: 10_000 }).toBe("recorded");
+    expect(faults.map((fault) => fault?.code)).toEqual(["CLOCK_SKEWED", undefined]);
+  });
+});
