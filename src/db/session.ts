@@ -52,6 +52,14 @@ async function takeRole(client: ClientBase, options: SessionOptions) {
     statement_timeout: String(statementTimeout),
     lock_timeout: String(lockTimeout),
     idle_in_transaction_session_timeout: String(idleInTransactionTimeout),
+    // What a role or a database may have as defaults, and what appends and the values they return rely on.
+    default_transaction_isolation: "read committed",
+    default_transaction_read_only: "off",
+    default_transaction_deferrable: "off",
+    transaction_timeout: "0",
+    idle_session_timeout: "0",
+    datestyle: "ISO, MDY",
+    bytea_output: "hex",
     // Compiling plans never pays for statements as short as ours.
     jit: "off",
     timezone: "UTC",
