@@ -4,6 +4,8 @@ import type { LedgerId } from "../facts/entry.ts";
 
 /** Milliseconds between two notifications: what grows meanwhile shares the next, so that they cost a busy server little. */
 const GAP = 10;
+/** Milliseconds until the next one after one that failed: PostgreSQL may have no room for notifications, and for long. */
+const GAP_AFTER_FAILURE = 1_000;
 
 /** Tells followers, of every server, that ledgers have grown. */
 export interface Announcer {
@@ -21,7 +23,7 @@ const NOTIFY = `
 
 export interface AnnouncerOptions {
   readonly pool: Pick<Pool, "query">;
-  /** Receives why announcements were lost. */
+  /** Receives why announcements were lost: of those that fail one after the other, of the first. */
   readonly onLost?: ((error: unknown) => void) | undefined;
 }
 
@@ -29,6 +31,7 @@ export interface AnnouncerOptions {
 export function createAnnouncer({ pool, onLost }: AnnouncerOptions): Announcer {
   const grown = new Map<LedgerId, bigint>();
   let sending: Promise<void> | undefined;
+  let failing = false;
 
   async function send(): Promise<void> {
     while (grown.size > 0) {
@@ -36,10 +39,12 @@ export function createAnnouncer({ pool, onLost }: AnnouncerOptions): Announcer {
       grown.clear();
       try {
         await pool.query({ name: "oc_announce", text: NOTIFY, values: [payloads] });
+        failing = false;
       } catch (error) {
-        onLost?.(error);
+        if (!failing) onLost?.(error);
+        failing = true;
       }
-      await pause(GAP);
+      await pause(failing ? GAP_AFTER_FAILURE : GAP);
     }
     sending = undefined;
   }
