@@ -23,6 +23,16 @@ export interface Postmaster {
   readonly ended: Promise<{ readonly how: string; readonly lastWords: string }>;
 }
 
+/**
+ * Before it recovers from a crash, PostgreSQL flushes every file of the cluster, one after the other, which is most of the time
+ * that recovery takes on a busy machine. Linux can flush the file system at once.
+ */
+const FAST_RECOVERY: Readonly<Record<string, string>> =
+  process.platform === "linux" ? { recovery_init_sync_method: "syncfs" } : {};
+/** Milliseconds between two attempts to connect to a server that starts: the shortest and the longest. */
+const FIRST_PAUSE = 25;
+const LONGEST_PAUSE = 100;
+
 function bindable(port: number): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
@@ -49,6 +59,7 @@ export async function freePort(preferred: number | undefined): Promise<number> {
 export function spawnPostmaster(options: PostmasterOptions, port: number): Promise<Postmaster> {
   const { program, cluster, account, log } = options;
   const settings = {
+    ...FAST_RECOVERY,
     ...options.settings,
     listen_addresses: "127.0.0.1",
     port: String(port),
@@ -115,10 +126,10 @@ export async function waitUntilReady(postmaster: Postmaster, url: string): Promi
   void postmaster.ended.then((value) => {
     end = value;
   });
-  while (!(await accepts(url))) {
+  for (let pause = FIRST_PAUSE; !(await accepts(url)); pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     if (end !== undefined) {
       throw new EmbeddedPostgresError("START_FAILED", `postgres did not start (${end.how}): ${end.lastWords}`);
     }
-    await sleep(25);
+    await sleep(pause);
   }
 }
