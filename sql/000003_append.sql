@@ -306,6 +306,13 @@ BEGIN
       appended := true;
       last_seqs[current] := last_seq;
       last_hashes[current] := last_hash;
+      -- Its trigger compares the links with the heads, and moves the heads on. Before the states: they are compared with it.
+      INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
+                                session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
+      SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], own_hashes[d.ordinal],
+             prev_hashes[d.ordinal], d.id, d.type, d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id,
+             (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain
+        FROM unnest(drafts[first:last]) d WHERE refusals[d.ordinal] IS NULL;
     END IF;
 
     SELECT count(*) FILTER (WHERE t.version = 0), count(*) FILTER (WHERE t.version > 0) INTO made, moved
@@ -340,19 +347,10 @@ BEGIN
     END IF;
   END LOOP;
 
-  IF appended THEN
-    -- Its trigger compares the links with the heads, and moves the heads on.
-    INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
-                              session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
-    SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], own_hashes[d.ordinal],
-           prev_hashes[d.ordinal], d.id, d.type, d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id,
-           (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain
-      FROM unnest(drafts) d WHERE refusals[d.ordinal] IS NULL;
-    IF has_payload THEN
-      INSERT INTO oc_audit_payload (ledger, seq, payload, recorded_at)
-      SELECT p_ledgers[batches[d.n]], seqs[d.n], d.payload::json, moments[batches[d.n]]
-        FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
-    END IF;
+  IF appended AND has_payload THEN
+    INSERT INTO oc_audit_payload (ledger, seq, payload, recorded_at)
+    SELECT p_ledgers[batches[d.n]], seqs[d.n], d.payload::json, moments[batches[d.n]]
+      FROM unnest(payloads) WITH ORDINALITY AS d(payload, n) WHERE refusals[d.n] IS NULL AND d.payload <> '';
   END IF;
   IF p_by_draft THEN
     RETURN QUERY

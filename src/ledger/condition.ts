@@ -3,7 +3,7 @@ import { DatabaseError, type Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import type { LedgerId } from "../facts/entry.ts";
 import { callAppend, HEAD_LOCKED } from "./append-call.ts";
-import { LedgerUnavailableError } from "./errors.ts";
+import { type LedgerDamagedError, LedgerUnavailableError } from "./errors.ts";
 import { type Link, Links } from "./links.ts";
 
 /** Seconds between two checks of the ledgers that are in use. */
@@ -52,6 +52,8 @@ export interface Conditions {
   clockFault(ledger: LedgerId, notAfter: Date | undefined): LedgerUnavailableError | undefined;
   /** The head of `ledger` was locked for longer than an append may wait. */
   headLocked(ledger: LedgerId): void;
+  /** What is stored of a ledger contradicts its entries. Noted until this process ends, and logged once. */
+  damaged(error: LedgerDamagedError): void;
   /** Faults that are known, by their codes. */
   codes(): ReadonlySet<LedgerFault["code"]>;
   stop(): void;
@@ -64,6 +66,8 @@ export function createConditions(options: ConditionsOptions): Conditions {
   const locked = new Map<LedgerId, LedgerFault>();
   /** Entries that do not follow each other: that does not pass. */
   const unlinked = new Map<LedgerId, LedgerFault>();
+  /** Rows that are not what entries say. Only decisions on those rows are refused. */
+  const damages = new Map<LedgerId, LedgerFault>();
   const links = new Map<LedgerId, Links>();
   let clocks: LedgerFault | undefined;
   let databaseTime = 0;
@@ -205,9 +209,11 @@ export function createConditions(options: ConditionsOptions): Conditions {
       const message = `the head of ledger ${ledger} is locked by another session of the database; nothing was recorded`;
       note(locked, ledger, { code: "LEDGER_LOCKED", message });
     },
+    damaged: ({ ledger, message }) => note(damages, ledger, { code: "LEDGER_CORRUPT", message }),
     codes: () => {
       const faults = [
         ...unlinked.values(),
+        ...damages.values(),
         ...heads.values(),
         ...ahead.values(),
         ...locked.values(),

@@ -1,4 +1,8 @@
 import { DomainError } from "../errors.ts";
+import type { LedgerId } from "../facts/entry.ts";
+
+/** Somebody has to repair a damaged ledger; callers need not try more often than this. */
+const RETRY_AFTER_SECONDS = 60;
 
 /**
  * LEDGER_UNAVAILABLE: any reason but these. LEDGER_LOCKED: another session of the database holds the head. LEDGER_CORRUPT: the
@@ -25,6 +29,21 @@ export class LedgerUnavailableError extends DomainError<LedgerUnavailability> {
     super(code, message, { cause });
     this.retryAfterSeconds = retryAfterSeconds;
     this.outcome = outcome;
+  }
+}
+
+/**
+ * What is stored of `ledger` contradicts its entries, so that nothing can be decided on it: somebody changed the database. Code
+ * LEDGER_CORRUPT. Whoever catches one passes it to `Ledgers.damaged`.
+ */
+export class LedgerDamagedError extends LedgerUnavailableError {
+  readonly ledger: LedgerId;
+
+  /** `what` is a clause without a full stop. */
+  constructor(ledger: LedgerId, what: string, cause?: unknown) {
+    const message = `ledger ${ledger} is damaged: ${what}. Nothing was recorded; verify the ledger`;
+    super(message, RETRY_AFTER_SECONDS, cause, "NOTHING", "LEDGER_CORRUPT");
+    this.ledger = ledger;
   }
 }
 

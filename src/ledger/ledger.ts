@@ -12,7 +12,7 @@ import { callAppend, callAppendAgain, callAppendEach, type DraftOutcome, HEAD_LO
 import { isCorrupt } from "./append-failure.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { type Conditions, type ConditionsOptions, createConditions } from "./condition.ts";
-import { DraftRefusedError, LedgerUnavailableError } from "./errors.ts";
+import { DraftRefusedError, type LedgerDamagedError, LedgerUnavailableError } from "./errors.ts";
 import { createSharedTransactions } from "./shared-transactions.ts";
 
 export interface AppendOptions {
@@ -44,10 +44,15 @@ export interface Ledgers {
   ): Promise<readonly PromiseSettledResult<LedgerEntry>[]>;
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there. */
   ensure(ledger: LedgerId): Promise<void>;
+  /**
+   * Notes that a call found stored rows that contradict the entries: it is logged, and `ready` reports it until this process ends.
+   * Returns `error`, for that call.
+   */
+  damaged(error: LedgerDamagedError): LedgerDamagedError;
   /** Drafts that wait, over all ledgers. */
   waiting(): number;
   /**
-   * Whether appends go through now: `heads` is false while the head of a ledger in use is damaged or locked, `clock` while a clock
+   * Whether appends go through now: `heads` is false while the head of a ledger in use is damaged or locked, or once damage was noted, `clock` while a clock
    * or the date of a last entry is wrong. Rejects with the reason when the database takes no writes.
    */
   ready(): Promise<{ readonly ledger: true; readonly heads: boolean; readonly clock: boolean }>;
@@ -280,6 +285,10 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         await withQueue(ledger, () => conditions.check([ledger]));
         conditions.assertSound(ledger);
       }),
+    damaged(error) {
+      conditions.damaged(error);
+      return error;
+    },
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
       await readinessPool.query("SELECT oc_probe()");

@@ -37,8 +37,9 @@ export interface EntryRow {
  */
 export function toEntry(ledger: LedgerId, row: EntryRow): LedgerEntry {
   try {
-    const { body, seq, recordedAt, prevHash } = parseEntry(row.entry);
+    const { body, seq, recordedAt, prevHash, ...fields } = parseEntry(row.entry);
     const { entry, hash } = row;
+    if (fields.ledger !== ledger || String(seq) !== row.seq) throw new SyntaxError("it names another place");
     return {
       ledger,
       seq,

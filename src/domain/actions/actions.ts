@@ -19,12 +19,12 @@ import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkDenialNote, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
+import { type Loaded, loadAction } from "./load.ts";
 import { createActionLoader } from "./loader.ts";
 import { createProposalEntries, type IssuedGrant, type ProposeResult } from "./proposal-entry.ts";
 import { createProposer } from "./propose.ts";
 import { createBatchProposer, type ProposeOutcome } from "./propose-together.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
-import { type Loaded, loadAction } from "./store.ts";
 import { createSupersede } from "./supersede.ts";
 import { termsOf } from "./terms.ts";
 
@@ -109,7 +109,7 @@ export function createActions(options: ActionsOptions): Actions {
   const attribution = options.attribution ?? createAttribution({ db, region: config.region });
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
   const routing = createRouting({ db, clock, chainIdle, sessionWindow });
-  const load = createActionLoader(db);
+  const load = createActionLoader(db, ledgers);
   const executor = createExecutor({ commit, load, clock });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });

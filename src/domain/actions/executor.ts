@@ -11,8 +11,9 @@ import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
+import type { Loaded } from "./load.ts";
 import type { ActionLoader } from "./loader.ts";
-import { type Loaded, nextActionState } from "./store.ts";
+import { nextActionState } from "./store.ts";
 
 /** The new state of an action, and the entry that records it. */
 export interface ActionResult {

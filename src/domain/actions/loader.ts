@@ -1,7 +1,8 @@
 import DataLoader from "dataloader";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import { type ActionKey, type Loaded, loadAll } from "./store.ts";
+import { type ActionKey, type Loaded, loadAll } from "./load.ts";
 
 /** Actions that one statement loads at most. */
 const MAX_KEYS = 32;
@@ -13,17 +14,16 @@ export type ActionLoader = (key: ActionKey) => Promise<Loaded | undefined>;
  * Loads what the calls of one turn of the event loop decide on in one statement: under load a statement for each costs more
  * than its row. Nothing is kept, so that a call decides on what is recorded when it begins.
  */
-export function createActionLoader(db: Queryable): ActionLoader {
-  const loader = new DataLoader<ActionKey, Loaded | undefined>((keys) => loadEach(db, keys), {
-    cache: false,
-    maxBatchSize: MAX_KEYS,
-    batchScheduleFn: (begin) => void setImmediate(begin),
-  });
+export function createActionLoader(db: Queryable, { damaged }: Pick<Ledgers, "damaged">): ActionLoader {
+  const loader = new DataLoader<ActionKey, Loaded | undefined>(
+    async (keys) => (await loadEach(db, keys)).map((one) => (one instanceof LedgerDamagedError ? damaged(one) : one)),
+    { cache: false, maxBatchSize: MAX_KEYS, batchScheduleFn: (begin) => void setImmediate(begin) },
+  );
   return (key) => loader.load(key);
 }
 
 /** An action that cannot be read fails its own call, not those that it was loaded with. */
-async function loadEach(db: Queryable, keys: readonly ActionKey[]): Promise<(Loaded | Error | undefined)[]> {
+async function loadEach(db: Queryable, keys: readonly ActionKey[]): Promise<readonly (Loaded | Error | undefined)[]> {
   try {
     return await loadAll(db, keys);
   } catch (error) {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { createPool } from "../../../src/db/pool.ts";
 import { createPrisma } from "../../../src/db/prisma.ts";
-import { loadAction } from "../../../src/domain/actions/store.ts";
+import { loadAction } from "../../../src/domain/actions/load.ts";
 import { lastSighting } from "../../../src/domain/directory/read-seen.ts";
 import { readRoute } from "../../../src/domain/lineage/routes.ts";
 import { createLedgers } from "../../../src/ledger/ledger.ts";

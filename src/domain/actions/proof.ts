@@ -1,0 +1,133 @@
+import { factOfType } from "../../facts/decode.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { StateOf } from "../../facts/registry.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { provenEntry, provenState, provenVersion, type StoredState } from "../../ledger/proof.ts";
+import type { EntryRow } from "../../ledger/read.ts";
+import { sharePerson } from "../identity/people.ts";
+import type { Principal } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
+import type { ActionState, ActionView, Situation } from "./action.ts";
+import { isOver } from "./decide/eligibility.ts";
+import { isMet } from "./decide/quorum.ts";
+import { termsOf } from "./terms.ts";
+
+/** An action as its entries say it is. */
+export interface Proven {
+  readonly view: ActionView;
+  readonly situation: Situation;
+}
+
+/** A row of an action, with the positions of its entries. */
+export interface StoredAction extends StoredState {
+  readonly entries: readonly string[];
+}
+
+type State = StateOf<"ACTION">;
+
+/**
+ * An action from its entries, which `rows` has: the proposal, the latest one, and those before the first grant while the action may
+ * still start. The bytes are hashed again, and what lets an action start is judged again: the policy's outcome, or approvals of
+ * enough people who may decide, each in time. Throws LedgerDamagedError when the row, or an entry, disagrees.
+ */
+export function provenAction(ledger: LedgerId, stored: StoredAction, rows: readonly EntryRow[]): Proven {
+  const entries = new Map(rows.map((row) => [row.seq, provenEntry(ledger, row)]));
+  const { id, version } = stored;
+  const fault = (what: string) => new LedgerDamagedError(ledger, `the row of ACTION ${id} in oc_state ${what}`);
+  if (stored.entries.length !== version || stored.entries.at(-1) !== stored.updated_seq) {
+    throw fault("does not name an entry for each version");
+  }
+  if (stored.entries[0] !== stored.first_seq) throw fault("does not name its proposal");
+  const latest = entries.get(stored.updated_seq);
+  const item = provenState(ledger, "ACTION", stored, latest);
+  const proposal = entries.get(stored.first_seq);
+  const proposed = provenVersion(ledger, proposal, "ACTION", { id, version: 1 });
+  // Both are there: the two lines before throw otherwise.
+  if (proposal === undefined || latest === undefined || proposal.type !== "ACTION_PROPOSED") {
+    throw fault("names another entry than its proposal");
+  }
+  const state = toState(ledger, stored, item, proposal);
+  const voters = mayStillStart(item)
+    ? provenVoters(
+        ledger,
+        proposal,
+        proposed,
+        stored.entries.slice(1, 1 + item.state.approvals).map((seq) => entries.get(seq)),
+      )
+    : [];
+  const terms = termsOf(proposal);
+  if (item.state.status === "APPROVED" && !isMet(terms.requirements, voters)) {
+    throw fault("says APPROVED, and its entries do not have the approvals that its policy requires");
+  }
+  if (item.state.status === "ALLOWED" && factOfType(proposal, "ACTION_PROPOSED").policy.outcome !== "PERMIT") {
+    throw fault("says ALLOWED, and its policy did not permit it");
+  }
+  const pending = item.state.status === "PENDING" && voters.length > 0;
+  return {
+    view: { state, proposal, ...(pending ? { voters } : {}) },
+    situation: { state, terms, voters, updatedAt: new Date(latest.recordedAt) },
+  };
+}
+
+function mayStillStart({ state }: State): boolean {
+  return state.status === "PENDING" || state.status === "ALLOWED" || state.status === "APPROVED";
+}
+
+/** Who approved, in the order in which they did. `approvals` are the entries after the proposal. */
+function provenVoters(
+  ledger: LedgerId,
+  proposal: LedgerEntry,
+  proposed: State,
+  approvals: readonly (LedgerEntry | undefined)[],
+): readonly Principal[] {
+  const { requestedBy, digest } = termsOf(proposal);
+  const voters: Principal[] = [];
+  let before = proposed;
+  for (const entry of approvals) {
+    const version = before.version + 1;
+    const item = provenVersion(ledger, entry, "ACTION", { id: proposed.id, version });
+    const fault = (what: string) => new LedgerDamagedError(ledger, `entry ${entry?.seq} ${what}`);
+    if (entry?.type !== "ACTION_APPROVED") throw fault("is counted as an approval, and is none");
+    if (before.state.status !== "PENDING") throw fault("approves an action that was not pending");
+    const { expiresAt } = before.state;
+    if (isOver(expiresAt === undefined ? null : new Date(expiresAt), new Date(entry.recordedAt))) {
+      throw fault("approves an action after its deadline");
+    }
+    const voter = actorOf(entry);
+    if (
+      voter.kind !== "HUMAN" ||
+      voters.some((other) => sharePerson(other, voter)) ||
+      sharePerson(voter, requestedBy)
+    ) {
+      throw fault("is an approval of somebody who could not approve");
+    }
+    if (entry.body.digest !== digest) throw fault("approves another digest than was proposed");
+    voters.push(voter);
+    before = item;
+  }
+  return voters;
+}
+
+function toState(
+  ledger: LedgerId,
+  stored: StoredAction,
+  { id, version, state }: State,
+  proposal: LedgerEntry,
+): ActionState {
+  const { status, approvals, expiresAt, grant } = state;
+  return {
+    ledger,
+    id,
+    version,
+    status,
+    agentId: actorOf(proposal).id,
+    approvals,
+    expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+    grantId: grant?.id ?? null,
+    grantHash: grant?.hash === undefined ? null : Buffer.from(grant.hash, "hex"),
+    grantExpiresAt: grant === undefined ? null : new Date(grant.expiresAt),
+    proposedSeq: proposal.seq,
+    updatedSeq: BigInt(stored.updated_seq),
+    entries: stored.entries.map(BigInt),
+  };
+}
