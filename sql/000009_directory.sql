@@ -1,8 +1,46 @@
--- The directory: what has changed since a position, which is how a server keeps up.
+-- The directory: the entries that have changed it since a position. A server replays them; it takes nothing from oc_state.
 
 SET LOCAL ROLE oc_owner;
 
-CREATE INDEX oc_state_directory ON oc_state (ledger, updated_seq) WHERE kind IN ('PRINCIPAL', 'TOKEN', 'SETUP');
+-- By the types of entries that move a PRINCIPAL, a TOKEN or a SETUP.
+CREATE INDEX oc_audit_log_directory ON oc_audit_log (ledger, seq)
+  WHERE type IN ('PRINCIPAL_INVITED', 'PRINCIPAL_UPDATED', 'PRINCIPAL_SUSPENDED', 'PRINCIPAL_REINSTATED', 'PRINCIPAL_ROLES_CHANGED',
+                 'TOKEN_REVOKED', 'SETUP_CODE_ISSUED', 'SETUP_CODE_REFUSED', 'SETUP_CODE_USED');
+
+-- The first p_limit of them after p_after, oldest first. Not STABLE, as oc_entries_at.
+CREATE FUNCTION oc_directory_after(p_ledger text, p_after bigint, p_limit bigint)
+RETURNS TABLE (seq bigint, entry text, hash bytea)
+LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  month record;
+  found_rows bigint;
+  wanted bigint := p_limit;
+BEGIN
+  FOR month IN
+    SELECT m.starts, m.ends FROM oc_ledger_month m
+     WHERE m.ledger = p_ledger
+       AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
+                                     WHERE x.ledger = p_ledger AND x.first_seq - 1 <= p_after
+                                     ORDER BY x.first_seq DESC LIMIT 1), 0)
+     ORDER BY m.first_seq
+  LOOP
+    RETURN QUERY
+      SELECT e.seq, e.entry, e.hash FROM oc_audit_log e
+       WHERE e.ledger = p_ledger AND e.seq > p_after AND e.recorded_at >= month.starts AND e.recorded_at < month.ends
+         AND e.type IN ('PRINCIPAL_INVITED', 'PRINCIPAL_UPDATED', 'PRINCIPAL_SUSPENDED', 'PRINCIPAL_REINSTATED', 'PRINCIPAL_ROLES_CHANGED',
+                        'TOKEN_REVOKED', 'SETUP_CODE_ISSUED', 'SETUP_CODE_REFUSED', 'SETUP_CODE_USED')
+       ORDER BY e.seq LIMIT wanted;
+    GET DIAGNOSTICS found_rows = ROW_COUNT;
+    wanted := wanted - found_rows;
+    EXIT WHEN wanted <= 0;
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION oc_directory_after(text, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_directory_after(text, bigint, bigint) TO oc_app;
 
 -- The last entry by an actor (p_column: actor_id) or on behalf of a person (on_behalf_of_id), or null. The latest months are looked
 -- into first, then ever more: most are seen often, and partitions without them cost as much as those with them.

@@ -1,4 +1,4 @@
-import { LedgerUnavailableError } from "../ledger/errors.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../ledger/errors.ts";
 
 /** The outcome of settling rows that were due. */
 export interface SettledRows<Row, Outcome> {
@@ -12,7 +12,7 @@ export interface SettledRows<Row, Outcome> {
 /**
  * Settles rows that are due until `limit` are settled; failed rows do not count, so they never block the rows after them.
  * `read` returns the next `limit` rows after the given one, in a stable order. Throws LedgerUnavailableError when all rows
- * of a page fail because the ledger is unavailable.
+ * of a page fail because the ledger is unavailable, which one damaged row does not make it.
  */
 export async function settleRows<Row, Outcome>(
   limit: number,
@@ -27,7 +27,9 @@ export async function settleRows<Row, Outcome>(
     const rows = await read(last);
     const outcomes = await Promise.allSettled(rows.map(settle));
     const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
-    const unavailable = errors.find((error) => error instanceof LedgerUnavailableError);
+    const unavailable = errors.find(
+      (error) => error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError),
+    );
     if (unavailable !== undefined && errors.length === rows.length) throw unavailable;
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index];

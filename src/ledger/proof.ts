@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "../facts/canonical.ts";
-import { stateIn } from "../facts/decode.ts";
+import { factOf, stateIn } from "../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import type { StateKind, StateOf } from "../facts/registry.ts";
+import type { Fact, StateKind, StateOf } from "../facts/registry.ts";
 import { LedgerDamagedError } from "./errors.ts";
 import { type EntryRow, toEntry } from "./read.ts";
 
@@ -37,6 +37,15 @@ export function provenEntry(ledger: LedgerId, row: EntryRow): LedgerEntry {
   }
 }
 
+/** What `entry` says, after it was checked to be what its type says. Throws LedgerDamagedError. */
+export function provenFact(ledger: LedgerId, entry: LedgerEntry): Fact {
+  try {
+    return factOf(entry);
+  } catch (cause) {
+    throw new LedgerDamagedError(ledger, `entry ${entry.seq} is not what its type says`, cause);
+  }
+}
+
 /** What `entry` says of the thing `id`. Throws LedgerDamagedError when it does not make version `version` of it. */
 export function provenVersion<Kind extends StateKind>(
   ledger: LedgerId,
@@ -45,12 +54,8 @@ export function provenVersion<Kind extends StateKind>(
   { id, version }: { readonly id: string; readonly version: number },
 ): StateOf<Kind> {
   if (entry === undefined) throw wrong(ledger, kind, id, "names an entry that there is not");
-  let item: StateOf<Kind> | undefined;
-  try {
-    item = stateIn(entry, kind, id);
-  } catch (cause) {
-    throw new LedgerDamagedError(ledger, `entry ${entry.seq} is not what its type says`, cause);
-  }
+  provenFact(ledger, entry);
+  const item = stateIn(entry, kind, id);
   if (item?.version === version) return item;
   throw wrong(ledger, kind, id, `names entry ${entry.seq}, which does not make its version ${version}`);
 }

@@ -97,9 +97,14 @@ const READ_ENTRIES = {
 
 /** The entries at positions `seqs`, oldest first, each once; positions without an entry are omitted. */
 export async function readEntries(db: Queryable, ledger: LedgerId, seqs: readonly bigint[]): Promise<LedgerEntry[]> {
+  return (await readEntryRows(db, ledger, seqs)).map((row) => toEntry(ledger, row));
+}
+
+/** The same as they are stored. */
+export async function readEntryRows(db: Queryable, ledger: LedgerId, seqs: readonly bigint[]): Promise<EntryRow[]> {
   if (seqs.length === 0) return [];
   const { rows } = await db.query<EntryRow>({ ...READ_ENTRIES, values: [ledger, seqs.map(clampPosition)] });
-  return rows.map((row) => toEntry(ledger, row));
+  return rows;
 }
 
 /** ENTRY_TABLES between two times, as a statement names them: no other partition is planned, or opened. */

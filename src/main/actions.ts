@@ -18,7 +18,7 @@ export interface ActionsDeps {
 export function startActions({ config }: Start, deps: ActionsDeps): Actions {
   const { database, ledgers, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
-  const attribution = createAttribution({ db: database.appendPool, region: config.region });
+  const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
   return createActions({ ledgers, pool: database.pool, policy: createPolicy(catalog), keys, config, attribution });
 }
 

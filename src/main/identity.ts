@@ -66,7 +66,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
   });
   const directory = createDirectory({ ledgers, db, region, log, attribute: sessions.attribute });
-  const openSessions = createOpenSessions({ db, region, log });
+  const openSessions = createOpenSessions({ ledgers, db, region, log });
   const readingLog = createReadingLog({ ledgers, region, log, attribute: sessions.attribute });
   const clients = createClientIdentifier({
     trustedProxies: settings.trustedProxies,

@@ -20,6 +20,7 @@ import { EMPTY_DIGEST } from "../../src/verify/digest.ts";
 import { createPiece } from "../../src/verify/piece.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import { verdictOf } from "../../src/verify/verdict.ts";
+import { manipulate } from "../ledger/manipulate-states.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
 
 /** An area that the product does not have, as one file of `src/facts/areas` would define it. */
@@ -146,7 +147,10 @@ it("refuses a second placement and a version that is outdated with its kind", as
 it("has its state rows compared with its entries", async () => {
   const ledger = "tampered/eu";
   const { seq } = await append(ledger, placed("case 1"));
-  await scene.asSuperuser(`UPDATE oc_state SET state = '{"status":"RELEASED"}' WHERE ledger = 'tampered/eu'`);
+  await manipulate(
+    scene.database.superuserUrl,
+    `UPDATE oc_state SET state = '{"status":"RELEASED"}' WHERE ledger = 'tampered/eu'`,
+  );
   const detail = 'oc_state SAMPLE case 1: state is {"status": "RELEASED"}, in the entry it is {"status":"HELD"}';
   expect(await verify(ledger)).toMatchObject({
     verdict: "CONTENT_MISMATCH",

@@ -56,7 +56,7 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
   const settings = parseIdentityFile({ issuers: options.issuers, signIn: options.signIn });
   const ledgers = createLedgers({ pool, capacity: 100 });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });
-  const openSessions = createOpenSessions({ db: pool, region: "eu", log, freshness: 1 });
+  const openSessions = createOpenSessions({ ledgers, db: pool, region: "eu", log, freshness: 1 });
   const sessionTokens = createSessionTokens({ keys, audience: "countersign" });
   const authenticator = createAuthenticator({ issuers: [sessionTokens.trusted] });
   const refusals: string[] = [];

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { startSweep } from "../../src/jobs/sweep.ts";
 import { agent, calling, createWorld, LEDGER, type Process, type World, write } from "../domain/support.ts";
+import { manipulate } from "../ledger/manipulate-states.ts";
 import { recordingLog } from "../support/log.ts";
-import { withClient } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
 
 let world: World;
@@ -41,8 +41,10 @@ it("reports which action cannot be settled, and settles the others", async () =>
   const process = await world.process({ approvalTtl: 1 });
   const { actions, pool } = process;
   const { action } = await actions.propose(calling(agent), write());
-  await withClient(world.database.superuserUrl, (client) =>
-    client.query("UPDATE oc_action SET proposed_seq = -proposed_seq WHERE id = $1", [action.state.id]),
+  await manipulate(
+    world.database.superuserUrl,
+    "UPDATE oc_state SET first_seq = -first_seq WHERE kind = 'ACTION' AND id = $1",
+    [action.state.id],
   );
   const others = await Promise.all(Array.from({ length: 3 }, () => actions.propose(calling(agent), write())));
   const errors: object[] = [];

@@ -1,7 +1,9 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadActions } from "../../src/domain/actions/store.ts";
+import { createChainProofs } from "../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../src/domain/lineage/routes.ts";
+import { readDirectoryChanges } from "../../src/ledger/directory-entries.ts";
 import { exportLines } from "../../src/ledger/export.ts";
 import { type Queryable, readEntries, readEntry, readEntryByHash, readEntryPage } from "../../src/ledger/read.ts";
 import { searchEntries } from "../../src/ledger/search.ts";
@@ -93,13 +95,17 @@ describe("a ledger of many months", () => {
     ["a position without an entry", 2, (db) => readEntry(db, LEDGER, 10_000n)],
     ["the last entry by its hash", 2, (db) => readEntryByHash(db, LEDGER, hash)],
     ["the end of the ledger", 2, (db) => readEntryPage(db, LEDGER, BigInt(MONTHS))],
+    ["changes of a directory", 2, (db) => readDirectoryChanges(db, [{ ledger: LEDGER, after: middle }]).next()],
     ["an action", 1, (db) => loadActions(db, LEDGER, [actions[5]!])],
     ["two actions", 2, (db) => loadActions(db, LEDGER, [actions[5]!, actions[9]!])],
     ["a line of the export", 1, (db) => exportLines(db, LEDGER, { fromSeq: middle, toSeq: middle }).next()],
     [
       "where a principal was last",
       0,
-      (db) => readRoute(db, { ledger: LEDGER, principalId: "a", onBehalfOfId: "", conversation: "" }, "crm", true),
+      (db) => {
+        const key = { ledger: LEDGER, principalId: "a", onBehalfOfId: "", conversation: "" } as const;
+        return readRoute({ db, proofs: createChainProofs(db, scene.ledgers) }, key, "crm", true);
+      },
     ],
   ])("opens the partitions of the months alone: %s", async (_name, most, work) => {
     expect((await opened(work)).length).toBeLessThanOrEqual(most);

@@ -5,7 +5,7 @@ export const DISARM = `
   DROP EVENT TRIGGER oc_guard_ddl; DROP EVENT TRIGGER oc_guard_function; DROP EVENT TRIGGER oc_guard_drop;
   DROP EVENT TRIGGER oc_guard_rewrite;
   ALTER TABLE oc_audit_log DISABLE TRIGGER ALL; ALTER TABLE oc_ledger_head DISABLE TRIGGER ALL;
-  ALTER TABLE oc_ledger_month DISABLE TRIGGER ALL;
+  ALTER TABLE oc_ledger_month DISABLE TRIGGER ALL; ALTER TABLE oc_state DISABLE TRIGGER ALL;
   DO $$ DECLARE part regclass; BEGIN
     FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'oc_audit_log'::regclass LOOP
       EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part);

@@ -1,6 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyLedger } from "../../src/ledger/verify.ts";
+import { unguarded } from "./manipulate-states.ts";
 import { listing, note, openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -30,9 +31,9 @@ afterAll(async () => {
 /** What is found while the tables of the directory are changed. */
 async function found(change: string, range: { readonly fromSeq?: bigint; readonly toSeq?: bigint } = {}) {
   await superuser.query("CREATE TEMP TABLE kept AS SELECT * FROM oc_state");
-  await superuser.query(change);
+  await superuser.query(unguarded(change));
   const report = await verifyLedger(scene.pool, LEDGER, range);
-  await superuser.query("DELETE FROM oc_state; INSERT INTO oc_state SELECT * FROM kept; DROP TABLE kept");
+  await superuser.query(unguarded("DELETE FROM oc_state; INSERT INTO oc_state SELECT * FROM kept; DROP TABLE kept"));
   return report;
 }
 

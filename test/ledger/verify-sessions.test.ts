@@ -2,6 +2,7 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
+import { unguarded } from "./manipulate-states.ts";
 import { newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -34,9 +35,9 @@ afterAll(async () => {
 /** What is found while `change` is in effect. */
 async function found(change: string, range: { readonly fromSeq?: bigint; readonly toSeq?: bigint } = {}) {
   await superuser.query("CREATE TEMP TABLE kept AS SELECT * FROM oc_state");
-  await superuser.query(change);
+  await superuser.query(unguarded(change));
   const { verdict, problems } = await verifyLedger(scene.pool, LEDGER, range);
-  await superuser.query("DELETE FROM oc_state; INSERT INTO oc_state SELECT * FROM kept; DROP TABLE kept");
+  await superuser.query(unguarded("DELETE FROM oc_state; INSERT INTO oc_state SELECT * FROM kept; DROP TABLE kept"));
   return { verdict, seq: problems[0]?.seq, detail: problems[0]?.detail };
 }
 

@@ -106,9 +106,9 @@ export function createActions(options: ActionsOptions): Actions {
   const { approvalTtl, grantTtl, executionTtl, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
-  const attribution = options.attribution ?? createAttribution({ db, region: config.region });
+  const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
-  const routing = createRouting({ db, clock, chainIdle, sessionWindow });
+  const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader(db, ledgers);
   const executor = createExecutor({ commit, load, clock });
   const supersede = createSupersede({ load, executor });

@@ -2,6 +2,7 @@ import type { DIRECTORY } from "../../facts/areas/directory.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
+import { DraftRefusedError, LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Queryable, readEntry } from "../../ledger/read.ts";
 import { type Attribute, createCommit } from "../commit.ts";
@@ -21,7 +22,7 @@ export type DirectoryFact = FactDraft<(typeof DIRECTORY)["facts"][number]["type"
 type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
 
 export interface ChangesOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly db: Queryable;
   readonly projections: Projections;
   readonly admission: Admission;
@@ -60,11 +61,14 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
       decide: (organization: Organization) => Decided | Promise<Decided>,
     ) {
       type Entry = LedgerEntry | Extract<Decided, undefined>;
+      let lostAt: number | undefined;
       return commit<number, Entry>({
         ledger: organization.ledger,
         by,
         async load() {
           await projections.refresh(organization);
+          // Whoever was faster left an entry; without one, the append compared the draft with rows that no entry made.
+          if (lostAt === organization.generation) throw ledgers.damaged(contradicted(organization));
           return organization.generation;
         },
         async decide(generation) {
@@ -79,6 +83,10 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
             result(entry) {
               if (organization.applyEntry(moved, entry)) projections.notify(organization);
               return entry;
+            },
+            lost(error) {
+              if (error instanceof DraftRefusedError && error.moved(moved.kind)) lostAt = generation;
+              return undefined;
             },
           };
         },
@@ -100,6 +108,10 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
     },
   };
   return changes;
+}
+
+function contradicted({ ledger }: Organization): LedgerDamagedError {
+  return new LedgerDamagedError(ledger, "the rows of its directory in oc_state are not what its entries say");
 }
 
 async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {

@@ -34,7 +34,7 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, P
 }
 
 export interface DirectoryOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
@@ -51,7 +51,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 /** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
 export function createDirectory(options: DirectoryOptions): Directory {
   const { ledgers, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
-  const projections = new Projections({ db, region, log, pollSeconds, staleSeconds });
+  const projections = new Projections({ ledgers, db, region, log, pollSeconds, staleSeconds });
   const admission = createAdmission(projections, db);
   const changes = createChanges({
     ledgers,

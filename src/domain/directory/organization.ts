@@ -1,4 +1,6 @@
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { provenFact } from "../../ledger/proof.ts";
 import {
   ADMINISTRATOR,
   type DirectoryRecord,
@@ -44,7 +46,7 @@ export class Organization {
   apply(kind: string, id: string, record: DirectoryRecord<unknown>): boolean {
     const known = this.find(kind, id);
     if (known !== undefined && known.version >= record.version) return false;
-    // The table holds nothing but what this folder wrote there, so its narrower types hold as well.
+    // The entry was checked: its states are what their kinds say.
     if (kind === "PRINCIPAL") {
       this.principals.set(id, record as DirectoryRecord<PrincipalState>);
       this.#indexGateway(id, record.state as PrincipalState);
@@ -54,6 +56,25 @@ export class Organization {
     else return false;
     this.generation = ++generations;
     return true;
+  }
+
+  /**
+   * Applies what `entry` moves, unless a newer version is known. Returns whether that changed anything. Throws LedgerDamagedError
+   * when an entry is missing before it.
+   */
+  replay(entry: LedgerEntry): boolean {
+    const fact = provenFact(this.ledger, entry);
+    let changed = false;
+    for (const { kind, id, version, state } of "states" in fact ? fact.states : []) {
+      if (!isRecordKind(kind)) continue;
+      const known = this.find(kind, id)?.version ?? 0;
+      if (version > known + 1) {
+        const what = `entry ${entry.seq} makes version ${version} of ${kind} ${id}, and there is no entry of version ${known + 1}`;
+        throw new LedgerDamagedError(this.ledger, what);
+      }
+      if (this.apply(kind, id, { version, state, updatedSeq: entry.seq })) changed = true;
+    }
+    return changed;
   }
 
   /** Applies an entry that this process recorded. */
@@ -110,6 +131,10 @@ export class Organization {
     // If two were ever registered with one key, the first is used.
     if (gatewayKey !== undefined && !this.#gateways.has(gatewayKey.kid)) this.#gateways.set(gatewayKey.kid, id);
   }
+}
+
+function isRecordKind(kind: string): kind is RecordKind {
+  return kind === "PRINCIPAL" || kind === "TOKEN" || kind === "SETUP";
 }
 
 /** Whether these make an administrator who can act. */

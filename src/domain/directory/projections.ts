@@ -1,7 +1,9 @@
 import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
+import { readDirectoryChanges } from "../../ledger/directory-entries.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import { readDirectoryStatesSince } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { Organization } from "./organization.ts";
@@ -17,6 +19,7 @@ const IDLE_AFTER = 10 * 60_000;
 const MAX_KEPT = 1_000;
 
 export interface ProjectionsOptions {
+  readonly ledgers: Pick<Ledgers, "damaged">;
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
@@ -181,13 +184,16 @@ export class Projections {
       after: position,
     }));
     const changed = new Set<Organization>();
-    for (const { ledger, kind, id, ...record } of await withLedgerErrors(
-      readDirectoryStatesSince(this.#options.db, since),
-    )) {
-      const organization = byLedger.get(ledger);
-      if (organization === undefined) continue;
-      if (organization.apply(kind, id, record)) changed.add(organization);
-      if (record.updatedSeq > organization.position) organization.position = record.updatedSeq;
+    try {
+      for await (const { ledger, entries, upTo } of readDirectoryChanges(this.#options.db, since)) {
+        const organization = byLedger.get(ledger);
+        if (organization === undefined) continue;
+        for (const entry of entries) if (organization.replay(entry)) changed.add(organization);
+        if (upTo > organization.position) organization.position = upTo;
+      }
+    } catch (error) {
+      if (error instanceof LedgerDamagedError) throw this.#options.ledgers.damaged(error);
+      await withLedgerErrors(Promise.reject(error));
     }
     for (const organization of organizations) organization.freshAt = Math.max(organization.freshAt, began);
     for (const organization of changed) this.notify(organization);

@@ -1,14 +1,12 @@
-import type { Queryable } from "../../ledger/read.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { idOf, type Known, type OpenChains } from "./open-chains.ts";
-import { type Asked, type Route, readRoutes, type Source } from "./routes.ts";
+import { type Asked, type Route, type RouteSource, readRoutes, type Source } from "./routes.ts";
 import type { RoutedStep } from "./routing.ts";
 
 /** A step that is to be placed. */
 export type WantedStep = Asked;
 
-interface Placing {
-  readonly db: Queryable;
+interface Placing extends RouteSource {
   readonly clock: DatabaseClock;
   readonly chains: OpenChains;
 }
@@ -21,11 +19,11 @@ type Series = (WantedStep & { readonly at: number })[];
  * another process has closed would part the steps of several conversations into two transactions.
  */
 export async function placeSteps(placing: Placing, wanted: readonly WantedStep[]): Promise<readonly RoutedStep[]> {
-  const { db, clock, chains } = placing;
+  const { clock, chains } = placing;
   const all = seriesOf(wanted);
   return chains.reserve([...all.keys()], async () => {
     const questions = new Map([...all].map(([id, series]) => [id, questionsOf(series)]));
-    const routes = await readRoutes(db, [...questions.values()].flat());
+    const routes = await readRoutes(placing, [...questions.values()].flat());
     for (const route of routes) clock.observe(route.now);
     const placed = new Array<RoutedStep>(wanted.length);
     let taken = 0;

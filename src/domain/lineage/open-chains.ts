@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { StateOf } from "../../facts/registry.ts";
 import { chainIdOf } from "./chain-id.ts";
+import type { ChainProofs } from "./proof.ts";
 import type { CurrentChain, RouteKey, Source } from "./routes.ts";
 import type { RoutedStep, RoutingOptions } from "./routing.ts";
 
@@ -32,7 +33,7 @@ export function idOf({ ledger, principalId, onBehalfOfId, conversation }: RouteK
 export type OpenChains = ReturnType<typeof createOpenChains>;
 
 /** The latest chain of each key as far as this process knows: a cache that the append validates. */
-export function createOpenChains(options: Omit<RoutingOptions, "db">) {
+export function createOpenChains(options: Omit<RoutingOptions, "ledgers" | "db"> & { readonly proofs: ChainProofs }) {
   const known = new LRUCache<string, Known>({ max: options.remembered ?? 50_000 });
   /** Keys of which several steps are being placed. */
   const reserved = new Map<string, Promise<void>>();
@@ -133,7 +134,10 @@ export function createOpenChains(options: Omit<RoutingOptions, "db">) {
       chain: route.chain,
       states: starts ? statesOfStart(route) : [],
       source,
-      recorded: (at) => confirm(route, at.getTime()),
+      recorded(at) {
+        if (starts) options.proofs.recorded(route);
+        confirm(route, at.getTime());
+      },
       failed(moved) {
         if (moved || !route.confirmed) forget(id, route);
       },

@@ -1,6 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import type { ChainProofs } from "./proof.ts";
 
 /**
  * Whose steps, in which conversation. `onBehalfOfId` is "" where the caller acts for nobody, `conversation` where it names
@@ -57,7 +58,7 @@ const latest = ({ ledger, principal, person, conversation }: Terms, limit: numbe
                ORDER BY k.first_seq DESC LIMIT ${limit}`;
 
 const COLUMNS = `clock_timestamp() AS now, c.number, c.chain, c.platform, c.last_seen,
-           s.chain AS source_chain, s.platform AS source_platform, s.read_at AS source_read_at`;
+           s.chain AS source_chain, s.number AS source_number, s.platform AS source_platform, s.read_at AS source_read_at`;
 
 /** The chains `c` and `s` that COLUMNS names. */
 function joins(terms: Terms): string {
@@ -68,7 +69,7 @@ function joins(terms: Terms): string {
                     oc_last_step(${ledger}, k.chain, k.first_seq, ${principal}, ${person}) AS last_seen
                FROM (${latest(terms, 1)}) k) c ON true
       LEFT JOIN LATERAL (
-             SELECT k.chain, k.platform, r.read_at
+             SELECT k.chain, k.number, k.platform, r.read_at
                FROM (${latest(terms, SOURCE_REACH)}) k
               CROSS JOIN LATERAL (SELECT oc_last_step(${ledger}, k.chain, k.first_seq, ${principal}, ${person}, 'READ') AS read_at
                                   OFFSET 0) r
@@ -113,19 +114,32 @@ interface RouteRow {
   readonly platform: string | null;
   readonly last_seen: Date | null;
   readonly source_chain: string | null;
+  readonly source_number: number | null;
   readonly source_platform: string | null;
   readonly source_read_at: Date | null;
+}
+
+/** Where routes are read from. */
+export interface RouteSource {
+  readonly db: Queryable;
+  /** What rows say of chains is compared with their entries. */
+  readonly proofs: ChainProofs;
 }
 
 /**
  * The current chain of `key`, and for a step on `platform` that writes, the latest chain on another platform that holds a
  * read. One round trip.
  */
-export async function readRoute(db: Queryable, key: RouteKey, platform: string, writes: boolean): Promise<Route> {
+export async function readRoute(
+  { db, proofs }: RouteSource,
+  key: RouteKey,
+  platform: string,
+  writes: boolean,
+): Promise<Route> {
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
   if (rows[0] === undefined) throw new Error("a query over one row returned none");
-  return toRoute(rows[0]);
+  return toRoute(proofs, key, rows[0]);
 }
 
 /** A question of `readRoutes`; its members are the parameters of `readRoute`. */
@@ -136,23 +150,25 @@ export interface Asked {
 }
 
 /** The same for several keys and platforms, all at one moment, in their order. One round trip. */
-export async function readRoutes(db: Queryable, asked: readonly Asked[]): Promise<readonly Route[]> {
+export async function readRoutes({ db, proofs }: RouteSource, asked: readonly Asked[]): Promise<readonly Route[]> {
   const questions = asked.map(({ key, platform, writes }, n) => {
     const { ledger, principalId: principal, onBehalfOfId: person, conversation } = key;
     return { n, ledger, principal, person, conversation, platform, writes };
   });
   const query = db.query<RouteRow & { n: number }>({ ...ROUTES, values: [JSON.stringify(questions)] });
   const { rows } = await withLedgerErrors(query);
-  const found = new Map(rows.map((row) => [row.n, toRoute(row)]));
-  return asked.map((_, n) => {
-    const route = found.get(n);
-    if (route === undefined) throw new Error(`a query over ${asked.length} rows returned no row ${n}`);
-    return route;
-  });
+  const found = new Map(rows.map((row) => [row.n, row]));
+  return Promise.all(
+    asked.map(({ key }, n) => {
+      const row = found.get(n);
+      if (row === undefined) throw new Error(`a query over ${asked.length} rows returned no row ${n}`);
+      return toRoute(proofs, key, row);
+    }),
+  );
 }
 
-function toRoute(row: RouteRow): Route {
-  const { now, number, chain, source_chain, source_platform, source_read_at } = row;
+async function toRoute(proofs: ChainProofs, key: RouteKey, row: RouteRow): Promise<Route> {
+  const { now, number, chain, source_chain, source_number, source_platform, source_read_at } = row;
   const current =
     number === null || chain === null
       ? undefined
@@ -161,5 +177,7 @@ function toRoute(row: RouteRow): Route {
     source_chain === null || source_platform === null || source_read_at === null
       ? undefined
       : { chain: source_chain, platform: source_platform, readAt: source_read_at };
+  if (current !== undefined) await proofs.prove(key, current);
+  if (source !== undefined) await proofs.prove(key, { ...source, number: source_number ?? 0 });
   return { now, current, source };
 }

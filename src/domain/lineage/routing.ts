@@ -1,8 +1,10 @@
 import type { StateOf } from "../../facts/registry.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { placeSteps, type WantedStep } from "./consecutive-steps.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { createOpenChains, idOf } from "./open-chains.ts";
+import { createChainProofs } from "./proof.ts";
 import { type RouteKey, readRoute, type Source } from "./routes.ts";
 
 /** The place of one step. Exactly one of `recorded` and `failed` must be called when its append has ended. */
@@ -28,6 +30,7 @@ export interface Routing {
 }
 
 export interface RoutingOptions {
+  readonly ledgers: Pick<Ledgers, "damaged">;
   readonly db: Queryable;
   readonly clock: DatabaseClock;
   /** Idle seconds that end a chain. */
@@ -39,8 +42,9 @@ export interface RoutingOptions {
 }
 
 export function createRouting(options: RoutingOptions): Routing {
-  const { db, clock } = options;
-  const chains = createOpenChains(options);
+  const { ledgers, db, clock } = options;
+  const proofs = createChainProofs(db, ledgers);
+  const chains = createOpenChains({ ...options, proofs });
   return {
     async step(key, platform, writes) {
       const id = idOf(key);
@@ -52,7 +56,7 @@ export function createRouting(options: RoutingOptions): Routing {
         if (joins && route.source !== undefined) return chains.take(id, route, chains.within(route.source, now));
         if (!joins && !writes) return chains.take(id, chains.begin(key, platform, now, route), undefined, true);
       }
-      const read = await readRoute(db, key, platform, writes);
+      const read = await readRoute({ db, proofs }, key, platform, writes);
       clock.observe(read.now);
       const moment = read.now.getTime();
       // Somebody else of this process may have gone on while we read.
@@ -64,6 +68,6 @@ export function createRouting(options: RoutingOptions): Routing {
       if (writes && read.current?.chain === at.chain) at.source = read.source ?? null;
       return chains.take(id, at, chains.within(read.source, moment), starts);
     },
-    steps: (wanted) => placeSteps({ db, clock, chains }, wanted),
+    steps: (wanted) => placeSteps({ db, proofs, clock, chains }, wanted),
   };
 }

@@ -2,9 +2,12 @@ import DataLoader from "dataloader";
 import { validate as isUuid } from "uuid";
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { isStorable } from "../../facts/text.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import { createSessionProofs, idOfMark, SESSION_MARK } from "./proof.ts";
 
 /** Finds the session that an entry belongs to. */
 export interface Attribution {
@@ -24,6 +27,7 @@ export interface Attribution {
 }
 
 export interface AttributionOptions {
+  readonly ledgers: Pick<Ledgers, "damaged">;
   readonly db: Queryable;
   readonly region: string;
 }
@@ -41,7 +45,7 @@ interface Key {
 const open = `s.kind = 'SESSION' AND s.status = 'OPEN' AND s.ledger = $1
                      AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`;
 const latest = (condition: string) =>
-  `(SELECT s.id FROM oc_state s WHERE ${open} AND ${condition} ORDER BY s.first_seq DESC LIMIT 1)`;
+  `(SELECT ${SESSION_MARK} FROM oc_state s WHERE ${open} AND ${condition} ORDER BY s.first_seq DESC LIMIT 1)`;
 /** Each has its own index of these expressions, over open sessions only. */
 const of = (actor: string, person: string) =>
   latest(`ARRAY[s.actor_id, s.on_behalf_of_id] = ARRAY[${actor}, ${person}]`);
@@ -56,29 +60,39 @@ const ATTRIBUTE = {
   text: `
     SELECT k.n, coalesce(
              CASE WHEN k.named IS NOT NULL
-                  THEN (SELECT s.id FROM oc_state s WHERE ${open} AND s.id = k.named)
+                  THEN (SELECT ${SESSION_MARK} FROM oc_state s WHERE ${open} AND s.id = k.named)
              END,
              CASE WHEN k.conversation IS NULL THEN ${of("k.actor", "k.person")}
                   ELSE coalesce(${ownIn("k.conversation")}, ${ownIn("''")}) END,
-             CASE WHEN k.inherits THEN ${of("k.person", "NULL")} END) AS id
+             CASE WHEN k.inherits THEN ${of("k.person", "NULL")} END) AS mark
       FROM json_to_recordset($2::json) AS k(n integer, named text, actor text, person text, conversation text, inherits boolean)`,
 };
 
 interface AttributeRow {
   readonly n: number;
-  readonly id: string | null;
+  readonly mark: string | null;
 }
 
-export function createAttribution({ db, region }: AttributionOptions): Attribution {
+/** How often sessions are looked up again because one had changed before it was proven. */
+const MAX_LOOKS = 5;
+
+export function createAttribution({ ledgers, db, region }: AttributionOptions): Attribution {
   /** Of the ledgers of calls under way. */
   const lookups = new Map<LedgerId, { readonly lookup: Lookup; callers: number }>();
 
+  const proofs = createSessionProofs(db, ledgers);
+
   async function load(ledger: LedgerId, keys: readonly Key[]): Promise<readonly (string | undefined)[]> {
     const asked = JSON.stringify(keys.map((key, n) => ({ n, ...key })));
-    const { rows } = await withLedgerErrors(db.query<AttributeRow>({ ...ATTRIBUTE, values: [ledger, asked] }));
-    const found = new Array<string | undefined>(keys.length);
-    for (const { n, id } of rows) found[n] = id ?? undefined;
-    return found;
+    for (let looks = 1; looks <= MAX_LOOKS; looks += 1) {
+      const { rows } = await withLedgerErrors(db.query<AttributeRow>({ ...ATTRIBUTE, values: [ledger, asked] }));
+      const marks = rows.flatMap(({ mark }) => mark ?? []);
+      if (!(await proofs.prove(ledger, new Set(marks)))) continue;
+      const found = new Array<string | undefined>(keys.length);
+      for (const { n, mark } of rows) found[n] = mark === null ? undefined : idOfMark(mark);
+      return found;
+    }
+    throw new LedgerUnavailableError("the sessions of the caller change too fast; nothing was recorded", 1);
   }
 
   return {

@@ -1,8 +1,8 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { isStorable } from "../../facts/text.ts";
+import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { type Bind, entryInScope } from "../../ledger/read-scope.ts";
-import { STATE_COLUMNS, type StateRow } from "../../ledger/states.ts";
 import { withListErrors } from "../ledger-errors.ts";
 import { searchReadable } from "../visibility/search.ts";
 import { personScopesOf, type Viewer } from "../visibility/visibility.ts";
@@ -61,12 +61,12 @@ export async function listSessions(
   const limit = bind(range.limit);
   const order = (column: string) => `ORDER BY s.${column} ${direction} LIMIT ${limit}::bigint`;
   const select = (more: readonly string[]) =>
-    `SELECT ${STATE_COLUMNS} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
+    `SELECT ${STORED_STATE} FROM oc_state s WHERE ${[...conditions, ...more].join(" AND ")} ${order("first_seq")}`;
   // One index lookup for each scope. A session's columns are named like an entry's.
   const parts =
     scopes === "everything" ? undefined : scopes.map((scope) => `(${select([entryInScope("s", [scope], bind)])})`);
   const text = parts === undefined ? select([]) : `SELECT * FROM (${parts.join(" UNION ")}) s ${order("first_seq")}`;
-  const { rows } = await withListErrors(db.query<StateRow>(text, values));
+  const { rows } = await withListErrors(db.query<StoredState>(text, values));
   return loadSessions(db, ledger, rows);
 }
 

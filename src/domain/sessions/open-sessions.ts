@@ -1,10 +1,12 @@
 import { LRUCache } from "lru-cache";
-import { ledgerOf } from "../../facts/entry.ts";
+import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import { createSessionProofs, idOfMark, SESSION_MARK } from "./proof.ts";
 
 /** Refuses tokens of ended browser sessions, so that a copied cookie is useless after signing out. */
 export interface OpenSessions {
@@ -20,6 +22,7 @@ export interface OpenSessions {
 }
 
 export interface OpenSessionsOptions {
+  readonly ledgers: Pick<Ledgers, "damaged">;
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
@@ -34,7 +37,7 @@ const MAX_KNOWN = 10_000;
 const IS_OPEN = {
   name: "oc_open_sessions",
   text: `
-    SELECT s.id FROM unnest($1::text[], $2::text[]) AS k(ledger, id)
+    SELECT k.ledger, ${SESSION_MARK} AS mark FROM unnest($1::text[], $2::text[]) AS k(ledger, id)
      CROSS JOIN LATERAL (SELECT x.* FROM oc_state x
                           WHERE x.ledger = k.ledger AND x.kind = 'SESSION' AND x.id = k.id LIMIT 1) s
      WHERE s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`,
@@ -45,7 +48,9 @@ interface Watcher {
   readonly onEnded: (error: AuthenticationError) => void;
 }
 
-export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenSessionsOptions): OpenSessions {
+export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
+  const { ledgers, db, region, log, freshness = 1_000 } = options;
+  const proofs = createSessionProofs(db, ledgers);
   const open = new LRUCache<string, Promise<boolean>>({ max: MAX_KNOWN, ttl: freshness });
   /** What has ended stays so. */
   const ended = new LRUCache<string, true>({ max: MAX_KNOWN });
@@ -57,8 +62,10 @@ export function createOpenSessions({ db, region, log, freshness = 1_000 }: OpenS
   /** Ids of those sessions that are open. */
   async function find(all: readonly Authentication[]): Promise<ReadonlySet<string>> {
     const values = [all.map(ledgerOfPrincipal), all.map(({ sessionId }) => sessionId)];
-    const { rows } = await withLedgerErrors(db.query<{ id: string }>({ ...IS_OPEN, values }));
-    return new Set(rows.map(({ id }) => id));
+    const { rows } = await withLedgerErrors(db.query<{ ledger: LedgerId; mark: string }>({ ...IS_OPEN, values }));
+    // A row that has changed before it was proven is looked at again by the next call: it is not known to have ended.
+    await Promise.all(rows.map(({ ledger, mark }) => proofs.prove(ledger, [mark])));
+    return new Set(rows.map(({ mark }) => idOfMark(mark)));
   }
 
   /** Those who ask at once share one look. */

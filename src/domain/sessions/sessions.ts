@@ -42,7 +42,7 @@ export interface Sessions extends Attribution {
 }
 
 export interface SessionsOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly db: Queryable;
   readonly region: string;
   /** Seconds a session lasts when nobody ends it. */
@@ -85,7 +85,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   return {
-    ...createAttribution({ db, region }),
+    ...createAttribution({ ledgers, db, region }),
     load,
     settleDue: (limit) => settleDueSessions({ db, commit }, limit),
     async start(caller, { conversationId }) {

@@ -4,12 +4,18 @@ import type { CommitFunction } from "../commit.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { settleRows } from "../settle-rows.ts";
 import { endFacts } from "./facts.ts";
+import { findSessions } from "./store.ts";
 
 /** An expired session, and the error that kept its end from being recorded. */
 export interface UnsettledSession {
   readonly ledger: LedgerId;
   readonly id: string;
   readonly error: unknown;
+}
+
+interface SettleOptions {
+  readonly db: Queryable;
+  readonly commit: CommitFunction;
 }
 
 /** What was done about sessions that are over. */
@@ -40,15 +46,12 @@ interface DueRow {
  * Records the end of sessions that are over and that nobody ended, at most `limit`. Any number of processes may do this at
  * once: the version check lets one of them record each. Throws LedgerUnavailableError when nothing can be recorded now.
  */
-export async function settleDueSessions(
-  { db, commit }: { readonly db: Queryable; readonly commit: CommitFunction },
-  limit: number,
-): Promise<DueSessionsSettled> {
+export async function settleDueSessions(options: SettleOptions, limit: number): Promise<DueSessionsSettled> {
   const read = async (last: DueRow | undefined) => {
-    const { rows } = await withLedgerErrors(db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
+    const { rows } = await withLedgerErrors(options.db.query<DueRow>(DUE, [limit, last?.due, last?.ledger, last?.id]));
     return rows;
   };
-  const { done, failed, more } = await settleRows(limit, read, (row) => expire(commit, row));
+  const { done, failed, more } = await settleRows(limit, read, (row) => expire(options, row));
   return {
     expired: done.filter((ended) => ended).length,
     failed: failed.map(({ row: { ledger, id }, error }) => ({ ledger, id, error })),
@@ -57,16 +60,20 @@ export async function settleDueSessions(
 }
 
 /** False when somebody else was faster: another server's sweep, or its owner. */
-function expire(commit: CommitFunction, { ledger, id, conversation }: DueRow): Promise<boolean> {
-  return commit<undefined, boolean>({
+function expire({ db, commit }: SettleOptions, { ledger, id, conversation }: DueRow): Promise<boolean> {
+  return commit<boolean, boolean>({
     ledger,
     by: "system",
-    load: async () => undefined,
-    decide: () => ({
-      kind: "record",
-      fact: endFacts(id, conversation, "EXPIRED"),
-      result: () => true,
-      lost: async () => ({ result: false }),
-    }),
+    // What is due by the row of a session is due by its entries: they are compared.
+    load: async () => (await findSessions(db, ledger, [id])).some(({ ended }) => ended === undefined),
+    decide: (isOpen) =>
+      isOpen
+        ? {
+            kind: "record",
+            fact: endFacts(id, conversation, "EXPIRED"),
+            result: () => true,
+            lost: async () => ({ result: false }),
+          }
+        : { kind: "done", result: false },
   });
 }

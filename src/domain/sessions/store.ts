@@ -1,6 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { StoredState } from "../../ledger/proof.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import { loadStates, type RecordedState, readStates, type StateRow } from "../../ledger/states.ts";
+import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
 import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
 
 /** A session is its two entries; without `ended` nobody has ended it yet. */
@@ -16,7 +17,7 @@ function toSession({ id, state, first, latest }: RecordedState<"SESSION">): Sess
 }
 
 /** The sessions of `rows`, in that order. */
-export async function loadSessions(db: Queryable, ledger: LedgerId, rows: readonly StateRow[]): Promise<Session[]> {
+export async function loadSessions(db: Queryable, ledger: LedgerId, rows: readonly StoredState[]): Promise<Session[]> {
   return (await withListErrors(loadStates(db, ledger, "SESSION", rows))).map(toSession);
 }
 

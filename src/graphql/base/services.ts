@@ -17,7 +17,7 @@ export interface Services {
   readonly directory: Directory;
   /** Where reading the audit log is recorded. */
   readonly readingLog?: Pick<ReadingLog, "record">;
-  readonly ledgers: Pick<Ledgers, "append" | "ensure">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged" | "ensure">;
   /** What mutations and subscriptions read through. */
   readonly pool: Pool;
   /** A snapshot of a ledger for one query to read. */

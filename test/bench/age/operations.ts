@@ -4,6 +4,7 @@ import { createPool } from "../../../src/db/pool.ts";
 import { createPrisma } from "../../../src/db/prisma.ts";
 import { loadAction } from "../../../src/domain/actions/load.ts";
 import { lastSighting } from "../../../src/domain/directory/read-seen.ts";
+import { createChainProofs } from "../../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../../src/domain/lineage/routes.ts";
 import { createLedgers } from "../../../src/ledger/ledger.ts";
 import { POSITION_COLUMNS, readEntry, readEntryByHash, readEntryPage, readHead } from "../../../src/ledger/read.ts";
@@ -40,6 +41,7 @@ const PAGE = 20;
 export async function openOperations(url: string, log: Logger): Promise<Operations> {
   const pool = createPool({ connectionString: url, max: 4, applicationName: "bench", log });
   const ledgers = createLedgers({ pool, capacity: 10_000 });
+  const proofs = createChainProofs(pool, ledgers);
   const prisma = createPrisma(pool);
   const app = await startApp({ databaseUrl: url });
   // It indexes what was recorded before it started, for which nothing that is measured should wait.
@@ -84,7 +86,7 @@ export async function openOperations(url: string, log: Logger): Promise<Operatio
     "loading an action": async () => one(await loadAction(pool, LEDGER, any().action_id)),
     "the chain a step belongs to": async () => {
       const key = { ledger: LEDGER, principalId: "agent-7", onBehalfOfId: "member", conversation: "" };
-      one((await readRoute(pool, key, "reservations", false)).current);
+      one((await readRoute({ db: pool, proofs }, key, "reservations", false)).current);
     },
     "the last of a principal": async () => one(await lastSighting(pool, LEDGER, "agent-7")),
     "newest entries, no filter": find(() => ({}), PAGE),

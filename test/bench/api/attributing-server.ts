@@ -74,7 +74,7 @@ const nobody = { attribute: async () => undefined };
 
 const policy = createPolicy(await loadCatalog());
 const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
-const attribution = mode === "with" ? createAttribution({ db: database.appendPool, region }) : nobody;
+const attribution = mode === "with" ? createAttribution({ ledgers, db: database.appendPool, region }) : nobody;
 const actions = createActions({ ledgers, pool, policy, keys, config, attribution });
 const services = createServices({
   actions,

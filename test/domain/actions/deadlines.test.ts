@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ProposeResult } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
+import { manipulate } from "../../ledger/manipulate-states.ts";
 import { withClient } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
 import {
@@ -147,10 +148,10 @@ describe("a deadline", () => {
     const ids = broken.map(({ action }) => action.state.id);
     // Their proposals are where nobody finds them, and back again.
     const tamper = () =>
-      withClient(world.database.superuserUrl, (client) =>
-        client.query("UPDATE oc_state SET first_seq = -first_seq WHERE kind = 'ACTION' AND id = ANY ($1::text[])", [
-          ids,
-        ]),
+      manipulate(
+        world.database.superuserUrl,
+        "UPDATE oc_state SET first_seq = -first_seq WHERE kind = 'ACTION' AND id = ANY ($1::text[])",
+        [ids],
       );
     await tamper();
     await untilDue(lastDeadline([...broken, first]));

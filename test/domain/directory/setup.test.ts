@@ -119,6 +119,7 @@ describe("claimAdministrator", () => {
     const [mia, leo] = [calling(person("mia")), calling(person("leo"))];
     const crashing = await world.server({
       ledgers: {
+        damaged: one.ledgers.damaged,
         append: async (to, body) => {
           if (body.type === "PRINCIPAL_ROLES_CHANGED") throw new Error("crashed");
           return one.ledgers.append(to, body);

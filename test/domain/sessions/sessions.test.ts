@@ -166,7 +166,11 @@ describe("a session", () => {
     const full: typeof process.ledgers.append = async () => {
       throw new DraftRejectedError(new Error("no"));
     };
-    const failing = createSessions({ ledgers: { append: full }, db: process.pool, region: "eu" });
+    const failing = createSessions({
+      ledgers: { append: full, damaged: process.ledgers.damaged },
+      db: process.pool,
+      region: "eu",
+    });
     expect(await failing.settleDue(2)).toMatchObject({ expired: 0, more: false, failed: { length: 3 } });
     expect(await one.settleDue(2)).toEqual({ expired: 2, failed: [], more: true });
     expect(await one.settleDue(2)).toEqual({ expired: 1, failed: [], more: false });
