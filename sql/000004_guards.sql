@@ -124,7 +124,8 @@ BEGIN
     expected := expected - actual;
   END LOOP;
   IF expected <> 0 THEN
-    RAISE EXCEPTION 'oc_state is written with the entry that says so, and with nothing else' USING ERRCODE = 'OC403';
+    -- As for a malformed draft: the text of one that is not canonical does not name what it moves like this.
+    RAISE EXCEPTION 'oc_state is written with the entry that says so, and with nothing else' USING ERRCODE = 'OC003';
   END IF;
   RETURN NULL;
 END

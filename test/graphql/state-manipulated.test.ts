@@ -367,7 +367,7 @@ describe("oc_state", () => {
     "SET session_replication_role = replica; UPDATE oc_state SET status = 'APPROVED' WHERE kind = 'ACTION'",
     "SET ROLE oc_owner; UPDATE oc_state SET conversation = 'mine'",
   ])("refuses, for superusers and its owner too: %s", async (sql) => {
-    await expect(asSuperuser(sql)).rejects.toMatchObject({ code: "OC403" });
+    await expect(asSuperuser(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^OC(403|003)$/) });
   });
 
   it("refuses a state with an entry that was not recorded with it, and one that says otherwise", async () => {
@@ -381,7 +381,7 @@ describe("oc_state", () => {
       `'${action.uuid}x', 1, o.state, o.status, o.expires_at`,
       "o.id || 'x', 1, o.state, o.status, o.expires_at",
     ]) {
-      await expect(asSuperuser(copy(set))).rejects.toMatchObject({ code: "OC403" });
+      await expect(asSuperuser(copy(set))).rejects.toMatchObject({ code: "OC003" });
     }
   });
 });

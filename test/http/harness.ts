@@ -119,18 +119,18 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
   const keys = await loadKeys(join(directory, "keys.json"));
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
-  const ledgers = createLedgers({ pool, capacity: 1_000 });
-  const policy = requiring(createPolicy(await loadCatalog()), options);
-  const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
-  const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
-  // Of its own, since what it reads by itself is no statement of any call.
-  const directoryPool = createPool({
+  // For what is read in the background, which is no statement of any call.
+  const background = createPool({
     connectionString: databaseUrl,
     max: 2,
-    applicationName: "test-directory",
+    applicationName: "test-background",
     log,
     statementTimeout: 30_000,
   });
+  const ledgers = createLedgers({ pool, readinessPool: background, capacity: 1_000 });
+  const policy = requiring(createPolicy(await loadCatalog()), options);
+  const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
+  const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
   const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0 });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });
   let origin = "http://localhost";
@@ -139,7 +139,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     keys,
     ledgers,
     sessions,
-    db: directoryPool,
+    db: background,
     region: "eu",
     publicUrl: () => origin,
     metrics,
@@ -226,7 +226,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       await ledgers.close();
       await listener.stop();
       await snapshotPool.end();
-      await directoryPool.end();
+      await background.end();
       await pool.end();
       await rm(directory, { recursive: true, force: true });
     },

@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
 import { LRUCache } from "lru-cache";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { provenEntry, provenState, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import { provenEntry, provenState, provenVersion, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
 import { type EntryRow, POSITION_COLUMNS, type Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { chainIdOf } from "./chain-id.ts";
@@ -21,20 +20,20 @@ const READ = {
   name: "oc_prove_chain",
   text: `
     SELECT ${STORED_STATE}, ${POSITION_COLUMNS}
-      FROM oc_state s LEFT JOIN LATERAL oc_entries_at(s.ledger, ARRAY[s.updated_seq]) e ON true
-     WHERE s.ledger = $1 AND s.kind = 'CHAIN' AND s.id = $2 LIMIT 1`,
+      FROM oc_state s LEFT JOIN LATERAL oc_entries_at(s.ledger, ARRAY[s.first_seq, s.updated_seq]) e ON true
+     WHERE s.ledger = $1 AND s.kind = 'CHAIN' AND s.id = $2`,
 };
 
-/** The entry is null where there is none at the position that the row names. */
-type Row = Omit<EntryRow, "entry"> & { readonly entry: string | null };
+/** The entry is null where there is none at the positions that the row names. */
+type Row = StoredState & { readonly [Column in keyof EntryRow]: EntryRow[Column] | null };
 
 export interface ChainProofs {
   /**
-   * Compares what a row says of a chain of `key` with the entry that made it, and its id with its place. Throws LedgerDamagedError
-   * when they differ, LedgerUnavailableError.
+   * What the entry that began `chain`, of which a row says that it is number `number` of `key`, says of it. Throws
+   * LedgerDamagedError when the row is not what its entries say, LedgerUnavailableError.
    */
-  prove(key: RouteKey, chain: ChainFacts & { readonly chain: string }): Promise<void>;
-  /** Notes a chain that this process recorded. */
+  prove(key: RouteKey, chain: string, number: number): Promise<ChainFacts>;
+  /** Notes a chain that this process began. */
   recorded(chain: ChainFacts & { readonly chain: string }): void;
 }
 
@@ -42,23 +41,25 @@ export function createChainProofs(db: Queryable, { damaged }: Pick<Ledgers, "dam
   const proven = new LRUCache<string, ChainFacts>({ max: MAX_PROVEN });
 
   async function read({ ledger }: RouteKey, chain: string): Promise<ChainFacts> {
-    const { rows } = await withLedgerErrors(db.query<StoredState & Row>({ ...READ, values: [ledger, chain] }));
+    const { rows } = await withLedgerErrors(db.query<Row>({ ...READ, values: [ledger, chain] }));
+    const entries = new Map(rows.flatMap((row) => (isEntry(row) ? [[row.seq, provenEntry(ledger, row)]] : [])));
     const [row] = rows;
     if (row === undefined) throw new LedgerDamagedError(ledger, `the row of CHAIN ${chain} in oc_state has gone`);
-    const entry = row.entry === null ? undefined : provenEntry(ledger, { ...row, entry: row.entry });
-    const { number, platform } = provenState(ledger, "CHAIN", row, entry).state;
+    provenState(ledger, "CHAIN", row, entries.get(row.updated_seq));
+    const began = provenVersion(ledger, entries.get(row.first_seq), "CHAIN", { id: chain, version: 1 });
+    const { number, platform } = began.state;
     return { number, platform };
   }
 
   return {
-    async prove(key, { chain, number, platform }) {
+    async prove(key, chain, number) {
       try {
         let facts = proven.get(chain);
         if (facts === undefined) {
           facts = await read(key, chain);
           proven.set(chain, facts);
         }
-        if (chain === chainIdOf(key, number) && isDeepStrictEqual(facts, { number, platform })) return;
+        if (chain === chainIdOf(key, number) && facts.number === number) return facts;
         throw new LedgerDamagedError(key.ledger, `the row of CHAIN ${chain} in oc_state is not what its entries say`);
       } catch (error) {
         throw error instanceof LedgerDamagedError ? damaged(error) : error;
@@ -66,4 +67,8 @@ export function createChainProofs(db: Queryable, { damaged }: Pick<Ledgers, "dam
     },
     recorded: ({ chain, number, platform }) => void proven.set(chain, { number, platform }),
   };
+}
+
+function isEntry(row: Row): row is StoredState & EntryRow {
+  return row.entry !== null;
 }

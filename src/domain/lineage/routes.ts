@@ -57,8 +57,8 @@ const latest = ({ ledger, principal, person, conversation }: Terms, limit: numbe
                  AND ARRAY[k.actor_id, k.on_behalf_of_id, k.conversation] = ARRAY[${principal}, nullif(${person}, ''), ${conversation}]
                ORDER BY k.first_seq DESC LIMIT ${limit}`;
 
-const COLUMNS = `clock_timestamp() AS now, c.number, c.chain, c.platform, c.last_seen,
-           s.chain AS source_chain, s.number AS source_number, s.platform AS source_platform, s.read_at AS source_read_at`;
+const COLUMNS = `clock_timestamp() AS now, c.number, c.chain, c.last_seen,
+           s.chain AS source_chain, s.number AS source_number, s.read_at AS source_read_at`;
 
 /** The chains `c` and `s` that COLUMNS names. */
 function joins(terms: Terms): string {
@@ -111,11 +111,9 @@ interface RouteRow {
   readonly now: Date;
   readonly number: number | null;
   readonly chain: string | null;
-  readonly platform: string | null;
   readonly last_seen: Date | null;
   readonly source_chain: string | null;
   readonly source_number: number | null;
-  readonly source_platform: string | null;
   readonly source_read_at: Date | null;
 }
 
@@ -139,7 +137,7 @@ export async function readRoute(
   const values = [key.ledger, key.principalId, key.onBehalfOfId, key.conversation, platform, writes];
   const { rows } = await withLedgerErrors(db.query<RouteRow>({ ...ROUTE, values }));
   if (rows[0] === undefined) throw new Error("a query over one row returned none");
-  return toRoute(proofs, key, rows[0]);
+  return toRoute(proofs, key, platform, rows[0]);
 }
 
 /** A question of `readRoutes`; its members are the parameters of `readRoute`. */
@@ -159,25 +157,29 @@ export async function readRoutes({ db, proofs }: RouteSource, asked: readonly As
   const { rows } = await withLedgerErrors(query);
   const found = new Map(rows.map((row) => [row.n, row]));
   return Promise.all(
-    asked.map(({ key }, n) => {
+    asked.map(({ key, platform }, n) => {
       const row = found.get(n);
       if (row === undefined) throw new Error(`a query over ${asked.length} rows returned no row ${n}`);
-      return toRoute(proofs, key, row);
+      return toRoute(proofs, key, platform, row);
     }),
   );
 }
 
-async function toRoute(proofs: ChainProofs, key: RouteKey, row: RouteRow): Promise<Route> {
-  const { now, number, chain, source_chain, source_number, source_platform, source_read_at } = row;
-  const current =
-    number === null || chain === null
-      ? undefined
-      : { number, chain, platform: row.platform ?? "", lastSeen: row.last_seen ?? now };
-  const source =
-    source_chain === null || source_platform === null || source_read_at === null
-      ? undefined
-      : { chain: source_chain, platform: source_platform, readAt: source_read_at };
-  if (current !== undefined) await proofs.prove(key, current);
-  if (source !== undefined) await proofs.prove(key, { ...source, number: source_number ?? 0 });
-  return { now, current, source };
+/** The platforms are those of the entries that began the chains. */
+async function toRoute(proofs: ChainProofs, key: RouteKey, platform: string, row: RouteRow): Promise<Route> {
+  const { now, number, chain, source_chain, source_number, source_read_at } = row;
+  const route: { now: Date; current: CurrentChain | undefined; source: Source | undefined } = {
+    now,
+    current: undefined,
+    source: undefined,
+  };
+  if (number !== null && chain !== null) {
+    const { platform } = await proofs.prove(key, chain, number);
+    route.current = { number, chain, platform, lastSeen: row.last_seen ?? now };
+  }
+  if (source_chain !== null && source_number !== null && source_read_at !== null) {
+    const of = await proofs.prove(key, source_chain, source_number);
+    if (of.platform !== platform) route.source = { chain: source_chain, platform: of.platform, readAt: source_read_at };
+  }
+  return route;
 }
