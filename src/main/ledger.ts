@@ -5,7 +5,7 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
-import { loadGuardExceptions, verifyLedger } from "../ledger/verify.ts";
+import { loadGuardExceptions, standingHeads, verifyLedger } from "../ledger/verify.ts";
 import { checkEnds } from "./check-ends.ts";
 import type { Start } from "./start.ts";
 
@@ -34,6 +34,9 @@ export async function startLedger(
   closing.add(() => verifying.end());
   const heads = createHeadStore({
     directory: path.join(config.dataDir, "heads"),
+    standing: (ledger, known) => standingHeads(database.jobPool, ledger, known),
+    onContradiction: (ledger, { seq, hash }) =>
+      log.error({ ledger, seq: String(seq), hash }, "an entry was recorded where another one is known to have been"),
     onError: (error) => log.error({ err: error }, "the last head of a ledger could not be kept outside the database"),
   });
   closing.add(() => heads.close());

@@ -3,15 +3,34 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LedgerHead } from "../../src/facts/entry.ts";
-import { createHeadStore, HeadsUnreadableError, type KnownHeads, readHeads, withHead } from "../../src/ledger/heads.ts";
+import {
+  createHeadStore as createStore,
+  type HeadStoreOptions,
+  HeadsUnreadableError,
+  type KnownHead,
+  type KnownHeads,
+  readHeads as read,
+  thinned,
+  withHead,
+} from "../../src/ledger/heads.ts";
 import { waitUntil } from "../support/wait.ts";
 
 let directory: string;
 const ledger = "acme/eu";
 const head = (seq: number, mark = "a"): LedgerHead => ({ seq: BigInt(seq), hash: mark.repeat(64) });
+const known = (seq: number, mark?: string): KnownHead => ({ ...head(seq, mark), seenAt: new Date(0) });
 const unexpected = (error: Error) => {
   throw error;
 };
+/** A ledger that has every head. */
+const createHeadStore = (options: Pick<HeadStoreOptions, "directory" | "onError"> & Partial<HeadStoreOptions>) =>
+  createStore({ standing: async (_ledger, heads) => heads, onContradiction: () => undefined, ...options });
+/** Without the times. */
+async function readHeads(where: string, name: typeof ledger) {
+  const { head, earlier } = await read(where, name);
+  const bare = ({ seq, hash }: KnownHead) => ({ seq, hash });
+  return { head: head && bare(head), earlier: earlier.map(bare) };
+}
 
 beforeEach(async () => {
   directory = join(await mkdtemp(join(tmpdir(), "countersign-heads-")), "heads");
@@ -29,7 +48,7 @@ describe("createHeadStore", () => {
     store.record(ledger, head(3));
     store.record("acme/us", head(9));
     store.record(ledger, head(5, "b"));
-    expect((await store.known(ledger)).head).toEqual(head(5, "b"));
+    expect((await store.known(ledger)).head).toMatchObject(head(5, "b"));
     await store.close();
     expect((await readdir(directory)).sort()).toEqual([".lock", "acme__eu.json", "acme__us.json"]);
     expect(await readHeads(directory, ledger)).toEqual({ head: head(5, "b"), earlier: [] });
@@ -47,16 +66,49 @@ describe("createHeadStore", () => {
     await store.close();
   });
 
-  it("never moves back, and never replaces a hash", async () => {
-    const store = createHeadStore({ directory, onError: unexpected });
-    for (const next of [head(5), head(4, "b"), head(5, "c")]) {
+  it("never moves back, and keeps both hashes of one position, which is an alarm", async () => {
+    const contradictions: bigint[] = [];
+    const onContradiction: HeadStoreOptions["onContradiction"] = (_ledger, { seq }) => contradictions.push(seq);
+    const store = createHeadStore({ directory, onError: unexpected, onContradiction });
+    for (const next of [head(5), head(4, "b"), head(5, "c"), head(5), head(5, "c")]) {
       store.record(ledger, next);
       await store.flush();
     }
-    expect(await store.known(ledger)).toEqual({ head: head(5), earlier: [] });
-    store.record(ledger, head(6, "d"));
+    expect(await readHeads(directory, ledger)).toEqual({ head: head(5), earlier: [head(5, "c")] });
+    expect(contradictions).toEqual([5n]);
+    for (const next of [head(6, "d"), head(6, "e"), head(7)]) store.record(ledger, next);
     await store.flush();
-    expect(await store.known(ledger)).toEqual({ head: head(6, "d"), earlier: [head(5)] });
+    const earlier = [head(5, "c"), head(5), head(6, "e"), head(6, "d")];
+    expect(await readHeads(directory, ledger)).toEqual({ head: head(7), earlier });
+    expect(contradictions).toEqual([5n, 6n]);
+  });
+
+  it("never forgets a head that the ledger does not have, and forgets none while it cannot be asked", async () => {
+    const lost = new Set([3n, 4n, 5n]);
+    let answers = true;
+    const errors: Error[] = [];
+    const store = createHeadStore({
+      directory,
+      onError: (error) => errors.push(error),
+      standing: async (_ledger, heads) => {
+        if (!answers) throw new Error("the database is away");
+        return heads.filter(({ seq }) => !lost.has(seq));
+      },
+    });
+    const grow = async (from: number, to: number) => {
+      for (let seq = from; seq <= to; seq++) {
+        store.record(ledger, head(seq));
+        await store.flush();
+      }
+    };
+    await grow(1, 300);
+    const { earlier } = await readHeads(directory, ledger);
+    expect(earlier.length).toBeLessThan(80);
+    expect(earlier.map(({ seq }) => seq)).toEqual(expect.arrayContaining([1n, 3n, 4n, 5n, 299n]));
+    answers = false;
+    await grow(301, 420);
+    expect((await readHeads(directory, ledger)).earlier.length).toBe(earlier.length + 120);
+    expect(errors.at(-1)?.message).toBe("the database is away");
   });
 
   it("takes the furthest of several processes that share the directory", async () => {
@@ -98,7 +150,13 @@ describe("createHeadStore", () => {
     const store = createHeadStore({ directory, interval: 1, onError: (error) => errors.push(error) });
     store.record(ledger, head(3));
     await store.flush();
-    for (const damaged of ["", "{}", '{"head":{"seq":"x","hash":"y"},"earlier":[]}', '{"head":null,"earlier":[]}']) {
+    for (const damaged of [
+      "",
+      "{}",
+      '{"head":{"seq":"x","hash":"y"},"earlier":[]}',
+      `{"head":{"seq":"1","hash":"${"a".repeat(64)}"},"earlier":[]}`,
+      '{"head":null,"earlier":[]}',
+    ]) {
       await writeFile(join(directory, "acme__eu.json"), damaged);
       await expect(store.known(ledger)).rejects.toBeInstanceOf(HeadsUnreadableError);
       store.record(ledger, head(4));
@@ -111,12 +169,15 @@ describe("createHeadStore", () => {
   });
 });
 
-describe("advance", () => {
-  it("thins out the past but keeps the first head and the recent ones", () => {
-    let known: KnownHeads = { head: undefined, earlier: [] };
-    for (let seq = 1; seq <= 5_000; seq++) known = withHead(known, head(seq));
-    const seqs = known.earlier.map(({ seq }) => Number(seq));
-    expect(known.head?.seq).toBe(5_000n);
+describe("thinned", () => {
+  it("forgets ever more of the past, but never the first head and the recent ones", () => {
+    let heads: KnownHeads = { head: undefined, earlier: [] };
+    for (let seq = 1; seq <= 5_000; seq++) {
+      heads = withHead(heads, known(seq));
+      heads = thinned(heads, new Set(heads.earlier));
+    }
+    const seqs = heads.earlier.map(({ seq }) => Number(seq));
+    expect(heads.head?.seq).toBe(5_000n);
     expect(seqs).toHaveLength(64);
     expect(seqs[0]).toBe(1);
     expect(seqs.slice(-3)).toEqual([4_997, 4_998, 4_999]);

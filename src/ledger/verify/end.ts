@@ -1,3 +1,4 @@
+import type { Pool } from "pg";
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import { type RunQuery, statements } from "./session.ts";
@@ -93,22 +94,42 @@ export async function monthProblems(run: RunQuery, ledger: LedgerId): Promise<Le
   return [{ verdict: "CONTENT_MISMATCH", seq, detail }];
 }
 
+/** The hashes of the entries at the positions of `heads`. */
+export async function hashesAt(
+  run: RunQuery,
+  ledger: LedgerId,
+  heads: readonly LedgerHead[],
+): Promise<ReadonlyMap<bigint, readonly string[]>> {
+  const found = new Map<bigint, string[]>();
+  if (heads.length === 0) return found;
+  const positions = heads.map(({ seq }) => String(seq));
+  for (const { seq, hash } of await run<{ seq: string; hash: string }>(statements.known, [ledger, positions])) {
+    found.set(BigInt(seq), [...(found.get(BigInt(seq)) ?? []), hash]);
+  }
+  return found;
+}
+
+/** Those of `heads` that are entries of the ledger. */
+export async function standingHeads<Head extends LedgerHead>(
+  pool: Pick<Pool, "query">,
+  ledger: LedgerId,
+  heads: readonly Head[],
+): Promise<readonly Head[]> {
+  const run: RunQuery = async (sql, values) => (await pool.query(sql, [...values])).rows;
+  const there = await hashesAt(run, ledger, heads);
+  return heads.filter(({ seq, hash }) => there.get(seq)?.includes(hash) === true);
+}
+
 /** The first head seen outside the database that is not part of the ledger any more. */
 export async function rewrittenAt(
   run: RunQuery,
   ledger: LedgerId,
   seen: readonly LedgerHead[],
 ): Promise<LedgerProblem | undefined> {
-  const inLedger = new Map<string, string[]>();
-  for (const { seq, hash } of await run<{ seq: string; hash: string }>(statements.known, [
-    ledger,
-    seen.map(({ seq }) => String(seq)),
-  ])) {
-    inLedger.set(seq, [...(inLedger.get(seq) ?? []), hash]);
-  }
+  const inLedger = await hashesAt(run, ledger, seen);
   let proven = 0n;
   for (const { seq, hash } of seen) {
-    const found = inLedger.get(String(seq));
+    const found = inLedger.get(seq);
     if (found === undefined) continue; // a gap, or beyond the end: reported as that
     if (found.includes(hash)) {
       proven = seq;
