@@ -1,8 +1,14 @@
 import path from "node:path";
 import type { Command } from "commander";
 import type { LedgerId } from "../facts/entry.ts";
-import { type KnownHeads, readHeads } from "../ledger/heads.ts";
-import { loadGuardExceptions, VerificationRangeError, verifyLedger } from "../ledger/verify.ts";
+import { readHeads } from "../ledger/heads.ts";
+import {
+  type HeadOptions,
+  headOptions,
+  loadGuardExceptions,
+  VerificationRangeError,
+  verifyLedger,
+} from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
@@ -35,23 +41,22 @@ async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Veri
  * The heads a server has seen, to compare with. Those in a data directory that nobody named belong to the server's own
  * database: of another one they prove nothing.
  */
-async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: VerifyOptions): Promise<KnownHeads> {
-  if (source !== true && dataDir === undefined) return { head: undefined, earlier: [] };
+async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: VerifyOptions): Promise<HeadOptions> {
+  if (source !== true && dataDir === undefined) return {};
   const config = settings(dataDir === undefined ? {} : { dataDir });
-  return readHeads(path.join(config.dataDir, "heads"), ledger);
+  return headOptions(readHeads(path.join(config.dataDir, "heads"), ledger));
 }
 
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
   const { ledger, from, to, workers, dataDir } = options;
-  const { head, earlier } = await headsToCompare(source, options);
+  const heads = await headsToCompare(source, options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
   return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
     const progress = startProgress("verify", 1);
     try {
       const found = await verifyLedger(pool, ledger, {
         workers,
-        knownHead: head,
-        earlierHeads: earlier,
+        ...heads,
         guardExceptions,
         ...(from === undefined ? {} : { fromSeq: BigInt(from) }),
         ...(to === undefined ? {} : { toSeq: BigInt(to) }),

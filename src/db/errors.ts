@@ -6,6 +6,7 @@
  * - `refused`: the database refused this data or this privilege; a retry fails the same way
  * - `timeout`: it took too long and was cancelled
  * - `disk-full`: the database has no room; nothing was written
+ * - `corrupt`: what the database has on its disk is damaged: a page whose checksum is wrong, a broken index
  * - `bug`: none of these, so the statement or this table is wrong
  */
 export type DatabaseFailure =
@@ -15,6 +16,7 @@ export type DatabaseFailure =
   | "refused"
   | "timeout"
   | "disk-full"
+  | "corrupt"
   | "bug";
 
 /** SQLSTATEs (PostgreSQL 18, appendix A) and Prisma's own codes, then classes of SQLSTATEs by two characters. */
@@ -30,6 +32,8 @@ const byCode: Readonly<Record<string, DatabaseFailure>> = {
   "55006": "conflict", // object in use
   "55P03": "conflict", // lock not available
   "57014": "timeout", // query cancelled
+  XX001: "corrupt", // data: also a page with another checksum than it has
+  XX002: "corrupt", // an index
   P0001: "refused", // RAISE EXCEPTION
   P1000: "unavailable", // Prisma: authentication
   P1001: "unavailable", // Prisma: server out of reach

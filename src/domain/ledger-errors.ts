@@ -8,7 +8,7 @@ const RETRY_AFTER_SECONDS = 1;
  * so that callers handle both alike; rethrows any other error.
  */
 export function withLedgerErrors<Result>(query: Promise<Result>): Promise<Result> {
-  return converting(query, ["bug", "refused"]);
+  return converting(query, ["bug", "refused", "corrupt"]);
 }
 
 /**
@@ -16,7 +16,7 @@ export function withLedgerErrors<Result>(query: Promise<Result>): Promise<Result
  * rethrown. To ask for less helps then, and to retry does not.
  */
 export function withListErrors<Result>(query: Promise<Result>): Promise<Result> {
-  return converting(query, ["bug", "refused", "timeout"]);
+  return converting(query, ["bug", "refused", "corrupt", "timeout"]);
 }
 
 async function converting<Result>(query: Promise<Result>, rethrown: readonly DatabaseFailure[]): Promise<Result> {

@@ -6,9 +6,14 @@ const RETRY_AFTER_SECONDS = 60;
 
 /**
  * LEDGER_UNAVAILABLE: any reason but these. LEDGER_LOCKED: another session of the database holds the head. LEDGER_CORRUPT: the
- * head is missing or wrong. CLOCK_SKEWED: the clocks, or the date of the last entry, do not allow to judge deadlines.
+ * head is missing or wrong. LEDGER_STOPPED: the ledger was found changed or unguarded, and nobody acknowledged that. CLOCK_SKEWED: the clocks, or the date of the last entry, do not allow to judge deadlines.
  */
-export type LedgerUnavailability = "LEDGER_UNAVAILABLE" | "LEDGER_LOCKED" | "LEDGER_CORRUPT" | "CLOCK_SKEWED";
+export type LedgerUnavailability =
+  | "LEDGER_UNAVAILABLE"
+  | "LEDGER_LOCKED"
+  | "LEDGER_CORRUPT"
+  | "LEDGER_STOPPED"
+  | "CLOCK_SKEWED";
 
 /**
  * The ledger cannot record an entry now: the database is unavailable, its disk is full, or the queue is full. Retry after

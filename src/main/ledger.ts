@@ -5,7 +5,7 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
-import { loadGuardExceptions, standingHeads, verifyLedger } from "../ledger/verify.ts";
+import { headOptions, loadGuardExceptions, standingHeads, verifyLedger } from "../ledger/verify.ts";
 import { checkEnds } from "./check-ends.ts";
 import type { Start } from "./start.ts";
 
@@ -57,11 +57,9 @@ export async function startLedger(
   });
   closing.add(() => ledgers.close());
   const verify = sharing(async (ledger, range) => {
-    const { head, earlier } = await heads.known(ledger);
     return verifyLedger(verifying, ledger, {
       ...range,
-      knownHead: head,
-      earlierHeads: earlier,
+      ...(await headOptions(heads.known(ledger))),
       workers: VERIFY_WORKERS,
       guardExceptions,
     });

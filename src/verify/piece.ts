@@ -27,6 +27,8 @@ export interface PieceOptions {
 /** A state of an entry, of a thing that has its last entry in another piece. */
 export interface Elsewhere extends EntryState, Maker {
   readonly seq: bigint;
+  /** Of the entry. */
+  readonly hash: string;
 }
 
 export interface PieceReport {
@@ -94,7 +96,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     const { row } = thing;
     if (row === undefined) {
       const maker = makerOf(checked.body);
-      elsewhere?.({ ...state, ...maker, seq });
+      elsewhere?.({ ...state, ...maker, seq, hash: checked.hash });
       digest.add(elementOf(state, seq, maker));
       return;
     }

@@ -59,7 +59,7 @@ export function unlisted(kind: string, id: string, version: number): string {
 
 /** What is wrong with how the row of a thing, if there is one, has an entry in `range` that moves the thing. */
 export function placeProblems(
-  expected: EntryState & Maker & { readonly seq: bigint },
+  expected: EntryState & Maker & { readonly seq: bigint; readonly hash: string },
   row: StoredState | undefined,
   range: Range,
 ): LedgerProblem[] {
@@ -67,10 +67,13 @@ export function placeProblems(
   if (row === undefined || row.entries[version - 1] !== seq) {
     return [{ verdict: "CONTENT_MISMATCH", seq, detail: unlisted(kind, id, version) }];
   }
-  if (version > 1) return [];
   const inRange = row.updatedSeq >= range.from && row.updatedSeq <= range.to;
   const at = inRange ? row.updatedSeq : seq;
-  return makerProblems(row, expected).map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
+  const problems = [
+    ...(row.updatedSeq === seq ? [...rowProblems(row), ...stateProblems(row, expected, expected.hash)] : []),
+    ...(version > 1 ? [] : makerProblems(row, expected)),
+  ];
+  return problems.map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
 }
 
 const name = ({ kind, id }: StoredState) => `oc_state ${kind} ${id}`;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { LedgerHead } from "../../src/facts/entry.ts";
+import type { LedgerHead, LedgerId } from "../../src/facts/entry.ts";
 import {
   createHeadStore as createStore,
   type HeadStoreOptions,
@@ -26,7 +26,7 @@ const unexpected = (error: Error) => {
 const createHeadStore = (options: Pick<HeadStoreOptions, "directory" | "onError"> & Partial<HeadStoreOptions>) =>
   createStore({ standing: async (_ledger, heads) => heads, onContradiction: () => undefined, ...options });
 /** Without the times. */
-async function readHeads(where: string, name: typeof ledger) {
+async function readHeads(where: string, name: LedgerId) {
   const { head, earlier } = await read(where, name);
   const bare = ({ seq, hash }: KnownHead) => ({ seq, hash });
   return { head: head && bare(head), earlier: earlier.map(bare) };

@@ -16,6 +16,9 @@ export const ERROR_CODES = {
   LEDGER_LOCKED: "Another session of the database holds the head of the ledger. Retry after `retryAfterSeconds`.",
   LEDGER_CORRUPT:
     "The head of the ledger is missing or does not fit its entries. Nothing is recorded until it is restored.",
+  LEDGER_STOPPED:
+    "The ledger was found changed or unguarded, so nothing is recorded in it until an administrator acknowledges that.",
+  DATABASE_CORRUPT: "The database cannot read its own files. Restore it from a backup; `traceId` identifies the call.",
   CLOCK_SKEWED:
     "A clock is wrong, or was when the last entry was recorded, so deadlines cannot be judged. The message says how.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
@@ -89,6 +92,12 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   }
   if (isTimeout(cause)) return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
   report(cause);
+  if (classify(cause) === "corrupt") {
+    return graphqlError("DATABASE_CORRUPT", "The database cannot read its own files.", {
+      ...located,
+      facts: { traceId },
+    });
+  }
   if (isOutage(cause)) return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong in the server.", {
     ...located,

@@ -1,10 +1,13 @@
 import { hash } from "node:crypto";
 import type { ClientBase } from "pg";
 import { copyOut } from "../../db/copy-out.ts";
+import { classify } from "../../db/errors.ts";
+import { asError } from "../../errors.ts";
 import { checkBody } from "../../facts/check/check.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
+import { EMPTY_DIGEST } from "../../verify/digest.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
@@ -38,7 +41,25 @@ export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex"
 const rules: Rules = { dependenciesOf, checkBody, isLegalStep };
 
 /** Reads the rows of a piece and checks them. */
-export function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {
+export async function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {
+  try {
+    return await readAndCheck(client, task);
+  } catch (error) {
+    if (classify(error) !== "corrupt") throw error;
+    await client.query("ROLLBACK");
+    const { from, to } = task.piece;
+    const detail = `positions ${from} to ${to} cannot be read: ${unreadable(error)}`;
+    const problems = [{ verdict: "UNVERIFIABLE" as const, seq: from, detail }];
+    return { entries: 0, problems, damaged: true, digest: EMPTY_DIGEST };
+  }
+}
+
+/** What the database says of files that it cannot read. */
+export function unreadable(error: unknown): string {
+  return `the database reports damaged files (${asError(error).message}). Restore it from a backup`;
+}
+
+function readAndCheck(client: ClientBase, task: PieceTask): Promise<PieceResult> {
   const { ledger, range, limit, thorough } = task;
   return inSnapshot(client, async (run) => {
     const apart: Elsewhere[] = [];

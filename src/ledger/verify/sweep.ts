@@ -46,7 +46,7 @@ export interface Swept {
 
 /** Checks all entries of a range, and all state rows that list one of them. */
 export async function sweep(
-  crew: Crew,
+  crew: Pick<Crew, "runners">,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,
@@ -69,7 +69,7 @@ interface Passed extends Swept {
 }
 
 async function pass(
-  { runners }: Crew,
+  { runners }: Pick<Crew, "runners">,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,

@@ -1,11 +1,14 @@
 import type { ClientBase, Pool } from "pg";
+import { classify } from "../../db/errors.ts";
 import { settingsOf } from "../../db/same-connection.ts";
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { inOrder, type LedgerProblem, merge, verdictOf } from "../../verify/verdict.ts";
-import { type ByObject, guardReport } from "../guards.ts";
+import { type ByObject, type GuardReport, guardReport } from "../guards.ts";
+import { unreadable } from "./check-piece.ts";
 import { endProblems, type LedgerEnd, monthProblems, readEnd, rewrittenAt } from "./end.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
+import type { Runner } from "./runner.ts";
 import { inSnapshot, withConnection } from "./session.ts";
 import { openStates } from "./states.ts";
 import { type OnProgress, type Swept, startCrew, sweep } from "./sweep.ts";
@@ -25,6 +28,12 @@ export interface VerifyOptions {
   /** Problems of guards that are accepted, by object. */
   readonly guardExceptions?: ByObject;
   readonly onProgress?: OnProgress;
+  /** Why heads that are kept outside the database could not be read. */
+  readonly headsUnreadable?: string | undefined;
+  /** Checks the pieces, instead of threads that are started for it. It is not closed. */
+  readonly runner?: Runner;
+  /** False: leaves the guards out. */
+  readonly guards?: boolean;
 }
 
 /**
@@ -39,8 +48,31 @@ export async function verifyLedger(
   options: VerifyOptions = {},
 ): Promise<LedgerVerification> {
   const started = performance.now();
+  try {
+    return await verify(pool, ledger, options, started);
+  } catch (error) {
+    if (classify(error) !== "corrupt") throw error;
+    const { fromSeq = 1n, toSeq = 0n, knownHead } = options;
+    return {
+      verdict: "UNVERIFIABLE",
+      fromSeq,
+      toSeq,
+      checkedEntries: 0n,
+      head: knownHead ?? { seq: 0n, hash: GENESIS_HASH },
+      problems: [{ verdict: "UNVERIFIABLE", seq: undefined, detail: unreadable(error) }],
+      durationMs: Math.round(performance.now() - started),
+    };
+  }
+}
+
+async function verify(
+  pool: Pool,
+  ledger: LedgerId,
+  options: VerifyOptions,
+  started: number,
+): Promise<LedgerVerification> {
   const seen = inSequence([...(options.earlierHeads ?? []), ...(options.knownHead ? [options.knownHead] : [])]);
-  const guards = await guardReport(pool, options.guardExceptions);
+  const guards = options.guards === false ? { problems: [] } : await guardReport(pool, options.guardExceptions);
   const { end, range, months, rewritten, swept } = await withConnection(pool, async (client) => {
     // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
     const { cursor, ...known } = await inSnapshot(client, async (run) => {
@@ -56,15 +88,12 @@ export async function verifyLedger(
     return { ...known, swept };
   });
 
-  const unguarded = guards.problems.map(({ object, problem }) => ({
-    verdict: "UNGUARDED" as const,
-    seq: undefined,
-    detail: `${object}: ${problem}`,
-  }));
+  const unguarded = unguardedProblems(guards);
   const found = inOrder([
     ...(range.to >= end.last ? endProblems(end, seen.at(-1)) : []),
     ...months,
     ...(rewritten === undefined ? [] : [rewritten]),
+    ...(options.headsUnreadable === undefined ? [] : [headsProblem(options.headsUnreadable)]),
     ...merge(swept.problems),
   ]);
   const problems = atMost(found, unguarded);
@@ -79,14 +108,29 @@ export async function verifyLedger(
   };
 }
 
+/** Weakened guards as problems of a ledger. */
+export function unguardedProblems({ problems }: Pick<GuardReport, "problems">): readonly LedgerProblem[] {
+  return problems.map(({ object, problem }) => ({
+    verdict: "UNGUARDED",
+    seq: undefined,
+    detail: `${object}: ${problem}`,
+  }));
+}
+
+/** What cannot be verified without the heads that are kept outside the database. */
+export function headsProblem(detail: string): LedgerProblem {
+  return { verdict: "UNVERIFIABLE", seq: undefined, detail };
+}
+
 async function sweepRange(
   pool: Pool,
   client: ClientBase,
   ledger: LedgerId,
   range: Range,
   cursor: Awaited<ReturnType<typeof openStates>>,
-  { workers = DEFAULT_WORKERS, onProgress }: VerifyOptions,
+  { workers = DEFAULT_WORKERS, onProgress, runner }: VerifyOptions,
 ): Promise<Swept> {
+  if (runner !== undefined) return sweep({ runners: [runner] }, ledger, range, cursor, onProgress);
   const crew = startCrew(client, await settingsOf(pool, client), range, Math.max(1, workers));
   try {
     return await sweep(crew, ledger, range, cursor, onProgress);
