@@ -106,6 +106,10 @@ const settings = z.object({
   SNAPSHOT_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
   JOB_TIMEOUT: duration({ default: 60, from: 1, to: 3_600 }),
   READINESS_TIMEOUT: duration({ default: 2, from: 0.1, to: 2 }),
+  WATCH_ACTION: oneOf(["stop", "alarm"], "stop"),
+  WATCH_SHARE: wholeNumber({ default: 5, from: 1, to: 100, unit: "percent" }),
+  WATCH_INTERVAL: duration({ default: 300, from: 0.1, to: DAY }),
+  WATCH_WHOLE_INTERVAL: duration({ default: DAY, from: 1, to: 366 * DAY }),
   CLOCK_TOLERANCE: duration({ default: 60, from: 1, to: 86_400 }),
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
@@ -152,6 +156,17 @@ export interface Config {
   readonly sweepInterval: number;
   /** How long the database may take, in milliseconds; the settings are seconds. */
   readonly timeLimits: Readonly<Record<"append" | "headLock" | "read" | "snapshot" | "job" | "readiness", number>>;
+  /** How the ledgers are verified while the server runs. */
+  readonly watch: {
+    /** Whether a problem of a ledger stops appends to it, or is only reported. */
+    readonly stops: boolean;
+    /** Share of one core, from 0 to 1. */
+    readonly share: number;
+    /** Seconds between two verifications of the guards, and of the end of a ledger in use. */
+    readonly interval: number;
+    /** Seconds from the begin of one verification of whole ledgers to the next. */
+    readonly wholeInterval: number;
+  };
   /** Seconds by which the clocks of the database and this server may differ before nothing is recorded. */
   readonly clockTolerance: number;
   /** Drafts in one ledger's append queue above which an append throws LedgerUnavailableError. */
@@ -203,6 +218,12 @@ export function loadConfig(
       snapshot: value.SNAPSHOT_TIMEOUT * 1_000,
       job: value.JOB_TIMEOUT * 1_000,
       readiness: value.READINESS_TIMEOUT * 1_000,
+    },
+    watch: {
+      stops: value.WATCH_ACTION === "stop",
+      share: value.WATCH_SHARE / 100,
+      interval: value.WATCH_INTERVAL,
+      wholeInterval: value.WATCH_WHOLE_INTERVAL,
     },
     clockTolerance: value.CLOCK_TOLERANCE,
     appendQueue: value.APPEND_QUEUE,

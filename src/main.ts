@@ -57,12 +57,13 @@ async function startAreas(start: Start): Promise<string> {
   const metrics = createMetrics({
     waiting: () => ledgers.waiting(),
     pendingApprovals: () => countPending(database),
+    watch: () => watch.status(),
   });
-  const { ledgers, verify } = await startLedger(start, database, metrics);
+  const { ledgers, verify, watch } = await startLedger(start, database, metrics);
   const sessions = startSessions(start, database, ledgers);
   const identity = startIdentity(start, { settings, keys, ledgers, sessions, db: database.pool, metrics });
   const { directory, readingLog } = identity;
-  const follower = await startFollowing(start, database, directory);
+  const follower = await startFollowing(start, database, directory, watch);
   const actions = startActions(start, { database, ledgers, keys, catalog });
   startJobs(start, database, actions, sessions);
 
@@ -80,9 +81,11 @@ async function startAreas(start: Start): Promise<string> {
     }),
     follower,
     verify,
+    watch,
     keys,
     region: config.region,
+    heartbeat: config.heartbeat,
   });
   if (config.production) await offerSetupCodes(directory, settings, start.say);
-  return startHttp(start, { database, services, identity, ledgers, metrics });
+  return startHttp(start, { database, services, identity, ledgers, watch, metrics });
 }

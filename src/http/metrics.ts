@@ -6,6 +6,18 @@ export interface MetricsSources {
   readonly waiting: () => number;
   /** Actions that wait for people, over all organizations. */
   readonly pendingApprovals: () => Promise<number>;
+  /** Left out: nobody watches the ledgers. */
+  readonly watch?: () => WatchMetrics;
+}
+
+/** What the watcher of the ledgers knows. */
+export interface WatchMetrics {
+  /** Ledgers by condition. */
+  readonly ledgers: Readonly<Record<string, number>>;
+  /** Ledgers that wait to be verified. */
+  readonly waiting: number;
+  /** Milliseconds of work. */
+  readonly spent: number;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -70,6 +82,40 @@ export function createMetrics(sources: MetricsSources) {
     help: "Connections closed because the client did not read.",
     registers,
   });
+  const problems = new Counter({
+    name: "countersign_ledger_problems_total",
+    help: "Problems that were found in ledgers, each counted once by each server, by verdict.",
+    labelNames: ["verdict"],
+    registers,
+  });
+  const { watch } = sources;
+  if (watch !== undefined) {
+    new Gauge({
+      name: "countersign_ledgers",
+      help: "Ledgers by condition: OK, SUSPECT (a problem was found, and entries are recorded), STOPPED.",
+      labelNames: ["condition"],
+      registers,
+      collect() {
+        for (const [condition, count] of Object.entries(watch().ledgers)) this.set({ condition }, count);
+      },
+    });
+    new Gauge({
+      name: "countersign_watch_waiting",
+      help: "Ledgers that wait to be verified.",
+      registers,
+      collect() {
+        this.set(watch().waiting);
+      },
+    });
+    new Gauge({
+      name: "countersign_watch_seconds_total",
+      help: "Time that verifying ledgers took.",
+      registers,
+      collect() {
+        this.set(watch().spent / 1_000);
+      },
+    });
+  }
   new Gauge({
     name: "countersign_append_queue_length",
     help: "Drafts that wait to be appended.",
@@ -96,6 +142,7 @@ export function createMetrics(sources: MetricsSources) {
       requests.observe({ method, route, status }, seconds),
     error: (code: string) => errors.inc({ code }),
     refusal: (code: string) => refusals.inc({ code }),
+    ledgerProblem: (verdict: string) => problems.inc({ verdict }),
     authenticationRefused: (reason: string) => authenticationRefusals.inc({ reason }),
     /** One append transaction; `createLedgers` calls it as `onBatch`. */
     append: (entries: number, seconds: number) => {

@@ -52,8 +52,10 @@ export interface Conditions {
   clockFault(ledger: LedgerId, notAfter: Date | undefined): LedgerUnavailableError | undefined;
   /** The head of `ledger` was locked for longer than an append may wait. */
   headLocked(ledger: LedgerId): void;
-  /** What is stored of a ledger contradicts its entries. Noted until this process ends, and logged once. */
+  /** What is stored of a ledger contradicts its entries. Noted until `resume`, and logged once. */
   damaged(error: LedgerDamagedError): void;
+  /** Forgets entries of `ledger` that do not follow each other, and rows that are not what entries say: somebody has looked into it. */
+  resume(ledger: LedgerId): void;
   /** Faults that are known, by their codes. */
   codes(): ReadonlySet<LedgerFault["code"]>;
   stop(): void;
@@ -64,7 +66,7 @@ export function createConditions(options: ConditionsOptions): Conditions {
   const heads = new Map<LedgerId, LedgerFault>();
   const ahead = new Map<LedgerId, LedgerFault>();
   const locked = new Map<LedgerId, LedgerFault>();
-  /** Entries that do not follow each other: that does not pass. */
+  /** Entries that do not follow each other: that does not pass by itself. */
   const unlinked = new Map<LedgerId, LedgerFault>();
   /** Rows that are not what entries say. Only decisions on those rows are refused. */
   const damages = new Map<LedgerId, LedgerFault>();
@@ -210,6 +212,11 @@ export function createConditions(options: ConditionsOptions): Conditions {
       note(locked, ledger, { code: "LEDGER_LOCKED", message });
     },
     damaged: ({ ledger, message }) => note(damages, ledger, { code: "LEDGER_CORRUPT", message }),
+    resume(ledger) {
+      links.delete(ledger);
+      note(unlinked, ledger, undefined);
+      note(damages, ledger, undefined);
+    },
     codes: () => {
       const faults = [
         ...unlinked.values(),

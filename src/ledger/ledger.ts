@@ -18,6 +18,8 @@ import { createSharedTransactions } from "./shared-transactions.ts";
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
   readonly notAfter?: Date | undefined;
+  /** Whether it is recorded although the ledger is stopped. For what ends that, and nothing else. */
+  readonly whenStopped?: boolean | undefined;
 }
 
 /** Idle queues that are kept. A ledger without a queue reads its head from the database before its next append. */
@@ -42,7 +44,7 @@ export interface Ledgers {
     ledger: LedgerId,
     facts: readonly (AppendOptions & { readonly body: UnsealedObject })[],
   ): Promise<readonly PromiseSettledResult<LedgerEntry>[]>;
-  /** Creates the ledger with its LEDGER_CREATED entry unless it is there. */
+  /** Creates the ledger with its LEDGER_CREATED entry unless it is there, or is stopped. */
   ensure(ledger: LedgerId): Promise<void>;
   /**
    * Notes that a call found stored rows that contradict the entries: it is logged, and `ready` reports it until this process ends.
@@ -56,8 +58,18 @@ export interface Ledgers {
    * or the date of a last entry is wrong. Rejects with the reason when the database takes no writes.
    */
   ready(): Promise<{ readonly ledger: true; readonly heads: boolean; readonly clock: boolean }>;
+  /** Forgets what this process found wrong with the links of a ledger: it was acknowledged. */
+  resume(ledger: LedgerId): void;
   /** Accepts nothing more, and resolves when every call made before has returned. */
   close(): Promise<void>;
+}
+
+/** Who watches over the ledgers; `createWatch`. */
+export interface Watching {
+  /** Called, and waited for, before anything is recorded in a ledger by this process for the first time in a while. */
+  admit(ledger: LedgerId): Promise<void>;
+  /** Why nothing may be recorded in a ledger that was admitted. */
+  refusal(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined;
 }
 
 export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance" | "now" | "onFault"> {
@@ -66,6 +78,8 @@ export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance"
   readonly readinessPool?: Pool;
   /** Milliseconds that an append and its wait for a locked head may take. They should be those of `pool`, which the database keeps. */
   readonly limits?: { readonly append: number; readonly headLock: number };
+  /** Left out: nobody watches, and no ledger is ever stopped. */
+  readonly watch?: Watching;
   /** Drafts one ledger's queue may hold. */
   readonly capacity: number;
   /** Called after each transaction: its ledger, entries tried, seconds taken. */
@@ -214,9 +228,30 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     return made;
   }
 
-  async function withQueue<Result>(ledger: LedgerId, use: (queue: AppendQueue) => Promise<Result>): Promise<Result> {
+  /** Why nothing may be recorded in `ledger`, as far as the watcher knows. */
+  function refusalOf(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined {
+    const { watch } = options;
+    if (watch === undefined || queues.has(ledger)) return watch?.refusal(ledger);
+    // What is gone altogether would otherwise be begun anew.
+    return watch.admit(ledger).then(
+      () => watch.refusal(ledger),
+      (error: unknown) => {
+        throw new LedgerUnavailableError("the ledger cannot be compared with its known heads now", 1, error);
+      },
+    );
+  }
+
+  async function withQueue<Result>(
+    ledger: LedgerId,
+    whenStopped: boolean,
+    use: (queue: AppendQueue) => Promise<Result>,
+  ): Promise<Result> {
     if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
     conditions.assertSound(ledger);
+    // Awaited only where there is something to wait for: drafts of one turn share a batch.
+    const refused = refusalOf(ledger);
+    const refusal = refused && (await refused);
+    if (refusal !== undefined && !whenStopped) throw refusal;
     const used = openingOf(ledger);
     used.callers += 1;
     try {
@@ -260,10 +295,10 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   }
 
   return {
-    append: (ledger, body, { notAfter } = {}) =>
+    append: (ledger, body, { notAfter, whenStopped = false } = {}) =>
       counted(async () => {
         const encoded = { ...encode(body), notAfter };
-        const outcome = await withQueue(ledger, (queue) => queue.append(encoded)).catch((error) => {
+        const outcome = await withQueue(ledger, whenStopped, (queue) => queue.append(encoded)).catch((error) => {
           throw noted(ledger, error);
         });
         return appended(ledger, encoded, outcome);
@@ -271,7 +306,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     appendTogether: (ledger, facts) =>
       counted(async () => {
         const encoded = facts.map(({ body, notAfter }) => ({ ...encode(body), notAfter }));
-        const outcomes = await withQueue(ledger, (queue) => queue.appendTogether(encoded));
+        const outcomes = await withQueue(ledger, false, (queue) => queue.appendTogether(encoded));
         return Promise.allSettled(
           outcomes.map(async (outcome, at) => {
             if (outcome.status === "rejected") throw noted(ledger, outcome.reason);
@@ -282,7 +317,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     // Asked for when a head is not found: that may be because it was removed.
     ensure: (ledger) =>
       counted(async () => {
-        await withQueue(ledger, () => conditions.check([ledger]));
+        if ((await refusalOf(ledger)) !== undefined) return;
+        await withQueue(ledger, false, () => conditions.check([ledger]));
         conditions.assertSound(ledger);
       }),
     damaged(error) {
@@ -297,6 +333,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       const heads = !codes.has("LEDGER_CORRUPT") && !codes.has("LEDGER_LOCKED");
       return { ledger: true, heads, clock: !codes.has("CLOCK_SKEWED") };
     },
+    resume: conditions.resume,
     async close() {
       closed = true;
       if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));

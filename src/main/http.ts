@@ -5,20 +5,23 @@ import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
+import type { Watch } from "../ledger/watch/watch.ts";
 import type { IdentityServices } from "./identity.ts";
 import type { Start } from "./start.ts";
+import { isWatchReady } from "./watch.ts";
 
 export interface HttpDeps {
   readonly database: Database;
   readonly services: Services;
   readonly identity: IdentityServices;
   readonly ledgers: Pick<Ledgers, "ready">;
+  readonly watch: Pick<Watch, "status">;
   readonly metrics: Metrics;
 }
 
 /** Listens. Returns scheme, host and port. */
 export async function startHttp({ config, log, closing }: Start, deps: HttpDeps): Promise<string> {
-  const { database, services, identity, ledgers, metrics } = deps;
+  const { database, services, identity, ledgers, watch, metrics } = deps;
   const server = createHttpServer({
     services,
     identity: identity.calls,
@@ -26,6 +29,7 @@ export async function startHttp({ config, log, closing }: Start, deps: HttpDeps)
     publicUrl: config.publicUrl,
     checks: async () => ({
       ...(await ledgers.ready()),
+      watch: isWatchReady(watch),
       schema: (await pendingMigrations(database.readinessPool)).length === 0,
     }),
     metrics,

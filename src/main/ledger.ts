@@ -6,27 +6,29 @@ import type { Metrics } from "../http/metrics.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
 import { headOptions, loadGuardExceptions, standingHeads, verifyLedger } from "../ledger/verify.ts";
-import { checkEnds } from "./check-ends.ts";
+import type { Watch } from "../ledger/watch/watch.ts";
 import type { Start } from "./start.ts";
+import { startWatch } from "./watch.ts";
 
 const VERIFY_WORKERS = 2;
 
 export interface LedgerParts {
   readonly ledgers: Ledgers;
   readonly verify: Services["verify"];
+  readonly watch: Watch;
 }
 
-/** Appending and verifying. The end of every ledger there is is checked while the server already serves. */
+/** Appending, verifying on request, and the watcher. */
 export async function startLedger(
   start: Start,
   database: Database,
-  metrics: Pick<Metrics, "append">,
+  metrics: Pick<Metrics, "append" | "ledgerProblem">,
 ): Promise<LedgerParts> {
   const { config, log, closing } = start;
   const guardExceptions = await loadGuardExceptions(config.guardExceptions);
   const verifying = createPool({
     connectionString: database.url,
-    max: VERIFY_WORKERS + 1,
+    max: VERIFY_WORKERS + 2,
     applicationName: "countersign-verify",
     statementTimeout: 0,
     log,
@@ -35,17 +37,28 @@ export async function startLedger(
   const heads = createHeadStore({
     directory: path.join(config.dataDir, "heads"),
     standing: (ledger, known) => standingHeads(database.jobPool, ledger, known),
-    onContradiction: (ledger, { seq, hash }) =>
-      log.error({ ledger, seq: String(seq), hash }, "an entry was recorded where another one is known to have been"),
+    onContradiction(ledger, { seq, hash }) {
+      log.error({ ledger, seq: String(seq), hash }, "an entry was recorded where another one is known to have been");
+      watch.suspect(ledger);
+    },
     onError: (error) => log.error({ err: error }, "the last head of a ledger could not be kept outside the database"),
   });
   closing.add(() => heads.close());
+  const watch = startWatch(start, {
+    database,
+    verifying,
+    heads,
+    guardExceptions,
+    metrics,
+    onAcknowledged: (ledger) => ledgers.resume(ledger),
+  });
   const ledgers = createLedgers({
     pool: database.appendPool,
     readinessPool: database.readinessPool,
     capacity: config.appendQueue,
     limits: config.timeLimits,
     clockTolerance: config.clockTolerance * 1_000,
+    watch,
     onFault(fault, ledger) {
       if (fault === undefined) log.info({ ledger }, "a ledger, or the clock, is in order again");
       else log.error({ ledger, code: fault.code }, fault.message);
@@ -53,20 +66,21 @@ export async function startLedger(
     onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
     onUnannounced: (error) =>
       log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),
-    onAppended: (ledger, head) => heads.record(ledger, { seq: head.seq, hash: head.hash }),
+    onAppended(ledger, head) {
+      heads.record(ledger, { seq: head.seq, hash: head.hash });
+      watch.grown(ledger);
+    },
   });
   closing.add(() => ledgers.close());
-  const verify = sharing(async (ledger, range) => {
-    return verifyLedger(verifying, ledger, {
+  const verify = sharing(async (ledger, range) =>
+    verifyLedger(verifying, ledger, {
       ...range,
       ...(await headOptions(heads.known(ledger))),
       workers: VERIFY_WORKERS,
       guardExceptions,
-    });
-  });
-  const checking = checkEnds({ pool: database.jobPool, verify, heads, log });
-  closing.add(() => checking.stop());
-  return { ledgers, verify };
+    }),
+  );
+  return { ledgers, verify, watch };
 }
 
 /** Callers that ask for a range that is being verified share the result: a re-hash costs as much as it costs. */

@@ -1,3 +1,4 @@
+import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Services } from "../graphql/base/services.ts";
 
@@ -12,7 +13,9 @@ type Started =
   | "snapshots"
   | "follower"
   | "verify"
-  | "region";
+  | "watch"
+  | "region"
+  | "heartbeat";
 
 export interface ServiceParts extends Pick<Services, Started> {
   readonly keys: Pick<Keys, "publicJwks">;
@@ -25,6 +28,12 @@ export interface ServiceParts extends Pick<Services, Started> {
 export function createServices({ keys, ...started }: ServiceParts): Services {
   return {
     ...started,
+    acknowledgements: createAcknowledgements({
+      ledgers: started.ledgers,
+      watch: started.watch,
+      administers: started.directory.administers,
+      attribute: started.sessions.attribute,
+    }),
     publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
   };
 }

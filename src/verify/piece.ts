@@ -33,6 +33,8 @@ export interface Elsewhere extends EntryState, Maker {
 
 export interface PieceReport {
   readonly entries: number;
+  /** Of the last entry, from its bytes. */
+  readonly lastHash: string | undefined;
   readonly problems: readonly LedgerProblem[];
   /** Whether the states of some entry could not be known. */
   readonly damaged: boolean;
@@ -90,6 +92,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const claims: Claim[] = [];
   const unknown = new Set<bigint>();
   let entries = 0;
+  let lastHash: string | undefined;
 
   /** Compares a state in an entry with its row, if the row is in this piece. */
   const compareRow = (seq: bigint, state: EntryState, checked: CheckedEntry, thing: Thing) => {
@@ -161,6 +164,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       if (row.seq < piece.from) return;
       entries += 1;
       const checked = checkEntry(row, options, (verdict, detail) => complain(row.seq, verdict, detail));
+      lastHash = checked?.hash ?? row.hash;
       // Of several rows at one position at most one is correct, and it is unknown which.
       if (checked === undefined || sequence.rowsAtPosition > 1) unknown.add(row.seq);
       else compare(row.seq, checked);
@@ -184,6 +188,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       }
       return {
         entries,
+        lastHash,
         problems: merge(found).slice(0, limit),
         damaged: unknown.size > 0 || sequence.hasGaps,
         digest: digest.value(),

@@ -27,6 +27,7 @@ import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
 import { createServices } from "../../src/main/services.ts";
+import { createTestWatch } from "../support/watch.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -119,6 +120,14 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
   const keys = await loadKeys(join(directory, "keys.json"));
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
+  const watchPool = createPool({
+    connectionString: databaseUrl,
+    max: 3,
+    applicationName: "test-watch",
+    log,
+    statementTimeout: 30_000,
+  });
+  const watch = createTestWatch(watchPool, join(directory, "heads"));
   // For what is read in the background, which is no statement of any call.
   const background = createPool({
     connectionString: databaseUrl,
@@ -169,8 +178,10 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers, ...options.snapshots }),
     follower,
     verify: (ledger, range) => verifyLedger(pool, ledger, range),
+    watch,
     keys,
     region: "eu",
+    heartbeat: options.heartbeat ?? 15,
   });
   const server = createHttpServer({
     services: options.services?.(services) ?? services,
@@ -225,6 +236,8 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       await identity.stop();
       await ledgers.close();
       await listener.stop();
+      await watch.stop();
+      await watchPool.end();
       await snapshotPool.end();
       await background.end();
       await pool.end();

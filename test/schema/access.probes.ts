@@ -137,6 +137,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     endSession: only(
       each(`endSession(input:{sessionId:$session}){session${SESSIONS} entry${ENTRIES} userErrors{code}}`),
     ),
+    acknowledgeLedger: only(list(`acknowledgeLedger(input:{note:" "}){ledger{id} entry${ENTRIES} userErrors{code}}`)),
     // What is said to be changed is never acceptable, or no change: whoever may do it is told so.
     inviteAgent: {
       "": principals(each(`inviteAgent(input:{agentId:$doer,displayName:"",ownerId:$doer})${CHANGED}`)),
@@ -152,5 +153,6 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     pendingApprovals: only(list(`pendingApprovals(after:"0"){cursor change action${ACTIONS}}`)),
     actionChanged: only(each(`actionChanged(id:$action,after:"0")${ACTIONS}`)),
     auditEntries: only(list(`auditEntries(after:"0"){cursor entry${ENTRIES}}`)),
+    ledgerHealth: only(whole("organization", `ledgerHealth${everything("LedgerHealth", 1, true)}`)),
   },
 };

@@ -108,6 +108,15 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
   }),
 });
 
+export const LedgerCondition = builder.enumType("LedgerCondition", {
+  description: "Whether something is wrong with a ledger, as far as the server knows.",
+  values: described({
+    OK: "Nothing was found, or what was found is acknowledged.",
+    SUSPECT: "A problem was found, or something cannot be known; entries are recorded.",
+    STOPPED: "A problem was found, and nothing is recorded until an administrator acknowledges it.",
+  }),
+});
+
 export const EdgeKind = builder.enumType("EdgeKind", {
   description: "What an edge between two chains is based on.",
   values: described({

@@ -16,13 +16,26 @@ export function followLedger<Event>(
   after: bigint | null | undefined,
   toEvents: (followed: FollowedEntries) => AsyncIterable<Event>,
 ): AsyncIterableIterator<Event> {
+  return endingWith(context, (signal) => run(context, after, signal, toEvents));
+}
+
+/**
+ * The events of the generator that `start` returns, which has to end soon after its signal aborts. Ends when the consumer stops;
+ * throws UNAUTHENTICATED when the token expires.
+ */
+export function endingWith<Event>(
+  context: Context,
+  start: (signal: AbortSignal) => AsyncGenerator<Event, undefined>,
+): AsyncIterableIterator<Event> {
   const stopped = new AbortController();
   const ends = context.ends(stopped.signal);
-  const generator = run(context, after, AbortSignal.any([stopped.signal, ends]), ends, toEvents);
+  const generator = start(AbortSignal.any([stopped.signal, ends]));
   const next = async () => {
     try {
       const step = await generator.next();
-      if (step.done === true) stopped.abort();
+      if (step.done !== true) return step;
+      stopped.abort();
+      if (ends.aborted) throw ends.reason;
       return step;
     } catch (error) {
       stopped.abort();
@@ -48,7 +61,6 @@ async function* run<Event>(
   context: Context,
   after: bigint | null | undefined,
   signal: AbortSignal,
-  ends: AbortSignal,
   toEvents: (followed: FollowedEntries) => AsyncIterable<Event>,
 ): AsyncGenerator<Event, undefined> {
   const head = await headOf(context);
@@ -69,5 +81,5 @@ async function* run<Event>(
     }
     cursor = followed.cursor;
   }
-  if (ends.aborted) throw ends.reason;
+  return undefined;
 }

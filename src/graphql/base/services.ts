@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import type { Acknowledgements } from "../../domain/acknowledgements/acknowledgements.ts";
 import type { Actions } from "../../domain/actions/actions.ts";
 import type { Directory } from "../../domain/directory/directory.ts";
 import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
@@ -9,6 +10,7 @@ import type { Follower } from "../../ledger/follow.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
 import type { LedgerVerification } from "../../ledger/verify.ts";
+import type { Watch } from "../../ledger/watch/watch.ts";
 
 /** Everything the resolvers call. One object for the life of a process; `main/services.ts` makes it. */
 export interface Services {
@@ -28,8 +30,12 @@ export interface Services {
     ledger: LedgerId,
     range: { readonly fromSeq?: bigint; readonly toSeq?: bigint },
   ) => Promise<LedgerVerification>;
+  readonly watch: Pick<Watch, "health" | "follow" | "toAcknowledge" | "acknowledged">;
+  readonly acknowledgements: Acknowledgements;
   /** The JSON Web Key Set that verifies our grants and tokens. */
   readonly publicKeys: () => JsonValue;
   /** The region whose ledgers this server keeps. */
   readonly region: string;
+  /** Seconds after which a quiet subscription sends something. */
+  readonly heartbeat: number;
 }

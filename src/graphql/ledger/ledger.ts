@@ -30,7 +30,7 @@ const HeadRef = builder.objectRef<LedgerHead>("LedgerHead").implement({
   }),
 });
 
-const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").implement({
+export const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").implement({
   description: "The ledger of your organization in this region: a chain of entries.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`<organization>/<region>`." }),
@@ -48,7 +48,7 @@ const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").impleme
   }),
 });
 
-const ProblemRef = builder.objectRef<Verification["problems"][number]>("LedgerProblem").implement({
+export const ProblemRef = builder.objectRef<Verification["problems"][number]>("LedgerProblem").implement({
   description: "A fault that a verification found.",
   fields: (t) => ({
     verdict: t.field({ type: LedgerVerdict, description: "The kind of fault.", resolve: ({ verdict }) => verdict }),

@@ -31,6 +31,7 @@ export interface PieceTask {
 
 export interface PieceResult {
   readonly entries: number;
+  readonly lastHash: string | undefined;
   readonly problems: readonly LedgerProblem[];
   readonly damaged: boolean;
   readonly digest: string;
@@ -50,7 +51,7 @@ export async function checkPiece(client: ClientBase, task: PieceTask): Promise<P
     const { from, to } = task.piece;
     const detail = `positions ${from} to ${to} cannot be read: ${unreadable(error)}`;
     const problems = [{ verdict: "UNVERIFIABLE" as const, seq: from, detail }];
-    return { entries: 0, problems, damaged: true, digest: EMPTY_DIGEST };
+    return { entries: 0, lastHash: undefined, problems, damaged: true, digest: EMPTY_DIGEST };
   }
 }
 

@@ -20,6 +20,7 @@ import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createIdentity } from "../../../src/main/identity.ts";
 import { createServices } from "../../../src/main/services.ts";
+import { createTestWatch } from "../../support/watch.ts";
 
 const [dataDir = "", mode] = process.argv.slice(2);
 const region = "eu";
@@ -85,8 +86,10 @@ const services = createServices({
   snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
   follower: createFollower({ pool }),
   verify: (ledger, range) => verifyLedger(pool, ledger, range),
+  watch: createTestWatch(pool, path.join(dataDir, "heads")),
   keys,
   region,
+  heartbeat: 15,
 });
 const server = createHttpServer({
   services,

@@ -1,0 +1,153 @@
+import type { LedgerId } from "../../facts/entry.ts";
+import type { LedgerHealth } from "../../ledger/watch/watched.ts";
+import { builder } from "../base/builder.ts";
+import { type Context, callerOf } from "../base/context.ts";
+import { LedgerCondition } from "../base/enums.ts";
+import { badUserInput } from "../base/errors.ts";
+import { endingWith } from "../base/follow.ts";
+import { LedgerRef, ProblemRef } from "./ledger.ts";
+import { type Receipt, receiptPayload, receiptType } from "./receipt.ts";
+
+const HealthRef = builder.objectRef<LedgerHealth>("LedgerHealth").implement({
+  description:
+    "What the server that was asked knows of a ledger: it verifies new entries as they are recorded, the end of the ledger and the guards of the database every few minutes, and all of it once a day.",
+  fields: (t) => ({
+    condition: t.field({
+      type: LedgerCondition,
+      description: "Whether something was found, and whether entries are recorded.",
+      resolve: ({ condition }) => condition,
+    }),
+    verifiedTo: t.field({
+      type: "Sequence",
+      description: "The last position that was verified. Seconds behind the head, or further behind a busy ledger.",
+      resolve: ({ verifiedTo }) => verifiedTo,
+    }),
+    checkedAt: t.field({
+      type: "DateTime",
+      description: "When the ledger was last verified, by the clock of the server; at first, when the server started.",
+      resolve: ({ checkedAt }) => checkedAt.toISOString().replace("Z", "000Z"),
+    }),
+    problems: t.field({
+      type: [ProblemRef],
+      description: "The problems that were found and that no administrator has acknowledged.",
+      resolve: ({ problems }) => [...problems],
+    }),
+  }),
+});
+
+builder.objectFields(LedgerRef, (t) => ({
+  region: t.string({
+    description: "The region of the ledger.",
+    resolve: (_ledger, _args, { services }) => services.region,
+  }),
+  health: t.field({
+    type: HealthRef,
+    description: "What is known of it from being verified all the time.",
+    authScopes: { readsLedger: true },
+    resolve: ({ id }, _args, { services }) => services.watch.health(id),
+  }),
+}));
+
+function checkRegion(region: string | null | undefined, { services }: Context): void {
+  if (region === null || region === undefined || region === services.region) return;
+  throw badUserInput(`This server keeps the ledgers of region ${services.region}. Ask a server of the other region.`);
+}
+
+const AcknowledgeLedgerInput = builder.inputType("AcknowledgeLedgerInput", {
+  description: "An acknowledgement of the problems of a ledger.",
+  fields: (t) => ({
+    region: t.string({ description: "The region of the ledger. Default: that of the server." }),
+    note: t.string({ required: true, description: "What people found out, and what they did; must not be blank." }),
+  }),
+});
+
+interface LedgerAcknowledged extends Receipt {
+  readonly ledger?: { readonly id: LedgerId } | undefined;
+}
+
+const AcknowledgeLedgerPayload = receiptType<LedgerAcknowledged>(
+  "AcknowledgeLedgerPayload",
+  "The result of `acknowledgeLedger`.",
+);
+builder.objectFields(AcknowledgeLedgerPayload, (t) => ({
+  ledger: t.field({
+    type: LedgerRef,
+    nullable: true,
+    description: "The ledger; null when the acknowledgement was refused.",
+    resolve: ({ ledger }) => ledger,
+  }),
+}));
+
+builder.mutationField("acknowledgeLedger", (t) =>
+  t.field({
+    type: AcknowledgeLedgerPayload,
+    description:
+      "Records that people have looked into the problems in `health`, after which entries are recorded again, by this server immediately and by others within seconds. It repairs nothing: `verifyLedger` reports them as before. For administrators.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: AcknowledgeLedgerInput, required: true, description: "The acknowledgement." }) },
+    resolve: (_root, { input }, context): Promise<LedgerAcknowledged> => {
+      const { services, ledger } = context;
+      checkRegion(input.region, context);
+      const acknowledged = services.acknowledgements.acknowledge(callerOf(context), ledger, input.note);
+      return receiptPayload(
+        context,
+        acknowledged.then((result) => ({ ...result, ledger: { id: ledger } })),
+      );
+    },
+  }),
+);
+
+/** Milliseconds between two events at least: a busy ledger is verified all the time. */
+const GAP = 1_000;
+
+/** The health of a ledger, whenever it changes, and now and then when it does not, until `signal` aborts. */
+async function* healthOf({ services, ledger }: Context, signal: AbortSignal): AsyncGenerator<LedgerHealth, undefined> {
+  const { watch, heartbeat } = services;
+  let changed = false;
+  let wake = () => {};
+  const unfollow = watch.follow(ledger, () => {
+    changed = true;
+    wake();
+  });
+  const rest = (milliseconds: number, isOver: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        wake = () => {};
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      signal.addEventListener("abort", end);
+      wake = () => {
+        if (isOver()) end();
+      };
+      if (signal.aborted || isOver()) end();
+    });
+  try {
+    while (!signal.aborted) {
+      changed = false;
+      yield await watch.health(ledger);
+      await rest(GAP, () => false);
+      await rest(heartbeat * 1_000, () => changed);
+    }
+    return undefined;
+  } finally {
+    unfollow();
+  }
+}
+
+builder.subscriptionField("ledgerHealth", (t) =>
+  t.field({
+    type: HealthRef,
+    description:
+      "The health of the ledger of your organization: as it is, and then whenever it changes, at most once a second. When it did not change for a while, it is sent again.",
+    authScopes: { readsLedger: true },
+    args: { region: t.arg.string({ description: "The region of the ledger. Default: that of the server." }) },
+    subscribe: (_root, { region }, context) => {
+      checkRegion(region, context);
+      return endingWith(context, (signal) => healthOf(context, signal));
+    },
+    resolve: (health) => health,
+  }),
+);

@@ -1,0 +1,80 @@
+import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../errors.ts";
+import type { Queryable } from "../read.ts";
+import { readAcknowledgements } from "./acknowledgements.ts";
+import type { WatchProblem } from "./problems.ts";
+import type { LedgerHealth, Watched } from "./watched.ts";
+
+/** Seconds. People have to look into it first. */
+const RETRY_AFTER_SECONDS = 60;
+
+export interface FindingsOptions {
+  readonly pool: Queryable;
+  /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
+  readonly stops: boolean;
+  /** Called with each problem when it is found first. */
+  readonly onFound: (ledger: LedgerId, problem: WatchProblem) => void;
+  /** Called when an acknowledgement was taken in. */
+  readonly onAcknowledged: (ledger: LedgerId) => void;
+  readonly onError: (error: Error, ledger: LedgerId) => void;
+}
+
+/** What was found in ledgers, less what was acknowledged there. */
+export interface Findings {
+  note(watched: Watched, problems: readonly WatchProblem[]): Promise<void>;
+  /** Reads acknowledgements that were recorded since. Rejects when they cannot be read. */
+  settle(watched: Watched): Promise<void>;
+  health(watched: Watched): LedgerHealth;
+  /** Why nothing is recorded in the ledger. */
+  refusal(watched: Watched): LedgerUnavailableError | undefined;
+}
+
+export function createFindings({ pool, stops, onFound, onAcknowledged, onError }: FindingsOptions): Findings {
+  async function read(watched: Watched): Promise<boolean> {
+    const { found, last } = await readAcknowledgements(pool, watched.ledger, watched.acknowledgedTo ?? 0n);
+    watched.acknowledgements = [...watched.acknowledgements, ...found];
+    watched.acknowledgedTo = last;
+    return found.length > 0;
+  }
+
+  const health = (watched: Watched): LedgerHealth => {
+    const problems = watched.problems.map(({ verdict, seq, detail }) => ({ verdict, seq, detail }));
+    const condition = problems.length === 0 ? "OK" : stops && watched.isTroubled ? "STOPPED" : "SUSPECT";
+    return { condition, verifiedTo: watched.verified.seq, checkedAt: watched.checkedAt, problems };
+  };
+
+  return {
+    async note(watched, problems) {
+      const fresh = problems.filter((problem) => !watched.knows(problem));
+      if (fresh.length === 0) return;
+      try {
+        await read(watched);
+      } catch (error) {
+        // What is not known to be acknowledged counts as not acknowledged.
+        onError(asError(error), watched.ledger);
+      }
+      for (const problem of fresh) {
+        const added = watched.add(problem);
+        if (added !== undefined) onFound(watched.ledger, added);
+      }
+      watched.changed();
+    },
+    async settle(watched) {
+      await read(watched);
+      if (!watched.settle()) return;
+      onAcknowledged(watched.ledger);
+      watched.changed();
+    },
+    health,
+    refusal(watched) {
+      if (health(watched).condition !== "STOPPED") return undefined;
+      const first = watched.problems.find(({ warning }) => warning !== true);
+      const where = first?.seq === undefined ? "" : ` at position ${first.seq}`;
+      const message =
+        `ledger ${watched.ledger} is stopped (${first?.verdict}${where}): nothing is recorded until an administrator has looked ` +
+        "into it and calls acknowledgeLedger";
+      return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", "LEDGER_STOPPED");
+    },
+  };
+}

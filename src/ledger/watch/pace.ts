@@ -1,0 +1,47 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Does one piece of work at a time, so that over time all of it takes no more than a share of one core. */
+export interface Pace {
+  /** Does `work` once it is its turn. Rejects with what it threw, or with the reason of `signal`. */
+  take<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Milliseconds of work done so far. */
+  spent(): number;
+}
+
+/** Milliseconds of work that may be done at once after a long rest. */
+const BURST = 2_000;
+
+/**
+ * @param share of the time, from 0 to 1. Time is what passes while work is done: at most one core is busy with it here, and the
+ *   database, which works meanwhile, is counted by that as well.
+ */
+export function createPace(share: number, signal: AbortSignal, now: () => number = () => performance.now()): Pace {
+  let credit = BURST;
+  let counted = now();
+  let spent = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function turn<Result>(work: () => Promise<Result>): Promise<Result> {
+    signal.throwIfAborted();
+    credit = Math.min(BURST, credit + (now() - counted) * share);
+    counted = now();
+    if (credit < 0) await pause(-credit / share, undefined, { signal });
+    const began = now();
+    try {
+      return await work();
+    } finally {
+      const took = now() - began;
+      spent += took;
+      credit -= took;
+    }
+  }
+
+  return {
+    take(work) {
+      const taken = last.then(() => turn(work));
+      last = taken.catch(() => undefined);
+      return taken;
+    },
+    spent: () => spent,
+  };
+}

@@ -1,0 +1,81 @@
+import type { LedgerProblem } from "../../verify/verdict.ts";
+import type { KnownHead } from "../heads.ts";
+
+/** A problem that the watcher found. */
+export interface WatchProblem extends LedgerProblem {
+  /** Heads known outside the database that the ledger contradicts, by position: what the problem rests on. */
+  readonly heads?: readonly KnownHead[];
+  /** Whether entries are recorded all the same: it is unknown whether something is wrong. */
+  readonly warning?: boolean;
+}
+
+/** A problem as an entry names it: FORMAT.md, LEDGER_ACKNOWLEDGED. */
+export interface NamedProblem {
+  readonly verdict: string;
+  readonly seq?: string;
+  readonly through?: string;
+  readonly detail?: string;
+}
+
+export interface Acknowledgement {
+  readonly recordedAt: Date;
+  readonly problems: readonly NamedProblem[];
+}
+
+/**
+ * Verdicts that are about the same thing when they are about the same position: what is missing at the end of a ledger is a gap
+ * once it has grown.
+ */
+const SAME: Readonly<Partial<Record<string, string>>> = { TRUNCATED: "SEQUENCE_GAP", ROLLED_BACK: "SEQUENCE_GAP" };
+
+/** What makes two findings the same problem. */
+export function keyOf(problem: WatchProblem): string {
+  if (problem.heads !== undefined) return "HEADS";
+  return namedKey(problem.verdict, problem.seq === undefined ? problem.detail : String(problem.seq));
+}
+
+function namedKey(verdict: string, what: string | undefined): string {
+  return `${SAME[verdict] ?? verdict} ${what ?? ""}`;
+}
+
+export function nameProblem(problem: WatchProblem): NamedProblem {
+  const { verdict, seq, detail, heads } = problem;
+  const last = heads?.at(-1);
+  return {
+    verdict,
+    ...(seq === undefined ? { detail } : { seq: String(seq) }),
+    ...(last === undefined ? {} : { through: String(last.seq) }),
+  };
+}
+
+/**
+ * What is left of `problem` after `acknowledgements`; undefined when nothing is. A head is settled by an acknowledgement of the
+ * positions it is among, if it was known when that was recorded: what is cut off afterwards is another problem.
+ */
+export function unacknowledged(
+  problem: WatchProblem,
+  acknowledgements: readonly Acknowledgement[],
+): WatchProblem | undefined {
+  if (problem.heads === undefined) {
+    const key = keyOf(problem);
+    const named = acknowledgements.some(({ problems }) =>
+      problems.some(
+        ({ verdict, seq, detail, through }) => through === undefined && namedKey(verdict, seq ?? detail) === key,
+      ),
+    );
+    return named ? undefined : problem;
+  }
+  const heads = problem.heads.filter((head) => !acknowledgements.some((one) => settles(one, head)));
+  return heads.length === 0 ? undefined : { ...problem, heads };
+}
+
+/** Whether an acknowledgement is about what a known head shows. */
+export function settles({ recordedAt, problems }: Acknowledgement, head: KnownHead): boolean {
+  return (
+    head.seenAt <= recordedAt &&
+    problems.some(
+      ({ seq, through }) =>
+        seq !== undefined && through !== undefined && BigInt(seq) <= head.seq && head.seq <= BigInt(through),
+    )
+  );
+}

@@ -1,0 +1,350 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Pool } from "pg";
+import { classify } from "../../db/errors.ts";
+import { asError } from "../../errors.ts";
+import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import type { LedgerUnavailableError } from "../errors.ts";
+import type { ByObject } from "../guards.ts";
+import { guardReport } from "../guards.ts";
+import { allHeads, type HeadStore, HeadsUnreadableError, type KnownHead } from "../heads.ts";
+import { unreadable } from "../verify/check-piece.ts";
+import { headsProblem, unguardedProblems, verifyLedger } from "../verify/verify.ts";
+import { Agenda } from "./agenda.ts";
+import { createFindings, type FindingsOptions } from "./findings.ts";
+import { checkEntries, type Look, lookAt, strideAfter } from "./look.ts";
+import { createPace } from "./pace.ts";
+import { type NamedProblem, nameProblem, type WatchProblem } from "./problems.ts";
+import { createWatchRunner } from "./runner.ts";
+import { type LedgerCondition, type LedgerHealth, Watched } from "./watched.ts";
+
+/** Entries at the end of a ledger that are verified again and again, and from which on a ledger should have known heads. */
+const REACH = 1_000n;
+/** Milliseconds between two comparisons of all heads with what was verified: notifications may be lost. */
+const POLL = 5_000;
+/** Ledgers read with one statement. */
+const PAGE = 1_000;
+
+export interface WatchOptions extends Omit<FindingsOptions, "onError" | "pool"> {
+  /** Of the watcher alone; made of a connection string. */
+  readonly pool: Pool;
+  /** For whole ledgers, which take long. */
+  readonly patientPool: Pool;
+  readonly heads: Pick<HeadStore, "known" | "record">;
+  readonly guardExceptions: ByObject;
+  /** Share of one core, from 0 to 1. */
+  readonly share: number;
+  /** Milliseconds between two verifications of the guards, and of the end of a ledger that is in use. */
+  readonly tailInterval: number;
+  /** Milliseconds from the begin of one verification of all ledgers as a whole to the next. */
+  readonly wholeInterval: number;
+  readonly onError: (error: Error, ledger: LedgerId | undefined) => void;
+}
+
+export interface WatchStatus {
+  readonly ledgers: Readonly<Record<LedgerCondition, number>>;
+  /** Ledgers that wait to be verified. */
+  readonly waiting: number;
+  /** Milliseconds of work. */
+  readonly spent: number;
+}
+
+/** Verifies the ledgers of a running server, and knows which of them entries must not be recorded in. */
+export interface Watch {
+  /** Begins to verify by itself. */
+  start(): void;
+  /** Compares a ledger with the heads that are known outside the database, unless this process did before. */
+  admit(ledger: LedgerId): Promise<void>;
+  /** Why nothing may be recorded in a ledger that was admitted. */
+  refusal(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined;
+  /** Notes that a ledger has new entries. */
+  grown(ledger: LedgerId): void;
+  /** Notes that a known head contradicts what was just recorded. */
+  suspect(ledger: LedgerId): void;
+  health(ledger: LedgerId): Promise<LedgerHealth>;
+  /** Calls `listener` whenever the health of `ledger` changes. Returns what ends that. */
+  follow(ledger: LedgerId, listener: () => void): () => void;
+  /** The problems of a ledger that nobody acknowledged, as an acknowledgement names them. */
+  toAcknowledge(ledger: LedgerId): Promise<readonly NamedProblem[]>;
+  /** Takes in an acknowledgement that was recorded. */
+  acknowledged(ledger: LedgerId): Promise<void>;
+  status(): WatchStatus;
+  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  readonly onNotify: (payload: string) => void;
+  readonly onReconnect: () => void;
+  stop(): Promise<void>;
+}
+
+export function createWatch(options: WatchOptions): Watch {
+  const { pool, heads, tailInterval, wholeInterval, onError } = options;
+  const stopped = new AbortController();
+  const since = new Date();
+  const pace = createPace(options.share, stopped.signal);
+  const runner = createWatchRunner(pool, pace);
+  const findings = createFindings(options);
+  const agenda = new Agenda();
+  const ledgers = new Map<LedgerId, Watched>();
+  let guards: { readonly number: number; readonly problems: readonly WatchProblem[] } = { number: 0, problems: [] };
+  let pollDue = 0;
+  let guardsDue = 0;
+  let running: Promise<unknown> | undefined;
+
+  function watchedOf(ledger: LedgerId): Watched {
+    const known = ledgers.get(ledger);
+    if (known !== undefined) return known;
+    const watched = new Watched(ledger, since);
+    ledgers.set(ledger, watched);
+    return watched;
+  }
+
+  async function knownHeads(ledger: LedgerId): Promise<{
+    readonly known: readonly KnownHead[];
+    readonly problems: readonly WatchProblem[];
+  }> {
+    try {
+      return { known: allHeads(await heads.known(ledger)), problems: [] };
+    } catch (error) {
+      if (!(error instanceof HeadsUnreadableError)) throw error;
+      return { known: [], problems: [headsProblem(error.message)] };
+    }
+  }
+
+  /** Notes damaged files as a problem of the ledger. Rejects with any other error. */
+  async function noteDamage(watched: Watched, error: unknown): Promise<void> {
+    if (classify(error) !== "corrupt") throw error;
+    await findings.note(watched, [{ verdict: "UNVERIFIABLE", seq: undefined, detail: unreadable(error) }]);
+  }
+
+  async function lookFirst(watched: Watched): Promise<void> {
+    const { known, problems } = await knownHeads(watched.ledger);
+    try {
+      const look = await lookAt(pool, watched.ledger, known, true);
+      rebase(watched, look, known.at(-1));
+      await findings.note(watched, [...look.problems, ...problems, ...headless(look, known, problems)]);
+    } catch (error) {
+      await noteDamage(watched, error);
+    }
+    await noteGuards(watched);
+    watched.tailDue = performance.now() + tailInterval;
+    agenda.addGrown(watched.ledger);
+  }
+
+  /** Begins to verify before the end of the ledger, and after the furthest head that is known, if that is further back. */
+  function rebase(watched: Watched, { last, problems }: Look, furthest: LedgerHead | undefined): void {
+    const before = last > REACH ? last - REACH : 0n;
+    const isSound = problems.every(({ heads }) => heads === undefined);
+    const seq = isSound && furthest !== undefined && furthest.seq < before ? furthest.seq : before;
+    watched.verified = { seq, hash: undefined, seenAt: new Date() };
+  }
+
+  function looked(watched: Watched): Promise<void> {
+    watched.looked ??= lookFirst(watched).catch((error: unknown) => {
+      watched.looked = undefined;
+      throw error;
+    });
+    return watched.looked;
+  }
+
+  /** Verifies new entries, and where the ledger ends. */
+  async function checkGrown(watched: Watched): Promise<void> {
+    const { ledger, verified } = watched;
+    const { hash } = verified;
+    const look = await lookAt(pool, ledger, hash === undefined ? [] : [{ ...verified, hash }], false);
+    const isRewritten = look.problems.some((problem) => problem.heads !== undefined);
+    await findings.note(watched, look.problems);
+    if (isRewritten) rebase(watched, look, undefined);
+    const range = strideAfter(watched.verified.seq, look.last);
+    if (range !== undefined) {
+      const { problems, lastHash } = await checkEntries(runner.check, ledger, range);
+      await findings.note(watched, problems);
+      watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
+      watched.movedAt = performance.now();
+      if (lastHash !== undefined) heads.record(ledger, { seq: range.to, hash: lastHash });
+      if (range.to < look.last) agenda.addGrown(ledger);
+    }
+    if (watched.problems.length > 0) await findings.settle(watched);
+    watched.checkedAt = new Date();
+    watched.changed();
+  }
+
+  /** Verifies the end of a ledger again, and compares the ledger with all known heads. */
+  async function checkTail(watched: Watched): Promise<void> {
+    const { ledger } = watched;
+    const { known, problems } = await knownHeads(ledger);
+    const look = await lookAt(pool, ledger, known, true);
+    const isCut = look.last < watched.verified.seq;
+    const to = isCut ? look.last : watched.verified.seq;
+    const from = to > REACH ? to - REACH + 1n : 1n;
+    const found = to === 0n ? [] : (await checkEntries(runner.check, ledger, { from, to })).problems;
+    await findings.note(watched, [...look.problems, ...problems, ...found]);
+    watched.checkedAt = new Date();
+    watched.changed();
+  }
+
+  /** A ledger that rests is verified ever more rarely. */
+  function scheduleTail(watched: Watched): void {
+    const now = performance.now();
+    watched.tailDue =
+      now + Math.min(Math.max(now - watched.movedAt, tailInterval), Math.max(wholeInterval, tailInterval));
+  }
+
+  async function checkNext({ ledger, what }: NonNullable<ReturnType<Agenda["take"]>>): Promise<void> {
+    const watched = watchedOf(ledger);
+    try {
+      if (watched.looked === undefined) await looked(watched);
+      else if (what === "tail") await checkTail(watched);
+      else await checkGrown(watched);
+    } catch (error) {
+      await noteDamage(watched, error);
+    } finally {
+      if (what === "tail") scheduleTail(watched);
+    }
+  }
+
+  /** Finds ledgers that have changed, or are gone, without a notification. */
+  async function poll(): Promise<void> {
+    const there = new Set<LedgerId>();
+    for (let after = ""; ; ) {
+      const { rows } = await pool.query<{ ledger: LedgerId; seq: string; hash: string }>(
+        `SELECT ledger, seq, encode(hash, 'hex') AS hash FROM oc_ledger_head WHERE ledger > $1 ORDER BY ledger LIMIT ${PAGE}`,
+        [after],
+      );
+      for (const { ledger, seq, hash } of rows) {
+        there.add(ledger);
+        const verified = ledgers.get(ledger)?.verified;
+        if (verified?.hash !== hash || verified.seq !== BigInt(seq)) agenda.addGrown(ledger);
+      }
+      after = rows.at(-1)?.ledger ?? "";
+      if (rows.length < PAGE) break;
+    }
+    const now = performance.now();
+    for (const [ledger, watched] of ledgers) {
+      if (!there.has(ledger) && watched.verified.seq > 0n) agenda.addGrown(ledger);
+      if (watched.tailDue > now) continue;
+      watched.tailDue = Number.POSITIVE_INFINITY;
+      agenda.addTail(ledger);
+    }
+  }
+
+  async function checkGuards(): Promise<void> {
+    const problems = unguardedProblems(await guardReport(pool, options.guardExceptions));
+    const text = (all: readonly WatchProblem[]) => JSON.stringify(all.map(({ detail }) => detail));
+    if (text(problems) !== text(guards.problems)) guards = { number: guards.number + 1, problems };
+  }
+
+  /** What was found about the guards concerns every ledger. */
+  async function noteGuards(watched: Watched): Promise<void> {
+    const { number, problems } = guards;
+    if (watched.guards === number) return;
+    await findings.note(watched, problems);
+    watched.guards = number;
+  }
+
+  async function step(): Promise<void> {
+    if (performance.now() >= guardsDue) {
+      await pace.take(checkGuards);
+      guardsDue = performance.now() + tailInterval;
+      for (const watched of ledgers.values()) if (watched.guards !== guards.number) await noteGuards(watched);
+    }
+    if (performance.now() >= pollDue) {
+      await pace.take(poll);
+      pollDue = performance.now() + POLL;
+    }
+    const next = agenda.take();
+    if (next !== undefined) await pace.take(() => checkNext(next));
+    else await agenda.wait(Math.min(pollDue, guardsDue) - performance.now(), stopped.signal);
+  }
+
+  /** Verifies the ledgers there are as a whole, one after the other. */
+  async function checkWhole(): Promise<void> {
+    for (const ledger of [...ledgers.keys()]) {
+      stopped.signal.throwIfAborted();
+      const watched = watchedOf(ledger);
+      const { problems } = await verifyLedger(options.patientPool, ledger, { runner: runner.paced, guards: false });
+      await findings.note(watched, problems);
+    }
+  }
+
+  /** Does `work` again and again until the watcher is stopped; a failure is reported. */
+  async function repeat(work: () => Promise<void>): Promise<void> {
+    while (!stopped.signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        onError(asError(error), undefined);
+        await pause(POLL, undefined, { signal: stopped.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async function wholeLater(): Promise<void> {
+    const began = performance.now();
+    // The ends of all ledgers come first.
+    while (pollDue === 0 || agenda.length > 0) await pause(POLL, undefined, { signal: stopped.signal });
+    await checkWhole();
+    await pause(Math.max(POLL, wholeInterval - (performance.now() - began)), undefined, { signal: stopped.signal });
+  }
+
+  return {
+    start() {
+      running ??= Promise.all([repeat(step), repeat(wholeLater)]);
+    },
+    admit: (ledger) => looked(watchedOf(ledger)),
+    refusal(ledger) {
+      const watched = watchedOf(ledger);
+      if (watched.guards !== guards.number) return noteGuards(watched).then(() => findings.refusal(watched));
+      const refusal = watched.isTroubled ? findings.refusal(watched) : undefined;
+      return refusal && Promise.resolve(refusal);
+    },
+    grown: (ledger) => agenda.addGrown(ledger),
+    suspect(ledger) {
+      agenda.addTail(ledger);
+      agenda.addGrown(ledger);
+    },
+    async health(ledger) {
+      const watched = watchedOf(ledger);
+      await looked(watched);
+      await noteGuards(watched);
+      return findings.health(watched);
+    },
+    follow(ledger, listener) {
+      const { listeners } = watchedOf(ledger);
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async toAcknowledge(ledger) {
+      const watched = watchedOf(ledger);
+      await looked(watched);
+      await findings.settle(watched);
+      return watched.problems.map(nameProblem);
+    },
+    acknowledged: (ledger) => findings.settle(watchedOf(ledger)),
+    status() {
+      const counts = { OK: 0, SUSPECT: 0, STOPPED: 0 };
+      for (const watched of ledgers.values()) counts[findings.health(watched).condition] += 1;
+      return { ledgers: counts, waiting: agenda.length, spent: pace.spent() };
+    },
+    onNotify: (payload) => agenda.addGrown(payload.slice(0, payload.lastIndexOf(" ")) as LedgerId),
+    onReconnect() {
+      pollDue = 0;
+    },
+    async stop() {
+      stopped.abort();
+      await running;
+      await runner.close();
+    },
+  };
+}
+
+/** A long ledger of which no head is known: what was cut off or rewritten before cannot be noticed. */
+function headless(
+  { last }: Look,
+  known: readonly KnownHead[],
+  problems: readonly WatchProblem[],
+): readonly WatchProblem[] {
+  if (known.length > 0 || problems.length > 0 || last <= REACH) return [];
+  const detail =
+    "this server knows no head of the ledger from before: whether it was cut or rewritten cannot be said. " +
+    "Restore DATA_DIR/heads, or compare the ledger with an export";
+  return [{ verdict: "UNVERIFIABLE", seq: undefined, detail, warning: true }];
+}

@@ -1,0 +1,68 @@
+import type { Pool } from "pg";
+import type { Database } from "../db/database.ts";
+import { createPool } from "../db/pool.ts";
+import type { Metrics } from "../http/metrics.ts";
+import type { HeadStore } from "../ledger/heads.ts";
+import { createWatch, type Watch, type WatchOptions } from "../ledger/watch/watch.ts";
+import type { Start } from "./start.ts";
+
+/** For looking at a ledger, and for the thread that checks entries. */
+const CONNECTIONS = 3;
+
+export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "onAcknowledged"> {
+  readonly database: Database;
+  /** For verifications of whole ledgers. */
+  readonly verifying: Pool;
+  readonly heads: HeadStore;
+  readonly metrics: Pick<Metrics, "ledgerProblem">;
+}
+
+/** Verifies all ledgers while the server runs, and stops those in which something is found. */
+export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Watch {
+  const { database, verifying, heads, guardExceptions, metrics } = deps;
+  const pool = createPool({
+    connectionString: database.url,
+    max: CONNECTIONS,
+    applicationName: "countersign-watch",
+    statementTimeout: config.timeLimits.read,
+    log,
+  });
+  closing.add(() => pool.end());
+  const { stops, share, interval, wholeInterval } = config.watch;
+  const watch = createWatch({
+    pool,
+    patientPool: verifying,
+    heads,
+    guardExceptions,
+    stops,
+    share,
+    tailInterval: interval * 1_000,
+    wholeInterval: wholeInterval * 1_000,
+    onFound(ledger, { verdict, seq, detail, warning }) {
+      metrics.ledgerProblem(verdict);
+      const stopped = stops && warning !== true;
+      const consequence = stopped ? "nothing is recorded in it until an administrator acknowledges that" : "see detail";
+      log[warning === true ? "warn" : "error"](
+        { ledger, verdict, seq: seq?.toString(), detail, stopped },
+        `a problem of a ledger was found: ${consequence}`,
+      );
+    },
+    onAcknowledged(ledger) {
+      log.info({ ledger }, "an administrator acknowledged problems of a ledger");
+      deps.onAcknowledged(ledger);
+    },
+    onError: (error, ledger) => log.warn({ ledger, err: error }, "ledgers could not be verified, and will be later"),
+  });
+  watch.start();
+  closing.add(() => watch.stop());
+  return watch;
+}
+
+/**
+ * Whether requests should be sent to this server. A stopped ledger concerns one organization, and other servers stop it as well:
+ * only when at least half of the ledgers are stopped, this server is better left out.
+ */
+export function isWatchReady(watch: Pick<Watch, "status">): boolean {
+  const { OK, SUSPECT, STOPPED } = watch.status().ledgers;
+  return STOPPED === 0 || STOPPED < OK + SUSPECT;
+}

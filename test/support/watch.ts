@@ -1,0 +1,25 @@
+import type { Pool } from "pg";
+import { createHeadStore } from "../../src/ledger/heads.ts";
+import { createWatch, type Watch, type WatchOptions } from "../../src/ledger/watch/watch.ts";
+
+/** A watcher that is not started: it looks at a ledger when it is asked. Errors are thrown. */
+export function createTestWatch(pool: Pool, directory: string, options: Partial<WatchOptions> = {}): Watch {
+  const onError = (error: Error) => {
+    throw error;
+  };
+  const standing = async () => [];
+  return createWatch({
+    pool,
+    patientPool: pool,
+    heads: createHeadStore({ directory, standing, onError, onContradiction: () => undefined }),
+    guardExceptions: {},
+    stops: true,
+    share: 1,
+    tailInterval: 60_000,
+    wholeInterval: 60_000,
+    onFound: () => undefined,
+    onAcknowledged: () => undefined,
+    onError,
+    ...options,
+  });
+}
