@@ -25,6 +25,8 @@ export type Probe = {
 /** The hashes of the last entries of a caller's ledger and of the other ones, as 64 hex digits. */
 export interface Heads {
   readonly own: string;
+  /** The caller's ledger, as an answer may name it that shows no entry. */
+  readonly ledger?: string;
   readonly others: readonly string[];
 }
 
@@ -50,6 +52,10 @@ function nameOf(seen: readonly Relation[], there: readonly Relation[]): string {
   return found?.[0] ?? RELATIONS.filter((relation) => seen.includes(relation)).join(" + ");
 }
 
+function showsLedger(text: string, { own, ledger }: Heads): boolean {
+  return text.includes(own) || (ledger !== undefined && text.includes(`"ledger":"${ledger}"`));
+}
+
 /**
  * Whose traces `text`, the answer to `probe`, shows. Throws for a probe of a whole that shows nothing of what it is said to
  * tell of: it would be taken at its word.
@@ -61,7 +67,7 @@ export function reachOf(probe: Probe, text: string, traces: ReadonlyMap<Relation
   if (probe.how !== "whole") return nameOf(seen, [...traces.keys()]);
   const doer = traces.get("self")?.doer;
   const shown =
-    probe.tells === "own" ? doer !== undefined && text.includes(`"id":"${doer}"`) : text.includes(heads.own);
+    probe.tells === "own" ? doer !== undefined && text.includes(`"id":"${doer}"`) : showsLedger(text, heads);
   if (!shown) {
     throw new Error(
       `${/^\w+/.exec(probe.call)} shows nothing that says it tells of ${probe.tells}: try it with "list" or "each", and ` +

@@ -120,11 +120,15 @@ async function follow(row: Row, role: Role, variables: Arguments): Promise<Told>
 
 /** Heartbeats of a subscription that name a position at or behind `head`. */
 function beatsOf(messages: readonly Message[], of: string, head: bigint): number {
-  type Event = Readonly<Record<string, { readonly cursor: string; readonly action?: object; readonly entry?: object }>>;
+  type Event = Readonly<
+    Record<string, { readonly cursor?: string; readonly action?: object; readonly entry?: object }>
+  >;
   return messages.filter((message) => {
     if (message.id !== of || message.type !== "next") return false;
     const [event] = Object.values(dataOf<Event | null>(message) ?? {});
-    return event !== undefined && (event.action ?? event.entry ?? null) === null && BigInt(event.cursor) >= head;
+    if (event === undefined || (event.action ?? event.entry ?? null) !== null) return false;
+    // Without a position, each event says how things are now.
+    return event.cursor === undefined || BigInt(event.cursor) >= head;
   }).length;
 }
 
@@ -135,6 +139,7 @@ async function headsFor(role: Role): Promise<Heads> {
   );
   const own = role === "outsider" ? "globex/eu" : "acme/eu";
   return {
+    ledger: own,
     own: rows.find(({ ledger }) => ledger === own)?.hash ?? "",
     others: rows.flatMap(({ ledger, hash }) => (ledger === own ? [] : [hash])),
   };

@@ -1,3 +1,4 @@
+import { readsOrganization } from "../../domain/visibility/visibility.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { LedgerHealth } from "../../ledger/watch/watched.ts";
 import { builder } from "../base/builder.ts";
@@ -12,6 +13,7 @@ const HealthRef = builder.objectRef<LedgerHealth>("LedgerHealth").implement({
   description:
     "What the server that was asked knows of a ledger: it verifies new entries as they are recorded, the end of the ledger and the guards of the database every few minutes, and all of it once a day.",
   fields: (t) => ({
+    ledger: t.exposeID("ledger", { description: "The ledger: `<organization>/<region>`." }),
     condition: t.field({
       type: LedgerCondition,
       description: "Whether something was found, and whether entries are recorded.",
@@ -29,8 +31,10 @@ const HealthRef = builder.objectRef<LedgerHealth>("LedgerHealth").implement({
     }),
     problems: t.field({
       type: [ProblemRef],
-      description: "The problems that were found and that no administrator has acknowledged.",
-      resolve: ({ problems }) => [...problems],
+      description:
+        "The problems that were found and that no administrator has acknowledged; empty for callers who may not read the organization's whole ledger.",
+      resolve: ({ problems }, _args, { caller }) =>
+        caller !== undefined && readsOrganization(caller.principal) ? [...problems] : [],
     }),
   }),
 });
@@ -43,7 +47,6 @@ builder.objectFields(LedgerRef, (t) => ({
   health: t.field({
     type: HealthRef,
     description: "What is known of it from being verified all the time.",
-    authScopes: { readsLedger: true },
     resolve: ({ id }, _args, { services }) => services.watch.health(id),
   }),
 }));
@@ -142,7 +145,7 @@ builder.subscriptionField("ledgerHealth", (t) =>
     type: HealthRef,
     description:
       "The health of the ledger of your organization: as it is, and then whenever it changes, at most once a second. When it did not change for a while, it is sent again.",
-    authScopes: { readsLedger: true },
+    authScopes: { signedIn: true },
     args: { region: t.arg.string({ description: "The region of the ledger. Default: that of the server." }) },
     subscribe: (_root, { region }, context) => {
       checkRegion(region, context);

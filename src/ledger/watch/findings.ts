@@ -41,7 +41,13 @@ export function createFindings({ pool, stops, onFound, onAcknowledged, onError }
   const health = (watched: Watched): LedgerHealth => {
     const problems = watched.problems.map(({ verdict, seq, detail }) => ({ verdict, seq, detail }));
     const condition = problems.length === 0 ? "OK" : stops && watched.isTroubled ? "STOPPED" : "SUSPECT";
-    return { condition, verifiedTo: watched.verified.seq, checkedAt: watched.checkedAt, problems };
+    return {
+      ledger: watched.ledger,
+      condition,
+      verifiedTo: watched.verified.seq,
+      checkedAt: watched.checkedAt,
+      problems,
+    };
   };
 
   return {

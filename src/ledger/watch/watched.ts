@@ -7,6 +7,7 @@ export type LedgerCondition = "OK" | "SUSPECT" | "STOPPED";
 
 /** What the watcher of this process knows of a ledger. */
 export interface LedgerHealth {
+  readonly ledger: LedgerId;
   readonly condition: LedgerCondition;
   /** The last position that was verified, with all before it that this process had not verified earlier. */
   readonly verifiedTo: bigint;
