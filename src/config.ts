@@ -108,8 +108,8 @@ const settings = z.object({
   READINESS_TIMEOUT: duration({ default: 2, from: 0.1, to: 2 }),
   WATCH_ACTION: oneOf(["stop", "alarm"], "stop"),
   WATCH_SHARE: wholeNumber({ default: 5, from: 1, to: 100, unit: "percent" }),
-  WATCH_INTERVAL: duration({ default: 300, from: 0.1, to: DAY }),
-  WATCH_WHOLE_INTERVAL: duration({ default: DAY, from: 1, to: 366 * DAY }),
+  WATCH_INTERVAL: duration({ default: 300, from: 0.1, to: 86_400 }),
+  WATCH_WHOLE_INTERVAL: duration({ default: 86_400, from: 1, to: 366 * DAY }),
   CLOCK_TOLERANCE: duration({ default: 60, from: 1, to: 86_400 }),
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 /** Does one piece of work at a time, so that over time all of it takes no more than a share of one core. */
 export interface Pace {
-  /** Does `work` once it is its turn. Rejects with what it threw, or with the reason of `signal`. */
+  /** Does `work` once it is its turn. Rejects with what it threw, or with the reason of the signal. */
   take<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Milliseconds of work done so far. */
   spent(): number;
@@ -11,11 +11,22 @@ export interface Pace {
 /** Milliseconds of work that may be done at once after a long rest. */
 const BURST = 2_000;
 
+/** How time passes: replaced by tests. */
+export interface Time {
+  readonly now: () => number;
+  readonly rest: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+const TIME: Time = {
+  now: () => performance.now(),
+  rest: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
+};
+
 /**
  * @param share of the time, from 0 to 1. Time is what passes while work is done: at most one core is busy with it here, and the
  *   database, which works meanwhile, is counted by that as well.
  */
-export function createPace(share: number, signal: AbortSignal, now: () => number = () => performance.now()): Pace {
+export function createPace(share: number, signal: AbortSignal, { now, rest }: Time = TIME): Pace {
   let credit = BURST;
   let counted = now();
   let spent = 0;
@@ -25,7 +36,7 @@ export function createPace(share: number, signal: AbortSignal, now: () => number
     signal.throwIfAborted();
     credit = Math.min(BURST, credit + (now() - counted) * share);
     counted = now();
-    if (credit < 0) await pause(-credit / share, undefined, { signal });
+    if (credit < 0) await rest(-credit / share, signal);
     const began = now();
     try {
       return await work();
