@@ -317,8 +317,12 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     // Asked for when a head is not found: that may be because it was removed.
     ensure: (ledger) =>
       counted(async () => {
-        if ((await refusalOf(ledger)) !== undefined) return;
-        await withQueue(ledger, false, () => conditions.check([ledger]));
+        try {
+          await withQueue(ledger, false, () => conditions.check([ledger]));
+        } catch (error) {
+          if (error instanceof LedgerUnavailableError && error.code === "LEDGER_STOPPED") return;
+          throw error;
+        }
         conditions.assertSound(ledger);
       }),
     damaged(error) {
