@@ -1,4 +1,4 @@
-// What the watcher of a server takes, with a thousand ledgers: at the start, at rest, and while one ledger grows as fast as one
+// What the watcher of a server takes, with many ledgers: at the start, at rest, and while one ledger grows as fast as one
 // caller can propose. `npm run bench:watch`; see README.md.
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,8 +7,8 @@ import { forget, startApp } from "../support/app.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer, withClient } from "../support/server.ts";
 
-const LEDGERS = 1_000;
-const SECONDS = 60;
+const LEDGERS = Number(process.env.LEDGERS ?? 1_000);
+const SECONDS = Number(process.env.SECONDS ?? 60);
 
 const postgres = await startTestServer();
 await migrate({ connectionString: postgres.url, log: silent });

@@ -125,7 +125,6 @@ export function createWatch(options: WatchOptions): Watch {
     }
     await noteGuards(watched);
     watched.tailDue = performance.now() + tailInterval;
-    agenda.addGrown(watched.ledger);
   }
 
   /** Begins to verify before the end of the ledger, and after the furthest head that is known, if that is further back. */
@@ -134,6 +133,7 @@ export function createWatch(options: WatchOptions): Watch {
     const isSound = problems.every(({ heads }) => heads === undefined);
     const seq = isSound && furthest !== undefined && furthest.seq < before ? furthest.seq : before;
     watched.verified = { seq, hash: undefined, seenAt: new Date() };
+    watched.reach = last;
   }
 
   function looked(watched: Watched): Promise<void> {
@@ -152,14 +152,19 @@ export function createWatch(options: WatchOptions): Watch {
     const isRewritten = look.problems.some((problem) => problem.heads !== undefined);
     await findings.note(watched, look.problems);
     if (isRewritten) rebase(watched, look, undefined);
-    const range = strideAfter(watched.verified.seq, look.last);
+    await checkEntriesUpTo(watched, look.last);
+  }
+
+  async function checkEntriesUpTo(watched: Watched, last: bigint): Promise<void> {
+    const { ledger } = watched;
+    const range = strideAfter(watched.verified.seq, last);
     if (range !== undefined) {
       const { problems, lastHash } = await checkEntries(runner.check, ledger, range);
       await findings.note(watched, problems);
       watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
       watched.movedAt = performance.now();
       if (lastHash !== undefined) heads.record(ledger, { seq: range.to, hash: lastHash });
-      if (range.to < look.last) agenda.addGrown(ledger);
+      if (range.to < last) agenda.addGrown(ledger);
     }
     if (watched.problems.length > 0) await findings.settle(watched);
     watched.checkedAt = new Date();
@@ -190,8 +195,10 @@ export function createWatch(options: WatchOptions): Watch {
   async function checkNext({ ledger, what }: NonNullable<ReturnType<Agenda["take"]>>): Promise<void> {
     const watched = watchedOf(ledger);
     try {
-      if (watched.looked === undefined) await looked(watched);
-      else if (what === "tail") await checkTail(watched);
+      if (watched.looked === undefined) {
+        await looked(watched);
+        await checkEntriesUpTo(watched, watched.reach);
+      } else if (what === "tail") await checkTail(watched);
       else await checkGrown(watched);
     } catch (error) {
       await noteDamage(watched, error);

@@ -22,6 +22,8 @@ export class Watched {
   /** The last entry that was verified, and its hash where this process has computed it. */
   verified: { readonly seq: bigint; readonly hash: string | undefined; readonly seenAt: Date };
   checkedAt: Date;
+  /** The last position when it was first looked at. */
+  reach = 0n;
   /** Once it was looked at in this process. */
   looked: Promise<void> | undefined;
   /** When it last had new entries, and when its end is verified again, by `performance.now()`. */
