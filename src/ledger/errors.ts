@@ -43,12 +43,14 @@ export class LedgerUnavailableError extends DomainError<LedgerUnavailability> {
  */
 export class LedgerDamagedError extends LedgerUnavailableError {
   readonly ledger: LedgerId;
+  readonly what: string;
 
   /** `what` is a clause without a full stop. */
   constructor(ledger: LedgerId, what: string, cause?: unknown) {
     const message = `ledger ${ledger} is damaged: ${what}. Nothing was recorded; verify the ledger`;
     super(message, RETRY_AFTER_SECONDS, cause, "NOTHING", "LEDGER_CORRUPT");
     this.ledger = ledger;
+    this.what = what;
   }
 }
 

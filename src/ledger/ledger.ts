@@ -7,6 +7,7 @@ import { SYSTEM_ACTOR } from "../facts/envelope.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import type { Payload } from "../facts/payload.ts";
 import { inSpan } from "../telemetry.ts";
+import type { LedgerProblem } from "../verify/verdict.ts";
 import { createAnnouncer } from "./announce.ts";
 import { callAppend, callAppendAgain, callAppendEach, type DraftOutcome, HEAD_LOCKED } from "./append-call.ts";
 import { isCorrupt } from "./append-failure.ts";
@@ -70,6 +71,8 @@ export interface Watching {
   admit(ledger: LedgerId): Promise<void>;
   /** Why nothing may be recorded in a ledger that was admitted. */
   refusal(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined;
+  /** Notes what a call found. */
+  report(ledger: LedgerId, problem: LedgerProblem): Promise<void>;
 }
 
 export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance" | "now" | "onFault"> {
@@ -327,6 +330,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       }),
     damaged(error) {
       conditions.damaged(error);
+      const { ledger, what: detail } = error;
+      void options.watch?.report(ledger, { verdict: "CONTENT_MISMATCH", seq: undefined, detail });
       return error;
     },
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),

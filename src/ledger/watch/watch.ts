@@ -60,6 +60,8 @@ export interface Watch {
   grown(ledger: LedgerId): void;
   /** Notes that a known head contradicts what was just recorded. */
   suspect(ledger: LedgerId): void;
+  /** Notes what a call found about `ledger`, outside the verification. */
+  report(ledger: LedgerId, problem: WatchProblem): Promise<void>;
   health(ledger: LedgerId): Promise<LedgerHealth>;
   /** Calls `listener` whenever the health of `ledger` changes. Returns what ends that. */
   follow(ledger: LedgerId, listener: () => void): () => void;
@@ -308,6 +310,7 @@ export function createWatch(options: WatchOptions): Watch {
       agenda.addTail(ledger);
       agenda.addGrown(ledger);
     },
+    report: (ledger, problem) => findings.note(watchedOf(ledger), [problem]),
     async health(ledger) {
       const watched = watchedOf(ledger);
       await looked(watched);
