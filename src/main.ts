@@ -1,5 +1,4 @@
 import type { Config } from "./config.ts";
-import { loadKeys } from "./domain/identity/keys.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createLedgerSnapshots } from "./ledger/snapshot.ts";
@@ -11,6 +10,7 @@ import { startFollowing } from "./main/follow.ts";
 import { startHttp } from "./main/http.ts";
 import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/identity.ts";
 import { startJobs } from "./main/jobs.ts";
+import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
@@ -51,7 +51,7 @@ export async function startServer(config: Config, { log, say }: StartOptions): P
 async function startAreas(start: Start): Promise<string> {
   const { config } = start;
   const settings = await readIdentitySettings(config);
-  const [keys, catalog] = await Promise.all([loadKeys(config.signingKeyFile), loadCatalog(config.catalog)]);
+  const [keys, catalog] = await Promise.all([startKeys(start), loadCatalog(config.catalog)]);
 
   const database = await startDatabase(start);
   const metrics = createMetrics({
@@ -59,12 +59,12 @@ async function startAreas(start: Start): Promise<string> {
     pendingApprovals: () => countPending(database),
     watch: () => watch.status(),
   });
-  const { ledgers, verify, watch } = await startLedger(start, database, metrics);
+  const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);
-  const identity = startIdentity(start, { settings, keys, ledgers, sessions, db: database.pool, metrics });
+  const identity = startIdentity(start, { settings, keys, ledgers, isSigned, sessions, db: database.pool, metrics });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
-  const actions = startActions(start, { database, ledgers, keys, catalog });
+  const actions = startActions(start, { database, ledgers, isSigned, keys, catalog });
   startJobs(start, database, actions, sessions);
 
   const services = createServices({

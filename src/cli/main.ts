@@ -4,6 +4,7 @@ import packageFile from "../../package.json" with { type: "json" };
 import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
 import { defineExport } from "./export.ts";
 import { defineHealth } from "./health.ts";
+import { defineKeys } from "./keys.ts";
 import { defineMigrate } from "./migrate.ts";
 import { defineReplay } from "./replay.ts";
 import { defineSearchIndex } from "./search-index.ts";
@@ -40,6 +41,7 @@ Examples:
     defineServe,
     defineMigrate,
     defineToken,
+    defineKeys,
     defineReplay,
     defineVerify,
     defineExport,

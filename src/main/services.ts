@@ -1,5 +1,5 @@
 import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
-import type { Keys } from "../domain/identity/keys.ts";
+import { type Keys, publicJwks } from "../domain/identity/keys.ts";
 import type { Services } from "../graphql/base/services.ts";
 
 /** What has to be started before: with settings of its own, with something to stop, or in an order. */
@@ -18,7 +18,7 @@ type Started =
   | "heartbeat";
 
 export interface ServiceParts extends Pick<Services, Started> {
-  readonly keys: Pick<Keys, "publicJwks">;
+  readonly keys: Keys;
 }
 
 /**
@@ -34,6 +34,6 @@ export function createServices({ keys, ...started }: ServiceParts): Services {
       administers: started.directory.administers,
       attribute: started.sessions.attribute,
     }),
-    publicKeys: () => JSON.parse(JSON.stringify(keys.publicJwks())),
+    publicKeys: () => JSON.parse(JSON.stringify(publicJwks(keys))),
   };
 }

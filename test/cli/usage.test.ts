@@ -5,7 +5,7 @@ import { exitCodeOf, exitCodes } from "../../src/cli/exit.ts";
 import { ConfigurationError } from "../../src/errors.ts";
 import { countersign, root } from "./run.ts";
 
-const commands = ["serve", "migrate", "token", "replay", "verify", "export", "health", "search-index"];
+const commands = ["serve", "migrate", "token", "keys", "replay", "verify", "export", "health", "search-index"];
 
 describe("help", () => {
   it("lists every command and every exit code", async () => {

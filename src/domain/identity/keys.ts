@@ -4,8 +4,10 @@ import path from "node:path";
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
-import { syncDirectory } from "../../files.ts";
+import type { FactKey } from "../../facts/signature.ts";
+import { locked, replaceDurably, syncDirectory } from "../../files.ts";
 import { readJsonFile } from "../../json-file.ts";
+import { type FactKeys, factJwks, factKeyOf, type JwkSet, retiredKey } from "./fact-keys.ts";
 
 /** The algorithm of all our signatures (RFC 8037). Verifiers accept no other. */
 export const SIGNATURE_ALGORITHM = "EdDSA";
@@ -19,14 +21,24 @@ export interface SigningKey {
   readonly publicJwk: JWK;
 }
 
-/** What one installation signs with. Separate keys: an access token can never be taken for a grant. */
+/** What one installation signs with. Separate keys: an access token can never be taken for a grant, nor for a fact. */
 export interface Keys {
   readonly grants: SigningKey;
   readonly issuer: SigningKey;
+  readonly facts: FactKeys;
   /** 32 bytes that only this installation knows, other ones for each purpose (RFC 5869). */
   secret(purpose: string): Uint8Array;
-  /** Both public keys, as a JWK set (RFC 7517). */
-  publicJwks(): { readonly keys: readonly JWK[] };
+}
+
+/** The public keys, as a JWK set (RFC 7517). Member `purpose` of each says what it signs: `facts`, `grants` or `tokens`. */
+export function publicJwks({ grants, issuer, facts }: Pick<Keys, "grants" | "issuer" | "facts">): JwkSet {
+  return {
+    keys: [
+      { ...grants.publicJwk, purpose: "grants" },
+      { ...issuer.publicJwk, purpose: "tokens" },
+      ...factJwks(facts.published).keys,
+    ],
+  };
 }
 
 /** What names the place of the keys. */
@@ -38,36 +50,66 @@ const privateJwk = z.object({
   x: z.string(),
   d: z.string(),
 });
-const keyFile = z.object({ grants: privateJwk, issuer: privateJwk });
+const keyFile = z.object({
+  grants: privateJwk,
+  issuer: privateJwk,
+  facts: privateJwk,
+  /** Public halves of keys that signed facts, the latest first. */
+  retired: z.array(retiredKey).default([]),
+});
 
 /**
  * The keys in `file`, which is created, readable by its owner only, if it does not exist. Servers that start concurrently on
  * a shared file use the same keys. Throws ConfigurationError when the file has no such keys.
  */
 export async function loadKeys(file: string): Promise<Keys> {
-  const stored = (await read(file)) ?? (await create(file));
-  const parsed = keyFile.safeParse(stored);
+  const parsed = keyFile.safeParse((await read(file)) ?? (await create(file)));
   if (!parsed.success) throw unusable(file);
-  const [grants, issuer] = await Promise.all([signingKey(parsed.data.grants), signingKey(parsed.data.issuer)]).catch(
-    () => {
-      // The platform's message about an invalid key does not name the file.
-      throw unusable(file);
-    },
-  );
-  if (grants.kid === issuer.kid)
-    throw new ConfigurationError(`${file} contains the same key twice; grants need a separate key`);
-  const ownKey = Buffer.from(parsed.data.issuer.d, "base64url");
+  const { data } = parsed;
+  const [grants, issuer, signing] = await Promise.all([
+    signingKey(data.grants),
+    signingKey(data.issuer),
+    signingKey(data.facts),
+  ]).catch(() => {
+    // The platform's message about an invalid key does not name the file.
+    throw unusable(file);
+  });
+  const facts = { signing, published: await Promise.all([data.facts, ...data.retired].map(factKeyOf)) };
+  const kids = [grants, issuer, ...facts.published].map(({ kid }) => kid);
+  if (new Set(kids).size < kids.length) {
+    throw new ConfigurationError(`${file} contains the same key twice; each purpose needs a separate key`);
+  }
+  const ownKey = Buffer.from(data.issuer.d, "base64url");
   return {
     grants,
     issuer,
+    facts,
     secret: (purpose) => new Uint8Array(hkdfSync("sha256", ownKey, "", `countersign/${purpose}`, 32)),
-    publicJwks: () => ({ keys: [grants.publicJwk, issuer.publicJwk] }),
   };
+}
+
+/**
+ * Makes a new key that signs facts in `file`, which has to exist. Of the one before only the public half is kept: what it
+ * signed is valid when it was recorded until `graceSeconds` from now. Returns both keys, the new one first. Throws
+ * ConfigurationError.
+ */
+export function rotateFactKey(file: string, graceSeconds: number): Promise<readonly [FactKey, FactKey]> {
+  return locked(`${file}.lock`, async () => {
+    // Refuses a file that no server could use.
+    await loadKeys(file);
+    const stored = keyFile.parse(await read(file));
+    const { d: _private, ...before } = stored.facts;
+    const exp = Math.ceil(Date.now() / 1000) + graceSeconds;
+    const fresh = await freshKey();
+    const next = { ...stored, facts: fresh, retired: [{ ...before, exp }, ...stored.retired] };
+    await replaceDurably(file, textOf(next));
+    return [await factKeyOf(fresh), { ...(await factKeyOf(before)), exp }];
+  });
 }
 
 function unusable(file: string): ConfigurationError {
   return new ConfigurationError(
-    `${file} does not hold the two Ed25519 keys of an installation: correct ${KEY_SETTING}, or restore the file from a backup`,
+    `${file} does not hold the three Ed25519 keys of an installation: correct ${KEY_SETTING}, or restore the file from a backup`,
   );
 }
 
@@ -82,7 +124,7 @@ async function read(file: string): Promise<unknown> {
 
 /** Writes a complete temporary file and links it to its place: a concurrent second writer uses the keys of the first. */
 async function create(file: string): Promise<unknown> {
-  const text = `${JSON.stringify({ grants: await freshJwk(), issuer: await freshJwk() }, null, 2)}\n`;
+  const text = textOf({ grants: await freshKey(), issuer: await freshKey(), facts: await freshKey(), retired: [] });
   const draft = `${file}.${randomUUID()}`;
   try {
     await mkdir(path.dirname(file), { recursive: true });
@@ -105,11 +147,13 @@ async function create(file: string): Promise<unknown> {
   return read(file);
 }
 
-async function freshJwk(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, {
-    extractable: true,
-  });
-  return exportJWK(privateKey);
+function textOf(keys: z.infer<typeof keyFile>): string {
+  return `${JSON.stringify(keys, null, 2)}\n`;
+}
+
+async function freshKey(): Promise<z.infer<typeof privateJwk>> {
+  const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, { extractable: true });
+  return privateJwk.parse(await exportJWK(privateKey));
 }
 
 async function signingKey({ d, ...publicPart }: z.infer<typeof privateJwk>): Promise<SigningKey> {
