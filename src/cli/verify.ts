@@ -13,6 +13,7 @@ import { createApi } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
+import { keysToVerifyWith } from "./keys.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { startProgress, whileWaiting } from "./progress.ts";
 import { demandIntact, describeVerification, readableVerification, VERIFY, type Verification } from "./verification.ts";
@@ -25,6 +26,7 @@ interface VerifyOptions {
   readonly to?: string;
   readonly workers: number;
   readonly dataDir?: string;
+  readonly keys?: string;
   readonly patience: number;
   readonly json?: true;
 }
@@ -50,11 +52,13 @@ async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: Verif
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
   const { ledger, from, to, workers, dataDir } = options;
   const heads = await headsToCompare(source, options);
+  const keys = await keysToVerifyWith(options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
   return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
     const progress = startProgress("verify", 1);
     try {
       const found = await verifyLedger(pool, ledger, {
+        keys,
         workers,
         ...heads,
         guardExceptions,
@@ -87,8 +91,8 @@ export function defineVerify(program: Command): void {
     .command("verify")
     .summary("verify the ledger")
     .description(
-      "Re-hashes the stored bytes, checks links, search columns, commitments, states and guards, and prints each fault with " +
-        "its position. Over the API as auditor, or directly in the database. Exits with 1 unless the verdict is INTACT.",
+      "Re-hashes the stored bytes, checks links, signatures, search columns, commitments, states and guards, and prints each " +
+        "fault with its position. Over the API as auditor, or directly in the database. Exits with 1 unless the verdict is INTACT.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
     .option("--from <position>", "first entry to check (default: 1)", parsePosition)
@@ -101,6 +105,10 @@ export function defineVerify(program: Command): void {
     .option(
       "--data-dir <directory>",
       "folder of the last known heads to compare with (default: DATA_DIR, for its own database)",
+    )
+    .option(
+      "--keys <file>",
+      "public keys that `countersign keys export` printed, with --database-url (default: those of the data directory)",
     )
     .option("--workers <number>", "number of parallel connections, with --database-url", wholeNumber(1, 64), 2)
     .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 10)

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { JsonValue } from "./canonical.ts";
-import { code, erasable, list, object, text, uuid } from "./schema.ts";
+import type { AnyFact } from "./definition.ts";
+import { code, erasable, list, object, signature, text, uuid } from "./schema.ts";
 
 /** The members that entries of every type can have: who acted, for whom, with what, in which session. */
 
@@ -50,6 +51,14 @@ export const envelope = {
   traceId: text("W3C trace id, 32 hex digits").optional(),
   session: uuid("the session it was done in, or that it starts or ends").optional(),
 };
+
+const signed = signature("of the server that made the entry, over all other members (section 6)");
+
+/** The member `signature` of entries of a type that can permit something; not of every entry if only some can. */
+export function signatureMember({ permits }: AnyFact): z.ZodRawShape {
+  if (permits === false) return {};
+  return { signature: permits === true ? signed : signed.optional() };
+}
 
 export type StoredEnvelope = z.infer<z.ZodObject<typeof envelope>>;
 

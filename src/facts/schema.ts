@@ -4,6 +4,7 @@ import { isInstant } from "./entry.ts";
 import type { Erasable } from "./erasable.ts";
 import type { Hash } from "./hash.ts";
 import { isHash, isHex64, isUuid } from "./hex.ts";
+import { isSignature } from "./signature.ts";
 
 /**
  * Members of entries, as zod schemas that carry what FORMAT.md says about them: the JSON they are and what they mean. The
@@ -69,6 +70,8 @@ export const hash = (description: string) =>
     "`sha256:` and 64 hex digits",
     description,
   );
+export const signature = (description: string) =>
+  described(z.string().refine(isSignature, "is not a compact JWS with detached content"), "JWS", description);
 export const count = (description: string) => described(z.int().min(0), "integer", description);
 /** One word of a closed list. */
 export const code = <const Words extends readonly string[]>(words: Words, description: string) =>

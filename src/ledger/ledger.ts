@@ -15,6 +15,7 @@ import { AppendQueue } from "./append-queue.ts";
 import { type Conditions, type ConditionsOptions, createConditions } from "./condition.ts";
 import { DraftRefusedError, type LedgerDamagedError, LedgerUnavailableError } from "./errors.ts";
 import { createSharedTransactions } from "./shared-transactions.ts";
+import type { FactSigner } from "./signatures/signer.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
@@ -83,6 +84,10 @@ export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance"
   readonly limits?: { readonly append: number; readonly headLock: number };
   /** Left out: nobody watches, and no ledger is ever stopped. */
   readonly watch?: Watching;
+  /** Signs what can permit something: the database's login alone can then not record it. */
+  readonly signer: FactSigner;
+  /** Called with each entry that was signed here, after its commit and before the append returns. */
+  readonly onSigned?: (entry: LedgerEntry) => void;
   /** Drafts one ledger's queue may hold. */
   readonly capacity: number;
   /** Called after each transaction: its ledger, entries tried, seconds taken. */
@@ -182,8 +187,12 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     }
   }
 
+  function encodeFor(ledger: LedgerId, body: UnsealedObject): EncodedFact {
+    return encode(body, (unsigned) => options.signer(ledger, unsigned));
+  }
+
   async function open(ledger: LedgerId): Promise<AppendQueue> {
-    const { body } = encode(bodyOf<"LEDGER_CREATED">({ actor: SYSTEM_ACTOR }, { type: "LEDGER_CREATED" }));
+    const { body } = encodeFor(ledger, bodyOf<"LEDGER_CREATED">({ actor: SYSTEM_ACTOR }, { type: "LEDGER_CREATED" }));
     try {
       const created = await options.pool.query<{ created: boolean; seq: string }>(
         "SELECT created, seq FROM oc_ledger_create($1::text, $2::text)",
@@ -293,6 +302,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     }
     const entry = new AppendedEntry(ledger, encoded, outcome);
     announcer.announce(ledger, entry.seq);
+    if (encoded.signed) options.onSigned?.(entry);
     options.onAppended?.(ledger, entry);
     return entry;
   }
@@ -300,7 +310,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   return {
     append: (ledger, body, { notAfter, whenStopped = false } = {}) =>
       counted(async () => {
-        const encoded = { ...encode(body), notAfter };
+        const encoded = { ...encodeFor(ledger, body), notAfter };
         const outcome = await withQueue(ledger, whenStopped, (queue) => queue.append(encoded)).catch((error) => {
           throw noted(ledger, error);
         });
@@ -308,7 +318,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       }),
     appendTogether: (ledger, facts) =>
       counted(async () => {
-        const encoded = facts.map(({ body, notAfter }) => ({ ...encode(body), notAfter }));
+        const encoded = facts.map(({ body, notAfter }) => ({ ...encodeFor(ledger, body), notAfter }));
         const outcomes = await withQueue(ledger, false, (queue) => queue.appendTogether(encoded));
         return Promise.allSettled(
           outcomes.map(async (outcome, at) => {

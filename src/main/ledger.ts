@@ -1,10 +1,13 @@
 import path from "node:path";
 import type { Database } from "../db/database.ts";
 import { createPool } from "../db/pool.ts";
+import type { Keys } from "../domain/identity/keys.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
+import { createSignatureCheck, type IsSigned } from "../ledger/signatures/check.ts";
+import { createFactSigner } from "../ledger/signatures/signer.ts";
 import { headOptions, loadGuardExceptions, standingHeads, verifyLedger } from "../ledger/verify.ts";
 import type { Watch } from "../ledger/watch/watch.ts";
 import type { Start } from "./start.ts";
@@ -16,12 +19,15 @@ export interface LedgerParts {
   readonly ledgers: Ledgers;
   readonly verify: Services["verify"];
   readonly watch: Watch;
+  /** Whether an entry that a decision depends on was signed by a server of this installation. */
+  readonly isSigned: IsSigned;
 }
 
 /** Appending, verifying on request, and the watcher. */
 export async function startLedger(
   start: Start,
   database: Database,
+  keys: Pick<Keys, "facts">,
   metrics: Pick<Metrics, "append" | "ledgerProblem">,
 ): Promise<LedgerParts> {
   const { config, log, closing } = start;
@@ -44,17 +50,22 @@ export async function startLedger(
     onError: (error) => log.error({ err: error }, "the last head of a ledger could not be kept outside the database"),
   });
   closing.add(() => heads.close());
+  const signatures = createSignatureCheck({ keys: () => keys.facts.published });
   const watch = startWatch(start, {
     database,
     verifying,
     heads,
     guardExceptions,
+    keys: () => keys.facts.published,
+    isSigned: signatures.isSigned,
     metrics,
     onAcknowledged: (ledger) => ledgers.resume(ledger),
   });
   const ledgers = createLedgers({
     pool: database.appendPool,
     readinessPool: database.readinessPool,
+    signer: createFactSigner(() => keys.facts.signing),
+    onSigned: signatures.appended,
     capacity: config.appendQueue,
     limits: config.timeLimits,
     clockTolerance: config.clockTolerance * 1_000,
@@ -75,12 +86,13 @@ export async function startLedger(
   const verify = sharing(async (ledger, range) =>
     verifyLedger(verifying, ledger, {
       ...range,
+      keys: keys.facts.published,
       ...(await headOptions(heads.known(ledger))),
       workers: VERIFY_WORKERS,
       guardExceptions,
     }),
   );
-  return { ledgers, verify, watch };
+  return { ledgers, verify, watch, isSigned: signatures.isSigned };
 }
 
 /** Callers that ask for a range that is being verified share the result: a re-hash costs as much as it costs. */

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
 import { parseJson } from "../facts/parse-json.ts";
+import { type SignatureKeys, signatureProblem } from "../facts/signature.ts";
 import { checkColumns } from "./columns.ts";
 import { formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
@@ -22,17 +23,19 @@ export interface EntryCheck {
   readonly ledger: string;
   readonly sha256: Sha256;
   readonly rules: Rules;
+  /** What signatures are verified with; without them, none is. */
+  readonly signatures?: SignatureKeys;
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
- * Checks one entry: bytes against hash, form, columns, payload and members. Returns its content; undefined when
+ * Checks one entry: bytes against hash, form, columns, payload, signature and members. Returns its content; undefined when
  * that cannot be known, which is then a problem that was complained of.
  */
 export function checkEntry(
   row: StoredEntry,
-  { ledger, sha256, rules }: EntryCheck,
+  { ledger, sha256, rules, signatures }: EntryCheck,
   complain: Complain,
 ): CheckedEntry | undefined {
   const hash = sha256(row.entry);
@@ -80,6 +83,10 @@ export function checkEntry(
     // Reads look for it at the time of its entry only: elsewhere it is taken for erased.
     if (row.payloadTime !== recordedAt) mismatch(`the payload is dated ${row.payloadTime}, the entry ${recordedAt}`);
     checkPayload(row.payload, body, sha256, mismatch);
+  }
+  if (signatures !== undefined && rules.canPermit?.(body)) {
+    const problem = signatureProblem({ text, ledger, recordedAt, signature: memberOf(body, "signature") }, signatures);
+    if (problem !== undefined) complain("BAD_SIGNATURE", problem);
   }
   for (const problem of rules.checkBody?.(body) ?? []) complain("RULE_BROKEN", problem);
   return { hash, recordedAt, body, states: statesOf(body, complain) };

@@ -1,3 +1,4 @@
+import type { SignatureKeys } from "../facts/signature.ts";
 import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { type CheckedEntry, checkEntry, makerOf } from "./entry.ts";
@@ -20,6 +21,8 @@ export interface PieceOptions {
   readonly digestKey: string;
   readonly sha256: Sha256;
   readonly rules: Rules;
+  /** What signatures are verified with; without them, none is. */
+  readonly signatures?: SignatureKeys;
   /** Problems to name at most. */
   readonly limit: number;
 }

@@ -13,6 +13,8 @@ export interface Rules {
   readonly dependenciesOf?: (body: JsonObject) => readonly Dependency[];
   /** The problems of the members of a body, each with its path; empty when the body has the shape of its type. */
   readonly checkBody?: (body: JsonObject) => readonly string[];
+  /** Whether an entry with this body has to be signed. */
+  readonly canPermit?: (body: JsonObject) => boolean;
   /** Whether a thing may come from one status to another; from null: whether it may begin with it. */
   readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus) => boolean;
 }

@@ -6,6 +6,7 @@
  * - LINK_BROKEN: an entry is not the successor of the one before it
  * - SEQUENCE_GAP: a position inside has no entry
  * - FORKED: two entries claim one place
+ * - BAD_SIGNATURE: an entry that can permit something is not signed, or not by a key of the installation
  * - RULE_BROKEN: an entry is correctly hashed and linked, but breaks a rule of the format
  * - TRUNCATED: entries at the end are missing, according to other rows or heads
  * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
@@ -13,7 +14,7 @@
  * - UNGUARDED: the entries are right, but what should keep them so has been weakened
  * - UNVERIFIABLE: an entry of a format this code does not know, or one that cannot be compared
  *
- * BAD_SIGNATURE and PREMATURE_DELETION belong to signed checkpoints and to retention.
+ * PREMATURE_DELETION belongs to retention.
  */
 export type LedgerVerdict =
   | "INTACT"
@@ -46,6 +47,7 @@ const RANK: readonly LedgerVerdict[] = [
   "SEQUENCE_GAP",
   "LINK_BROKEN",
   "CONTENT_MISMATCH",
+  "BAD_SIGNATURE",
   "RULE_BROKEN",
   "CHECKPOINT_INCONSISTENT",
   "UNVERIFIABLE",

@@ -10,8 +10,8 @@ import pg from "pg";
 import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
-import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
+import { createLedgers } from "../support/ledgers.ts";
 import {
   auditTable,
   BASELINE_TABLES,

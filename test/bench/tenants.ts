@@ -13,8 +13,8 @@ import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
+import { createLedgers } from "../support/ledgers.ts";
 import { body, facts } from "./append/drafts.ts";
 import { drive, median, percentile, table } from "./load.ts";
 

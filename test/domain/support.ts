@@ -16,8 +16,9 @@ import type { Caller, Principal } from "../../src/domain/identity/principal.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../src/domain/policy/evaluate.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
-import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
+import type { Ledgers } from "../../src/ledger/ledger.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../src/ledger/read.ts";
+import { createLedgers, isSigned } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
@@ -88,7 +89,7 @@ export async function createWorld(): Promise<World> {
     async process(config = {}) {
       const pool = createPool({ connectionString: database.appUrl, max: 8, applicationName: "test", log: silent });
       const ledgers = createLedgers({ pool, capacity: 10_000 });
-      const actions = createActions({ ledgers, pool, policy, keys, config: { ...CONFIG, ...config } });
+      const actions = createActions({ ledgers, isSigned, pool, policy, keys, config: { ...CONFIG, ...config } });
       const close = async () => {
         await ledgers.close();
         await pool.end();

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { canonicalize } from "../../src/facts/canonical.ts";
 import type { AnyFact } from "../../src/facts/definition.ts";
-import { envelope } from "../../src/facts/envelope.ts";
+import { envelope, signatureMember } from "../../src/facts/envelope.ts";
 import { commit, type Payload } from "../../src/facts/payload.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
@@ -57,7 +57,7 @@ function permitsOf({ permits }: AnyFact): string {
 function typeSection(fact: AnyFact): string {
   const shared: z.ZodRawShape = fact.together;
   const optional = Object.entries(shared).map(([name, member]) => [name, z.optional(member)]);
-  const members = membersOf({ ...Object.fromEntries(optional), ...fact.members });
+  const members = membersOf({ ...Object.fromEntries(optional), ...fact.members, ...signatureMember(fact) });
   const body = members.length === 0 ? "No members of its own." : table(["member", "JSON", "meaning"], members);
   return [`#### \`${fact.type}\``, body, ...togetherNote(shared)].join("\n\n");
 }

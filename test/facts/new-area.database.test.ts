@@ -15,15 +15,19 @@ import { sha256 } from "../../src/ledger/verify/check-piece.ts";
 import { createEntryReader, selectEntries } from "../../src/ledger/verify/entries.ts";
 import { inSnapshot } from "../../src/ledger/verify/session.ts";
 import { openStates, toStateRow } from "../../src/ledger/verify/states.ts";
-import { guardReport, verifyLedger } from "../../src/ledger/verify.ts";
+import { guardReport } from "../../src/ledger/verify.ts";
 import { EMPTY_DIGEST } from "../../src/verify/digest.ts";
 import { createPiece } from "../../src/verify/piece.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import { verdictOf } from "../../src/verify/verdict.ts";
 import { manipulate } from "../ledger/manipulate-states.ts";
 import { openScene, type Scene } from "../ledger/scene.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 
-/** An area that the product does not have, as one file of `src/facts/areas` would define it. */
+/**
+ * An area that the product does not have, as one file of `src/facts/areas` would define it. It permits nothing: the append
+ * signs what is in the registry.
+ */
 const SAMPLE = defineState("SAMPLE", {
   description: "something that must not be erased",
   id: "a name within the organization",
@@ -36,13 +40,11 @@ const SAMPLES = {
       description: "something must not be erased from here on",
       members: { subjectId: text("whose data"), note: erasable<string>("why").optional() },
       moves: { SAMPLE: made("HELD") },
-      permits: true,
     }),
     defineFact("SAMPLE_RELEASED", {
       description: "it may be erased again",
       members: { note: erasable<string>("why").optional() },
       moves: { SAMPLE: steps(["HELD"], ["RELEASED"]) },
-      permits: true,
     }),
     defineFact("SAMPLE_REVIEWED", {
       description: "somebody looked whether it is still needed",

@@ -6,45 +6,9 @@ import { bodySchema, checkBody } from "../../src/facts/check/check.ts";
 import { quickCheck } from "../../src/facts/check/quick-check.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
-import { metaOf } from "../../src/facts/schema.ts";
+import { HEX, INSTANT, sampleOf, UUID } from "./samples.ts";
 
 const SEED = 20261125;
-const UUID = "0192f3a0-0000-7000-8000-00000000000a";
-const HEX = "0123456789abcdef".repeat(4);
-const INSTANT = "2024-02-29T12:34:56.123456Z";
-
-/** A right value of each sort of member that is more than its JSON type, by what FORMAT.md calls it. */
-const samples: Readonly<Record<string, JsonValue>> = {
-  UUID,
-  instant: INSTANT,
-  "64 hex digits": HEX,
-  "`sha256:` and 64 hex digits": `sha256:${HEX}`,
-  commitment: { commit: HEX },
-  "object of integers": { entry: 3, ledger: 0 },
-};
-
-/** A value that `schema` accepts, with every member that it may have. */
-function sampleOf(schema: z.ZodType): JsonValue {
-  const sample = samples[metaOf(schema).json];
-  if (sample !== undefined) return sample;
-  if (schema instanceof z.ZodOptional) return sampleOf(schema.unwrap() as z.ZodType);
-  if (schema instanceof z.ZodObject) {
-    const members = Object.entries(schema.shape as z.ZodRawShape);
-    return Object.fromEntries(members.map(([name, member]) => [name, sampleOf(member as z.ZodType)]));
-  }
-  if (schema instanceof z.ZodArray) {
-    const item = schema.element as z.ZodType;
-    return item instanceof z.ZodDiscriminatedUnion
-      ? item.options.map((option) => sampleOf(option as z.ZodType))
-      : [sampleOf(item)];
-  }
-  if (schema instanceof z.ZodEnum) return schema.options[0] ?? "";
-  if (schema instanceof z.ZodLiteral) return schema.value as JsonValue;
-  if (schema instanceof z.ZodNumber) return 1;
-  if (schema instanceof z.ZodBoolean) return true;
-  return schema instanceof z.ZodString ? "some text" : { member: [1, "two"] };
-}
-
 const types = [...VOCABULARY.facts.values()].map((fact) => {
   const schema = bodySchema(fact, VOCABULARY.states);
   return { type: fact.type, schema, quick: quickCheck(schema), sample: sampleOf(schema) };

@@ -6,7 +6,7 @@ import { createPool } from "../../src/db/pool.ts";
 import type { LedgerEntry } from "../../src/facts/entry.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
-import { createLedgers } from "../../src/ledger/ledger.ts";
+import { createLedgers } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { mountSmallDisk, type SmallDisk } from "../support/small-disk.ts";
 

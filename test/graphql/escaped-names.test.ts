@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseJson } from "../../src/facts/parse-json.ts";
-import { verifyLedger } from "../../src/ledger/verify.ts";
 import { connect } from "../http/client.ts";
 import { type Api, startApi } from "../http/harness.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 
 let database: TestDatabase;

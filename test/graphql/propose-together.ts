@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { expect } from "vitest";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
-import { verifyLedger } from "../../src/ledger/verify.ts";
 import { type Answer, type Api, startApi } from "../http/harness.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { type Proposed, type Refusal, WRITE } from "./steps.ts";
 

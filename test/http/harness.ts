@@ -11,7 +11,7 @@ import { createBuiltinIssuer } from "../../src/domain/identity/builtin-issuer.ts
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
-import { loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
+import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
@@ -22,12 +22,14 @@ import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
 import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
+import { createSignatureCheck } from "../../src/ledger/signatures/check.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
 import { createServices } from "../../src/main/services.ts";
 import { createTestWatch } from "../support/watch.ts";
+import { FACT_KEY, FACT_KEYS } from "../support/fact-keys.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
@@ -118,8 +120,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   pool.on("connect", note);
   snapshotPool.on("connect", note);
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
-  const keys = await loadKeys(join(directory, "keys.json"));
+  // All servers of a test sign facts with one key, as those of an installation do.
+  const keys: Keys = {
+    ...(await loadKeys(join(directory, "keys.json"))),
+    facts: { signing: FACT_KEY, published: FACT_KEYS },
+  };
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
+  const { isSigned, appended: onSigned } = createSignatureCheck({ keys: () => keys.facts.published });
   const watchPool = createPool({
     connectionString: databaseUrl,
     max: 3,
@@ -136,7 +143,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     log,
     statementTimeout: 30_000,
   });
-  const ledgers = createLedgers({ pool, readinessPool: background, capacity: 1_000 });
+  const ledgers = createLedgers({
+    pool,
+    readinessPool: background,
+    capacity: 1_000,
+    signer: FACT_KEY.sign,
+    onSigned,
+  });
   const policy = requiring(createPolicy(await loadCatalog()), options);
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
@@ -147,6 +160,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     settings: parseIdentityFile(options.identityFile ?? {}),
     keys,
     ledgers,
+    isSigned,
     sessions,
     db: background,
     region: "eu",
@@ -169,7 +183,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   await listener.start();
   const services = createServices({
-    actions: createActions({ ledgers, pool, policy, keys, config, attribution: sessions }),
+    actions: createActions({ ledgers, isSigned, pool, policy, keys, config, attribution: sessions }),
     sessions,
     directory: people,
     ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),
@@ -177,7 +191,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     pool,
     snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers, ...options.snapshots }),
     follower,
-    verify: (ledger, range) => verifyLedger(pool, ledger, range),
+    verify: (ledger, range) => verifyLedger(pool, ledger, { ...range, keys: keys.facts.published }),
     watch,
     keys,
     region: "eu",

@@ -13,8 +13,8 @@ import { createSessionTokens } from "../../src/domain/identity/session-tokens.ts
 import { createOpenSessions } from "../../src/domain/sessions/open-sessions.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { createSignIn, type SignInDeps } from "../../src/http/sign-in/sign-in.ts";
-import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
+import { createLedgers } from "../support/ledgers.ts";
 
 /** Signing in alone, over HTTP and on a database: no GraphQL, no directory. */
 export interface SignInServer {

@@ -7,9 +7,9 @@ import { readEntries, readEntry, readEntryByHash, readEntryPage } from "../../sr
 import { readRelated } from "../../src/ledger/related.ts";
 import { searchEntries } from "../../src/ledger/search.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
-import { verifyLedger } from "../../src/ledger/verify/verify.ts";
 import { newId, note, openScene, type Scene } from "../ledger/scene.ts";
 import { dateLedgers, type LedgerClock } from "../support/clock.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const LEDGER = "slept/eu";

@@ -3,7 +3,8 @@ import type { Pool } from "pg";
 import { createPool } from "../../src/db/pool.ts";
 import type { UnsealedObject } from "../../src/facts/commitment.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
-import { createLedgers, type Ledgers } from "../../src/ledger/ledger.ts";
+import type { Ledgers } from "../../src/ledger/ledger.ts";
+import { createLedgers } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 

@@ -51,11 +51,18 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     /hash of the stored bytes is/,
   ],
   "one entry changed and its hash with it": [
+    `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 62;
+     UPDATE oc_audit_log SET hash = sha256(convert_to(entry, 'UTF8')) WHERE seq = 62`,
+    "LINK_BROKEN",
+    63n,
+    /not the hash of the entry before it/,
+  ],
+  "a signed entry changed and its hash with it": [
     `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 42;
      UPDATE oc_audit_log SET hash = sha256(convert_to(entry, 'UTF8')) WHERE seq = 42`,
-    "LINK_BROKEN",
-    43n,
-    /not the hash of the entry before it/,
+    "BAD_SIGNATURE",
+    42n,
+    /is not one of these facts by key/,
   ],
   "the last entry changed and its hash with it": [
     `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 101;

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { verifyLedger } from "../../src/ledger/verify.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { unguarded } from "./manipulate-states.ts";
 import { listing, note, openScene, type Scene } from "./scene.ts";
 

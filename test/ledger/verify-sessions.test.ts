@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
-import { verifyLedger } from "../../src/ledger/verify.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { unguarded } from "./manipulate-states.ts";
 import { newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 

@@ -1,9 +1,10 @@
 import { Client, type Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
-import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { UnsealedObject } from "../../src/facts/commitment.ts";
 import { startThread } from "../../src/ledger/verify/runner.ts";
-import { RANGE_SIZE, verifyLedger } from "../../src/ledger/verify.ts";
+import { RANGE_SIZE } from "../../src/ledger/verify.ts";
+import { sealSigned, verifyLedger } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -43,7 +44,10 @@ beforeAll(async () => {
   await createLedger(superuser, LEDGER);
   for (let from = 2; from <= TOTAL; from += 5_000) {
     const sealed = Array.from({ length: 5_000 }, (_, at) =>
-      seal({ id: uuid("thread", from + at), ...(SPECIAL[from + at] ?? { type: "NOTE", actor: { id: "tester" } }) }),
+      sealSigned(LEDGER, {
+        id: uuid("thread", from + at),
+        ...(SPECIAL[from + at] ?? { type: "NOTE", actor: { id: "tester" } }),
+      }),
     );
     const [bodies, payloads] = [sealed.map(({ body }) => body), sealed.map(({ payload }) => payload)];
     await superuser.query("SELECT oc_ledger_append($1, $2, $3)", [LEDGER, bodies.join("\n"), payloads.join("\n")]);
@@ -145,7 +149,8 @@ describe("verifyLedger, in threads", () => {
       statementTimeout: 0,
     });
     const piece = { from: 1n, to: 1n };
-    const task = { ledger: LEDGER, range: piece, piece, states: [], digestKey: "", limit: 1, thorough: false } as const;
+    const piecework = { ledger: LEDGER, range: piece, piece, states: [], keys: [], digestKey: "", limit: 1 } as const;
+    const task = { ...piecework, thorough: false };
     await expect(thread.run(task)).rejects.toMatchObject({ code: "ECONNREFUSED" });
     await thread.close();
     await expect(thread.run(task)).rejects.toThrow("the worker thread ended");

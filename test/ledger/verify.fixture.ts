@@ -1,7 +1,9 @@
 import type { ClientBase } from "pg";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
+import type { LedgerId } from "../../src/facts/entry.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { sha256Hex } from "../../src/facts/hash.ts";
+import { sealSigned } from "../support/ledgers.ts";
 
 /** Ids whose first 16 digits grow with `n`, as UUIDv7 do; the same for the same arguments. */
 export function uuid(kind: string, n: number): string {
@@ -147,11 +149,11 @@ export async function createLedger(client: ClientBase, ledger: string): Promise<
 }
 
 /** Appends the lives of actions `from` up to, not including, `to`: five entries each, batches of 250. */
-export async function appendActions(client: ClientBase, ledger: string, from: number, to: number): Promise<void> {
+export async function appendActions(client: ClientBase, ledger: LedgerId, from: number, to: number): Promise<void> {
   for (let at = from; at < to; at += 50) {
     const lives = Array.from({ length: Math.min(50, to - at) }, (_, index) => actionBodies(at + index));
     for (let stage = 0; stage < 5; stage++) {
-      const drafts = lives.map((life) => seal(life[stage]!));
+      const drafts = lives.map((life) => sealSigned(ledger, life[stage]!));
       const { rows } = await client.query<{ refusal: string | null }>(
         "SELECT refusal FROM oc_ledger_append($1, $2, $3)",
         [ledger, drafts.map(({ body }) => body).join("\n"), drafts.map(({ payload }) => payload).join("\n")],

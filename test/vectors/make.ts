@@ -3,12 +3,16 @@
 import type { Pool } from "pg";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
+import { factJwks } from "../../src/domain/identity/fact-keys.ts";
+import type { JsonObject } from "../../src/facts/canonical.ts";
 import { type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { searchEntries } from "../../src/ledger/search.ts";
+import { sealSigned } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer } from "../support/server.ts";
+import { signatureVectors, VECTOR_KEYS } from "./signatures.ts";
 
 const LEDGER: LedgerId = "vectors/eu-1";
 const id = (n: number) => `01920000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
@@ -268,7 +272,7 @@ async function make(pool: Pool): Promise<readonly Vector[]> {
   const sealed: [string, Sealed][] = [["the first entry of a ledger", genesis]];
   await pool.query("SELECT * FROM oc_ledger_create($1::text, $2::text)", [LEDGER, genesis.body]);
   for (const batch of BATCHES) {
-    const drafts = batch.map(([name, body]): [string, Sealed] => [name, seal(body)]);
+    const drafts = batch.map(([name, body]): [string, Sealed] => [name, sealSigned(LEDGER, body)]);
     sealed.push(...drafts);
     const bodies = drafts.map(([, { body }]) => body).join("\n");
     const payloads = drafts.map(([, { payload }]) => payload).join("\n");
@@ -288,7 +292,12 @@ try {
   const pool = createPool({ connectionString: server.url, max: 1, applicationName: "vectors", log: silent });
   const entries = await make(pool);
   await pool.end();
-  process.stdout.write(`${JSON.stringify({ format: 1, ledger: LEDGER, entries }, null, 2)}\n`);
+  const approval = entries.find(({ body }) => body.includes("ACTION_APPROVED"));
+  const { signature, ...unsigned } = JSON.parse(approval?.body ?? "{}") as JsonObject;
+  if (signature === undefined) throw new Error("the approval is not signed");
+  const jwks = factJwks(VECTOR_KEYS);
+  const signatures = signatureVectors(LEDGER, unsigned);
+  process.stdout.write(`${JSON.stringify({ format: 1, ledger: LEDGER, entries, jwks, signatures }, null, 2)}\n`);
 } finally {
   await server.stop();
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { AnyFact } from "../definition.ts";
-import { envelope } from "../envelope.ts";
+import { envelope, signatureMember } from "../envelope.ts";
+import { createPermitsCheck, type PermitsCheck } from "../permits.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { createMovesCheck, type MovedThing, type MovesCheck } from "./moves.ts";
@@ -29,6 +30,8 @@ interface TypeCheck {
   readonly moves: MovesCheck;
   readonly together: readonly string[];
   readonly required: readonly string[];
+  /** Of a type of which only some entries can permit something. */
+  readonly permits: PermitsCheck | undefined;
 }
 
 const NONE: readonly string[] = [];
@@ -55,7 +58,9 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
       if (!success) return error.issues.flatMap(issueProblems).slice(0, MAX_PROBLEMS);
     }
     const apart = togetherProblems(check, body);
-    return apart.length > 0 ? apart : check.moves(body, thingsOf(body.states));
+    if (apart.length > 0) return apart;
+    const unsigned = signatureProblems(check, body);
+    return unsigned.length > 0 ? unsigned : check.moves(body, thingsOf(body.states));
   };
 }
 
@@ -80,6 +85,7 @@ export function bodySchema(fact: AnyFact, states: Vocabulary["states"]): z.ZodTy
     ...fact.members,
     ...Object.fromEntries(optional),
     ...statesMember(fact, states),
+    ...signatureMember(fact),
   });
 }
 
@@ -92,6 +98,7 @@ function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck
     moves: createMovesCheck(fact, states),
     together: Object.keys(together),
     required: Object.keys(together).filter((name) => !(together[name] instanceof z.ZodOptional)),
+    permits: typeof fact.permits === "object" ? createPermitsCheck({ facts: new Map([[fact.type, fact]]) }) : undefined,
   };
 }
 
@@ -118,6 +125,14 @@ function togetherProblems({ together, required }: TypeCheck, body: JsonObject): 
   const there = together.find((name) => body[name] !== undefined);
   if (there === undefined) return NONE;
   return required.filter((name) => body[name] === undefined).map((name) => `${name}: is missing beside ${there}`);
+}
+
+/** Where only some entries of a type can permit something: whether those are signed, and no others. */
+function signatureProblems({ permits }: TypeCheck, body: JsonObject): readonly string[] {
+  if (permits === undefined || permits(body) === (body.signature !== undefined)) return NONE;
+  return body.signature === undefined
+    ? ["signature: is missing in an entry that can permit something"]
+    : ["signature: is not known in an entry that can permit nothing"];
 }
 
 function thingsOf(states: JsonValue | undefined): readonly MovedThing[] {

@@ -101,7 +101,7 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
     TRUNCATED: "Entries at the end are missing.",
     ROLLED_BACK: "The ledger ends before a head that was seen earlier.",
     CHECKPOINT_INCONSISTENT: "The ledger contradicts a checkpoint, or a head that is kept outside the database.",
-    BAD_SIGNATURE: "A signature does not verify.",
+    BAD_SIGNATURE: "An entry that can permit something was not signed by a server of this installation.",
     PREMATURE_DELETION: "Entries were removed before the end of their retention.",
     UNGUARDED: "A trigger, constraint or privilege that keeps the tables append-only was weakened or removed.",
     UNVERIFIABLE: "It could not be checked.",

@@ -42,7 +42,7 @@ export const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").
     publicKeys: t.field({
       type: "JSON",
       description:
-        "The public keys, as a JSON Web Key Set (RFC 7517), that verify grants and tokens this server signed.",
+        "The public keys, as a JSON Web Key Set (RFC 7517), that verify what servers of this installation signed. Member `purpose` of a key: `facts`, `grants` or `tokens`. Member `exp` of a retired one: until when entries may be recorded that it signed, in seconds since 1970.",
       resolve: (_ledger, _args, { services }) => services.publicKeys(),
     }),
   }),

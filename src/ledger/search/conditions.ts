@@ -112,11 +112,12 @@ function withEmail(actorEmail: Maybe<string>, bind: Bind): string | undefined {
 }
 
 // The stored text is searched first; only for entries that may match, facts are distinguished from names of members, salts
-// and commitments. Facts are the values of a body except commitments, and erasable values with their keys.
+// and commitments. Facts are the values of a body except commitments and the signature, and erasable values with their keys.
 const BODY_FACTS = `(SELECT string_agg(v::text, ' ')
                  FROM jsonb_path_query(CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END,
                         '$.** ? (@.type() != "object" && @.type() != "array")') AS v
-                WHERE NOT (length(v::text) = 66 AND v::text ~ '^"[0-9a-f]{64}"$'))`;
+                WHERE NOT (length(v::text) = 66 AND v::text ~ '^"[0-9a-f]{64}"$')
+                  AND NOT (right(v::text, 89) LIKE '..%' AND v::text ~ '^"[A-Za-z0-9_-]+[.][.][A-Za-z0-9_-]{86}"$'))`;
 const PAYLOAD_FACTS = `(SELECT string_agg(v::text, ' ') FROM jsonb_path_query(${PAYLOAD_DOCUMENT}, '$.*.value') AS v)`;
 
 function withWords(text: Maybe<string>, bind: Bind): string | undefined {

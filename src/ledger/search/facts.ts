@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../facts/canonical.ts";
 import { parseJson } from "../../facts/parse-json.ts";
+import { isSignature } from "../../facts/signature.ts";
 import type { SegmentBits, TokenKind } from "./bits.ts";
 import { fold } from "./fold.ts";
 
@@ -74,12 +75,12 @@ function factsOf({ entry, payload }: IndexedRow, values: JsonObject | undefined)
 
 const HASH = /^[0-9a-f]{64}$/;
 
-/** The values of a body except commitments, as JSON writes them. */
+/** The values of a body except commitments and the signature, as JSON writes them. */
 function bodyFacts(body: unknown): string {
   const found: string[] = [];
   const collect = (value: unknown): void => {
     if (typeof value === "object" && value !== null) Object.values(value).forEach(collect);
-    else if (typeof value !== "string" || !HASH.test(value)) found.push(JSON.stringify(value));
+    else if (typeof value !== "string" || !(HASH.test(value) || isSignature(value))) found.push(JSON.stringify(value));
   };
   collect(body);
   return found.join(" ");

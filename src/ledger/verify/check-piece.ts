@@ -7,11 +7,14 @@ import { checkBody } from "../../facts/check/check.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
+import { canPermit } from "../../facts/permits.ts";
+import type { FactKey } from "../../facts/signature.ts";
 import { EMPTY_DIGEST } from "../../verify/digest.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { type LedgerProblem, merge } from "../../verify/verdict.ts";
+import { signatureKeys } from "../signatures/keys.ts";
 import { createEntryReader, selectEntries } from "./entries.ts";
 import { checkClaims, checkPlaces } from "./look-up.ts";
 import { inSnapshot } from "./session.ts";
@@ -24,6 +27,8 @@ export interface PieceTask {
   readonly piece: Range;
   readonly states: readonly StateColumns[];
   readonly digestKey: string;
+  /** Keys that verify signatures. */
+  readonly keys: readonly FactKey[];
   readonly limit: number;
   /** Whether to look at each state row that is in another piece, instead of only digesting what must be in it. */
   readonly thorough: boolean;
@@ -39,7 +44,7 @@ export interface PieceResult {
 
 export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
-const rules: Rules = { dependenciesOf, checkBody, isLegalStep };
+const rules: Rules = { dependenciesOf, checkBody, canPermit, isLegalStep };
 
 /** Reads the rows of a piece and checks them. */
 export async function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {
@@ -64,7 +69,8 @@ function readAndCheck(client: ClientBase, task: PieceTask): Promise<PieceResult>
   const { ledger, range, limit, thorough } = task;
   return inSnapshot(client, async (run) => {
     const apart: Elsewhere[] = [];
-    const options = { ...task, states: task.states.map(toStateRow), sha256, rules };
+    const signatures = signatureKeys(task.keys);
+    const options = { ...task, states: task.states.map(toStateRow), sha256, rules, signatures };
     const piece = createPiece(options, thorough ? (state) => apart.push(state) : undefined);
     const toEntry = createEntryReader();
     await copyOut(client, selectEntries(ledger, task.piece), (row) => piece.next(toEntry(row)));

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ClientBase } from "pg";
 import type { ConnectionSettings } from "../../db/same-connection.ts";
 import type { LedgerId } from "../../facts/entry.ts";
+import type { FactKey } from "../../facts/signature.ts";
 import { combine, EMPTY_DIGEST } from "../../verify/digest.ts";
 import { digestRows } from "../../verify/elements.ts";
 import type { Range } from "../../verify/sequence.ts";
@@ -16,6 +17,8 @@ export type OnProgress = (progress: { readonly checked: bigint; readonly total: 
 
 /** The runners that check the pieces of a range. */
 export interface Crew {
+  /** Keys that verify signatures. */
+  readonly keys: readonly FactKey[];
   readonly runners: readonly Runner[];
   close(): Promise<void>;
 }
@@ -24,7 +27,12 @@ export interface Crew {
  * Starts at most `workers` threads for a range. A small range is checked in this thread on `client`, which must then be used
  * between two pieces only.
  */
-export function startCrew(client: ClientBase, settings: ConnectionSettings, range: Range, workers: number): Crew {
+export function startCrew(
+  client: ClientBase,
+  settings: ConnectionSettings,
+  range: Range,
+  { workers, keys }: { readonly workers: number; readonly keys: readonly FactKey[] },
+): Crew {
   const total = range.to - range.from + 1n;
   const pieces = Number((total + RANGE_SIZE - 1n) / RANGE_SIZE);
   const runners =
@@ -32,6 +40,7 @@ export function startCrew(client: ClientBase, settings: ConnectionSettings, rang
       ? [startHere(client)]
       : Array.from({ length: Math.min(workers, pieces) }, () => startThread(settings));
   return {
+    keys,
     runners,
     async close() {
       await Promise.all(runners.map((runner) => runner.close()));
@@ -69,7 +78,7 @@ interface Passed extends Swept {
 }
 
 async function pass(
-  { runners }: Pick<Crew, "runners">,
+  { runners, keys }: Pick<Crew, "runners" | "keys">,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,
@@ -85,7 +94,7 @@ async function pass(
     let next = pieces.next();
     for (let taken = await next; !taken.done; taken = await next) {
       const { piece, states } = taken.value;
-      const task = { ledger, range, piece, states, digestKey, limit: MAX_PROBLEMS, thorough };
+      const task = { ledger, range, piece, states, digestKey, keys, limit: MAX_PROBLEMS, thorough };
       const running = runner.run(task);
       // A thread does not wait for the state rows of its next piece: they are read while it is at this one.
       if (runner.apart) next = ahead(pieces.next());

@@ -2,6 +2,7 @@ import type { ClientBase, Pool } from "pg";
 import { classify } from "../../db/errors.ts";
 import { settingsOf } from "../../db/same-connection.ts";
 import { GENESIS_HASH, type LedgerHead, type LedgerId } from "../../facts/entry.ts";
+import type { FactKey } from "../../facts/signature.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { inOrder, type LedgerProblem, merge, verdictOf } from "../../verify/verdict.ts";
 import { type ByObject, type GuardReport, guardReport } from "../guards.ts";
@@ -15,6 +16,8 @@ import { type OnProgress, type Swept, startCrew, sweep } from "./sweep.ts";
 import { type LedgerVerification, VerificationRangeError } from "./verification.ts";
 
 export interface VerifyOptions {
+  /** The public keys of the installation, retired ones too: they verify the signatures of facts. */
+  readonly keys: readonly FactKey[];
   /** First position to check; 1 unless given. */
   readonly fromSeq?: bigint;
   /** Last position to check; the end of the ledger at the start of the call unless given. */
@@ -42,11 +45,7 @@ export interface VerifyOptions {
  *
  * @throws VerificationRangeError when `fromSeq` or `toSeq` is not a position of the ledger.
  */
-export async function verifyLedger(
-  pool: Pool,
-  ledger: LedgerId,
-  options: VerifyOptions = {},
-): Promise<LedgerVerification> {
+export async function verifyLedger(pool: Pool, ledger: LedgerId, options: VerifyOptions): Promise<LedgerVerification> {
   const started = performance.now();
   try {
     return await verify(pool, ledger, options, started);
@@ -128,10 +127,10 @@ async function sweepRange(
   ledger: LedgerId,
   range: Range,
   cursor: Awaited<ReturnType<typeof openStates>>,
-  { workers = DEFAULT_WORKERS, onProgress, runner }: VerifyOptions,
+  { keys, workers = DEFAULT_WORKERS, onProgress, runner }: VerifyOptions,
 ): Promise<Swept> {
-  if (runner !== undefined) return sweep({ runners: [runner] }, ledger, range, cursor, onProgress);
-  const crew = startCrew(client, await settingsOf(pool, client), range, Math.max(1, workers));
+  if (runner !== undefined) return sweep({ runners: [runner], keys }, ledger, range, cursor, onProgress);
+  const crew = startCrew(client, await settingsOf(pool, client), range, { workers: Math.max(1, workers), keys });
   try {
     return await sweep(crew, ledger, range, cursor, onProgress);
   } finally {
@@ -143,7 +142,11 @@ const inSequence = (heads: readonly LedgerHead[]) =>
   heads.toSorted((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
 
 /** The positions to check. Those that the ledger is known to have had are positions, even when it has them no more. */
-function requestedRange(end: LedgerEnd, { fromSeq = 1n, toSeq }: VerifyOptions, seen: LedgerHead | undefined): Range {
+function requestedRange(
+  end: LedgerEnd,
+  { fromSeq = 1n, toSeq }: Pick<VerifyOptions, "fromSeq" | "toSeq">,
+  seen: LedgerHead | undefined,
+): Range {
   const reach = [end.last, end.head?.seq ?? 0n, end.trace, seen?.seq ?? 0n].reduce((a, b) => (a > b ? a : b));
   if (fromSeq < 1n) throw new VerificationRangeError("positions begin at 1", ["fromSeq"]);
   if (toSeq !== undefined && toSeq < fromSeq) throw new VerificationRangeError("toSeq comes before fromSeq", ["toSeq"]);

@@ -2,9 +2,9 @@ import { Client, escapeIdentifier } from "pg";
 import { migrate } from "../../../src/db/migrate.ts";
 import { createPool } from "../../../src/db/pool.ts";
 import type { LedgerId } from "../../../src/facts/entry.ts";
-import { createLedgers } from "../../../src/ledger/ledger.ts";
 import type { Logger } from "../../../src/log.ts";
 import { dateLedgers } from "../../support/clock.ts";
+import { createLedgers } from "../../support/ledgers.ts";
 import { withClient, withDatabase } from "../../support/server.ts";
 import { body, facts } from "../append/drafts.ts";
 

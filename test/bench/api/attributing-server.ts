@@ -14,13 +14,12 @@ import type { CallIdentity } from "../../../src/http/call.ts";
 import { createMetrics } from "../../../src/http/metrics.ts";
 import { createHttpServer } from "../../../src/http/server.ts";
 import { createFollower } from "../../../src/ledger/follow.ts";
-import { createLedgers } from "../../../src/ledger/ledger.ts";
 import { createLedgerSnapshots } from "../../../src/ledger/snapshot.ts";
-import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createIdentity } from "../../../src/main/identity.ts";
 import { createServices } from "../../../src/main/services.ts";
 import { createTestWatch } from "../../support/watch.ts";
+import { createLedgers, isSigned, verifyLedger } from "../../support/ledgers.ts";
 
 const [dataDir = "", mode] = process.argv.slice(2);
 const region = "eu";
@@ -42,6 +41,7 @@ const identity = createIdentity({
   settings: parseIdentityFile({}),
   keys,
   ledgers,
+  isSigned,
   sessions,
   db: pool,
   region,
@@ -76,7 +76,7 @@ const nobody = { attribute: async () => undefined };
 const policy = createPolicy(await loadCatalog());
 const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
 const attribution = mode === "with" ? createAttribution({ ledgers, db: database.appendPool, region }) : nobody;
-const actions = createActions({ ledgers, pool, policy, keys, config, attribution });
+const actions = createActions({ ledgers, isSigned, pool, policy, keys, config, attribution });
 const services = createServices({
   actions,
   sessions,

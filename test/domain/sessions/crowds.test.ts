@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
-import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { verifyLedger } from "../../support/ledgers.ts";
 import { agent, calling, createWorld, human, LEDGER, type Process, read, type World } from "../support.ts";
 
 let world: World;

@@ -5,7 +5,8 @@ import type { Authentication } from "../../../src/domain/identity/authentication
 import type { Caller } from "../../../src/domain/identity/principal.ts";
 import { createOpenSessions } from "../../../src/domain/sessions/open-sessions.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
-import { createLedgers, type Ledgers } from "../../../src/ledger/ledger.ts";
+import type { Ledgers } from "../../../src/ledger/ledger.ts";
+import { createLedgers } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
