@@ -5,21 +5,24 @@ import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
 import { createAttribution } from "../domain/sessions/attribution.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
+import type { IsSigned } from "../ledger/signatures/check.ts";
 import type { Start } from "./start.ts";
 
 export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
+  readonly isSigned: IsSigned;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
 
 /** Actions under the policy of the catalog. */
 export function startActions({ config }: Start, deps: ActionsDeps): Actions {
-  const { database, ledgers, keys, catalog } = deps;
+  const { database, ledgers, isSigned, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
-  return createActions({ ledgers, pool: database.pool, policy: createPolicy(catalog), keys, config, attribution });
+  const { pool } = database;
+  return createActions({ ledgers, isSigned, pool, policy: createPolicy(catalog), keys, config, attribution });
 }
 
 /** How many actions wait for people, over all organizations. */

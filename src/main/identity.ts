@@ -19,6 +19,7 @@ import { createSignIn, type SignIn } from "../http/sign-in/sign-in.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Queryable } from "../ledger/read.ts";
+import type { IsSigned } from "../ledger/signatures/check.ts";
 import type { Logger } from "../log.ts";
 import type { Start } from "./start.ts";
 
@@ -41,6 +42,7 @@ export interface IdentityDeps {
   readonly settings: IdentitySettings;
   readonly keys: Keys;
   readonly ledgers: Ledgers;
+  readonly isSigned: IsSigned;
   readonly sessions: Sessions;
   readonly db: Queryable;
   readonly region: string;
@@ -60,12 +62,12 @@ export interface IdentityServices {
 
 /** Everything about who calls, for one process. */
 export function createIdentity(deps: IdentityDeps): IdentityServices {
-  const { settings, keys, ledgers, sessions, db, region, publicUrl, metrics, log } = deps;
+  const { settings, keys, ledgers, isSigned, sessions, db, region, publicUrl, metrics, log } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
   });
-  const directory = createDirectory({ ledgers, db, region, log, attribute: sessions.attribute });
+  const directory = createDirectory({ ledgers, isSigned, db, region, log, attribute: sessions.attribute });
   const openSessions = createOpenSessions({ ledgers, db, region, log });
   const readingLog = createReadingLog({ ledgers, region, log, attribute: sessions.attribute });
   const clients = createClientIdentifier({

@@ -3,6 +3,7 @@ import { ledgerOf } from "../../facts/entry.ts";
 import { newId } from "../../facts/random.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { createCommit } from "../commit.ts";
 import { createCommitTogether } from "../commit-together.ts";
 import type { Keys } from "../identity/keys.ts";
@@ -91,6 +92,8 @@ export interface ActionsConfig {
 
 export interface ActionsOptions {
   readonly ledgers: Ledgers;
+  /** Whether a server of this installation signed an entry, without which it permits nothing. */
+  readonly isSigned: IsSigned;
   readonly pool: Queryable;
   readonly policy: Policy;
   readonly keys: Keys;
@@ -102,14 +105,14 @@ export interface ActionsOptions {
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
 
 export function createActions(options: ActionsOptions): Actions {
-  const { ledgers, pool: db, policy, keys, config } = options;
+  const { ledgers, isSigned, pool: db, policy, keys, config } = options;
   const { approvalTtl, grantTtl, executionTtl, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
-  const load = createActionLoader(db, ledgers);
+  const load = createActionLoader({ db, ledgers, isSigned });
   const executor = createExecutor({ commit, load, clock });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });

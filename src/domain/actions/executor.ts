@@ -26,6 +26,7 @@ export interface ExecutorOptions {
   /** Loads the action that a command is decided on. */
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
+  readonly assertSigned: SignedAssertion;
 }
 
 export interface Executor {
@@ -43,7 +44,10 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-export function createExecutor({ commit, load, clock }: ExecutorOptions): Executor {
+/** What spends a permission: the entry that gave it has to be signed. */
+const SPENDING: ReadonlySet<FollowUp["type"]> = new Set(["claimGrant", "redeemGrant"]);
+
+export function createExecutor({ commit, load, clock, assertSigned }: ExecutorOptions): Executor {
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -59,6 +63,7 @@ export function createExecutor({ commit, load, clock }: ExecutorOptions): Execut
         async decide(loaded) {
           const result = decide(loaded.situation, command, loaded.now);
           if (result.kind === "refusal") return refusalOf(loaded, command, result);
+          if (SPENDING.has(command.type)) await assertSigned(loaded.view.state);
           const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
           return {

@@ -1,5 +1,6 @@
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import type { Attribute } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -35,6 +36,8 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, P
 
 export interface DirectoryOptions {
   readonly ledgers: Pick<Ledgers, "append" | "damaged">;
+  /** Whether a server of this installation signed an entry of a directory, without which it changes nothing. */
+  readonly isSigned: IsSigned;
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;

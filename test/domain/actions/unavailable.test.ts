@@ -7,6 +7,7 @@ import { termsOf } from "../../../src/domain/actions/terms.ts";
 import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
+import { isSigned } from "../../support/ledgers.ts";
 import { withClient, withDatabase } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { agent, approver, calling, createWorld, entriesOf, type Process, read, type World, write } from "../support.ts";
@@ -102,6 +103,7 @@ describe("without a database", () => {
           return process.ledgers.appendTogether(...facts);
         },
       },
+      isSigned,
       pool: process.pool,
       policy: createPolicy(await loadCatalog()),
       keys: world.keys,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { verifyLedger } from "../../support/ledgers.ts";
 import { calling } from "../support.ts";
 import {
   createDirectoryWorld,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RevokeTokenInput } from "../../../src/domain/directory/principal-access.ts";
-import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { verifyLedger } from "../../support/ledgers.ts";
 import { calling } from "../support.ts";
 import {
   createDirectoryWorld,

@@ -9,6 +9,7 @@ import { callerFacts } from "../../../src/domain/identity/recorded.ts";
 import { bodyOf } from "../../../src/facts/encode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../../src/facts/entry.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
+import { isSigned } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
 import { calling, createWorld, human } from "../support.ts";
 
@@ -35,6 +36,7 @@ export async function createDirectoryWorld(): Promise<DirectoryWorld> {
       const { ledgers, pool } = await world.process();
       const directory = createDirectory({
         ledgers,
+        isSigned,
         db: pool,
         region: "eu",
         log: silent,
