@@ -46,7 +46,7 @@ export function isSignature(text: string): boolean {
   return JWS.test(text);
 }
 
-/** The protected header, in base64url. `iat` is in seconds since 1970. */
+/** The text of the protected header. `iat` is in seconds since 1970. */
 export function signatureHeader({
   kid,
   ledger,
@@ -58,11 +58,11 @@ export function signatureHeader({
 }): string {
   const text = `{"alg":"EdDSA","iat":${iat},"kid":"${kid}","ledger":"${ledger}","typ":"countersign-fact+jws"}`;
   if (!HEADER.test(text)) throw new TypeError(`no signature can have the header ${text}`);
-  return ascii(toBase64url(encoder.encode(text)));
+  return text;
 }
 
-/** The bytes that are signed: the header, a dot, and the base64url text of the body without its signature. */
-export function signingInput(header: string, unsigned: string): Uint8Array {
+/** The bytes that are signed: the header in base64url, a dot, and the base64url text of the body without its signature. */
+function signingInput(header: string, unsigned: string): Uint8Array {
   return toBase64url(encoder.encode(unsigned), `${header}.`);
 }
 
