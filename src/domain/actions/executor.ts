@@ -26,7 +26,6 @@ export interface ExecutorOptions {
   /** Loads the action that a command is decided on. */
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
-  readonly assertSigned: SignedAssertion;
 }
 
 export interface Executor {
@@ -44,10 +43,7 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-/** What spends a permission: the entry that gave it has to be signed. */
-const SPENDING: ReadonlySet<FollowUp["type"]> = new Set(["claimGrant", "redeemGrant"]);
-
-export function createExecutor({ commit, load, clock, assertSigned }: ExecutorOptions): Executor {
+export function createExecutor({ commit, load, clock }: ExecutorOptions): Executor {
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -63,7 +59,6 @@ export function createExecutor({ commit, load, clock, assertSigned }: ExecutorOp
         async decide(loaded) {
           const result = decide(loaded.situation, command, loaded.now);
           if (result.kind === "refusal") return refusalOf(loaded, command, result);
-          if (SPENDING.has(command.type)) await assertSigned(loaded.view.state);
           const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
           return {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createSignedAssertion } from "../../../src/domain/actions/signed.ts";
+import { assertSigned } from "../../../src/domain/actions/signed.ts";
+import { type Loaded, loadAction } from "../../../src/domain/actions/store.ts";
 import { isSigned } from "../../support/ledgers.ts";
-import { agent, approver, calling, createWorld, type Process, read, type World, write } from "../support.ts";
+import { agent, approver, calling, createWorld, LEDGER, type Process, read, type World, write } from "../support.ts";
 
 let world: World;
 let process: Process;
@@ -11,34 +12,49 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const approve = async () => {
+/** The action as it is loaded for a decision. */
+async function loadedOf(id: string): Promise<Loaded> {
+  const loaded = await loadAction(process.pool, LEDGER, id);
+  if (loaded === undefined) throw new Error(`there is no action ${id}`);
+  return loaded;
+}
+
+async function approved(): Promise<Loaded> {
   const { actions } = process;
   const { action, entry } = await actions.propose(calling(agent), write());
   const digest = String(entry.body.digest);
-  return (await actions.approve(calling(approver), { actionId: action.state.id, digest, channel: "API" })).action.state;
-};
-const corrupt = { code: "LEDGER_CORRUPT", outcome: "NOTHING" };
+  await actions.approve(calling(approver), { actionId: action.state.id, digest, channel: "API" });
+  return loadedOf(action.state.id);
+}
+
+const corrupt = expect.objectContaining({ code: "LEDGER_CORRUPT", outcome: "NOTHING" });
 
 it("accepts the state that a signed entry left an action in", async () => {
-  const assertSigned = createSignedAssertion({ db: process.pool, isSigned });
   const { action } = await process.actions.propose(calling(agent), read());
-  expect(action.state.status).toBe("ALLOWED");
-  await assertSigned(action.state);
-  await assertSigned(await approve());
+  const allowed = await loadedOf(action.state.id);
+  expect(allowed.view.state.status).toBe("ALLOWED");
+  assertSigned(allowed, isSigned);
+  assertSigned(await approved(), isSigned);
 });
 
 it("refuses any other state, whatever signed entry its row names", async () => {
-  const assertSigned = createSignedAssertion({ db: process.pool, isSigned });
-  const [one, other] = [await approve(), await approve()];
-  const { action: pending } = await process.actions.propose(calling(agent), write());
-  await expect(assertSigned({ ...pending.state, status: "APPROVED" })).rejects.toMatchObject(corrupt);
-  await expect(assertSigned({ ...one, updatedSeq: other.updatedSeq })).rejects.toMatchObject(corrupt);
-  await expect(assertSigned({ ...one, version: one.version + 1 })).rejects.toMatchObject(corrupt);
-  await expect(assertSigned({ ...one, status: "ALLOWED" })).rejects.toMatchObject(corrupt);
-  await expect(assertSigned({ ...one, updatedSeq: 99_999n })).rejects.toMatchObject(corrupt);
+  const [one, other] = [await approved(), await approved()];
+  const withState = (changes: object): Loaded => ({
+    ...one,
+    view: { ...one.view, state: { ...one.view.state, ...changes } },
+  });
+  for (const wrong of [
+    { ...one, latest: other.latest },
+    { ...one, latest: one.view.proposal },
+    { ...one, latest: undefined },
+    withState({ version: 3 }),
+    withState({ status: "ALLOWED" }),
+  ]) {
+    expect(() => assertSigned(wrong, isSigned)).toThrow(corrupt);
+  }
 });
 
 it("refuses an entry by a key that is not of this installation", async () => {
-  const assertSigned = createSignedAssertion({ db: process.pool, isSigned: () => false });
-  await expect(assertSigned(await approve())).rejects.toMatchObject(corrupt);
+  const loaded = await approved();
+  expect(() => assertSigned(loaded, () => false)).toThrow(corrupt);
 });
