@@ -3,6 +3,9 @@ import { copyOut } from "../../../src/db/copy-out.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
 import { checkBody } from "../../../src/facts/check/check.ts";
 import type { LedgerId } from "../../../src/facts/entry.ts";
+import { canPermit } from "../../../src/facts/permits.ts";
+import { signatureProblem } from "../../../src/facts/signature.ts";
+import { signatureKeys } from "../../../src/ledger/signatures/keys.ts";
 import { sha256 } from "../../../src/ledger/verify/check-piece.ts";
 import { createEntryReader, selectEntries } from "../../../src/ledger/verify/entries.ts";
 import { inSnapshot } from "../../../src/ledger/verify/session.ts";
@@ -11,6 +14,7 @@ import { checkEntry } from "../../../src/verify/entry.ts";
 import { formProblem } from "../../../src/verify/form.ts";
 import { checkPayload } from "../../../src/verify/payload.ts";
 import { createPiece } from "../../../src/verify/piece.ts";
+import { FACT_KEYS } from "../../support/fact-keys.ts";
 import { median } from "../load.ts";
 
 const ROUNDS = 9;
@@ -46,7 +50,8 @@ export async function profile(
     const text = decoder.decode(row.entry);
     return { row, text, parsed: JSON.parse(text) as { readonly recordedAt: string; readonly body: JsonObject } };
   });
-  const check = { ledger, sha256, rules: { checkBody } };
+  const signatures = signatureKeys(FACT_KEYS);
+  const check = { ledger, sha256, signatures, rules: { checkBody, canPermit } };
   const each = (work: (entry: (typeof known)[number]) => void) => () => {
     for (const entry of known) work(entry);
   };
@@ -69,6 +74,10 @@ export async function profile(
     }),
     "members by type": each(({ parsed }) => {
       checkBody(parsed.body);
+    }),
+    "signatures, where there have to be any": each(({ text, parsed: { recordedAt, body } }) => {
+      const { signature } = body;
+      if (canPermit(body) && signatureProblem({ text, ledger, recordedAt, signature }, signatures)) wrong();
     }),
     "all of an entry by itself": each(({ row }) => {
       checkEntry(row, check, wrong);
