@@ -17,8 +17,8 @@ export interface DirectoryChanges {
   readonly entries: readonly LedgerEntry[];
 }
 
-/** Entries of one ledger that one statement reads: to hash and parse them takes some ten milliseconds, while others wait. */
-const STRETCH = 250;
+/** Entries of one ledger that one statement reads: to verify their signatures takes some ten milliseconds, while others wait. */
+const STRETCH = 100;
 
 // A ledger that ends where it was read to costs one look at its head.
 const READ_CHANGES = {

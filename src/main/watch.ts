@@ -9,7 +9,7 @@ import type { Start } from "./start.ts";
 /** For looking at a ledger, and for the thread that checks entries. */
 const CONNECTIONS = 3;
 
-export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "onAcknowledged"> {
+export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "isSigned" | "keys" | "onAcknowledged"> {
   readonly database: Database;
   /** For verifications of whole ledgers. */
   readonly verifying: Pool;
@@ -19,7 +19,7 @@ export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "onAck
 
 /** Verifies all ledgers while the server runs, and stops those in which something is found. */
 export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Watch {
-  const { database, verifying, heads, guardExceptions, metrics } = deps;
+  const { database, verifying, heads, guardExceptions, keys, isSigned, metrics } = deps;
   const pool = createPool({
     connectionString: database.url,
     max: CONNECTIONS,
@@ -34,6 +34,8 @@ export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Wa
     patientPool: verifying,
     heads,
     guardExceptions,
+    keys,
+    isSigned,
     stops,
     share,
     tailInterval: interval * 1_000,

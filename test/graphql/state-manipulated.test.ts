@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { verifyLedger } from "../../src/ledger/verify.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { keepState, manipulate } from "../ledger/manipulate-states.ts";
+import { verifyLedger } from "../support/ledgers.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 import { act, type Proposed, propose, READ } from "./steps.ts";
 

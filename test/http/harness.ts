@@ -28,8 +28,8 @@ import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
 import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
 import { createServices } from "../../src/main/services.ts";
-import { createTestWatch } from "../support/watch.ts";
 import { FACT_KEY, FACT_KEYS } from "../support/fact-keys.ts";
+import { createTestWatch } from "../support/watch.ts";
 
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {

@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import { createHeadStore } from "../../src/ledger/heads.ts";
 import { createWatch, type Watch, type WatchOptions } from "../../src/ledger/watch/watch.ts";
+import { FACT_KEYS } from "./fact-keys.ts";
+import { isSigned } from "./ledgers.ts";
 
 /** A watcher that is not started: it looks at a ledger when it is asked. Errors are thrown. */
 export function createTestWatch(pool: Pool, directory: string, options: Partial<WatchOptions> = {}): Watch {
@@ -13,6 +15,8 @@ export function createTestWatch(pool: Pool, directory: string, options: Partial<
     patientPool: pool,
     heads: createHeadStore({ directory, standing, onError, onContradiction: () => undefined }),
     guardExceptions: {},
+    keys: () => FACT_KEYS,
+    isSigned,
     stops: true,
     share: 1,
     tailInterval: 60_000,

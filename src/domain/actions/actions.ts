@@ -215,7 +215,7 @@ export function createActions(options: ActionsOptions): Actions {
       });
     },
     async load(caller, actionId) {
-      const loaded = await loadAction(db, ledgerOfCaller(caller), actionId);
+      const loaded = await loadAction({ db, isSigned }, ledgerOfCaller(caller), actionId);
       return loaded?.view;
     },
     blockedBecause(view, principal) {

@@ -3,12 +3,20 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
 import { type EntryRow, POSITION_COLUMNS, type Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { type Proven, provenAction } from "./proof.ts";
 
 /** An action as its entries say it is at `now`, by the database's clock. */
 export interface Loaded extends Proven {
   readonly now: Date;
+}
+
+/** Where actions are loaded from. */
+export interface ActionSource {
+  readonly db: Queryable;
+  /** Whether a server of this installation signed an entry that lets an action start. */
+  readonly isSigned: IsSigned;
 }
 
 export interface ActionKey {
@@ -62,7 +70,7 @@ interface Found {
  * stored of it. One statement as a rule. Throws LedgerUnavailableError.
  */
 export async function loadAll(
-  db: Queryable,
+  { db, isSigned }: ActionSource,
   keys: readonly ActionKey[],
 ): Promise<readonly (Loaded | LedgerDamagedError | undefined)[]> {
   const found = await find(db, keys);
@@ -75,7 +83,7 @@ export async function loadAll(
     if (latest === undefined) return undefined;
     try {
       if (latest.row.moved_on && latest.row.version === first?.row.version) throw movedOn(key.ledger, latest.row);
-      return { ...provenAction(key.ledger, latest.row, latest.entries), now: latest.row.now };
+      return { ...provenAction(key.ledger, latest.row, latest.entries, isSigned), now: latest.row.now };
     } catch (error) {
       if (error instanceof LedgerDamagedError) return error;
       throw error;
@@ -109,8 +117,8 @@ function isEntry(row: Record<keyof EntryRow, unknown>): row is Record<keyof Entr
 }
 
 /** The action `id` of `ledger`, or undefined: also for an id that is none. Throws LedgerUnavailableError. */
-export async function loadAction(db: Queryable, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
-  const [loaded] = await loadAll(db, [{ ledger, id }]);
+export async function loadAction(source: ActionSource, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
+  const [loaded] = await loadAll(source, [{ ledger, id }]);
   if (loaded instanceof LedgerDamagedError) throw loaded;
   return loaded;
 }

@@ -4,6 +4,7 @@ import type { StateOf } from "../../facts/registry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenEntry, provenState, provenVersion, type StoredState } from "../../ledger/proof.ts";
 import type { EntryRow } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { sharePerson } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
@@ -28,9 +29,14 @@ type State = StateOf<"ACTION">;
 /**
  * An action from its entries, which `rows` has: the proposal, the latest one, and those before the first grant while the action may
  * still start. The bytes are hashed again, and what lets an action start is judged again: the policy's outcome, or approvals of
- * enough people who may decide, each in time. Throws LedgerDamagedError when the row, or an entry, disagrees.
+ * enough people who may decide, each in time and signed. Throws LedgerDamagedError when the row, or an entry, disagrees.
  */
-export function provenAction(ledger: LedgerId, stored: StoredAction, rows: readonly EntryRow[]): Proven {
+export function provenAction(
+  ledger: LedgerId,
+  stored: StoredAction,
+  rows: readonly EntryRow[],
+  isSigned: IsSigned,
+): Proven {
   const entries = new Map(rows.map((row) => [row.seq, provenEntry(ledger, row)]));
   const { id, version } = stored;
   const fault = (what: string) => new LedgerDamagedError(ledger, `the row of ACTION ${id} in oc_state ${what}`);
@@ -53,6 +59,7 @@ export function provenAction(ledger: LedgerId, stored: StoredAction, rows: reado
         proposal,
         proposed,
         stored.entries.slice(1, 1 + item.state.approvals).map((seq) => entries.get(seq)),
+        isSigned,
       )
     : [];
   const terms = termsOf(proposal);
@@ -61,6 +68,9 @@ export function provenAction(ledger: LedgerId, stored: StoredAction, rows: reado
   }
   if (item.state.status === "ALLOWED" && factOfType(proposal, "ACTION_PROPOSED").policy.outcome !== "PERMIT") {
     throw fault("says ALLOWED, and its policy did not permit it");
+  }
+  if ((item.state.status === "ALLOWED" || item.state.status === "APPROVED") && !isSigned(latest)) {
+    throw fault(`says ${item.state.status}, and no server signed entry ${latest.seq}, which says so`);
   }
   const pending = item.state.status === "PENDING" && voters.length > 0;
   return {
@@ -79,6 +89,7 @@ function provenVoters(
   proposal: LedgerEntry,
   proposed: State,
   approvals: readonly (LedgerEntry | undefined)[],
+  isSigned: IsSigned,
 ): readonly Principal[] {
   const { requestedBy, digest } = termsOf(proposal);
   const voters: Principal[] = [];
@@ -88,6 +99,7 @@ function provenVoters(
     const item = provenVersion(ledger, entry, "ACTION", { id: proposed.id, version });
     const fault = (what: string) => new LedgerDamagedError(ledger, `entry ${entry?.seq} ${what}`);
     if (entry?.type !== "ACTION_APPROVED") throw fault("is counted as an approval, and is none");
+    if (!isSigned(entry)) throw fault("is an approval that no server signed");
     if (before.state.status !== "PENDING") throw fault("approves an action that was not pending");
     const { expiresAt } = before.state;
     if (isOver(expiresAt === undefined ? null : new Date(expiresAt), new Date(entry.recordedAt))) {

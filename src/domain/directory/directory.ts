@@ -53,8 +53,8 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 /** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
 export function createDirectory(options: DirectoryOptions): Directory {
-  const { ledgers, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
-  const projections = new Projections({ ledgers, db, region, log, pollSeconds, staleSeconds });
+  const { ledgers, isSigned, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
+  const projections = new Projections({ ledgers, isSigned, db, region, log, pollSeconds, staleSeconds });
   const admission = createAdmission(projections, db);
   const changes = createChanges({
     ledgers,

@@ -4,6 +4,7 @@ import { readDirectoryChanges } from "../../ledger/directory-entries.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { Organization } from "./organization.ts";
@@ -20,6 +21,8 @@ const MAX_KEPT = 1_000;
 
 export interface ProjectionsOptions {
   readonly ledgers: Pick<Ledgers, "damaged">;
+  /** Whether a server of this installation signed an entry. */
+  readonly isSigned: IsSigned;
   readonly db: Queryable;
   readonly region: string;
   readonly log: Pick<Logger, "warn">;
@@ -188,7 +191,12 @@ export class Projections {
       for await (const { ledger, entries, upTo } of readDirectoryChanges(this.#options.db, since)) {
         const organization = byLedger.get(ledger);
         if (organization === undefined) continue;
-        for (const entry of entries) if (organization.replay(entry)) changed.add(organization);
+        for (const entry of entries) {
+          if (!this.#options.isSigned(entry)) {
+            throw new LedgerDamagedError(ledger, `no server signed entry ${entry.seq}, which changes the directory`);
+          }
+          if (organization.replay(entry)) changed.add(organization);
+        }
         if (upTo > organization.position) organization.position = upTo;
       }
     } catch (error) {

@@ -55,7 +55,7 @@ export interface Swept {
 
 /** Checks all entries of a range, and all state rows that list one of them. */
 export async function sweep(
-  crew: Pick<Crew, "runners">,
+  crew: Pick<Crew, "runners" | "keys">,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,

@@ -2,6 +2,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Fact } from "../../facts/registry.ts";
 import type { Queryable } from "../read.ts";
 import { searchEntries } from "../search.ts";
+import type { IsSigned } from "../signatures/check.ts";
 import type { Acknowledgement } from "./problems.ts";
 
 const TYPE = "LEDGER_ACKNOWLEDGED";
@@ -9,16 +10,17 @@ const PAGE = 100;
 
 /** The acknowledgements in a ledger behind position `after`, and the position of the last; from entries, never from a table. */
 export async function readAcknowledgements(
-  db: Queryable,
+  { db, isSigned }: { readonly db: Queryable; readonly isSigned: IsSigned },
   ledger: LedgerId,
   after: bigint,
 ): Promise<{ readonly found: readonly Acknowledgement[]; readonly last: bigint }> {
   const found: Acknowledgement[] = [];
   for (let last = after; ; ) {
     const entries = await searchEntries(db, ledger, { types: [TYPE] }, { after: last, limit: PAGE });
-    for (const { body, recordedAt } of entries) {
-      // The search compares a column; the entry says for itself what it is.
-      if (body.type !== TYPE) continue;
+    for (const entry of entries) {
+      const { body, recordedAt } = entry;
+      // The search compares a column; the entry says for itself what it is, and its signature that a server made it.
+      if (body.type !== TYPE || !isSigned(entry)) continue;
       const { problems } = body as unknown as Pick<Fact<typeof TYPE>, "problems">;
       found.push({ recordedAt: new Date(recordedAt), problems: problems as Acknowledgement["problems"] });
     }

@@ -2,6 +2,7 @@ import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../errors.ts";
 import type { Queryable } from "../read.ts";
+import type { IsSigned } from "../signatures/check.ts";
 import { readAcknowledgements } from "./acknowledgements.ts";
 import type { WatchProblem } from "./problems.ts";
 import type { LedgerHealth, Watched } from "./watched.ts";
@@ -11,6 +12,8 @@ const RETRY_AFTER_SECONDS = 60;
 
 export interface FindingsOptions {
   readonly pool: Queryable;
+  /** Whether a server of this installation signed an entry: an acknowledgement is believed only then. */
+  readonly isSigned: IsSigned;
   /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
   readonly stops: boolean;
   /** Called with each problem when it is found first. */
@@ -30,9 +33,13 @@ export interface Findings {
   refusal(watched: Watched): LedgerUnavailableError | undefined;
 }
 
-export function createFindings({ pool, stops, onFound, onAcknowledged, onError }: FindingsOptions): Findings {
+export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged, onError }: FindingsOptions): Findings {
   async function read(watched: Watched): Promise<boolean> {
-    const { found, last } = await readAcknowledgements(pool, watched.ledger, watched.acknowledgedTo ?? 0n);
+    const { found, last } = await readAcknowledgements(
+      { db: pool, isSigned },
+      watched.ledger,
+      watched.acknowledgedTo ?? 0n,
+    );
     watched.acknowledgements = [...watched.acknowledgements, ...found];
     watched.acknowledgedTo = last;
     return found.length > 0;

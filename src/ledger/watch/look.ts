@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Pool } from "pg";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import type { FactKey } from "../../facts/signature.ts";
 import type { KnownHead } from "../heads.ts";
 import type { PieceResult, PieceTask } from "../verify/check-piece.ts";
 import { endProblems, hashesAt, monthProblems, readEnd } from "../verify/end.ts";
@@ -78,9 +79,10 @@ export function checkEntries(
   check: (task: PieceTask) => Promise<PieceResult>,
   ledger: LedgerId,
   range: { readonly from: bigint; readonly to: bigint },
+  keys: readonly FactKey[],
 ): Promise<PieceResult> {
   // No state rows are given, so that each is looked up by its key: to select them by their entries takes reading all of them.
   const digestKey = randomBytes(16).toString("hex");
-  const task = { ledger, range, piece: range, states: [], digestKey, limit: MAX_PROBLEMS, thorough: true };
+  const task = { ledger, range, piece: range, states: [], digestKey, keys, limit: MAX_PROBLEMS, thorough: true };
   return check(task);
 }

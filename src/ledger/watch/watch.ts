@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import type { FactKey } from "../../facts/signature.ts";
 import type { LedgerUnavailableError } from "../errors.ts";
 import type { ByObject } from "../guards.ts";
 import { guardReport } from "../guards.ts";
@@ -27,6 +28,8 @@ const PAGE = 1_000;
 export interface WatchOptions extends Omit<FindingsOptions, "onError" | "pool"> {
   /** Of the watcher alone; made of a connection string. */
   readonly pool: Pool;
+  /** Keys that verify signatures, at the time. */
+  readonly keys: () => readonly FactKey[];
   /** For whole ledgers, which take long. */
   readonly patientPool: Pool;
   readonly heads: Pick<HeadStore, "known" | "record">;
@@ -161,7 +164,7 @@ export function createWatch(options: WatchOptions): Watch {
     const { ledger } = watched;
     const range = strideAfter(watched.verified.seq, last);
     if (range !== undefined) {
-      const { problems, lastHash } = await checkEntries(runner.check, ledger, range);
+      const { problems, lastHash } = await checkEntries(runner.check, ledger, range, options.keys());
       await findings.note(watched, problems);
       watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
       watched.movedAt = performance.now();
@@ -181,7 +184,7 @@ export function createWatch(options: WatchOptions): Watch {
     const isCut = look.last < watched.verified.seq;
     const to = isCut ? look.last : watched.verified.seq;
     const from = to > REACH ? to - REACH + 1n : 1n;
-    const found = to === 0n ? [] : (await checkEntries(runner.check, ledger, { from, to })).problems;
+    const found = to === 0n ? [] : (await checkEntries(runner.check, ledger, { from, to }, options.keys())).problems;
     await findings.note(watched, [...look.problems, ...problems, ...found]);
     watched.checkedAt = new Date();
     watched.changed();
@@ -268,7 +271,11 @@ export function createWatch(options: WatchOptions): Watch {
     for (const ledger of [...ledgers.keys()]) {
       stopped.signal.throwIfAborted();
       const watched = watchedOf(ledger);
-      const { problems } = await verifyLedger(options.patientPool, ledger, { runner: runner.paced, guards: false });
+      const { problems } = await verifyLedger(options.patientPool, ledger, {
+        keys: options.keys(),
+        runner: runner.paced,
+        guards: false,
+      });
       await findings.note(watched, problems);
     }
   }

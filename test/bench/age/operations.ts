@@ -11,7 +11,7 @@ import { missingSegments } from "../../../src/ledger/search/build.ts";
 import { type EntryFilter, searchEntries } from "../../../src/ledger/search.ts";
 import type { Logger } from "../../../src/log.ts";
 import { startApp } from "../../support/app.ts";
-import { createLedgers } from "../../support/ledgers.ts";
+import { createLedgers, isSigned } from "../../support/ledgers.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { proposeBody } from "../api/requests.ts";
 import { body, facts } from "../append/drafts.ts";
@@ -83,7 +83,7 @@ export async function openOperations(url: string, log: Logger): Promise<Operatio
       await readEntryPage(pool, LEDGER, (await readHead(pool, LEDGER))?.seq ?? 0n);
     },
     "a page of 256 entries": async () => one((await readEntryPage(pool, LEDGER, any().seq - 1n)).entries[0]),
-    "loading an action": async () => one(await loadAction(pool, LEDGER, any().action_id)),
+    "loading an action": async () => one(await loadAction({ db: pool, isSigned }, LEDGER, any().action_id)),
     "the chain a step belongs to": async () => {
       const key = { ledger: LEDGER, principalId: "agent-7", onBehalfOfId: "member", conversation: "" };
       one((await readRoute({ db: pool, proofs }, key, "reservations", false)).current);

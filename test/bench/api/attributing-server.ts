@@ -18,8 +18,8 @@ import { createLedgerSnapshots } from "../../../src/ledger/snapshot.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createIdentity } from "../../../src/main/identity.ts";
 import { createServices } from "../../../src/main/services.ts";
-import { createTestWatch } from "../../support/watch.ts";
 import { createLedgers, isSigned, verifyLedger } from "../../support/ledgers.ts";
+import { createTestWatch } from "../../support/watch.ts";
 
 const [dataDir = "", mode] = process.argv.slice(2);
 const region = "eu";

@@ -5,6 +5,7 @@ import { ledgerOf } from "../../../src/facts/entry.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import type { Queryable } from "../../../src/ledger/read.ts";
 import { DISARM } from "../../ledger/tamper.attacks.ts";
+import { isSigned } from "../../support/ledgers.ts";
 import { withClient } from "../../support/postgres.ts";
 import { agent, calling, createWorld, type Process, type World, write } from "../support.ts";
 
@@ -36,7 +37,7 @@ function counting(): { readonly db: Queryable; readonly statements: () => number
 
 it("loads the actions of one turn in one statement for every 32, and each call gets its own", async () => {
   const { db, statements } = counting();
-  const load = createActionLoader(db, one.ledgers);
+  const load = createActionLoader({ db, ledgers: one.ledgers, isSigned });
   const ids = await proposeSome(40);
   const loaded = await Promise.all(ids.map((id) => load({ ledger, id })));
   expect(loaded.map((action) => action?.view.state.id)).toEqual(ids);
@@ -45,7 +46,7 @@ it("loads the actions of one turn in one statement for every 32, and each call g
 
 it("finds nothing for an unknown id, one that is none, and another organization's ledger", async () => {
   const { db, statements } = counting();
-  const load = createActionLoader(db, one.ledgers);
+  const load = createActionLoader({ db, ledgers: one.ledgers, isSigned });
   const [id = ""] = await proposeSome(1);
   const keys = [
     { ledger, id },
@@ -63,7 +64,7 @@ it("finds nothing for an unknown id, one that is none, and another organization'
 });
 
 it("keeps nothing: a later call gets what was recorded meanwhile", async () => {
-  const load = createActionLoader(one.pool, one.ledgers);
+  const load = createActionLoader({ db: one.pool, ledgers: one.ledgers, isSigned });
   const [id = ""] = await proposeSome(1);
   expect((await load({ ledger, id }))?.view.state.status).toBe("PENDING");
   await one.actions.cancel(calling(agent), { actionId: id });
@@ -72,7 +73,7 @@ it("keeps nothing: a later call gets what was recorded meanwhile", async () => {
 
 // The last that needs the database: it takes the guards off.
 it("fails the call for an action that cannot be read, and no other", async () => {
-  const load = createActionLoader(one.pool, one.ledgers);
+  const load = createActionLoader({ db: one.pool, ledgers: one.ledgers, isSigned });
   const ids = await proposeSome(3);
   await withClient(world.database.superuserUrl, async (client) => {
     await client.query(DISARM);
@@ -89,7 +90,7 @@ it("fails every call with LedgerUnavailableError when the database cannot be rea
     statements += 1;
     return Promise.reject(away);
   }) as Queryable["query"];
-  const load = createActionLoader({ query }, one.ledgers);
+  const load = createActionLoader({ db: { query }, ledgers: one.ledgers, isSigned });
   const settled = await Promise.allSettled([1, 2, 3].map(() => load({ ledger, id: randomUUID() })));
   expect(settled.map((one) => one.status === "rejected" && one.reason instanceof LedgerUnavailableError)).toEqual([
     true,
