@@ -16,6 +16,11 @@ export function isHex64(text: string): boolean {
   return text.length === 64 && areDigits(text, 0, 64);
 }
 
+/** Whether `text` is 32 lowercase hex digits. */
+export function isHex32(text: string): boolean {
+  return text.length === 32 && areDigits(text, 0, 32);
+}
+
 const SHA_256 = "sha256:";
 
 /** Whether `text` is `sha256:` and 64 lowercase hex digits. */

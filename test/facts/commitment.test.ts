@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { CanonicalText, canonicalize, type JsonObject, NotCanonicalError } from "../../src/facts/canonical.ts";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
-import { commit, type Payload, unseal } from "../../src/facts/payload.ts";
+import { commit, type Payload, unseal, unsealed, valueAt, Withheld, withheldValues } from "../../src/facts/payload.ts";
 
 const SALT = "000102030405060708090a0b0c0d0e0f";
 const parse = <T>(text: string) => JSON.parse(text) as T;
-const bodyOf = (unsealed: UnsealedObject) => parse<JsonObject>(seal(unsealed).body);
-const payloadOf = (unsealed: UnsealedObject) => parse<Payload>(seal(unsealed).payload);
+const bodyOf = (draft: UnsealedObject) => parse<JsonObject>(seal(draft).body);
+const payloadOf = (draft: UnsealedObject) => parse<Payload>(seal(draft).payload);
 
 describe("commit", () => {
   it("hashes the domain, a zero byte, the salt and the text", () => {
@@ -25,12 +25,12 @@ describe("commit", () => {
 
 describe("seal", () => {
   it("leaves commitments where erasable values were, and keeps salt and value under the dotted path", () => {
-    const unsealed = {
+    const draft = {
       type: "T",
       actor: { id: "a", profile: new Erasable({ email: "a@example.com" }) },
       notes: [new Erasable("first"), "kept"],
     };
-    const { body, payload } = seal(unsealed);
+    const { body, payload } = seal(draft);
     const stored = parse<Payload>(payload);
     expect(Object.keys(stored)).toEqual(["actor.profile", "notes.0"]);
     const commitment = (path: string) => {
@@ -49,9 +49,9 @@ describe("seal", () => {
 
   it("commits to values of any length and script as commit does", () => {
     for (const value of ["", "é".repeat(40_000), "😀".repeat(100_000), "a", "漢".repeat(70_000), "b"]) {
-      const unsealed = seal({ v: new Erasable(value) });
-      const { salt = "" } = parse<Payload>(unsealed.payload).v ?? {};
-      expect(parse<JsonObject>(unsealed.body)).toEqual({ v: { commit: commit(salt, JSON.stringify(value)) } });
+      const sealed = seal({ v: new Erasable(value) });
+      const { salt = "" } = parse<Payload>(sealed.payload).v ?? {};
+      expect(parse<JsonObject>(sealed.body)).toEqual({ v: { commit: commit(salt, JSON.stringify(value)) } });
     }
   });
 
@@ -103,19 +103,48 @@ describe("seal", () => {
 });
 
 describe("unseal", () => {
-  const unsealed = { a: { b: new Erasable({ __proto__: null, x: [1] }) }, list: [new Erasable("one"), 2], plain: "p" };
+  const values = { a: { b: new Erasable({ __proto__: null, x: [1] }) }, list: [new Erasable("one"), 2], plain: "p" };
 
   it("puts every value back in its place", () => {
-    const { body, payload } = seal(unsealed);
+    const { body, payload } = seal(values);
     expect(unseal(parse(body), parse(payload))).toEqual({ a: { b: { x: [1] } }, list: ["one", 2], plain: "p" });
   });
 
-  it("leaves the commitment where a value was erased, and the body it was given alone", () => {
-    const body = bodyOf(unsealed);
-    const before = JSON.stringify(body);
-    expect(unseal(body, undefined)).toEqual(body);
-    expect(unseal(body, { "list.0": { salt: SALT, value: "one" } })).toEqual({ ...body, list: ["one", 2] });
-    expect(JSON.stringify(body)).toBe(before);
+  const missing = (value: unknown) => ({ ...(value as object), problem: "MISSING" });
+
+  it("marks the commitment where a value is missing, and leaves the body it was given alone", () => {
+    const sealed = seal(values);
+    const [body, payload] = [parse<JsonObject>(sealed.body), parse<Payload>(sealed.payload)];
+    const [b, first] = [(body.a as JsonObject).b, (body.list as readonly unknown[])[0]];
+    expect(unseal(body, undefined)).toEqual({ a: { b: missing(b) }, list: [missing(first), 2], plain: "p" });
+    const one = Object.fromEntries(Object.entries(payload).filter(([path]) => path === "list.0"));
+    expect(unseal(body, one)).toEqual({ a: { b: missing(b) }, list: ["one", 2], plain: "p" });
+    expect(JSON.stringify(body)).toBe(sealed.body);
+    expect([...withheldValues({ body, payload: one })]).toEqual([["a.b", "MISSING"]]);
+  });
+
+  it.each<[string, unknown]>([
+    ["another value", { salt: SALT, value: "two" }],
+    ["the same under another salt", { salt: SALT, value: "one" }],
+    ["no salt", { value: "one" }],
+    ["a salt that is none", { salt: "x", value: "one" }],
+    ["no value", { salt: SALT }],
+    ["text", "one"],
+    ["null", null],
+  ])("never takes %s for what was committed to", (_name, stored) => {
+    const body = bodyOf({ list: [new Erasable("one")] });
+    const payload = { "list.0": stored } as unknown as Payload;
+    const [first] = body.list as readonly JsonObject[];
+    expect(unseal(body, payload)).toEqual({ list: [{ ...first, problem: "ALTERED" }] });
+    expect(valueAt({ body, payload }, "list.0")).toEqual(new Withheld(String(first?.commit), "ALTERED"));
+    expect(unsealed({ ...body }, payload)).toEqual({ list: [undefined] });
+  });
+
+  it("compares a value that was found right under one commitment again under another", () => {
+    const { body, payload } = seal({ a: new Erasable("x") });
+    const stored = parse<Payload>(payload);
+    expect(unseal(parse(body), stored)).toEqual({ a: "x" });
+    expect(unseal(bodyOf({ a: new Erasable("x") }), stored)).toMatchObject({ a: { problem: "ALTERED" } });
   });
 
   it("finds its way through empty keys", () => {
@@ -130,7 +159,8 @@ describe("unseal", () => {
   });
 
   it("lets a payload replace nothing but commitments", () => {
-    const body = { ...bodyOf({ a: new Erasable(1) }), type: "TRUE", nothing: null, action: { id: "1" } };
+    const sealed = bodyOf({ a: new Erasable(1) });
+    const body = { ...sealed, type: "TRUE", nothing: null, action: { id: "1" } };
     const forged = [
       "type",
       "action",
@@ -143,7 +173,7 @@ describe("unseal", () => {
       "",
     ];
     const payload = Object.fromEntries(forged.map((path) => [path, { salt: SALT, value: "forged" }]));
-    expect(unseal(body, payload)).toEqual(body);
+    expect(unseal(body, payload)).toEqual({ ...body, a: missing(sealed.a) });
     expect(({} as { x?: string }).x).toBeUndefined();
   });
 

@@ -1,8 +1,22 @@
 import { isObjectType } from "graphql";
 import { describe, expect, it } from "vitest";
 import { CLIENT_RULES } from "../../src/domain/identity/clients/rules.ts";
+import type { JsonObject } from "../../src/facts/canonical.ts";
+import type { LedgerEntry } from "../../src/facts/entry.ts";
 import { recordedClient } from "../../src/graphql/directory/principal.ts";
 import { schema } from "../../src/graphql/schema.ts";
+
+const entryOf = (body: JsonObject): LedgerEntry => ({
+  ledger: "acme/eu",
+  seq: 2n,
+  recordedAt: "2026-11-22T23:45:27.499390Z",
+  entry: "",
+  hash: "",
+  prevHash: "",
+  type: "AUDIT_READ",
+  body,
+  payload: undefined,
+});
 
 describe("ClientIdentity", () => {
   it("returns the surface of a client and the rules that identified it", async () => {
@@ -19,12 +33,12 @@ describe("ClientIdentity", () => {
       evidence: { "user-agent": "claude-code/2.1.66 (claude-vscode)" },
       rules: CLIENT_RULES.hash,
     };
-    expect(recordedClient({ client: recorded })).toEqual(recorded);
+    expect(recordedClient(entryOf({ client: recorded }))).toEqual(recorded);
   });
 
   it("leaves out what an older entry did not record", () => {
     const recorded = { name: "curl", confidence: "HEADER", modelConfidence: "UNKNOWN" };
-    expect(recordedClient({ client: recorded })).toEqual({ ...recorded, evidence: {} });
-    expect(recordedClient({})).toBeUndefined();
+    expect(recordedClient(entryOf({ client: recorded }))).toEqual({ ...recorded, evidence: {} });
+    expect(recordedClient(entryOf({}))).toBeUndefined();
   });
 });

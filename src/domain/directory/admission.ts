@@ -1,3 +1,5 @@
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { type Queryable, readEntry } from "../../ledger/read.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
@@ -27,6 +29,8 @@ export interface Admission {
   administers(organization: Organization, principal: Principal): boolean;
 }
 
+const RETRY_AFTER_SECONDS = 60;
+
 interface Admitted {
   readonly generation: number;
   readonly authentication: Authentication;
@@ -46,7 +50,9 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
     const { ledger, name } = organization;
     const sighting = await lastSighting(db, ledger, id);
     const entry = sighting && (await withLedgerErrors(readEntry(db, ledger, sighting.seq)));
-    const { email, displayName, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
+    const { email, displayName, withheld, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
+    // Without the address, a second account of the owner could approve what the agent proposes.
+    if (entry !== undefined && withheld !== undefined) throw unknownOwner(entry);
     const profile = {
       ...(email === undefined ? {} : { email }),
       ...(displayName === undefined ? {} : { displayName }),
@@ -208,6 +214,14 @@ function enriched(organization: Organization, principal: Principal): Principal {
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(platforms === undefined ? {} : { platforms }),
   };
+}
+
+/** The profile of an agent's owner is not the one that `entry` recorded, or is gone. */
+function unknownOwner({ ledger, seq }: LedgerEntry): LedgerUnavailableError {
+  const message =
+    `the profile at position ${seq} of ledger ${ledger} is missing or is not the one that was recorded, so the owner of this ` +
+    "agent is not known; nothing was recorded. Verify the ledger, and restore the profile from a backup";
+  return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", "LEDGER_CORRUPT");
 }
 
 /** An authentication with `principal`: the one returned before if it is equal. */

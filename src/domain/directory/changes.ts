@@ -7,14 +7,14 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import { type Queryable, readEntry } from "../../ledger/read.ts";
 import { type Attribute, createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
-import type { By } from "../identity/recorded.ts";
+import type { By, Profile } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Admission } from "./admission.ts";
 import { refuse } from "./errors.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
 import type { PrincipalState } from "./record.ts";
-import { type Profile, recordedProfile } from "./snapshot.ts";
+import { recordedProfile } from "./snapshot.ts";
 
 /** An entry to record: it changes one state of the directory. */
 export type DirectoryFact = FactDraft<(typeof DIRECTORY)["facts"][number]["type"]>;

@@ -1,13 +1,7 @@
 import { factOf } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Principal } from "../identity/principal.ts";
-import { actorOf } from "../identity/recorded.ts";
-
-/** Personal values of a principal, erasable. */
-export interface Profile {
-  readonly displayName?: string;
-  readonly email?: string;
-}
+import { actorOf, type Profile, profileIn } from "../identity/recorded.ts";
 
 /** The snapshot of `id`, the actor or the person acted for, in `entry`. */
 export function snapshotOf(entry: LedgerEntry, id: string): Principal | undefined {
@@ -18,9 +12,5 @@ export function snapshotOf(entry: LedgerEntry, id: string): Principal | undefine
 /** The profile in the latest entry about a principal: each entry repeats the profile, unless it was erased. */
 export function recordedProfile(entry: LedgerEntry, id: string): Profile {
   const fact = factOf(entry);
-  const { displayName, email } = ("subject" in fact && fact.subject.id === id ? fact.subject.profile : undefined) ?? {};
-  return {
-    ...(displayName === undefined ? {} : { displayName }),
-    ...(email === undefined ? {} : { email }),
-  };
+  return "subject" in fact && fact.subject.id === id ? profileIn(entry, "subject.profile") : {};
 }

@@ -1,3 +1,5 @@
+import type { WithheldBecause } from "../../facts/payload.ts";
+
 export type PrincipalKind = "HUMAN" | "AGENT" | "SERVICE";
 
 /** Who calls, as proven by a token. An agent that acts for a person carries that person in `onBehalfOf`. */
@@ -7,6 +9,8 @@ export interface Principal {
   readonly organization: string;
   readonly email?: string;
   readonly displayName?: string;
+  /** Of one that an entry recorded: why neither can be known, though they were recorded. */
+  readonly withheld?: WithheldBecause;
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly onBehalfOf?: Principal;

@@ -2,6 +2,7 @@ import { factOf } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
 import { Erasable } from "../../facts/erasable.ts";
+import { valueAt, Withheld, type WithheldBecause } from "../../facts/payload.ts";
 import type { EnvelopeDraft, Fact } from "../../facts/registry.ts";
 import type { Caller, ClientIdentity, Principal } from "./principal.ts";
 
@@ -47,22 +48,35 @@ function clientFacts({ evidence, ...client }: ClientIdentity): EnvelopeDraft["cl
   return { name, version, surface, confidence, model, modelConfidence, rules, evidence: new Erasable(evidence) };
 }
 
-/** Who made `entry`, with the person behind. Names and addresses are there unless they were erased. */
+/** Who made `entry`, with the person behind. Names and addresses are there as far as they are those that were recorded. */
 export function actorOf(entry: LedgerEntry): Principal {
   const { actor, onBehalfOf } = factOf(entry);
   const organization = entry.ledger.slice(0, entry.ledger.indexOf("/"));
-  const principal = principalOf(actor, organization);
-  return onBehalfOf === undefined ? principal : { ...principal, onBehalfOf: principalOf(onBehalfOf, organization) };
+  const principal = principalOf(actor, organization, profileIn(entry, "actor.profile"));
+  if (onBehalfOf === undefined) return principal;
+  return { ...principal, onBehalfOf: principalOf(onBehalfOf, organization, profileIn(entry, "onBehalfOf.profile")) };
 }
 
-function principalOf({ id, kind, roles, groups, profile }: Fact["actor"], organization: string): Principal {
+/** Personal values of a principal, erasable. */
+export interface Profile {
+  readonly displayName?: string;
+  readonly email?: string;
+  /** Why neither can be known, though the entry recorded them. */
+  readonly withheld?: WithheldBecause;
+}
+
+/** The profile that an entry recorded at a path. */
+export function profileIn(entry: LedgerEntry, path: string): Profile {
+  const found = valueAt(entry, path);
+  if (found === undefined) return {};
+  if (found instanceof Withheld) return { withheld: found.problem };
+  const { displayName, email } = found as Partial<Record<keyof Profile, string>>;
   return {
-    id,
-    kind,
-    organization,
-    roles,
-    groups,
-    ...(profile?.email === undefined ? {} : { email: profile.email }),
-    ...(profile?.displayName === undefined ? {} : { displayName: profile.displayName }),
+    ...(displayName === undefined ? {} : { displayName }),
+    ...(email === undefined ? {} : { email }),
   };
+}
+
+function principalOf({ id, kind, roles, groups }: Fact["actor"], organization: string, profile: Profile): Principal {
+  return { id, kind, organization, roles, groups, ...profile };
 }

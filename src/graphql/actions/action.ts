@@ -8,14 +8,11 @@ import { ActionStatus, Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
-import { bodyWithValues, entryOf, revealed } from "../base/rows.ts";
+import { entryOf, revealed, shownJson, shownText } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
 import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
 import { ACTION_SELECT, type ActionNode, viewOf } from "./rows.ts";
-
-/** The placeholder for erased text. */
-const ERASED = "[erased]";
 
 function proposalOf(row: ActionNode): LedgerEntry {
   return viewOf(row).proposal;
@@ -33,8 +30,7 @@ function optionalText(value: JsonValue | undefined): string | null {
 
 /** A free text of the proposal; null when there was none. */
 async function freeText(context: Context, row: ActionNode, key: string): Promise<string | null> {
-  const proposal = await opened(context, row);
-  return optionalText(revealed(proposal, key)) ?? (proposal.body[key] === undefined ? null : ERASED);
+  return shownText(revealed(await opened(context, row), key)) ?? null;
 }
 
 export const ActionRef = builder.prismaNode("Action", {
@@ -78,28 +74,28 @@ export const ActionRef = builder.prismaNode("Action", {
     arguments: t.field({
       type: "JSON",
       description:
-        'The arguments to call the tool with. After an erasure only their commitment: `{"commit": "<64 hex digits of a SHA-256>"}`.',
+        'The arguments to call the tool with. When the stored ones are missing, or are not those that were recorded, their commitment with the reason: `{"commit": "<64 hex digits of a SHA-256>", "problem": "MISSING"}` or `"ALTERED"`.',
       resolve: async (row, _args, context) => {
-        const proposal = await opened(context, row);
-        const values = revealed(proposal, "arguments");
         // Null is a value like any other.
-        return values === undefined ? (proposal.body.arguments ?? null) : values;
+        return shownJson(revealed(await opened(context, row), "arguments")) ?? null;
       },
     }),
     userRequest: t.string({
       nullable: true,
       description:
-        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on or when it was erased.",
+        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
       resolve: (row, _args, context) => freeText(context, row, "userRequest"),
     }),
     rationale: t.string({
       nullable: true,
-      description: "The agent's reason for this step, in its own words; null when it gave none or when it was erased.",
+      description:
+        "The agent's reason for this step, in its own words; null when it gave none. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
       resolve: (row, _args, context) => freeText(context, row, "rationale"),
     }),
     rendered: t.string({
-      description: "The text that approvers decide on, with invisible and direction-changing characters written out.",
-      resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? ERASED,
+      description:
+        "The text that approvers decide on, with invisible and direction-changing characters written out. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded: then nobody can decide.",
+      resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? "[missing]",
     }),
     digest: t.field({
       type: "Hash",
@@ -111,7 +107,7 @@ export const ActionRef = builder.prismaNode("Action", {
       type: PrincipalRef,
       description: "The caller that proposed it, with the person it acts for.",
       resolve: async (row, _args, context) => {
-        const actor = recordedActor(bodyWithValues(await opened(context, row)));
+        const actor = recordedActor(await opened(context, row));
         if (actor === undefined) throw new Error(`action ${viewOf(row).state.id} names nobody`);
         return actor;
       },
@@ -119,8 +115,7 @@ export const ActionRef = builder.prismaNode("Action", {
     client: t.field({
       type: ClientRef,
       description: "The client software and the model that proposed it.",
-      resolve: async (row, _args, context) =>
-        recordedClient(bodyWithValues(await opened(context, row))) ?? UNKNOWN_CLIENT,
+      resolve: async (row, _args, context) => recordedClient(await opened(context, row)) ?? UNKNOWN_CLIENT,
     }),
     policy: t.field({
       type: PolicyEvaluation,
@@ -146,7 +141,7 @@ export const ActionRef = builder.prismaNode("Action", {
       resolve: (row, _args, context) => mayDecide(context, row),
     }),
     viewerBlockedBecause: t.stringList({
-      description: `Why you cannot approve it now, most important first; empty when you can. Values: ${OBJECTION_CODES.join(", ")}.`,
+      description: `Why you cannot approve it now, most important first; empty when you can. Values: ${OBJECTION_CODES.join(", ")}, and LEDGER_CORRUPT when a stored value is not the one that was recorded.`,
       resolve: async (row, _args, context) => [...(await blockedBecause(context, row))],
     }),
     expiresAt: t.field({
@@ -164,10 +159,10 @@ export const ActionRef = builder.prismaNode("Action", {
       type: "JSON",
       nullable: true,
       description:
-        "The tool's return value as the agent reported it; null before it is reported, when none was, and after an erasure.",
+        "The tool's return value as the agent reported it; null before it is reported and when none was. When the stored one is missing, or is not the one that was recorded, its commitment with the reason.",
       resolve: async (row, _args, context) => {
         const completed = await completionOf(row, context);
-        return completed === undefined ? null : revealed(completed, "result");
+        return completed === undefined ? null : shownJson(revealed(completed, "result"));
       },
     }),
     latencyMs: t.int({

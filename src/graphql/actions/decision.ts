@@ -1,8 +1,7 @@
-import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import { Channel, Verdict } from "../base/enums.ts";
-import { bodyWithValues, type EntryNode, entryOf } from "../base/rows.ts";
+import { type EntryNode, entryOf, revealed, shownText } from "../base/rows.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { recordingEntries } from "../ledger/reads.ts";
@@ -20,7 +19,6 @@ interface DecisionShape {
 type Recorded = {
   readonly verdict: DecisionShape["verdict"];
   readonly channel: DecisionShape["channel"];
-  readonly note?: JsonValue;
 };
 
 /** The decisions among the entries of an action, which `proposal` proposed. */
@@ -28,12 +26,12 @@ export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryNode[]): 
   return rows.flatMap((row) => {
     const entry = entryOf(row);
     if (entry.type !== "ACTION_APPROVED" && entry.type !== "ACTION_DENIED") return [];
-    const facts = bodyWithValues(entry);
-    const approver = recordedActor(facts);
-    const decision = facts.decision as Recorded | undefined;
+    const approver = recordedActor(entry);
+    const decision = entry.body.decision as Recorded | undefined;
     if (approver === undefined || decision === undefined) return [];
-    const { verdict, channel, note } = decision;
-    return [{ approver, verdict, channel, note: typeof note === "string" ? note : null, entry: row, proposal }];
+    const { verdict, channel } = decision;
+    const note = shownText(revealed(entry, "decision.note")) ?? null;
+    return [{ approver, verdict, channel, note, entry: row, proposal }];
   });
 }
 
@@ -44,7 +42,8 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
     verdict: t.expose("verdict", { type: Verdict, description: "Whether they approved or denied." }),
     note: t.exposeString("note", {
       nullable: true,
-      description: "The remark recorded with the decision; null when there is none, and after an erasure.",
+      description:
+        "The remark recorded with the decision; null when there is none. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
     }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
     decidedAt: t.field({

@@ -29,11 +29,10 @@ const ProposeActionInput = builder.inputType("ProposeActionInput", {
     tool: t.string({ required: true, description: "The name of the tool, as the catalog names it on its platform." }),
     arguments: t.field({ type: "JSON", required: true, description: "The arguments to call the tool with." }),
     userRequest: t.string({
-      description:
-        "What the person asked the agent for, as the agent passed it on; null when it passed nothing on or when it was erased.",
+      description: "What the person asked the agent for, as the agent passed it on; null when it passed nothing on.",
     }),
     rationale: t.string({
-      description: "The agent's reason for this step, in its own words; null when it gave none or when it was erased.",
+      description: "The agent's reason for this step, in its own words; null when it gave none.",
     }),
     conversationId: t.string({
       description:

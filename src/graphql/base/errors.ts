@@ -15,7 +15,7 @@ export const ERROR_CODES = {
   LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Retry after `retryAfterSeconds`.",
   LEDGER_LOCKED: "Another session of the database holds the head of the ledger. Retry after `retryAfterSeconds`.",
   LEDGER_CORRUPT:
-    "The head of the ledger is missing or does not fit its entries, or what a decision depends on is not what signed entries say. Verify the ledger.",
+    "What is stored is not what was recorded: the head of the ledger, a state, a value, or an entry that no server signed. Verify the ledger.",
   LEDGER_STOPPED:
     "The ledger was found changed or unguarded, so nothing is recorded in it until an administrator acknowledges that.",
   DATABASE_CORRUPT: "The database cannot read its own files. Restore it from a backup; `traceId` identifies the call.",

@@ -1,7 +1,8 @@
 import type { Prisma } from "../../db/generated/prisma/client.ts";
+import { DomainError } from "../../errors.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import { type LedgerEntry, type LedgerId, parseEntry } from "../../facts/entry.ts";
-import { type Payload, unseal } from "../../facts/payload.ts";
+import { type Payload, unseal, valueAt, Withheld, type WithheldBecause } from "../../facts/payload.ts";
 
 /** What the schema shows of an entry, as Pothos has it from Prisma's model. */
 export const ENTRY_SELECT = {
@@ -66,7 +67,7 @@ export function entryOf(row: EntryNode): LedgerEntry {
   return entry;
 }
 
-/** The body of an entry with its erasable values in place. */
+/** The body of an entry with its erasable values in place; those that cannot be shown are marked. */
 export function bodyWithValues(entry: LedgerEntry): JsonObject {
   let filled = facts.get(entry);
   if (filled === undefined) {
@@ -76,8 +77,25 @@ export function bodyWithValues(entry: LedgerEntry): JsonObject {
   return filled;
 }
 
-/** One erasable value, without opening the others; undefined when it was never there or was erased. */
-export function revealed(entry: LedgerEntry, path: string): JsonValue | undefined {
-  const { payload } = entry;
-  return payload !== undefined && Object.hasOwn(payload, path) ? payload[path]?.value : undefined;
+/** One erasable value, without opening the others; undefined when the entry has none there. */
+export const revealed: (entry: LedgerEntry, path: string) => JsonValue | Withheld | undefined = valueAt;
+
+/** A value as JSON; one that cannot be shown as its commitment with the reason. */
+export function shownJson(value: JsonValue | Withheld | undefined): JsonValue | undefined {
+  return value instanceof Withheld ? value.toJson() : value;
+}
+
+/** A text; one that cannot be shown as the reason in brackets. */
+export function shownText(value: JsonValue | Withheld | undefined): string | undefined {
+  if (value instanceof Withheld) return `[${value.problem.toLowerCase()}]`;
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A value that was asked for is not the one that was recorded, or is gone. */
+export class WithheldError extends DomainError<"LEDGER_CORRUPT"> {
+  constructor(problem: WithheldBecause) {
+    const found =
+      problem === "ALTERED" ? "is not the one that was recorded" : "is missing, and nobody ordered its erasure";
+    super("LEDGER_CORRUPT", `the stored value ${found}: verify the ledger, and restore it from a backup`);
+  }
 }

@@ -1,15 +1,20 @@
 import type { ClientIdentity, Principal } from "../../domain/identity/principal.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { unsealMember, Withheld, type WithheldBecause } from "../../facts/payload.ts";
 import { builder } from "../base/builder.ts";
 import { viewerOf } from "../base/context.ts";
 import { Confidence, PrincipalKind } from "../base/enums.ts";
+import { revealed, WithheldError } from "../base/rows.ts";
 
-/** A principal of a token, or as an entry recorded one; an erased profile leaves email and displayName away. */
+/** A principal of a token, or as an entry recorded one. */
 export interface PrincipalShape {
   readonly id: string;
   readonly kind: Principal["kind"];
   readonly email?: string | undefined;
   readonly displayName?: string | undefined;
+  /** Why its email and displayName cannot be shown. */
+  readonly withheld?: WithheldBecause | undefined;
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly onBehalfOf?: PrincipalShape | undefined;
@@ -27,21 +32,24 @@ function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The principal recorded under `key` of an entry's facts; undefined when none is. */
+/** The principal recorded in a member of an entry; undefined when none is. */
 export function recordedPrincipal(
-  facts: JsonObject,
-  key: string,
+  entry: LedgerEntry,
+  member: string,
   onBehalfOf?: PrincipalShape,
 ): PrincipalShape | undefined {
-  const recorded = asObject(facts[key]);
+  const recorded = asObject(entry.body[member]);
   const id = asText(recorded?.id);
   if (recorded === undefined || id === undefined) return undefined;
-  const profile = asObject(recorded.profile);
+  const found = revealed(entry, `${member}.profile`);
+  const withheld = found instanceof Withheld ? found.problem : undefined;
+  const profile = found instanceof Withheld ? undefined : asObject(found);
   return {
     id,
     kind: recorded.kind as Principal["kind"],
     email: asText(profile?.email),
     displayName: asText(profile?.displayName),
+    withheld,
     roles: (recorded.roles ?? []) as readonly string[],
     groups: (recorded.groups ?? []) as readonly string[],
     onBehalfOf,
@@ -49,8 +57,8 @@ export function recordedPrincipal(
 }
 
 /** The actor of an entry, with the person they acted for. */
-export function recordedActor(facts: JsonObject): PrincipalShape | undefined {
-  return recordedPrincipal(facts, "actor", recordedPrincipal(facts, "onBehalfOf"));
+export function recordedActor(entry: LedgerEntry): PrincipalShape | undefined {
+  return recordedPrincipal(entry, "actor", recordedPrincipal(entry, "onBehalfOf"));
 }
 
 /** The client when nothing is known of it. */
@@ -62,8 +70,8 @@ export const UNKNOWN_CLIENT: ClientShape = {
 };
 
 /** The client recorded in an entry; undefined when none was recorded. */
-export function recordedClient(facts: JsonObject): ClientShape | undefined {
-  const recorded = asObject(facts.client);
+export function recordedClient(entry: LedgerEntry): ClientShape | undefined {
+  const recorded = asObject(unsealMember(entry, "client"));
   if (recorded === undefined) return undefined;
   const version = asText(recorded.version);
   const surface = asText(recorded.surface);
@@ -81,19 +89,27 @@ export function recordedClient(facts: JsonObject): ClientShape | undefined {
   };
 }
 
+/** A value of a profile. Throws WithheldError when the profile is not the one that was recorded. */
+function personal({ withheld }: PrincipalShape, value: string | undefined): string | undefined {
+  if (withheld !== undefined) throw new WithheldError(withheld);
+  return value;
+}
+
 export const PrincipalRef = builder.objectRef<PrincipalShape>("Principal");
 PrincipalRef.implement({
   description: "A caller as it was at the time: a person, an agent acting for a person, or a service.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "Unique within the organization." }),
     kind: t.expose("kind", { type: PrincipalKind, description: "Whether it is a person, an agent or a service." }),
-    email: t.exposeString("email", {
+    email: t.string({
       nullable: true,
-      description: "As in its token at the time; null when the token had none, and after an erasure.",
+      description: "As in its token at the time; null when the token had none.",
+      resolve: (principal) => personal(principal, principal.email),
     }),
-    displayName: t.exposeString("displayName", {
+    displayName: t.string({
       nullable: true,
-      description: "As in its token at the time; null when the token had none, and after an erasure.",
+      description: "As in its token at the time; null when the token had none.",
+      resolve: (principal) => personal(principal, principal.displayName),
     }),
     roles: t.stringList({ description: "Its roles at the time.", resolve: ({ roles }) => [...roles] }),
     groups: t.stringList({ description: "Its groups at the time.", resolve: ({ groups }) => [...groups] }),

@@ -6,7 +6,7 @@ import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
-import { bodyWithValues, ENTRY_SELECT, type EntryNode, entryOf, revealed } from "../base/rows.ts";
+import { bodyWithValues, ENTRY_SELECT, type EntryNode, entryOf, revealed, shownJson } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
 import { actionOf, readPositions, recordingRead, seesEntry } from "./reads.ts";
@@ -19,9 +19,9 @@ function text(entry: LedgerEntry, key: string): string | null {
 /** They are recorded once, where the action was proposed. */
 async function argumentsOf(row: EntryNode, context: Context): Promise<JsonValue | undefined> {
   const entry = entryOf(row);
-  if (entry.body.arguments !== undefined) return revealed(entry, "arguments");
+  if (entry.body.arguments !== undefined) return shownJson(revealed(entry, "arguments"));
   const action = await actionOf(row, context);
-  return action === null ? undefined : revealed(await opened(context, action), "arguments");
+  return action === null ? undefined : shownJson(revealed(await opened(context, action), "arguments"));
 }
 
 export const EntryRef = builder.prismaNode("Entry", {
@@ -53,13 +53,13 @@ export const EntryRef = builder.prismaNode("Entry", {
       type: PrincipalRef,
       nullable: true,
       description: "The principal that did it, as it was at the time; null when the server did it.",
-      resolve: (row) => recordedActor(bodyWithValues(entryOf(row))),
+      resolve: (row) => recordedActor(entryOf(row)),
     }),
     client: t.field({
       type: ClientRef,
       nullable: true,
       description: "The client software and the model that made the call; null when the server made the entry.",
-      resolve: (row) => recordedClient(bodyWithValues(entryOf(row))),
+      resolve: (row) => recordedClient(entryOf(row)),
     }),
     platform: t.string({
       nullable: true,
@@ -94,14 +94,15 @@ export const EntryRef = builder.prismaNode("Entry", {
       type: "JSON",
       nullable: true,
       description:
-        "The arguments of the action it is about; null when there is no such action, when you may not see it, or after an erasure.",
+        "The arguments of the action it is about; null when there is no such action, or when you may not see it. When the stored ones are missing, or are not those that were recorded, their commitment with the reason.",
       resolve: (row, _args, context) => argumentsOf(row, context),
     }),
     result: t.field({
       type: "JSON",
       nullable: true,
-      description: "The reported return value of the tool; null when the entry reports none, and after an erasure.",
-      resolve: (row) => revealed(entryOf(row), "result"),
+      description:
+        "The reported return value of the tool; null when the entry reports none. When the stored one is missing, or is not the one that was recorded, its commitment with the reason.",
+      resolve: (row) => shownJson(revealed(entryOf(row), "result")),
     }),
     latencyMs: t.int({
       nullable: true,
@@ -111,7 +112,7 @@ export const EntryRef = builder.prismaNode("Entry", {
     body: t.field({
       type: "JSON",
       description:
-        "All members of the entry (see src/facts/FORMAT.md), with personal and free-text values filled in. An erased value is shown as its commitment.",
+        'All members of the entry (see src/facts/FORMAT.md), with personal and free-text values filled in. In place of a value that is missing, or is not the one that was recorded, stands its commitment with the reason, as `{"commit": …, "problem": "MISSING"}` or `"ALTERED"`.',
       resolve: (row) => bodyWithValues(entryOf(row)),
     }),
     canonical: t.string({

@@ -3,12 +3,13 @@ import type { Session } from "../../domain/sessions/sessions.ts";
 import { END_REASONS, type EndReason } from "../../facts/areas/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { stateIn } from "../../facts/decode.ts";
+import { Withheld } from "../../facts/payload.ts";
 import { builder } from "../base/builder.ts";
 import { addNode } from "../base/node.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
-import { bodyWithValues, entryNode, revealed } from "../base/rows.ts";
+import { entryNode, revealed, WithheldError } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { EntryConnection } from "../ledger/entry.ts";
 import { recordingRead } from "../ledger/reads.ts";
@@ -41,7 +42,7 @@ builder.node(SessionRef, {
       type: PrincipalRef,
       description: "The principal that started it.",
       resolve: ({ started }) => {
-        const actor = recordedActor(bodyWithValues(started));
+        const actor = recordedActor(started);
         if (actor === undefined) throw new Error(`entry ${started.seq} of ${started.ledger} names nobody`);
         return actor;
       },
@@ -53,7 +54,7 @@ builder.node(SessionRef, {
     client: t.field({
       type: ClientRef,
       description: "The client software and the model that started it.",
-      resolve: ({ started }) => recordedClient(bodyWithValues(started)) ?? UNKNOWN_CLIENT,
+      resolve: ({ started }) => recordedClient(started) ?? UNKNOWN_CLIENT,
     }),
     startedAt: t.field({
       type: "DateTime",
@@ -85,8 +86,12 @@ builder.node(SessionRef, {
     }),
     address: t.string({
       nullable: true,
-      description: "The IP address it was started from; null when it was erased or not recorded.",
-      resolve: ({ started }) => asText(revealed(started, "address")),
+      description: "The IP address it was started from; null when it was not recorded.",
+      resolve({ started }) {
+        const address = revealed(started, "address");
+        if (address instanceof Withheld) throw new WithheldError(address.problem);
+        return asText(address);
+      },
     }),
     entries: t.field({
       type: EntryConnection,
