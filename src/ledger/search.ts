@@ -7,6 +7,7 @@ import { FEW, isIndexed, run, type Search, searchByIndex } from "./search/by-ind
 import { type Piece, piecesOf, type Span } from "./search/candidates.ts";
 import { clausesOf } from "./search/clauses.ts";
 import type { EntryFilter } from "./search/filter.ts";
+import { genuine } from "./search/genuine.ts";
 import { earlier, withinTimes } from "./search/range.ts";
 import { isImpossible, pieceStatement, type Read } from "./search/statements.ts";
 
@@ -41,7 +42,27 @@ export async function searchPage(
   ledger: LedgerId,
   filter: EntryFilter,
   page: EntryRange,
-  { scopes, maxMilliseconds = MAX_MILLISECONDS }: SearchOptions = {},
+  options: SearchOptions = {},
+): Promise<SearchPage> {
+  const entries: LedgerEntry[] = [];
+  for (let rest = page; ; ) {
+    const { entries: stored, stoppedAt } = await searchStored(db, ledger, filter, rest, options);
+    entries.push(...(await genuine(db, filter, stored)));
+    const last = stored.at(-1);
+    const full = entries.length >= page.limit || stored.length < rest.limit;
+    if (full || last === undefined || stoppedAt !== undefined) return { entries, stoppedAt };
+    const limit = page.limit - entries.length;
+    rest = page.newestFirst === true ? { ...page, limit, before: last.seq } : { ...page, limit, after: last.seq };
+  }
+}
+
+/** The same by what is stored, whether or not it was recorded. */
+async function searchStored(
+  db: Queryable,
+  ledger: LedgerId,
+  filter: EntryFilter,
+  page: EntryRange,
+  { scopes, maxMilliseconds = MAX_MILLISECONDS }: SearchOptions,
 ): Promise<SearchPage> {
   if (scopes?.length === 0 || isImpossible(filter)) return { entries: [] };
   const range = await withinTimes(db, ledger, filter, page);
