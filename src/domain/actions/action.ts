@@ -79,4 +79,6 @@ export interface Situation {
   readonly voters: readonly Principal[];
   /** When the state last changed, by the database's clock. */
   readonly updatedAt: Date;
+  /** Values that a decision rests on are not there: nobody can know what they decide on. */
+  readonly contentMissing?: boolean;
 }

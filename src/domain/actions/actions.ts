@@ -13,6 +13,7 @@ import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
+import { contentProblem } from "./content.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
 import type { NextState } from "./decide/transition.ts";
@@ -222,9 +223,11 @@ export function createActions(options: ActionsOptions): Actions {
       const { state, proposal, voters = [] } = view;
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
-      const situation = { state, terms, voters, updatedAt: now };
+      const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
+      const situation = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING" };
       const found = [...objections(situation, principal, now), ...approvalObjections(situation, principal)];
-      return [...new Set(found.map(({ code }) => code))];
+      const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
+      return [...new Set([...found.map(({ code }) => code), ...altered])];
     },
     settleDue: (limit) => settleDue({ db, executor }, limit),
   };

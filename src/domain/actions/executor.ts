@@ -4,8 +4,9 @@ import type { CommitFunction, CommitRefusal } from "../commit.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import type { ActionView, Terms } from "./action.ts";
+import type { ActionView, Situation, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
+import { alteredContent, contentProblem, restsOnContent } from "./content.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
@@ -57,7 +58,7 @@ export function createExecutor({ commit, load, clock }: ExecutorOptions): Execut
           return loaded;
         },
         async decide(loaded) {
-          const result = decide(loaded.situation, command, loaded.now);
+          const result = decide(situationOf(loaded, command), command, loaded.now);
           if (result.kind === "refusal") return refusalOf(loaded, command, result);
           const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
@@ -74,6 +75,14 @@ export function createExecutor({ commit, load, clock }: ExecutorOptions): Execut
         },
       }),
   };
+}
+
+/** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
+function situationOf({ situation, view }: Loaded, command: FollowUp): Situation {
+  if (!restsOnContent(command)) return situation;
+  const problem = contentProblem(view.proposal, situation.voters);
+  if (problem === "ALTERED") throw alteredContent(view.proposal);
+  return { ...situation, contentMissing: problem === "MISSING" };
 }
 
 /** The conversation of what `by` does about an action: for its proposer that of the proposal. */

@@ -1,16 +1,19 @@
 import { canonicalize, type JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { valueAt, Withheld } from "../../facts/payload.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
+import { alteredContent } from "./content.ts";
 import type { Proposal } from "./input.ts";
 import { termsOf } from "./terms.ts";
 
 /**
- * Whether `proposal` by `principal` equals the proposal in `recorded`. A value erased since cannot be compared and is
- * taken as the same: what was proposed is then known by its digest alone.
+ * Whether `proposal` by `principal` equals the proposal in `recorded`. A value that is missing cannot be
+ * compared and is taken as the same: what was proposed is then known by its digest alone. Throws LedgerUnavailableError for
+ * one that was altered.
  */
 export function isSameProposal(recorded: LedgerEntry, principal: Principal, proposal: Proposal): boolean {
-  const { body, payload } = recorded;
+  const { body } = recorded;
   const plain: readonly (readonly [JsonValue | undefined, string | undefined])[] = [
     [body.platform, proposal.platform],
     [body.tool, proposal.tool],
@@ -20,8 +23,10 @@ export function isSameProposal(recorded: LedgerEntry, principal: Principal, prop
   ];
   const erasable = (name: string, text: string | undefined) => {
     if (text === undefined) return body[name] === undefined;
-    const stored = payload?.[name];
-    return body[name] !== undefined && (stored === undefined || canonicalize(stored.value) === text);
+    const stored = valueAt(recorded, name);
+    if (!(stored instanceof Withheld)) return stored !== undefined && canonicalize(stored) === text;
+    if (stored.problem === "ALTERED") throw alteredContent(recorded);
+    return true;
   };
   return (
     plain.every(([was, is]) => was === is) &&

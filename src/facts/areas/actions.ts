@@ -32,6 +32,7 @@ export const DECISION_REFUSALS = [
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "CONTENT_MISSING",
   "DIGEST_MISMATCH",
 ] as const;
 export type DecisionRefusal = (typeof DECISION_REFUSALS)[number];
@@ -41,6 +42,7 @@ export const GRANT_REFUSALS = [
   "GRANT_VOID",
   "GRANT_SPENT",
   "GRANT_EXPIRED",
+  "CONTENT_MISSING",
   "DIGEST_MISMATCH",
 ] as const;
 export type GrantRefusal = (typeof GRANT_REFUSALS)[number];

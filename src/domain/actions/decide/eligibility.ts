@@ -4,6 +4,10 @@ import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
 import { tally } from "./quorum.ts";
 
+/** What to do when values are gone from the database that a decision would rest on. */
+export const CONTENT_MISSING =
+  "values of this action are missing from the database: have the ledger verified and the values restored from a backup, or propose the action again";
+
 /** Every code of an objection, most important first. */
 export const OBJECTION_CODES = [
   "AGENT_CANNOT_DECIDE",
@@ -12,6 +16,7 @@ export const OBJECTION_CODES = [
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "CONTENT_MISSING",
 ] as const satisfies readonly DecisionRefusal[];
 type ObjectionCode = (typeof OBJECTION_CODES)[number];
 
@@ -25,7 +30,7 @@ export interface Objection {
  * Roles are not considered, so no role overrides one. The same for every channel.
  */
 export function objections(situation: Situation, by: Principal, now: Date): readonly Objection[] {
-  return [...personal(situation, by), ...timely(situation, now)];
+  return [...personal(situation, by), ...timely(situation, now), ...readable(situation)];
 }
 
 /** Reasons against an approval that do not apply to a denial: an approver may still deny. */
@@ -67,6 +72,10 @@ function timely({ state }: Situation, now: Date): readonly Objection[] {
     return [objection("EXPIRED", "the deadline to decide has passed; the action was not approved")];
   }
   return [];
+}
+
+function readable({ contentMissing }: Situation): readonly Objection[] {
+  return contentMissing === true ? [objection("CONTENT_MISSING", CONTENT_MISSING)] : [];
 }
 
 /** A deadline has passed at its exact instant. */

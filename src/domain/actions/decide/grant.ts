@@ -2,14 +2,18 @@ import type { GrantRefusal } from "../../../facts/areas/actions.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { ActionState, Situation } from "../action.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";
-import { isOver } from "./eligibility.ts";
+import { CONTENT_MISSING, isOver } from "./eligibility.ts";
 import { type NextGrant, type RefusedGrant, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /**
  * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
  * start, and claiming again does not prolong it: an approval is not for ever.
  */
-export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now: Date): TransitionResult {
+export function claimGrant(
+  { state, terms, contentMissing }: Situation,
+  command: ClaimGrant,
+  now: Date,
+): TransitionResult {
   if (!sameCaller(command.by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "only the caller that proposed the action can claim its grant");
   }
@@ -23,6 +27,7 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
   }
   if (isOver(state.grantExpiresAt, now))
     return refusal("GRANT_EXPIRED", "the deadline to start this action has passed");
+  if (contentMissing === true) return refusal("CONTENT_MISSING", CONTENT_MISSING);
   return {
     kind: "transition",
     next: {
@@ -37,7 +42,11 @@ export function claimGrant({ state, terms }: Situation, command: ClaimGrant, now
 }
 
 /** Spends the grant. From here on only the outcome is missing. */
-export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, now: Date): TransitionResult {
+export function redeemGrant(
+  { state, terms, contentMissing }: Situation,
+  command: RedeemGrant,
+  now: Date,
+): TransitionResult {
   const { by, grant, digest, executionTtl } = command;
   if (grant === undefined)
     return refusal("GRANT_INVALID", "this is not a grant of this installation, or it was altered");
@@ -52,6 +61,7 @@ export function redeemGrant({ state, terms }: Situation, command: RedeemGrant, n
   if (wasStarted(state)) return refusal("GRANT_SPENT", `the grant was spent; the action is ${state.status}`);
   if (!mayStart(state)) return refusal("GRANT_INVALID", `the action is ${state.status}; no grant of it is good`);
   if (isOver(state.grantExpiresAt, now)) return refusal("GRANT_EXPIRED", "the grant has expired");
+  if (contentMissing === true) return refusal("CONTENT_MISSING", CONTENT_MISSING);
   if (grant.digest !== terms.digest || digest !== terms.digest) {
     return { ...refusal("DIGEST_MISMATCH", "what is about to run is not what was approved"), path: ["digest"] };
   }

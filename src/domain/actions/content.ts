@@ -1,0 +1,34 @@
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { type WithheldBecause, withheldValues } from "../../facts/payload.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { FollowUp } from "./decide/command.ts";
+
+const RETRY_AFTER_SECONDS = 60;
+
+/**
+ * Whether the values that a decision rests on are those that were recorded: all of the proposal, and the profiles of those who
+ * approved, since an address tells whether two accounts are one person. ALTERED if any is, else MISSING if any is.
+ */
+export function contentProblem(proposal: LedgerEntry, voters: readonly Principal[]): WithheldBecause | undefined {
+  const problems = new Set([...withheldValues(proposal).values(), ...voters.flatMap(problemsOf)]);
+  if (problems.has("ALTERED")) return "ALTERED";
+  return problems.has("MISSING") ? "MISSING" : undefined;
+}
+
+function problemsOf({ withheld, onBehalfOf }: Principal): readonly WithheldBecause[] {
+  return [...(withheld === undefined ? [] : [withheld]), ...(onBehalfOf === undefined ? [] : problemsOf(onBehalfOf))];
+}
+
+/** Commands that let something happen, or forbid it, because of what the proposal says. */
+export function restsOnContent({ type }: FollowUp): boolean {
+  return type === "approve" || type === "deny" || type === "claimGrant" || type === "redeemGrant";
+}
+
+/** For a value that was altered: nothing is decided, and nothing recorded, until it is restored. */
+export function alteredContent({ ledger, seq }: LedgerEntry): LedgerUnavailableError {
+  const message =
+    `a stored value of the proposal at position ${seq} of ledger ${ledger}, or of a decision on it, is not the one that was ` +
+    "recorded; nothing was decided. Verify the ledger, and restore the value from a backup";
+  return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", "LEDGER_CORRUPT");
+}
