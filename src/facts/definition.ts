@@ -44,6 +44,11 @@ export interface FactDefinition<
   /** Steps of further kinds. Of each an entry may make one thing, and move on another in whose place that one comes. */
   readonly mayMove: { readonly [Kind in MayMove]: readonly Step[] };
   readonly permits: Permits;
+  /**
+   * Of a type that orders erasures: the path of the list of erased values, each `{"path":…,"seq":…}`, of an entry's position
+   * and a dotted path of its body. A value that is not stored, and that no entry names this way, is a problem.
+   */
+  readonly erases: string | undefined;
 }
 
 export function defineState<const Kind extends string, State extends z.ZodType>(
@@ -68,13 +73,14 @@ export function defineFact<
     readonly moves?: { readonly [Kind in Moves]: readonly Step[] };
     readonly mayMove?: { readonly [Kind in MayMove]: readonly Step[] };
     readonly permits?: Permits;
+    readonly erases?: string;
   },
 ): FactDefinition<Type, Members, Together, Moves, MayMove> {
-  const { description, members, permits = false } = definition;
+  const { description, members, permits = false, erases } = definition;
   const together = definition.together ?? ({} as Together);
   const moves = definition.moves ?? ({} as { readonly [Kind in Moves]: readonly Step[] });
   const mayMove = definition.mayMove ?? ({} as { readonly [Kind in MayMove]: readonly Step[] });
-  return { type, description, members, together, moves, mayMove, permits };
+  return { type, description, members, together, moves, mayMove, permits, erases };
 }
 
 /** Every step from one of `from` to one of `to`. */

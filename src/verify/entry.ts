@@ -17,6 +17,8 @@ export interface CheckedEntry {
   readonly body: JsonObject;
   /** Items of `body.states` that are of the form that items have. */
   readonly states: readonly EntryState[];
+  /** Paths of the erasable values that are not stored. */
+  readonly missing: readonly string[];
 }
 
 export interface EntryCheck {
@@ -27,6 +29,7 @@ export interface EntryCheck {
   readonly signatures?: SignatureKeys;
 }
 
+const NOTHING: readonly string[] = [];
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
@@ -79,17 +82,23 @@ export function checkEntry(
   }
   const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
   checkColumns(row.columns, recordedAt, body, mismatch);
-  if (row.payload !== null) {
-    // Reads look for it at the time of its entry only: elsewhere it is taken for erased.
-    if (row.payloadTime !== recordedAt) mismatch(`the payload is dated ${row.payloadTime}, the entry ${recordedAt}`);
-    checkPayload(row.payload, body, sha256, mismatch);
+  // Reads look for a payload at the time of its entry only.
+  if (row.payload !== null && row.payloadTime !== recordedAt) {
+    mismatch(`the payload is dated ${row.payloadTime}, the entry ${recordedAt}`);
   }
   if (signatures !== undefined && rules.canPermit?.(body)) {
     const problem = signatureProblem({ text, ledger, recordedAt, signature: memberOf(body, "signature") }, signatures);
     if (problem !== undefined) complain("BAD_SIGNATURE", problem);
   }
+  let missing: readonly string[] = NOTHING;
+  checkPayload(row.payload, body, text, sha256, {
+    complain: mismatch,
+    missing(paths) {
+      missing = paths;
+    },
+  });
   for (const problem of rules.checkBody?.(body) ?? []) complain("RULE_BROKEN", problem);
-  return { hash, recordedAt, body, states: statesOf(body, complain) };
+  return { hash, recordedAt, body, states: statesOf(body, complain), missing };
 }
 
 function decode(bytes: Uint8Array): string | undefined {

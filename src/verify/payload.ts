@@ -1,4 +1,5 @@
 import type { JsonObject } from "../facts/canonical.ts";
+import { isHex64 } from "../facts/hex.ts";
 import { createIntern } from "./intern.ts";
 import type { Sha256 } from "./rows.ts";
 
@@ -28,22 +29,65 @@ const VALUE_AT = SALT_AT + 2 * SALT_BYTES + BEFORE_VALUE.length;
 let scratch = new Uint8Array(16 * 1024);
 scratch.set(DOMAIN);
 
-/** Calls `complain` for each value that the body did not commit to there. Values that are missing were erased. */
+export interface PayloadFindings {
+  /** Called for each value that the body did not commit to there. */
+  readonly complain: (detail: string) => void;
+  /** Called with the path of each commitment that has no value, if there are any. */
+  readonly missing: (paths: readonly string[]) => void;
+}
+
+/** Compares a payload, null when there is no row, with the commitments of `body`, which `text` is the canonical text of. */
 export function checkPayload(
-  payload: Uint8Array,
+  payload: Uint8Array | null,
   body: JsonObject,
+  text: string,
   sha256: Sha256,
-  complain: (detail: string) => void,
+  { complain, missing }: PayloadFindings,
 ): void {
-  const wellFormed = forEachItem(payload, (path, begin, end) => {
-    const promised = commitmentAt(body, path);
-    if (promised === undefined) {
-      complain(`the payload has a value at ${path} that the entry never committed to`);
-    } else if (commitmentTo(payload, begin, end, sha256) !== promised) {
-      complain(`the payload value at ${path} is not the one the entry committed to`);
-    }
-  });
-  if (!wellFormed) complain("the payload is not of the form that payloads have");
+  const found: string[] = [];
+  let inOrder = true;
+  const wellFormed =
+    payload === null ||
+    forEachItem(payload, (path, begin, end) => {
+      const promised = commitmentAt(body, path);
+      if (promised === undefined) {
+        complain(`the payload has a value at ${path} that the entry never committed to`);
+        return;
+      }
+      if (commitmentTo(payload, begin, end, sha256) !== promised) {
+        complain(`the payload value at ${path} is not the one the entry committed to`);
+      }
+      const before = found.at(-1);
+      if (before !== undefined && before >= path) inOrder = false;
+      found.push(path);
+    });
+  if (!wellFormed || !inOrder) complain("the payload is not of the form that payloads have");
+  // A path that is there twice stands for no other one.
+  if (inOrder && countCommitments(text) === found.length) return;
+  const absent = commitmentPaths(body).filter((path) => !found.includes(path));
+  if (absent.length > 0) missing(absent);
+}
+
+const COMMITMENT = '{"commit":"';
+const COMMITMENT_LENGTH = COMMITMENT.length + 64 + '"}'.length;
+
+/** How many commitments a canonical text has. Quotes within strings are escaped, so no string looks like one. */
+function countCommitments(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(COMMITMENT); at >= 0; at = text.indexOf(COMMITMENT, at + 1)) {
+    const end = at + COMMITMENT_LENGTH;
+    if (text.startsWith('"}', end - 2) && isHex64(text.slice(at + COMMITMENT.length, end - 2))) count++;
+  }
+  return count;
+}
+
+/** The dotted paths of all commitments in a value. */
+function commitmentPaths(value: unknown, path?: string): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (path !== undefined && isCommitment(value)) return [path];
+  return Object.entries(value).flatMap(([key, member]) =>
+    commitmentPaths(member, path === undefined ? key : `${path}.${key}`),
+  );
 }
 
 /** Calls `onItem` with the path, begin and end of each item; false when the payload is no object without white space. */
@@ -142,8 +186,12 @@ function commitmentAt(body: JsonObject, path: string): string | undefined {
     begin = dot + 1;
   }
   const value = ownMember(holder, begin === 0 ? path : path.slice(begin));
+  return isCommitment(value) ? value.commit : undefined;
+}
+
+function isCommitment(value: unknown): value is { readonly commit: string } {
   const commit = ownMember(value, "commit");
-  return typeof commit === "string" && Object.keys(value as object).length === 1 ? commit : undefined;
+  return typeof commit === "string" && isHex64(commit) && Object.keys(value as object).length === 1;
 }
 
 function ownMember(value: unknown, name: string): unknown {

@@ -2,9 +2,10 @@ import type { SignatureKeys } from "../facts/signature.ts";
 import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { type CheckedEntry, checkEntry, makerOf } from "./entry.ts";
+import { missingProblem } from "./erasure.ts";
 import { beginningProblem, type Claim, claimProblem, type Past, type Stage, stageOf } from "./history.ts";
 import { type EntryState, type Maker, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
-import type { Rules } from "./rules.ts";
+import type { ErasedValue, Rules } from "./rules.ts";
 import { createSequence, type Range } from "./sequence.ts";
 import { makerProblems, rowProblems, stateProblems, unlisted } from "./state-row.ts";
 import { type LedgerProblem, type LedgerVerdict, merge } from "./verdict.ts";
@@ -46,6 +47,10 @@ export interface PieceReport {
    * piece. Over all pieces it comes to nothing when rows list exactly the entries that there are.
    */
   readonly digest: string;
+  /** Values that are not stored: each has to be ordered by an entry, which can be in another piece. */
+  readonly missing: readonly ErasedValue[];
+  /** Values of which entries of the piece order the erasure. */
+  readonly erased: readonly ErasedValue[];
   /** What is left to be found out of entries before the piece. */
   readonly claims: readonly Claim[];
 }
@@ -93,6 +98,8 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   for (const row of options.states) thingOf(row.kind, row.id, row);
   const ids = new Set<string>();
   const claims: Claim[] = [];
+  const missing: ErasedValue[] = [];
+  const erased: ErasedValue[] = [];
   const unknown = new Set<bigint>();
   let entries = 0;
   let lastHash: string | undefined;
@@ -141,8 +148,16 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
         : { seq: undefined, nextSeq: before, stage: undefined };
     report(claimProblem(made, past, rules));
   };
+  /** Values that are not stored, and what is ordered about others. */
+  const compareErasures = (seq: bigint, checked: CheckedEntry) => {
+    if (rules.erasuresOf !== undefined) {
+      for (const path of checked.missing) missing.push({ seq: String(seq), path });
+      erased.push(...rules.erasuresOf(checked.body));
+    } else if (checked.missing.length > 0) report(missingProblem(seq, checked.missing));
+  };
   const compare = (seq: bigint, checked: CheckedEntry) => {
     const { id, type } = checked.body;
+    compareErasures(seq, checked);
     if ((type === "LEDGER_CREATED") !== (seq === 1n)) {
       const detail = "a ledger begins with LEDGER_CREATED, and has it nowhere else";
       complain(seq, seq === 1n ? "LINK_BROKEN" : "RULE_BROKEN", detail);
@@ -195,6 +210,8 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
         problems: merge(found).slice(0, limit),
         damaged: unknown.size > 0 || sequence.hasGaps,
         digest: digest.value(),
+        missing,
+        erased,
         claims,
       };
     },

@@ -8,6 +8,7 @@
  * - FORKED: two entries claim one place
  * - BAD_SIGNATURE: an entry that can permit something is not signed, or not by a key of the installation
  * - RULE_BROKEN: an entry is correctly hashed and linked, but breaks a rule of the format
+ * - PAYLOAD_MISSING: an erasable value is not stored, and no entry ordered its erasure
  * - TRUNCATED: entries at the end are missing, according to other rows or heads
  * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
  * - CHECKPOINT_INCONSISTENT: history was rewritten: a head seen earlier is not part of it
@@ -24,6 +25,7 @@ export type LedgerVerdict =
   | "SEQUENCE_GAP"
   | "FORKED"
   | "RULE_BROKEN"
+  | "PAYLOAD_MISSING"
   | "TRUNCATED"
   | "ROLLED_BACK"
   | "CHECKPOINT_INCONSISTENT"
@@ -49,6 +51,7 @@ const RANK: readonly LedgerVerdict[] = [
   "CONTENT_MISMATCH",
   "BAD_SIGNATURE",
   "RULE_BROKEN",
+  "PAYLOAD_MISSING",
   "CHECKPOINT_INCONSISTENT",
   "UNVERIFIABLE",
   "UNGUARDED",

@@ -119,6 +119,30 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     51n,
     /payload/,
   ],
+  "all payloads truncated": [
+    "TRUNCATE oc_audit_payload",
+    "PAYLOAD_MISSING",
+    2n,
+    /^no value is stored for actor.profile, arguments/,
+  ],
+  "a payload deleted": [
+    "DELETE FROM oc_audit_payload WHERE seq = 51",
+    "PAYLOAD_MISSING",
+    51n,
+    /^no value is stored for actor.profile, .*and no entry ordered its erasure/,
+  ],
+  "a value removed from a payload": [
+    `UPDATE oc_audit_payload SET payload = (payload::jsonb - 'result')::json WHERE seq = 90`,
+    "CONTENT_MISMATCH",
+    90n,
+    /payload/,
+  ],
+  "a value removed from a payload, byte for byte": [
+    `UPDATE oc_audit_payload SET payload = regexp_replace(payload::text, ',"result":.*}}}$', '}')::json WHERE seq = 90`,
+    "PAYLOAD_MISSING",
+    90n,
+    /^no value is stored for result, and no entry ordered its erasure/,
+  ],
   "payloads of two entries swapped": [
     `UPDATE oc_audit_payload SET seq = CASE seq WHEN 22 THEN 23 ELSE 22 END + 1000 WHERE seq IN (22, 23); UPDATE oc_audit_payload SET seq = seq - 1000 WHERE seq > 1000`,
     "CONTENT_MISMATCH",

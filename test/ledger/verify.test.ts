@@ -117,7 +117,7 @@ describe("verifyLedger", () => {
     await expect(verifyLedger(pool, "nobody/eu", { toSeq: 1n })).rejects.toBeInstanceOf(VerificationRangeError);
   });
 
-  it("takes an erased value for erased, not for tampered", async () => {
+  it("names values that are missing, for nobody ordered their erasure", async () => {
     const { rows } = await superuser.query<{ payload: string }>(
       "SELECT payload::text AS payload FROM oc_audit_payload WHERE seq = 2",
     );
@@ -128,9 +128,19 @@ describe("verifyLedger", () => {
     const { rows: kept } = await superuser.query<{ payload: string }>(
       "DELETE FROM oc_audit_payload WHERE seq = 3 RETURNING payload::text AS payload",
     );
-    expect((await verifyLedger(pool, LEDGER, { knownHead: head })).verdict).toBe("INTACT");
+    const missing = (seq: bigint, paths: string) => ({
+      verdict: "PAYLOAD_MISSING",
+      seq,
+      detail: expect.stringMatching(new RegExp(`^no value is stored for ${paths}, and no entry ordered its erasure`)),
+    });
+    const report = await verifyLedger(pool, LEDGER, { knownHead: head });
+    expect(report).toMatchObject({
+      verdict: "PAYLOAD_MISSING",
+      problems: [missing(2n, "rationale"), missing(3n, "actor.*")],
+    });
     await superuser.query("UPDATE oc_audit_payload SET payload = '{}' WHERE seq = 2");
-    expect((await verifyLedger(pool, LEDGER, { knownHead: head })).verdict).toBe("INTACT");
+    const { problems } = await verifyLedger(pool, LEDGER, { knownHead: head });
+    expect(problems[0]).toEqual(missing(2n, "actor.profile, arguments, .*, rationale, rendered, userRequest"));
     await superuser.query("UPDATE oc_audit_payload SET payload = $1::json WHERE seq = 2", [before]);
     await superuser.query(
       "INSERT INTO oc_audit_payload SELECT ledger, seq, $2::json, recorded_at FROM oc_audit_log WHERE ledger = $1 AND seq = 3",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JsonObject, JsonValue } from "../../src/facts/canonical.ts";
+import { canonicalize, type JsonObject, type JsonValue } from "../../src/facts/canonical.ts";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { checkPayload } from "../../src/verify/payload.ts";
@@ -23,13 +23,17 @@ const VALUES: readonly JsonValue[] = [
   "long ".repeat(20_000),
 ];
 
-function details(payload: string | Uint8Array, body: JsonObject): string[] {
-  const found: string[] = [];
-  checkPayload(typeof payload === "string" ? Buffer.from(payload) : payload, body, sha256, (detail) =>
-    found.push(detail),
-  );
-  return found;
+function findings(payload: string | Uint8Array | null, body: JsonObject) {
+  const [complaints, missing]: [string[], string[]] = [[], []];
+  const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
+  checkPayload(bytes, body, canonicalize(body), sha256, {
+    complain: (detail) => complaints.push(detail),
+    missing: (paths) => missing.push(...paths),
+  });
+  return { complaints, missing };
 }
+
+const details = (payload: string | Uint8Array, body: JsonObject) => findings(payload, body).complaints;
 
 function sealed(body: UnsealedObject): { readonly body: JsonObject; readonly payload: string } {
   const { body: text, payload } = seal(body);
@@ -48,9 +52,33 @@ describe("checkPayload", () => {
     }
   });
 
-  it("takes what is missing for erased", () => {
-    const { body } = sealed({ a: new Erasable(1), type: "NOTE" });
-    expect(details("{}", body)).toEqual([]);
+  it("names what is missing, be it the row, all values or one", () => {
+    const draft = { a: new Erasable(1), b: [new Erasable(2), { c: new Erasable(3) }], type: "NOTE" };
+    const { body, payload } = sealed(draft);
+    expect(findings(payload, body)).toEqual({ complaints: [], missing: [] });
+    for (const none of [null, "{}"]) {
+      expect(findings(none, body)).toEqual({ complaints: [], missing: ["a", "b.0", "b.1.c"] });
+    }
+    const { "b.0": gone, ...others } = JSON.parse(payload) as Record<string, JsonValue>;
+    expect(gone).toBeDefined();
+    expect(findings(JSON.stringify(others), body)).toEqual({ complaints: [], missing: ["b.0"] });
+    expect(findings(null, { type: "NOTE" })).toEqual({ complaints: [], missing: [] });
+  });
+
+  it("does not count a value twice in place of another", () => {
+    const { body, payload } = sealed({ a: new Erasable(1), b: new Erasable(2), type: "NOTE" });
+    const item = /"a":\{[^}]+\}/.exec(payload)?.[0];
+    expect(findings(`{${item},${item}}`, body)).toEqual({ complaints: [MALFORMED], missing: ["b"] });
+  });
+
+  it("takes no text for a commitment", () => {
+    const text = `{"commit":"${"0".repeat(64)}"}`;
+    expect(
+      findings(null, { text, type: "NOTE", list: [{ commit: "x" }], more: { commit: "0".repeat(64), of: 1 } }),
+    ).toEqual({
+      complaints: [],
+      missing: [],
+    });
   });
 
   it("reads paths as JSON writes them", () => {

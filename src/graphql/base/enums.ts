@@ -97,7 +97,11 @@ export const LedgerVerdict = builder.enumType("LedgerVerdict", {
     SEQUENCE_GAP: "A position has no entry.",
     FORKED: "Two entries have the same position or the same predecessor.",
     RULE_BROKEN:
-      "An entry is correctly hashed and linked, but breaks a rule of the format: an illegal step, member or value.",
+      "An entry is correctly hashed and linked, but is not what its type permits: a wrong member, or an id that another entry has.",
+    ILLEGAL_STEP:
+      "An entry is correctly hashed and linked, but may not follow what is recorded before it: a step that is not legal, a deadline, approvals that are not enough, a grant that was not issued.",
+    PAYLOAD_MISSING: "An erasable value is not stored, and no entry ordered its erasure.",
+    STATE_MISMATCH: "A row that caches a current state is not what the entries say.",
     TRUNCATED: "Entries at the end are missing.",
     ROLLED_BACK: "The ledger ends before a head that was seen earlier.",
     CHECKPOINT_INCONSISTENT: "The ledger contradicts a checkpoint, or a head that is kept outside the database.",

@@ -4,6 +4,7 @@ import { copyOut } from "../../db/copy-out.ts";
 import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
 import { checkBody } from "../../facts/check/check.ts";
+import { erasuresOf } from "../../facts/check/erasures.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
@@ -11,7 +12,7 @@ import { canPermit } from "../../facts/permits.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import { EMPTY_DIGEST } from "../../verify/digest.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
-import type { Rules } from "../../verify/rules.ts";
+import type { ErasedValue, Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { type LedgerProblem, merge } from "../../verify/verdict.ts";
 import { signatureKeys } from "../signatures/keys.ts";
@@ -40,11 +41,13 @@ export interface PieceResult {
   readonly problems: readonly LedgerProblem[];
   readonly damaged: boolean;
   readonly digest: string;
+  readonly missing: readonly ErasedValue[];
+  readonly erased: readonly ErasedValue[];
 }
 
 export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
-const rules: Rules = { dependenciesOf, checkBody, canPermit, isLegalStep };
+const rules: Rules = { dependenciesOf, checkBody, canPermit, erasuresOf, isLegalStep };
 
 /** Reads the rows of a piece and checks them. */
 export async function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {

@@ -5,6 +5,8 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import { combine, EMPTY_DIGEST } from "../../verify/digest.ts";
 import { digestRows } from "../../verify/elements.ts";
+import { missingProblems } from "../../verify/erasure.ts";
+import type { ErasedValue } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import { sha256 } from "./check-piece.ts";
@@ -72,6 +74,12 @@ export async function sweep(
   return { entries: quick.entries, problems: [{ verdict: "UNVERIFIABLE", seq: range.from, detail }] };
 }
 
+/** What the pieces report of values that are not stored: empty unless a type can order erasures. */
+interface Erasures {
+  readonly missing: ErasedValue[];
+  readonly erased: ErasedValue[];
+}
+
 interface Passed extends Swept {
   readonly damaged: boolean;
   readonly digest: string;
@@ -87,6 +95,7 @@ async function pass(
 ): Promise<Passed> {
   const digestKey = randomBytes(16).toString("hex");
   const sum = { entries: 0n, positions: 0n, damaged: false, digest: EMPTY_DIGEST, problems: [] as LedgerProblem[] };
+  const erasures: Erasures = { missing: [], erased: [] };
   const pieces = cut(range, cursor, (states) => {
     sum.digest = combine(sum.digest, digestRows(states.map(toStateRow), range, digestKey, sha256));
   });
@@ -105,12 +114,14 @@ async function pass(
       sum.damaged ||= result.damaged;
       sum.digest = combine(sum.digest, result.digest);
       sum.problems.push(...result.problems);
+      for (const value of result.missing) erasures.missing.push(value);
+      for (const value of result.erased) erasures.erased.push(value);
       onProgress?.({ checked: sum.positions, total: range.to - range.from + 1n });
     }
   };
   // The first failure rejects the whole pass; closing the crew ends the other runners.
   await Promise.all(runners.map(work));
-  return sum;
+  return { ...sum, problems: [...sum.problems, ...missingProblems(erasures.missing, erasures.erased)] };
 }
 
 /** A promise that is awaited later, or not at all when something else fails before. */

@@ -69,8 +69,8 @@ export async function profile(
       formProblem(text, row.entry, parsed);
     }),
     "comparing columns": each(({ row, parsed }) => checkColumns(row.columns, parsed.recordedAt, parsed.body, wrong)),
-    "commitments of the payload": each(({ row, parsed }) => {
-      if (row.payload !== null) checkPayload(row.payload, parsed.body, sha256, wrong);
+    "commitments of the payload": each(({ row, text, parsed }) => {
+      checkPayload(row.payload, parsed.body, text, sha256, { complain: wrong, missing: wrong });
     }),
     "members by type": each(({ parsed }) => {
       checkBody(parsed.body);
