@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Conditions, StateConditions } from "./conditions.ts";
 import type { Decoded, Written } from "./schema.ts";
 
 /**
@@ -17,6 +18,7 @@ export interface StateDefinition<Kind extends string, State extends z.ZodType> {
   /** The member of an entry that names the thing it moves, by its path; for some kinds only where the entry makes it. */
   readonly namedBy?: { readonly path: string; readonly whenMade?: boolean };
   readonly state: State;
+  readonly conditions?: StateConditions;
 }
 
 /**
@@ -49,6 +51,8 @@ export interface FactDefinition<
    * and a dotted path of its body. A value that is not stored, and that no entry names this way, is a problem.
    */
   readonly erases: string | undefined;
+  /** About the thing of which each entry of the type moves one. */
+  readonly conditions: Conditions;
 }
 
 export function defineState<const Kind extends string, State extends z.ZodType>(
@@ -74,13 +78,14 @@ export function defineFact<
     readonly mayMove?: { readonly [Kind in MayMove]: readonly Step[] };
     readonly permits?: Permits;
     readonly erases?: string;
+    readonly conditions?: Conditions;
   },
 ): FactDefinition<Type, Members, Together, Moves, MayMove> {
-  const { description, members, permits = false, erases } = definition;
+  const { description, members, permits = false, erases, conditions = {} } = definition;
   const together = definition.together ?? ({} as Together);
   const moves = definition.moves ?? ({} as { readonly [Kind in Moves]: readonly Step[] });
   const mayMove = definition.mayMove ?? ({} as { readonly [Kind in MayMove]: readonly Step[] });
-  return { type, description, members, together, moves, mayMove, permits, erases };
+  return { type, description, members, together, moves, mayMove, permits, erases, conditions };
 }
 
 /** Every step from one of `from` to one of `to`. */

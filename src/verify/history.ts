@@ -4,17 +4,20 @@ import type { Rules, StateStatus } from "./rules.ts";
 import { toInstant } from "./state-row.ts";
 import type { LedgerProblem } from "./verdict.ts";
 
-/** What later entries need to know of a state. */
+/** What later entries need to know of a thing at one version. */
 export interface Stage {
   readonly status: StateStatus;
   /** RFC 3339 with six decimals; undefined: it does not expire. */
   readonly expiresAt: string | undefined;
+  readonly state: JsonObject;
 }
 
-export function stageOf({ status, expiresAt }: JsonObject): Stage {
+export function stageOf(state: JsonObject): Stage {
+  const { status, expiresAt } = state;
   return {
     status: typeof status === "string" ? status : undefined,
     expiresAt: typeof expiresAt === "string" ? toInstant(expiresAt) : undefined,
+    state,
   };
 }
 
@@ -24,9 +27,22 @@ export interface Claim {
   readonly kind: string;
   readonly id: string;
   readonly version: number;
-  /** The status it changes the state to; undefined when it only depends on it. */
-  readonly to: Stage | undefined;
+  /** What it changes the state to; undefined when it only depends on it. */
+  readonly to: Change | undefined;
   readonly recordedAt: string;
+}
+
+/** What an entry makes of a thing. */
+export interface Change {
+  readonly stage: Stage;
+  /** The body of the entry, as `Rules.remembered` returns it. */
+  readonly body: JsonObject;
+}
+
+/** The entries about a thing that later ones are judged by, as `Rules.remembered` returns them. */
+export interface History {
+  readonly maker: JsonObject;
+  readonly votes: readonly JsonObject[];
 }
 
 /** What is known of a thing at one version. */
@@ -37,43 +53,61 @@ export interface Past {
   readonly nextSeq: bigint | undefined;
   /** Undefined when the entry does not have it: then that is the problem. */
   readonly stage: Stage | undefined;
+  /** Undefined when it is not known: then nothing is said by it. */
+  readonly history: History | undefined;
 }
 
 /**
- * Why an entry may not claim what it does; undefined when it may, or when nothing can be said. That a thing moves on one
+ * Why an entry may not claim what it does; none when it may, or when nothing can be said. That a thing moves on one
  * version at a time is told by state rows, which list their entries.
  */
-export function claimProblem(claim: Claim, past: Past, rules: Rules): LedgerProblem | undefined {
-  return claim.to === undefined ? restProblem(claim, past) : stepProblem(claim, claim.to, past, rules);
+export function claimProblems(claim: Claim, past: Past, rules: Rules): LedgerProblem[] {
+  const details = claim.to === undefined ? restProblems(claim, past) : changeProblems(claim, claim.to, past, rules);
+  return details.map((detail) => ({ verdict: "ILLEGAL_STEP", seq: claim.seq, detail }));
 }
 
-function restProblem({ seq, kind, id, version, recordedAt }: Claim, past: Past): LedgerProblem | undefined {
-  const broken = (detail: string): LedgerProblem => ({ verdict: "RULE_BROKEN", seq, detail });
+function restProblems({ seq, kind, id, version, recordedAt }: Claim, past: Past): readonly string[] {
   if (past.seq === undefined && past.nextSeq === undefined) {
-    return broken(`it depends on version ${version} of ${kind} ${id}, which no state row has`);
+    return [`it depends on version ${version} of ${kind} ${id}, which no state row has`];
   }
   const began = past.seq !== undefined && past.seq < seq;
   if (!began || (past.nextSeq !== undefined && past.nextSeq < seq)) {
-    return broken(`it depends on version ${version} of ${kind} ${id}, which it did not have then`);
+    return [`it depends on version ${version} of ${kind} ${id}, which it did not have then`];
   }
   const expiresAt = past.stage?.expiresAt;
-  if (expiresAt === undefined || expiresAt > recordedAt) return undefined;
-  return broken(`it depends on ${kind} ${id}, which had expired at ${expiresAt}`);
+  if (expiresAt === undefined || expiresAt > recordedAt) return [];
+  return [`it depends on ${kind} ${id}, which had expired at ${expiresAt}`];
 }
 
-function stepProblem({ seq, kind, id }: Claim, to: Stage, past: Past, rules: Rules): LedgerProblem | undefined {
-  if (past.stage === undefined || rules.isLegalStep?.(kind, past.stage.status, to.status) !== false) return undefined;
-  const [before, after] = [past.stage.status ?? "no status", to.status ?? "no status"];
-  return { verdict: "RULE_BROKEN", seq, detail: `${kind} ${id} may not go from ${before} to ${after}` };
+function changeProblems(
+  { kind, id, recordedAt }: Claim,
+  { stage, body }: Change,
+  past: Past,
+  rules: Rules,
+): readonly string[] {
+  const { stage: before, history } = past;
+  if (before === undefined) return [];
+  if (rules.isLegalStep?.(kind, before.status, stage.status, typeOf(body)) === false) {
+    const [from, to] = [before.status ?? "no status", stage.status ?? "no status"];
+    return [`${kind} ${id} may not go from ${from} to ${to} by an entry of type ${typeOf(body)}`];
+  }
+  if (history === undefined) return [];
+  const sequel = { kind, body, recordedAt, before: before.state, after: stage.state, ...history };
+  return (rules.checkSequel?.(sequel) ?? []).map((problem) => `${kind} ${id}: ${problem}`);
 }
 
 /** Why the first state of a subject is not legal. */
 export function beginningProblem(
   seq: bigint,
   { kind, id }: EntryState,
-  { status }: Stage,
+  { stage: { status }, body }: Change,
   rules: Rules,
 ): LedgerProblem | undefined {
-  if (rules.isLegalStep?.(kind, null, status) !== false) return undefined;
-  return { verdict: "RULE_BROKEN", seq, detail: `${kind} ${id} may not begin with ${status ?? "no status"}` };
+  if (rules.isLegalStep?.(kind, null, status, typeOf(body)) !== false) return undefined;
+  const detail = `${kind} ${id} may not begin with ${status ?? "no status"} by an entry of type ${typeOf(body)}`;
+  return { verdict: "ILLEGAL_STEP", seq, detail };
+}
+
+function typeOf({ type }: JsonObject): string {
+  return typeof type === "string" ? type : "";
 }

@@ -1,9 +1,11 @@
+import type { JsonObject } from "../facts/canonical.ts";
 import type { SignatureKeys } from "../facts/signature.ts";
 import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { type CheckedEntry, checkEntry, makerOf } from "./entry.ts";
 import { missingProblem } from "./erasure.ts";
-import { beginningProblem, type Claim, claimProblem, type Past, type Stage, stageOf } from "./history.ts";
+import { beginningProblem, type Change, type Claim, claimProblems, type Past, type Stage, stageOf } from "./history.ts";
+import { createIdCollector, type Ids } from "./ids.ts";
 import { type EntryState, type Maker, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
 import type { ErasedValue, Rules } from "./rules.ts";
 import { createSequence, type Range } from "./sequence.ts";
@@ -47,6 +49,8 @@ export interface PieceReport {
    * piece. Over all pieces it comes to nothing when rows list exactly the entries that there are.
    */
   readonly digest: string;
+  /** Ids of the entries, which have to be different from each other over all pieces. */
+  readonly ids: Ids;
   /** Values that are not stored: each has to be ordered by an entry, which can be in another piece. */
   readonly missing: readonly ErasedValue[];
   /** Values of which entries of the piece order the erasure. */
@@ -73,6 +77,8 @@ interface Thing {
   /** What the last entry that moved it made of it: nothing, before the first. */
   version: number;
   stage: Stage | undefined;
+  /** The entries that later ones are judged by; undefined when the piece has not all of them. */
+  history: { readonly maker: JsonObject; readonly votes: JsonObject[] } | undefined;
 }
 
 /**
@@ -91,12 +97,12 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const digest = createSetDigest(options.digestKey, sha256);
   const things = new Map<string, Thing>();
   const thingOf = (kind: string, id: string, row?: StoredState): Thing => {
-    const thing: Thing = { row, met: [], compared: false, version: 0, stage: undefined };
+    const thing: Thing = { row, met: [], compared: false, version: 0, stage: undefined, history: undefined };
     things.set(thingKey(kind, id), thing);
     return thing;
   };
   for (const row of options.states) thingOf(row.kind, row.id, row);
-  const ids = new Set<string>();
+  const ids = createIdCollector();
   const claims: Claim[] = [];
   const missing: ErasedValue[] = [];
   const erased: ErasedValue[] = [];
@@ -117,26 +123,32 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       thing.met.push(state.version);
       if (state.version === 1) {
         for (const detail of makerProblems(row, makerOf(checked.body))) {
-          complain(row.updatedSeq, "CONTENT_MISMATCH", detail);
+          complain(row.updatedSeq, "STATE_MISMATCH", detail);
         }
       }
-    } else complain(seq, "CONTENT_MISMATCH", unlisted(state.kind, state.id, state.version));
+    } else complain(seq, "STATE_MISMATCH", unlisted(state.kind, state.id, state.version));
     if (row.updatedSeq === seq) {
       thing.compared = true;
-      for (const detail of stateProblems(row, state, checked.hash)) complain(seq, "CONTENT_MISMATCH", detail);
+      for (const detail of stateProblems(row, state, checked.hash)) complain(seq, "STATE_MISMATCH", detail);
     }
   };
   /** Compares a state with the one before it. */
-  const compareStep = (seq: bigint, state: EntryState, thing: Thing, recordedAt: string) => {
+  const compareStep = (seq: bigint, state: EntryState, thing: Thing, checked: CheckedEntry, body: JsonObject) => {
     const { kind, id, version } = state;
-    const to = stageOf(state.state);
-    if (version === 1) report(beginningProblem(seq, state, to, rules));
-    else claim({ seq, kind, id, version: version - 1, to, recordedAt }, thing);
+    const to: Change = { stage: stageOf(state.state), body };
+    if (version === 1) {
+      report(beginningProblem(seq, state, to, rules));
+      thing.history = { maker: body, votes: [] };
+    } else {
+      claim({ seq, kind, id, version: version - 1, to, recordedAt: checked.recordedAt }, thing);
+      if (typeof body.type === "string" && rules.voteTypes?.includes(body.type)) thing.history?.votes.push(body);
+    }
     thing.version = version;
-    thing.stage = to;
+    thing.stage = to.stage;
   };
   const claim = (made: Claim, thing: Thing | undefined) => {
-    if (thing?.stage === undefined) {
+    // What an entry depends on is known by the state alone, whether it may follow others by all of them.
+    if (thing?.stage === undefined || (made.to !== undefined && thing.history === undefined)) {
       claims.push(made);
       return;
     }
@@ -144,9 +156,9 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     const before = made.seq - 1n;
     const past: Past =
       thing.version === made.version
-        ? { seq: before, nextSeq: undefined, stage: thing.stage }
-        : { seq: undefined, nextSeq: before, stage: undefined };
-    report(claimProblem(made, past, rules));
+        ? { seq: before, nextSeq: undefined, stage: thing.stage, history: thing.history }
+        : { seq: undefined, nextSeq: before, stage: undefined, history: undefined };
+    for (const problem of claimProblems(made, past, rules)) report(problem);
   };
   /** Values that are not stored, and what is ordered about others. */
   const compareErasures = (seq: bigint, checked: CheckedEntry) => {
@@ -162,18 +174,17 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       const detail = "a ledger begins with LEDGER_CREATED, and has it nowhere else";
       complain(seq, seq === 1n ? "LINK_BROKEN" : "RULE_BROKEN", detail);
     }
-    if (typeof id === "string") {
-      if (ids.has(id)) complain(seq, "RULE_BROKEN", `an earlier entry has the id ${id}`);
-      ids.add(id);
-    }
+    if (typeof id === "string") ids.add(id, seq);
     for (const { kind, id, version } of rules.dependenciesOf?.(checked.body) ?? []) {
       const dependency: Claim = { seq, kind, id, version, to: undefined, recordedAt: checked.recordedAt };
       claim(dependency, things.get(thingKey(kind, id)));
     }
+    if (checked.states.length === 0) return;
+    const body = rules.remembered?.(checked.body) ?? checked.body;
     for (const state of checked.states) {
       const thing = things.get(thingKey(state.kind, state.id)) ?? thingOf(state.kind, state.id);
       compareRow(seq, state, checked, thing);
-      compareStep(seq, state, thing, checked.recordedAt);
+      compareStep(seq, state, thing, checked, body);
     }
   };
   return {
@@ -192,7 +203,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       const isKnown = (seq: bigint) => !unknown.has(seq) && !sequence.isMissing(seq);
       for (const { row, met, compared } of things.values()) {
         if (row === undefined) continue;
-        const mismatch = (detail: string) => complain(row.updatedSeq, "CONTENT_MISMATCH", detail);
+        const mismatch = (detail: string) => complain(row.updatedSeq, "STATE_MISMATCH", detail);
         for (const detail of rowProblems(row)) mismatch(detail);
         if (!compared && isKnown(row.updatedSeq)) {
           for (const detail of stateProblems(row, undefined, "")) mismatch(detail);
@@ -210,6 +221,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
         problems: merge(found).slice(0, limit),
         damaged: unknown.size > 0 || sequence.hasGaps,
         digest: digest.value(),
+        ids: ids.ids(),
         missing,
         erased,
         claims,

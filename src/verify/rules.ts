@@ -13,6 +13,19 @@ export interface ErasedValue {
   readonly path: string;
 }
 
+/** A thing that an entry moves on, with what came before. Bodies are as `remembered` returns them. */
+export interface Sequel {
+  readonly kind: string;
+  readonly body: JsonObject;
+  readonly recordedAt: string;
+  readonly before: JsonObject;
+  readonly after: JsonObject;
+  /** Of the entry that made the thing. */
+  readonly maker: JsonObject;
+  /** Of the entries of a vote type since. */
+  readonly votes: readonly JsonObject[];
+}
+
 /** The rules of the fact types. Rules that are omitted are not checked. */
 export interface Rules {
   /** The states that an entry with this body depends on without changing them. */
@@ -23,8 +36,14 @@ export interface Rules {
   readonly canPermit?: (body: JsonObject) => boolean;
   /** The erasable values whose erasure an entry with this body orders; undefined: no type orders any. */
   readonly erasuresOf?: ((body: JsonObject) => readonly ErasedValue[]) | undefined;
-  /** Whether a thing may come from one status to another; from null: whether it may begin with it. */
-  readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus) => boolean;
+  /** Whether an entry of a type may bring a thing from one status to another; from null: whether it may begin with it. */
+  readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus, type: string) => boolean;
+  /** What of a body is kept to judge the entries after it about the things that it moves. */
+  readonly remembered?: (body: JsonObject) => JsonObject;
+  /** The types of entries that are kept besides those that make a thing. */
+  readonly voteTypes?: readonly string[];
+  /** The problems of an entry that moves on a thing, beside its step; empty when it may follow what came before. */
+  readonly checkSequel?: (sequel: Sequel) => readonly string[];
 }
 
 /** Of a state: its member `status`, which not every kind has. */

@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from "../facts/canonical.ts";
+import type { JsonObject } from "../facts/canonical.ts";
+import { isSame } from "../facts/members.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import type { EntryState, Maker, StoredState } from "./rows.ts";
 import type { Range } from "./sequence.ts";
@@ -65,15 +66,15 @@ export function placeProblems(
 ): LedgerProblem[] {
   const { seq, kind, id, version } = expected;
   if (row === undefined || row.entries[version - 1] !== seq) {
-    return [{ verdict: "CONTENT_MISMATCH", seq, detail: unlisted(kind, id, version) }];
+    return [{ verdict: "STATE_MISMATCH", seq, detail: unlisted(kind, id, version) }];
   }
   const inRange = row.updatedSeq >= range.from && row.updatedSeq <= range.to;
   const at = inRange ? row.updatedSeq : seq;
   const problems = [
     ...(row.updatedSeq === seq ? [...rowProblems(row), ...stateProblems(row, expected, expected.hash)] : []),
-    ...(version > 1 ? [] : makerProblems(row, expected)),
+    ...makerProblems(row, expected),
   ];
-  return problems.map((detail) => ({ verdict: "CONTENT_MISMATCH", seq: at, detail }));
+  return problems.map((detail) => ({ verdict: "STATE_MISMATCH", seq: at, detail }));
 }
 
 const name = ({ kind, id }: StoredState) => `oc_state ${kind} ${id}`;
@@ -97,16 +98,4 @@ function isSameState(text: string, expected: JsonObject): boolean {
     if (error instanceof SyntaxError) return false;
     throw error;
   }
-}
-
-function isSame(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [left, right] = [a as JsonObject, b as JsonObject];
-  const keys = Object.keys(left);
-  return (
-    keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.hasOwn(right, key) && isSame(left[key], right[key]))
-  );
 }

@@ -2,12 +2,14 @@
  * What a verification found:
  * - INTACT: all entries of the range were re-hashed from stored bytes and found correct
  * - EMPTY: there was nothing to check
- * - CONTENT_MISMATCH: bytes, a column, a payload value or a state row is not what was hashed
+ * - CONTENT_MISMATCH: bytes, a column or a payload value is not what was hashed
  * - LINK_BROKEN: an entry is not the successor of the one before it
  * - SEQUENCE_GAP: a position inside has no entry
  * - FORKED: two entries claim one place
  * - BAD_SIGNATURE: an entry that can permit something is not signed, or not by a key of the installation
  * - RULE_BROKEN: an entry is correctly hashed and linked, but breaks a rule of the format
+ * - ILLEGAL_STEP: an entry is correctly hashed and linked, but may not follow what is recorded before it
+ * - STATE_MISMATCH: a state row is not what the entries say
  * - PAYLOAD_MISSING: an erasable value is not stored, and no entry ordered its erasure
  * - TRUNCATED: entries at the end are missing, according to other rows or heads
  * - ROLLED_BACK: the ledger as a whole is an earlier state than one already seen outside the database
@@ -25,6 +27,8 @@ export type LedgerVerdict =
   | "SEQUENCE_GAP"
   | "FORKED"
   | "RULE_BROKEN"
+  | "ILLEGAL_STEP"
+  | "STATE_MISMATCH"
   | "PAYLOAD_MISSING"
   | "TRUNCATED"
   | "ROLLED_BACK"
@@ -51,6 +55,8 @@ const RANK: readonly LedgerVerdict[] = [
   "CONTENT_MISMATCH",
   "BAD_SIGNATURE",
   "RULE_BROKEN",
+  "ILLEGAL_STEP",
+  "STATE_MISMATCH",
   "PAYLOAD_MISSING",
   "CHECKPOINT_INCONSISTENT",
   "UNVERIFIABLE",

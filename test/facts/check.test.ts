@@ -159,6 +159,7 @@ it.each(["2026-02-30", "2023-02-29", "2026-13-01", "2026-00-10", "2026-04-31"])(
 it("counts the characters of an id as the database does", () => {
   const revoked = (id: string) => ({
     ...bare,
+    actor: { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] },
     type: "TOKEN_REVOKED",
     signature: `e30..${"A".repeat(86)}`,
     states: [{ kind: "TOKEN", id, version: 1, state: { revoked: true } }],
@@ -190,12 +191,15 @@ it("accepts a type it does not know without states", () => {
 });
 
 it("knows the legal steps of each kind", () => {
-  expect(isLegalStep("ACTION", null, "PENDING")).toBe(true);
-  expect(isLegalStep("ACTION", null, "APPROVED")).toBe(false);
-  expect(isLegalStep("ACTION", "PENDING", "EXECUTING")).toBe(false);
-  expect(isLegalStep("ACTION", "DENIED", "PENDING")).toBe(false);
-  expect(isLegalStep("TOKEN", null, undefined)).toBe(true);
-  expect(isLegalStep("NOTHING", null, undefined)).toBe(false);
+  expect(isLegalStep("ACTION", null, "PENDING", "ACTION_PROPOSED")).toBe(true);
+  expect(isLegalStep("ACTION", null, "APPROVED", "ACTION_PROPOSED")).toBe(false);
+  expect(isLegalStep("ACTION", "PENDING", "EXECUTING", "GRANT_REDEEMED")).toBe(false);
+  expect(isLegalStep("ACTION", "DENIED", "PENDING", "ACTION_APPROVED")).toBe(false);
+  expect(isLegalStep("TOKEN", null, undefined, "TOKEN_REVOKED")).toBe(true);
+  expect(isLegalStep("NOTHING", null, undefined, "TOKEN_REVOKED")).toBe(false);
+  // A step is legal by entries of its types only.
+  expect(isLegalStep("ACTION", "PENDING", "APPROVED", "ACTION_APPROVED")).toBe(true);
+  expect(isLegalStep("ACTION", "PENDING", "APPROVED", "GRANT_ISSUED")).toBe(false);
 });
 
 it("has one shape per type, for writers and readers", () => {

@@ -155,8 +155,8 @@ it("has its state rows compared with its entries", async () => {
   );
   const detail = 'oc_state SAMPLE case 1: state is {"status": "RELEASED"}, in the entry it is {"status":"HELD"}';
   expect(await verify(ledger)).toMatchObject({
-    verdict: "CONTENT_MISMATCH",
-    problems: [{ verdict: "CONTENT_MISMATCH", seq, detail }],
+    verdict: "STATE_MISMATCH",
+    problems: [{ verdict: "STATE_MISMATCH", seq, detail }],
   });
 });
 
@@ -165,10 +165,10 @@ it("has steps that are checked", async () => {
   await append(ledger, placed("case 1"));
   await append(ledger, released("case 1", 2));
   const { seq } = await append(ledger, released("case 1", 3));
-  const detail = "SAMPLE case 1 may not go from RELEASED to RELEASED";
+  const detail = "SAMPLE case 1 may not go from RELEASED to RELEASED by an entry of type SAMPLE_RELEASED";
   expect(await verify(ledger)).toMatchObject({
-    verdict: "RULE_BROKEN",
-    problems: [{ verdict: "RULE_BROKEN", seq, detail }],
+    verdict: "ILLEGAL_STEP",
+    problems: [{ verdict: "ILLEGAL_STEP", seq, detail }],
   });
 });
 

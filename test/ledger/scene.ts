@@ -61,17 +61,25 @@ export function sessionStep(
   };
 }
 
-const LISTINGS: Readonly<Record<string, UnsealedObject>> = {
-  PRINCIPAL: { type: "PRINCIPAL_UPDATED" },
-  TOKEN: { type: "TOKEN_REVOKED" },
-  SETUP: { type: "SETUP_CODE_ISSUED" },
-};
+const LISTINGS: Readonly<Record<string, string>> = { TOKEN: "TOKEN_REVOKED", SETUP: "SETUP_CODE_ISSUED" };
+
+function typeOfListing(kind: string, version: number, { suspended }: UnsealedObject): string {
+  if (kind !== "PRINCIPAL") return LISTINGS[kind] ?? kind;
+  if (version === 1) return "PRINCIPAL_INVITED";
+  return suspended === true ? "PRINCIPAL_SUSPENDED" : "PRINCIPAL_ROLES_CHANGED";
+}
 
 /** The members of an entry that gives a thing of the directory its next state. */
-export function listing(kind: string, id: string, version: number, state: UnsealedObject): UnsealedObject {
+export function listing(
+  kind: string,
+  id: string,
+  version: number,
+  state: UnsealedObject,
+  type = typeOfListing(kind, version, state),
+): UnsealedObject {
   const actor = { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] };
   const subject = kind === "PRINCIPAL" ? { subject: { id, kind: "AGENT" } } : {};
-  return { actor, states: [{ id, kind, state, version }], ...LISTINGS[kind], ...subject };
+  return { actor, states: [{ id, kind, state, version }], type, ...subject };
 }
 
 export const newId = (): string => randomUUID();

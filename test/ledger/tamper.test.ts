@@ -117,7 +117,7 @@ describe("verifyLedger, with the head known outside the database", () => {
     return { seq: BigInt(seq), hash: rows[0]!.hash };
   };
   const rewrite = `UPDATE oc_audit_log SET entry = replace(entry, '"latencyMs":1234', '"latencyMs":1') WHERE seq = 90; SELECT pg_temp.rehash(50)`;
-  const change = `UPDATE oc_audit_log SET entry = replace(entry, '"region":"eu"', '"region":"us"') WHERE seq = 65;`;
+  const change = `UPDATE oc_audit_log SET entry = replace(entry, '"version":"2.1.0"', '"version":"2.1.1"') WHERE seq = 65;`;
 
   it("detects a ledger that was re-hashed from some position on", async () => {
     expect((await tamper(`${change} ${rewrite}`)).problems).toEqual([]); // consistent in itself: nothing inside can tell, and the entry is none that is signed
@@ -162,7 +162,7 @@ describe("verifyLedger, with the head known outside the database", () => {
     const back = `${cut} DELETE FROM oc_audit_payload WHERE seq > 96; DELETE FROM oc_audit_log WHERE seq > 96;
       UPDATE oc_ledger_head h SET seq = e.seq, hash = e.hash, recorded_at = e.recorded_at FROM oc_audit_log e WHERE e.seq = 96;
       UPDATE oc_state s SET version = 4, status = 'EXECUTING', updated_seq = e.seq, entries = entries[1:4], hash = e.hash,
-             state = e.entry::jsonb #> '{body,states,0,state}'
+             state = e.entry::jsonb #> '{body,states,0,state}', expires_at = (e.entry::jsonb #>> '{body,states,0,state,expiresAt}')::timestamptz
         FROM oc_audit_log e WHERE s.updated_seq > 96 AND e.seq = s.entries[4]`;
     expect((await tamper(back)).problems).toEqual([]);
     const report = await tamper(back, { knownHead: head });

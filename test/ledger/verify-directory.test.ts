@@ -38,7 +38,7 @@ async function found(change: string, range: { readonly fromSeq?: bigint; readonl
 }
 
 const mismatch = (seq: bigint, detail: string | RegExp) => ({
-  verdict: "CONTENT_MISMATCH",
+  verdict: "STATE_MISMATCH",
   seq,
   detail: expect.stringMatching(detail),
 });
@@ -121,7 +121,7 @@ describe("verifyLedger, of the directory", () => {
     ],
   ])("finds %s", async (_, change, seq, detail) => {
     const { verdict, problems } = await found(change);
-    expect(verdict).toBe("CONTENT_MISMATCH");
+    expect(verdict).toBe("STATE_MISMATCH");
     expect(problems[0]).toEqual(mismatch(seq, detail));
   });
 

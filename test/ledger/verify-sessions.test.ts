@@ -1,6 +1,5 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
 import { verifyLedger } from "../support/ledgers.ts";
 import { unguarded } from "./manipulate-states.ts";
 import { newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
@@ -22,7 +21,7 @@ beforeAll(async () => {
   await append(note("a step", { session: ended })); // 3
   await append(sessionStep(open, 1, { expiresAt: start.expiresAt })); // 4
   await append(note("another step", { session: open })); // 5
-  await append(sessionStep(ended, 2, { actor: SYSTEM_ACTOR })); // 6
+  await append(sessionStep(ended, 2, { conversation: "c", onBehalfOf: start.onBehalfOf })); // 6
   superuser = new Client({ connectionString: scene.database.superuserUrl });
   await superuser.connect();
 });
@@ -71,7 +70,7 @@ describe("verifyLedger, of session rows", () => {
     ["one moved to another conversation", "SET conversation = ''", 6n, /conversation is , in the entry it is c/],
   ])("finds %s", async (_, change, seq, detail) => {
     expect(await found(`UPDATE oc_state ${change} WHERE id = '${ended}'`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       seq,
       detail: expect.stringMatching(detail),
     });
@@ -83,7 +82,7 @@ describe("verifyLedger, of session rows", () => {
     ["for ever", "'infinity'", /expires_at is infinity, in the entry it is 2030/],
   ])("finds one that lives %s", async (_, value, detail) => {
     expect(await found(`UPDATE oc_state SET expires_at = ${value} WHERE id = '${open}'`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       seq: 4n,
       detail: expect.stringMatching(detail),
     });
@@ -91,22 +90,22 @@ describe("verifyLedger, of session rows", () => {
 
   it("finds one that was removed, and one that was invented", async () => {
     expect(await found(`DELETE FROM oc_state WHERE id = '${open}'`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       seq: 4n,
       detail: `oc_state SESSION ${open} does not list this entry as its version 1`,
     });
     const invented = `INSERT INTO oc_state SELECT ledger, kind, gen_random_uuid()::text, version, state, status, expires_at, actor_id,
       on_behalf_of_id, conversation, first_seq, updated_seq, entries, hash FROM oc_state WHERE id = '${open}'`;
-    expect(await found(invented)).toMatchObject({ verdict: "CONTENT_MISMATCH", seq: 4n });
+    expect(await found(invented)).toMatchObject({ verdict: "STATE_MISMATCH", seq: 4n });
     const before = invented.replace("first_seq, updated_seq, entries", "0, -1, '{-1}'");
-    expect(await found(before)).toMatchObject({ verdict: "CONTENT_MISMATCH", seq: -1n });
+    expect(await found(before)).toMatchObject({ verdict: "STATE_MISMATCH", seq: -1n });
   });
 
   it("finds one that ends in the part that is verified and began before it", async () => {
     const forgotten = `DELETE FROM oc_state WHERE id = '${ended}'`;
-    expect(await found(forgotten, { fromSeq: 6n, toSeq: 6n })).toMatchObject({ verdict: "CONTENT_MISMATCH", seq: 6n });
+    expect(await found(forgotten, { fromSeq: 6n, toSeq: 6n })).toMatchObject({ verdict: "STATE_MISMATCH", seq: 6n });
     expect(await found(forgotten, { fromSeq: 4n, toSeq: 5n })).toMatchObject({ verdict: "INTACT" });
     // An entry that was made in it is there as well.
-    expect(await found(forgotten, { fromSeq: 3n, toSeq: 5n })).toMatchObject({ verdict: "RULE_BROKEN", seq: 3n });
+    expect(await found(forgotten, { fromSeq: 3n, toSeq: 5n })).toMatchObject({ verdict: "ILLEGAL_STEP", seq: 3n });
   });
 });

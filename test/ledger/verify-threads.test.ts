@@ -22,7 +22,13 @@ let superuser: Client;
 let pool: Pool;
 
 const agent = (version: number, suspended: boolean) =>
-  listing("PRINCIPAL", "agent-7", version, { kind: "AGENT", roles: [], suspended });
+  listing(
+    "PRINCIPAL",
+    "agent-7",
+    version,
+    { kind: "AGENT", roles: [], suspended },
+    ["PRINCIPAL_INVITED", "PRINCIPAL_SUSPENDED", "PRINCIPAL_REINSTATED"][version - 1],
+  );
 /** What is at these positions; at all others there are notes. */
 const SPECIAL: Readonly<Record<number, UnsealedObject>> = {
   100: sessionStep(session, 1, { conversation: "c" }),
@@ -32,7 +38,7 @@ const SPECIAL: Readonly<Record<number, UnsealedObject>> = {
   12000: agent(2, true),
   15000: note("late in it", { session }),
   15001: note("in the other", { session: late }),
-  18000: sessionStep(session, 2),
+  18000: sessionStep(session, 2, { conversation: "c" }),
   24000: agent(3, false),
 };
 
@@ -92,7 +98,7 @@ describe("verifyLedger, in threads", () => {
   it("names rows of things that other pieces move", async () => {
     const agentRow = "WHERE id = 'agent-7'";
     expect(await found(`DELETE FROM oc_state ${agentRow}`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       problems: [200n, 12_000n, 24_000n].map((seq, version) => [
         seq,
         `oc_state PRINCIPAL agent-7 does not list this entry as its version ${version + 1}`,
@@ -101,16 +107,16 @@ describe("verifyLedger, in threads", () => {
     const back = `UPDATE oc_state s SET version = 2, updated_seq = 12000, entries = entries[1:2], hash = e.hash,
       state = e.entry::jsonb #> '{body,states,0,state}' FROM oc_audit_log e ${agentRow.replace("id", "s.id")} AND e.seq = 12000`;
     expect(await found(back)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       problems: [[24_000n, "oc_state PRINCIPAL agent-7 does not list this entry as its version 3"]],
     });
     expect(await found(`UPDATE oc_state SET entries[2] = 12001 ${agentRow}`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       problems: [[12_000n, "oc_state PRINCIPAL agent-7 does not list this entry as its version 2"]],
     });
     const sessionRow = `WHERE id = '${session}'`;
     expect(await found(`UPDATE oc_state SET actor_id = 'mallory' ${sessionRow}`)).toEqual({
-      verdict: "CONTENT_MISMATCH",
+      verdict: "STATE_MISMATCH",
       problems: [[18_000n, `oc_state SESSION ${session}: actor_id is mallory, in the entry it is member`]],
     });
     expect(await found(`UPDATE oc_state SET conversation = '' ${sessionRow}`)).toMatchObject({
@@ -120,7 +126,7 @@ describe("verifyLedger, in threads", () => {
 
   it("follows what entries depend on into earlier pieces", async () => {
     const { verdict, problems } = await found(`UPDATE oc_state SET entries[2] = 14000 WHERE id = '${session}'`);
-    expect(verdict).toBe("RULE_BROKEN");
+    expect(verdict).toBe("ILLEGAL_STEP");
     expect(problems).toContainEqual([15_000n, expect.stringContaining("which it did not have then")]);
     expect(problems).toContainEqual([18_000n, expect.stringContaining("does not list this entry as its version 2")]);
     expect(await verifyLedger(pool, LEDGER, { fromSeq: 15_000n, toSeq: 15_001n })).toMatchObject({ verdict: "INTACT" });

@@ -32,6 +32,15 @@ const approver: UnsealedObject = {
   groups: ["approvers"],
   profile: new Erasable({ displayName: "Ada Approver", email: "ada@acme.example" }),
 };
+const member: UnsealedObject = {
+  id: "member",
+  kind: "HUMAN",
+  roles: ["member"],
+  groups: [],
+  profile: new Erasable({ email: "m@acme.example" }),
+};
+/** Of everything: long after the tests. */
+const DEADLINE = "2099-11-22T23:45:27.499390Z";
 const client: UnsealedObject = {
   name: "claude-code",
   version: "2.1.0",
@@ -50,6 +59,7 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
     region: "eu",
     chain: uuid("chain", chain),
     digest: `sha256:${sha256Hex(id)}`,
+    ...(chain % 3 === 1 ? { sourceChain: uuid("chain", chain - 1) } : {}),
   };
   const step = (
     version: number,
@@ -68,25 +78,19 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
   });
   const place = { status: "OPEN", number: 1, platform: facts.platform };
   const starts = n % 4 === 0 ? [{ kind: "CHAIN", id: facts.chain, version: 1, state: place }] : [];
-  const grant = { id: uuid("grant", n), hash: sha256Hex(`grant ${n}`), expiresAt: "2026-11-22T23:45:27.499390Z" };
+  const grant = { id: uuid("grant", n), hash: sha256Hex(`grant ${n}`), expiresAt: DEADLINE };
+  const proposer = { actor: agent(chain), onBehalfOf: member };
   return [
     step(
       1,
       "ACTION_PROPOSED",
       "PENDING",
       {
-        actor: agent(chain),
-        onBehalfOf: {
-          id: "member",
-          kind: "HUMAN",
-          roles: ["member"],
-          groups: [],
-          profile: new Erasable({ email: "m@acme.example" }),
-        },
+        ...proposer,
+        state: { expiresAt: DEADLINE },
         client,
         conversation: `conversation ${chain}`,
         traceId: sha256Hex(id).slice(0, 32),
-        ...(chain % 3 === 1 ? { sourceChain: uuid("chain", chain - 1) } : {}),
         policy: {
           hash: `sha256:${sha256Hex("policy")}`,
           version: 1,
@@ -123,14 +127,20 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
     step(2, "ACTION_APPROVED", "APPROVED", {
       actor: approver,
       client,
-      state: { expiresAt: "2026-11-22T23:45:27.499390Z" },
+      state: { grant: { expiresAt: DEADLINE } },
       decision: { verdict: "APPROVE", channel: "API", note: new Erasable("fine by me") },
     }),
-    step(3, "GRANT_ISSUED", "APPROVED", { actor: agent(chain), client, state: { grant }, grant: { id: grant.id } }),
-    step(4, "GRANT_REDEEMED", "EXECUTING", { actor: agent(chain), client, state: { grant }, grant: { id: grant.id } }),
-    step(5, "ACTION_COMPLETED", "SUCCEEDED", {
-      actor: agent(chain),
+    step(3, "GRANT_ISSUED", "APPROVED", { ...proposer, client, state: { grant }, grant: { id: grant.id } }),
+    step(4, "GRANT_REDEEMED", "EXECUTING", {
+      ...proposer,
       client,
+      state: { expiresAt: DEADLINE, grant },
+      grant: { id: grant.id },
+    }),
+    step(5, "ACTION_COMPLETED", "SUCCEEDED", {
+      ...proposer,
+      client,
+      state: { grant },
       outcome: "SUCCEEDED",
       latencyMs: 1234,
       result: new Erasable({ reservation_id: `HAT${n}`, status: "confirmed", total: 250.5 }),

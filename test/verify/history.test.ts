@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { UnsealedObject } from "../../src/facts/commitment.ts";
-import { type Claim, claimProblem } from "../../src/verify/history.ts";
+import { type Claim, claimProblems, type Stage } from "../../src/verify/history.ts";
 import type { Rules } from "../../src/verify/rules.ts";
 import { check, created, moves, note, store } from "./ledger.ts";
 
@@ -23,12 +23,14 @@ describe("legal steps", () => {
   it("are those that the vocabulary of facts allows, from one status to the next", () => {
     const legal = ["OPEN", "OPEN", "CLOSED"].map((status, at) => moves("DOOR", "d", at + 1, status));
     expect(details(...legal)).toEqual([]);
-    expect(details(moves("DOOR", "d", 1, "CLOSED"))).toEqual(["RULE_BROKEN 2 DOOR d may not begin with CLOSED"]);
+    expect(details(moves("DOOR", "d", 1, "CLOSED"))).toEqual([
+      "ILLEGAL_STEP 2 DOOR d may not begin with CLOSED by an entry of type NOTE",
+    ]);
     expect(details(...legal, moves("DOOR", "d", 4, "OPEN"))).toEqual([
-      "RULE_BROKEN 5 DOOR d may not go from CLOSED to OPEN",
+      "ILLEGAL_STEP 5 DOOR d may not go from CLOSED to OPEN by an entry of type NOTE",
     ]);
     expect(details(note("x", { states: [{ kind: "DOOR", id: "d", version: 1, state: {} }] }))).toEqual([
-      "RULE_BROKEN 2 DOOR d may not begin with no status",
+      "ILLEGAL_STEP 2 DOOR d may not begin with no status by an entry of type NOTE",
     ]);
   });
 
@@ -41,7 +43,7 @@ describe("what entries depend on", () => {
   it("is there, at that version, when they are recorded", () => {
     expect(details(begins(), note("in it", { session: "s" }), moves("SESSION", "s", 2, "ENDED"))).toEqual([]);
     expect(details(begins(), moves("SESSION", "s", 2, "ENDED"), note("too late", { session: "s" }))).toEqual([
-      "RULE_BROKEN 4 it depends on version 1 of SESSION s, which it did not have then",
+      "ILLEGAL_STEP 4 it depends on version 1 of SESSION s, which it did not have then",
     ]);
   });
 
@@ -51,7 +53,7 @@ describe("what entries depend on", () => {
     const expired = (problems: readonly string[]) => problems.filter((problem) => problem.includes("had expired"));
     expect(expired(until("2026-11-22T10:00:00.000001Z"))).toEqual([]);
     expect(expired(until("2026-11-22T10:00:00Z"))).toEqual([
-      "RULE_BROKEN 3 it depends on SESSION s, which had expired at 2026-11-22T10:00:00.000000Z",
+      "ILLEGAL_STEP 3 it depends on SESSION s, which had expired at 2026-11-22T10:00:00.000000Z",
     ]);
   });
 });
@@ -62,11 +64,13 @@ describe("claims on entries before a piece", () => {
     const { reports } = check(stored, { rules, cuts: [2n] });
     expect(reports[1]?.claims).toMatchObject([
       { seq: 3n, kind: "SESSION", id: "s", version: 1, to: undefined },
-      { seq: 4n, kind: "SESSION", id: "s", version: 1, to: { status: "ENDED", expiresAt: undefined } },
+      { seq: 4n, kind: "SESSION", id: "s", version: 1, to: { stage: { status: "ENDED", expiresAt: undefined } } },
     ]);
   });
 
-  const stage = (status: string, expiresAt?: string) => ({ status, expiresAt });
+  const stage = (status: string, expiresAt?: string): Stage => ({ status, expiresAt, state: { status } });
+  const change = (status: string) => ({ stage: stage(status), body: { type: "NOTE" } });
+  const history = undefined;
   const claim = (to?: Claim["to"]): Claim => ({
     seq: 10n,
     kind: "DOOR",
@@ -77,26 +81,28 @@ describe("claims on entries before a piece", () => {
   });
 
   it("hold for what was so then", () => {
-    const past = { seq: 5n, nextSeq: undefined, stage: stage("OPEN") };
-    expect(claimProblem(claim(), past, rules)).toBeUndefined();
-    expect(claimProblem(claim(), { ...past, nextSeq: 11n }, rules)).toBeUndefined();
-    expect(claimProblem(claim(stage("CLOSED")), past, rules)).toBeUndefined();
+    const past = { seq: 5n, nextSeq: undefined, stage: stage("OPEN"), history };
+    expect(claimProblems(claim(), past, rules)).toEqual([]);
+    expect(claimProblems(claim(), { ...past, nextSeq: 11n }, rules)).toEqual([]);
+    expect(claimProblems(claim(change("CLOSED")), past, rules)).toEqual([]);
   });
 
   it("do not hold for what was not", () => {
-    const detail = (to: Claim["to"], past: Parameters<typeof claimProblem>[1]) =>
-      claimProblem(claim(to), past, rules)?.detail;
+    const detail = (to: Claim["to"], past: Parameters<typeof claimProblems>[1]) =>
+      claimProblems(claim(to), past, rules)[0]?.detail;
     const open = stage("OPEN");
-    expect(detail(undefined, { seq: 5n, nextSeq: 9n, stage: open })).toContain("which it did not have then");
-    expect(detail(undefined, { seq: 12n, nextSeq: undefined, stage: open })).toContain("which it did not have then");
-    expect(detail(undefined, { seq: undefined, nextSeq: undefined, stage: undefined })).toContain(
+    expect(detail(undefined, { seq: 5n, nextSeq: 9n, stage: open, history })).toContain("which it did not have then");
+    expect(detail(undefined, { seq: 12n, nextSeq: undefined, stage: open, history })).toContain(
+      "which it did not have then",
+    );
+    expect(detail(undefined, { seq: undefined, nextSeq: undefined, stage: undefined, history })).toContain(
       "which no state row has",
     );
-    expect(detail(undefined, { seq: 5n, nextSeq: 11n, stage: stage("OPEN", "2026-11-22T09:00:00.000000Z") })).toContain(
-      "had expired",
-    );
-    expect(detail(stage("OPEN"), { seq: 5n, nextSeq: 10n, stage: stage("CLOSED") })).toBe(
-      "DOOR d may not go from CLOSED to OPEN",
+    expect(
+      detail(undefined, { seq: 5n, nextSeq: 11n, stage: stage("OPEN", "2026-11-22T09:00:00.000000Z"), history }),
+    ).toContain("had expired");
+    expect(detail(change("OPEN"), { seq: 5n, nextSeq: 10n, stage: stage("CLOSED"), history })).toBe(
+      "DOOR d may not go from CLOSED to OPEN by an entry of type NOTE",
     );
   });
 });

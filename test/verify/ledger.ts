@@ -3,6 +3,7 @@ import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { entryText, GENESIS_HASH } from "../../src/facts/entry.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
 import { combine, EMPTY_DIGEST } from "../../src/verify/digest.ts";
+import { createIdSet } from "../../src/verify/ids.ts";
 import { createPiece, type PieceReport } from "../../src/verify/piece.ts";
 import type { Sha256, StoredEntry, StoredState } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";
@@ -123,8 +124,13 @@ export function check(
     for (const row of sorted) if (row.seq >= from - 1n && row.seq <= end) piece.next(row);
     return piece.end();
   });
+  const ids = createIdSet(100);
+  for (const report of reports) ids.add(report.ids);
+  const repeated = ids.repeated.map(({ seq, id }): LedgerProblem => {
+    return { verdict: "RULE_BROKEN", seq, detail: `an earlier entry has the id ${id}` };
+  });
   return {
-    problems: reports.flatMap(({ problems }) => problems),
+    problems: [...reports.flatMap(({ problems }) => problems), ...repeated],
     agree: reports.reduce((sum, { digest }) => combine(sum, digest), EMPTY_DIGEST) === EMPTY_DIGEST,
     reports,
   };

@@ -134,7 +134,7 @@ describe("createPiece", () => {
   it.each(WRONG)("finds %s, wherever it is cut", (_, stored, seq) => {
     for (const cuts of CUTS) {
       const { problems, agree } = check(stored, { cuts });
-      const named = problems.filter(({ verdict }) => verdict === "CONTENT_MISMATCH").map((problem) => problem.seq);
+      const named = problems.filter(({ verdict }) => verdict === "STATE_MISMATCH").map((problem) => problem.seq);
       expect(problems.length).toBe(named.length);
       if (seq === "digest") expect([cuts, agree && named.length === 0]).toEqual([cuts, false]);
       else expect(named).toContain(seq);

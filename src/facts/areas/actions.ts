@@ -69,6 +69,16 @@ export const ACTION = defineState("ACTION", {
     },
     "the action from this entry on",
   ),
+  conditions: {
+    needs: {
+      ALLOWED: ["grant.id", "grant.hash", "grant.expiresAt"],
+      PENDING: ["expiresAt"],
+      APPROVED: ["grant.expiresAt"],
+      EXECUTING: ["expiresAt", "grant.id", "grant.hash", "grant.expiresAt"],
+    },
+    deadline: ["expiresAt", "grant.expiresAt"],
+    quorum: { status: "APPROVED", by: "ACTION_APPROVED", requirements: "policy.requirements" },
+  },
 });
 
 /** What the proposal fixed; every later entry repeats it, so that each can be searched for by itself. */
@@ -122,6 +132,10 @@ const grant = object(
 );
 const conversation = text("the caller's name for the conversation").optional();
 const kept = (status: string): Step => [status, status];
+const repeats = {
+  ...Object.fromEntries(Object.keys(terms).map((name) => [name, name])),
+  policyHash: "policy.hash",
+};
 
 export const ACTIONS = {
   states: [ACTION],
@@ -143,18 +157,37 @@ export const ACTIONS = {
       moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },
       mayMove: { CHAIN: CHAIN_STEPS },
       permits: { where: "policy.outcome", is: "PERMIT" },
+      conditions: {
+        leadsTo: { member: "policy.outcome", status: { PERMIT: "ALLOWED", REQUIRE: "PENDING", FORBID: "BLOCKED" } },
+        sets: { approvals: 0 },
+        records: { "grant.id": "grant.id" },
+      },
     }),
     defineFact("ACTION_APPROVED", {
       description: "one person approved; the action stays PENDING until enough have",
       members: { ...laterTerms, decision },
       moves: { ACTION: steps(["PENDING"], ["PENDING", "APPROVED"]) },
       permits: true,
+      conditions: {
+        by: ["APPROVER"],
+        has: { "decision.verdict": "APPROVE" },
+        counts: "approvals",
+        repeats,
+        deadline: "KEPT",
+      },
     }),
     defineFact("ACTION_DENIED", {
       description: "one person denied, or took an approval back",
       members: { ...laterTerms, decision },
       moves: { ACTION: steps(["PENDING", "APPROVED"], ["DENIED"]) },
       permits: true,
+      conditions: {
+        by: ["APPROVER"],
+        has: { "decision.verdict": "DENY" },
+        keeps: ["approvals"],
+        repeats,
+        deadline: "KEPT",
+      },
     }),
     defineFact("ACTION_CANCELLED", {
       description: "withdrawn before it was started",
@@ -165,22 +198,39 @@ export const ACTIONS = {
         note,
       },
       moves: { ACTION: steps(["PENDING", "ALLOWED", "APPROVED"], ["CANCELLED"]) },
+      conditions: { by: ["MAKER", "HUMAN"], keeps: ["approvals"], repeats, deadline: "KEPT" },
     }),
     defineFact("ACTION_EXPIRED", {
       description: "not decided, or not started, in time",
       members: { ...laterTerms, reason: code(["EXPIRED"], "why") },
       moves: { ACTION: steps(["PENDING", "ALLOWED", "APPROVED"], ["EXPIRED"]) },
+      conditions: { by: ["SYSTEM"], keeps: ["approvals"], repeats, deadline: "PASSED" },
     }),
     defineFact("GRANT_ISSUED", {
       description: "the agent collected its grant; an earlier one is void",
       members: { ...laterTerms, grant },
       moves: { ACTION: [kept("ALLOWED"), kept("APPROVED")] },
       permits: true,
+      conditions: {
+        by: ["MAKER"],
+        records: { "grant.id": "grant.id" },
+        names: { "grant.voids": "grant.id" },
+        keeps: ["approvals", "grant.expiresAt"],
+        repeats,
+        deadline: "KEPT",
+      },
     }),
     defineFact("GRANT_REDEEMED", {
       description: "the grant was spent; execution begins",
       members: { ...laterTerms, grant },
       moves: { ACTION: steps(["ALLOWED", "APPROVED"], ["EXECUTING"]) },
+      conditions: {
+        by: ["MAKER"],
+        names: { "grant.id": "grant.id" },
+        keeps: ["approvals", "grant"],
+        repeats,
+        deadline: "KEPT",
+      },
     }),
     defineFact("ACTION_COMPLETED", {
       description: "the agent reported the outcome",
@@ -192,11 +242,18 @@ export const ACTIONS = {
         latencyMs: count("milliseconds from redemption to this report"),
       },
       moves: { ACTION: steps(["EXECUTING", "AMBIGUOUS"], ["SUCCEEDED", "FAILED"]) },
+      conditions: {
+        by: ["MAKER", { author: "ADMINISTRATOR", from: "AMBIGUOUS" }],
+        leadsTo: { member: "outcome", status: { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } },
+        keeps: ["approvals", "grant"],
+        repeats,
+      },
     }),
     defineFact("ACTION_AMBIGUOUS", {
       description: "the outcome was not reported in time",
       members: { ...laterTerms, reason: code(["OUTCOME_NEVER_TOLD"], "why") },
       moves: { ACTION: steps(["EXECUTING"], ["AMBIGUOUS"]) },
+      conditions: { by: ["SYSTEM"], keeps: ["approvals", "grant"], repeats, deadline: "PASSED" },
     }),
     defineFact("DECISION_REFUSED", {
       description: "somebody tried to decide and was refused",

@@ -1,4 +1,4 @@
-import { anyStep, defineFact, defineState } from "../definition.ts";
+import { ANY, anyStep, defineFact, defineState, made, type Step } from "../definition.ts";
 import { PRINCIPAL_KINDS, profile } from "../envelope.ts";
 import { always, code, count, erasable, flag, hex, instant, list, object, text } from "../schema.ts";
 
@@ -63,7 +63,11 @@ const subject = object(
 const note = erasable<string>("why, as the person who did it wrote it").optional();
 const reason = code(["LAST_ADMINISTRATOR"], "set where the server itself took a change back").optional();
 const aboutPrincipal = { subject, note, reason };
+/** Of what there is already. */
+const changed: readonly Step[] = [[ANY, ANY]];
 const movesPrincipal = { moves: { PRINCIPAL: anyStep }, permits: true };
+/** Members of the state of a principal that are no part of who it is. */
+const invited = ["owner", "invitedAt", "platforms", "key", "gatewayKey"];
 
 export const DIRECTORY = {
   states: [PRINCIPAL, TOKEN, SETUP],
@@ -72,50 +76,61 @@ export const DIRECTORY = {
       description: "an agent was registered, with its owner",
       members: aboutPrincipal,
       ...movesPrincipal,
+      conditions: { by: ["HUMAN"], keeps: ["kind", "suspended", "roles"] },
     }),
     defineFact("PRINCIPAL_UPDATED", {
       description: "a registered agent has another name, owner, key or other platforms from here on",
       members: aboutPrincipal,
-      ...movesPrincipal,
+      moves: { PRINCIPAL: changed },
+      permits: true,
+      conditions: { by: ["HUMAN"], keeps: ["kind", "suspended", "roles", "invitedAt"] },
     }),
     defineFact("PRINCIPAL_SUSPENDED", {
       description: "a principal may do nothing more",
       members: aboutPrincipal,
       ...movesPrincipal,
+      conditions: { by: ["HUMAN"], sets: { suspended: true }, keeps: ["kind", "roles", ...invited] },
     }),
     defineFact("PRINCIPAL_REINSTATED", {
       description: "a suspended principal may act again",
       members: aboutPrincipal,
-      ...movesPrincipal,
+      moves: { PRINCIPAL: changed },
+      permits: true,
+      conditions: { by: ["HUMAN"], sets: { suspended: false }, keeps: ["kind", "roles", ...invited] },
     }),
     defineFact("PRINCIPAL_ROLES_CHANGED", {
       description: "a principal has other roles from here on",
       members: aboutPrincipal,
       ...movesPrincipal,
+      conditions: { by: ["HUMAN", "SYSTEM"], keeps: ["kind", "suspended", ...invited] },
     }),
     defineFact("TOKEN_REVOKED", {
       description: "one token is refused from here on",
       members: { note },
-      moves: { TOKEN: anyStep },
+      moves: { TOKEN: made(ANY) },
       permits: true,
+      conditions: { by: ["HUMAN"] },
     }),
     defineFact("SETUP_CODE_ISSUED", {
       description: "the one-time code of the first administrator was made",
       members: {},
       moves: { SETUP: anyStep },
       permits: true,
+      conditions: { by: ["SYSTEM"], sets: { attempts: 0 } },
     }),
     defineFact("SETUP_CODE_REFUSED", {
       description: "somebody tried a wrong code",
       members: {},
-      moves: { SETUP: anyStep },
+      moves: { SETUP: changed },
       permits: true,
+      conditions: { by: ["HUMAN"], counts: "attempts", keeps: ["hash", "expiresAt", "usedBy"] },
     }),
     defineFact("SETUP_CODE_USED", {
       description: "the code was used, by the actor",
       members: {},
-      moves: { SETUP: anyStep },
+      moves: { SETUP: changed },
       permits: true,
+      conditions: { by: ["HUMAN"], records: { "actor.id": "usedBy" }, keeps: ["hash", "expiresAt", "attempts"] },
     }),
   ],
 } as const;

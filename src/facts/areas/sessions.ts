@@ -16,6 +16,7 @@ export const SESSION = defineState("SESSION", {
     },
     "the session from this entry on",
   ),
+  conditions: { deadline: ["expiresAt"] },
 });
 
 export const SESSIONS = {
@@ -39,6 +40,13 @@ export const SESSIONS = {
         reason: code(END_REASONS, "why"),
       },
       moves: { SESSION: steps(["OPEN"], ["ENDED"]) },
+      conditions: {
+        repeats: { conversation: "conversation" },
+        where: {
+          member: "reason",
+          is: { LOGOUT: { by: ["MAKER"] }, EXPIRED: { by: ["SYSTEM"], deadline: "PASSED" } },
+        },
+      },
     }),
   ],
 } as const;

@@ -5,6 +5,7 @@ import { envelope, signatureMember } from "../envelope.ts";
 import { createPermitsCheck, type PermitsCheck } from "../permits.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
+import { type AgreementCheck, createAgreementCheck } from "./agreement.ts";
 import { createMovesCheck, type MovedThing, type MovesCheck } from "./moves.ts";
 import { type QuickCheck, quickCheck } from "./quick-check.ts";
 
@@ -28,6 +29,7 @@ interface TypeCheck {
   readonly schema: z.ZodType;
   readonly quick: QuickCheck;
   readonly moves: MovesCheck;
+  readonly agreement: AgreementCheck;
   readonly together: readonly string[];
   readonly required: readonly string[];
   /** Of a type of which only some entries can permit something. */
@@ -60,7 +62,10 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
     const apart = togetherProblems(check, body);
     if (apart.length > 0) return apart;
     const unsigned = signatureProblems(check, body);
-    return unsigned.length > 0 ? unsigned : check.moves(body, thingsOf(body.states));
+    if (unsigned.length > 0) return unsigned;
+    const things = thingsOf(body.states);
+    const moved = check.moves(body, things);
+    return moved.length > 0 ? moved : check.agreement(body, things);
   };
 }
 
@@ -96,6 +101,7 @@ function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck
     schema,
     quick: quickCheck(schema),
     moves: createMovesCheck(fact, states),
+    agreement: createAgreementCheck(fact, states),
     together: Object.keys(together),
     required: Object.keys(together).filter((name) => !(together[name] instanceof z.ZodOptional)),
     permits: typeof fact.permits === "object" ? createPermitsCheck({ facts: new Map([[fact.type, fact]]) }) : undefined,

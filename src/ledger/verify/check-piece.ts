@@ -5,12 +5,14 @@ import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
 import { checkBody } from "../../facts/check/check.ts";
 import { erasuresOf } from "../../facts/check/erasures.ts";
+import { checkSequel, remembered, VOTE_TYPES } from "../../facts/check/sequel.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { canPermit } from "../../facts/permits.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import { EMPTY_DIGEST } from "../../verify/digest.ts";
+import type { Ids } from "../../verify/ids.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { ErasedValue, Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
@@ -41,13 +43,23 @@ export interface PieceResult {
   readonly problems: readonly LedgerProblem[];
   readonly damaged: boolean;
   readonly digest: string;
+  readonly ids: Ids;
   readonly missing: readonly ErasedValue[];
   readonly erased: readonly ErasedValue[];
 }
 
 export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
-const rules: Rules = { dependenciesOf, checkBody, canPermit, erasuresOf, isLegalStep };
+const rules: Rules = {
+  dependenciesOf,
+  checkBody,
+  canPermit,
+  erasuresOf,
+  isLegalStep,
+  remembered,
+  voteTypes: VOTE_TYPES,
+  checkSequel,
+};
 
 /** Reads the rows of a piece and checks them. */
 export async function checkPiece(client: ClientBase, task: PieceTask): Promise<PieceResult> {

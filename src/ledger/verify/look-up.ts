@@ -1,9 +1,10 @@
 import type { ClientBase } from "pg";
+import type { JsonObject } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { parseJson } from "../../facts/parse-json.ts";
-import { type Claim, claimProblem, type Past, type Stage, stageOf } from "../../verify/history.ts";
+import { type Claim, claimProblems, type History, type Past, type Stage, stageOf } from "../../verify/history.ts";
 import type { Elsewhere } from "../../verify/piece.ts";
-import type { EntryState } from "../../verify/rows.ts";
+import { type EntryState, memberOf } from "../../verify/rows.ts";
 import type { Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import { placeProblems } from "../../verify/state-row.ts";
@@ -18,6 +19,8 @@ interface PastRow {
   readonly seq: string | null;
   readonly next_seq: string | null;
   readonly entry: string | null;
+  /** The entry that made the thing, then those of a vote type up to the version. */
+  readonly history: readonly string[] | null;
 }
 
 /** What is wrong with what entries claim of things that were last moved before the piece they are in. */
@@ -36,36 +39,51 @@ export async function checkClaims(
       things.map(({ kind }) => kind),
       things.map(({ id }) => id),
       things.map(({ version }) => version),
+      group.map((alike) => alike.some(({ to }) => to !== undefined)),
+      rules.voteTypes ?? [],
     ]);
     for (const [at, row] of rows.entries()) {
-      for (const claim of group[at] ?? []) {
-        const problem = claimProblem(claim, toPast(row, claim), rules);
-        if (problem !== undefined) problems.push(problem);
-      }
+      for (const claim of group[at] ?? []) problems.push(...claimProblems(claim, toPast(row, claim, rules), rules));
     }
   }
   return problems;
 }
 
-function toPast({ seq, next_seq, entry }: PastRow, claim: Claim): Past {
+function toPast({ seq, next_seq, entry, history }: PastRow, claim: Claim, rules: Rules): Past {
   return {
     seq: seq === null ? undefined : BigInt(seq),
     nextSeq: next_seq === null ? undefined : BigInt(next_seq),
     stage: entry === null ? undefined : stageIn(entry, claim),
+    history: history === null ? undefined : historyIn(history, rules),
   };
 }
 
-/** What an entry's text makes of a thing at a version, if it does. */
-function stageIn(text: string, { kind, id, version }: Claim): Stage | undefined {
+/** Undefined when one of the entries cannot be read. */
+function historyIn(texts: readonly string[], { remembered = (body) => body }: Rules): History | undefined {
+  const [maker, ...votes] = texts.flatMap((text) => {
+    const body = bodyIn(text);
+    return body === undefined ? [] : [remembered(body)];
+  });
+  return maker === undefined || votes.length !== texts.length - 1 ? undefined : { maker, votes };
+}
+
+/** The body in an entry's text, if it has one; what is wrong with the entry is told where it stands. */
+function bodyIn(text: string): JsonObject | undefined {
   try {
-    const { body } = parseJson(text) as { readonly body?: { readonly states?: unknown } };
-    const states = Array.isArray(body?.states) ? (body.states as readonly Partial<EntryState>[]) : [];
-    const state = states.find((one) => one.kind === kind && one.id === id && one.version === version)?.state;
-    return state && stageOf(state);
+    const body = memberOf(parseJson(text), "body");
+    return typeof body === "object" && body !== null && !Array.isArray(body) ? (body as JsonObject) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** What an entry's text makes of a thing at a version, if it does. */
+function stageIn(text: string, { kind, id, version }: Claim): Stage | undefined {
+  const { states } = bodyIn(text) ?? {};
+  const items = Array.isArray(states) ? (states as readonly Partial<EntryState>[]) : [];
+  const state = items.find((one) => one.kind === kind && one.id === id && one.version === version)?.state;
+  return state && stageOf(state);
 }
 
 /** What is wrong with the rows of things that were last moved in another piece than these states are in. */

@@ -6,6 +6,7 @@ import type { FactKey } from "../../facts/signature.ts";
 import { combine, EMPTY_DIGEST } from "../../verify/digest.ts";
 import { digestRows } from "../../verify/elements.ts";
 import { missingProblems } from "../../verify/erasure.ts";
+import { createIdSet } from "../../verify/ids.ts";
 import type { ErasedValue } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
@@ -95,6 +96,7 @@ async function pass(
 ): Promise<Passed> {
   const digestKey = randomBytes(16).toString("hex");
   const sum = { entries: 0n, positions: 0n, damaged: false, digest: EMPTY_DIGEST, problems: [] as LedgerProblem[] };
+  const ids = createIdSet(MAX_PROBLEMS);
   const erasures: Erasures = { missing: [], erased: [] };
   const pieces = cut(range, cursor, (states) => {
     sum.digest = combine(sum.digest, digestRows(states.map(toStateRow), range, digestKey, sha256));
@@ -114,6 +116,7 @@ async function pass(
       sum.damaged ||= result.damaged;
       sum.digest = combine(sum.digest, result.digest);
       sum.problems.push(...result.problems);
+      ids.add(result.ids);
       for (const value of result.missing) erasures.missing.push(value);
       for (const value of result.erased) erasures.erased.push(value);
       onProgress?.({ checked: sum.positions, total: range.to - range.from + 1n });
@@ -121,7 +124,11 @@ async function pass(
   };
   // The first failure rejects the whole pass; closing the crew ends the other runners.
   await Promise.all(runners.map(work));
-  return { ...sum, problems: [...sum.problems, ...missingProblems(erasures.missing, erasures.erased)] };
+  const repeated = ids.repeated.map(({ seq, id }): LedgerProblem => {
+    return { verdict: "RULE_BROKEN", seq, detail: `an earlier entry has the id ${id}` };
+  });
+  const missing = missingProblems(erasures.missing, erasures.erased);
+  return { ...sum, problems: [...sum.problems, ...repeated, ...missing] };
 }
 
 /** A promise that is awaited later, or not at all when something else fails before. */

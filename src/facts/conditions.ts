@@ -1,0 +1,50 @@
+/**
+ * What an entry has to agree with beside its members: with the state that it moves a thing to, with the state before, and with
+ * the entries about the thing so far. Paths are dotted; a member that is not there equals one that is not there.
+ */
+export interface Conditions {
+  /** Who records it: any of these. Default: anybody. */
+  readonly by?: readonly (Author | { readonly author: Author; readonly from: string })[];
+  /** Members of the entry with the value that they have. */
+  readonly has?: Readonly<Record<string, string>>;
+  /** The status that the thing comes to, by the value of a member of the entry. */
+  readonly leadsTo?: { readonly member: string; readonly status: Readonly<Record<string, string>> };
+  /** Members of the new state with the value that they have. */
+  readonly sets?: Readonly<Record<string, number | boolean>>;
+  /** Members of the entry, and the members of the new state that equal them. */
+  readonly records?: Readonly<Record<string, string>>;
+  /** Members of the entry, and the members of the state before that equal them. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** Members of the state that remain what they were. */
+  readonly keeps?: readonly string[];
+  /** A member of the state that becomes one more. */
+  readonly counts?: string;
+  /** Members of the entry, and the members of the entry that made the thing that equal them. */
+  readonly repeats?: Readonly<Record<string, string>>;
+  /** Whether the deadline of the state before is still to come when the entry is recorded, or has passed. */
+  readonly deadline?: "KEPT" | "PASSED";
+  /** Conditions that hold besides, by the value of a member of the entry. */
+  readonly where?: { readonly member: string; readonly is: Readonly<Record<string, Conditions>> };
+}
+
+/**
+ * SYSTEM: the server. HUMAN: a person. ADMINISTRATOR: a person with the role `admin`. MAKER: the actor of the entry that made
+ * the thing, for the same person. APPROVER: a person of a group that is asked, who is neither the maker nor a person it acts
+ * for, nor on whose behalf such a person acts.
+ */
+export type Author = "SYSTEM" | "HUMAN" | "ADMINISTRATOR" | "MAKER" | "APPROVER";
+
+/** What holds for every state of a kind. */
+export interface StateConditions {
+  /** Members that a state has, by its status. */
+  readonly needs?: Readonly<Record<string, readonly string[]>>;
+  /** Members that never change. */
+  readonly constant?: readonly string[];
+  /** The members that can have the deadline of a state: the first that is there has it. */
+  readonly deadline?: readonly string[];
+  /**
+   * A status that a thing comes to only when enough different people have approved it: by entries of type `by`, this one
+   * included, and by the requirements in member `requirements` of the entry that made it.
+   */
+  readonly quorum?: { readonly status: string; readonly by: string; readonly requirements: string };
+}
