@@ -16,10 +16,22 @@ export function textOf(value: JsonValue | undefined): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The member at a dotted path; undefined where there is none. */
+/** Paths of declarations, taken apart: they are few, and looked up for each entry of a verification. */
+const ways = new Map<string, readonly string[]>();
+
+function wayOf(path: string): readonly string[] {
+  let way = ways.get(path);
+  if (way === undefined) {
+    way = path.split(".");
+    ways.set(path, way);
+  }
+  return way;
+}
+
+/** The member at the dotted path of a declaration; undefined where there is none. */
 export function memberAt(body: JsonObject, path: string): JsonValue | undefined {
   let value: JsonValue | undefined = body;
-  for (const key of path.split(".")) {
+  for (const key of wayOf(path)) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
     value = (value as JsonObject)[key];
   }

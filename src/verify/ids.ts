@@ -69,7 +69,7 @@ export const MAX_IDS = 8_000_000;
 
 /**
  * A hash table over all ids of a verification. Beyond MAX_IDS, ids are compared with those that are in it and are not added:
- * two that both came later are told apart by the database alone.
+ * two that both come later are not compared with each other.
  */
 export function createIdSet(limit: number): IdSet {
   let size = 1 << 16;

@@ -7,6 +7,7 @@ import { commit, type Payload } from "../../src/facts/payload.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
+import { conditionLines, stateConditionLines } from "./format-conditions.ts";
 
 /** The specification of the format; what stands between its markers is made of the definitions and vectors. */
 export const FORMAT_FILE = new URL("../../src/facts/FORMAT.md", import.meta.url);
@@ -59,7 +60,9 @@ function typeSection(fact: AnyFact): string {
   const optional = Object.entries(shared).map(([name, member]) => [name, z.optional(member)]);
   const members = membersOf({ ...Object.fromEntries(optional), ...fact.members, ...signatureMember(fact) });
   const body = members.length === 0 ? "No members of its own." : table(["member", "JSON", "meaning"], members);
-  return [`#### \`${fact.type}\``, body, ...togetherNote(shared)].join("\n\n");
+  const conditions = conditionLines(fact.conditions);
+  const agreed = conditions.length === 0 ? [] : [["Conditions:", "", ...conditions].join("\n")];
+  return [`#### \`${fact.type}\``, body, ...togetherNote(shared), ...agreed].join("\n\n");
 }
 
 /** That members are there together or not at all. */
@@ -88,6 +91,9 @@ function stateSection(kind: string): string {
     `\`id\`: ${state.id}.`,
     table(["member of `state`", "JSON", "meaning"], members),
     table(["from", "to", "by an entry of type"], steps),
+    ...(state.conditions === undefined
+      ? []
+      : [["Conditions:", "", ...stateConditionLines(state.conditions)].join("\n")]),
   ].join("\n\n");
 }
 
