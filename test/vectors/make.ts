@@ -245,9 +245,12 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
       },
     ],
     [
-      "the end of a session, by the server",
+      "the end of a session, by whoever started it",
       nameless(16, {
         type: "SESSION_ENDED",
+        actor: AGENT,
+        onBehalfOf: MEMBER,
+        conversation: "conversation 1",
         session: id(0xa0),
         states: [{ kind: "SESSION", id: id(0xa0), version: 2, state: { status: "ENDED" } }],
         reason: "LOGOUT",
