@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
 import { type Sealed, seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { verifyLedger } from "../../src/ledger/verify.ts";
+import { signed, verifyLedger } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { newId } from "./scene.ts";
@@ -41,7 +41,7 @@ export async function openRules(): Promise<Rules> {
     const ledger: LedgerId = `rules-${ledgers}/eu`;
     await createLedger(server, ledger);
     for (const { body, payload } of drafts) {
-      const values = [ledger, body, payload];
+      const values = [ledger, signed(ledger, body), payload];
       const { rows } = await server.query("SELECT refusal FROM oc_ledger_append($1, $2, $3)", values);
       expect(rows).toEqual([{ refusal: null }]);
     }

@@ -25,10 +25,14 @@ export function verifyLedger(
 /** Whether an entry is signed with the key of tests. */
 export const { isSigned } = createSignatureCheck({ keys: () => FACT_KEYS });
 
+/** The RFC 8785 text of a body, signed where it can permit something. */
+export function signed(ledger: LedgerId, unsigned: string, sign: FactSigner = FACT_KEY.sign): string {
+  const members = JSON.parse(unsigned) as UnsealedObject;
+  return canPermit(members) ? seal({ ...members, signature: sign(ledger, unsigned) }).body : unsigned;
+}
+
 /** A body with its own id, as the append of a server makes it: signed where it can permit something. */
 export function sealSigned(ledger: LedgerId, body: UnsealedObject, sign: FactSigner = FACT_KEY.sign): Sealed {
   const { body: unsigned, payload } = seal(body);
-  if (!canPermit(body)) return { body: unsigned, payload };
-  const members = JSON.parse(unsigned) as UnsealedObject;
-  return { body: seal({ ...members, signature: sign(ledger, unsigned) }).body, payload };
+  return { body: signed(ledger, unsigned, sign), payload };
 }

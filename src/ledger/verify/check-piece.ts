@@ -12,7 +12,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { canPermit } from "../../facts/permits.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import { EMPTY_DIGEST } from "../../verify/digest.ts";
-import type { Ids } from "../../verify/ids.ts";
+import { createIdCollector, type Ids } from "../../verify/ids.ts";
 import { createPiece, type Elsewhere } from "../../verify/piece.ts";
 import type { ErasedValue, Rules } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
@@ -71,7 +71,8 @@ export async function checkPiece(client: ClientBase, task: PieceTask): Promise<P
     const { from, to } = task.piece;
     const detail = `positions ${from} to ${to} cannot be read: ${unreadable(error)}`;
     const problems = [{ verdict: "UNVERIFIABLE" as const, seq: from, detail }];
-    return { entries: 0, lastHash: undefined, problems, damaged: true, digest: EMPTY_DIGEST };
+    const nothing = { ids: createIdCollector().ids(), missing: [], erased: [] };
+    return { entries: 0, lastHash: undefined, problems, damaged: true, digest: EMPTY_DIGEST, ...nothing };
   }
 }
 

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import type { Pool } from "pg";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
+import { missingProblems } from "../../verify/erasure.ts";
+import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { KnownHead } from "../heads.ts";
 import type { PieceResult, PieceTask } from "../verify/check-piece.ts";
 import { endProblems, hashesAt, monthProblems, readEnd } from "../verify/end.ts";
@@ -75,14 +77,15 @@ export function strideAfter(after: bigint, last: bigint): { readonly from: bigin
 }
 
 /** Checks the entries of a range, with the states that they leave and those they depend on. */
-export function checkEntries(
+export async function checkEntries(
   check: (task: PieceTask) => Promise<PieceResult>,
   ledger: LedgerId,
   range: { readonly from: bigint; readonly to: bigint },
   keys: readonly FactKey[],
-): Promise<PieceResult> {
+): Promise<{ readonly problems: readonly LedgerProblem[]; readonly lastHash: string | undefined }> {
   // No state rows are given, so that each is looked up by its key: to select them by their entries takes reading all of them.
   const digestKey = randomBytes(16).toString("hex");
   const task = { ledger, range, piece: range, states: [], digestKey, keys, limit: MAX_PROBLEMS, thorough: true };
-  return check(task);
+  const { problems, missing, erased, lastHash } = await check(task);
+  return { problems: [...problems, ...missingProblems(missing, erased)], lastHash };
 }
