@@ -13,8 +13,9 @@ CREATE TYPE oc_draft AS (
   tool text, effect text, chain uuid, source_chain uuid, conversation text, states jsonb
 );
 
--- A thing that a draft depends on, or moves: `state` is then what it becomes. `version` is the one it must have before that.
-CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, version integer, state jsonb);
+-- A thing that a draft depends on, or moves: `state` is then what it becomes. `version` is the one it must have before that, and
+-- `expected` members that its state must have then.
+CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, version integer, state jsonb, expected jsonb);
 
 -- oc_append_batches(ledgers, bodies, payloads, conditions, after, calls, wait, by_draft)
 --
@@ -24,7 +25,7 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
---             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "drafts"}]}
+--             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "state", "drafts"}]}
 -- after:      for the retry of one batch after a commit with an unknown outcome: a position before everything the batch may have
 --             recorded; otherwise null. A draft whose id is recorded after this position is returned as it was recorded and is
 --             not written again.
@@ -42,8 +43,8 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 --             `<ordinal>:<refusal>` of the others, separated by spaces. Null where there are none.
 -- A draft is refused as
 --   LATE      its notAfter has passed
---   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or has expired; of several,
---             one that it depends on before one that it moves, then by name
+--   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or a state without the members
+--             given, or has expired; of several, one that it depends on before one that it moves, then by name
 -- A thing that does not exist has version 0. Of a batch of which nothing is written although others are there is one row, without an
 -- ordinal, with the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger), OC005 (the call was
 -- repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller finds it by bisection);
@@ -217,19 +218,19 @@ BEGIN
   END IF;
 
   SELECT array_agg(ROW(t.ordinal, batches[t.ordinal], t.thing ->> 'kind', t.thing ->> 'id',
-                       (t.thing ->> 'version')::integer - t.step, t.state)::oc_touch
+                       (t.thing ->> 'version')::integer - t.step, t.state, t.expected)::oc_touch
                    ORDER BY t.ordinal, t.step, t.thing ->> 'kind'),
          bool_and((jsonb_typeof(t.thing -> 'kind') = 'string' AND jsonb_typeof(t.thing -> 'id') = 'string'
                    AND jsonb_typeof(t.thing -> 'version') = 'number' AND t.ordinal > t.before AND t.ordinal <= t.until
                    AND (t.step = 0 OR jsonb_typeof(t.state) = 'object')) IS TRUE)
     INTO touches, well_formed
     FROM (SELECT offsets[c.batch] + n::integer AS ordinal, offsets[c.batch] AS before, coalesce(offsets[c.batch + 1], size) AS until,
-                 r.thing, 0 AS step, NULL::jsonb AS state
+                 r.thing, 0 AS step, NULL::jsonb AS state, r.thing -> 'state' AS expected
             FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
            CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'dependencies') AS r(thing)
             LEFT JOIN LATERAL jsonb_array_elements(r.thing -> 'drafts') AS n ON true
            UNION ALL
-          SELECT d.ordinal, 0, size, m.thing, 1, m.thing -> 'state'
+          SELECT d.ordinal, 0, size, m.thing, 1, m.thing -> 'state', NULL::jsonb
             FROM unnest(drafts) d, jsonb_array_elements(d.states) AS m(thing)) t;
   IF NOT well_formed THEN
     RAISE EXCEPTION 'a state has kind, id, version and state; what drafts depend on has kind, id, version and the ordinals of the drafts'
@@ -268,9 +269,10 @@ BEGIN
       FOR each IN
         SELECT t.ordinal, t.kind
           FROM unnest(of_run) t
-          LEFT JOIN LATERAL (SELECT s.version, s.expires_at FROM oc_state s
+          LEFT JOIN LATERAL (SELECT s.version, s.expires_at, s.state FROM oc_state s
                               WHERE s.ledger = p_ledgers[t.batch] AND s.kind = t.kind AND s.id = t.id LIMIT 1) s ON true
          WHERE coalesce(s.version, 0) <> t.version OR (t.state IS NULL AND s.expires_at <= moments[t.batch])
+               OR NOT s.state @> t.expected
       LOOP
         -- The same check as on oc_state: the refusal that is returned is never any other text.
         IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN

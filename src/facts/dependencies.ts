@@ -31,3 +31,32 @@ export function dependenciesOf(body: Body): readonly Dependency[] {
   }
   return dependencies;
 }
+
+/** A dependency with members that the state of the thing must have, as far as the version does not say which state it is. */
+export interface Condition extends Dependency {
+  readonly state?: JsonObject | undefined;
+}
+
+/**
+ * What the append checks of an entry with this body: its dependencies, with the platform of the chain, and the chain that it
+ * closes. Two servers that start a chain at once mean the same id and version, on platforms of their own.
+ */
+export function conditionsOf(body: Body & { readonly platform?: unknown }): readonly Condition[] {
+  const conditions = dependenciesOf(body).map((one): Condition => {
+    const { platform } = body;
+    return one.kind === "CHAIN" && typeof platform === "string" ? { ...one, state: { platform } } : one;
+  });
+  for (const { kind, id, version, state } of Array.isArray(body.states) ? (body.states as readonly MovedChain[]) : []) {
+    if (kind !== "CHAIN" || version === 1) continue;
+    const { number, platform } = state;
+    conditions.push({ kind, id, version: version - 1, state: { number, platform } });
+  }
+  return conditions;
+}
+
+interface MovedChain {
+  readonly kind: string;
+  readonly id: string;
+  readonly version: number;
+  readonly state: JsonObject & { readonly number: number; readonly platform: string };
+}

@@ -1,6 +1,6 @@
 import { CanonicalText } from "./canonical.ts";
 import { type Sealed, seal, type UnsealedObject } from "./commitment.ts";
-import { type Dependency, dependenciesOf } from "./dependencies.ts";
+import { type Condition, conditionsOf } from "./dependencies.ts";
 import { canPermit } from "./permits.ts";
 import { newId } from "./random.ts";
 import type { EnvelopeDraft, FactDraft, FactType } from "./registry.ts";
@@ -15,7 +15,7 @@ export interface EncodedFact {
   readonly body: string;
   /** The values and their salts, as RFC 8785 text; empty without any. */
   readonly payload: string;
-  readonly dependencies: readonly Dependency[];
+  readonly dependencies: readonly Condition[];
   /** Whether it can permit something and is therefore signed. */
   readonly signed: boolean;
 }
@@ -39,7 +39,7 @@ export function encode(body: UnsealedObject, sign: SignBody): EncodedFact {
   const id = newId();
   const signed = canPermit(body);
   const sealed = signed ? withSignature(seal({ ...body, id, signature: PLACE }), sign) : seal({ ...body, id });
-  return { id, type: String(body.type), ...sealed, dependencies: dependenciesOf(body), signed };
+  return { id, type: String(body.type), ...sealed, dependencies: conditionsOf(body), signed };
 }
 
 /** Stands where the signature will. Canonical text contains it nowhere else: JSON escapes control characters. */

@@ -1,6 +1,6 @@
 import { DatabaseError, type Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
-import type { Dependency } from "../facts/dependencies.ts";
+import type { Condition } from "../facts/dependencies.ts";
 import type { LedgerId } from "../facts/entry.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { LedgerId } from "../facts/entry.ts";
 export interface Draft extends Sealed {
   readonly id: string;
   readonly notAfter?: Date | undefined;
-  readonly dependencies?: readonly Dependency[] | undefined;
+  readonly dependencies?: readonly Condition[] | undefined;
 }
 
 /** What became of one draft. Hashes are 64 hex digits. */
@@ -167,7 +167,7 @@ function texts(drafts: readonly Draft[]): readonly [bodies: string, payloads: st
 /** Many drafts of a batch depend on the same session or chain: it is named once, with the ordinals of the drafts. */
 function conditionsOf(drafts: readonly Draft[]): string {
   const deadlines = new Map<number, { readonly notAfter: Date; readonly drafts: number[] }>();
-  const dependencies = new Map<string, Dependency & { readonly drafts: number[] }>();
+  const dependencies = new Map<string, Condition & { readonly drafts: number[] }>();
   for (const [index, draft] of drafts.entries()) {
     const { notAfter } = draft;
     if (notAfter !== undefined) {
@@ -175,9 +175,9 @@ function conditionsOf(drafts: readonly Draft[]): string {
       deadline.drafts.push(index + 1);
       deadlines.set(notAfter.getTime(), deadline);
     }
-    for (const { kind, id, version } of draft.dependencies ?? []) {
-      const key = `${kind} ${version} ${id}`;
-      const dependency = dependencies.get(key) ?? { kind, id, version, drafts: [] };
+    for (const { kind, id, version, state } of draft.dependencies ?? []) {
+      const key = `${kind} ${version} ${id} ${state === undefined ? "" : JSON.stringify(state)}`;
+      const dependency = dependencies.get(key) ?? { kind, id, version, state, drafts: [] };
       dependency.drafts.push(index + 1);
       dependencies.set(key, dependency);
     }

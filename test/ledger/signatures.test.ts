@@ -31,14 +31,14 @@ function bodyOfType(type: string): UnsealedObject {
     signature: _unsigned,
     ...body
   } = sampleOf(bodySchema(fact, VOCABULARY.states)) as UnsealedObject;
-  const [first] = body.states as readonly UnsealedObject[];
+  const [first] = (body.states ?? []) as readonly UnsealedObject[];
   const id = randomUUID();
   const named = "subject" in body ? { subject: { ...(body.subject as UnsealedObject), id } } : { action: id };
   return {
     ...body,
     ...("action" in body || "subject" in body ? named : {}),
     id: randomUUID(),
-    states: [{ ...first, id }],
+    ...(first === undefined ? {} : { states: [{ ...first, id }] }),
   };
 }
 

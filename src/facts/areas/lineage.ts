@@ -15,7 +15,7 @@ export const CHAIN = defineState("CHAIN", {
     },
     "the chain from this entry on",
   ),
-  conditions: { constant: ["number"] },
+  conditions: { constant: ["number", "platform"] },
 });
 
 /** A proposal may start a chain, and closes the one before it then. */

@@ -22,7 +22,11 @@ export async function readAcknowledgements(
       // The search compares a column; the entry says for itself what it is, and its signature that a server made it.
       if (body.type !== TYPE || !isSigned(entry)) continue;
       const { problems } = body as unknown as Pick<Fact<typeof TYPE>, "problems">;
-      found.push({ recordedAt: new Date(recordedAt), problems: problems as Acknowledgement["problems"] });
+      found.push({
+        id: String(body.id),
+        recordedAt: new Date(recordedAt),
+        problems: problems as Acknowledgement["problems"],
+      });
     }
     last = entries.at(-1)?.seq ?? last;
     if (entries.length < PAGE) return { found, last };

@@ -40,9 +40,11 @@ export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged,
       watched.ledger,
       watched.acknowledgedTo ?? 0n,
     );
-    watched.acknowledgements = [...watched.acknowledgements, ...found];
+    const known = new Set(watched.acknowledgements.map(({ id }) => id));
+    const fresh = found.filter(({ id }, at) => !known.has(id) && found.findIndex((one) => one.id === id) === at);
+    watched.acknowledgements = [...watched.acknowledgements, ...fresh];
     watched.acknowledgedTo = last;
-    return found.length > 0;
+    return fresh.length > 0;
   }
 
   const health = (watched: Watched): LedgerHealth => {

@@ -18,6 +18,8 @@ export interface NamedProblem {
 }
 
 export interface Acknowledgement {
+  /** Of its entry. Its signature does not cover its position, so that the same body may be appended again: only the first counts. */
+  readonly id: string;
   readonly recordedAt: Date;
   readonly problems: readonly NamedProblem[];
 }

@@ -9,6 +9,7 @@ import {
 import { Watched } from "../../../src/ledger/watch/watched.ts";
 
 const acknowledging = (problems: readonly WatchProblem[], at = 1_000): Acknowledgement => ({
+  id: `${at}`,
   recordedAt: new Date(at),
   problems: problems.map(nameProblem),
 });
