@@ -52,9 +52,9 @@ async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: Verif
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
   const { ledger, from, to, workers, dataDir } = options;
   const heads = await headsToCompare(source, options);
-  const keys = await keysToVerifyWith(options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
   return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
+    const keys = await keysToVerifyWith(options);
     const progress = startProgress("verify", 1);
     try {
       const found = await verifyLedger(pool, ledger, {

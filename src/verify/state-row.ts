@@ -72,7 +72,7 @@ export function placeProblems(
   const at = inRange ? row.updatedSeq : seq;
   const problems = [
     ...(row.updatedSeq === seq ? [...rowProblems(row), ...stateProblems(row, expected, expected.hash)] : []),
-    ...makerProblems(row, expected),
+    ...(version > 1 ? [] : makerProblems(row, expected)),
   ];
   return problems.map((detail) => ({ verdict: "STATE_MISMATCH", seq: at, detail }));
 }

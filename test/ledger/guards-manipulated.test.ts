@@ -6,8 +6,10 @@ import { Client, type Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
+import { factJwks } from "../../src/domain/identity/fact-keys.ts";
 import { guardReport } from "../../src/ledger/verify.ts";
 import { countersign } from "../cli/run.ts";
+import { FACT_KEYS } from "../support/fact-keys.ts";
 import { verifyLedger } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { startTestServer, type TestServer, withClient, withDatabase } from "../support/server.ts";
@@ -22,9 +24,14 @@ const LEDGER = "acme/eu";
 const MANIPULATIONS = { ...OF_CODE, ...OF_TABLES, ...OF_ACCESS };
 const TEMPLATE = "manipulated";
 let server: TestServer;
+let keysFile: string;
+let directory: string;
 const onServer = (sql: string) => withClient(server.url, (client) => client.query(sql));
 
 beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "countersign-keys-"));
+  keysFile = path.join(directory, "keys.jwks");
+  await writeFile(keysFile, JSON.stringify(factJwks(FACT_KEYS)));
   server = await startTestServer();
   await onServer(`CREATE DATABASE ${TEMPLATE} TEMPLATE template0`);
   const url = withDatabase(server.url, TEMPLATE);
@@ -34,7 +41,10 @@ beforeAll(async () => {
     await appendActions(client, LEDGER, 0, 1);
   });
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
 
 interface Copy {
   readonly name: string;
@@ -94,7 +104,14 @@ describe.each(Object.keys(MANIPULATIONS))("%s", (group) => {
     expect(details).toContainEqual(expected);
     expect(verdict).toBe("UNGUARDED");
     if (name !== names[0]) return;
-    const { code, stdout } = await countersign(["verify", "--database-url", database.url, "--json"]);
+    const { code, stdout } = await countersign([
+      "verify",
+      "--database-url",
+      database.url,
+      "--keys",
+      keysFile,
+      "--json",
+    ]);
     expect(stdout).toContain('"verdict":"UNGUARDED"');
     const printed: { problems: readonly { detail: string }[] } = JSON.parse(stdout);
     const lines = printed.problems.flatMap(({ detail }) =>
@@ -158,7 +175,7 @@ describe("what a normal life brings is guarded", () => {
     const file = path.join(folder, "exceptions.json");
     const verified = async (contents: unknown) => {
       await writeFile(file, JSON.stringify(contents));
-      return countersign(["verify", "--database-url", url], { GUARD_EXCEPTIONS: file });
+      return countersign(["verify", "--database-url", url, "--keys", keysFile], { GUARD_EXCEPTIONS: file });
     };
     expect(await verified(accepted)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^INTACT/) });
     expect(await verified({ "public.oc_bi_access": ["unexpected: row other reads acme"] })).toMatchObject({ code: 1 });

@@ -35,22 +35,32 @@ export const SETTINGS = `
   SET LOCAL enable_bitmapscan = off;
   SET LOCAL enable_hashjoin = off`;
 
-/** Runs `work` with a connection of `pool`. One whose transaction cannot be ended is closed, not put back. */
+/**
+ * Runs `work` with a connection of `pool`. One whose transaction cannot be ended is closed, not put back. When `signal` aborts, the
+ * connection is closed at once, and `work` rejects: statements of a verification have no time limit.
+ */
 export async function withConnection<Result>(
   pool: Pool,
   work: (client: ClientBase) => Promise<Result>,
+  signal?: AbortSignal,
 ): Promise<Result> {
+  signal?.throwIfAborted();
   const client = await pool.connect();
+  const abort = () => client.release(new Error("the verification was abandoned"));
+  signal?.addEventListener("abort", abort, { once: true });
   try {
     const result = await work(client);
-    client.release();
+    if (signal?.aborted !== true) client.release();
     return result;
   } catch (error) {
+    if (signal?.aborted === true) throw error;
     await client.query("ROLLBACK; CLOSE ALL").then(
       () => client.release(),
       (reason: unknown) => client.release(asError(reason)),
     );
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }
 

@@ -35,6 +35,8 @@ export interface VerifyOptions {
   readonly headsUnreadable?: string | undefined;
   /** Checks the pieces, instead of threads that are started for it. It is not closed. */
   readonly runner?: Runner;
+  /** Abandons the verification, which then rejects. */
+  readonly signal?: AbortSignal;
   /** False: leaves the guards out. */
   readonly guards?: boolean;
 }
@@ -72,20 +74,24 @@ async function verify(
 ): Promise<LedgerVerification> {
   const seen = inSequence([...(options.earlierHeads ?? []), ...(options.knownHead ? [options.knownHead] : [])]);
   const guards = options.guards === false ? { problems: [] } : await guardReport(pool, options.guardExceptions);
-  const { end, range, months, rewritten, swept } = await withConnection(pool, async (client) => {
-    // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
-    const { cursor, ...known } = await inSnapshot(client, async (run) => {
-      const end = await readEnd(run, ledger);
-      const range = requestedRange(end, options, seen.at(-1));
-      const inside = seen.filter(({ seq }) => seq >= range.from && seq <= range.to);
-      const cursor = await openStates(client, ledger, range, range.from === 1n && range.to === end.last);
-      const months = range.to >= end.last ? await monthProblems(run, ledger) : [];
-      return { end, range, cursor, months, rewritten: await rewrittenAt(run, ledger, inside) };
-    });
-    const swept = await sweepRange(pool, client, ledger, known.range, cursor, options);
-    await cursor.close();
-    return { ...known, swept };
-  });
+  const { end, range, months, rewritten, swept } = await withConnection(
+    pool,
+    async (client) => {
+      // Entries do not change, so they need not be read at this moment: where the ledger ends and state rows do.
+      const { cursor, ...known } = await inSnapshot(client, async (run) => {
+        const end = await readEnd(run, ledger);
+        const range = requestedRange(end, options, seen.at(-1));
+        const inside = seen.filter(({ seq }) => seq >= range.from && seq <= range.to);
+        const cursor = await openStates(client, ledger, range, range.from === 1n && range.to === end.last);
+        const months = range.to >= end.last ? await monthProblems(run, ledger) : [];
+        return { end, range, cursor, months, rewritten: await rewrittenAt(run, ledger, inside) };
+      });
+      const swept = await sweepRange(pool, client, ledger, known.range, cursor, options);
+      await cursor.close();
+      return { ...known, swept };
+    },
+    options.signal,
+  );
 
   const unguarded = unguardedProblems(guards);
   const found = inOrder([

@@ -12,7 +12,7 @@ const RETRY_AFTER_SECONDS = 60;
 
 export interface FindingsOptions {
   readonly pool: Queryable;
-  /** Whether a server of this installation signed an entry: an acknowledgement is believed only then. */
+  /** Whether a server of this installation signed an entry: no other acknowledgement counts. */
   readonly isSigned: IsSigned;
   /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
   readonly stops: boolean;

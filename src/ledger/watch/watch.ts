@@ -275,6 +275,7 @@ export function createWatch(options: WatchOptions): Watch {
         keys: options.keys(),
         runner: runner.paced,
         guards: false,
+        signal: stopped.signal,
       });
       await findings.note(watched, problems);
     }
@@ -347,6 +348,8 @@ export function createWatch(options: WatchOptions): Watch {
     },
     async stop() {
       stopped.abort();
+      // What the thread is at is abandoned, and with it whoever waits for that.
+      await runner.close();
       await running;
       await runner.close();
     },
