@@ -158,7 +158,12 @@ describe("the rules of types", () => {
       },
       ...others,
     ];
-    const permitted = { ...proposal, states, policy: { ...proposal.policy, outcome: "PERMIT" } };
+    const permitted = {
+      ...proposal,
+      grant: { id: grant.id ?? null },
+      states,
+      policy: { ...proposal.policy, outcome: "PERMIT" },
+    };
     expect(problems("ACTION_PROPOSED", permitted)).toBe("signature: is missing in an entry that can permit something");
     expect(problems("ACTION_PROPOSED", { ...permitted, signature })).toBe("");
     expect(problems("ACTION_PROPOSED", { ...proposal, signature })).toMatch(/^signature: is not known/);

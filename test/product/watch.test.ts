@@ -103,6 +103,12 @@ describe("a running server", () => {
     expect(problems.map(({ verdict, seq }) => [verdict, seq])).toContainEqual(["LINK_BROKEN", "4"]);
     expect((await healthOf(app, "agent")).problems).toEqual([]);
     expect(await codeOf(app)).toBe("LEDGER_STOPPED");
+    const read = await app.ask<{ auditEntries: { nodes: object[] } }>(
+      "{auditEntries(first:2){nodes{seq}}}",
+      {},
+      "auditor",
+    );
+    expect(read.auditEntries.nodes).toHaveLength(2);
     const ready = await probe(app, "/readyz");
     expect([ready.status, await ready.json()]).toMatchObject([503, { checks: { watch: false } }]);
     const metrics = await (await probe(app, "/metrics")).text();

@@ -81,7 +81,10 @@ const SEPARATOR = "\n";
 export function createReadingLog(options: ReadingLogOptions): ReadingLog {
   const { ledgers, region, log, attribute, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
 
-  const commit = createCommit({ ledgers, attribute });
+  // Also where nothing else is recorded, because the ledger was found changed: people have to look into it.
+  const append: typeof ledgers.append = (ledger, body, how) =>
+    ledgers.append(ledger, body, { ...how, whenStopped: true });
+  const commit = createCommit({ ledgers: { append }, attribute });
   const record = (
     ledger: LedgerId,
     by: Caller,
