@@ -1,4 +1,4 @@
-import { Pool, types } from "pg";
+import { Client, Pool, type PoolClient, types } from "pg";
 import { parseJson } from "../facts/parse-json.ts";
 import type { Log } from "./log.ts";
 import { answerLimit, prepareSession, serverRole } from "./session.ts";
@@ -64,7 +64,26 @@ export function createPool(options: PoolOptions): Pool {
     if (pool.ending) return;
     log.warn({ err: error }, "an idle database connection was lost");
   });
+  endWithin(pool, ENDING_LIMIT);
   return pool;
+}
+
+/** Milliseconds that the database has to close connections that are ended politely. */
+const ENDING_LIMIT = 2_000;
+
+/** Has `end` close what is still open after `limit` milliseconds: the other side of a dead connection never does. */
+function endWithin(pool: Pool, limit: number): void {
+  const open = new Set<PoolClient>();
+  pool.on("connect", (client) => void open.add(client));
+  pool.on("remove", (client) => void open.delete(client));
+  const end = pool.end.bind(pool);
+  pool.end = () => {
+    // Also those that the pool has let go already: as long as they are open, the process does not end.
+    setTimeout(() => {
+      for (const client of open) if (client instanceof Client) client.connection.stream.destroy();
+    }, limit).unref();
+    return end();
+  };
 }
 
 /** As pg reads values, but for JSON, whose names have to come back as they were written. */

@@ -22,6 +22,9 @@ export interface CarriedError {
   readonly stack: string | undefined;
 }
 
+/** Milliseconds in which a thread closes its connection politely. */
+const ENDING_LIMIT = 2_000;
+
 /** Starts a thread of `file`, which calls `serveThread` (serve-thread.ts). Tasks and results are cloned. */
 export function startThread<Task, Result>(file: URL, settings: ConnectionSettings): Thread<Task, Result> {
   const worker = new Worker(file, { workerData: settings });
@@ -53,9 +56,12 @@ export function startThread<Task, Result>(file: URL, settings: ConnectionSetting
         worker.postMessage({ task } satisfies Order<Task>);
       }),
     async close() {
-      if (waiting === undefined) worker.postMessage("end" satisfies Order<Task>);
-      else await worker.terminate();
+      if (waiting !== undefined) await worker.terminate();
+      else worker.postMessage("end" satisfies Order<Task>);
+      // The other side of a dead connection never closes it.
+      const timer = setTimeout(() => void worker.terminate(), ENDING_LIMIT);
       await exited;
+      clearTimeout(timer);
     },
   };
 }

@@ -10,6 +10,8 @@ import { type RunningJob, schedule } from "./schedule.ts";
 const INTERVAL = 2;
 /** Small, so that the servers of a database share a backlog. */
 const BATCH = 2;
+/** Milliseconds that a run under way has when the server stops. */
+const ENDING_LIMIT = 5_000;
 /** One small statement each. */
 const ERASED = 1_000;
 
@@ -46,7 +48,10 @@ export function startSearchIndex({
   const job = schedule({ name: "search index", interval: INTERVAL, run }, log);
   return {
     async stop() {
+      // A run over a dead connection is abandoned; what it built so far is kept.
+      const timer = setTimeout(() => void end(), ENDING_LIMIT);
       await job.stop();
+      clearTimeout(timer);
       await end();
     },
   };
