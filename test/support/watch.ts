@@ -13,7 +13,7 @@ export function createTestWatch(pool: Pool, directory: string, options: Partial<
   return createWatch({
     pool,
     patientPool: pool,
-    heads: createHeadStore({ directory, standing, onError, onContradiction: () => undefined }),
+    heads: createHeadStore({ directory, standing, onError, onNotCompared: onError, onContradiction: () => undefined }),
     guardExceptions: {},
     keys: () => FACT_KEYS,
     isSigned,
