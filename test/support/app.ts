@@ -49,7 +49,7 @@ export interface AppOptions {
 
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const dataDir = options.dataDir ?? (await makeDataDir());
-  const child = spawn(process.execPath, ["src/cli/main.ts", "serve", "--port", "0", "--data-dir", dataDir], {
+  const child = spawn(process.execPath, ["src/cli/countersign.js", "serve", "--port", "0", "--data-dir", dataDir], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
