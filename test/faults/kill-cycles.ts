@@ -55,7 +55,6 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
       random: seeded(options.seed + 1),
     });
     await served(
-      installation,
       load,
       places.map(({ name }) => name),
       performance.now(),
@@ -113,19 +112,18 @@ async function oneCycle(
   const servers = killed.filter((target) => target === "server A" || target === "server B");
   const isDatabase = servers.length < killed.length;
   const concerned = isDatabase ? installation.places.map(({ name }) => name) : servers;
-  const steps = await served(installation, load, concerned, since);
+  const steps = await served(load, concerned, since);
   return { number, killed, steps, recovery: Math.max(...steps.values()) };
 }
 
 /** Resolves when each of the servers has acknowledged each step, called after `since`. */
 async function served(
-  { faults }: Installation,
   { recorded }: CycleLoad,
   places: readonly string[],
   since: number,
 ): Promise<ReadonlyMap<Step, number>> {
   const times = () => places.map((place) => recoveryOf(recorded, place, since));
-  await waitUntil(() => faults.length > 0 || times().every((found) => found !== undefined), PATIENCE);
+  await waitUntil(() => times().every((found) => found !== undefined), PATIENCE);
   const all = times();
   return new Map(
     STEPS.map((step) => [step, Math.max(...all.map((found) => found?.get(step) ?? Number.POSITIVE_INFINITY))]),

@@ -63,7 +63,7 @@ export async function startInstallation(
   async function ended(place: Place, app: App): Promise<void> {
     if (closing) return;
     place.app = undefined;
-    if (!killed.has(app)) faults.push(`${place.name} ended by itself: ${app.lines.slice(-5).join("\n")}`);
+    if (!killed.has(app)) faults.push(`${place.name} ended by itself: ${app.lines.slice(-40).join("\n")}`);
     await start(place);
   }
 
