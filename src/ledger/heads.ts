@@ -63,11 +63,12 @@ const LOCK = ".lock";
 /** Files written under one lock: another process may wait for it. */
 const PER_LOCK = 64;
 
-function fileOf(directory: string, ledger: LedgerId): string {
+/** The file of a ledger in a directory with one for each. */
+export function fileOf(directory: string, ledger: LedgerId): string {
   return join(directory, `${ledger.replace("/", "__")}.json`);
 }
 
-function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
