@@ -31,8 +31,9 @@ const isDatabase = ({ killed }: KillCycle) => killed.includes("database") || kil
 
 /** A row of the table of recoveries. */
 function row(name: string, cycles: readonly KillCycle[]): string {
-  const seconds = cycles.map(({ recovery }) => recovery);
-  return `| ${name} | ${seconds.length} | ${medianOf(seconds).toFixed(1)} | ${Math.max(...seconds).toFixed(1)} |`;
+  const columns = [cycles.map(({ recovery }) => recovery), cycles.map(({ anywhere }) => anywhere)];
+  const cells = columns.flatMap((seconds) => [medianOf(seconds).toFixed(1), Math.max(0, ...seconds).toFixed(1)]);
+  return `| ${[name, cycles.length, ...cells].join(" | ")} |`;
 }
 
 const load = () =>
@@ -63,8 +64,8 @@ const result = await runKills({
 const { cycles, faults } = result;
 const single = cycles.filter(({ killed }) => killed.length === 1);
 log(`
-| killed | times | median s | worst s |
-| --- | ---: | ---: | ---: |
+| killed | times | each server: median s | worst s | any server: median s | worst s |
+| --- | ---: | ---: | ---: | ---: | ---: |
 ${row("the database, or a backend", single.filter(isDatabase))}
 ${row(
   "a server",

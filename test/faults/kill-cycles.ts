@@ -14,6 +14,8 @@ export interface KillCycle {
   readonly steps: ReadonlyMap<Step, number>;
   /** The longest of them. */
   readonly recovery: number;
+  /** The same for a caller who tries again at any server. */
+  readonly anywhere: number;
 }
 
 export interface KillsOptions {
@@ -113,7 +115,14 @@ async function oneCycle(
   const isDatabase = servers.length < killed.length;
   const concerned = isDatabase ? installation.places.map(({ name }) => name) : servers;
   const steps = await served(load, concerned, since);
-  return { number, killed, steps, recovery: Math.max(...steps.values()) };
+  const anywhere = recoveryOf(load.recorded, undefined, since);
+  return {
+    number,
+    killed,
+    steps,
+    recovery: Math.max(...steps.values()),
+    anywhere: Math.max(...(anywhere?.values() ?? [Number.POSITIVE_INFINITY])),
+  };
 }
 
 /** Resolves when each of the servers has acknowledged each step, called after `since`. */

@@ -192,16 +192,19 @@ export async function startCycles(options: CycleOptions): Promise<CycleLoad> {
   };
 }
 
-/** Seconds from `since` until the server has acknowledged each step, called afterwards; undefined while one is missing. */
+/**
+ * Seconds from `since` until the server at `place`, or any when that is undefined, has acknowledged each step, called afterwards;
+ * undefined while one is missing.
+ */
 export function recoveryOf(
   recorded: readonly Recorded[],
-  place: string,
+  place: string | undefined,
   since: number,
 ): ReadonlyMap<Step, number> | undefined {
   const times = new Map<Step, number>();
   for (let at = recorded.length - 1; at >= 0; at -= 1) {
     const { step, call } = recorded[at] as Recorded;
-    if (call === undefined || call.place !== place) continue;
+    if (call === undefined || (place !== undefined && call.place !== place)) continue;
     if (call.ended < since) break;
     if (call.began < since) continue;
     times.set(step, Math.min(times.get(step) ?? Number.POSITIVE_INFINITY, (call.ended - since) / 1_000));
