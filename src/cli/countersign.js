@@ -10,5 +10,5 @@ if (Number(major) < oldest) {
   );
   process.exitCode = 2;
 } else {
-  import("./main.ts");
+  import("./compile-cache.ts").then(() => import("./main.ts"));
 }

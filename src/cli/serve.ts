@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Command } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { type IdentitySettings, loadIdentityFile } from "../domain/identity/identity-file.ts";
@@ -82,6 +83,8 @@ async function serve(options: ServerOptions): Promise<void> {
   const { startServer } = await import("../main.ts");
   const server = await startServer(config, { log, say });
   say(await firstSteps(server.url, server.config));
+  // Otherwise only written at the end of the process, which a crash skips.
+  flushCompileCache();
   log.info({ signal: await stopped }, "stopping");
   await server.close();
   log.info({}, "stopped");

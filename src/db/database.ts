@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from "./embedded.ts";
 import type { Log } from "./log.ts";
 import { type Migrated, migrate } from "./migrate.ts";
 import { createPool } from "./pool.ts";
+import { outliveLoss } from "./session.ts";
 import { TIME_LIMITS, type TimeLimits } from "./time-limits.ts";
 
 export interface DatabaseOptions {
@@ -119,6 +120,7 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
 async function appLogin(superuserUrl: string): Promise<string> {
   const password = randomBytes(24).toString("base64url");
   const client = new Client({ connectionString: superuserUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000 });
+  outliveLoss(client);
   await client.connect();
   try {
     await client.query(`ALTER ROLE oc_app LOGIN PASSWORD ${escapeLiteral(password)}`);

@@ -19,6 +19,7 @@ import {
 } from "./embedded/postmaster.ts";
 import { type ClusterRecord, clusterUrl, readRecord, writeRecord } from "./embedded/record.ts";
 import type { Log } from "./log.ts";
+import { outliveLoss } from "./session.ts";
 
 export { EmbeddedPostgresError } from "./embedded/error.ts";
 
@@ -79,6 +80,7 @@ async function prepareCluster(
 
 async function ensureDatabase(record: ClusterRecord): Promise<void> {
   const client = new Client({ connectionString: clusterUrl(record, "postgres"), connectionTimeoutMillis: 10_000 });
+  outliveLoss(client);
   await client.connect();
   try {
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type MigrationBuilder, type RunnerOption, runner } from "node-pg-migrate";
 import { Client, type ClientBase } from "pg";
 import type { Log } from "./log.ts";
+import { outliveLoss } from "./session.ts";
 
 const table = "oc_migrations";
 const migrationFile = /^\d{6}_.*\.sql$/;
@@ -103,8 +104,7 @@ async function connect(connectionString: string): Promise<Client> {
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,
   });
-  // A connection lost between queries is reported here; the next query then fails with the reason.
-  client.on("error", () => undefined);
+  outliveLoss(client);
   await client.connect();
   return client;
 }

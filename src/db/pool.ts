@@ -1,7 +1,7 @@
 import { Client, Pool, type PoolClient, types } from "pg";
 import { parseJson } from "../facts/parse-json.ts";
 import type { Log } from "./log.ts";
-import { answerLimit, prepareSession, serverRole } from "./session.ts";
+import { answerLimit, outliveLoss, prepareSession, serverRole } from "./session.ts";
 
 export { UnsafeRoleError } from "./session.ts";
 
@@ -49,14 +49,17 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // Awaited by the pool: a connection on which this fails is closed and never used.
-    onConnect: (client) =>
-      prepareSession(client, {
+    onConnect: (client) => {
+      // The pool listens to its idle connections only, not to those that are held.
+      outliveLoss(client);
+      return prepareSession(client, {
         role,
         statementTimeout,
         lockTimeout,
         idleInTransactionTimeout,
         setupTimeout: connectionTimeout,
-      }),
+      });
+    },
   });
   // An idle connection that breaks is removed by the pool; without a listener it would take the process with it.
   pool.on("error", (error) => {

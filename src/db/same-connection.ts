@@ -1,5 +1,5 @@
 import { Client, type ClientBase, type Pool } from "pg";
-import { answerLimit, prepareSession } from "./session.ts";
+import { answerLimit, outliveLoss, prepareSession } from "./session.ts";
 
 /** The connection settings of a pool, in a form that can be passed to another thread. */
 export interface ConnectionSettings {
@@ -34,8 +34,7 @@ export async function connectAs(settings: ConnectionSettings): Promise<Client> {
     ...answerLimit(statementTimeout),
     keepAlive: true,
   });
-  // A lost connection fails the query that is under way, or the next one; without a listener it would end the thread.
-  client.on("error", () => undefined);
+  outliveLoss(client);
   await client.connect();
   try {
     await prepareSession(client, { role, statementTimeout, idleInTransactionTimeout: IDLE_IN_TRANSACTION });

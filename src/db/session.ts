@@ -13,6 +13,14 @@ export function answerLimit(statementTimeout: number): { readonly query_timeout?
   return statementTimeout === 0 ? {} : { query_timeout: statementTimeout + GRACE };
 }
 
+/**
+ * Lets the process outlive the loss of this connection, at any moment: the statement under way fails with the reason, or the next
+ * one does. Without a listener the event would end the process when no statement is under way.
+ */
+export function outliveLoss(client: ClientBase): void {
+  client.on("error", () => undefined);
+}
+
 /** The connection's login cannot be confined to the server's role, so nothing may be done on it. */
 export class UnsafeRoleError extends Error {
   override readonly name = "UnsafeRoleError";

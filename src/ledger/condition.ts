@@ -12,6 +12,7 @@ const INTERVAL = 1;
 const CLOCK_TOLERANCE = 60_000;
 const RETRY_AFTER_SECONDS = 1;
 
+const CLOCK = "SELECT clock_timestamp() AS now";
 const HEADS = readFileSync(new URL("./head.sql", import.meta.url), "utf8");
 
 /** Why a ledger cannot be appended to, or not reliably. */
@@ -40,11 +41,16 @@ interface HeadRow {
   readonly broken: string | null;
 }
 
-/** Whether ledgers can be appended to: their heads and the clocks. Checked every second for those in use. */
+/**
+ * Whether ledgers can be appended to: their heads and the clocks. Checked every second for those in use. A ledger that is still
+ * being created has no head, and that is no fault: it is in use once this process has opened it.
+ */
 export interface Conditions {
-  /** Throws the fault of `ledger`, if one is known that keeps every entry from being recorded. Notes that it is in use. */
+  /** Notes that `ledger`, which has a head or should have one, is in use. */
+  used(ledger: LedgerId): void;
+  /** Throws the fault of `ledger`, if one is known that keeps every entry from being recorded. */
   assertSound(ledger: LedgerId): void;
-  /** Checks `ledgers` now. Rejects when that is not possible. */
+  /** Checks `ledgers`, which should have heads, and the clocks now. Rejects when that is not possible. */
   check(ledgers: readonly LedgerId[]): Promise<void>;
   /** Notes a batch that was recorded in `ledger`: the entry it follows, and its last one. */
   recorded(ledger: LedgerId, before: Link, end: Link): void;
@@ -102,8 +108,17 @@ export function createConditions(options: ConditionsOptions): Conditions {
       note(ahead, ledger, dated === null ? undefined : aheadFault(ledger, dated, at));
     }
     const [first] = rows;
-    if (first === undefined) return;
-    databaseTime = first.now.getTime();
+    if (first !== undefined) noteTime(first.now, asked, answered);
+  }
+
+  async function checkClock(): Promise<void> {
+    const asked = now();
+    const { rows } = await readinessPool.query<Pick<HeadRow, "now">>(CLOCK);
+    noteTime(rows[0]!.now, asked, now());
+  }
+
+  function noteTime(database: Date, asked: number, answered: number): void {
+    databaseTime = database.getTime();
     noteClocks(clockFault(databaseTime, asked, answered));
   }
 
@@ -178,7 +193,8 @@ export function createConditions(options: ConditionsOptions): Conditions {
     checking = true;
     used.clear();
     try {
-      await Promise.all([check([...wanted]), checkOpenLinks(), ...[...locked.keys()].map(tryHead)]);
+      const heads = wanted.size > 0 ? check([...wanted]) : checkClock();
+      await Promise.all([heads, checkOpenLinks(), ...[...locked.keys()].map(tryHead)]);
     } catch {
       // The database is unavailable, which every append and readiness check says by itself.
       for (const ledger of wanted) used.add(ledger);
@@ -191,8 +207,8 @@ export function createConditions(options: ConditionsOptions): Conditions {
     new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", code);
 
   return {
+    used: (ledger) => void used.add(ledger),
     assertSound(ledger) {
-      used.add(ledger);
       const fault = clocks ?? unlinked.get(ledger) ?? heads.get(ledger) ?? locked.get(ledger);
       if (fault !== undefined) throw thrown(fault);
     },

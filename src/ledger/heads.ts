@@ -42,6 +42,8 @@ export interface HeadStoreOptions {
   readonly interval?: number;
   /** Called when a write in the background failed; it is tried again with the next head. */
   readonly onError: (error: Error) => void;
+  /** Called when `standing` failed, as it does while the database is away: all heads are kept, and some forgotten later. */
+  readonly onNotCompared: (error: Error) => void;
   /** Called when a head was noted that has the position of a known one and another hash. Both are kept. */
   readonly onContradiction: (ledger: LedgerId, head: KnownHead) => void;
 }
@@ -61,11 +63,12 @@ const LOCK = ".lock";
 /** Files written under one lock: another process may wait for it. */
 const PER_LOCK = 64;
 
-function fileOf(directory: string, ledger: LedgerId): string {
+/** The file of a ledger in a directory with one for each. */
+export function fileOf(directory: string, ledger: LedgerId): string {
   return join(directory, `${ledger.replace("/", "__")}.json`);
 }
 
-function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
@@ -204,7 +207,7 @@ export function createHeadStore(options: HeadStoreOptions): HeadStore {
 
 /** For the holder of the lock. */
 async function writeHeads(
-  { directory, standing, onContradiction, onError }: HeadStoreOptions,
+  { directory, standing, onContradiction, onNotCompared }: HeadStoreOptions,
   ledger: LedgerId,
   heads: readonly KnownHead[],
 ): Promise<void> {
@@ -212,7 +215,8 @@ async function writeHeads(
   const contradicting = heads.filter((head, at) => isContradicted(heads.slice(0, at).reduce(withHead, known), head));
   const grown = heads.reduce(withHead, known);
   if (grown === known) return;
-  const next = grown.earlier.length < TOO_MANY ? grown : await fewer(grown, (some) => standing(ledger, some), onError);
+  const next =
+    grown.earlier.length < TOO_MANY ? grown : await fewer(grown, (some) => standing(ledger, some), onNotCompared);
   const text = JSON.stringify(
     { ledger, head: next.head, earlier: next.earlier },
     (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
@@ -222,16 +226,16 @@ async function writeHeads(
   for (const head of contradicting) onContradiction(ledger, head);
 }
 
-/** Forgets some of `known`; none while the ledger cannot be asked. */
+/** Forgets some of `known`; none while they cannot be compared with the ledger. */
 async function fewer(
   known: KnownHeads,
   standing: (heads: readonly KnownHead[]) => Promise<readonly KnownHead[]>,
-  onError: (error: Error) => void,
+  onNotCompared: (error: Error) => void,
 ): Promise<KnownHeads> {
   try {
     return thinned(known, new Set(await standing(known.earlier)));
   } catch (error) {
-    onError(asError(error));
+    onNotCompared(asError(error));
     return known;
   }
 }

@@ -215,6 +215,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       });
     } catch (error) {
       const code = isCorrupt(error) ? "LEDGER_CORRUPT" : "LEDGER_UNAVAILABLE";
+      // It has entries and no head: reported by every check until the head is restored.
+      if (code === "LEDGER_CORRUPT") conditions.used(ledger);
       const message = isCorrupt(error)
         ? `ledger ${ledger} has entries and no head; nothing was recorded. Verify it`
         : "the ledger cannot be opened now; nothing was recorded";
@@ -253,12 +255,18 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     );
   }
 
+  /** Whether `ledger` is known to exist. */
+  function isOpen(ledger: LedgerId): boolean {
+    return queues.get(ledger)?.queue !== undefined;
+  }
+
   async function withQueue<Result>(
     ledger: LedgerId,
     whenStopped: boolean,
     use: (queue: AppendQueue) => Promise<Result>,
   ): Promise<Result> {
     if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
+    if (isOpen(ledger)) conditions.used(ledger);
     conditions.assertSound(ledger);
     // Awaited only where there is something to wait for: drafts of one turn share a batch.
     const refused = refusalOf(ledger);
@@ -267,7 +275,9 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     const used = openingOf(ledger);
     used.callers += 1;
     try {
-      return await use(await used.opening);
+      const queue = await used.opening;
+      conditions.used(ledger);
+      return await use(queue);
     } finally {
       used.callers -= 1;
       if (queues.size > MAX_IDLE_QUEUES) forgetIdle();
@@ -347,7 +357,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
       await readinessPool.query("SELECT oc_probe()");
-      await conditions.check([...queues.keys()]);
+      await conditions.check([...queues.keys()].filter(isOpen));
       const codes = conditions.codes();
       const heads = !codes.has("LEDGER_CORRUPT") && !codes.has("LEDGER_LOCKED");
       return { ledger: true, heads, clock: !codes.has("CLOCK_SKEWED") };

@@ -48,6 +48,8 @@ export async function startLedger(
       watch.suspect(ledger);
     },
     onError: (error) => log.error({ err: error }, "the last head of a ledger could not be kept outside the database"),
+    onNotCompared: (error) =>
+      log.warn({ err: error }, "known heads could not be compared with their ledger; all are kept until they can be"),
   });
   closing.add(() => heads.close());
   const signatures = createSignatureCheck({ keys: () => keys.facts.published });

@@ -1,8 +1,10 @@
+import path from "node:path";
 import type { Pool } from "pg";
 import type { Database } from "../db/database.ts";
 import { createPool } from "../db/pool.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { HeadStore } from "../ledger/heads.ts";
+import { createProblemStore } from "../ledger/watch/problem-store.ts";
 import { createWatch, type Watch, type WatchOptions } from "../ledger/watch/watch.ts";
 import type { Start } from "./start.ts";
 
@@ -33,6 +35,7 @@ export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Wa
     pool,
     patientPool: verifying,
     heads,
+    problemStore: createProblemStore(path.join(config.dataDir, "problems")),
     guardExceptions,
     keys,
     isSigned,

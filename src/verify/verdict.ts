@@ -19,24 +19,26 @@
  *
  * PREMATURE_DELETION belongs to retention.
  */
-export type LedgerVerdict =
-  | "INTACT"
-  | "EMPTY"
-  | "CONTENT_MISMATCH"
-  | "LINK_BROKEN"
-  | "SEQUENCE_GAP"
-  | "FORKED"
-  | "RULE_BROKEN"
-  | "ILLEGAL_STEP"
-  | "STATE_MISMATCH"
-  | "PAYLOAD_MISSING"
-  | "TRUNCATED"
-  | "ROLLED_BACK"
-  | "CHECKPOINT_INCONSISTENT"
-  | "BAD_SIGNATURE"
-  | "PREMATURE_DELETION"
-  | "UNGUARDED"
-  | "UNVERIFIABLE";
+export const VERDICTS = [
+  "INTACT",
+  "EMPTY",
+  "CONTENT_MISMATCH",
+  "LINK_BROKEN",
+  "SEQUENCE_GAP",
+  "FORKED",
+  "RULE_BROKEN",
+  "ILLEGAL_STEP",
+  "STATE_MISMATCH",
+  "PAYLOAD_MISSING",
+  "TRUNCATED",
+  "ROLLED_BACK",
+  "CHECKPOINT_INCONSISTENT",
+  "BAD_SIGNATURE",
+  "PREMATURE_DELETION",
+  "UNGUARDED",
+  "UNVERIFIABLE",
+] as const;
+export type LedgerVerdict = (typeof VERDICTS)[number];
 
 /** `seq` is the first position it concerns; undefined when it concerns no position. */
 export interface LedgerProblem {

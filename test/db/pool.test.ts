@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { classify, connectionLost } from "../../src/db/errors.ts";
 import { createPool, UnsafeRoleError } from "../../src/db/pool.ts";
 import { createPrisma } from "../../src/db/prisma.ts";
 import { recordingLog, silent } from "../support/log.ts";
@@ -150,6 +151,20 @@ describe("createPool", () => {
     const { rows } = await pool.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     await asSuperuser(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
     await waitUntil(() => log.messages.includes("an idle database connection was lost"));
+    expect((await pool.query("SELECT current_user::text AS role")).rows).toEqual([{ role: "oc_app" }]);
+  });
+
+  it("outlives a connection that the server ends while it is held, between two statements", async () => {
+    const pool = open();
+    const client = await pool.connect();
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const ended = new Promise((resolve) => client.once("end", resolve));
+    await asSuperuser(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
+    await ended;
+    const next = client.query("SELECT 1");
+    await expect(next).rejects.toSatisfy(connectionLost);
+    await expect(next).rejects.toSatisfy((error) => classify(error) === "unavailable");
+    client.release();
     expect((await pool.query("SELECT current_user::text AS role")).rows).toEqual([{ role: "oc_app" }]);
   });
 

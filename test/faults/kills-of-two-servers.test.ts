@@ -1,14 +1,13 @@
 import { rm } from "node:fs/promises";
-import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/db/embedded.ts";
-import { sha256Hex } from "../../src/facts/hash.ts";
 import { type App, startApp } from "../support/app.ts";
 import { silent } from "../support/log.ts";
 import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { type Load, type Outcome, propose, startLoad } from "./load.ts";
 import { type Organizations, startOrganizations } from "./organizations.ts";
+import { countByAction, readLedger } from "./read-ledger.ts";
 
 /** Callers on each server of the first ledger; the others have one each. */
 const CALLERS = 8;
@@ -76,42 +75,6 @@ function progress(...all: readonly (readonly Placed[])[]): Promise<void> {
   return waitUntil(() => loads.every((placed, index) => done(placed) >= (wanted[index] ?? 0)), 60_000);
 }
 
-interface Row {
-  readonly seq: string;
-  readonly hash: string;
-  readonly prev: string;
-  readonly entry: string;
-}
-
-/** A whole ledger, found to be in order and linked from end to end. */
-async function readLedger(organization: string): Promise<readonly Row[]> {
-  const client = new Client({ connectionString: postgres.url });
-  await client.connect();
-  const { rows } = await client.query<Row>(
-    `SELECT seq, encode(hash, 'hex') AS hash, encode(prev_hash, 'hex') AS prev, entry
-       FROM oc_audit_log WHERE ledger = $1 ORDER BY seq`,
-    [`${organization}/eu`],
-  );
-  await client.end();
-  for (const [index, row] of rows.entries()) {
-    expect(row.seq).toBe(String(index + 1));
-    expect(sha256Hex(row.entry)).toBe(row.hash);
-    expect(row.prev).toBe(rows[index - 1]?.hash ?? "0".repeat(64));
-  }
-  return rows;
-}
-
-/** How often each action was proposed, by action. */
-function proposalsOf(rows: readonly Row[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { entry } of rows) {
-    const { body } = JSON.parse(entry) as { readonly body: { readonly type: string; readonly action?: string } };
-    if (body.type !== "ACTION_PROPOSED" || body.action === undefined) continue;
-    counts.set(body.action, (counts.get(body.action) ?? 0) + 1);
-  }
-  return counts;
-}
-
 describe("the database, then a server, killed under load on two servers and 16 ledgers", () => {
   it("loses nothing acknowledged and records nothing twice, wherever callers try again", async () => {
     const first = await start();
@@ -146,7 +109,7 @@ describe("the database, then a server, killed under load on two servers and 16 l
 /** What was acknowledged of one organization is in its ledger, once; what was not is proposed again, at both servers. */
 async function expectNothingLost(placed: readonly Placed[], second: App, third: App): Promise<void> {
   const [{ organization, token }] = placed as readonly [Placed, ...Placed[]];
-  const before = new Map((await readLedger(organization)).map(({ seq, hash }) => [seq, hash]));
+  const before = new Map((await readLedger(postgres.url, `${organization}/eu`)).map(({ seq, hash }) => [seq, hash]));
   const acknowledged = placed.flatMap(({ load }) => load.acknowledged());
   for (const { seq, hash } of acknowledged) expect(`sha256:${before.get(seq ?? "")}`).toBe(hash);
   expect(new Set(acknowledged.map(({ seq }) => seq)).size).toBe(acknowledged.length);
@@ -163,8 +126,8 @@ async function expectNothingLost(placed: readonly Placed[], second: App, third: 
   for (const known of acknowledged.filter((_, index) => index % 10 === 0)) {
     expect(await propose(second, known.key, token)).toEqual(known);
   }
-  const after = await readLedger(organization);
-  const proposals = proposalsOf(after);
+  const after = await readLedger(postgres.url, `${organization}/eu`);
+  const proposals = countByAction(after, "ACTION_PROPOSED");
   expect([...proposals.values()].filter((count) => count !== 1)).toEqual([]);
   expect(proposals.size).toBe(acknowledged.length + late.length);
 }

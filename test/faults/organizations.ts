@@ -4,12 +4,20 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
+/** Who there is in each organization, by the claims of their tokens. */
+const MEMBERS = {
+  agent: { sub: "mia", roles: ["agent"], act: { sub: "bot" } },
+  approver: { sub: "ada", roles: ["approver"], groups: ["approvers"] },
+  auditor: { sub: "olga", roles: ["auditor"] },
+};
+export type Member = keyof typeof MEMBERS;
+
 export interface Organizations {
   readonly names: readonly string[];
-  /** The identity file that lets their agents in. */
+  /** The identity file that lets their members in. */
   readonly identityFile: string;
-  /** An access token of an agent of `organization` that acts for somebody there. */
-  token(organization: string): Promise<string>;
+  /** An access token of somebody of `organization`; by default of its agent, which acts for a person there. */
+  token(organization: string, as?: Member): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -30,15 +38,14 @@ export async function startOrganizations(count: number, directory: string): Prom
   return {
     names,
     identityFile,
-    token: (organization) =>
-      new SignJWT({ roles: ["agent"], act: { sub: "bot" } })
+    token: (organization, as = "agent") =>
+      new SignJWT(MEMBERS[as])
         .setProtectedHeader({ alg: "ES256", kid: "one", typ: "at+jwt" })
         .setIssuer(issuerOf(organization))
         .setAudience("countersign")
-        .setSubject("mia")
         .setJti(crypto.randomUUID())
         .setIssuedAt()
-        .setExpirationTime("1h")
+        .setExpirationTime("12h")
         .sign(privateKey),
     async stop() {
       server.closeAllConnections();

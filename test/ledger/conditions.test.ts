@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Client, type Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
@@ -175,5 +176,41 @@ describe("a clock of the database that differs from the server's", () => {
     off = 0;
     await expect.poll(() => appending(), { timeout: 10_000 }).toBe("recorded");
     expect(faults.map((fault) => fault?.code)).toEqual(["CLOCK_SKEWED", undefined]);
+  });
+});
+
+describe("a ledger that is being created", () => {
+  it("is not reported as one without a head, neither meanwhile nor when that failed", async () => {
+    const connectionString = database.appUrl;
+    const readinessPool = createPool({ connectionString, max: 2, applicationName: "readiness", log: silent });
+    let checks = 0;
+    readinessPool.on("acquire", () => {
+      checks += 1;
+    });
+    await reopen({ readinessPool });
+    const sound = { ledger: true, heads: true, clock: true };
+    try {
+      // Somebody else creates it and does not finish, as when a database is slow or killed.
+      await superuser.query("BEGIN");
+      const created = JSON.stringify({ id: randomUUID(), type: "LEDGER_CREATED" });
+      await superuser.query("SELECT oc_ledger_create('new/eu', $1)", [created]);
+      const failed = expect(ledgers.append("new/eu", note("first"))).rejects.toMatchObject({
+        code: "LEDGER_UNAVAILABLE",
+      });
+      expect(await ledgers.ready()).toEqual(sound);
+      await failed;
+      // The ledgers in use are checked in the background.
+      for (let times = 0; times < 2; times += 1) {
+        const before = checks;
+        expect(await appending()).toBe("recorded");
+        await expect.poll(() => checks, { timeout: 10_000 }).toBeGreaterThan(before);
+      }
+      expect(await ledgers.ready()).toEqual(sound);
+      await superuser.query("ROLLBACK");
+      expect(await ledgers.append("new/eu", note("first"))).toMatchObject({ seq: 2n });
+      expect(faults).toEqual([]);
+    } finally {
+      await readinessPool.end();
+    }
   });
 });

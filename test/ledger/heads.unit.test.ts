@@ -24,7 +24,12 @@ const unexpected = (error: Error) => {
 };
 /** A ledger that has every head. */
 const createHeadStore = (options: Pick<HeadStoreOptions, "directory" | "onError"> & Partial<HeadStoreOptions>) =>
-  createStore({ standing: async (_ledger, heads) => heads, onContradiction: () => undefined, ...options });
+  createStore({
+    standing: async (_ledger, heads) => heads,
+    onContradiction: () => undefined,
+    onNotCompared: unexpected,
+    ...options,
+  });
 /** Without the times. */
 async function readHeads(where: string, name: LedgerId) {
   const { head, earlier } = await read(where, name);
@@ -89,7 +94,8 @@ describe("createHeadStore", () => {
     const errors: Error[] = [];
     const store = createHeadStore({
       directory,
-      onError: (error) => errors.push(error),
+      onError: unexpected,
+      onNotCompared: (error) => errors.push(error),
       standing: async (_ledger, heads) => {
         if (!answers) throw new Error("the database is away");
         return heads.filter(({ seq }) => !lost.has(seq));

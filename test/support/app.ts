@@ -33,7 +33,10 @@ export interface App {
 export interface Answer<Data> {
   /** Absent when the operation was not run, null when an error reached the top. */
   readonly data?: Data | null;
-  readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[];
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly extensions?: { readonly code?: string; readonly outcome?: string };
+  }[];
 }
 
 export interface AppOptions {
@@ -46,7 +49,7 @@ export interface AppOptions {
 
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const dataDir = options.dataDir ?? (await makeDataDir());
-  const child = spawn(process.execPath, ["src/cli/main.ts", "serve", "--port", "0", "--data-dir", dataDir], {
+  const child = spawn(process.execPath, ["src/cli/countersign.js", "serve", "--port", "0", "--data-dir", dataDir], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -113,7 +116,8 @@ async function serving(child: ChildProcess, lines: string[]): Promise<string> {
   for (;;) {
     const found = lines.map((line) => /"url":"([^"]+)".*"msg":"serving"/.exec(line)?.[1]).find(Boolean);
     if (found !== undefined) return found;
-    if (child.exitCode !== null) throw new Error(`the app ended with ${child.exitCode}:\n${lines.join("\n")}`);
+    const end = child.exitCode ?? child.signalCode;
+    if (end !== null) throw new Error(`the app ended with ${end}:\n${lines.join("\n")}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

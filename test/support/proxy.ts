@@ -6,6 +6,8 @@ export interface Proxy {
   readonly url: string;
   /** From now on an answer of the server that follows a request with `marker` in it never arrives: both ends are cut. */
   cutAnswerTo(marker: string): void;
+  /** From a request with `marker` in it on, requests of every connection still reach the server, and no answer comes back. */
+  muteFrom(marker: string): void;
   /** From now on nothing passes in either direction over the connections there are; they stay open. New ones work. */
   swallow(): void;
   /** Connections cut so far. */
@@ -19,6 +21,8 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const dead = new Set<Socket>();
   let marker: string | undefined;
+  let muteMarker: string | undefined;
+  let muted = false;
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -34,10 +38,11 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
         doomed = true;
         marker = undefined;
       }
+      if (muteMarker !== undefined && chunk.includes(muteMarker)) muted = true;
       upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
-      if (dead.has(client)) return;
+      if (muted || dead.has(client)) return;
       if (!doomed) {
         client.write(chunk);
         return;
@@ -58,6 +63,9 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     url: url.href,
     cutAnswerTo(text) {
       marker = text;
+    },
+    muteFrom(text) {
+      muteMarker = text;
     },
     swallow() {
       for (const socket of sockets) dead.add(socket);

@@ -1,5 +1,7 @@
+import path from "node:path";
 import type { Pool } from "pg";
 import { createHeadStore } from "../../src/ledger/heads.ts";
+import { createProblemStore } from "../../src/ledger/watch/problem-store.ts";
 import { createWatch, type Watch, type WatchOptions } from "../../src/ledger/watch/watch.ts";
 import { FACT_KEYS } from "./fact-keys.ts";
 import { isSigned } from "./ledgers.ts";
@@ -13,7 +15,8 @@ export function createTestWatch(pool: Pool, directory: string, options: Partial<
   return createWatch({
     pool,
     patientPool: pool,
-    heads: createHeadStore({ directory, standing, onError, onContradiction: () => undefined }),
+    heads: createHeadStore({ directory, standing, onError, onNotCompared: onError, onContradiction: () => undefined }),
+    problemStore: createProblemStore(path.join(directory, "problems")),
     guardExceptions: {},
     keys: () => FACT_KEYS,
     isSigned,

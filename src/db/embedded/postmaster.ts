@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import type { Log } from "../log.ts";
+import { outliveLoss } from "../session.ts";
 import { type Account, commandAs } from "./account.ts";
 import { environment } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
@@ -97,8 +98,7 @@ export function spawnPostmaster(options: PostmasterOptions, port: number): Promi
 
 async function accepts(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
-  // A connection cut while it is being made reports twice: by rejection, which is the one we read, and by this event.
-  client.on("error", () => undefined);
+  outliveLoss(client);
   try {
     await client.connect();
     await client.query("SELECT 1");

@@ -3,8 +3,10 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../errors.ts";
 import type { Queryable } from "../read.ts";
 import type { IsSigned } from "../signatures/check.ts";
+import { MAX_PROBLEMS } from "../verify/limits.ts";
 import { readAcknowledgements } from "./acknowledgements.ts";
-import type { WatchProblem } from "./problems.ts";
+import { type ProblemStore, ProblemsUnreadableError } from "./problem-store.ts";
+import { keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
 import type { LedgerHealth, Watched } from "./watched.ts";
 
 /** Seconds. People have to look into it first. */
@@ -12,6 +14,8 @@ const RETRY_AFTER_SECONDS = 60;
 
 export interface FindingsOptions {
   readonly pool: Queryable;
+  /** Where problems outlast this process. */
+  readonly problemStore: ProblemStore;
   /** Whether a server of this installation signed an entry: no other acknowledgement counts. */
   readonly isSigned: IsSigned;
   /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
@@ -26,6 +30,8 @@ export interface FindingsOptions {
 /** What was found in ledgers, less what was acknowledged there. */
 export interface Findings {
   note(watched: Watched, problems: readonly WatchProblem[]): Promise<void>;
+  /** Notes what was found before this process started. Rejects when the acknowledgements cannot be read. */
+  restore(watched: Watched): Promise<void>;
   /** Reads acknowledgements that were recorded since. Rejects when they cannot be read. */
   settle(watched: Watched): Promise<void>;
   health(watched: Watched): LedgerHealth;
@@ -33,7 +39,9 @@ export interface Findings {
   refusal(watched: Watched): LedgerUnavailableError | undefined;
 }
 
-export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged, onError }: FindingsOptions): Findings {
+export function createFindings(options: FindingsOptions): Findings {
+  const { pool, problemStore, isSigned, stops, onFound, onAcknowledged, onError } = options;
+
   async function read(watched: Watched): Promise<boolean> {
     const { found, last } = await readAcknowledgements(
       { db: pool, isSigned },
@@ -45,6 +53,26 @@ export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged,
     watched.acknowledgements = [...watched.acknowledgements, ...fresh];
     watched.acknowledgedTo = last;
     return fresh.length > 0;
+  }
+
+  /** Brings what is kept up to date: with the problems known here, and without those that are acknowledged. */
+  async function keep(watched: Watched): Promise<void> {
+    try {
+      await problemStore.change(watched.ledger, (kept) => {
+        const known = watched.problems.filter(({ warning }) => warning !== true);
+        const keys = new Set(known.map(keyOf));
+        const others = kept.filter((problem) => !keys.has(keyOf(problem)));
+        const all = watched.acknowledgedTo === undefined ? [...others, ...known] : left(watched, [...others, ...known]);
+        return all.slice(0, MAX_PROBLEMS);
+      });
+    } catch (error) {
+      // The ledger is stopped all the same, until this process ends.
+      onError(asError(error), watched.ledger);
+    }
+  }
+
+  function left({ acknowledgements }: Watched, problems: readonly WatchProblem[]): readonly WatchProblem[] {
+    return problems.flatMap((problem) => unacknowledged(problem, acknowledgements) ?? []);
   }
 
   const health = (watched: Watched): LedgerHealth => {
@@ -59,25 +87,46 @@ export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged,
     };
   };
 
+  async function note(watched: Watched, problems: readonly WatchProblem[]): Promise<void> {
+    const fresh = problems.filter((problem) => !watched.knows(problem));
+    if (fresh.length === 0) return;
+    try {
+      await read(watched);
+    } catch (error) {
+      // What is not known to be acknowledged counts as not acknowledged.
+      onError(asError(error), watched.ledger);
+    }
+    for (const problem of fresh) {
+      const added = watched.add(problem);
+      if (added !== undefined) onFound(watched.ledger, added);
+    }
+    watched.changed();
+    await keep(watched);
+  }
+
+  /** What is kept; a file that cannot be read is a problem, too. */
+  async function kept(ledger: LedgerId): Promise<readonly WatchProblem[]> {
+    try {
+      return await problemStore.read(ledger);
+    } catch (error) {
+      if (!(error instanceof ProblemsUnreadableError)) throw error;
+      return [{ verdict: "UNVERIFIABLE", seq: undefined, detail: error.message }];
+    }
+  }
+
   return {
-    async note(watched, problems) {
-      const fresh = problems.filter((problem) => !watched.knows(problem));
-      if (fresh.length === 0) return;
-      try {
-        await read(watched);
-      } catch (error) {
-        // What is not known to be acknowledged counts as not acknowledged.
-        onError(asError(error), watched.ledger);
-      }
-      for (const problem of fresh) {
-        const added = watched.add(problem);
-        if (added !== undefined) onFound(watched.ledger, added);
-      }
-      watched.changed();
+    note,
+    async restore(watched) {
+      const problems = await kept(watched.ledger);
+      if (problems.length === 0) return;
+      await read(watched);
+      await note(watched, problems);
+      await keep(watched);
     },
     async settle(watched) {
       await read(watched);
       if (!watched.settle()) return;
+      await keep(watched);
       onAcknowledged(watched.ledger);
       watched.changed();
     },

@@ -90,6 +90,7 @@ export function createWatch(options: WatchOptions): Watch {
   const ledgers = new Map<LedgerId, Watched>();
   let guards: { readonly number: number; readonly problems: readonly WatchProblem[] } = { number: 0, problems: [] };
   let pollDue = 0;
+  let guardsFirst: Promise<void> | undefined;
   let guardsDue = 0;
   let running: Promise<unknown> | undefined;
 
@@ -128,6 +129,8 @@ export function createWatch(options: WatchOptions): Watch {
     } catch (error) {
       await noteDamage(watched, error);
     }
+    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error));
+    await firstGuards();
     await noteGuards(watched);
     watched.tailDue = performance.now() + tailInterval;
   }
@@ -243,6 +246,15 @@ export function createWatch(options: WatchOptions): Watch {
     if (text(problems) !== text(guards.problems)) guards = { number: guards.number + 1, problems };
   }
 
+  /** Resolves when the guards have been checked since this process started: it must not record before it knows of them. */
+  function firstGuards(): Promise<void> {
+    guardsFirst ??= checkGuards().catch((error: unknown) => {
+      guardsFirst = undefined;
+      throw error;
+    });
+    return guardsFirst;
+  }
+
   /** What was found about the guards concerns every ledger. */
   async function noteGuards(watched: Watched): Promise<void> {
     const { number, problems } = guards;
@@ -253,7 +265,7 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function step(): Promise<void> {
     if (performance.now() >= guardsDue) {
-      await pace.take(checkGuards);
+      await pace.take(guardsFirst === undefined ? firstGuards : checkGuards);
       guardsDue = performance.now() + tailInterval;
       for (const watched of ledgers.values()) if (watched.guards !== guards.number) await noteGuards(watched);
     }

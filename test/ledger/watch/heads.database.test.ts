@@ -22,6 +22,10 @@ async function grow(ledger: LedgerId, entries: number): Promise<void> {
   await Promise.all(Array.from({ length: entries }, (_, at) => scene.ledgers.append(ledger, note(`entry ${at}`))));
 }
 
+const unexpected = (error: Error) => {
+  throw error;
+};
+
 it("says when no head of a long ledger is known, and lets it go on", async () => {
   await grow("long/eu", 1_100);
   await grow("short/eu", 10);
@@ -40,9 +44,8 @@ it("stops a ledger of which two entries are known at one position, until both ar
   const heads = createHeadStore({
     directory: join(directory, "two"),
     standing: async (_ledger, known) => known,
-    onError: (error) => {
-      throw error;
-    },
+    onError: unexpected,
+    onNotCompared: unexpected,
     onContradiction: () => undefined,
   });
   const { rows } = await scene.asSuperuser(
