@@ -10,14 +10,17 @@ import type { LedgerHealth, Watched } from "./watched.ts";
 /** Seconds. People have to look into it first. */
 const RETRY_AFTER_SECONDS = 60;
 
+/** The verification that found a problem; `call`: none of them, but a call that read a row for a decision. */
+export type WatchPass = "new entries" | "end" | "guards" | "whole ledger" | "call";
+
 export interface FindingsOptions {
   readonly pool: Queryable;
   /** Whether a server of this installation signed an entry: no other acknowledgement counts. */
   readonly isSigned: IsSigned;
   /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
   readonly stops: boolean;
-  /** Called with each problem when it is found first. */
-  readonly onFound: (ledger: LedgerId, problem: WatchProblem) => void;
+  /** Called with each problem when it is found first, and with what found it. */
+  readonly onFound: (ledger: LedgerId, problem: WatchProblem, by: WatchPass) => void;
   /** Called when an acknowledgement was taken in. */
   readonly onAcknowledged: (ledger: LedgerId) => void;
   readonly onError: (error: Error, ledger: LedgerId) => void;
@@ -25,7 +28,7 @@ export interface FindingsOptions {
 
 /** What was found in ledgers, less what was acknowledged there. */
 export interface Findings {
-  note(watched: Watched, problems: readonly WatchProblem[]): Promise<void>;
+  note(watched: Watched, problems: readonly WatchProblem[], by: WatchPass): Promise<void>;
   /** Reads acknowledgements that were recorded since. Rejects when they cannot be read. */
   settle(watched: Watched): Promise<void>;
   health(watched: Watched): LedgerHealth;
@@ -60,7 +63,7 @@ export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged,
   };
 
   return {
-    async note(watched, problems) {
+    async note(watched, problems, by) {
       const fresh = problems.filter((problem) => !watched.knows(problem));
       if (fresh.length === 0) return;
       try {
@@ -71,7 +74,7 @@ export function createFindings({ pool, isSigned, stops, onFound, onAcknowledged,
       }
       for (const problem of fresh) {
         const added = watched.add(problem);
-        if (added !== undefined) onFound(watched.ledger, added);
+        if (added !== undefined) onFound(watched.ledger, added, by);
       }
       watched.changed();
     },
