@@ -42,8 +42,10 @@ interface HeadRow {
 
 /** Whether ledgers can be appended to: their heads and the clocks. Checked every second for those in use. */
 export interface Conditions {
-  /** Throws the fault of `ledger`, if one is known that keeps every entry from being recorded. Notes that it is in use. */
+  /** Throws the fault of `ledger`, if one is known that keeps every entry from being recorded. */
   assertSound(ledger: LedgerId): void;
+  /** Notes that `ledger`, which there is, is in use. */
+  inUse(ledger: LedgerId): void;
   /** Checks `ledgers` now. Rejects when that is not possible. */
   check(ledgers: readonly LedgerId[]): Promise<void>;
   /** Notes a batch that was recorded in `ledger`: the entry it follows, and its last one. */
@@ -191,8 +193,8 @@ export function createConditions(options: ConditionsOptions): Conditions {
     new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", code);
 
   return {
+    inUse: (ledger) => void used.add(ledger),
     assertSound(ledger) {
-      used.add(ledger);
       const fault = clocks ?? unlinked.get(ledger) ?? heads.get(ledger) ?? locked.get(ledger);
       if (fault !== undefined) throw thrown(fault);
     },

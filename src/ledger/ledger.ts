@@ -215,6 +215,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       });
     } catch (error) {
       const code = isCorrupt(error) ? "LEDGER_CORRUPT" : "LEDGER_UNAVAILABLE";
+      // There is such a ledger: what is wrong with its head is found out, and that it was restored.
+      if (isCorrupt(error)) conditions.inUse(ledger);
       const message = isCorrupt(error)
         ? `ledger ${ledger} has entries and no head; nothing was recorded. Verify it`
         : "the ledger cannot be opened now; nothing was recorded";
@@ -267,7 +269,10 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     const used = openingOf(ledger);
     used.callers += 1;
     try {
-      return await use(await used.opening);
+      const queue = await used.opening;
+      // Before it was opened there may have been no such ledger, and no head that could be missing.
+      conditions.inUse(ledger);
+      return await use(queue);
     } finally {
       used.callers -= 1;
       if (queues.size > MAX_IDLE_QUEUES) forgetIdle();
@@ -347,7 +352,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
       await readinessPool.query("SELECT oc_probe()");
-      await conditions.check([...queues.keys()]);
+      const opened = [...queues].flatMap(([ledger, { queue }]) => (queue === undefined ? [] : [ledger]));
+      await conditions.check(opened);
       const codes = conditions.codes();
       const heads = !codes.has("LEDGER_CORRUPT") && !codes.has("LEDGER_LOCKED");
       return { ledger: true, heads, clock: !codes.has("CLOCK_SKEWED") };

@@ -8,6 +8,7 @@ import { dateLedgers } from "../support/clock.ts";
 import { createLedgers } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { waitUntil } from "../support/wait.ts";
 import { note } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -107,6 +108,20 @@ describe("a head that was removed", () => {
     const snapshot = createLedgerSnapshots({ pool, ledgers })(LEDGER);
     await expect(snapshot.head()).rejects.toMatchObject({ code: "LEDGER_CORRUPT" });
     await snapshot.end();
+  });
+});
+
+describe("a ledger that is being created", () => {
+  it("is not said to have lost its head", async () => {
+    await superuser.query("BEGIN; LOCK TABLE oc_ledger_head IN SHARE MODE");
+    const first = ledgers.append("acme/us", note("the first"));
+    const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    await waitUntil(async () => (await superuser.query(waiting)).rows.length === 1);
+    const ready = await ledgers.ready();
+    await superuser.query("COMMIT");
+    await first.catch((error: { readonly code: string }) => expect(error.code).toBe("LEDGER_UNAVAILABLE"));
+    expect(ready).toEqual({ ledger: true, heads: true, clock: true });
+    expect(faults).toEqual([]);
   });
 });
 
