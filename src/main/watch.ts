@@ -43,12 +43,12 @@ export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Wa
     share,
     tailInterval: interval * 1_000,
     wholeInterval: wholeInterval * 1_000,
-    onFound(ledger, { verdict, seq, detail, warning }) {
+    onFound(ledger, { verdict, seq, detail, warning }, by) {
       metrics.ledgerProblem(verdict);
       const stopped = stops && warning !== true;
       const consequence = stopped ? "nothing is recorded in it until an administrator acknowledges that" : "see detail";
       log[warning === true ? "warn" : "error"](
-        { ledger, verdict, seq: seq?.toString(), detail, stopped },
+        { ledger, verdict, seq: seq?.toString(), detail, foundBy: by, stopped },
         `a problem of a ledger was found: ${consequence}`,
       );
     },

@@ -114,7 +114,8 @@ describe("a running server", () => {
     const metrics = await (await probe(app, "/metrics")).text();
     expect(metrics).toContain('countersign_ledgers{condition="STOPPED"} 1');
     expect(metrics).toContain('countersign_ledger_problems_total{verdict="LINK_BROKEN"} 1');
-    expect(app.lines.some((line) => /"level":"error".*"verdict":"LINK_BROKEN".*"seq":"4"/.test(line))).toBe(true);
+    const logged = /"level":"error".*"verdict":"LINK_BROKEN".*"seq":"4".*"foundBy":"(end|whole ledger)"/;
+    expect(app.lines.some((line) => logged.test(line))).toBe(true);
 
     for (const as of ["agent", "member", "approver", "outsider"] as const) {
       expect((await acknowledge(app, as)).userErrors, as).toEqual([{ code: "ADMINISTRATORS_ONLY" }]);

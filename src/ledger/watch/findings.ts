@@ -12,6 +12,12 @@ import type { LedgerHealth, Watched } from "./watched.ts";
 /** Seconds. People have to look into it first. */
 const RETRY_AFTER_SECONDS = 60;
 
+/**
+ * The verification that found a problem; `call`: none of them, but a call that read a row for a decision; `earlier`: one of another
+ * process, before this one started.
+ */
+export type WatchPass = "new entries" | "end" | "guards" | "whole ledger" | "call" | "earlier";
+
 export interface FindingsOptions {
   readonly pool: Queryable;
   /** Where problems outlast this process. */
@@ -20,8 +26,8 @@ export interface FindingsOptions {
   readonly isSigned: IsSigned;
   /** Whether a problem keeps entries from being recorded; otherwise it is only reported. */
   readonly stops: boolean;
-  /** Called with each problem when it is found first. */
-  readonly onFound: (ledger: LedgerId, problem: WatchProblem) => void;
+  /** Called with each problem when it is found first, and with what found it. */
+  readonly onFound: (ledger: LedgerId, problem: WatchProblem, by: WatchPass) => void;
   /** Called when an acknowledgement was taken in. */
   readonly onAcknowledged: (ledger: LedgerId) => void;
   readonly onError: (error: Error, ledger: LedgerId) => void;
@@ -29,7 +35,7 @@ export interface FindingsOptions {
 
 /** What was found in ledgers, less what was acknowledged there. */
 export interface Findings {
-  note(watched: Watched, problems: readonly WatchProblem[]): Promise<void>;
+  note(watched: Watched, problems: readonly WatchProblem[], by: WatchPass): Promise<void>;
   /** Notes what was found before this process started. Rejects when the acknowledgements cannot be read. */
   restore(watched: Watched): Promise<void>;
   /** Reads acknowledgements that were recorded since. Rejects when they cannot be read. */
@@ -87,7 +93,7 @@ export function createFindings(options: FindingsOptions): Findings {
     };
   };
 
-  async function note(watched: Watched, problems: readonly WatchProblem[]): Promise<void> {
+  async function note(watched: Watched, problems: readonly WatchProblem[], by: WatchPass): Promise<void> {
     const fresh = problems.filter((problem) => !watched.knows(problem));
     if (fresh.length === 0) return;
     try {
@@ -98,7 +104,7 @@ export function createFindings(options: FindingsOptions): Findings {
     }
     for (const problem of fresh) {
       const added = watched.add(problem);
-      if (added !== undefined) onFound(watched.ledger, added);
+      if (added !== undefined) onFound(watched.ledger, added, by);
     }
     watched.changed();
     await keep(watched);
@@ -120,7 +126,7 @@ export function createFindings(options: FindingsOptions): Findings {
       const problems = await kept(watched.ledger);
       if (problems.length === 0) return;
       await read(watched);
-      await note(watched, problems);
+      await note(watched, problems, "earlier");
       await keep(watched);
     },
     async settle(watched) {

@@ -11,7 +11,7 @@ import { allHeads, type HeadStore, HeadsUnreadableError, type KnownHead } from "
 import { unreadable } from "../verify/check-piece.ts";
 import { headsProblem, unguardedProblems, verifyLedger } from "../verify/verify.ts";
 import { Agenda } from "./agenda.ts";
-import { createFindings, type FindingsOptions } from "./findings.ts";
+import { createFindings, type FindingsOptions, type WatchPass } from "./findings.ts";
 import { checkEntries, type Look, lookAt, strideAfter } from "./look.ts";
 import { createPace } from "./pace.ts";
 import { type NamedProblem, nameProblem, type WatchProblem } from "./problems.ts";
@@ -115,9 +115,9 @@ export function createWatch(options: WatchOptions): Watch {
   }
 
   /** Notes damaged files as a problem of the ledger. Rejects with any other error. */
-  async function noteDamage(watched: Watched, error: unknown): Promise<void> {
+  async function noteDamage(watched: Watched, error: unknown, by: WatchPass): Promise<void> {
     if (classify(error) !== "corrupt") throw error;
-    await findings.note(watched, [{ verdict: "UNVERIFIABLE", seq: undefined, detail: unreadable(error) }]);
+    await findings.note(watched, [{ verdict: "UNVERIFIABLE", seq: undefined, detail: unreadable(error) }], by);
   }
 
   async function lookFirst(watched: Watched): Promise<void> {
@@ -125,11 +125,11 @@ export function createWatch(options: WatchOptions): Watch {
     try {
       const look = await lookAt(pool, watched.ledger, known, true);
       rebase(watched, look, known.at(-1));
-      await findings.note(watched, [...look.problems, ...problems, ...headless(look, known, problems)]);
+      await findings.note(watched, [...look.problems, ...problems, ...headless(look, known, problems)], "end");
     } catch (error) {
-      await noteDamage(watched, error);
+      await noteDamage(watched, error, "end");
     }
-    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error));
+    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error), "end");
     await firstGuards();
     await noteGuards(watched);
     watched.tailDue = performance.now() + tailInterval;
@@ -158,7 +158,7 @@ export function createWatch(options: WatchOptions): Watch {
     const { hash } = verified;
     const look = await lookAt(pool, ledger, hash === undefined ? [] : [{ ...verified, hash }], false);
     const isRewritten = look.problems.some((problem) => problem.heads !== undefined);
-    await findings.note(watched, look.problems);
+    await findings.note(watched, look.problems, "new entries");
     if (isRewritten) rebase(watched, look, undefined);
     await checkEntriesUpTo(watched, look.last);
   }
@@ -168,7 +168,7 @@ export function createWatch(options: WatchOptions): Watch {
     const range = strideAfter(watched.verified.seq, last);
     if (range !== undefined) {
       const { problems, lastHash } = await checkEntries(runner.check, ledger, range, options.keys());
-      await findings.note(watched, problems);
+      await findings.note(watched, problems, "new entries");
       watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
       watched.movedAt = performance.now();
       if (lastHash !== undefined) heads.record(ledger, { seq: range.to, hash: lastHash });
@@ -188,7 +188,7 @@ export function createWatch(options: WatchOptions): Watch {
     const to = isCut ? look.last : watched.verified.seq;
     const from = to > REACH ? to - REACH + 1n : 1n;
     const found = to === 0n ? [] : (await checkEntries(runner.check, ledger, { from, to }, options.keys())).problems;
-    await findings.note(watched, [...look.problems, ...problems, ...found]);
+    await findings.note(watched, [...look.problems, ...problems, ...found], "end");
     watched.checkedAt = new Date();
     watched.changed();
   }
@@ -209,7 +209,7 @@ export function createWatch(options: WatchOptions): Watch {
       } else if (what === "tail") await checkTail(watched);
       else await checkGrown(watched);
     } catch (error) {
-      await noteDamage(watched, error);
+      await noteDamage(watched, error, what === "tail" ? "end" : "new entries");
     } finally {
       if (what === "tail") scheduleTail(watched);
     }
@@ -259,7 +259,7 @@ export function createWatch(options: WatchOptions): Watch {
   async function noteGuards(watched: Watched): Promise<void> {
     const { number, problems } = guards;
     if (watched.guards === number) return;
-    await findings.note(watched, problems);
+    await findings.note(watched, problems, "guards");
     watched.guards = number;
   }
 
@@ -289,7 +289,7 @@ export function createWatch(options: WatchOptions): Watch {
         guards: false,
         signal: stopped.signal,
       });
-      await findings.note(watched, problems);
+      await findings.note(watched, problems, "whole ledger");
     }
   }
 
@@ -330,7 +330,7 @@ export function createWatch(options: WatchOptions): Watch {
       agenda.addTail(ledger);
       agenda.addGrown(ledger);
     },
-    report: (ledger, problem) => findings.note(watchedOf(ledger), [problem]),
+    report: (ledger, problem) => findings.note(watchedOf(ledger), [problem], "call"),
     async health(ledger) {
       const watched = watchedOf(ledger);
       await looked(watched);

@@ -1,0 +1,57 @@
+// Does each manipulation of tamper/table.ts to a copy of a prepared ledger while the product runs on it. See README.md.
+import { appendFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { faultsOf } from "./tamper/faults.ts";
+import { type Prepared, prepare } from "./tamper/prepare.ts";
+import { summaryOf, tableOf, undetectable } from "./tamper/report.ts";
+import { type Result, run } from "./tamper/run.ts";
+import { CASES } from "./tamper/table.ts";
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    jobs: { type: "string", default: "2" },
+    json: { type: "string" },
+  },
+});
+const chosen = CASES.filter(({ class: of, name }) => `${of}: ${name}`.includes(values.only));
+const results = new Map<number, Result>();
+const failures: string[] = [];
+const say = (text: string) => process.stderr.write(`${text}\n`);
+let next = 0;
+
+async function one(index: number, prepared: Prepared): Promise<void> {
+  const of = chosen[index];
+  if (of === undefined) return;
+  const name = `${of.class}: ${of.name}`;
+  try {
+    const result = await run(of, prepared, { attempts: true });
+    results.set(index, result);
+    const faults = faultsOf(result);
+    say(
+      `[${results.size + failures.length}/${chosen.length}] ${name}: ${result.outside.verdict}${faults.map((fault) => `\n    FAULT: ${fault}`).join("")}`,
+    );
+    if (values.json !== undefined) await appendFile(values.json, `${JSON.stringify({ name, faults, ...result })}\n`);
+  } catch (error) {
+    failures.push(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+    say(`[${results.size + failures.length}/${chosen.length}] ${name}: could not be done: ${String(error)}`);
+  }
+}
+
+/** Each job has a PostgreSQL of its own: roles and settings reach all databases of a server. */
+async function job(): Promise<void> {
+  const prepared = await prepare();
+  try {
+    while (next < chosen.length) await one(next++, prepared);
+  } finally {
+    await prepared.close();
+  }
+}
+
+say(`${chosen.length} manipulations; preparing a ledger`);
+await Promise.all(Array.from({ length: Math.min(Number(values.jobs), chosen.length) }, job));
+const inOrder = [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
+process.stdout.write(`${tableOf(inOrder)}\n\n${undetectable(inOrder)}\n\n${summaryOf(inOrder)}\n`);
+for (const failure of failures) say(failure);
+const isFaulty = failures.length > 0 || inOrder.some((result) => faultsOf(result).length > 0);
+process.exitCode = chosen.length === 0 || isFaulty ? 1 : 0;
