@@ -15,7 +15,13 @@ export const CHAIN = defineState("CHAIN", {
     },
     "the chain from this entry on",
   ),
-  conditions: { constant: ["number", "platform"] },
+  conditions: {
+    constant: ["number", "platform"],
+    records: { platform: "platform" },
+    numbered: "number",
+    replaced: { by: ["CALLER"], repeats: { conversation: "conversation" } },
+    dependedOn: { by: ["CALLER"], repeats: { conversation: "conversation" }, names: { platform: "platform" } },
+  },
 });
 
 /** A proposal may start a chain, and closes the one before it then. */
