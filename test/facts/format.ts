@@ -7,6 +7,7 @@ import { commit, type Payload } from "../../src/facts/payload.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
+import { CHECKS, ORDER } from "./format-checks.ts";
 import { conditionParts, stateConditionParts } from "./format-conditions.ts";
 
 /** The specification of the format; what stands between its markers is made of the definitions and vectors. */
@@ -138,6 +139,12 @@ const parts: Readonly<Record<string, () => string>> = {
   types: () => table(["type", "fact", "moves", "can permit"], typeRows()),
   members: () => [...VOCABULARY.facts.values()].map(typeSection).join("\n\n"),
   states: () => [...VOCABULARY.states.keys()].map(stateSection).join("\n\n"),
+  checks: () =>
+    table(
+      ["what is so", "or else"],
+      Object.values(CHECKS).map(([check, verdict]) => [check, verdict]),
+    ),
+  order: () => ORDER.map((verdict, at) => `${at + 1}. ${verdict}`).join("\n"),
   vectors: example,
 };
 

@@ -6,7 +6,7 @@ import { always, code, count, erasable, flag, hex, instant, list, object, text }
 
 const publicKey = object(
   {
-    kid: text("RFC 7638 thumbprint"),
+    kid: text("RFC 7638 thumbprint; no condition says that it is that of the other members"),
     kty: text("key type"),
     crv: text("curve").optional(),
     x: text("coordinate").optional(),
@@ -39,13 +39,13 @@ export const PRINCIPAL = defineState("PRINCIPAL", {
 
 export const TOKEN = defineState("TOKEN", {
   description: "a token that is refused from now on",
-  id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any",
+  id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any. No condition says that it is of this form",
   state: object({ revoked: always(true, "that it is refused") }, "the token from this entry on"),
 });
 
 export const SETUP = defineState("SETUP", {
   description: "the one-time code of the first administrator",
-  id: "`administrator`",
+  id: "`administrator`; servers read no other, and no condition forbids one",
   state: object(
     {
       hash: hex("SHA-256 of the code"),
