@@ -4,12 +4,12 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { z } from "zod";
 import type { LedgerId } from "../facts/entry.ts";
-import { exportLines } from "../ledger/export.ts";
+import { exportLines, exportPayloads } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
 import { createApi, type Operation } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
-import { exitCodesHelp } from "./exit.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
@@ -20,6 +20,7 @@ interface ExportOptions {
   readonly from?: string;
   readonly to?: string;
   readonly output?: string;
+  readonly payloads?: string;
   readonly patience: number;
 }
 
@@ -90,8 +91,12 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
 }
 
 async function exportLedger(options: ExportOptions): Promise<void> {
-  const { databaseUrl, ledger, from, to, output } = options;
-  if (databaseUrl === undefined) return write(linesOverApi(options), output);
+  const { databaseUrl, ledger, from, to, output, payloads } = options;
+  if (databaseUrl === undefined) {
+    if (payloads === undefined) return write(linesOverApi(options), output);
+    const message = "--payloads needs --database-url: the API returns values without their salts";
+    throw new CommandError("USAGE", message);
+  }
   await withAuditorPool({ source: databaseUrl, max: 2 }, async (pool) => {
     const last = to === undefined ? ((await readHead(pool, ledger))?.seq ?? 0n) : BigInt(to);
     const direct = async function* (): AsyncGenerator<Line, void> {
@@ -100,6 +105,13 @@ async function exportLedger(options: ExportOptions): Promise<void> {
         yield { text, seq: seq++, last };
     };
     await write(direct(), output);
+    if (payloads === undefined) return;
+    const values = exportPayloads(pool, ledger, { fromSeq: BigInt(from ?? 1), toSeq: last });
+    const lines = async function* () {
+      for await (const line of values) yield `${line}\n`;
+    };
+    // Personal values: for whoever runs this and nobody else.
+    await pipeline(Readable.from(lines()), createWriteStream(payloads, { mode: 0o600 }));
   });
 }
 
@@ -120,10 +132,16 @@ export function defineExport(program: Command): void {
     .option("--from <position>", "first entry", parsePosition)
     .option("--to <position>", "last entry (default: the last entry)", parsePosition)
     .option("-o, --output <file>", "file to write (default: standard output)")
+    .option(
+      "--payloads <file>",
+      "with --database-url: also write the values that the commitments stand for, with their salts. These are PERSONAL " +
+        "VALUES: names, addresses, arguments, results, notes",
+    )
     .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 10)
     .addHelpText(
       "after",
-      "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum",
+      "\nExamples:\n  countersign export -o ledger.jsonl\n  countersign export --to 1 | tr -d '\\n' | sha256sum\n" +
+        "  countersign export --database-url -o ledger.jsonl --payloads payloads.txt",
     )
     .addHelpText(
       "after",

@@ -57,9 +57,9 @@ export interface Extension {
   readonly integersOnly: boolean;
 }
 
-/** The same with objects in it that `extension` knows how to write. */
-export function canonicalizeExtended(value: unknown, extension: Extension): string {
-  return write(value, 0, { extension, path: [] });
+/** The same with objects in it that `extension` knows how to write. `depth` is -1 for what holds a value whose depth is limited. */
+export function canonicalizeExtended(value: unknown, extension: Extension, depth: 0 | -1 = 0): string {
+  return write(value, depth, { extension, path: [] });
 }
 
 interface Writing {

@@ -1,3 +1,5 @@
+import type { JsonObject } from "./canonical.ts";
+
 /**
  * What an entry has to agree with beside its members: with the state that it moves a thing to, with the state before, and with
  * the entries about the thing so far. Paths are dotted; a member that is not there equals one that is not there.
@@ -10,12 +12,15 @@ export interface Conditions {
   /** The status that the thing comes to, by the value of a member of the entry. */
   readonly leadsTo?: { readonly member: string; readonly status: Readonly<Record<string, string>> };
   /** Members of the new state with the value that they have. */
-  readonly sets?: Readonly<Record<string, number | boolean>>;
+  readonly sets?: Readonly<Record<string, number | boolean | string>>;
+  /** Members that the new state has, and those that it does not have. */
+  readonly needs?: readonly string[];
+  readonly lacks?: readonly string[];
   /** Members of the entry, and the members of the new state that equal them. */
   readonly records?: Readonly<Record<string, string>>;
   /** Members of the entry, and the members of the state before that equal them. */
   readonly names?: Readonly<Record<string, string>>;
-  /** Members of the state that remain what they were. */
+  /** Members of the state that remain what they were: where the entry makes the thing, what its kind has `initially`. */
   readonly keeps?: readonly string[];
   /** A member of the state that becomes one more. */
   readonly counts?: string;
@@ -30,21 +35,37 @@ export interface Conditions {
 /**
  * SYSTEM: the server. HUMAN: a person. ADMINISTRATOR: a person with the role `admin`. MAKER: the actor of the entry that made
  * the thing, for the same person. APPROVER: a person of a group that is asked, who is neither the maker nor a person it acts
- * for, nor on whose behalf such a person acts.
+ * for, nor on whose behalf such a person acts. CALLER: as MAKER, by ids alone, as callers are looked up in `oc_state`. DELEGATE:
+ * an agent that acts for the actor of the entry that made the thing, who acted for nobody.
  */
-export type Author = "SYSTEM" | "HUMAN" | "ADMINISTRATOR" | "MAKER" | "APPROVER";
+export type Author = "SYSTEM" | "HUMAN" | "ADMINISTRATOR" | "MAKER" | "APPROVER" | "CALLER" | "DELEGATE";
+
+/** What an entry agrees with about a thing that is not the one each entry of its type moves. */
+export type SideConditions = Pick<Conditions, "by" | "names" | "repeats">;
 
 /** What holds for every state of a kind. */
 export interface StateConditions {
   /** Members that a state has, by its status. */
   readonly needs?: Readonly<Record<string, readonly string[]>>;
+  /** Members that a state does not have, by its status. */
+  readonly lacks?: Readonly<Record<string, readonly string[]>>;
+  /** What a thing is taken to have before it is made; it has no other member then. */
+  readonly initially?: JsonObject;
+  /** Members of the entry that makes one, and the members of the state that equal them. */
+  readonly records?: Readonly<Record<string, string>>;
+  /** The member that numbers things of which one comes in the place of another: 1 for the first. */
+  readonly numbered?: string;
+  /** Of an entry that makes another in the place of one. */
+  readonly replaced?: SideConditions;
+  /** Of an entry that depends on one. */
+  readonly dependedOn?: SideConditions;
   /** Members that never change. */
   readonly constant?: readonly string[];
   /** The members that can have the deadline of a state: the first that is there has it. */
   readonly deadline?: readonly string[];
   /**
-   * A status that a thing comes to only when enough different people have approved it: by entries of type `by`, this one
-   * included, and by the requirements in member `requirements` of the entry that made it.
+   * A status that a thing comes to as soon as, and only when, enough different people have approved it: by entries of type `by`,
+   * this one included, and by the requirements in member `requirements` of the entry that made it.
    */
   readonly quorum?: { readonly status: string; readonly by: string; readonly requirements: string };
 }

@@ -61,7 +61,8 @@ export function entryText(fields: {
 }
 
 const HEX_64 = /^[0-9a-f]{64}$/;
-const INSTANT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+/** PostgreSQL has no year 0. */
+const INSTANT = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
 /** Reads an entry's text. Throws a SyntaxError that names what is not of format 1. */
 export function parseEntry(text: string): EntryFields {

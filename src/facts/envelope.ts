@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { JsonValue } from "./canonical.ts";
 import type { AnyFact } from "./definition.ts";
-import { code, erasable, list, object, signature, text, uuid } from "./schema.ts";
+import { code, erasable, hex32, list, object, signature, text, uuid } from "./schema.ts";
 
 /** The members that entries of every type can have: who acted, for whom, with what, in which session. */
 
@@ -48,7 +48,7 @@ export const envelope = {
   actor: principal("who did it, as they were then"),
   onBehalfOf: principal("the person an agent acts for").optional(),
   client: client.optional(),
-  traceId: text("W3C trace id, 32 hex digits").optional(),
+  traceId: hex32("W3C trace id").optional(),
   session: uuid("the session it was done in, or that it starts or ends").optional(),
 };
 

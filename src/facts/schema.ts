@@ -3,7 +3,7 @@ import type { CanonicalText, JsonObject } from "./canonical.ts";
 import { isInstant } from "./entry.ts";
 import type { Erasable } from "./erasable.ts";
 import type { Hash } from "./hash.ts";
-import { isHash, isHex64, isUuid } from "./hex.ts";
+import { isHash, isHex32, isHex64, isUuid } from "./hex.ts";
 import { isSignature } from "./signature.ts";
 
 /**
@@ -64,6 +64,8 @@ export const instant = (description: string) =>
   described(z.string().refine(isInstant, "is not an instant with six decimals"), "instant", description);
 export const hex = (description: string) =>
   described(z.string().refine(isHex64, "is not 64 hex digits"), "64 hex digits", description);
+export const hex32 = (description: string) =>
+  described(z.string().refine(isHex32, "is not 32 hex digits"), "32 hex digits", description);
 export const hash = (description: string) =>
   described(
     z.custom<Hash>((value) => typeof value === "string" && isHash(value), "is not `sha256:` and 64 hex digits"),
@@ -73,6 +75,7 @@ export const hash = (description: string) =>
 export const signature = (description: string) =>
   described(z.string().refine(isSignature, "is not a compact JWS with detached content"), "JWS", description);
 export const count = (description: string) => described(z.int().min(0), "integer", description);
+export const positive = (description: string) => described(z.int().min(1), "integer from 1", description);
 /** One word of a closed list. */
 export const code = <const Words extends readonly string[]>(words: Words, description: string) =>
   described(z.enum(words), words.map((word) => `\`${word}\``).join(", "), description);

@@ -11,15 +11,23 @@ export interface ExportRange {
 const BATCH_LINES = 512;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-const READ_LINES = {
-  name: "oc_export_lines",
-  text: `
-    SELECT t.seq, t.entry
-      FROM (SELECT r.*, sum(octet_length(r.entry)) OVER (ORDER BY r.seq) - octet_length(r.entry) AS bytes_before
-              FROM oc_entries_between($1, $2::bigint, $3::bigint, ${BATCH_LINES}) r) t
-     WHERE t.bytes_before < ${PAGE_BYTES}
-     ORDER BY t.seq`,
-};
+/** A page of entries: as many as are not too large together. */
+const page = (text: string, payloads: boolean) => `
+    SELECT t.seq, t.text
+      FROM (SELECT r.seq, ${text} AS text,
+                   sum(octet_length(${text})) OVER (ORDER BY r.seq) - coalesce(octet_length(${text}), 0) AS bytes_before
+              FROM oc_entries_between($1, $2::bigint, $3::bigint, ${BATCH_LINES}, ${payloads}) r) t
+     WHERE coalesce(t.bytes_before, 0) < ${PAGE_BYTES}
+     ORDER BY t.seq`;
+
+const READ_LINES = { name: "oc_export_lines", text: page("r.entry", false) };
+const READ_PAYLOADS = { name: "oc_export_payloads", text: page("r.payload::text", true) };
+
+interface Row {
+  readonly seq: string;
+  /** null for an entry without a payload. */
+  readonly text: string | null;
+}
 
 /**
  * The stored text of every entry of a range, oldest first, without a line feed: the SHA-256 of each is the `prevHash`
@@ -31,14 +39,35 @@ export async function* exportLines(
   ledger: LedgerId,
   range: ExportRange = {},
 ): AsyncGenerator<string, void> {
+  for await (const { text } of rowsOf(db, ledger, range, READ_LINES)) yield text ?? "";
+}
+
+/**
+ * The stored payload of every entry of a range that has one, oldest first, as a line without its line feed: the position, a
+ * space, and the text as FORMAT.md specifies it. These are personal values. Nothing is checked or rewritten.
+ */
+export async function* exportPayloads(
+  db: Queryable,
+  ledger: LedgerId,
+  range: ExportRange = {},
+): AsyncGenerator<string, void> {
+  for await (const { seq, text } of rowsOf(db, ledger, range, READ_PAYLOADS)) if (text !== null) yield `${seq} ${text}`;
+}
+
+async function* rowsOf(
+  db: Queryable,
+  ledger: LedgerId,
+  range: ExportRange,
+  statement: typeof READ_LINES,
+): AsyncGenerator<Row, void> {
   const last = range.toSeq ?? (await readHead(db, ledger))?.seq ?? 0n;
   let next = range.fromSeq ?? 1n;
   while (next <= last) {
     const values = [ledger, clampPosition(next - 1n), clampPosition(last + 1n)];
-    const { rows } = await db.query<{ seq: string; entry: string }>({ ...READ_LINES, values });
+    const { rows } = await db.query<Row>({ ...statement, values });
     const newest = rows.at(-1);
     if (newest === undefined) return;
-    for (const row of rows) yield row.entry;
+    yield* rows;
     next = BigInt(newest.seq) + 1n;
   }
 }

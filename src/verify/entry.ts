@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "../facts/canonical.ts";
+import { isInstant } from "../facts/entry.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import { type SignatureKeys, signatureProblem } from "../facts/signature.ts";
 import { checkColumns } from "./columns.ts";
@@ -81,6 +82,7 @@ export function checkEntry(
     complain("CONTENT_MISMATCH", `the bytes are not of the form that entries have: ${form}`);
   }
   const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
+  if (!isInstant(recordedAt)) mismatch(`recordedAt is ${recordedAt}, which is no instant`);
   checkColumns(row.columns, recordedAt, body, mismatch);
   // Reads look for a payload at the time of its entry only.
   if (row.payload !== null && row.payloadTime !== recordedAt) {

@@ -28,15 +28,10 @@ export interface Claim {
   readonly id: string;
   readonly version: number;
   /** What it changes the state to; undefined when it only depends on it. */
-  readonly to: Change | undefined;
-  readonly recordedAt: string;
-}
-
-/** What an entry makes of a thing. */
-export interface Change {
-  readonly stage: Stage;
-  /** The body of the entry, as `Rules.remembered` returns it. */
+  readonly to: Stage | undefined;
+  /** The body of the entry; of one that is kept, what `Rules.remembered` returns of it. */
   readonly body: JsonObject;
+  readonly recordedAt: string;
 }
 
 /** The entries about a thing that later ones are judged by, as `Rules.remembered` returns them. */
@@ -58,15 +53,17 @@ export interface Past {
 }
 
 /**
- * Why an entry may not claim what it does; none when it may, or when nothing can be said. That a thing moves on one
- * version at a time is told by state rows, which list their entries.
+ * Why an entry may not claim what it does; none when it may, or when nothing can be said. Across pieces, that a
+ * thing moves on one version at a time is told by state rows, which list their entries.
  */
 export function claimProblems(claim: Claim, past: Past, rules: Rules): LedgerProblem[] {
-  const details = claim.to === undefined ? restProblems(claim, past) : changeProblems(claim, claim.to, past, rules);
+  const details =
+    claim.to === undefined ? restProblems(claim, past, rules) : changeProblems(claim, claim.to, past, rules);
   return details.map((detail) => ({ verdict: "ILLEGAL_STEP", seq: claim.seq, detail }));
 }
 
-function restProblems({ seq, kind, id, version, recordedAt }: Claim, past: Past): readonly string[] {
+function restProblems(claim: Claim, past: Past, rules: Rules): readonly string[] {
+  const { seq, kind, id, version, body, recordedAt } = claim;
   if (past.seq === undefined && past.nextSeq === undefined) {
     return [`it depends on version ${version} of ${kind} ${id}, which no state row has`];
   }
@@ -74,14 +71,19 @@ function restProblems({ seq, kind, id, version, recordedAt }: Claim, past: Past)
   if (!began || (past.nextSeq !== undefined && past.nextSeq < seq)) {
     return [`it depends on version ${version} of ${kind} ${id}, which it did not have then`];
   }
-  const expiresAt = past.stage?.expiresAt;
-  if (expiresAt === undefined || expiresAt > recordedAt) return [];
-  return [`it depends on ${kind} ${id}, which had expired at ${expiresAt}`];
+  const { stage, history } = past;
+  const problems: string[] = [];
+  if (stage?.expiresAt !== undefined && stage.expiresAt <= recordedAt) {
+    problems.push(`it depends on ${kind} ${id}, which had expired at ${stage.expiresAt}`);
+  }
+  if (stage === undefined || history === undefined) return problems;
+  const found = rules.checkDependent?.({ kind, body, before: stage.state, maker: history.maker }) ?? [];
+  return [...problems, ...found.map((problem) => `it depends on ${kind} ${id}: ${problem}`)];
 }
 
 function changeProblems(
-  { kind, id, recordedAt }: Claim,
-  { stage, body }: Change,
+  { kind, id, body, recordedAt }: Claim,
+  stage: Stage,
   past: Past,
   rules: Rules,
 ): readonly string[] {
@@ -100,12 +102,23 @@ function changeProblems(
 export function beginningProblem(
   seq: bigint,
   { kind, id }: EntryState,
-  { stage: { status }, body }: Change,
+  { status }: Stage,
+  body: JsonObject,
   rules: Rules,
 ): LedgerProblem | undefined {
   if (rules.isLegalStep?.(kind, null, status, typeOf(body)) !== false) return undefined;
   const detail = `${kind} ${id} may not begin with ${status ?? "no status"} by an entry of type ${typeOf(body)}`;
   return { verdict: "ILLEGAL_STEP", seq, detail };
+}
+
+/** Why an entry may not make this version of a thing that an entry before it brought to version `had`. */
+export function versionProblem(seq: bigint, { kind, id, version }: EntryState, had: number): LedgerProblem | undefined {
+  if (version === had + 1) return undefined;
+  return {
+    verdict: "ILLEGAL_STEP",
+    seq,
+    detail: `it makes version ${version} of ${kind} ${id}, which had version ${had}`,
+  };
 }
 
 function typeOf({ type }: JsonObject): string {

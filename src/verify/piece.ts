@@ -4,7 +4,15 @@ import { createSetDigest } from "./digest.ts";
 import { addRowElement, elementOf } from "./elements.ts";
 import { type CheckedEntry, checkEntry, makerOf } from "./entry.ts";
 import { missingProblem } from "./erasure.ts";
-import { beginningProblem, type Change, type Claim, claimProblems, type Past, type Stage, stageOf } from "./history.ts";
+import {
+  beginningProblem,
+  type Claim,
+  claimProblems,
+  type Past,
+  type Stage,
+  stageOf,
+  versionProblem,
+} from "./history.ts";
 import { createIdCollector, type Ids } from "./ids.ts";
 import { type EntryState, type Maker, type Sha256, type StoredEntry, type StoredState, thingKey } from "./rows.ts";
 import type { ErasedValue, Rules } from "./rules.ts";
@@ -107,6 +115,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const missing: ErasedValue[] = [];
   const erased: ErasedValue[] = [];
   const unknown = new Set<bigint>();
+  const remembered = rules.remembered ?? ((body: JsonObject) => body);
   let entries = 0;
   let lastHash: string | undefined;
 
@@ -135,21 +144,25 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   /** Compares a state with the one before it. */
   const compareStep = (seq: bigint, state: EntryState, thing: Thing, checked: CheckedEntry, body: JsonObject) => {
     const { kind, id, version } = state;
-    const to: Change = { stage: stageOf(state.state), body };
+    const to = stageOf(state.state);
+    // What entries that cannot be known made of it is not known.
+    const known = thing.stage !== undefined && unknown.size === 0 && !sequence.hasGaps;
+    if (known) report(versionProblem(seq, state, thing.version));
     if (version === 1) {
-      report(beginningProblem(seq, state, to, rules));
+      report(beginningProblem(seq, state, to, body, rules));
       thing.history = { maker: body, votes: [] };
     } else {
-      claim({ seq, kind, id, version: version - 1, to, recordedAt: checked.recordedAt }, thing);
+      claim({ seq, kind, id, version: version - 1, to, body, recordedAt: checked.recordedAt }, thing);
       if (typeof body.type === "string" && rules.voteTypes?.includes(body.type)) thing.history?.votes.push(body);
     }
     thing.version = version;
-    thing.stage = to.stage;
+    thing.stage = to;
   };
   const claim = (made: Claim, thing: Thing | undefined) => {
     // What an entry depends on is known by the state alone, whether it may follow others by all of them.
     if (thing?.stage === undefined || (made.to !== undefined && thing.history === undefined)) {
-      claims.push(made);
+      // What has a claim is kept longer than its entry.
+      claims.push(made.to === undefined ? { ...made, body: remembered(made.body) } : made);
       return;
     }
     // A thing that has another version by now never had this one again.
@@ -176,11 +189,12 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     }
     if (typeof id === "string") ids.add(id, seq);
     for (const { kind, id, version } of rules.dependenciesOf?.(checked.body) ?? []) {
-      const dependency: Claim = { seq, kind, id, version, to: undefined, recordedAt: checked.recordedAt };
+      const { body, recordedAt } = checked;
+      const dependency: Claim = { seq, kind, id, version, to: undefined, body, recordedAt };
       claim(dependency, things.get(thingKey(kind, id)));
     }
     if (checked.states.length === 0) return;
-    const body = rules.remembered?.(checked.body) ?? checked.body;
+    const body = remembered(checked.body);
     for (const state of checked.states) {
       const thing = things.get(thingKey(state.kind, state.id)) ?? thingOf(state.kind, state.id);
       compareRow(seq, state, checked, thing);

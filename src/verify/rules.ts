@@ -13,15 +13,19 @@ export interface ErasedValue {
   readonly path: string;
 }
 
-/** A thing that an entry moves on, with what came before. Bodies are as `remembered` returns them. */
-export interface Sequel {
+/** A thing that an entry depends on, as it is. Bodies have at least what `remembered` returns of them. */
+export interface Dependent {
   readonly kind: string;
   readonly body: JsonObject;
-  readonly recordedAt: string;
   readonly before: JsonObject;
-  readonly after: JsonObject;
   /** Of the entry that made the thing. */
   readonly maker: JsonObject;
+}
+
+/** A thing that an entry moves on, with what came before. */
+export interface Sequel extends Dependent {
+  readonly recordedAt: string;
+  readonly after: JsonObject;
   /** Of the entries of a vote type since. */
   readonly votes: readonly JsonObject[];
 }
@@ -42,6 +46,8 @@ export interface Rules {
   readonly remembered?: (body: JsonObject) => JsonObject;
   /** The types of entries that are kept besides those that make a thing. */
   readonly voteTypes?: readonly string[];
+  /** The problems of an entry that depends on a thing that is there; empty when it may. */
+  readonly checkDependent?: (dependent: Dependent) => readonly string[];
   /** The problems of an entry that moves on a thing, beside its step; empty when it may follow what came before. */
   readonly checkSequel?: (sequel: Sequel) => readonly string[];
 }

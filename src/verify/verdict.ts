@@ -48,7 +48,7 @@ export interface LedgerProblem {
 }
 
 /** The order of problems at one position: a wrong link comes before a column that disagrees because of it. */
-const RANK: readonly LedgerVerdict[] = [
+export const RANK: readonly LedgerVerdict[] = [
   "TRUNCATED",
   "ROLLED_BACK",
   "FORKED",

@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
+import { type Payload, withheldValues } from "../../src/facts/payload.ts";
 import { withClient } from "../support/server.ts";
 import { countersign, root } from "./run.ts";
 import { type Serving, startServing } from "./serving.ts";
@@ -54,6 +56,43 @@ describe("export", () => {
     expect(direct.stdout).toBe(whole);
     const part = await run("export", "--from", "2", "--to", "3");
     expect(part.stdout).toBe(`${lines.slice(1, 3).join("\n")}\n`);
+  });
+});
+
+describe("export --payloads", () => {
+  it("writes the values of the commitments with their salts, readable by nobody else", async () => {
+    const [file, payloads] = ["lines.jsonl", "payloads.txt"].map((name) => path.join(serving.dataDir, name));
+    const { code } = await run(
+      "export",
+      "--database-url",
+      "-o",
+      String(file),
+      "--payloads",
+      String(payloads),
+      "--from",
+      "2",
+    );
+    expect(code).toBe(exitCodes.OK);
+    expect((await stat(String(payloads))).mode & 0o777).toBe(0o600);
+    const lines = (await readFile(String(file), "utf8")).trimEnd().split("\n");
+    const bodies = new Map(
+      lines.map((each) => [line.parse(JSON.parse(each)).seq, JSON.parse(each).body as JsonObject]),
+    );
+    const stored = new Map<string, Payload>();
+    for (const each of (await readFile(String(payloads), "utf8")).trimEnd().split("\n")) {
+      const [, seq = "", payload = ""] = /^([1-9]\d*) (\{.*\})$/.exec(each) ?? [];
+      expect(canonicalize(JSON.parse(payload) as JsonObject)).toBe(payload);
+      stored.set(seq, JSON.parse(payload) as Payload);
+    }
+    for (const [seq, body] of bodies) expect(withheldValues({ body, payload: stored.get(seq) }).size, seq).toBe(0);
+    expect([...stored.keys()]).toEqual([...bodies.keys()].filter((seq) => stored.has(seq)));
+    expect(stored.size).toBeGreaterThan(10);
+  });
+
+  it("is refused over the API, which returns values without their salts", async () => {
+    const { code, stderr } = await run("export", "--payloads", path.join(serving.dataDir, "none.txt"));
+    expect(code).toBe(exitCodes.USAGE);
+    expect(stderr).toContain("--payloads needs --database-url");
   });
 });
 

@@ -102,13 +102,14 @@ const closed = (id: string) => ({
   state: { status: "CLOSED", number: 1, platform: "crm" },
 });
 const other = "0192f3a0-0000-7000-8000-000000000003";
+const second = { ...chain, state: { ...(chain.state as JsonObject), number: 2 } };
 const moving = (...states: readonly object[]) => ({ ...proposal(), states }) as JsonObject;
 
 describe("of what a proposal moves", () => {
   it.each<readonly [string, JsonObject]>([
     ["its action alone", moving(action)],
     ["a chain that it starts", moving(action, chain)],
-    ["a chain that it starts, and the one before", moving(action, chain, closed(other))],
+    ["a chain that it starts, and the one before", moving(action, second, closed(other))],
   ])("accepts %s", (_, right) => {
     expect(checkBody(right)).toEqual([]);
   });
@@ -121,6 +122,13 @@ describe("of what a proposal moves", () => {
     ["two actions", moving(action, { ...action, id: other }), /moves one ACTION/],
     ["a chain before its action", moving(chain, action), /another order than ACTION, CHAIN/],
     ["a chain that it closes before the one it starts", moving(action, closed(other), chain), /another order/],
+    ["a first chain with another number", moving(action, second), /^states: number of CHAIN is not 1$/],
+    ["a chain with the number of the one before", moving(action, chain, closed(other)), /number of CHAIN is not 2$/],
+    [
+      "a chain on another platform than its own",
+      moving(action, { ...chain, state: { ...(chain.state as JsonObject), platform: "crm" } }),
+      /^states: platform of CHAIN is not platform of the entry$/,
+    ],
   ])("reports %s", (_, wrong, problem) => {
     expect(checkBody(wrong).join("; ")).toMatch(problem);
   });
@@ -146,15 +154,23 @@ describe("of members that stand together", () => {
   });
 });
 
-it.each(["2026-02-30", "2023-02-29", "2026-13-01", "2026-00-10", "2026-04-31"])("reports the day %s", (day) => {
-  const started = { ...bare, type: "SESSION_STARTED", session, method: "m" };
-  const until = (expiresAt: string) => ({ ...started, ...state({ version: 1, state: { status: "OPEN", expiresAt } }) });
-  expect(checkBody(until("2024-02-29T23:59:59.000000Z"))).toEqual([]);
-  expect(checkBody(until(`${day}T00:00:00.000000Z`)).join("; ")).toMatch(
-    /^states\.0\.state\.expiresAt: is not an instant/,
-  );
-  expect(checkBody(until("2026-01-01T24:00:00.000000Z")).join("; ")).toMatch(/is not an instant/);
-});
+it.each(["0000-01-01", "2026-02-30", "2023-02-29", "2026-13-01", "2026-00-10", "2026-04-31"])(
+  "reports the day %s",
+  (day) => {
+    const started = { ...bare, type: "SESSION_STARTED", session, method: "m" };
+    const until = (expiresAt: string) => ({
+      ...started,
+      ...state({ version: 1, state: { status: "OPEN", expiresAt } }),
+    });
+    expect(checkBody(until("2024-02-29T23:59:59.000000Z"))).toEqual([]);
+    expect(checkBody(until(`${day}T00:00:00.000000Z`)).join("; ")).toMatch(
+      /^states\.0\.state\.expiresAt: is not an instant/,
+    );
+    for (const time of ["24:00:00.000000", "23:59:60.000000", "10:00:00.000", "10:00:00.0000000"]) {
+      expect(checkBody(until(`2026-01-01T${time}Z`)).join("; "), time).toMatch(/is not an instant/);
+    }
+  },
+);
 
 it("counts the characters of an id as the database does", () => {
   const revoked = (id: string) => ({
@@ -167,6 +183,16 @@ it("counts the characters of an id as the database does", () => {
   expect(checkBody(revoked("😀".repeat(400)))).toEqual([]);
   expect(checkBody(revoked("😀".repeat(401)))).toEqual(["states.0.id: is empty or longer than 400 characters"]);
   expect(checkBody(revoked(""))).toEqual(["states.0.id: is empty or longer than 400 characters"]);
+});
+
+it.each<readonly [string, JsonObject, RegExp]>([
+  ["a member that is null", body({ conversation: null }), /^conversation: /],
+  ["a trace id in upper case", body({ traceId: "A".repeat(32) }), /^traceId: is not 32 hex digits/],
+  ["a trace id that is too short", body({ traceId: "a".repeat(31) }), /^traceId: is not 32 hex digits/],
+  ["a UUID in upper case", body({ session: session.toUpperCase() }), /^session: /],
+])("reports %s", (_, wrong, problem) => {
+  expect(checkBody(body({ traceId: "0".repeat(32) }))).toEqual([]);
+  expect(checkBody(wrong).join("; ")).toMatch(problem);
 });
 
 it.each<readonly [string, JsonObject, string]>([

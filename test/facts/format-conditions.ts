@@ -1,56 +1,124 @@
-import type { Author, Conditions, StateConditions } from "../../src/facts/conditions.ts";
+import { areKnownAlone } from "../../src/facts/check/agreement.ts";
+import type { Author, Conditions, SideConditions, StateConditions } from "../../src/facts/conditions.ts";
 
-/** Conditions as sentences of the specification. */
+/** Conditions as sentences of the specification, apart by the verdict that an entry gets which breaks one. */
+interface Sentences {
+  /** RULE_BROKEN: that the entry keeps them is known by it alone. */
+  readonly alone: readonly string[];
+  /** ILLEGAL_STEP: that it keeps them is known by the entries before it. */
+  readonly after: readonly string[];
+}
 
 const code = (text: unknown) => `\`${String(text)}\``;
 const pairs = (members: Readonly<Record<string, unknown>> | undefined) => Object.entries(members ?? {});
 const list = (items: readonly string[]) => items.map(code).join(", ");
+const areThose = (names: readonly string[]) => (names.length === 1 ? "is that" : "are those");
 
 function author(one: Author | { readonly author: Author; readonly from: string }): string {
-  return typeof one === "string" ? one : `${one.author} (from ${code(one.from)})`;
+  return typeof one === "string" ? one : `, where the status before is ${code(one.from)}, ${one.author}`;
 }
 
-/** Of entries of one type, about the thing that each moves. */
-export function conditionLines(conditions: Conditions, prefix = ""): readonly string[] {
-  const { by, leadsTo, keeps, counts, deadline, where } = conditions;
-  const repeats = pairs(conditions.repeats);
-  const same = repeats.filter(([here, there]) => here === there).map(([here]) => here);
-  const renamed = repeats.filter(([here, there]) => here !== there);
-  const lines = [
-    ...(by === undefined ? [] : [`by ${by.map(author).join(" or ")}`]),
+const byLines = ({ by }: Pick<Conditions, "by">) =>
+  by === undefined ? [] : [`by ${by.map(author).join(" or ").replace(" or , ", " or, ")}`];
+const recordLines = (records: Conditions["records"]) =>
+  pairs(records).map(([path, to]) => `${code(to)} of the new state is ${code(path)} of the entry`);
+
+/** What an entry has of the state before, and of the entry that made the thing. */
+function sideLines({ names, repeats }: SideConditions): readonly string[] {
+  const same = pairs(repeats).filter(([here, there]) => here === there);
+  const renamed = pairs(repeats).filter(([here, there]) => here !== there);
+  const names_ = same.map(([here]) => here);
+  return [
+    ...pairs(names).map(([path, to]) => `${code(path)} is ${code(to)} of the state before`),
+    ...(same.length === 0 ? [] : [`${list(names_)} ${areThose(names_)} of the entry that made the thing`]),
+    ...renamed.map(([here, there]) => `${code(here)} is ${code(there)} of the entry that made the thing`),
+  ];
+}
+
+function sentences(conditions: Conditions, prefix = ""): Sentences {
+  const { by = [], leadsTo, needs, lacks, keeps, counts, deadline, where } = conditions;
+  const alone = [
+    ...(areKnownAlone(by) ? byLines(conditions) : []),
     ...pairs(conditions.has).map(([path, value]) => `${code(path)} is ${code(value)}`),
     ...pairs(leadsTo?.status).map(
       ([value, status]) => `where ${code(leadsTo?.member)} is ${code(value)}, the new status is ${code(status)}`,
     ),
     ...pairs(conditions.sets).map(([path, value]) => `${code(path)} of the new state is ${code(value)}`),
-    ...pairs(conditions.records).map(([path, to]) => `${code(to)} of the new state is ${code(path)} of the entry`),
-    ...pairs(conditions.names).map(([path, to]) => `${code(path)} is ${code(to)} of the state before`),
+    ...(needs === undefined ? [] : [`the new state has ${list(needs)}`]),
+    ...(lacks === undefined ? [] : [`the new state has no ${list(lacks)}`]),
+    ...recordLines(conditions.records),
+  ];
+  const after = [
+    ...(areKnownAlone(by) ? [] : byLines(conditions)),
+    ...sideLines(conditions),
     ...(keeps === undefined ? [] : [`${list(keeps)} of the state stay as they were`]),
     ...(counts === undefined ? [] : [`${code(counts)} of the state becomes one more`]),
-    ...(same.length === 0 ? [] : [`${list(same)} are those of the entry that made the thing`]),
-    ...renamed.map(([here, there]) => `${code(here)} is ${code(there)} of the entry that made the thing`),
     ...(deadline === "KEPT" ? ["recorded before the deadline of the state before, if that has one"] : []),
-    ...(deadline === "PASSED" ? ["recorded at or after the deadline of the state before"] : []),
+    ...(deadline === "PASSED" ? ["the state before has a deadline, and it is recorded at that or later"] : []),
   ];
-  return [
-    ...lines.map((line) => `- ${prefix}${line}`),
-    ...Object.entries(where?.is ?? {}).flatMap(([value, more]) =>
-      conditionLines(more, `where ${code(where?.member)} is ${code(value)}: `),
-    ),
-  ];
+  const more = Object.entries(where?.is ?? {}).map(([value, conditions]) =>
+    sentences(conditions, `where ${code(where?.member)} is ${code(value)}: `),
+  );
+  return {
+    alone: [...alone.map((line) => `${prefix}${line}`), ...more.flatMap((one) => one.alone)],
+    after: [...after.map((line) => `${prefix}${line}`), ...more.flatMap((one) => one.after)],
+  };
+}
+
+/** Of entries of one type, about the thing that each moves. */
+export function conditionParts(conditions: Conditions): readonly string[] {
+  return parts(sentences(conditions));
 }
 
 /** Of every state of a kind. */
-export function stateConditionLines({ needs, constant, deadline, quorum }: StateConditions): readonly string[] {
-  return [
-    ...Object.entries(needs ?? {}).map(([status, paths]) => `- ${code(status)} has ${list(paths)}`),
-    ...(constant === undefined ? [] : [`- ${list(constant)} never change`]),
-    ...(deadline === undefined ? [] : [`- its deadline is the first there is of ${list(deadline)}`]),
+export function stateConditionParts(conditions: StateConditions): readonly string[] {
+  const { needs, lacks, constant, initially, records, numbered, deadline, quorum, replaced, dependedOn } = conditions;
+  const alone = [
+    ...Object.entries(needs ?? {}).map(([status, paths]) => `${code(status)} has ${list(paths)}`),
+    ...[...Map.groupBy(Object.entries(lacks ?? {}), ([, paths]) => list(paths))].map(
+      ([paths, all]) => `${list(all.map(([status]) => status))} ${all.length === 1 ? "has" : "have"} no ${paths}`,
+    ),
+    ...recordLines(records).map((line) => `where the entry makes it: ${line}`),
+    ...(numbered === undefined
+      ? []
+      : [
+          `where the entry makes it: ${code(numbered)} is that of the one in whose place it comes plus 1, and 1 where there is none`,
+        ]),
+  ];
+  const after = [
+    ...(constant === undefined ? [] : [`${list(constant)} never ${constant.length === 1 ? "changes" : "change"}`]),
     ...(quorum === undefined
       ? []
       : [
-          `- it comes to ${code(quorum.status)} by ${code(quorum.by)} only with enough approvals, counted over all ${code(quorum.by)} ` +
-            `about it and by ${code(quorum.requirements)} of the entry that made it; nobody approves twice`,
+          `an ${code(quorum.by)} brings it to ${code(quorum.status)} where there are enough approvals with it, and otherwise leaves its status; ` +
+            `they are counted over all ${code(quorum.by)} about it, by ${code(quorum.requirements)} of the entry that made it`,
+          `no ${code(quorum.by)} has people that another about it has`,
         ]),
+    ...side("an entry that puts another in its place", replaced),
+    ...side("an entry that depends on it", dependedOn),
   ];
+  return [
+    ...(deadline === undefined
+      ? []
+      : [
+          `Its deadline is ${deadline.length === 1 ? "" : "the first that is there, in this order, of "}${list(deadline)}.`,
+        ]),
+    ...(initially === undefined
+      ? []
+      : [`Before it is made it has ${pairs(initially).map(valued).join(", ")} and no other member.`]),
+    ...parts({ alone, after }),
+  ];
+}
+
+const valued = ([path, value]: readonly [string, unknown]) => `${code(path)} ${code(JSON.stringify(value))}`;
+
+function side(who: string, conditions: SideConditions | undefined): readonly string[] {
+  if (conditions === undefined) return [];
+  return [...byLines(conditions), ...sideLines(conditions)].map((line) => `${who}: ${line}`);
+}
+
+function parts({ alone, after }: Sentences): readonly string[] {
+  const part = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : [[`${title}:`, "", ...lines.map((line) => `- ${line}`)].join("\n")];
+  return [...part("Conditions (RULE_BROKEN)", alone), ...part("Conditions (ILLEGAL_STEP)", after)];
 }

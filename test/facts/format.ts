@@ -7,7 +7,8 @@ import { commit, type Payload } from "../../src/facts/payload.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 import { metaOf } from "../../src/facts/schema.ts";
 import vectors from "../vectors/entry-v1.json" with { type: "json" };
-import { conditionLines, stateConditionLines } from "./format-conditions.ts";
+import { CHECKS, ORDER } from "./format-checks.ts";
+import { conditionParts, stateConditionParts } from "./format-conditions.ts";
 
 /** The specification of the format; what stands between its markers is made of the definitions and vectors. */
 export const FORMAT_FILE = new URL("../../src/facts/FORMAT.md", import.meta.url);
@@ -40,6 +41,19 @@ function rowsOf(name: string, schema: z.ZodType): readonly (readonly string[])[]
   return [[`\`${name}\`${optional ? "?" : ""}`, json, description], ...below];
 }
 
+/** The members that say what an entry is, which no definition has. */
+const TYPE = [
+  "`type`",
+  "string",
+  "what the entry records: a type of the table below, or one that a reader does not know",
+];
+
+function statesRow({ moves, mayMove }: AnyFact): readonly (readonly string[])[] {
+  if (Object.keys({ ...moves, ...mayMove }).length === 0) return [];
+  const name = Object.keys(moves).length === 0 ? "`states`?" : "`states`";
+  return [[name, "list of object", "what the things that it moves are from this entry on (section 4)"]];
+}
+
 const membersOf = (members: z.ZodRawShape) =>
   Object.entries(members).flatMap(([name, schema]) => rowsOf(name, schema as z.ZodType));
 
@@ -58,11 +72,14 @@ function permitsOf({ permits }: AnyFact): string {
 function typeSection(fact: AnyFact): string {
   const shared: z.ZodRawShape = fact.together;
   const optional = Object.entries(shared).map(([name, member]) => [name, z.optional(member)]);
-  const members = membersOf({ ...Object.fromEntries(optional), ...fact.members, ...signatureMember(fact) });
+  const members = [
+    ...membersOf({ ...Object.fromEntries(optional), ...fact.members }),
+    ...statesRow(fact),
+    ...membersOf(signatureMember(fact)),
+  ];
   const body = members.length === 0 ? "No members of its own." : table(["member", "JSON", "meaning"], members);
-  const conditions = conditionLines(fact.conditions);
-  const agreed = conditions.length === 0 ? [] : [["Conditions:", "", ...conditions].join("\n")];
-  return [`#### \`${fact.type}\``, body, ...togetherNote(shared), ...agreed].join("\n\n");
+  const conditions = conditionParts(fact.conditions);
+  return [`#### \`${fact.type}\``, body, ...togetherNote(shared), ...conditions].join("\n\n");
 }
 
 /** That members are there together or not at all. */
@@ -91,9 +108,7 @@ function stateSection(kind: string): string {
     `\`id\`: ${state.id}.`,
     table(["member of `state`", "JSON", "meaning"], members),
     table(["from", "to", "by an entry of type"], steps),
-    ...(state.conditions === undefined
-      ? []
-      : [["Conditions:", "", ...stateConditionLines(state.conditions)].join("\n")]),
+    ...stateConditionParts(state.conditions ?? {}),
   ].join("\n\n");
 }
 
@@ -120,10 +135,16 @@ function example(): string {
 }
 
 const parts: Readonly<Record<string, () => string>> = {
-  envelope: () => table(["member", "JSON", "meaning"], membersOf(envelope)),
+  envelope: () => table(["member", "JSON", "meaning"], [TYPE, ...membersOf(envelope)]),
   types: () => table(["type", "fact", "moves", "can permit"], typeRows()),
   members: () => [...VOCABULARY.facts.values()].map(typeSection).join("\n\n"),
   states: () => [...VOCABULARY.states.keys()].map(stateSection).join("\n\n"),
+  checks: () =>
+    table(
+      ["what is so", "or else"],
+      Object.values(CHECKS).map(([check, verdict]) => [check, verdict]),
+    ),
+  order: () => ORDER.map((verdict, at) => `${at + 1}. ${verdict}`).join("\n"),
   vectors: example,
 };
 

@@ -11,6 +11,7 @@ const samples: Readonly<Record<string, JsonValue>> = {
   JWS: `e30..${"A".repeat(86)}`,
   UUID,
   instant: INSTANT,
+  "32 hex digits": HEX.slice(32),
   "64 hex digits": HEX,
   "`sha256:` and 64 hex digits": `sha256:${HEX}`,
   commitment: { commit: HEX },

@@ -154,7 +154,7 @@ describe("the rules of types", () => {
     const states = [
       {
         ...action,
-        state: { ...action?.state, status: "ALLOWED", grant },
+        state: { ...action?.state, status: "ALLOWED", expiresAt: undefined, grant },
       },
       ...others,
     ];

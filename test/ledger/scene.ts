@@ -44,6 +44,9 @@ export function actionState(id: string, version: number, status: string): Unseal
   return { action: id, states: [{ kind: "ACTION", id, version, state: { approvals: 0, status } }] };
 }
 
+/** Who starts sessions in tests, and makes entries in them. */
+export const MEMBER = { id: "member", kind: "HUMAN", roles: [], groups: [] };
+
 /** The members of an entry that starts (version 1) or ends (version 2) a session. */
 export function sessionStep(
   session: string,
@@ -53,7 +56,7 @@ export function sessionStep(
   const started = version === 1;
   const state = started ? { status: "OPEN", expiresAt } : { status: "ENDED" };
   return {
-    actor: { id: "member", kind: "HUMAN", roles: [], groups: [] },
+    actor: MEMBER,
     session,
     states: [{ kind: "SESSION", id: session, version, state }],
     ...(started ? { type: "SESSION_STARTED", method: "passkey" } : { type: "SESSION_ENDED", reason: "LOGOUT" }),
@@ -63,9 +66,8 @@ export function sessionStep(
 
 const LISTINGS: Readonly<Record<string, string>> = { TOKEN: "TOKEN_REVOKED", SETUP: "SETUP_CODE_ISSUED" };
 
-function typeOfListing(kind: string, version: number, { suspended }: UnsealedObject): string {
+function typeOfListing(kind: string, { suspended }: UnsealedObject): string {
   if (kind !== "PRINCIPAL") return LISTINGS[kind] ?? kind;
-  if (version === 1) return "PRINCIPAL_INVITED";
   return suspended === true ? "PRINCIPAL_SUSPENDED" : "PRINCIPAL_ROLES_CHANGED";
 }
 
@@ -75,10 +77,10 @@ export function listing(
   id: string,
   version: number,
   state: UnsealedObject,
-  type = typeOfListing(kind, version, state),
+  type = typeOfListing(kind, state),
 ): UnsealedObject {
   const actor = { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] };
-  const subject = kind === "PRINCIPAL" ? { subject: { id, kind: "AGENT" } } : {};
+  const subject = kind === "PRINCIPAL" ? { subject: { id, kind: state.kind } } : {};
   return { actor, states: [{ id, kind, state, version }], type, ...subject };
 }
 

@@ -106,7 +106,7 @@ describe("a fact that can permit something, appended by a server", () => {
 
   it("is not found by the text of its signature", async () => {
     const ledger = "searched/eu";
-    const { body } = await scene.ledgers.append(ledger, suspended("agent"));
+    const { body } = await scene.ledgers.append(ledger, { ...suspended("agent"), type: "PRINCIPAL_ROLES_CHANGED" });
     const signature = String(body.signature);
     expect(await searchEntries(scene.pool, ledger, { text: "suspended" }, { limit: 5 })).toHaveLength(0);
     expect(await searchEntries(scene.pool, ledger, { text: "agent" }, { limit: 5 })).toHaveLength(1);

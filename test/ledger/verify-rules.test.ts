@@ -14,7 +14,7 @@ import {
   type Rules,
   step,
 } from "./rules.fixture.ts";
-import { listing, newId, note, sessionStep } from "./scene.ts";
+import { listing, MEMBER, newId, note, sessionStep } from "./scene.ts";
 
 /** Entries that are not what their type permits, and those of sessions and the directory that may not follow others. */ let rules: Rules;
 
@@ -121,13 +121,13 @@ const OTHERS: readonly (readonly [string, readonly UnsealedObject[], string, Reg
   ],
   [
     "an entry in a session that had ended",
-    [sessionStep(session, 1), sessionStep(session, 2), note("x", { session })],
+    [sessionStep(session, 1), sessionStep(session, 2), note("x", { session, actor: MEMBER })],
     "ILLEGAL_STEP",
     /depends on version 1 of SESSION/,
   ],
   [
     "an entry in a session that had expired",
-    [sessionStep(session, 1, { expiresAt: past }), note("x", { session })],
+    [sessionStep(session, 1, { expiresAt: past }), note("x", { session, actor: MEMBER })],
     "ILLEGAL_STEP",
     /which had expired/,
   ],
@@ -189,7 +189,7 @@ describe("a ledger with", () => {
     const { whole } = await rules.found([
       bare,
       sessionStep(session, 1, { expiresAt: DEADLINE }),
-      note("x", { session }),
+      note("x", { session, actor: MEMBER }),
       sessionStep(session, 2),
       sessionStep(other, 1, { expiresAt: past }),
       sessionStep(other, 2, { actor: SYSTEM_ACTOR, reason: "EXPIRED" }),

@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyLedger } from "../support/ledgers.ts";
 import { unguarded } from "./manipulate-states.ts";
-import { newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
+import { MEMBER, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
 const LEDGER = "acme/eu";
 const [ended, open] = [newId(), newId()];
@@ -18,9 +18,9 @@ beforeAll(async () => {
     onBehalfOf: { id: "boss", kind: "HUMAN", roles: [], groups: [] },
   };
   await append(sessionStep(ended, 1, start)); // 2
-  await append(note("a step", { session: ended })); // 3
+  await append(note("a step", { session: ended, actor: MEMBER, onBehalfOf: start.onBehalfOf })); // 3
   await append(sessionStep(open, 1, { expiresAt: start.expiresAt })); // 4
-  await append(note("another step", { session: open })); // 5
+  await append(note("another step", { session: open, actor: MEMBER })); // 5
   await append(sessionStep(ended, 2, { conversation: "c", onBehalfOf: start.onBehalfOf })); // 6
   superuser = new Client({ connectionString: scene.database.superuserUrl });
   await superuser.connect();

@@ -9,7 +9,7 @@ import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
 import { unguarded } from "./manipulate-states.ts";
-import { listing, note, sessionStep } from "./scene.ts";
+import { listing, MEMBER, note, sessionStep } from "./scene.ts";
 import { createLedger, uuid } from "./verify.fixture.ts";
 
 /** A ledger of three pieces, with things that live in more than one of them. */
@@ -27,17 +27,17 @@ const agent = (version: number, suspended: boolean) =>
     "agent-7",
     version,
     { kind: "AGENT", roles: [], suspended },
-    ["PRINCIPAL_INVITED", "PRINCIPAL_SUSPENDED", "PRINCIPAL_REINSTATED"][version - 1],
+    ["PRINCIPAL_ROLES_CHANGED", "PRINCIPAL_SUSPENDED", "PRINCIPAL_REINSTATED"][version - 1],
   );
 /** What is at these positions; at all others there are notes. */
 const SPECIAL: Readonly<Record<number, UnsealedObject>> = {
   100: sessionStep(session, 1, { conversation: "c" }),
   200: agent(1, false),
   9000: sessionStep(late, 1),
-  9500: note("early in it", { session }),
+  9500: note("early in it", { session, actor: MEMBER }),
   12000: agent(2, true),
-  15000: note("late in it", { session }),
-  15001: note("in the other", { session: late }),
+  15000: note("late in it", { session, actor: MEMBER }),
+  15001: note("in the other", { session: late, actor: MEMBER }),
   18000: sessionStep(session, 2, { conversation: "c" }),
   24000: agent(3, false),
 };

@@ -4,6 +4,7 @@ import {
   canonicalizeExtended,
   type JsonObject,
   type JsonValue,
+  MAX_DEPTH,
   NotCanonicalError,
 } from "../../src/facts/canonical.ts";
 import { isSurelyCanonical } from "../../src/verify/canonical-bytes.ts";
@@ -141,6 +142,14 @@ describe("formProblem", () => {
     ["another member", entry("{}").replace('"seq"', '"position"')],
   ])("names %s", (_, text) => {
     expect(problem(text)).toContain("its members are not");
+  });
+
+  it("counts nesting from the body, as writers of bodies do", () => {
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+    expect(problem(entry(nested(MAX_DEPTH)))).toBeUndefined();
+    expect(canonicalize(JSON.parse(nested(MAX_DEPTH)))).toBe(nested(MAX_DEPTH));
+    expect(problem(entry(nested(MAX_DEPTH + 1)))).toMatch(/nesting deeper than 64/);
+    expect(() => canonicalize(JSON.parse(nested(MAX_DEPTH + 1)))).toThrow(/nesting deeper than 64/);
   });
 
   it("is of nothing but an object", () => {

@@ -30,6 +30,29 @@ interface CheckedEntry {
   readonly state: { readonly status?: string; readonly expiresAt?: string };
 }
 
+type Said = Record<string, string | undefined> & { readonly states?: readonly CheckedEntry[] };
+
+const idOf = (value: unknown) => (value as { readonly id?: string } | undefined)?.id ?? null;
+
+/** The search columns that the database derives from a body. */
+export function columnsOf(recordedAt: string, said: Said): readonly (string | null)[] {
+  return [
+    recordedAt,
+    said.id ?? null,
+    said.type ?? null,
+    idOf(said.actor),
+    idOf(said.onBehalfOf),
+    said.session ?? null,
+    said.action ?? null,
+    said.states === undefined ? null : String(said.states[0]?.version),
+    said.platform ?? null,
+    said.tool ?? null,
+    said.effect ?? null,
+    said.chain ?? null,
+    said.sourceChain ?? null,
+  ];
+}
+
 /** What the append function makes of bodies: each the body of one entry, in order. */
 export function store(bodies: readonly UnsealedObject[]): Stored {
   const entries: StoredEntry[] = [];
@@ -39,27 +62,10 @@ export function store(bodies: readonly UnsealedObject[]): Stored {
     const seq = BigInt(at + 1);
     const recordedAt = `2026-11-22T10:00:${String(Math.floor(at / 10) % 60).padStart(2, "0")}.000000Z`;
     const sealed = seal({ id: uuid(at + 1), ...body });
-    const said = JSON.parse(sealed.body) as Record<string, string | undefined> & {
-      readonly states?: readonly CheckedEntry[];
-    };
+    const said = JSON.parse(sealed.body) as Said;
     const text = entryText({ body: sealed.body, ledger: LEDGER, prevHash, recordedAt, seq });
     const bytes = Buffer.from(text);
-    const id = (value: unknown) => (value as { readonly id?: string } | undefined)?.id ?? null;
-    const columns = [
-      recordedAt,
-      said.id ?? null,
-      said.type ?? null,
-      id(said.actor),
-      id(said.onBehalfOf),
-      said.session ?? null,
-      said.action ?? null,
-      said.states === undefined ? null : String(said.states[0]?.version),
-      said.platform ?? null,
-      said.tool ?? null,
-      said.effect ?? null,
-      said.chain ?? null,
-      said.sourceChain ?? null,
-    ];
+    const columns = columnsOf(recordedAt, said);
     const payload = sealed.payload === "" ? null : Buffer.from(sealed.payload);
     entries.push({
       seq,
@@ -76,8 +82,8 @@ export function store(bodies: readonly UnsealedObject[]): Stored {
       const before = states.get(key) ?? {
         kind,
         id: thing.id,
-        actorId: id(said.actor),
-        onBehalfOfId: id(said.onBehalfOf),
+        actorId: idOf(said.actor),
+        onBehalfOfId: idOf(said.onBehalfOf),
         conversation: said.conversation ?? "",
         firstSeq: seq,
         entries: [],

@@ -1,6 +1,6 @@
 import { defineFact, defineState, made, type Step, steps } from "../definition.ts";
 import type { AnyJson } from "../envelope.ts";
-import { anyObject, code, count, erasable, hash, hex, instant, list, object, text, uuid } from "../schema.ts";
+import { anyObject, code, count, erasable, hash, hex, instant, list, object, positive, text, uuid } from "../schema.ts";
 import { CHAIN_STEPS } from "./lineage.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
@@ -76,6 +76,19 @@ export const ACTION = defineState("ACTION", {
       APPROVED: ["grant.expiresAt"],
       EXECUTING: ["expiresAt", "grant.id", "grant.hash", "grant.expiresAt"],
     },
+    // So that no state has a deadline of another status.
+    lacks: {
+      ALLOWED: ["expiresAt"],
+      PENDING: ["grant"],
+      APPROVED: ["expiresAt"],
+      DENIED: ["expiresAt"],
+      BLOCKED: ["expiresAt", "grant"],
+      EXPIRED: ["expiresAt"],
+      CANCELLED: ["expiresAt"],
+      SUCCEEDED: ["expiresAt"],
+      FAILED: ["expiresAt"],
+      AMBIGUOUS: ["expiresAt"],
+    },
     deadline: ["expiresAt", "grant.expiresAt"],
     quorum: { status: "APPROVED", by: "ACTION_APPROVED", requirements: "policy.requirements" },
   },
@@ -112,7 +125,11 @@ const policy = object(
     ),
     requirements: list(
       object(
-        { id: text("its id"), group: text("whose members are asked"), needed: count("how many of them must approve") },
+        {
+          id: text("its id"),
+          group: text("whose members are asked"),
+          needed: positive("how many of them must approve"),
+        },
         "a requirement",
       ),
       "who must approve",
@@ -171,6 +188,8 @@ export const ACTIONS = {
       conditions: {
         by: ["APPROVER"],
         has: { "decision.verdict": "APPROVE" },
+        // A grant is issued by an entry of its own.
+        lacks: ["grant.id", "grant.hash"],
         counts: "approvals",
         repeats,
         deadline: "KEPT",

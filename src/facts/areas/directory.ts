@@ -6,7 +6,7 @@ import { always, code, count, erasable, flag, hex, instant, list, object, text }
 
 const publicKey = object(
   {
-    kid: text("RFC 7638 thumbprint"),
+    kid: text("RFC 7638 thumbprint; no condition says that it is that of the other members"),
     kty: text("key type"),
     crv: text("curve").optional(),
     x: text("coordinate").optional(),
@@ -34,17 +34,18 @@ export const PRINCIPAL = defineState("PRINCIPAL", {
     },
     "the principal from this entry on",
   ),
+  conditions: { constant: ["kind"], initially: { suspended: false, roles: [] } },
 });
 
 export const TOKEN = defineState("TOKEN", {
   description: "a token that is refused from now on",
-  id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any",
+  id: "issuer, a space, and the `jti`; `*` in place of the issuer stands for any. No condition says that it is of this form",
   state: object({ revoked: always(true, "that it is refused") }, "the token from this entry on"),
 });
 
 export const SETUP = defineState("SETUP", {
   description: "the one-time code of the first administrator",
-  id: "`administrator`",
+  id: "`administrator`; servers read no other, and no condition forbids one",
   state: object(
     {
       hash: hex("SHA-256 of the code"),
@@ -66,8 +67,9 @@ const aboutPrincipal = { subject, note, reason };
 /** Of what there is already. */
 const changed: readonly Step[] = [[ANY, ANY]];
 const movesPrincipal = { moves: { PRINCIPAL: anyStep }, permits: true };
-/** Members of the state of a principal that are no part of who it is. */
+/** Members of the state of a principal that come with an invitation. */
 const invited = ["owner", "invitedAt", "platforms", "key", "gatewayKey"];
+const records = { "subject.kind": "kind" };
 
 export const DIRECTORY = {
   states: [PRINCIPAL, TOKEN, SETUP],
@@ -76,33 +78,39 @@ export const DIRECTORY = {
       description: "an agent was registered, with its owner",
       members: aboutPrincipal,
       ...movesPrincipal,
-      conditions: { by: ["HUMAN"], keeps: ["kind", "suspended", "roles"] },
+      conditions: {
+        by: ["HUMAN"],
+        sets: { kind: "AGENT" },
+        needs: ["owner", "invitedAt"],
+        records,
+        keeps: ["suspended", "roles"],
+      },
     }),
     defineFact("PRINCIPAL_UPDATED", {
       description: "a registered agent has another name, owner, key or other platforms from here on",
       members: aboutPrincipal,
       moves: { PRINCIPAL: changed },
       permits: true,
-      conditions: { by: ["HUMAN"], keeps: ["kind", "suspended", "roles", "invitedAt"] },
+      conditions: { by: ["HUMAN"], records, keeps: ["suspended", "roles", "invitedAt"] },
     }),
     defineFact("PRINCIPAL_SUSPENDED", {
       description: "a principal may do nothing more",
       members: aboutPrincipal,
       ...movesPrincipal,
-      conditions: { by: ["HUMAN"], sets: { suspended: true }, keeps: ["kind", "roles", ...invited] },
+      conditions: { by: ["HUMAN"], sets: { suspended: true }, records, keeps: ["roles", ...invited] },
     }),
     defineFact("PRINCIPAL_REINSTATED", {
       description: "a suspended principal may act again",
       members: aboutPrincipal,
       moves: { PRINCIPAL: changed },
       permits: true,
-      conditions: { by: ["HUMAN"], sets: { suspended: false }, keeps: ["kind", "roles", ...invited] },
+      conditions: { by: ["HUMAN"], sets: { suspended: false }, records, keeps: ["roles", ...invited] },
     }),
     defineFact("PRINCIPAL_ROLES_CHANGED", {
       description: "a principal has other roles from here on",
       members: aboutPrincipal,
       ...movesPrincipal,
-      conditions: { by: ["HUMAN", "SYSTEM"], keeps: ["kind", "suspended", ...invited] },
+      conditions: { by: ["HUMAN", "SYSTEM"], records, keeps: ["suspended", ...invited] },
     }),
     defineFact("TOKEN_REVOKED", {
       description: "one token is refused from here on",
@@ -116,7 +124,7 @@ export const DIRECTORY = {
       members: {},
       moves: { SETUP: anyStep },
       permits: true,
-      conditions: { by: ["SYSTEM"], sets: { attempts: 0 } },
+      conditions: { by: ["SYSTEM"], sets: { attempts: 0 }, lacks: ["usedBy"] },
     }),
     defineFact("SETUP_CODE_REFUSED", {
       description: "somebody tried a wrong code",

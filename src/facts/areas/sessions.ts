@@ -16,7 +16,11 @@ export const SESSION = defineState("SESSION", {
     },
     "the session from this entry on",
   ),
-  conditions: { deadline: ["expiresAt"] },
+  conditions: {
+    lacks: { ENDED: ["expiresAt"] },
+    deadline: ["expiresAt"],
+    dependedOn: { by: ["CALLER", "DELEGATE"] },
+  },
 });
 
 export const SESSIONS = {

@@ -43,14 +43,17 @@ export function createAgreementCheck(fact: AnyFact, states: Vocabulary["states"]
       problems ??= [];
       problems.push(problem);
     };
-    for (const { kind, state } of things) needProblems(kind, state, states.get(kind)?.conditions, complain);
+    for (const thing of things) kindProblems(body, thing, states.get(thing.kind)?.conditions, complain);
+    numberProblems(things, states, complain);
     const thing = things.find(({ kind }) => kind === main);
     for (const conditions of conditionsFor(fact, body)) {
       authorProblems(body, conditions, complain);
       for (const [path, value] of Object.entries(conditions.has ?? {})) {
         if (memberAt(body, path) !== value) complain(`${path}: is not ${value}`);
       }
-      if (thing !== undefined) stateProblems(body, thing, conditions, complain);
+      if (thing === undefined) continue;
+      stateProblems(body, thing, conditions, complain);
+      if (thing.version === 1) madeProblems(thing, conditions, states.get(thing.kind)?.conditions, complain);
     }
     return problems ?? NONE;
   };
@@ -58,11 +61,48 @@ export function createAgreementCheck(fact: AnyFact, states: Vocabulary["states"]
 
 type Complain = (problem: string) => void;
 
-function needProblems(kind: string, state: JsonObject, conditions: StateConditions | undefined, complain: Complain) {
+/** What holds for every state of a kind. */
+function kindProblems(
+  body: JsonObject,
+  { kind, version, state }: MovedThing,
+  conditions: StateConditions | undefined,
+  complain: Complain,
+) {
+  if (conditions === undefined) return;
+  const { needs = {}, lacks = {}, records = {} } = conditions;
   const status = textOf(state.status);
-  const needs = conditions?.needs ?? {};
   for (const path of Object.hasOwn(needs, status) ? (needs[status] ?? []) : []) {
     if (memberAt(state, path) === undefined) complain(`states: ${kind} is ${status} without ${path}`);
+  }
+  for (const path of Object.hasOwn(lacks, status) ? (lacks[status] ?? []) : []) {
+    if (memberAt(state, path) !== undefined) complain(`states: ${kind} is ${status} with ${path}`);
+  }
+  if (version === 1) recordProblems(body, kind, state, records, complain);
+}
+
+/** Of things of which one comes in the place of another: that they are numbered one after the other, from 1. */
+function numberProblems(things: readonly MovedThing[], states: Vocabulary["states"], complain: Complain) {
+  for (const { kind, version, state } of things) {
+    const numbered = states.get(kind)?.conditions?.numbered;
+    if (numbered === undefined || version !== 1) continue;
+    const before = things.find((one) => one.kind === kind && one.version !== 1);
+    const number = before === undefined ? 1 : Number(memberAt(before.state, numbered)) + 1;
+    if (memberAt(state, numbered) !== number) complain(`states: ${numbered} of ${kind} is not ${number}`);
+  }
+}
+
+/** Of an entry that makes a thing: that members which it may not change are what the kind has before. */
+function madeProblems(
+  { kind, state }: MovedThing,
+  { keeps = [] }: Conditions,
+  conditions: StateConditions | undefined,
+  complain: Complain,
+) {
+  const initially = conditions?.initially ?? {};
+  for (const path of keeps) {
+    if (!isSame(memberAt(state, path), memberAt(initially, path))) {
+      complain(`states: ${path} of ${kind} is not what a ${kind} has before it is made`);
+    }
   }
 }
 
@@ -79,7 +119,7 @@ function authorProblems(body: JsonObject, { by }: Conditions, complain: Complain
 }
 
 function stateProblems(body: JsonObject, { kind, state }: MovedThing, conditions: Conditions, complain: Complain) {
-  const { leadsTo, sets = {}, records = {} } = conditions;
+  const { leadsTo, sets = {}, needs = [], lacks = [], records = {} } = conditions;
   if (leadsTo !== undefined) {
     const value = textOf(memberAt(body, leadsTo.member));
     if (!Object.hasOwn(leadsTo.status, value) || leadsTo.status[value] !== state.status) {
@@ -89,6 +129,22 @@ function stateProblems(body: JsonObject, { kind, state }: MovedThing, conditions
   for (const [path, value] of Object.entries(sets)) {
     if (memberAt(state, path) !== value) complain(`states: ${path} of ${kind} is not ${value}`);
   }
+  for (const path of needs) {
+    if (memberAt(state, path) === undefined) complain(`states: ${kind} is without ${path}`);
+  }
+  for (const path of lacks) {
+    if (memberAt(state, path) !== undefined) complain(`states: ${kind} is with ${path}`);
+  }
+  recordProblems(body, kind, state, records, complain);
+}
+
+function recordProblems(
+  body: JsonObject,
+  kind: string,
+  state: JsonObject,
+  records: Readonly<Record<string, string>>,
+  complain: Complain,
+) {
   for (const [path, inState] of Object.entries(records)) {
     if (!isSame(memberAt(body, path), memberAt(state, inState))) {
       complain(`states: ${inState} of ${kind} is not ${path} of the entry`);

@@ -1,20 +1,21 @@
 import type { JsonObject, JsonValue } from "../canonical.ts";
-import type { Author, Conditions, StateConditions } from "../conditions.ts";
-import { isSame, listOf, memberAt, objectOf, textOf } from "../members.ts";
+import type { Conditions, SideConditions, StateConditions } from "../conditions.ts";
+import { isSame, memberAt, objectOf, textOf } from "../members.ts";
 import { countApprovals } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { areKnownAlone, conditionsFor, isAdministrator, isHuman, isSystem } from "./agreement.ts";
+import { conditionsFor } from "./agreement.ts";
+import { type Authored, authorProblems, groupsOf, peopleOf, requirementsOf } from "./authors.ts";
 
-/** A thing that an entry moves on, with what came before. Bodies are those that `remembered` makes. */
-export interface Sequel {
+/** A thing that an entry depends on, with the entry that made it. Bodies are those that `remembered` makes. */
+export interface Dependent extends Authored {
   readonly kind: string;
-  readonly body: JsonObject;
+}
+
+/** A thing that an entry moves on, with what came before. */
+export interface Sequel extends Dependent {
   readonly recordedAt: string;
-  readonly before: JsonObject;
   readonly after: JsonObject;
-  /** The entry that made the thing. */
-  readonly maker: JsonObject;
   /** The entries so far that count for its quorum. */
   readonly votes: readonly JsonObject[];
 }
@@ -34,10 +35,14 @@ export function createSequelCheck({ facts, states }: Vocabulary): SequelCheck {
     keepProblems(sequel, state.constant ?? NONE, problems);
     quorumProblems(sequel, state, problems);
     // Conditions of a type are about the thing that each of its entries moves.
-    if (!Object.hasOwn(fact.moves, kind)) return problems;
+    if (!Object.hasOwn(fact.moves, kind)) {
+      sideProblems(sequel, state.replaced, state, problems);
+      return problems;
+    }
     for (const conditions of conditionsFor(fact, body)) {
       authorProblems(sequel, conditions, state, problems);
       memberProblems(sequel, conditions, problems);
+      countProblems(sequel, conditions, problems);
       keepProblems(sequel, conditions.keeps ?? NONE, problems);
       deadlineProblems(sequel, conditions, state, problems);
     }
@@ -47,6 +52,32 @@ export function createSequelCheck({ facts, states }: Vocabulary): SequelCheck {
 
 /** Of the product, by the conditions in FORMAT.md. */
 export const checkSequel = createSequelCheck(VOCABULARY);
+
+/** Why an entry may not depend on a thing; none: it may. */
+export type DependentCheck = (dependent: Dependent) => readonly string[];
+
+export function createDependentCheck({ states }: Pick<Vocabulary, "states">): DependentCheck {
+  return (dependent) => {
+    const state = states.get(dependent.kind)?.conditions;
+    if (state?.dependedOn === undefined) return NONE;
+    const problems: string[] = [];
+    sideProblems(dependent, state.dependedOn, state, problems);
+    return problems;
+  };
+}
+
+export const checkDependent = createDependentCheck(VOCABULARY);
+
+function sideProblems(
+  dependent: Dependent,
+  conditions: SideConditions | undefined,
+  state: StateConditions,
+  problems: string[],
+) {
+  if (conditions === undefined) return;
+  authorProblems(dependent, conditions, state, problems);
+  memberProblems(dependent, conditions, problems);
+}
 
 /** What of a body has to be kept to judge later entries about the things that it moves. */
 export function remembered(body: JsonObject): JsonObject {
@@ -61,69 +92,8 @@ export function remembered(body: JsonObject): JsonObject {
 
 const NEVER_COMPARED: ReadonlySet<string> = new Set(["client", "id", "states", "traceId"]);
 
-function authorProblems(sequel: Sequel, { by }: Conditions, state: StateConditions, problems: string[]) {
-  if (by === undefined || areKnownAlone(by)) return;
-  const { body, before, maker } = sequel;
-  const fits = by.some((one) => {
-    if (typeof one === "string") return isBy(one, sequel, state);
-    return before.status === one.from && isBy(one.author, sequel, state);
-  });
-  if (fits) return;
-  const [id, made] = [textOf(objectOf(body.actor).id), textOf(objectOf(maker.actor).id)];
-  problems.push(`${id} may not record it: it is for ${by.map(named).join(" or ")} of what ${made} made`);
-}
-
-const named = (one: NonNullable<Conditions["by"]>[number]) => (typeof one === "string" ? one : one.author);
-
-function isBy(author: Author, { body, maker }: Sequel, state: StateConditions): boolean {
-  switch (author) {
-    case "SYSTEM":
-      return isSystem(body);
-    case "HUMAN":
-      return isHuman(body);
-    case "ADMINISTRATOR":
-      return isAdministrator(body);
-    case "MAKER":
-      return isSameCaller(body, maker);
-    case "APPROVER":
-      return isApprover(body, maker, state);
-  }
-}
-
-function isSameCaller(one: JsonObject, other: JsonObject): boolean {
-  return ["actor", "onBehalfOf"].every((member) => {
-    const [here, there] = [objectOf(one[member]), objectOf(other[member])];
-    return here.id === there.id && here.kind === there.kind;
-  });
-}
-
-function isApprover(body: JsonObject, maker: JsonObject, { quorum }: StateConditions): boolean {
-  if (!isHuman(body)) return false;
-  const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
-  if (peopleOf(body).some((id) => requester.includes(id))) return false;
-  const groups = groupsOf(body);
-  return requirementsOf(maker, quorum?.requirements).some(({ group }) => groups.includes(group));
-}
-
-/** Ids of the people who act in an entry: its actor, and whom that acts for. */
-function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
-  return [actor, onBehalfOf].flatMap((part) => {
-    const { id, kind } = objectOf(part);
-    return kind === "HUMAN" ? [textOf(id)] : [];
-  });
-}
-
-const groupsOf = ({ actor }: JsonObject) => listOf(objectOf(actor).groups).map(textOf);
-
-function requirementsOf(maker: JsonObject, path: string | undefined) {
-  return listOf(path === undefined ? undefined : memberAt(maker, path)).map((item) => {
-    const { group, needed } = objectOf(item);
-    return { group: textOf(group), needed: Number(needed) };
-  });
-}
-
-function memberProblems({ kind, body, before, after, maker }: Sequel, conditions: Conditions, problems: string[]) {
-  const { names = {}, repeats = {}, counts } = conditions;
+function memberProblems({ kind, body, before, maker }: Dependent, conditions: SideConditions, problems: string[]) {
+  const { names = {}, repeats = {} } = conditions;
   for (const [path, inState] of Object.entries(names)) {
     if (!isSame(memberAt(body, path), memberAt(before, inState))) {
       problems.push(`${path} is not ${inState} of the ${kind} before`);
@@ -134,6 +104,9 @@ function memberProblems({ kind, body, before, after, maker }: Sequel, conditions
       problems.push(`${path} is not ${inMaker} of the entry that made the ${kind}`);
     }
   }
+}
+
+function countProblems({ kind, before, after }: Sequel, { counts }: Conditions, problems: string[]) {
   if (counts !== undefined && memberAt(after, counts) !== Number(memberAt(before, counts)) + 1) {
     problems.push(`${counts} of the ${kind} is not one more than before`);
   }
@@ -172,14 +145,18 @@ function quorumProblems(
   if (votes.some((vote) => peopleOf(vote).some((id) => own.includes(id)))) {
     problems.push(`${own.join(", ")} approved before: one person is one approval`);
   }
-  if (after.status !== quorum.status || before.status === quorum.status) return;
+  if (before.status === quorum.status) return;
   const requirements = requirementsOf(maker, quorum.requirements);
   const have = countApprovals(requirements, distinct([...votes, body]));
-  for (const [at, { group, needed }] of requirements.entries()) {
-    const count = have[at] ?? 0;
-    if (count < needed) {
-      problems.push(`the ${kind} is ${quorum.status} with ${count} of the ${needed} approvals needed of ${group}`);
-    }
+  const lacking = [...requirements.entries()].filter(([at, { needed }]) => (have[at] ?? 0) < needed);
+  if (after.status !== quorum.status) {
+    if (lacking.length === 0) problems.push(`the ${kind} is ${textOf(after.status)} with all approvals needed`);
+    return;
+  }
+  for (const [at, { group, needed }] of lacking) {
+    problems.push(
+      `the ${kind} is ${quorum.status} with ${have[at] ?? 0} of the ${needed} approvals needed of ${group}`,
+    );
   }
 }
 

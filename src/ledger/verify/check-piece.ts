@@ -5,7 +5,7 @@ import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
 import { checkBody } from "../../facts/check/check.ts";
 import { erasuresOf } from "../../facts/check/erasures.ts";
-import { checkSequel, remembered, VOTE_TYPES } from "../../facts/check/sequel.ts";
+import { checkDependent, checkSequel, remembered, VOTE_TYPES } from "../../facts/check/sequel.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
 import type { LedgerId } from "../../facts/entry.ts";
@@ -58,6 +58,7 @@ const rules: Rules = {
   isLegalStep,
   remembered,
   voteTypes: VOTE_TYPES,
+  checkDependent,
   checkSequel,
 };
 

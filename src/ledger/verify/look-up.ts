@@ -43,18 +43,23 @@ export async function checkClaims(
       rules.voteTypes ?? [],
     ]);
     for (const [at, row] of rows.entries()) {
-      for (const claim of group[at] ?? []) problems.push(...claimProblems(claim, toPast(row, claim, rules), rules));
+      const [first] = group[at] ?? [];
+      if (first === undefined) continue;
+      const past = toPast(row, first, rules);
+      for (const claim of group[at] ?? []) problems.push(...claimProblems(claim, past, rules));
     }
   }
   return problems;
 }
 
 function toPast({ seq, next_seq, entry, history }: PastRow, claim: Claim, rules: Rules): Past {
+  // The entry that made a thing is its whole history at version 1.
+  const texts = history ?? (claim.version === 1 && entry !== null ? [entry] : null);
   return {
     seq: seq === null ? undefined : BigInt(seq),
     nextSeq: next_seq === null ? undefined : BigInt(next_seq),
     stage: entry === null ? undefined : stageIn(entry, claim),
-    history: history === null ? undefined : historyIn(history, rules),
+    history: texts === null ? undefined : historyIn(texts, rules),
   };
 }
 

@@ -1,0 +1,89 @@
+import type { JsonObject, JsonValue } from "../canonical.ts";
+import type { Author, Conditions, StateConditions } from "../conditions.ts";
+import { listOf, memberAt, objectOf, textOf } from "../members.ts";
+import { areKnownAlone, isAdministrator, isHuman, isSystem } from "./agreement.ts";
+
+/** An entry that does something about a thing, and the entry that made that. */
+export interface Authored {
+  readonly body: JsonObject;
+  readonly before: JsonObject;
+  readonly maker: JsonObject;
+}
+
+/** Whether somebody recorded the entry who may: as far as those before it tell. */
+export function authorProblems(
+  entry: Authored,
+  { by }: Pick<Conditions, "by">,
+  state: StateConditions,
+  problems: string[],
+) {
+  if (by === undefined || areKnownAlone(by)) return;
+  const { body, before, maker } = entry;
+  const fits = by.some((one) => {
+    if (typeof one === "string") return isBy(one, entry, state);
+    return before.status === one.from && isBy(one.author, entry, state);
+  });
+  if (fits) return;
+  const [id, made] = [textOf(objectOf(body.actor).id), textOf(objectOf(maker.actor).id)];
+  problems.push(`${id} may not record it: it is for ${by.map(named).join(" or ")} of what ${made} made`);
+}
+
+const named = (one: NonNullable<Conditions["by"]>[number]) => (typeof one === "string" ? one : one.author);
+
+function isBy(author: Author, { body, maker }: Authored, state: StateConditions): boolean {
+  switch (author) {
+    case "SYSTEM":
+      return isSystem(body);
+    case "HUMAN":
+      return isHuman(body);
+    case "ADMINISTRATOR":
+      return isAdministrator(body);
+    case "MAKER":
+      return isSameCaller(body, maker);
+    case "APPROVER":
+      return isApprover(body, maker, state);
+    case "CALLER":
+      return idOf(body.actor) === idOf(maker.actor) && idOf(body.onBehalfOf) === idOf(maker.onBehalfOf);
+    case "DELEGATE":
+      return isDelegate(body, maker);
+  }
+}
+
+const idOf = (principal: JsonValue | undefined) => objectOf(principal).id;
+
+function isDelegate({ actor, onBehalfOf }: JsonObject, maker: JsonObject): boolean {
+  if (objectOf(actor).kind !== "AGENT" || onBehalfOf === undefined || maker.onBehalfOf !== undefined) return false;
+  return idOf(onBehalfOf) === idOf(maker.actor);
+}
+
+function isSameCaller(one: JsonObject, other: JsonObject): boolean {
+  return ["actor", "onBehalfOf"].every((member) => {
+    const [here, there] = [objectOf(one[member]), objectOf(other[member])];
+    return here.id === there.id && here.kind === there.kind;
+  });
+}
+
+function isApprover(body: JsonObject, maker: JsonObject, { quorum }: StateConditions): boolean {
+  if (!isHuman(body)) return false;
+  const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
+  if (peopleOf(body).some((id) => requester.includes(id))) return false;
+  const groups = groupsOf(body);
+  return requirementsOf(maker, quorum?.requirements).some(({ group }) => groups.includes(group));
+}
+
+/** Ids of the people who act in an entry: its actor, and whom that acts for. */
+export function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
+  return [actor, onBehalfOf].flatMap((part) => {
+    const { id, kind } = objectOf(part);
+    return kind === "HUMAN" ? [textOf(id)] : [];
+  });
+}
+
+export const groupsOf = ({ actor }: JsonObject) => listOf(objectOf(actor).groups).map(textOf);
+
+export function requirementsOf(maker: JsonObject, path: string | undefined) {
+  return listOf(path === undefined ? undefined : memberAt(maker, path)).map((item) => {
+    const { group, needed } = objectOf(item);
+    return { group: textOf(group), needed: Number(needed) };
+  });
+}
