@@ -9,7 +9,6 @@ import { dateLedgers } from "../support/clock.ts";
 import { createLedgers } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { waitUntil } from "../support/wait.ts";
 import { note } from "./scene.ts";
 
 const LEDGER = "acme/eu";

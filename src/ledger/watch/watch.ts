@@ -129,7 +129,7 @@ export function createWatch(options: WatchOptions): Watch {
     } catch (error) {
       await noteDamage(watched, error, "end");
     }
-    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error), "end");
+    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error, "earlier"));
     await firstGuards();
     await noteGuards(watched);
     watched.tailDue = performance.now() + tailInterval;
