@@ -1,4 +1,5 @@
 // Does each manipulation of tamper/table.ts to a copy of a prepared ledger while the product runs on it. See README.md.
+import { existsSync, readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { faultsOf } from "./tamper/faults.ts";
@@ -11,12 +12,20 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     jobs: { type: "string", default: "2" },
-    json: { type: "string" },
+    results: { type: "string" },
   },
 });
 const chosen = CASES.filter(({ class: of, name }) => `${of}: ${name}`.includes(values.only));
 const results = new Map<number, Result>();
 const failures: string[] = [];
+/** Of an earlier run that was not finished, or of which some are to be done again. */
+const earlier = new Map<string, Result>();
+if (values.results !== undefined && existsSync(values.results)) {
+  for (const line of readFileSync(values.results, "utf8").split("\n").filter(Boolean)) {
+    const { name, ...result } = JSON.parse(line) as Result & { readonly name: string };
+    earlier.set(name, result);
+  }
+}
 const say = (text: string) => process.stderr.write(`${text}\n`);
 let next = 0;
 
@@ -24,6 +33,11 @@ async function one(index: number, prepared: Prepared): Promise<void> {
   const of = chosen[index];
   if (of === undefined) return;
   const name = `${of.class}: ${of.name}`;
+  const known = earlier.get(name);
+  if (known !== undefined) {
+    results.set(index, { ...known, of });
+    return;
+  }
   try {
     const result = await run(of, prepared, { attempts: true });
     results.set(index, result);
@@ -31,7 +45,9 @@ async function one(index: number, prepared: Prepared): Promise<void> {
     say(
       `[${results.size + failures.length}/${chosen.length}] ${name}: ${result.outside.verdict}${faults.map((fault) => `\n    FAULT: ${fault}`).join("")}`,
     );
-    if (values.json !== undefined) await appendFile(values.json, `${JSON.stringify({ name, faults, ...result })}\n`);
+    if (values.results !== undefined) {
+      await appendFile(values.results, `${JSON.stringify({ name, faults, ...result })}\n`);
+    }
   } catch (error) {
     failures.push(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
     say(`[${results.size + failures.length}/${chosen.length}] ${name}: could not be done: ${String(error)}`);

@@ -5,7 +5,8 @@ import type { Manipulation } from "./manipulation.ts";
 import type { ActionName, Body, Facts } from "./prepare.ts";
 
 const UNSIGNED =
-  "Facts that open nothing are not signed. One that the rules permit, appended by the server's own login, is like any other.";
+  "Whoever has the server's login of the database can append facts that open nothing, such as reads, cancellations and reported " +
+  "outcomes: these carry no signature. Each has to follow the rules and stays in the ledger.";
 
 /** The body of a recorded entry. Throws when there is none. */
 function recorded(facts: Facts, type: string, of?: ActionName): JsonObject {

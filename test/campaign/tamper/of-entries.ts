@@ -85,6 +85,6 @@ export const OF_ENTRIES: readonly Manipulation[] = [
     name: "entries read and copied",
     sql: () =>
       "CREATE TEMP TABLE copied AS SELECT entry, payload FROM oc_audit_log JOIN oc_audit_payload USING (ledger, seq)",
-    undetectable: "Reading changes nothing. Who may read is decided by PostgreSQL, and a superuser reads everything.",
+    undetectable: "Reading changes nothing, so nothing shows it. A superuser of the database reads every table.",
   },
 ];

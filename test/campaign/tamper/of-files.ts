@@ -23,6 +23,16 @@ const older = (seq: number) =>
   });
 const removed = (heads: string) => rm(path.join(heads, NAME));
 
+const FEWER =
+  "Heads are lost and nothing else is changed: the ledger is as it was recorded. Of a ledger of more than 1,000 entries a server " +
+  "says that it knows no head.";
+const SHORTER =
+  "Entries at the end are cut off, and the heads that name them are lost as well: a shorter ledger is consistent in itself. Only " +
+  "what was kept elsewhere, such as an export, shows that there was more.";
+const REWRITTEN =
+  "A fact that carries no signature is rewritten, everything after it re-hashed, and the heads are lost as well: everybody can " +
+  "compute hashes. Facts with a signature cannot be rewritten.";
+
 export const OF_FILES: readonly Manipulation[] = [
   { name: "garbage", files: (heads) => writeFile(path.join(heads, NAME), "garbage") },
   { name: "truncated in the middle", files: (heads) => truncate(path.join(heads, NAME), 100) },
@@ -43,34 +53,31 @@ export const OF_FILES: readonly Manipulation[] = [
   {
     name: "an older copy put back",
     files: older(20),
-    undetectable: "The ledger is as it was recorded; there is less to compare it with. Nothing is wrong with it yet.",
+    undetectable: FEWER,
   },
   {
     name: "an older copy put back, and the entries since then cut off",
     files: older(20),
     sql: () => `SELECT pg_temp.cut(20)`,
-    undetectable:
-      "A ledger that ends earlier is a ledger. Only what was kept elsewhere (heads, an export, a receipt) shows that there was more.",
+    undetectable: SHORTER,
   },
   {
     name: "removed",
     files: removed,
-    undetectable:
-      "As with an older copy. Of a ledger of more than 1,000 entries the server says that the heads are missing.",
+    undetectable: FEWER,
   },
   {
     name: "removed, and the last entries cut off",
     files: removed,
     sql: ({ last }) => `SELECT pg_temp.cut(${last - 3})`,
-    undetectable: "As with an older copy.",
+    undetectable: SHORTER,
   },
   {
     name: "removed, and a fact without a signature rewritten and re-hashed",
     files: removed,
     sql: () => `SELECT pg_temp.edit(seq, '"id":"auditor"', '"id":"approver"'), pg_temp.rehash(seq) FROM oc_audit_log WHERE type = 'AUDIT_READ' AND ledger = 'acme/eu';
       UPDATE oc_audit_log SET actor_id = 'approver' WHERE type = 'AUDIT_READ' AND ledger = 'acme/eu'`,
-    undetectable:
-      "Facts that open nothing are not signed, and hashes can be computed by everybody: only a known hash contradicts.",
+    undetectable: REWRITTEN,
   },
   {
     name: "removed, and the name of an approver rewritten and re-hashed",

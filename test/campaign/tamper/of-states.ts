@@ -15,6 +15,15 @@ export const putBack = (version: number, of: ActionName) => (facts: Facts) =>
 
 export const OF_ACTIONS: readonly Manipulation[] = [
   {
+    name: "changed, and put back before anybody looked",
+    sql: ({ actions }) => `CREATE TEMP TABLE before AS SELECT * FROM oc_state WHERE id = '${actions.pending.uuid}';
+      UPDATE oc_state SET status = 'APPROVED' WHERE id = '${actions.pending.uuid}';
+      UPDATE oc_state s SET status = b.status FROM before b WHERE s.id = b.id`,
+    undetectable:
+      "What is changed and put back leaves nothing to find. No decision rests on it meanwhile: every one compares what it reads with " +
+      "entries.",
+  },
+  {
     name: "PENDING to APPROVED",
     sql: action(
       `status = 'APPROVED', expires_at = NULL, state = '{"status":"APPROVED","approvals":1,"grant":{"expiresAt":"2099-01-01T00:00:00.000000Z"}}'`,

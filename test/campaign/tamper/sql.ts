@@ -53,8 +53,10 @@ const PUT_BACK = `
 /** Runs `sql` as a superuser who takes the guards off and puts them back, in one transaction. */
 export async function unguarded(superuserUrl: string, sql: string): Promise<void> {
   await withClient(superuserUrl, async (client) => {
+    // Event triggers would look at the tables, and the session then remembers their triggers.
+    await client.query("SET event_triggers = off");
     await client.query(FUNCTIONS);
-    await client.query("BEGIN; SET LOCAL allow_system_table_mods = on; SET LOCAL event_triggers = off");
+    await client.query("BEGIN; SET LOCAL allow_system_table_mods = on");
     await client.query(TAKE_OFF);
     await client.query(sql);
     await client.query(PUT_BACK);
