@@ -3,6 +3,7 @@ import { checkSegments, fullSegments } from "../../src/ledger/search/build.ts";
 import type { App } from "../support/app.ts";
 import { waitUntil } from "../support/wait.ts";
 import type { Installation } from "./killing.ts";
+import type { Organizations } from "./organizations.ts";
 import { countByAction, readLedger } from "./read-ledger.ts";
 import { type CycleLoad, ENTRY_OF } from "./whole-cycles.ts";
 
@@ -17,7 +18,7 @@ export async function findFaults(installation: Installation, load: CycleLoad): P
     faults.push(...(await faultsOfLedger(installation, organization, load)));
     for (const { name, app } of installation.places) {
       if (app === undefined) faults.push(`${name} is not running`);
-      else faults.push(...(await faultsOfServer(installation, organization, { name, app })));
+      else faults.push(...(await faultsOfServer(installation.organizations, organization, { name, app })));
     }
   }
   for (const { lines } of installation.apps) faults.push(...lines.filter(isAlarm));
@@ -76,8 +77,9 @@ interface Healthy {
   };
 }
 
-async function faultsOfServer(
-  { organizations }: Installation,
+/** What a server finds wrong with the ledger of `organization`: by a verification now, and by its watcher. */
+export async function faultsOfServer(
+  organizations: Organizations,
   organization: string,
   { name, app }: { readonly name: string; readonly app: App },
 ): Promise<readonly string[]> {

@@ -106,16 +106,18 @@ async function oneCycle(
   load: CycleLoad,
   { number, killed, random }: { readonly number: number; readonly killed: readonly Target[]; random: () => number },
 ): Promise<KillCycle> {
-  const since = performance.now();
+  const from = performance.now();
   for (const [at, target] of killed.entries()) {
     if (at > 0) await pause(random() * APART);
     await installation.kill(target);
   }
+  // Until the last kill, calls may succeed.
+  const since = performance.now();
   const servers = killed.filter((target) => target === "server A" || target === "server B");
   const isDatabase = servers.length < killed.length;
   const concerned = isDatabase ? installation.places.map(({ name }) => name) : servers;
-  const steps = await served(load, concerned, since);
-  const anywhere = recoveryOf(load.recorded, undefined, since);
+  const steps = await served(load, concerned, since, from);
+  const anywhere = recoveryOf(load.recorded, undefined, since, from);
   return {
     number,
     killed,
@@ -125,13 +127,14 @@ async function oneCycle(
   };
 }
 
-/** Resolves when each of the servers has acknowledged each step, called after `since`. */
+/** Seconds from `from` until each of the servers has acknowledged each step that was called after `since`. */
 async function served(
   { recorded }: CycleLoad,
   places: readonly string[],
   since: number,
+  from = since,
 ): Promise<ReadonlyMap<Step, number>> {
-  const times = () => places.map((place) => recoveryOf(recorded, place, since));
+  const times = () => places.map((place) => recoveryOf(recorded, place, since, from));
   await waitUntil(() => times().every((found) => found !== undefined), PATIENCE);
   const all = times();
   return new Map(

@@ -5,6 +5,7 @@ import { type App, startApp } from "../support/app.ts";
 import { silent } from "../support/log.ts";
 import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
+import { faultsOfServer } from "./after-kills.ts";
 import { type Load, type Outcome, propose, startLoad } from "./load.ts";
 import { type Organizations, startOrganizations } from "./organizations.ts";
 import { countByAction, readLedger } from "./read-ledger.ts";
@@ -43,7 +44,7 @@ async function start(): Promise<App> {
   const app = await startApp({
     databaseUrl: postgres.url,
     dataDir,
-    environment: { IDENTITY_FILE: organizations.identityFile },
+    environment: { IDENTITY_FILE: organizations.identityFile, WATCH_SHARE: "50" },
   });
   apps.push(app);
   return app;
@@ -102,8 +103,11 @@ describe("the database, then a server, killed under load on two servers and 16 l
     for (const organization of organizations.names) {
       const own = [...loads, more].flat().filter((placed) => placed.organization === organization);
       await expectNothingLost(own, second, third);
+      for (const [name, app] of Object.entries({ second, third })) {
+        expect(await faultsOfServer(organizations, organization, { name, app })).toEqual([]);
+      }
     }
-  }, 180_000);
+  }, 300_000);
 });
 
 /** What was acknowledged of one organization is in its ledger, once; what was not is proposed again, at both servers. */

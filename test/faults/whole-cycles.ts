@@ -193,13 +193,14 @@ export async function startCycles(options: CycleOptions): Promise<CycleLoad> {
 }
 
 /**
- * Seconds from `since` until the server at `place`, or any when that is undefined, has acknowledged each step, called afterwards;
- * undefined while one is missing.
+ * Seconds from `from` until the server at `place`, or any when that is undefined, has acknowledged each step that was called after
+ * `since`; undefined while one is missing.
  */
 export function recoveryOf(
   recorded: readonly Recorded[],
   place: string | undefined,
   since: number,
+  from = since,
 ): ReadonlyMap<Step, number> | undefined {
   const times = new Map<Step, number>();
   for (let at = recorded.length - 1; at >= 0; at -= 1) {
@@ -207,7 +208,7 @@ export function recoveryOf(
     if (call === undefined || (place !== undefined && call.place !== place)) continue;
     if (call.ended < since) break;
     if (call.began < since) continue;
-    times.set(step, Math.min(times.get(step) ?? Number.POSITIVE_INFINITY, (call.ended - since) / 1_000));
+    times.set(step, Math.min(times.get(step) ?? Number.POSITIVE_INFINITY, (call.ended - from) / 1_000));
   }
   return times.size === STEPS.length ? times : undefined;
 }
