@@ -138,7 +138,7 @@ describe("verifyLedger, in threads", () => {
     await waitUntil(async () => {
       const { rows } = await superuser.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND application_name = $1 AND query LIKE 'COPY%'`,
+          WHERE datname = current_database() AND application_name = $1 AND query LIKE 'COPY%' AND state = 'active'`,
         [APPLICATION],
       );
       return rows.length > 0;

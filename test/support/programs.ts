@@ -5,6 +5,7 @@ import type { ProjectName } from "../projects.ts";
 /** Programs of Debian that tests of a project run, as `<program>: <package>`. Node and PostgreSQL come with `npm ci`. */
 export const programs: Readonly<Partial<Record<ProjectName, Readonly<Record<string, string>>>>> = {
   browser: { chromium: "chromium" },
+  python: { python3: "python3" },
 };
 
 function isInstalled(program: string): boolean {

@@ -1,0 +1,440 @@
+"""The types of FORMAT.md section 3 and the kinds of section 4, transcribed from there and nothing else.
+
+A member is `path: what it is`; `?` behind a path says that it can be missing. What it is:
+
+    string, integer, from1 (integer from 1), boolean, true, UUID, instant, commitment, JWS, sha256 (`sha256:` and 64
+    hex digits), hex64 and hex32 (so many hex digits), list (of string), objects (list of object), integers (object of integers),
+    object (with the members listed under its path; with any, if none is listed), =A|B|C (one of these strings)
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple
+
+from .terms import (
+    ALWAYS, ANY, AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
+    OneMore, StateHas, StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
+)  # fmt: skip
+
+PRINCIPAL_KINDS = "=HUMAN|AGENT|SERVICE"
+_CONFIDENCE = "=SIGNED|REGISTERED|NETWORK|HEADER|UNKNOWN"
+_OUTCOMES = "=PERMIT|REQUIRE|FORBID"
+
+# Section 3, table "envelope".
+ENVELOPE: Members = {
+    "type": "string",
+    "id": "UUID",
+    "actor": "object",
+    "actor.id": "string",
+    "actor.kind": PRINCIPAL_KINDS,
+    "actor.roles": "list",
+    "actor.groups": "list",
+    "actor.profile?": "commitment",
+    "onBehalfOf?": "object",
+    "onBehalfOf.id": "string",
+    "onBehalfOf.kind": PRINCIPAL_KINDS,
+    "onBehalfOf.roles": "list",
+    "onBehalfOf.groups": "list",
+    "onBehalfOf.profile?": "commitment",
+    "client?": "object",
+    "client.name": "string",
+    "client.version?": "string",
+    "client.surface?": "string",
+    "client.confidence": _CONFIDENCE,
+    "client.model?": "string",
+    "client.modelConfidence": _CONFIDENCE,
+    "client.rules?": "string",
+    "client.evidence": "commitment",
+    "traceId?": "hex32",
+    "session?": "UUID",
+}
+
+# Section 4: one element of `states`. Its `state` is checked by the table of its kind.
+STATE_ITEM: Members = {"id": "string", "kind": "string", "state": "object", "version": "integer"}
+
+_ACTION: Members = {
+    "action": "UUID",
+    "platform": "string",
+    "tool": "string",
+    "effect": "=READ|WRITE",
+    "region": "string",
+    "chain": "UUID",
+    "sourceChain?": "UUID",
+    "digest": "sha256",
+}
+_ABOUT_ACTION: Members = {**_ACTION, "policyHash": "sha256"}
+_GRANT: Members = {"grant.id": "UUID", "grant.voids?": "UUID"}
+_DECISION: Members = {
+    "decision": "object",
+    "decision.verdict": "=APPROVE|DENY",
+    "decision.channel": "=API|CONSOLE|SLACK|TEAMS|WEBHOOK",
+    "decision.note?": "commitment",
+}
+_SIGNATURE: Members = {"signature": "JWS"}
+_SUBJECT: Members = {
+    "subject": "object",
+    "subject.id": "string",
+    "subject.kind": PRINCIPAL_KINDS,
+    "subject.profile?": "commitment",
+    "note?": "commitment",
+    "reason?": "=LAST_ADMINISTRATOR",
+    **_SIGNATURE,
+}
+
+_SAME_ACTION: Tuple[Condition, ...] = (
+    AsMade(tuple(path.rstrip("?") for path in _ACTION)),
+    IsMade("policyHash", "policy.hash"),
+)
+_MAKER_OR_ADMINISTRATOR = By(("MAKER",), only_from={"ADMINISTRATOR": "AMBIGUOUS"})
+_KIND_OF_SUBJECT = StateIsEntry("kind", "subject.kind")
+_PRINCIPAL_STATE = ("suspended", "roles", "owner", "invitedAt", "platforms", "key", "gatewayKey")
+
+
+def _principal_but(*changed: str) -> Tuple[Condition, ...]:
+    return (Stay(tuple(path for path in _PRINCIPAL_STATE if path not in changed)),)
+
+
+TYPES: Dict[str, Type] = {
+    "LEDGER_CREATED": Type({}),
+    "LEDGER_ACKNOWLEDGED": Type(
+        {
+            "problems": "objects",
+            "problems[].verdict": "string",
+            "problems[].seq?": "string",
+            "problems[].through?": "string",
+            "problems[].detail?": "string",
+            "note": "commitment",
+            **_SIGNATURE,
+        },
+        signed=ALWAYS,
+    ),
+    "ACTION_PROPOSED": Type(
+        {
+            **_ACTION,
+            "conversation?": "string",
+            "targetRegion?": "string",
+            "policy": "object",
+            "policy.hash": "sha256",
+            "policy.version": "integer",
+            "policy.outcome": _OUTCOMES,
+            "policy.rules": "objects",
+            "policy.rules[].ruleId": "string",
+            "policy.rules[].outcome": _OUTCOMES,
+            "policy.rules[].because": "object",
+            "policy.requirements": "objects",
+            "policy.requirements[].id": "string",
+            "policy.requirements[].group": "string",
+            "policy.requirements[].needed": "from1",
+            "arguments": "commitment",
+            "rendered": "commitment",
+            "userRequest?": "commitment",
+            "rationale?": "commitment",
+            "supersedes?": "UUID",
+            "grant?": "object",
+            **_GRANT,
+            "signature?": "JWS",
+        },
+        moves=("ACTION", "CHAIN?"),
+        rules=(
+            StatusWhere(Where("policy.outcome", "PERMIT"), "ALLOWED"),
+            StatusWhere(Where("policy.outcome", "REQUIRE"), "PENDING"),
+            StatusWhere(Where("policy.outcome", "FORBID"), "BLOCKED"),
+            StateIs("approvals", 0),
+            StateIsEntry("grant.id", "grant.id"),
+        ),
+        signed=Where("policy.outcome", "PERMIT"),
+    ),
+    "ACTION_APPROVED": Type(
+        {**_ABOUT_ACTION, **_DECISION, **_SIGNATURE},
+        moves=("ACTION",),
+        rules=(EntryIs("decision.verdict", "APPROVE"), StateHasNot(("grant.id", "grant.hash"))),
+        history=(By(("APPROVER",)), *_SAME_ACTION, OneMore("approvals"), BeforeDeadline()),
+        signed=ALWAYS,
+    ),
+    "ACTION_DENIED": Type(
+        {**_ABOUT_ACTION, **_DECISION, **_SIGNATURE},
+        moves=("ACTION",),
+        rules=(EntryIs("decision.verdict", "DENY"),),
+        history=(By(("APPROVER",)), *_SAME_ACTION, Stay(("approvals",)), BeforeDeadline()),
+        signed=ALWAYS,
+    ),
+    "ACTION_CANCELLED": Type(
+        {**_ABOUT_ACTION, "reason?": "=SUPERSEDED", "supersededBy?": "UUID", "note?": "commitment"},
+        moves=("ACTION",),
+        history=(By(("MAKER", "HUMAN")), *_SAME_ACTION, Stay(("approvals",)), BeforeDeadline()),
+    ),
+    "ACTION_EXPIRED": Type(
+        {**_ABOUT_ACTION, "reason": "=EXPIRED"},
+        moves=("ACTION",),
+        rules=(By(("SYSTEM",)),),
+        history=(*_SAME_ACTION, Stay(("approvals",)), AfterDeadline()),
+    ),
+    "GRANT_ISSUED": Type(
+        {**_ABOUT_ACTION, "grant": "object", **_GRANT, **_SIGNATURE},
+        moves=("ACTION",),
+        rules=(StateIsEntry("grant.id", "grant.id"),),
+        history=(
+            By(("MAKER",)),
+            EntryIsBefore("grant.voids", "grant.id"),
+            *_SAME_ACTION,
+            Stay(("approvals", "grant.expiresAt")),
+            BeforeDeadline(),
+        ),
+        signed=ALWAYS,
+    ),
+    "GRANT_REDEEMED": Type(
+        {**_ABOUT_ACTION, "grant": "object", **_GRANT},
+        moves=("ACTION",),
+        history=(
+            By(("MAKER",)),
+            EntryIsBefore("grant.id", "grant.id"),
+            *_SAME_ACTION,
+            Stay(("approvals", "grant")),
+            BeforeDeadline(),
+        ),
+    ),
+    "ACTION_COMPLETED": Type(
+        {
+            **_ABOUT_ACTION,
+            "outcome": "=SUCCEEDED|FAILED",
+            "result?": "commitment",
+            "error?": "commitment",
+            "latencyMs": "integer",
+        },
+        moves=("ACTION",),
+        rules=(
+            StatusWhere(Where("outcome", "SUCCEEDED"), "SUCCEEDED"),
+            StatusWhere(Where("outcome", "FAILED"), "FAILED"),
+        ),
+        history=(_MAKER_OR_ADMINISTRATOR, *_SAME_ACTION, Stay(("approvals", "grant"))),
+    ),
+    "ACTION_AMBIGUOUS": Type(
+        {**_ABOUT_ACTION, "reason": "=OUTCOME_NEVER_TOLD"},
+        moves=("ACTION",),
+        rules=(By(("SYSTEM",)),),
+        history=(*_SAME_ACTION, Stay(("approvals", "grant")), AfterDeadline()),
+    ),
+    "DECISION_REFUSED": Type(
+        {
+            **_ABOUT_ACTION,
+            **_DECISION,
+            "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED|ALREADY_VOTED"
+            "|CONTENT_MISSING|DIGEST_MISMATCH",
+        }
+    ),
+    "GRANT_REFUSED": Type(
+        {
+            **{path.rstrip("?") + "?": what for path, what in _ABOUT_ACTION.items()},
+            "grant?": "object",
+            **_GRANT,
+            "reason": "=GRANT_INVALID|GRANT_FOREIGN|GRANT_VOID|GRANT_SPENT|GRANT_EXPIRED|CONTENT_MISSING"
+            "|DIGEST_MISMATCH",
+        },
+        together=("action", "platform", "tool", "effect", "region", "chain", "digest", "policyHash"),
+        beside=("sourceChain",),
+    ),
+    "SESSION_STARTED": Type(
+        {"session": "UUID", "conversation?": "string", "method": "string", "address?": "commitment"},
+        moves=("SESSION",),
+    ),
+    "SESSION_ENDED": Type(
+        {"session": "UUID", "conversation?": "string", "reason": "=LOGOUT|EXPIRED"},
+        moves=("SESSION",),
+        rules=(By(("SYSTEM",), where=Where("reason", "EXPIRED")),),
+        history=(
+            AsMade(("conversation",)),
+            By(("MAKER",), where=Where("reason", "LOGOUT")),
+            AfterDeadline(Where("reason", "EXPIRED")),
+        ),
+    ),
+    "PRINCIPAL_INVITED": Type(
+        _SUBJECT,
+        ("PRINCIPAL",),
+        (By(("HUMAN",)), StateIs("kind", "AGENT"), StateHas(("owner", "invitedAt")), _KIND_OF_SUBJECT),
+        (Stay(("suspended", "roles")),),
+        ALWAYS,
+    ),
+    "PRINCIPAL_UPDATED": Type(
+        _SUBJECT,
+        ("PRINCIPAL",),
+        (By(("HUMAN",)), _KIND_OF_SUBJECT),
+        (Stay(("suspended", "roles", "invitedAt")),),
+        ALWAYS,
+    ),
+    "PRINCIPAL_SUSPENDED": Type(
+        _SUBJECT,
+        ("PRINCIPAL",),
+        (By(("HUMAN",)), StateIs("suspended", True), _KIND_OF_SUBJECT),
+        _principal_but("suspended"),
+        ALWAYS,
+    ),
+    "PRINCIPAL_REINSTATED": Type(
+        _SUBJECT,
+        ("PRINCIPAL",),
+        (By(("HUMAN",)), StateIs("suspended", False), _KIND_OF_SUBJECT),
+        _principal_but("suspended"),
+        ALWAYS,
+    ),
+    "PRINCIPAL_ROLES_CHANGED": Type(
+        _SUBJECT, ("PRINCIPAL",), (By(("HUMAN", "SYSTEM")), _KIND_OF_SUBJECT), _principal_but("roles"), ALWAYS
+    ),
+    "TOKEN_REVOKED": Type({"note?": "commitment", **_SIGNATURE}, ("TOKEN",), (By(("HUMAN",)),), signed=ALWAYS),
+    "SETUP_CODE_ISSUED": Type(
+        _SIGNATURE, ("SETUP",), (By(("SYSTEM",)), StateIs("attempts", 0), StateHasNot(("usedBy",))), signed=ALWAYS
+    ),
+    "SETUP_CODE_REFUSED": Type(
+        _SIGNATURE,
+        ("SETUP",),
+        (By(("HUMAN",)),),
+        (Stay(("hash", "expiresAt", "usedBy")), OneMore("attempts")),
+        ALWAYS,
+    ),
+    "SETUP_CODE_USED": Type(
+        _SIGNATURE,
+        ("SETUP",),
+        (By(("HUMAN",)), StateIsEntry("usedBy", "actor.id")),
+        (Stay(("hash", "expiresAt", "attempts")),),
+        ALWAYS,
+    ),
+    "AUDIT_READ": Type(
+        {
+            "read": "object",
+            "read.from": "instant",
+            "read.to?": "instant",
+            "read.reads": "integers",
+            "read.entries": "integer",
+        }
+    ),
+    "AUTHENTICATION_REFUSED": Type(
+        {
+            "reason": "=BAD_TOKEN|BAD_SIGNATURE|BAD_CLAIMS|UNKNOWN_ISSUER|UNKNOWN_KEY|KEYS_UNAVAILABLE|TOKEN_EXPIRED"
+            "|TOKEN_NOT_YET_VALID|WRONG_AUDIENCE|DPOP_REQUIRED|DPOP_INVALID|SUSPENDED|REVOKED|NOT_REGISTERED"
+            "|KEY_REQUIRED",
+            "address?": "commitment",
+            "refused": "object",
+            "refused.from": "instant",
+            "refused.to?": "instant",
+            "refused.times": "integer",
+            "refused.issuer?": "string",
+            "refused.tokenId?": "string",
+        }
+    ),
+}
+
+KINDS: Dict[str, Kind] = {
+    "ACTION": Kind(
+        {
+            "status": "=ALLOWED|PENDING|APPROVED|DENIED|BLOCKED|EXPIRED|CANCELLED|EXECUTING|SUCCEEDED|FAILED|AMBIGUOUS",
+            "approvals": "integer",
+            "expiresAt?": "instant",
+            "grant?": "object",
+            "grant.id?": "UUID",
+            "grant.hash?": "hex64",
+            "grant.expiresAt": "instant",
+        },
+        steps=(
+            (None, "ALLOWED", "ACTION_PROPOSED"),
+            (None, "PENDING", "ACTION_PROPOSED"),
+            (None, "BLOCKED", "ACTION_PROPOSED"),
+            ("PENDING", "PENDING", "ACTION_APPROVED"),
+            ("PENDING", "APPROVED", "ACTION_APPROVED"),
+            ("PENDING", "DENIED", "ACTION_DENIED"),
+            ("APPROVED", "DENIED", "ACTION_DENIED"),
+            ("PENDING", "CANCELLED", "ACTION_CANCELLED"),
+            ("ALLOWED", "CANCELLED", "ACTION_CANCELLED"),
+            ("APPROVED", "CANCELLED", "ACTION_CANCELLED"),
+            ("PENDING", "EXPIRED", "ACTION_EXPIRED"),
+            ("ALLOWED", "EXPIRED", "ACTION_EXPIRED"),
+            ("APPROVED", "EXPIRED", "ACTION_EXPIRED"),
+            ("ALLOWED", "ALLOWED", "GRANT_ISSUED"),
+            ("APPROVED", "APPROVED", "GRANT_ISSUED"),
+            ("ALLOWED", "EXECUTING", "GRANT_REDEEMED"),
+            ("APPROVED", "EXECUTING", "GRANT_REDEEMED"),
+            ("EXECUTING", "SUCCEEDED", "ACTION_COMPLETED"),
+            ("EXECUTING", "FAILED", "ACTION_COMPLETED"),
+            ("AMBIGUOUS", "SUCCEEDED", "ACTION_COMPLETED"),
+            ("AMBIGUOUS", "FAILED", "ACTION_COMPLETED"),
+            ("EXECUTING", "AMBIGUOUS", "ACTION_AMBIGUOUS"),
+        ),
+        named_by="action",
+        has={
+            "ALLOWED": ("grant.id", "grant.hash", "grant.expiresAt"),
+            "PENDING": ("expiresAt",),
+            "APPROVED": ("grant.expiresAt",),
+            "EXECUTING": ("expiresAt", "grant.id", "grant.hash", "grant.expiresAt"),
+        },
+        has_not={
+            **dict.fromkeys(
+                ("ALLOWED", "APPROVED", "DENIED", "EXPIRED", "CANCELLED", "SUCCEEDED", "FAILED", "AMBIGUOUS"),
+                ("expiresAt",),
+            ),
+            "PENDING": ("grant",),
+            "BLOCKED": ("expiresAt", "grant"),
+        },
+        deadline=("expiresAt", "grant.expiresAt"),
+        approvals=("APPROVED", "ACTION_APPROVED", "policy.requirements"),
+    ),
+    "CHAIN": Kind(
+        {"status": "=OPEN|CLOSED", "number": "integer", "platform": "string"},
+        steps=((None, "OPEN", "ACTION_PROPOSED"), ("OPEN", "CLOSED", "ACTION_PROPOSED")),
+        named_when_made="chain",
+        when_made=(StateIsEntry("platform", "platform"),),
+        numbered="number",
+        fixed=("number", "platform"),
+        replaced=(By(("CALLER",)), AsMade(("conversation",))),
+        depended=(By(("CALLER",)), EntryIsBefore("platform", "platform"), AsMade(("conversation",))),
+    ),
+    "SESSION": Kind(
+        {"status": "=OPEN|ENDED", "expiresAt?": "instant"},
+        steps=((None, "OPEN", "SESSION_STARTED"), ("OPEN", "ENDED", "SESSION_ENDED")),
+        named_by="session",
+        has_not={"ENDED": ("expiresAt",)},
+        deadline=("expiresAt",),
+        depended=(By(("CALLER", "DELEGATE")),),
+    ),
+    "PRINCIPAL": Kind(
+        {
+            "kind": PRINCIPAL_KINDS,
+            "suspended": "boolean",
+            "roles": "list",
+            "owner?": "string",
+            "invitedAt?": "instant",
+            "platforms?": "list",
+            "key?": "string",
+            "gatewayKey?": "object",
+            "gatewayKey.kid": "string",
+            "gatewayKey.kty": "string",
+            "gatewayKey.crv?": "string",
+            "gatewayKey.x?": "string",
+            "gatewayKey.y?": "string",
+            "gatewayKey.n?": "string",
+            "gatewayKey.e?": "string",
+        },
+        steps=(
+            (None, ANY, "PRINCIPAL_INVITED"),
+            (ANY, ANY, "PRINCIPAL_INVITED"),
+            (ANY, ANY, "PRINCIPAL_UPDATED"),
+            (None, ANY, "PRINCIPAL_SUSPENDED"),
+            (ANY, ANY, "PRINCIPAL_SUSPENDED"),
+            (ANY, ANY, "PRINCIPAL_REINSTATED"),
+            (None, ANY, "PRINCIPAL_ROLES_CHANGED"),
+            (ANY, ANY, "PRINCIPAL_ROLES_CHANGED"),
+        ),
+        named_by="subject.id",
+        before_made={"suspended": False, "roles": []},
+        fixed=("kind",),
+    ),
+    "TOKEN": Kind({"revoked": "true"}, steps=((None, ANY, "TOKEN_REVOKED"),)),
+    "SETUP": Kind(
+        {"hash": "hex64", "expiresAt": "instant", "attempts": "integer", "usedBy?": "string"},
+        steps=(
+            (None, ANY, "SETUP_CODE_ISSUED"),
+            (ANY, ANY, "SETUP_CODE_ISSUED"),
+            (ANY, ANY, "SETUP_CODE_REFUSED"),
+            (ANY, ANY, "SETUP_CODE_USED"),
+        ),
+    ),
+}
+
+# Section 4, what an entry depends on: (member of the entry, kind, only entries of this type). Each at version 1.
+DEPENDENCIES = (("session", "SESSION", None), ("chain", "CHAIN", "ACTION_PROPOSED"))
