@@ -138,6 +138,9 @@ describe("a row of an action that no entry made", () => {
       cancel,
     ],
     ["another hash", pending, `${SET} hash = sha256(hash) ${OF}`, cancel],
+    ["another agent", pending, `${SET} actor_id = 'bot' ${OF}`, cancel],
+    ["another person", approved, `${SET} on_behalf_of_id = 'approver' ${OF}`, claim],
+    ["another conversation", claimed, `${SET} conversation = 'mine' ${OF}`, redeem],
     [
       "the proposal of another action",
       pending,

@@ -1,11 +1,11 @@
 import { validate as isUuid } from "uuid";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
-import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import { STORED_STATE } from "../../ledger/proof.ts";
 import { type EntryRow, POSITION_COLUMNS, type Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
-import { type Proven, provenAction } from "./proof.ts";
+import { type Proven, provenAction, type StoredAction } from "./proof.ts";
 
 /** An action as its entries say it is at `now`, by the database's clock. */
 export interface Loaded extends Proven {
@@ -26,10 +26,9 @@ export interface ActionKey {
 }
 
 /** The row of an action; of each of its entries that a decision depends on there is one, null where there is no such entry. */
-interface LoadRow extends StoredState, Record<keyof EntryRow, unknown> {
+interface LoadRow extends StoredAction, Record<keyof EntryRow, unknown> {
   readonly n: number;
   readonly now: Date;
-  readonly entries: readonly string[];
   readonly moved_on: boolean;
 }
 
@@ -40,7 +39,7 @@ const LOAD = {
   name: "oc_load_action",
   text: `
     WITH a AS MATERIALIZED (
-      SELECT k.n, k.ledger, ${STORED_STATE}, s.entries::text[] AS entries, s.now,
+      SELECT k.n, k.ledger, ${STORED_STATE}, s.entries::text[] AS entries, s.actor_id, s.on_behalf_of_id, s.conversation, s.now,
              ARRAY[s.updated_seq] || CASE WHEN s.status IN ('PENDING', 'ALLOWED', 'APPROVED') THEN s.entries[:1 + s.approvals]
                                           ELSE ARRAY[s.first_seq] END AS wanted,
              oc_action_moved_on(k.ledger, s.id::uuid, s.version, s.updated_seq) AS moved_on
@@ -55,7 +54,7 @@ const LOAD = {
        CROSS JOIN LATERAL oc_entries_at(w.ledger, w.seqs, true) r
     )
     SELECT a.n::integer AS n, a.id, a.version, a.state, a.status, a.expires_at, a.first_seq, a.updated_seq, a.state_hash, a.entries,
-           a.now, a.moved_on, ${POSITION_COLUMNS}
+           a.actor_id, a.on_behalf_of_id, a.conversation, a.now, a.moved_on, ${POSITION_COLUMNS}
       FROM a LEFT JOIN e ON e.ledger = a.ledger AND e.seq = ANY (a.wanted)`,
 };
 

@@ -19,9 +19,12 @@ export interface Proven {
   readonly situation: Situation;
 }
 
-/** A row of an action, with the positions of its entries. */
+/** A row of an action, with the positions of its entries, and who proposed it by its columns. */
 export interface StoredAction extends StoredState {
   readonly entries: readonly string[];
+  readonly actor_id: string | null;
+  readonly on_behalf_of_id: string | null;
+  readonly conversation: string;
 }
 
 type State = StateOf<"ACTION">;
@@ -52,6 +55,7 @@ export function provenAction(
   if (proposal === undefined || latest === undefined || proposal.type !== "ACTION_PROPOSED") {
     throw fault("names another entry than its proposal");
   }
+  if (!isOfProposer(stored, proposal)) throw fault("names another agent, person or conversation than its proposal");
   const state = toState(ledger, stored, item, proposal);
   const voters = mayStillStart(item)
     ? provenVoters(
@@ -77,6 +81,15 @@ export function provenAction(
     view: { state, proposal, ...(pending ? { voters } : {}) },
     situation: { state, terms, voters, updatedAt: new Date(latest.recordedAt) },
   };
+}
+
+function isOfProposer(stored: StoredAction, proposal: LedgerEntry): boolean {
+  const { actor, onBehalfOf, conversation = "" } = factOfType(proposal, "ACTION_PROPOSED");
+  return (
+    stored.actor_id === actor.id &&
+    stored.on_behalf_of_id === (onBehalfOf?.id ?? null) &&
+    stored.conversation === conversation
+  );
 }
 
 function mayStillStart({ state }: State): boolean {
