@@ -12,6 +12,8 @@ import { waitUntil } from "../support/wait.ts";
 import { type ServingThere, serveThere } from "./serving.ts";
 
 const DAYS_AGO = 100;
+/** The clock of the past is a function that takes the place of PostgreSQL's, which servers notice. */
+const ALARM = { WATCH_ACTION: "alarm" };
 let database: TestDatabase;
 let dataDir: string;
 let superuser: Client;
@@ -128,8 +130,7 @@ async function expectFound({ action, entry }: Proposed, user: string): Promise<v
 it("a server whose database has had no partitions for three months starts, appends and makes them", async () => {
   const clock = await dateLedgers(superuser);
   await clock.set(new Date(Date.now() - DAYS_AGO * 24 * 3600 * 1000));
-  // The clock of the past is a function that takes the place of PostgreSQL's, which the server notices.
-  serving = await serveThere({ database, dataDir }, [], { WATCH_ACTION: "alarm" });
+  serving = await serveThere({ database, dataDir }, [], ALARM);
   const first = await propose("anna");
   await serving.end();
   await clock.reset();
@@ -137,7 +138,7 @@ it("a server whose database has had no partitions for three months starts, appen
   const { rows: strays } = await superuser.query("SELECT FROM oc_audit_log_default");
   expect(strays.length).toBeGreaterThan(1);
 
-  serving = await serveThere({ database, dataDir });
+  serving = await serveThere({ database, dataDir }, [], ALARM);
   const later = await propose("boris");
   await expectFound(first, "anna");
   await expectFound(later, "boris");
