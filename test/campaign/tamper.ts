@@ -4,7 +4,7 @@ import { appendFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { faultsOf } from "./tamper/faults.ts";
 import { type Prepared, prepare } from "./tamper/prepare.ts";
-import { summaryOf, tableOf, undetectable } from "./tamper/report.ts";
+import { passing, summaryOf, tableOf, undetectable } from "./tamper/report.ts";
 import { type Result, run } from "./tamper/run.ts";
 import { CASES } from "./tamper/table.ts";
 
@@ -39,7 +39,7 @@ async function one(index: number, prepared: Prepared): Promise<void> {
     return;
   }
   try {
-    const result = await run(of, prepared, { attempts: true });
+    const result = await run(of, prepared, { attempts: true, command: true });
     results.set(index, result);
     const faults = faultsOf(result);
     say(
@@ -67,7 +67,8 @@ async function job(): Promise<void> {
 say(`${chosen.length} manipulations; preparing a ledger`);
 await Promise.all(Array.from({ length: Math.min(Number(values.jobs), chosen.length) }, job));
 const inOrder = [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
-process.stdout.write(`${tableOf(inOrder)}\n\n${undetectable(inOrder)}\n\n${summaryOf(inOrder)}\n`);
+const parts = [summaryOf(inOrder), tableOf(inOrder), undetectable(inOrder), passing(inOrder)];
+process.stdout.write(`${parts.join("\n\n")}\n`);
 for (const failure of failures) say(failure);
 const isFaulty = failures.length > 0 || inOrder.some((result) => faultsOf(result).length > 0);
 process.exitCode = chosen.length === 0 || isFaulty ? 1 : 0;

@@ -4,7 +4,7 @@ import type { Result } from "./run.ts";
 /** What may not come of a manipulation; none for one that the table says cannot be found, or that the database refused. */
 export function faultsOf({ of, outside, api, notice, refused, next, attempts, afterwards }: Result): readonly string[] {
   const succeeded = Object.entries(attempts).filter(([name, code]) => name !== append.name && code === "succeeded");
-  const decided = succeeded.map(([name]) => `${name} succeeded`);
+  const decided = of.passes === undefined ? succeeded.map(([name]) => `${name} succeeded`) : [];
   if (of.undetectable !== undefined) {
     return [...decided, ...(outside.verdict === "INTACT" ? [] : [`it is found after all: ${outside.verdict}`])];
   }

@@ -34,6 +34,8 @@ export interface Manipulation {
   readonly files?: (heads: string) => Promise<void>;
   /** What is tried afterwards on a server that only alarms, and must not succeed. */
   readonly attempts?: readonly Attempt[];
+  /** Why an attempt may succeed on a server that goes on in spite of its alarms. One that stops has stopped by then. */
+  readonly passes?: string;
   /** Why it is not found without evidence outside the database: INTACT, no notice, and appends that go on are then no fault. */
   readonly undetectable?: string;
 }

@@ -3,7 +3,7 @@ import { OF_CODE } from "../../ledger/manipulations-of-code.ts";
 import { OF_TABLES } from "../../ledger/manipulations-of-tables.ts";
 import { approve, claim } from "./attempts.ts";
 import type { Manipulation } from "./manipulation.ts";
-import { putBack } from "./of-states.ts";
+import { NO_LATER, putBack } from "./of-states.ts";
 
 const MANIPULATIONS = { ...OF_CODE, ...OF_TABLES, ...OF_ACCESS };
 
@@ -58,6 +58,7 @@ export const OF_FUNCTIONS: readonly Manipulation[] = [
     plain: redefined("oc_action_moved_on", "RETURN EXISTS (", "RETURN false AND EXISTS ("),
     sql: putBack(1, "denied"),
     attempts: [approve("denied")],
+    passes: NO_LATER,
   },
   {
     name: "oc_entries_at that returns another approval",

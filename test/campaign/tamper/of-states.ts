@@ -5,6 +5,10 @@ import type { ActionName, Facts } from "./prepare.ts";
 const action = (set: string, of: ActionName) => (facts: Facts) =>
   `UPDATE oc_state SET ${set} WHERE kind = 'ACTION' AND id = '${facts.actions[of].uuid}'`;
 const status = (to: string) => `status = '${to}', state = jsonb_set(state, '{status}', '"${to}"')`;
+export const NO_LATER =
+  "That nothing was recorded of an action since is asked of the database, and no hash can prove it. Whoever makes the database say so " +
+  "is found by the watcher, by the guards or by the gap, and by every verification.";
+
 /** The row of an action as it was at version `version`. */
 export const putBack = (version: number, of: ActionName) => (facts: Facts) =>
   `UPDATE oc_state s SET version = ${version}, entries = s.entries[:${version}], updated_seq = e.seq, hash = e.hash,
@@ -47,6 +51,13 @@ export const OF_ACTIONS: readonly Manipulation[] = [
     attempts: [claim("executing")],
   },
   { name: "DENIED to PENDING", sql: putBack(1, "denied"), attempts: [approve("denied")] },
+  {
+    name: "DENIED to PENDING, and the entry of the denial removed",
+    sql: (facts) => `${putBack(1, "denied")(facts)};
+      DELETE FROM oc_audit_log WHERE type = 'ACTION_DENIED' AND action_id = '${facts.actions.denied.uuid}'`,
+    attempts: [approve("denied")],
+    passes: NO_LATER,
+  },
   { name: "CANCELLED to PENDING", sql: putBack(1, "cancelled"), attempts: [approve("cancelled")] },
   { name: "EXPIRED to PENDING", sql: putBack(1, "expired"), attempts: [approve("expired")] },
   { name: "BLOCKED to ALLOWED", sql: action(status("ALLOWED"), "blocked"), attempts: [claim("blocked")] },
@@ -222,5 +233,8 @@ export const OF_DEADLINES: readonly Manipulation[] = [
       UPDATE oc_state SET state = jsonb_set(state, '{expiresAt}', to_jsonb(regexp_replace(state ->> 'expiresAt', '^20', '21'))),
              expires_at = regexp_replace(state ->> 'expiresAt', '^20', '21')::timestamptz WHERE id = '${actions.pending.uuid}'`,
     attempts: [approve("pending")],
+    passes:
+      "A proposal that waits for approvals carries no signature. Re-hashed, with all after it, it contradicts known heads alone: a server " +
+      "that stops has stopped by then, one that goes on takes an approval after the deadline. What is approved is bound by its digest.",
   },
 ];

@@ -167,7 +167,7 @@ async function makeSessions(app: App): Promise<Pick<Facts, "session" | "ended" |
 async function makeAcknowledgement(app: App, url: string): Promise<void> {
   const enabled = (is: string) =>
     withClient(url, (client) =>
-      client.query(`UPDATE pg_event_trigger SET evtenabled = '${is}' WHERE evtname = 'oc_guard_drop'`),
+      client.query(`UPDATE pg_event_trigger SET evtenabled = '${is}' WHERE evtname = 'oc_guard_rewrite'`),
     );
   await enabled("D");
   await waitUntil(() => app.lines.some((line) => line.includes('"verdict":"UNGUARDED"')));

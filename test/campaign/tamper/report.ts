@@ -37,6 +37,14 @@ export function tableOf(results: readonly Result[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
 }
 
+/** Attempts that may succeed on a server that goes on in spite of its alarms, and why. */
+export function passing(results: readonly Result[]): string {
+  const rows = results.flatMap(({ of }) =>
+    of.passes === undefined ? [] : [`| ${of.class}: ${cell(of.name)} | ${cell(of.passes)} |`],
+  );
+  return ["| manipulation | why an attempt may succeed |", "| --- | --- |", ...rows].join("\n");
+}
+
 /** Manipulations that are not found, and why. */
 export function undetectable(results: readonly Result[]): string {
   const rows = results.flatMap(({ of }) =>

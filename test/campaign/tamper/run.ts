@@ -1,11 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { escapeIdentifier } from "pg";
+import { createPool } from "../../../src/db/pool.ts";
+import { parseFactKeys } from "../../../src/domain/identity/fact-keys.ts";
+import { readHeads } from "../../../src/ledger/heads.ts";
+import { headOptions, verifyLedger } from "../../../src/ledger/verify.ts";
 import { countersign } from "../../cli/run.ts";
 import { type App, startApp } from "../../support/app.ts";
+import { silent } from "../../support/log.ts";
 import { withClient, withDatabase } from "../../support/server.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { append } from "./attempts.ts";
@@ -57,6 +62,8 @@ const NOT_NOTICED = { expected: 60_000, undetectable: 15_000 };
 export interface RunOptions {
   /** Whether attempts are made, on a server of their own. */
   readonly attempts: boolean;
+  /** Whether `countersign verify` verifies as a process of its own; otherwise what it calls does, in this one, which takes less time. */
+  readonly command: boolean;
 }
 
 /** A copy of what was prepared, which nobody minds being broken. */
@@ -96,6 +103,19 @@ function found({ verdict, problems }: Verification): Found {
     seq: first?.seq ?? undefined,
     details: problems.map((one) => `${one.verdict} ${one.seq ?? ""} ${one.detail}`),
   };
+}
+
+async function verifyHere({ superuserUrl, dataDir }: Copy, keysFile: string): Promise<Found> {
+  const role = "oc_auditor";
+  const pool = createPool({ connectionString: superuserUrl, max: 3, applicationName: "campaign", log: silent, role });
+  try {
+    const keys = await parseFactKeys(JSON.parse(await readFile(keysFile, "utf8")));
+    const heads = await headOptions(readHeads(path.join(dataDir, "heads"), "acme/eu"));
+    const { verdict, problems } = await verifyLedger(pool, "acme/eu", { keys, ...heads, workers: 1 });
+    return found({ verdict, problems: problems.map((one) => ({ ...one, seq: one.seq?.toString() ?? null })) });
+  } finally {
+    await pool.end();
+  }
 }
 
 async function verifyOutside({ superuserUrl, dataDir }: Copy, keys: string): Promise<Found> {
@@ -192,9 +212,10 @@ export async function run(of: Case, prepared: Prepared, options: RunOptions): Pr
     const lines = of.files === undefined ? watching.lines.length : 0;
     const since = of.files === undefined ? performance.now() : started;
     const refused = withFiles ? before : await manipulate(of, at, prepared);
+    const verify = options.command ? verifyOutside : verifyHere;
     const [notice, outside] = await Promise.all([
       refused === undefined ? noticed(watching, of, lines, since) : undefined,
-      verifyOutside(at, prepared.keysFile),
+      verify(at, prepared.keysFile),
     ]);
     const api = await verifyByApi(watching);
     const next = await append.run(watching, prepared.facts);
@@ -203,7 +224,7 @@ export async function run(of: Case, prepared: Prepared, options: RunOptions): Pr
       for (const attempt of attempts) came[attempt.name] = await attempt.run(goingOn, prepared.facts);
       came[append.name] = await append.run(goingOn, prepared.facts);
     }
-    const afterwards = goingOn === undefined ? undefined : await verifyOutside(at, prepared.keysFile);
+    const afterwards = goingOn === undefined ? undefined : await verify(at, prepared.keysFile);
     return { of, outside, api, notice, refused, next, attempts: came, afterwards };
   } finally {
     await Promise.all(apps.map((app) => app.stop()));
