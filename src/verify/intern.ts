@@ -24,7 +24,8 @@ export function createIntern(): Intern {
     const slot = (hash ^ (hash >>> 16)) & (SLOTS - 1);
     const known = slots[slot];
     if (known !== undefined && isSame(known.bytes, bytes, begin, end)) return known.text;
-    const copy = bytes.slice(begin, end);
+    // Not `slice`: that of a Buffer shares its memory, which whoever reads from a connection overwrites.
+    const copy = Uint8Array.from(bytes.subarray(begin, end));
     const text = decoder.decode(copy);
     slots[slot] = { bytes: copy, text };
     return text;
