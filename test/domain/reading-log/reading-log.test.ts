@@ -27,6 +27,9 @@ async function entriesBy(actorId: string): Promise<LedgerEntry[]> {
   return searchEntries(process.pool, LEDGER, { actorId }, { limit: 100 });
 }
 
+/** On a busy machine an entry can take longer than a window. */
+const PATIENT = { timeout: 20_000 };
+
 describe("a reading", () => {
   it("is an entry with who, when, which field and how much", async () => {
     const reader = human("reader-1", { roles: ["auditor"], displayName: "Mia" });
@@ -72,7 +75,7 @@ describe("a reading", () => {
       .poll(async () => {
         await log.record(reader, LEDGER, "auditEntry", 1);
         return (await types()).includes(4);
-      })
+      }, PATIENT)
       .toBe(true);
     await log.stop();
     const told = (await entriesBy("reader-2")).map(({ body }) => (body.read as { entries: number }).entries);
