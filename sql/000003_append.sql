@@ -27,10 +27,10 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
 --             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "state", "drafts"}]}
 -- after:      for the retry of one batch after a commit with an unknown outcome: a position before everything the batch may have
---             recorded; otherwise null. A draft whose id is recorded after this position is returned as it was recorded and is
---             not written again.
+--             recorded; otherwise null. A draft with an id that is recorded after this position is not written again: the call
+--             returns its entry.
 -- calls:      UUIDs of calls that may have to be repeated; a retry has the same one. The first call may still be running
---             then, waiting for the head lock or to be read by the server: once a retry was there, it fails as a whole.
+--             then, waiting for the head lock, or not read by the server so far: after a retry it fails as a whole.
 -- wait:       whether to wait for a head that is locked. Given false, nothing of such a batch is written, while others are.
 --
 -- by_draft:   whether to return a row a draft, or a row a batch.

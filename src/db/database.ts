@@ -28,7 +28,7 @@ export interface Database {
   readonly appendPool: Pool;
   /** For snapshots only: code that holds one may wait for a connection of another pool, but never of this one. */
   readonly snapshotPool: Pool;
-  /** For jobs, whose statements may take longer. */
+  /** For jobs. Their statements may take longer. */
   readonly jobPool: Pool;
   /** For readiness checks, which have to be fast when nothing else is. */
   readonly readinessPool: Pool;

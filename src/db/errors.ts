@@ -6,7 +6,7 @@
  * - `refused`: the database refused this data or this privilege; a retry fails the same way
  * - `timeout`: it took too long and was cancelled
  * - `disk-full`: the database has no room; nothing was written
- * - `corrupt`: what the database has on its disk is damaged: a page whose checksum is wrong, a broken index
+ * - `corrupt`: what the database has on its disk is damaged: a page with a wrong checksum, a broken index
  * - `bug`: none of these, so the statement or this table is wrong
  */
 export type DatabaseFailure =

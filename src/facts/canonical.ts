@@ -57,7 +57,7 @@ export interface Extension {
   readonly integersOnly: boolean;
 }
 
-/** The same with objects in it that `extension` knows how to write. `depth` is -1 for what holds a value whose depth is limited. */
+/** The same with objects in it that `extension` knows how to write. `depth` is -1 for an object that holds a value of limited depth. */
 export function canonicalizeExtended(value: unknown, extension: Extension, depth: 0 | -1 = 0): string {
   return write(value, depth, { extension, path: [] });
 }

@@ -9,7 +9,7 @@ export interface ErasedValue {
   readonly path: string;
 }
 
-/** The values whose erasure an entry with this body orders. */
+/** Returns the values that an entry with this body orders to be erased. */
 export type Erasures = (body: JsonObject) => readonly ErasedValue[];
 
 const NONE: readonly ErasedValue[] = [];

@@ -29,7 +29,7 @@ interface RoutineRow {
   readonly settings: readonly string[] | null;
   readonly source: string;
   readonly body: string | null;
-  readonly library: string | null;
+  readonly objectFile: string | null;
 }
 
 const OURS = "(n.nspname IN ('oc_guard', 'oc_work') OR (n.nspname = 'public' AND p.proname LIKE 'oc\\_%'))";
@@ -40,7 +40,7 @@ const ROUTINES = `
          p.provolatile AS volatility, p.proisstrict AS strict, p.proleakproof AS leakproof,
          a.aggtransfn::pg_catalog.regprocedure::pg_catalog.text AS step,
          CASE WHEN p.prosupport <> 0 THEN p.prosupport::pg_catalog.text END AS support, p.proconfig AS settings,
-         p.prosrc AS source, pg_catalog.pg_get_function_sqlbody(p.oid) AS body, p.probin AS library
+         p.prosrc AS source, pg_catalog.pg_get_function_sqlbody(p.oid) AS body, p.probin AS "objectFile"
     FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -78,7 +78,7 @@ function routineFact(routine: RoutineRow): string {
     routine.step !== null && `step ${routine.step}`,
     routine.support !== null && `planned by ${routine.support}`,
     ...(routine.settings ?? []).map((setting) => `set ${setting}`),
-    sha256(routine.body ?? routine.source, routine.library ?? ""),
+    sha256(routine.body ?? routine.source, routine.objectFile ?? ""),
   );
 }
 
