@@ -148,11 +148,16 @@ async function untilVerified(app: App): Promise<void> {
   }, 120_000);
 }
 
-/** The first problem that the server's log has after line `from`. */
+/**
+ * The first problem of acme/eu that the server's log has after line `from`. The other ledger still has the problem of the guards that
+ * was acknowledged in this one.
+ */
 async function noticed(app: App, of: Case, from: number, since: number): Promise<Notice | undefined> {
   const deadline = performance.now() + NOT_NOTICED[of.undetectable === undefined ? "expected" : "undetectable"];
   while (performance.now() < deadline) {
-    const line = app.lines.slice(from).find((one) => one.includes("a problem of a ledger was found"));
+    const line = app.lines
+      .slice(from)
+      .find((one) => one.includes("a problem of a ledger was found") && one.includes('"ledger":"acme/eu"'));
     if (line !== undefined) {
       const { foundBy, verdict } = JSON.parse(line) as { readonly foundBy: string; readonly verdict: string };
       return { seconds: (performance.now() - since) / 1_000, by: foundBy, verdict };
