@@ -21,12 +21,6 @@ export interface StateDefinition<Kind extends string, State extends z.ZodType> {
   readonly conditions?: StateConditions;
 }
 
-/**
- * Whether a fact can permit, widen, erase, prune or acknowledge something: always, never, or where the member at the path
- * `where` is `is`.
- */
-export type Permits = boolean | { readonly where: string; readonly is: string };
-
 /** What entries of one type say. */
 export interface FactDefinition<
   Type extends string,
@@ -45,7 +39,8 @@ export interface FactDefinition<
   readonly moves: { readonly [Kind in Moves]: readonly Step[] };
   /** Steps of further kinds. Of each an entry may make one thing, and move on another in whose place that one comes. */
   readonly mayMove: { readonly [Kind in MayMove]: readonly Step[] };
-  readonly permits: Permits;
+  /** Whether entries of the type can permit, widen, erase, prune or acknowledge something: a server signs each of them. */
+  readonly permits: boolean;
   /**
    * Of a type that orders erasures: the path of the list of erased values, each `{"path":…,"seq":…}`, of an entry's position
    * and a dotted path of its body. A value that is not stored, and that no entry names this way, is a problem.
@@ -76,7 +71,7 @@ export function defineFact<
     readonly together?: Together;
     readonly moves?: { readonly [Kind in Moves]: readonly Step[] };
     readonly mayMove?: { readonly [Kind in MayMove]: readonly Step[] };
-    readonly permits?: Permits;
+    readonly permits?: boolean;
     readonly erases?: string;
     readonly conditions?: Conditions;
   },

@@ -54,10 +54,9 @@ export const envelope = {
 
 const signed = signature("of the server that made the entry, over all other members (section 6)");
 
-/** The member `signature` of entries of a type that can permit something; not of every entry if only some can. */
+/** The member `signature` of entries of a type that can permit something. */
 export function signatureMember({ permits }: AnyFact): z.ZodRawShape {
-  if (permits === false) return {};
-  return { signature: permits === true ? signed : signed.optional() };
+  return permits ? { signature: signed } : {};
 }
 
 export type StoredEnvelope = z.infer<z.ZodObject<typeof envelope>>;

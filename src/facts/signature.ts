@@ -91,6 +91,9 @@ export function signatureProblem(entry: SignedEntry, keys: SignatureKeys): strin
 
 const BODY = '{"body":';
 const BEHIND_BODY = ',"ledger":';
+/** All that follows the body in the text of an entry: with a second member `body` there, readers would take that one. */
+const REST =
+  /^,"ledger":"[a-z0-9-]+\/[a-z0-9-]+","prevHash":"[0-9a-f]{64}","recordedAt":"[0-9TZ:.-]{27}","seq":"[1-9]\d{0,18}","v":1\}$/;
 
 /**
  * The canonical text of the body of `entry` without its signature, taken from the canonical text of the entry. A signature
@@ -101,6 +104,7 @@ function unsignedBody(entry: string, signature: string): string | undefined {
   const at = entry.indexOf(member);
   const end = entry.lastIndexOf(BEHIND_BODY);
   if (!entry.startsWith(BODY) || at < BODY.length || at + member.length > end) return undefined;
+  if (!REST.test(entry.slice(end))) return undefined;
   return entry.slice(BODY.length, at) + entry.slice(at + member.length, end);
 }
 

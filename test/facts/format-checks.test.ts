@@ -61,7 +61,7 @@ const bytes = (entry: Buffer): Copy => stored(vectors.entries.length, { entry, h
 
 const LAST = vectors.entries.length;
 const bodyAt = (seq: number) => JSON.parse(vectors.entries[seq - 1]?.body ?? "") as JsonObject;
-const [PROPOSED, DECIDED, NOTE] = [3, 4, 14];
+const [DECIDED, NOTE] = [4, 14];
 const other = (position: bigint): LedgerHead => ({ seq: position, hash: "f".repeat(64) });
 const lastRow = () => rows().at(-1) as StoredEntry;
 const moved = (seq: number, change: (thing: JsonObject & { readonly state: JsonObject }) => object) => {
@@ -97,11 +97,7 @@ const EXAMPLES: Readonly<Record<CheckName, () => Copy>> = {
       LAST,
       moved(LAST, (thing) => ({ ...thing, version: 1 })),
     ),
-  alone: () =>
-    body(
-      PROPOSED,
-      moved(PROPOSED, (thing) => ({ ...thing, state: { ...thing.state, approvals: 1 } })),
-    ),
+  alone: () => body(LAST, { reason: "EXPIRED" }),
   depends: () => appended({ type: "NOTE", states: undefined }),
   follows: () =>
     body(

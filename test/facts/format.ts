@@ -60,13 +60,8 @@ const membersOf = (members: z.ZodRawShape) =>
 function typeRows(): readonly (readonly string[])[] {
   return [...VOCABULARY.facts.values()].map((fact) => {
     const moves = [...Object.keys(fact.moves), ...Object.keys(fact.mayMove).map((kind) => `${kind}?`)];
-    return [`\`${fact.type}\``, fact.description, moves.join(", "), permitsOf(fact)];
+    return [`\`${fact.type}\``, fact.description, moves.join(", "), fact.permits ? "yes" : ""];
   });
-}
-
-function permitsOf({ permits }: AnyFact): string {
-  if (typeof permits === "object") return `where \`${permits.where}\` is \`${permits.is}\``;
-  return permits ? "yes" : "";
 }
 
 function typeSection(fact: AnyFact): string {

@@ -42,9 +42,7 @@ function bodyOfType(type: string): UnsealedObject {
   };
 }
 
-const MARKED = [...VOCABULARY.facts.values()]
-  .filter(({ permits }) => permits !== false)
-  .map(({ type }) => type as FactType);
+const MARKED = [...VOCABULARY.facts.values()].filter(({ permits }) => permits).map(({ type }) => type as FactType);
 
 /** Appends `body` with the server's login of the database, and returns the position of its entry. */
 async function appendDirectly(ledger: LedgerId, body: string): Promise<bigint> {

@@ -41,6 +41,7 @@ export function signatureVectors(ledger: LedgerId, body: JsonObject): readonly S
   const retired = detached(jws({ ...members, kid: RETIRED.kid }, RETIRED));
   const decision = { ...(body.decision as JsonObject), verdict: "DENY" };
   const state = (body.states as readonly JsonObject[])[0] as JsonObject;
+  const denied = canonicalize({ ...body, decision, signature: detached(right) });
   const made: readonly (readonly [name: string, valid: boolean, entry: string])[] = [
     ["signed", true, entry(detached(right))],
     ["signed by a retired key, recorded in the last second of it", true, entry(retired)],
@@ -71,6 +72,12 @@ export function signatureVectors(ledger: LedgerId, body: JsonObject): readonly S
       entry(`${header}..${signature.slice(0, -1)}${unusedBits(signature)}`),
     ],
     ["the signature padded", false, entry(`${header}..${signature}==`)],
+    ["a second body behind the one that was signed", false, `${entry(detached(right)).slice(0, -1)},"body":${denied}}`],
+    [
+      "a second body before the rest of the entry",
+      false,
+      entry(detached(right)).replace(',"ledger"', `,"body":${denied},"ledger"`),
+    ],
   ];
   return made.map(([name, valid, text]) => ({ name, valid, entry: text }));
 }

@@ -129,13 +129,13 @@ class Life:
         extra: Entry = {}
         if outcome == "PERMIT":
             states = self.state("ALLOWED", grant={"expiresAt": instant(30), "hash": "a" * 64, "id": GRANT})
-            extra = {"grant": {"id": GRANT}, "signature": ""}
+            extra = {"grant": {"id": GRANT}}
         else:
             states = self.state("PENDING", expiresAt=instant(20))
         states.append({"id": CHAIN, "kind": "CHAIN", "state": {"number": 1, "platform": "p", "status": "OPEN"}, "version": 1})
         return self.add(
             "ACTION_PROPOSED", AGENT, **self.about(), onBehalfOf=MEMBER, arguments=COMMITMENT, rendered=COMMITMENT,
-            policy=policy, states=states, **extra,
+            policy=policy, states=states, signature="", **extra,
         )  # fmt: skip
 
     def decide(self, actor: Entry, status: str, approvals: int, verdict: str = "APPROVE") -> Entry:

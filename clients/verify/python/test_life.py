@@ -59,15 +59,15 @@ class Action(unittest.TestCase):
         life.end("ACTION_COMPLETED", person("root", roles=("admin",)), "FAILED", outcome="FAILED", latencyMs=5)
         self.assertEqual(life.found(), [])
 
-    def test_permit_is_signed(self) -> None:
+    def test_proposals_are_signed(self) -> None:
+        life = Life()
+        del life.propose([("x", 1)])["signature"]
+        self.assertEqual(life.found(), [("BAD_SIGNATURE", 2), ("RULE_BROKEN", 2)])
         life = Life()
         body = life.propose([], "PERMIT")
         self.assertEqual(life.found(), [])
         body["grant"]["id"] = OTHER_GRANT
         self.assertEqual(life.found(), [("RULE_BROKEN", 2)])
-        body["grant"]["id"] = GRANT
-        del body["signature"]
-        self.assertEqual(life.found(), [("BAD_SIGNATURE", 2)])
 
     def test_two_approvals(self) -> None:
         def life_of(second: Entry, status: str = "APPROVED") -> Life:

@@ -1,4 +1,4 @@
-"""Runs every vector of vectors.json. Its path: the first argument, or VECTORS, or ../vectors.json beside this folder.
+"""Runs every vector of vectors.json. Its path: the first argument, or VECTORS, or test/vectors/entry-v1.json of the project.
 
     python3 test_vectors.py [vectors.json]
 """
@@ -27,8 +27,8 @@ def vectors_path() -> str:
     """The path of the vectors; an argument that is a file is taken off the command line."""
     if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) and sys.argv[1].endswith(".json"):
         return sys.argv.pop(1)
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "vectors.json")
-    return os.environ.get("VECTORS", beside)
+    project = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
+    return os.environ.get("VECTORS", os.path.join(project, "test", "vectors", "entry-v1.json"))
 
 
 with open(vectors_path(), encoding="utf-8") as _file:
@@ -79,7 +79,11 @@ class SignaturesOfTheVectors(unittest.TestCase):
     def test_each_signature(self) -> None:
         for vector in VECTORS["signatures"]:
             with self.subTest(vector["name"]):
-                entry = parse(vector["entry"])
+                try:
+                    entry = parse(vector["entry"])
+                except ValueError:  # a member that is there twice
+                    self.assertFalse(vector["valid"])
+                    continue
                 self.assertEqual(entry["ledger"], VECTORS["ledger"])
                 wrong = signature_wrong(entry["body"], entry["ledger"], entry["recordedAt"], KEYS)
                 self.assertEqual(wrong is None, vector["valid"], wrong)

@@ -173,7 +173,7 @@ export const ACTIONS = {
       },
       moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },
       mayMove: { CHAIN: CHAIN_STEPS },
-      permits: { where: "policy.outcome", is: "PERMIT" },
+      permits: true,
       conditions: {
         leadsTo: { member: "policy.outcome", status: { PERMIT: "ALLOWED", REQUIRE: "PENDING", FORBID: "BLOCKED" } },
         sets: { approvals: 0 },

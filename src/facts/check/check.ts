@@ -2,7 +2,6 @@ import { z } from "zod";
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { AnyFact } from "../definition.ts";
 import { envelope, signatureMember } from "../envelope.ts";
-import { createPermitsCheck, type PermitsCheck } from "../permits.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { type AgreementCheck, createAgreementCheck } from "./agreement.ts";
@@ -32,8 +31,6 @@ interface TypeCheck {
   readonly agreement: AgreementCheck;
   readonly together: readonly string[];
   readonly required: readonly string[];
-  /** Of a type of which only some entries can permit something. */
-  readonly permits: PermitsCheck | undefined;
 }
 
 const NONE: readonly string[] = [];
@@ -61,8 +58,6 @@ export function createBodyCheck({ facts, states }: Vocabulary): BodyCheck {
     }
     const apart = togetherProblems(check, body);
     if (apart.length > 0) return apart;
-    const unsigned = signatureProblems(check, body);
-    if (unsigned.length > 0) return unsigned;
     const things = thingsOf(body.states);
     const moved = check.moves(body, things);
     return moved.length > 0 ? moved : check.agreement(body, things);
@@ -104,7 +99,6 @@ function createTypeCheck(fact: AnyFact, states: Vocabulary["states"]): TypeCheck
     agreement: createAgreementCheck(fact, states),
     together: Object.keys(together),
     required: Object.keys(together).filter((name) => !(together[name] instanceof z.ZodOptional)),
-    permits: typeof fact.permits === "object" ? createPermitsCheck({ facts: new Map([[fact.type, fact]]) }) : undefined,
   };
 }
 
@@ -131,14 +125,6 @@ function togetherProblems({ together, required }: TypeCheck, body: JsonObject): 
   const there = together.find((name) => body[name] !== undefined);
   if (there === undefined) return NONE;
   return required.filter((name) => body[name] === undefined).map((name) => `${name}: is missing beside ${there}`);
-}
-
-/** Where only some entries of a type can permit something: whether those are signed, and no others. */
-function signatureProblems({ permits }: TypeCheck, body: JsonObject): readonly string[] {
-  if (permits === undefined || permits(body) === (body.signature !== undefined)) return NONE;
-  return body.signature === undefined
-    ? ["signature: is missing in an entry that can permit something"]
-    : ["signature: is not known in an entry that can permit nothing"];
 }
 
 function thingsOf(states: JsonValue | undefined): readonly MovedThing[] {

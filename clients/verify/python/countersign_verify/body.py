@@ -11,7 +11,7 @@ from .entries import is_seq
 from .members import LARGEST, MISSING, Table, at, is_commitment, is_instant, is_integer, same
 from .report import quote
 from .tables import ENVELOPE, KINDS, STATE_ITEM, TYPES
-from .terms import NEVER, Type, Where
+from .terms import Type
 from .things import readable_states
 
 LEDGER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9-]{0,62}")
@@ -119,10 +119,7 @@ def body_findings(body: Dict[str, Any], dotted: Optional[str]) -> Iterator[str]:
 
 def _other_members(body: Dict[str, Any], spec: Type) -> Iterator[str]:
     """What sections 3 and 6 say of members beside the tables."""
-    permits = spec.signed != NEVER and not (
-        isinstance(spec.signed, Where) and not same(at(body, spec.signed.path), spec.signed.value)
-    )
-    if not permits and "signature" in body:
+    if not spec.signed and "signature" in body:
         yield "signature stands in an entry that permits nothing"
     there = [path for path in spec.together if path in body]
     if there and len(there) < len(spec.together):

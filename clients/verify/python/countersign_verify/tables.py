@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Dict, Tuple
 
 from .terms import (
-    ALWAYS, ANY, AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
+    ANY, AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
     OneMore, StateHas, StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ TYPES: Dict[str, Type] = {
             "note": "commitment",
             **_SIGNATURE,
         },
-        signed=ALWAYS,
+        signed=True,
     ),
     "ACTION_PROPOSED": Type(
         {
@@ -132,7 +132,7 @@ TYPES: Dict[str, Type] = {
             "supersedes?": "UUID",
             "grant?": "object",
             **_GRANT,
-            "signature?": "JWS",
+            **_SIGNATURE,
         },
         moves=("ACTION", "CHAIN?"),
         rules=(
@@ -142,21 +142,21 @@ TYPES: Dict[str, Type] = {
             StateIs("approvals", 0),
             StateIsEntry("grant.id", "grant.id"),
         ),
-        signed=Where("policy.outcome", "PERMIT"),
+        signed=True,
     ),
     "ACTION_APPROVED": Type(
         {**_ABOUT_ACTION, **_DECISION, **_SIGNATURE},
         moves=("ACTION",),
         rules=(EntryIs("decision.verdict", "APPROVE"), StateHasNot(("grant.id", "grant.hash"))),
         history=(By(("APPROVER",)), *_SAME_ACTION, OneMore("approvals"), BeforeDeadline()),
-        signed=ALWAYS,
+        signed=True,
     ),
     "ACTION_DENIED": Type(
         {**_ABOUT_ACTION, **_DECISION, **_SIGNATURE},
         moves=("ACTION",),
         rules=(EntryIs("decision.verdict", "DENY"),),
         history=(By(("APPROVER",)), *_SAME_ACTION, Stay(("approvals",)), BeforeDeadline()),
-        signed=ALWAYS,
+        signed=True,
     ),
     "ACTION_CANCELLED": Type(
         {**_ABOUT_ACTION, "reason?": "=SUPERSEDED", "supersededBy?": "UUID", "note?": "commitment"},
@@ -180,7 +180,7 @@ TYPES: Dict[str, Type] = {
             Stay(("approvals", "grant.expiresAt")),
             BeforeDeadline(),
         ),
-        signed=ALWAYS,
+        signed=True,
     ),
     "GRANT_REDEEMED": Type(
         {**_ABOUT_ACTION, "grant": "object", **_GRANT},
@@ -252,49 +252,49 @@ TYPES: Dict[str, Type] = {
         ("PRINCIPAL",),
         (By(("HUMAN",)), StateIs("kind", "AGENT"), StateHas(("owner", "invitedAt")), _KIND_OF_SUBJECT),
         (Stay(("suspended", "roles")),),
-        ALWAYS,
+        True,
     ),
     "PRINCIPAL_UPDATED": Type(
         _SUBJECT,
         ("PRINCIPAL",),
         (By(("HUMAN",)), _KIND_OF_SUBJECT),
         (Stay(("suspended", "roles", "invitedAt")),),
-        ALWAYS,
+        True,
     ),
     "PRINCIPAL_SUSPENDED": Type(
         _SUBJECT,
         ("PRINCIPAL",),
         (By(("HUMAN",)), StateIs("suspended", True), _KIND_OF_SUBJECT),
         _principal_but("suspended"),
-        ALWAYS,
+        True,
     ),
     "PRINCIPAL_REINSTATED": Type(
         _SUBJECT,
         ("PRINCIPAL",),
         (By(("HUMAN",)), StateIs("suspended", False), _KIND_OF_SUBJECT),
         _principal_but("suspended"),
-        ALWAYS,
+        True,
     ),
     "PRINCIPAL_ROLES_CHANGED": Type(
-        _SUBJECT, ("PRINCIPAL",), (By(("HUMAN", "SYSTEM")), _KIND_OF_SUBJECT), _principal_but("roles"), ALWAYS
+        _SUBJECT, ("PRINCIPAL",), (By(("HUMAN", "SYSTEM")), _KIND_OF_SUBJECT), _principal_but("roles"), True
     ),
-    "TOKEN_REVOKED": Type({"note?": "commitment", **_SIGNATURE}, ("TOKEN",), (By(("HUMAN",)),), signed=ALWAYS),
+    "TOKEN_REVOKED": Type({"note?": "commitment", **_SIGNATURE}, ("TOKEN",), (By(("HUMAN",)),), signed=True),
     "SETUP_CODE_ISSUED": Type(
-        _SIGNATURE, ("SETUP",), (By(("SYSTEM",)), StateIs("attempts", 0), StateHasNot(("usedBy",))), signed=ALWAYS
+        _SIGNATURE, ("SETUP",), (By(("SYSTEM",)), StateIs("attempts", 0), StateHasNot(("usedBy",))), signed=True
     ),
     "SETUP_CODE_REFUSED": Type(
         _SIGNATURE,
         ("SETUP",),
         (By(("HUMAN",)),),
         (Stay(("hash", "expiresAt", "usedBy")), OneMore("attempts")),
-        ALWAYS,
+        True,
     ),
     "SETUP_CODE_USED": Type(
         _SIGNATURE,
         ("SETUP",),
         (By(("HUMAN",)), StateIsEntry("usedBy", "actor.id")),
         (Stay(("hash", "expiresAt", "attempts")),),
-        ALWAYS,
+        True,
     ),
     "AUDIT_READ": Type(
         {

@@ -129,13 +129,11 @@ Condition = Union[
 # A path of a member, with `?` behind each part that can be missing, and what its value has to be.
 Members = Dict[str, str]
 
-ALWAYS, NEVER = "always", "never"
-
 
 @dataclass(frozen=True)
 class Type:
     """A type of entry. `moves` are kinds, in order; `rules` are the conditions marked RULE_BROKEN, `history` those marked
-    ILLEGAL_STEP; `signed` is ALWAYS, NEVER or the value that makes it permit.
+    ILLEGAL_STEP; `signed` says whether it can permit something and carries a signature.
 
     `together` are members of which all stand in the entry or none; `beside` are members that stand only where those do.
     """
@@ -144,7 +142,7 @@ class Type:
     moves: Tuple[str, ...] = ()
     rules: Tuple[Condition, ...] = ()
     history: Tuple[Condition, ...] = ()
-    signed: Union[str, Where] = NEVER
+    signed: bool = False
     together: Tuple[str, ...] = ()
     beside: Tuple[str, ...] = ()
 
