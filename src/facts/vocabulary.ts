@@ -12,7 +12,7 @@ export interface Vocabulary {
   readonly states: ReadonlyMap<string, AnyState>;
 }
 
-/** Throws an Error for a type or kind that two areas define, and for a fact that moves a kind that none defines. */
+/** Throws an Error for a type or kind that two areas define, for a fact that moves a kind that none defines, or erases unsigned. */
 export function createVocabulary(areas: readonly Area[]): Vocabulary {
   const states = new Map<string, AnyState>();
   for (const state of areas.flatMap((area) => area.states)) {
@@ -24,6 +24,7 @@ export function createVocabulary(areas: readonly Area[]): Vocabulary {
     if (facts.has(fact.type)) throw new Error(`the type ${fact.type} is defined twice`);
     const unknown = [...Object.keys(fact.moves), ...Object.keys(fact.mayMove)].find((kind) => !states.has(kind));
     if (unknown !== undefined) throw new Error(`${fact.type} moves the kind ${unknown}, which is not defined`);
+    if (fact.erases !== undefined && !fact.permits) throw new Error(`${fact.type} orders erasures and is not signed`);
     facts.set(fact.type, fact);
   }
   return { facts, states };

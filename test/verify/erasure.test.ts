@@ -12,6 +12,7 @@ const order = defineFact("VALUES_ERASED", {
   description: "values are erased",
   members: { order: object({ values }, "the order") },
   erases: "order.values",
+  permits: true,
 });
 const erasuresOf = createErasures(createVocabulary([{ states: [], facts: [order] }]));
 
