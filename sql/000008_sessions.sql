@@ -12,8 +12,9 @@ CREATE INDEX oc_state_session_open ON oc_state ((ARRAY[actor_id, on_behalf_of_id
 CREATE INDEX oc_state_session_conversation ON oc_state ((ARRAY[actor_id, on_behalf_of_id, conversation]), ledger, first_seq)
   WHERE kind = 'SESSION' AND status = 'OPEN';
 
--- Whether the ledger has the end of a session that began at p_first: nothing is recorded in a session after it, so its last entry is
--- that. Not STABLE, as oc_entries_at.
+CREATE INDEX oc_audit_log_session_end ON oc_audit_log (session_id, ledger) WHERE type = 'SESSION_ENDED';
+
+-- Whether the ledger has the end of a session that began at p_first. Not STABLE, as oc_entries_at.
 CREATE FUNCTION oc_session_has_ended(p_ledger text, p_session uuid, p_first bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
@@ -22,9 +23,8 @@ DECLARE
   since timestamptz := (SELECT m.starts FROM oc_ledger_month m
                          WHERE m.ledger = p_ledger AND m.first_seq <= p_first ORDER BY m.first_seq DESC LIMIT 1);
 BEGIN
-  RETURN coalesce((SELECT e.type = 'SESSION_ENDED' FROM oc_audit_log e
-                    WHERE e.session_id = p_session AND e.ledger = p_ledger AND e.recorded_at >= since
-                    ORDER BY e.session_id DESC, e.ledger DESC, e.seq DESC LIMIT 1), false);
+  RETURN EXISTS (SELECT FROM oc_audit_log e
+                  WHERE e.session_id = p_session AND e.ledger = p_ledger AND e.type = 'SESSION_ENDED' AND e.recorded_at >= since);
 END
 $$;
 REVOKE ALL ON FUNCTION oc_session_has_ended(text, uuid, bigint) FROM PUBLIC;

@@ -90,7 +90,7 @@ function proveOne(ledger: LedgerId, row: Row): void {
   const { entry } = row;
   const started = entry === null ? undefined : provenEntry(ledger, { ...row, entry });
   provenState(ledger, "SESSION", row, started);
-  if (started === undefined) throw fault("names an entry that there is not");
+  if (started?.type !== "SESSION_STARTED") throw fault("names an entry that started no session");
   const { id, onBehalfOf } = actorOf(started);
   const of = [id, onBehalfOf?.id ?? null, started.body.conversation ?? ""];
   if (!isDeepStrictEqual(of, [row.actor_id, row.on_behalf_of_id, row.conversation])) {
