@@ -1,3 +1,4 @@
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import { factOf } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../facts/envelope.ts";
@@ -70,11 +71,16 @@ export function profileIn(entry: LedgerEntry, path: string): Profile {
   const found = valueAt(entry, path);
   if (found === undefined) return {};
   if (found instanceof Withheld) return { withheld: found.problem };
-  const { displayName, email } = found as Partial<Record<keyof Profile, string>>;
+  // An entry that no server made may have committed to anything.
+  const { displayName, email } = objectOf(found);
   return {
-    ...(displayName === undefined ? {} : { displayName }),
-    ...(email === undefined ? {} : { email }),
+    ...(typeof displayName === "string" ? { displayName } : {}),
+    ...(typeof email === "string" ? { email } : {}),
   };
+}
+
+function objectOf(value: JsonValue): JsonObject {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : {};
 }
 
 function principalOf({ id, kind, roles, groups }: Fact["actor"], organization: string, profile: Profile): Principal {
