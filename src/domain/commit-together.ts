@@ -1,6 +1,6 @@
 import { bodyOf } from "../facts/encode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
-import { DraftRefusedError } from "../ledger/errors.ts";
+import { DraftRefusedError, LedgerDamagedError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import { type Attribute, MAX_LOOKUPS, MAX_ROUNDS, type Recording, tooManyRounds } from "./commit.ts";
 import type { Caller } from "./identity/principal.ts";
@@ -30,7 +30,7 @@ export type CommitTogetherFunction = <Item, Loaded, Result>(
 ) => Promise<readonly PromiseSettledResult<Result>[]>;
 
 export interface CommitTogetherOptions {
-  readonly ledgers: Pick<Ledgers, "appendTogether">;
+  readonly ledgers: Pick<Ledgers, "appendTogether" | "damaged">;
   readonly attribute: Attribute;
 }
 
@@ -65,7 +65,10 @@ export function createCommitTogether({ ledgers, attribute }: CommitTogetherOptio
       for (const [n, decision] of decisions.entries()) {
         const one = due[n] as Due<Item>;
         if (decision.status === "fulfilled") decided.push({ due: one, recording: decision.value });
-        else outcomes[one.at] = refusal = decision;
+        else {
+          outcomes[one.at] = refusal = decision;
+          if (decision.reason instanceof LedgerDamagedError) ledgers.damaged(decision.reason);
+        }
       }
       if (refusal === undefined) return decided;
       for (const { recording } of decided) await recording.lost?.(refusal.reason);

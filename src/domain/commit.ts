@@ -1,7 +1,7 @@
 import { bodyOf } from "../facts/encode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import type { FactDraft } from "../facts/registry.ts";
-import { DraftRefusedError, LedgerUnavailableError } from "../ledger/errors.ts";
+import { DraftRefusedError, LedgerDamagedError, LedgerUnavailableError } from "../ledger/errors.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Caller } from "./identity/principal.ts";
 import { type By, callerFacts } from "./identity/recorded.ts";
@@ -58,7 +58,7 @@ export type CommitFunction = <Loaded, Result>(commit: Commit<Loaded, Result>) =>
 export type Attribute = (caller: Caller, conversation?: string) => Promise<string | undefined>;
 
 export interface CommitOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   /** How the session of an entry is found when its commit does not say; "none": such entries name no session. */
   readonly attribute: Attribute | "none";
 }
@@ -96,14 +96,22 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
     }
   }
 
+  async function decided<Loaded, Result>(commit: Commit<Loaded, Result>) {
+    try {
+      const loaded = await commit.load();
+      return { loaded, decision: await commit.decide(loaded) };
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
+    }
+  }
+
   return async (commit) => {
     const find = finder(commit);
     // Looked up while the decision is made, where nothing loaded is needed for it.
     let early = typeof commit.conversation === "function" ? undefined : find(neverLoaded);
     early?.catch(() => undefined);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const loaded = await commit.load();
-      const decision = await commit.decide(loaded);
+      const { loaded, decision } = await decided(commit);
       if (decision.kind === "done") return decision.result;
       if (decision.kind === "again") continue;
       const session = () => {

@@ -20,7 +20,8 @@ export function factOf(entry: Recorded): Fact {
   let fact = known.get(entry);
   if (fact === undefined) {
     const { body, payload } = entry;
-    const [problem] = VOCABULARY.facts.has(String(body.type)) ? checkBody(body) : checkEnvelope(body);
+    const isKnown = VOCABULARY.facts.has(String(body.type));
+    const [problem] = isKnown ? checkBody(body) : [...checkBody(body), ...checkEnvelope(body)];
     if (problem !== undefined)
       throw new TypeError(`an entry is not what its type ${String(body.type)} says: ${problem}`);
     fact = unsealed(body, payload) as unknown as Fact;

@@ -5,7 +5,7 @@ import { factOf, stateIn } from "../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import type { Fact, StateKind, StateOf } from "../facts/registry.ts";
 import { LedgerDamagedError } from "./errors.ts";
-import { type EntryRow, toEntry } from "./read.ts";
+import { type EntryRow, type Queryable, readEntryRows, toEntry } from "./read.ts";
 
 /** What a row of `oc_state` says of a thing. */
 export interface StoredState {
@@ -35,6 +35,12 @@ export function provenEntry(ledger: LedgerId, row: EntryRow): LedgerEntry {
   } catch (cause) {
     throw new LedgerDamagedError(ledger, `entry ${row.seq} cannot be read`, cause);
   }
+}
+
+/** The entry at position `seq`, after its bytes were hashed again, or undefined. Throws LedgerDamagedError. */
+export async function readProvenEntry(db: Queryable, ledger: LedgerId, seq: bigint): Promise<LedgerEntry | undefined> {
+  const [row] = await readEntryRows(db, ledger, [seq]);
+  return row && provenEntry(ledger, row);
 }
 
 /** What `entry` says, after it was checked to be what its type says. Throws LedgerDamagedError. */

@@ -16,8 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
+const unavailable = () => Promise.reject(new LedgerUnavailableError("away", 1));
+
 interface Attempt {
-  readonly ledgers?: Pick<Ledgers, "appendTogether">;
+  readonly ledgers?: Pick<Ledgers, "appendTogether" | "damaged">;
   readonly attribute?: Attribute;
   /** Called before each decision. */
   readonly meanwhile?: (action: string, version: number) => Promise<void>;
@@ -119,10 +121,10 @@ describe("decisions recorded together", () => {
   });
 
   it.each([
-    ["appended", { ledgers: { appendTogether: () => Promise.reject(new LedgerUnavailableError("away", 1)) } }, 2],
-    ["attributed", { attribute: () => Promise.reject(new LedgerUnavailableError("away", 1)) }, 0],
+    ["appended", () => ({ ledgers: { ...scene.ledgers, appendTogether: unavailable } }), 2],
+    ["attributed", () => ({ attribute: unavailable }), 0],
   ] as const)("are all rejected when they cannot be %s", async (_, attempt, told) => {
-    const { outcomes, lost } = await commit([newId(), newId()], attempt);
+    const { outcomes, lost } = await commit([newId(), newId()], attempt());
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: "LEDGER_UNAVAILABLE" } });
     expect(lost).toHaveLength(told);
   });

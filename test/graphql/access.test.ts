@@ -36,6 +36,7 @@ beforeAll(async () => {
       const { ledgers } = services;
       readingLog = createReadingLog({
         ledgers: {
+          ...ledgers,
           append: (ledger, body) =>
             broken ? Promise.reject(new LedgerUnavailableError("away", 1)) : ledgers.append(ledger, body),
         },

@@ -148,6 +148,8 @@ describe("an action that two people have to approve", () => {
     await alter("@acme", "@elsewhere");
     const refused = await decide(two, action, "approver2");
     expect(refused.errors?.map(({ extensions }) => extensions.code)).toEqual(["LEDGER_CORRUPT"]);
+    const ready = await fetch(two.url.replace("/graphql", "/readyz"));
+    expect(await ready.json()).toMatchObject({ ready: false, checks: { heads: false } });
     await alter("@elsewhere", "@acme");
     expect((await decide(two, action, "approver2")).data?.approveAction.action.status).toBe("APPROVED");
     await two.close();

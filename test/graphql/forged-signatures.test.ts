@@ -50,10 +50,10 @@ function forged(body: JsonObject, type: string, version: number, state: JsonObje
 const APPROVED = { status: "APPROVED", approvals: 1, grant: { expiresAt: "2099-01-01T00:00:00.000000Z" } };
 const decision = { verdict: "APPROVE", channel: "API" };
 
-async function codeOf(mutation: string, input: object): Promise<unknown> {
+async function codeOf(mutation: string, input: object, as: "agent" | "approver" = "agent"): Promise<unknown> {
   const type = `${mutation[0]?.toUpperCase()}${mutation.slice(1)}Input`;
   const query = `mutation($input:${type}!){${mutation}(input:$input){action{status} userErrors{code}}}`;
-  const { data, errors } = await api.gql(query, { input }, { as: "agent" });
+  const { data, errors } = await api.gql(query, { input }, { as });
   expect(data ?? null).toBeNull();
   return errors?.[0]?.extensions.code;
 }
@@ -84,6 +84,44 @@ describe("an approval that no server signed gives no grant", () => {
     const { action, entry } = await propose(api);
     await appendDirectly(canonicalize(forged(bodyOf(entry), "ACTION_CANCELLED", 2, APPROVED, {}) as JsonObject));
     expect(await codeOf("claimGrant", { actionId: action.id })).toBe("LEDGER_CORRUPT");
+  });
+});
+
+describe("a proposal that no server signed", () => {
+  it.each<readonly [string, (body: JsonObject) => JsonObject]>([
+    ["as it is", (body) => body],
+    [
+      "with weaker requirements",
+      (body) => ({
+        ...body,
+        policy: { ...(body.policy as JsonObject), requirements: [{ id: "any", group: "everybody", needed: 1 }] },
+      }),
+    ],
+    ["for another digest than its text", (body) => ({ ...body, digest: `sha256:${"0".repeat(64)}` })],
+  ])("is not approved: %s", async (_, change) => {
+    const { action: genuine, entry } = await propose(api);
+    const { signature: _signature, ...body } = bodyOf(entry);
+    const [id, action] = [randomUUID(), randomUUID()];
+    const [state] = body.states as readonly JsonObject[];
+    const forgery = change({ ...body, id, action, states: [{ ...state, id: action }] });
+    await appendDirectly(canonicalize(forgery));
+    const name = Buffer.from(genuine.id, "base64url").toString().replace(genuine.uuid, action);
+    const input = { actionId: Buffer.from(name).toString("base64url"), digest: String(forgery.digest) };
+    expect(await codeOf("approveAction", input, "approver")).toBe("LEDGER_CORRUPT");
+  });
+});
+
+describe("an entry of a type that servers do not know", () => {
+  it("moves no action back", async () => {
+    const { action, entry } = await propose(api);
+    const [before] = bodyOf(entry).states as readonly (JsonObject & { readonly state: JsonObject })[];
+    await act(api, "denyAction", { actionId: action.id, digest: action.digest, note: "no" }, "approver");
+    await appendDirectly(
+      canonicalize(forged(bodyOf(entry), "ACTION_REVIVED", 3, before?.state ?? {}, {}) as JsonObject),
+    );
+    const input = { actionId: action.id, digest: action.digest };
+    expect(await codeOf("approveAction", input, "approver")).toBe("LEDGER_CORRUPT");
+    expect(await codeOf("cancelAction", { actionId: action.id })).toBe("LEDGER_CORRUPT");
   });
 });
 
@@ -126,5 +164,32 @@ describe("what servers signed", () => {
     const { grant } = await act(api, "claimGrant", { actionId: action.id }, "agent", "grant{token}");
     const redeem = { token: grant?.token, digest: action.digest };
     expect(await act(api, "redeemGrant", redeem, "agent")).toMatchObject({ action: { status: "EXECUTING" } });
+  });
+});
+
+// The last ones, since nothing is proposed in the caller's session any more.
+describe("a session that ended", () => {
+  it.each([
+    ["a known type that moves no session", "AUDIT_READ"],
+    ["an unknown type", "SESSION_REVIVED"],
+  ])("is not opened again by %s", async (_, type) => {
+    const conversationId = randomUUID();
+    const { session } = await act<{ session: { id: string } }>(
+      api,
+      "startSession",
+      { conversationId },
+      "agent",
+      "session{id}",
+    );
+    const id = Buffer.from(session.id, "base64url").toString().slice(-36);
+    const { rows } = await api.services.pool.query<{ body: JsonObject }>(
+      "SELECT entry::jsonb -> 'body' AS body FROM oc_audit_log WHERE session_id = $1 AND type = 'SESSION_STARTED'",
+      [id],
+    );
+    const started = rows[0]?.body ?? {};
+    await act(api, "endSession", { sessionId: session.id }, "agent", "userErrors{code}");
+    const [first] = started.states as readonly JsonObject[];
+    await appendDirectly(canonicalize({ ...started, id: randomUUID(), type, states: [{ ...first, version: 3 }] }));
+    await expect(propose(api, { conversationId })).rejects.toThrow("LEDGER_CORRUPT");
   });
 });

@@ -22,7 +22,7 @@ export interface Acknowledgements {
 }
 
 export interface AcknowledgementsOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly watch: Pick<Watch, "toAcknowledge" | "acknowledged">;
   readonly administers: Administers;
   readonly attribute: Attribute | "none";
@@ -31,7 +31,10 @@ export interface AcknowledgementsOptions {
 export function createAcknowledgements(options: AcknowledgementsOptions): Acknowledgements {
   const { ledgers, watch, administers, attribute } = options;
   const commit = createCommit({
-    ledgers: { append: (ledger, body, how) => ledgers.append(ledger, body, { ...how, whenStopped: true }) },
+    ledgers: {
+      damaged: ledgers.damaged,
+      append: (ledger, body, how) => ledgers.append(ledger, body, { ...how, whenStopped: true }),
+    },
     attribute,
   });
   return {

@@ -21,7 +21,7 @@ import { ActionRefusal } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkDenialNote, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
-import { type Loaded, loadAction } from "./load.ts";
+import type { Loaded } from "./load.ts";
 import { createActionLoader } from "./loader.ts";
 import { createProposalEntries, type IssuedGrant, type ProposeResult } from "./proposal-entry.ts";
 import { createProposer } from "./propose.ts";
@@ -216,8 +216,7 @@ export function createActions(options: ActionsOptions): Actions {
       });
     },
     async load(caller, actionId) {
-      const loaded = await loadAction({ db, isSigned }, ledgerOfCaller(caller), actionId);
-      return loaded?.view;
+      return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
     },
     blockedBecause(view, principal) {
       const { state, proposal, voters = [] } = view;

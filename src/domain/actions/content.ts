@@ -1,10 +1,8 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { type WithheldBecause, withheldValues } from "../../facts/payload.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { FollowUp } from "./decide/command.ts";
-
-const RETRY_AFTER_SECONDS = 60;
 
 /**
  * Whether the values that a decision rests on are those that were recorded: all of the proposal, and the profiles of those who
@@ -26,9 +24,10 @@ export function restsOnContent({ type }: FollowUp): boolean {
 }
 
 /** For a value that was altered: nothing is decided, and nothing recorded, until it is restored. */
-export function alteredContent({ ledger, seq }: LedgerEntry): LedgerUnavailableError {
-  const message =
-    `a stored value of the proposal at position ${seq} of ledger ${ledger}, or of a decision on it, is not the one that was ` +
-    "recorded; nothing was decided. Verify the ledger, and restore the value from a backup";
-  return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", "LEDGER_CORRUPT");
+export function alteredContent({ ledger, seq }: LedgerEntry): LedgerDamagedError {
+  return new LedgerDamagedError(
+    ledger,
+    `a stored value of the proposal at position ${seq}, or of a decision on it, is not the one that was recorded: restore it from ` +
+      "a backup",
+  );
 }

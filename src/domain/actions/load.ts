@@ -40,7 +40,8 @@ const LOAD = {
   text: `
     WITH a AS MATERIALIZED (
       SELECT k.n, k.ledger, ${STORED_STATE}, s.entries::text[] AS entries, s.actor_id, s.on_behalf_of_id, s.conversation, s.now,
-             ARRAY[s.updated_seq] || CASE WHEN s.status IN ('PENDING', 'ALLOWED', 'APPROVED') THEN s.entries[:1 + s.approvals]
+             ARRAY[s.updated_seq] || CASE WHEN s.status IN ('PENDING', 'ALLOWED', 'APPROVED')
+                                          THEN s.entries[:1 + least(s.approvals, cardinality(s.entries))]
                                           ELSE ARRAY[s.first_seq] END AS wanted,
              oc_action_moved_on(k.ledger, s.id::uuid, s.version, s.updated_seq) AS moved_on
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)
@@ -113,11 +114,4 @@ async function find(db: Queryable, keys: readonly ActionKey[]): Promise<(Found |
 
 function isEntry(row: Record<keyof EntryRow, unknown>): row is Record<keyof EntryRow, unknown> & EntryRow {
   return typeof row.entry === "string";
-}
-
-/** The action `id` of `ledger`, or undefined: also for an id that is none. Throws LedgerUnavailableError. */
-export async function loadAction(source: ActionSource, ledger: LedgerId, id: string): Promise<Loaded | undefined> {
-  const [loaded] = await loadAll(source, [{ ledger, id }]);
-  if (loaded instanceof LedgerDamagedError) throw loaded;
-  return loaded;
 }

@@ -31,8 +31,9 @@ type State = StateOf<"ACTION">;
 
 /**
  * An action from its entries, which `rows` has: the proposal, the latest one, and those before the first grant while the action may
- * still start. The bytes are hashed again, and what lets an action start is judged again: the policy's outcome, or approvals of
- * enough people who may decide, each in time and signed. Throws LedgerDamagedError when the row, or an entry, disagrees.
+ * still start. The bytes are hashed again, and what lets an action start is judged again: the signed proposal with the policy's
+ * outcome, or approvals of enough people who may decide, each in time and signed. Throws LedgerDamagedError when the row, or an
+ * entry, disagrees.
  */
 export function provenAction(
   ledger: LedgerId,
@@ -56,6 +57,10 @@ export function provenAction(
     throw fault("names another entry than its proposal");
   }
   if (!isOfProposer(stored, proposal)) throw fault("names another agent, person or conversation than its proposal");
+  if (mayStillStart(item) && !isSigned(proposal)) throw fault("names a proposal that no server signed");
+  if (item.state.status === "PENDING" && version !== 1 + item.state.approvals) {
+    throw fault("says PENDING, and has other entries than its proposal and approvals");
+  }
   const state = toState(ledger, stored, item, proposal);
   const voters = mayStillStart(item)
     ? provenVoters(

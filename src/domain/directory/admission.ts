@@ -1,6 +1,8 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import { type Queryable, readEntry } from "../../ledger/read.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import { readProvenEntry } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Principal } from "../identity/principal.ts";
@@ -29,8 +31,6 @@ export interface Admission {
   administers(organization: Organization, principal: Principal): boolean;
 }
 
-const RETRY_AFTER_SECONDS = 60;
-
 interface Admitted {
   readonly generation: number;
   readonly authentication: Authentication;
@@ -38,7 +38,13 @@ interface Admitted {
   readonly leads: boolean;
 }
 
-export function createAdmission(projections: Projections, db: Queryable): Admission {
+export interface AdmissionOptions {
+  readonly projections: Projections;
+  readonly db: Queryable;
+  readonly ledgers: Pick<Ledgers, "damaged">;
+}
+
+export function createAdmission({ projections, db, ledgers }: AdmissionOptions): Admission {
   const admitted = new WeakMap<Authentication, Admitted>();
   /** The presented authentication of each admitted one. */
   const presented = new WeakMap<Authentication, Authentication>();
@@ -47,9 +53,17 @@ export function createAdmission(projections: Projections, db: Queryable): Admiss
   async function ownerOf(organization: Organization, agent: Principal): Promise<Principal | undefined> {
     const id = organization.principals.get(agent.id)?.state.owner;
     if (agent.kind !== "AGENT" || agent.onBehalfOf !== undefined || id === undefined) return undefined;
+    try {
+      return await readOwner(organization, id);
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
+    }
+  }
+
+  async function readOwner(organization: Organization, id: string): Promise<Principal> {
     const { ledger, name } = organization;
     const sighting = await lastSighting(db, ledger, id);
-    const entry = sighting && (await withLedgerErrors(readEntry(db, ledger, sighting.seq)));
+    const entry = sighting && (await withLedgerErrors(readProvenEntry(db, ledger, sighting.seq)));
     const { email, displayName, withheld, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
     // Without the address, a second account of the owner could approve what the agent proposes.
     if (entry !== undefined && withheld !== undefined) throw unknownOwner(entry);
@@ -217,11 +231,12 @@ function enriched(organization: Organization, principal: Principal): Principal {
 }
 
 /** The profile of an agent's owner is not the one that `entry` recorded, or is gone. */
-function unknownOwner({ ledger, seq }: LedgerEntry): LedgerUnavailableError {
-  const message =
-    `the profile at position ${seq} of ledger ${ledger} is missing or is not the one that was recorded, so the owner of this ` +
-    "agent is not known; nothing was recorded. Verify the ledger, and restore the profile from a backup";
-  return new LedgerUnavailableError(message, RETRY_AFTER_SECONDS, undefined, "NOTHING", "LEDGER_CORRUPT");
+function unknownOwner({ ledger, seq }: LedgerEntry): LedgerDamagedError {
+  return new LedgerDamagedError(
+    ledger,
+    `the profile at position ${seq} is missing or is not the one that was recorded, so the owner of an agent is not known: ` +
+      "restore it from a backup",
+  );
 }
 
 /** An authentication with `principal`: the one returned before if it is equal. */

@@ -4,7 +4,8 @@ import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import { DraftRefusedError, LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { type Queryable, readEntry } from "../../ledger/read.ts";
+import { readProvenEntry } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { type Attribute, createCommit } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By, Profile } from "../identity/recorded.ts";
@@ -68,7 +69,7 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
         async load() {
           await projections.refresh(organization);
           // Whoever was faster left an entry; without one, the append compared the draft with rows that no entry made.
-          if (lostAt === organization.generation) throw ledgers.damaged(contradicted(organization));
+          if (lostAt === organization.generation) throw contradicted(organization);
           return organization.generation;
         },
         async decide(generation) {
@@ -116,6 +117,6 @@ function contradicted({ ledger }: Organization): LedgerDamagedError {
 
 async function profileOf(db: Queryable, organization: Organization, id: string): Promise<Profile> {
   const record = organization.principals.get(id);
-  const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
+  const entry = record && (await withLedgerErrors(readProvenEntry(db, organization.ledger, record.updatedSeq)));
   return entry === undefined ? {} : recordedProfile(entry, id);
 }

@@ -1,7 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
-import { type Queryable, readEntry } from "../../ledger/read.ts";
+import { readProvenEntry } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { DirectoryResult } from "./agents.ts";
@@ -75,7 +76,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
     });
     if (appointed !== undefined) return appointed;
     const record = organization.principals.get(id);
-    const entry = record && (await withLedgerErrors(readEntry(db, organization.ledger, record.updatedSeq)));
+    const entry = record && (await withLedgerErrors(readProvenEntry(db, organization.ledger, record.updatedSeq)));
     // What was taken away since does not come back with an old code.
     if (record === undefined || entry === undefined || !isAdministrator(record.state)) throw invalidCode();
     return entry;

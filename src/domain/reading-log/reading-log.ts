@@ -40,7 +40,7 @@ export interface ReadingLog {
 }
 
 export interface ReadingLogOptions {
-  readonly ledgers: Pick<Ledgers, "append">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly region: string;
   readonly log: Pick<Logger, "error">;
   /** Finds the session that a reading belongs to. */
@@ -84,7 +84,7 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
   // Also where nothing else is recorded, because the ledger was found changed: people have to look into it.
   const append: typeof ledgers.append = (ledger, body, how) =>
     ledgers.append(ledger, body, { ...how, whenStopped: true });
-  const commit = createCommit({ ledgers: { append }, attribute });
+  const commit = createCommit({ ledgers: { damaged: ledgers.damaged, append }, attribute });
   const record = (
     ledger: LedgerId,
     by: Caller,

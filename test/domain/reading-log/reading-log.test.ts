@@ -131,6 +131,7 @@ describe("a reading", () => {
     const errors: object[] = [];
     const log = startReadingLog({
       ledgers: {
+        ...process.ledgers,
         append: (ledger, body) =>
           broken.now ? Promise.reject(new LedgerUnavailableError("away", 1)) : process.ledgers.append(ledger, body),
       },
@@ -201,7 +202,7 @@ describe("a refused token", () => {
   it("that cannot be recorded is said in the log, and hurts nobody", async () => {
     const errors: object[] = [];
     const log = startReadingLog({
-      ledgers: { append: () => Promise.reject(new LedgerUnavailableError("away", 1)) },
+      ledgers: { ...process.ledgers, append: () => Promise.reject(new LedgerUnavailableError("away", 1)) },
       log: { error: (facts: object) => void errors.push(facts) } as ReadingLogOptions["log"],
     });
     log.refused(human("refused-3"), "TOKEN_EXPIRED");
