@@ -19,7 +19,7 @@ export interface Answered<Answer> {
 export interface Api {
   readonly url: string;
   /**
-   * Runs one operation, again and again while the server is away or cannot write its ledger.
+   * Runs one operation, again and again while the server is away or cannot write its ledger for the moment.
    *
    * @throws CommandError UNREACHABLE after `patience`, REFUSED when the token is not accepted, USAGE when
    * the input is wrong, FAILED otherwise.
@@ -90,7 +90,8 @@ function readAnswer(response: Response, text: string): unknown {
   if (first === undefined) return parsed.data.data;
   const code = first.extensions?.code ?? "";
   const message = code === "" ? first.message : `${code}: ${first.message}`;
-  if (temporaryCodes.has(code) || temporaryStatuses.has(response.status)) {
+  // The code says more than the status: a stopped ledger is 503 as well, and waits for people.
+  if (temporaryCodes.has(code) || (code === "" && temporaryStatuses.has(response.status))) {
     throw new TemporaryFailure(message, askedPause(response));
   }
   throw new CommandError(outcomes.get(code) ?? "FAILED", message);
@@ -137,10 +138,12 @@ export function createApi(options: ApiOptions): Api {
           return { data: understand(operation, await attempt(options, body)), attempts };
         } catch (error) {
           if (!(error instanceof TemporaryFailure)) throw error;
-          if (Date.now() >= deadline) throw new CommandError("UNREACHABLE", error.message, { cause: error });
+          const left = deadline - Date.now();
+          if (left <= 0) throw new CommandError("UNREACHABLE", error.message, { cause: error });
           // Half of it at random: callers refused together must not come back together.
           const pause = error.pause ?? Math.min(firstPause * 2 ** Math.min(attempts, 10), longestPause);
-          await sleep(pause / 2 + (pause / 2) * Math.random(), undefined, { signal: options.signal });
+          const rested = Math.min(pause / 2 + (pause / 2) * Math.random(), left);
+          await sleep(rested, undefined, { signal: options.signal });
         }
       }
     },

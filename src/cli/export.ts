@@ -1,4 +1,5 @@
 import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
@@ -110,8 +111,10 @@ async function exportLedger(options: ExportOptions): Promise<void> {
     const lines = async function* () {
       for await (const line of values) yield `${line}\n`;
     };
-    // Personal values: for whoever runs this and nobody else.
-    await pipeline(Readable.from(lines()), createWriteStream(payloads, { mode: 0o600 }));
+    // Personal values: for whoever runs this and nobody else, also in a file that was there before.
+    const target = await open(payloads, "w", 0o600);
+    await target.chmod(0o600);
+    await pipeline(Readable.from(lines()), target.createWriteStream());
   });
 }
 

@@ -51,10 +51,18 @@ async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: Verif
 
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
   const { ledger, from, to, workers, dataDir } = options;
+  if (source !== true && dataDir === undefined && options.keys === undefined) {
+    const message =
+      "no keys for this database: pass --keys with a file that `countersign keys export` printed, or --data-dir with the data " +
+      "directory of its server";
+    throw new CommandError("USAGE", message);
+  }
+  // Before connecting: a missing file is told at once.
+  const named = options.keys === undefined ? undefined : await keysToVerifyWith(options);
   const heads = await headsToCompare(source, options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
   return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
-    const keys = await keysToVerifyWith(options);
+    const keys = named ?? (await keysToVerifyWith(options));
     const progress = startProgress("verify", 1);
     try {
       const found = await verifyLedger(pool, ledger, {
@@ -108,7 +116,8 @@ export function defineVerify(program: Command): void {
     )
     .option(
       "--keys <file>",
-      "public keys that `countersign keys export` printed, with --database-url (default: those of the data directory)",
+      "public keys that `countersign keys export` printed, with --database-url (default: those of the data directory; " +
+        "one of both is needed with an address)",
     )
     .option("--workers <number>", "number of parallel connections, with --database-url", wholeNumber(1, 64), 2)
     .option("--patience <seconds>", "how long to retry while the server is unavailable", wholeNumber(0, 3_600), 10)

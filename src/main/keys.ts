@@ -12,21 +12,27 @@ const LOOK_EVERY = 2_000;
  */
 export async function startKeys({ config, log, closing }: Start): Promise<Keys> {
   const file = config.signingKeyFile;
-  let keys = await loadKeys(file);
+  // Before reading: a file that is replaced meanwhile is read again.
   let version = await versionOf(file);
+  let keys = await loadKeys(file);
+  let unusable: string | undefined;
   let looking = Promise.resolve();
 
   async function look(): Promise<void> {
+    let found = "unknown";
     try {
-      const found = await versionOf(file);
+      found = await versionOf(file);
       if (found === version) return;
-      version = found;
       if (found === MISSING) throw new ConfigurationError(`the key file ${file} was removed: restore it from a backup`);
       const { facts } = await loadKeys(file);
       if (facts.signing.kid !== keys.facts.signing.kid)
         log.info({ kid: facts.signing.kid }, "facts are signed with a new key");
       keys = { ...keys, facts };
+      [version, unusable] = [found, undefined];
     } catch (error) {
+      // Read again at every look, since it may be usable then, and said once.
+      if (found === unusable) return;
+      unusable = found;
       log.error({ err: error, file }, "the key file changed and cannot be used; the keys read before are used on");
     }
   }

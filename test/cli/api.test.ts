@@ -37,13 +37,23 @@ function client(url: string, patience = 30) {
 describe("createApi", () => {
   it.each([
     ["the ledger cannot be written", refusal("LEDGER_UNAVAILABLE")],
-    ["the server says 503", refusal("INTERNAL_SERVER_ERROR", 503)],
+    [
+      "something before the server says 503",
+      ((_, response) => response.writeHead(503).end('{"errors":[{"message":"no"}]}')) satisfies Reply,
+    ],
     ["a proxy answers for the server", ((_, response) => response.writeHead(502).end("<html>")) satisfies Reply],
     ["the connection breaks", cut],
   ])("retries when %s, with a fresh token, and reports it", async (_, reply) => {
     const { url, tokens } = await peer(reply, reply, good);
     expect(await client(url).run(operation)).toEqual({ data: { viewer: { id: "auditor" } }, attempts: 3 });
     expect(tokens).toEqual(["Bearer token-1", "Bearer token-2", "Bearer token-3"]);
+  });
+
+  it("waits no longer than it was told to, whatever the server asks for", async () => {
+    const asked: Reply = (_, response) => response.writeHead(503, { "retry-after": "3600" }).end("<html>");
+    const { url, tokens } = await peer(asked);
+    await expect(client(url, 1).run(operation)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(tokens).toHaveLength(2);
   });
 
   it("gives up as UNREACHABLE once patience is over", async () => {
@@ -56,6 +66,9 @@ describe("createApi", () => {
     ["FORBIDDEN", 200, "REFUSED"],
     ["BAD_USER_INPUT", 200, "USAGE"],
     ["INTERNAL_SERVER_ERROR", 200, "FAILED"],
+    ["LEDGER_STOPPED", 503, "FAILED"],
+    ["LEDGER_CORRUPT", 503, "FAILED"],
+    ["CLOCK_SKEWED", 503, "FAILED"],
   ])("does not insist on %s", async (code, status, outcome) => {
     const { url, tokens } = await peer(refusal(code, status));
     await expect(client(url).run(operation)).rejects.toMatchObject({

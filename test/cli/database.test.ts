@@ -52,8 +52,23 @@ describe("a database that is not there", () => {
     for (const command of commands) await expectNoServer(command);
   });
 
+  it("is not verified without keys, which are not in it", async () => {
+    const { code, stderr } = await countersign(["verify", "--database-url", "postgres://me:secret@127.0.0.1:1/db"]);
+    expect(stderr).toContain("no keys for this database: pass --keys");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
+  it("is not even connected to when the file of keys is not there", async () => {
+    const args = ["verify", "--database-url", "postgres://me:secret@127.0.0.1:1/db", "--keys", "/nowhere"];
+    const { code, stderr } = await countersign(args);
+    expect(stderr).toContain("does not exist");
+    expect(code).toBe(exitCodes.USAGE);
+  });
+
   it.each(commands)("%s names an unreachable address, without its password", async (command) => {
-    const { code, stderr } = await countersign([command, "--database-url", "postgres://me:secret@127.0.0.1:1/db"]);
+    const more = command === "verify" ? ["--data-dir", dataDir] : [];
+    const address = "postgres://me:secret@127.0.0.1:1/db";
+    const { code, stderr } = await countersign([command, "--database-url", address, ...more]);
     expect(stderr).toContain("127.0.0.1:1 cannot be reached (ECONNREFUSED)");
     expect(stderr).not.toContain("secret");
     expect(code).toBe(exitCodes.UNREACHABLE);

@@ -47,11 +47,19 @@ it("exports public keys that verify the ledger anywhere, and rotates what a runn
   const audit = await countersign(["verify", "--database-url", "--keys", inData("before.jwks")], elsewhere);
   expect(audit.stdout).toMatch(/^INTACT/);
 
+  // A file that cannot be used for a while is said once, and does not keep the server from using the next one.
+  const unusable = () => serving.said().split("the key file changed and cannot be used").length - 1;
+  const good = await readFile(inData("keys.json"));
+  await writeFile(inData("keys.json"), "{");
+  await waitUntil(() => unusable() === 1);
+  await writeFile(inData("keys.json"), good);
+
   const { facts } = await loadKeys(inData("keys.json"));
   const rotated = await run("keys", "rotate");
   expect(rotated.stdout).toContain(`${facts.signing.kid} is valid for what is recorded until`);
   expect(rotated.code).toBe(exitCodes.OK);
   await waitUntil(() => serving.said().includes("facts are signed with a new key"));
+  expect(unusable()).toBe(1);
   await work();
 
   const { keys } = jwks.parse(JSON.parse(await exported()));

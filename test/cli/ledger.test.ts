@@ -62,6 +62,8 @@ describe("export", () => {
 describe("export --payloads", () => {
   it("writes the values of the commitments with their salts, readable by nobody else", async () => {
     const [file, payloads] = ["lines.jsonl", "payloads.txt"].map((name) => path.join(serving.dataDir, name));
+    // Also in a file that others could read before.
+    await writeFile(String(payloads), "before", { mode: 0o644 });
     const { code } = await run(
       "export",
       "--database-url",
@@ -124,7 +126,7 @@ describe("health", () => {
 
 describe("verify", () => {
   it("finds the ledger INTACT, over the API and on the database itself", async () => {
-    for (const source of [[], ["--database-url", serving.database.superuserUrl]]) {
+    for (const source of [[], ["--database-url", serving.database.superuserUrl, "--data-dir", serving.dataDir]]) {
       const { stdout, code } = await run("verify", "--json", ...source);
       const { verdict, checkedEntries, head, problems } = found.parse(JSON.parse(stdout));
       expect({ verdict, problems }).toEqual({ verdict: "INTACT", problems: [] });
@@ -159,7 +161,8 @@ describe("verify", () => {
       await client.query("ALTER TABLE oc_audit_log DROP CONSTRAINT oc_audit_log_hash");
       await client.query(`UPDATE oc_audit_log SET entry = replace(entry, '"type":"', '"type":"X') WHERE seq = 7`);
     });
-    for (const args of [["verify"], ["verify", "--database-url", serving.database.superuserUrl]]) {
+    const direct = ["verify", "--database-url", serving.database.superuserUrl, "--data-dir", serving.dataDir];
+    for (const args of [["verify"], direct]) {
       const { stdout, stderr, code } = await run(...args);
       expect(stdout).not.toMatch(/^INTACT/);
       expect(stdout).toMatch(/CONTENT_MISMATCH at 7:/);
