@@ -2,6 +2,7 @@
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { type KillCycle, runKills } from "../faults/kill-cycles.ts";
+import { wholeNumber } from "./arguments.ts";
 
 const LEDGERS = 4;
 /** Seconds from a kill until calls succeed again. */
@@ -17,7 +18,9 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
   },
 });
-const [count, clients, seed] = [Number(values.cycles), Number(values.clients), Number(values.seed)];
+const count = wholeNumber("cycles", values.cycles, 1, 100_000);
+const clients = wholeNumber("clients", values.clients, 1, 1_000);
+const seed = wholeNumber("seed", values.seed, 0, 2 ** 31);
 
 function log(line: string): void {
   process.stdout.write(`${line}\n`);

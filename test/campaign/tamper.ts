@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { wholeNumber } from "./arguments.ts";
 import { faultsOf } from "./tamper/faults.ts";
 import { type Prepared, prepare } from "./tamper/prepare.ts";
 import { passing, summaryOf, tableOf, undetectable } from "./tamper/report.ts";
@@ -16,6 +17,7 @@ const { values } = parseArgs({
   },
 });
 const chosen = CASES.filter(({ class: of, name }) => `${of}: ${name}`.includes(values.only));
+const jobs = wholeNumber("jobs", values.jobs, 1, 16);
 const results = new Map<number, Result>();
 const failures: string[] = [];
 /** Of an earlier run that was not finished, or of which some are to be done again. */
@@ -65,10 +67,10 @@ async function job(): Promise<void> {
 }
 
 say(`${chosen.length} manipulations; preparing a ledger`);
-await Promise.all(Array.from({ length: Math.min(Number(values.jobs), chosen.length) }, job));
+await Promise.all(Array.from({ length: Math.min(jobs, chosen.length) }, job));
 const inOrder = [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
 const parts = [summaryOf(inOrder), tableOf(inOrder), undetectable(inOrder), passing(inOrder)];
 process.stdout.write(`${parts.join("\n\n")}\n`);
 for (const failure of failures) say(failure);
-const isFaulty = failures.length > 0 || inOrder.some((result) => faultsOf(result).length > 0);
+const isFaulty = results.size < chosen.length || inOrder.some((result) => faultsOf(result).length > 0);
 process.exitCode = chosen.length === 0 || isFaulty ? 1 : 0;

@@ -22,6 +22,7 @@ export async function pausePostgres(postmaster: number): Promise<() => void> {
   return () => {
     if (resumed) return;
     resumed = true;
-    for (const pid of paused) process.kill(pid, "SIGCONT");
+    // The postmaster last: it would see those that still stand as hanging.
+    for (const pid of paused.toReversed()) process.kill(pid, "SIGCONT");
   };
 }
