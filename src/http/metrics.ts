@@ -6,8 +6,7 @@ export interface MetricsSources {
   readonly waiting: () => number;
   /** Actions that wait for people, over all organizations. */
   readonly pendingApprovals: () => Promise<number>;
-  /** Left out: nobody watches the ledgers. */
-  readonly watch?: () => WatchMetrics;
+  readonly watch: () => WatchMetrics;
 }
 
 /** What the watcher of the ledgers knows. */
@@ -88,34 +87,31 @@ export function createMetrics(sources: MetricsSources) {
     labelNames: ["verdict"],
     registers,
   });
-  const { watch } = sources;
-  if (watch !== undefined) {
-    new Gauge({
-      name: "countersign_ledgers",
-      help: "Ledgers by condition: OK, SUSPECT (a problem was found, and entries are recorded), STOPPED.",
-      labelNames: ["condition"],
-      registers,
-      collect() {
-        for (const [condition, count] of Object.entries(watch().ledgers)) this.set({ condition }, count);
-      },
-    });
-    new Gauge({
-      name: "countersign_watch_waiting",
-      help: "Ledgers that wait to be verified.",
-      registers,
-      collect() {
-        this.set(watch().waiting);
-      },
-    });
-    new Gauge({
-      name: "countersign_watch_seconds_total",
-      help: "Time that verifying ledgers took.",
-      registers,
-      collect() {
-        this.set(watch().spent / 1_000);
-      },
-    });
-  }
+  let counted = 0;
+  // Metrics are read in the order in which they are made: this one looks for the next two as well.
+  new Gauge({
+    name: "countersign_ledgers",
+    help: "Ledgers by condition: OK, SUSPECT (a problem was found, and entries are recorded), STOPPED.",
+    labelNames: ["condition"],
+    registers,
+    collect() {
+      const status = sources.watch();
+      for (const [condition, count] of Object.entries(status.ledgers)) this.set({ condition }, count);
+      waiting.set(status.waiting);
+      seconds.inc(Math.max(0, status.spent - counted) / 1_000);
+      counted = Math.max(counted, status.spent);
+    },
+  });
+  const waiting = new Gauge({
+    name: "countersign_watch_waiting",
+    help: "Ledgers that wait to be verified.",
+    registers,
+  });
+  const seconds = new Counter({
+    name: "countersign_watch_seconds_total",
+    help: "Time that verifying ledgers took.",
+    registers,
+  });
   new Gauge({
     name: "countersign_append_queue_length",
     help: "Drafts that wait to be appended.",

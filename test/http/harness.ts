@@ -153,7 +153,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const policy = requiring(createPolicy(await loadCatalog()), options);
   const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
-  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0 });
+  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0, watch: watch.status });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });
   let origin = "http://localhost";
   const identity = createIdentity({

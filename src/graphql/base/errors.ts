@@ -90,15 +90,18 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
     return graphqlError(cause.code, cause.message, located);
   }
-  if (isTimeout(cause)) return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
+  const failure = classify(cause);
+  // Of a read. Writes throw LedgerUnavailableError for it.
+  if (failure === "timeout") return graphqlError("QUERY_TOO_COMPLEX", TOO_SLOW, located);
   report(cause);
-  if (classify(cause) === "corrupt") {
+  if (failure === "corrupt") {
     return graphqlError("DATABASE_CORRUPT", "The database cannot read its own files.", {
       ...located,
       facts: { traceId },
     });
   }
-  if (isOutage(cause)) return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
+  if (failure === "unavailable" || failure === "disk-full")
+    return unavailable(new LedgerUnavailableError("the ledger cannot be read now", 1), located);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong in the server.", {
     ...located,
     facts: { traceId },
@@ -119,17 +122,6 @@ function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLEr
 
 const TOO_SLOW =
   "Reading takes too long. Narrow the query: a time range (recordedFrom, recordedTo), an actor, a tool, smaller pages.";
-
-/** Whether a statement of a read was stopped by its time limit. (Writes throw LedgerUnavailableError for it.) */
-function isTimeout(cause: unknown): boolean {
-  return classify(cause) === "timeout";
-}
-
-/** Whether the database caused the error, not the call. */
-function isOutage(cause: unknown): boolean {
-  const failure = classify(cause);
-  return failure === "unavailable" || failure === "disk-full";
-}
 
 function publicGraphQLError(
   error: GraphQLError,

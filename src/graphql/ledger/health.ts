@@ -1,5 +1,5 @@
 import { readsOrganization } from "../../domain/visibility/visibility.ts";
-import type { LedgerId } from "../../facts/entry.ts";
+import { instant, type LedgerId } from "../../facts/entry.ts";
 import type { LedgerHealth } from "../../ledger/watch/watched.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
@@ -27,7 +27,7 @@ const HealthRef = builder.objectRef<LedgerHealth>("LedgerHealth").implement({
     checkedAt: t.field({
       type: "DateTime",
       description: "When the ledger was last verified, by the clock of the server; at first, when the server started.",
-      resolve: ({ checkedAt }) => checkedAt.toISOString().replace("Z", "000Z"),
+      resolve: ({ checkedAt }) => instant(checkedAt),
     }),
     problems: t.field({
       type: [ProblemRef],
@@ -46,7 +46,7 @@ builder.objectFields(LedgerRef, (t) => ({
   }),
   health: t.field({
     type: HealthRef,
-    description: "What is known of it from being verified all the time.",
+    description: "What the server that was asked knows of its soundness.",
     resolve: ({ id }, _args, { services }) => services.watch.health(id),
   }),
 }));
@@ -85,7 +85,7 @@ builder.mutationField("acknowledgeLedger", (t) =>
   t.field({
     type: AcknowledgeLedgerPayload,
     description:
-      "Records that people have looked into the problems in `health`, after which entries are recorded again, by this server immediately and by others within seconds. It repairs nothing: `verifyLedger` reports them as before. For administrators.",
+      "Records that people have looked into the problems in `health`, after which entries are recorded again, by this server immediately and by others within seconds. It repairs nothing: `verifyLedger` reports what was not restored. For administrators.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: AcknowledgeLedgerInput, required: true, description: "The acknowledgement." }) },
     resolve: (_root, { input }, context): Promise<LedgerAcknowledged> => {

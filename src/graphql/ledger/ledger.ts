@@ -161,7 +161,7 @@ builder.queryField("verifyLedger", (t) =>
   t.field({
     type: VerificationRef,
     description:
-      "Recomputes the entries of a range from their stored bytes and reports every fault: hashes, links, columns, erasable values, rules of the format, guards of the database.",
+      "Recomputes the entries of a range from their stored bytes and reports every fault: hashes, links, columns, erasable values, signatures, states, steps and rules of the format, guards of the database.",
     authScopes: { readsLedger: true },
     complexity: 100,
     args: {

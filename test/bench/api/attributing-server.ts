@@ -33,7 +33,8 @@ const database = await openDatabase({
   log,
 });
 const { pool, snapshotPool } = database;
-const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0 });
+const watch = createTestWatch(pool, path.join(dataDir, "heads"));
+const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0, watch: watch.status });
 const ledgers = createLedgers({ pool: database.appendPool, capacity: 10_000 });
 const sessions = createSessions({ ledgers, db: pool, region });
 let origin = "";
@@ -86,7 +87,7 @@ const services = createServices({
   snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
   follower: createFollower({ pool }),
   verify: (ledger, range) => verifyLedger(pool, ledger, range),
-  watch: createTestWatch(pool, path.join(dataDir, "heads")),
+  watch,
   keys,
   region,
   heartbeat: 15,
