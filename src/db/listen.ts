@@ -92,7 +92,7 @@ class ReconnectingListener implements Listener {
 
   /** Listens on one connection until stopped; rejects when the connection is lost. */
   async #session(stop: AbortSignal, onListening: () => void): Promise<void> {
-    const { connectionString, channel, role, onNotify, heartbeatInterval, heartbeatTimeout } = this.#options;
+    const { connectionString, channel, role, log, onNotify, heartbeatInterval, heartbeatTimeout } = this.#options;
     const client = new Client({
       connectionString,
       application_name: "countersign-listen",
@@ -103,7 +103,14 @@ class ReconnectingListener implements Listener {
     const broken = new AbortController();
     client.on("error", (error) => broken.abort(error));
     client.on("end", () => broken.abort(new Error("The connection was closed.")));
-    client.on("notification", ({ payload }) => onNotify(payload ?? ""));
+    client.on("notification", ({ payload = "" }) => {
+      try {
+        onNotify(payload);
+      } catch (error) {
+        // Anybody with a connection can notify; an exception here would end the process.
+        log.warn({ err: error, channel }, "a notification could not be taken in");
+      }
+    });
     const either = AbortSignal.any([stop, broken.signal]);
     try {
       await client.connect();

@@ -1,5 +1,6 @@
 import { classify } from "../db/errors.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
+import { announcedLedger } from "./ledger-id.ts";
 import { type EntryPage, type Queryable, readEntryPage } from "./read.ts";
 
 /** Consecutive entries, oldest first; or that the consumer had nothing to pass on for `idleSeconds`. */
@@ -24,7 +25,7 @@ export interface Follower {
   ): AsyncIterable<Followed>;
   /** Iterations that run, over all ledgers. */
   following(): number;
-  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`, and anything else is ignored. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
 }
@@ -66,7 +67,10 @@ export function createFollower({ pool, pollSeconds = 5, idleSeconds = 15 }: Foll
         interruptible((ended) => run(ledger, after, AbortSignal.any([signal, ended]), usedAt)),
     }),
     following: () => [...tips.values()].reduce((sum, tip) => sum + tip.followers, 0),
-    onNotify: (payload) => tips.get(payload.slice(0, payload.lastIndexOf(" ")) as LedgerId)?.wake(),
+    onNotify(payload) {
+      const ledger = announcedLedger(payload);
+      if (ledger !== undefined) tips.get(ledger)?.wake();
+    },
     onReconnect() {
       for (const tip of tips.values()) tip.wake();
     },

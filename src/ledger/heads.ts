@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { asError, DomainError } from "../errors.ts";
 import type { LedgerHead, LedgerId } from "../facts/entry.ts";
 import { locked, replaceDurably } from "../files.ts";
+import { isLedgerId } from "./ledger-id.ts";
 
 /** A head as it was seen outside the database. */
 export interface KnownHead extends LedgerHead {
@@ -63,8 +64,10 @@ const LOCK = ".lock";
 /** Files written under one lock: another process may wait for it. */
 const PER_LOCK = 64;
 
-/** The file of a ledger in a directory with one for each. */
+/** The file of a ledger in a directory with one for each. Throws TypeError for what is no name of a ledger. */
 export function fileOf(directory: string, ledger: LedgerId): string {
+  // Names come from the database as well, and must not lead out of the directory.
+  if (!isLedgerId(ledger)) throw new TypeError(`${JSON.stringify(ledger)} is not the name of a ledger`);
   return join(directory, `${ledger.replace("/", "__")}.json`);
 }
 

@@ -97,6 +97,21 @@ describe("createListener", () => {
     expect(heard).toEqual({ payloads: ["acme/eu 1", ""], reconnects: 0 });
   });
 
+  it("outlives a notification that cannot be taken in", async () => {
+    const heard: string[] = [];
+    const { listener } = listen({
+      onNotify(payload) {
+        if (payload === "bad") throw new Error("not understood");
+        heard.push(payload);
+      },
+    });
+    await listener.start();
+    await notify("bad");
+    await notify("good");
+    await waitUntil(() => heard.length > 0);
+    expect([heard, listener.state]).toEqual([["good"], "listening"]);
+  });
+
   it("reconnects when its connection is ended, and reports that it may have missed something", async () => {
     const { listener, heard } = listen();
     await listener.start();
