@@ -13,6 +13,8 @@ export interface ConnectionSettings {
 
 const CONNECT_TIMEOUT = 5_000;
 const IDLE_IN_TRANSACTION = 30_000;
+/** Milliseconds of silence after which it is asked whether the other side is there: nothing else ends a wait without a limit. */
+const KEEP_ALIVE_MS = 10_000;
 
 /** How `pool` connects; `client` is a connection of it. Throws when it was not made of a connection string. */
 export async function settingsOf(pool: Pool, client: ClientBase): Promise<ConnectionSettings> {
@@ -33,13 +35,14 @@ export async function connectAs(settings: ConnectionSettings): Promise<Client> {
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     ...answerLimit(statementTimeout),
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   });
   outliveLoss(client);
   await client.connect();
   try {
     await prepareSession(client, { role, statementTimeout, idleInTransactionTimeout: IDLE_IN_TRANSACTION });
   } catch (error) {
-    await client.end();
+    await client.end().catch(() => undefined);
     throw error;
   }
   return client;

@@ -3,14 +3,10 @@ import { classify } from "../db/errors.ts";
 import { UnsafeRoleError } from "../db/pool.ts";
 import { HEAD_LOCKED } from "./append-call.ts";
 import { HeadLockedError } from "./shared-transactions.ts";
+import { OverdueError } from "./within.ts";
 
 /** SQLSTATE of a right that is missing: of the server's role, whatever the draft. */
 const INSUFFICIENT_PRIVILEGE = "42501";
-
-/** A call of the database that did not return in time. It may still record its batch, until a retry has superseded it. */
-export class OverdueError extends Error {
-  override readonly name = "OverdueError";
-}
 
 /**
  * What a failed append says of its batch: `nothing`, `locked`, `corrupt` and `refused`, the database reported that it recorded

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { classify } from "../db/errors.ts";
 import type { Draft, DraftOutcome } from "./append-call.ts";
-import { meaningOf, OverdueError, rejectsDraft } from "./append-failure.ts";
+import { meaningOf, rejectsDraft } from "./append-failure.ts";
 import { DraftRejectedError, type LedgerUnavailability, LedgerUnavailableError } from "./errors.ts";
 import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
 import type { Link } from "./links.ts";
+import { within } from "./within.ts";
 
 /** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;
@@ -23,6 +24,8 @@ const RECOVERY_LIMIT = 10_000;
 const FIRST_DELAY = 20;
 const MAX_DELAY = 500;
 const RETRY_AFTER_SECONDS = 1;
+/** What does not answer in time. */
+const DATABASE = "the database";
 const HEAD_STAYED_LOCKED = "another session of the database holds the head of the ledger; nothing was recorded";
 const HEAD_IS_WRONG =
   "the head of the ledger is missing or does not fit its entries; nothing was recorded. Verify the ledger";
@@ -204,26 +207,12 @@ export class AppendQueue {
     this.#fail(late, "the database did not record what came before this in time; nothing was recorded", undefined);
   }
 
-  /** What `call` returns, or an OverdueError: the queue is held no longer, whatever the database does. */
-  async #within<Result>(milliseconds: number, call: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
-    const overdue = new Promise<never>((_, reject) => {
-      const late = () => reject(new OverdueError(`the database did not answer within ${Math.round(milliseconds)} ms`));
-      timer = setTimeout(late, milliseconds);
-    });
-    try {
-      return await Promise.race([call, overdue]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   async #write(batch: readonly Waiting[]): Promise<void> {
     // Drafts of this batch come behind it, however often they are tried.
     const after = this.#floor;
     const call = randomUUID();
     try {
-      this.#answer(batch, await this.#within(this.#callLimit, this.#options.append(draftsOf(batch), call)));
+      this.#answer(batch, await within(DATABASE, this.#callLimit, this.#options.append(draftsOf(batch), call)));
     } catch (error) {
       switch (meaningOf(error)) {
         case "unknown":
@@ -258,7 +247,7 @@ export class AppendQueue {
       const left = Math.max(1, recovery.deadline - performance.now());
       try {
         const again = this.#options.appendAgain(draftsOf(batch), after, call);
-        return this.#answer(batch, await this.#within(left, again));
+        return this.#answer(batch, await within(DATABASE, left, again));
       } catch (error) {
         const rejected = rejectsDraft(error);
         if (batch.length > 1 && (rejected || meaningOf(error) === "refused")) {

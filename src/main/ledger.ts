@@ -55,7 +55,6 @@ export async function startLedger(
   const signatures = createSignatureCheck({ keys: () => keys.facts.published });
   const watch = startWatch(start, {
     database,
-    verifying,
     heads,
     guardExceptions,
     keys: () => keys.facts.published,

@@ -1,5 +1,4 @@
 import path from "node:path";
-import type { Pool } from "pg";
 import type { Database } from "../db/database.ts";
 import { createPool } from "../db/pool.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -8,32 +7,29 @@ import { createProblemStore } from "../ledger/watch/problem-store.ts";
 import { createWatch, type Watch, type WatchOptions } from "../ledger/watch/watch.ts";
 import type { Start } from "./start.ts";
 
-/** For looking at a ledger, and for the thread that checks entries. */
+/** For looking at ledgers. */
 const CONNECTIONS = 3;
+/** For one whole ledger, a report of the guards, and the settings of the thread that checks entries. */
+const PATIENT_CONNECTIONS = 3;
 
 export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "isSigned" | "keys" | "onAcknowledged"> {
   readonly database: Database;
-  /** For verifications of whole ledgers. */
-  readonly verifying: Pool;
   readonly heads: HeadStore;
   readonly metrics: Pick<Metrics, "ledgerProblem">;
 }
 
 /** Verifies all ledgers while the server runs, and stops those in which something is found. */
 export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Watch {
-  const { database, verifying, heads, guardExceptions, keys, isSigned, metrics } = deps;
-  const pool = createPool({
-    connectionString: database.url,
-    max: CONNECTIONS,
-    applicationName: "countersign-watch",
-    statementTimeout: config.timeLimits.read,
-    log,
-  });
+  const { database, heads, guardExceptions, keys, isSigned, metrics } = deps;
+  const all = { connectionString: database.url, applicationName: "countersign-watch", log };
+  const pool = createPool({ ...all, max: CONNECTIONS, statementTimeout: config.timeLimits.read });
   closing.add(() => pool.end());
+  const patientPool = createPool({ ...all, max: PATIENT_CONNECTIONS, statementTimeout: 0 });
+  closing.add(() => patientPool.end());
   const { stops, share, interval, wholeInterval } = config.watch;
   const watch = createWatch({
     pool,
-    patientPool: verifying,
+    patientPool,
     heads,
     problemStore: createProblemStore(path.join(config.dataDir, "problems")),
     guardExceptions,

@@ -1,6 +1,6 @@
-import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import { readWindows } from "../months.ts";
-import { type EntryRange, type EntryRow, type Queryable, readHead, toEntry } from "../read.ts";
+import { type EntryRange, type EntryRow, type Queryable, readHead } from "../read.ts";
 import type { ReadScope } from "../read-scope.ts";
 import { conditionNames, type EntryFilter, given } from "./filter.ts";
 import { earlier } from "./range.ts";
@@ -19,10 +19,10 @@ export interface Search {
 /** Up to so many entries are tested one by one: a query that avoids it would not be faster. */
 export const FEW = 2_000;
 
-export async function run({ db, ledger }: Search, statement: Statement | undefined): Promise<LedgerEntry[]> {
+export async function run({ db }: Search, statement: Statement | undefined): Promise<EntryRow[]> {
   if (statement === undefined) return [];
   const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);
-  return rows.map((row) => toEntry(ledger, row));
+  return rows;
 }
 
 /** Whether indexes of the ledger's columns find a page: in its order, or among few entries. */
@@ -64,10 +64,10 @@ async function fewInScope({ db, ledger }: Search, scopes: readonly ReadScope[]):
 }
 
 /** A page that indexes of the ledger's columns find. */
-export async function searchByIndex(search: Search): Promise<LedgerEntry[]> {
+export async function searchByIndex(search: Search): Promise<EntryRow[]> {
   const { db, ledger, range } = search;
   const { limit, newestFirst = false } = range;
-  const found: LedgerEntry[] = [];
+  const found: EntryRow[] = [];
   for (const recorded of await readWindows(db, ledger, range, newestFirst)) {
     found.push(...(await searchWindow({ ...search, range: { ...range, recorded, limit: limit - found.length } })));
     if (found.length >= limit) break;
@@ -75,7 +75,7 @@ export async function searchByIndex(search: Search): Promise<LedgerEntry[]> {
   return found;
 }
 
-async function searchWindow(search: Search): Promise<LedgerEntry[]> {
+async function searchWindow(search: Search): Promise<EntryRow[]> {
   const { ledger, filter, range, scopes } = search;
   if (scopes === undefined || leavesFew(filter, range)) return runPage(range);
   // Where many entries are in scope, the nearest positions fill the page and no other query is needed.
@@ -85,7 +85,7 @@ async function searchWindow(search: Search): Promise<LedgerEntry[]> {
   const bounded = await boundedBy({ ...search, range: anchored(range, near) }, scopes);
   return runPage(bounded.range, bounded.each);
 
-  function runPage(page: EntryRange, each = leavesFew(filter, page)): Promise<LedgerEntry[]> {
+  function runPage(page: EntryRange, each = leavesFew(filter, page)): Promise<EntryRow[]> {
     return run(search, searchStatement(ledger, filter, page, scopes, each));
   }
 }

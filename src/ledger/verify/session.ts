@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ClientBase, Pool, QueryResultRow } from "pg";
+import { answerLimit } from "../../db/session.ts";
 import { asError } from "../../errors.ts";
 
 /**
@@ -64,21 +65,30 @@ export async function withConnection<Result>(
   }
 }
 
+/** Milliseconds that a verification waits for a lock, in words of PostgreSQL: whoever holds one for longer is to be reported. */
+const LOCK_LIMIT = "10min";
+
 /**
  * Runs `work` in a transaction that sees one moment and can write nothing. When it fails, the connection is left in the
  * middle of it.
+ *
+ * @param limitMs milliseconds that each statement of `work` may take, whatever the connection's own limit; undefined: no limit of the
+ *   database, and the connection's of its answers.
  */
 export async function inSnapshot<Result>(
   client: ClientBase,
   work: (run: RunQuery) => Promise<Result>,
+  limitMs?: number,
 ): Promise<Result> {
   // Locked before the snapshot is taken: rows that are moved to another partition in between would be seen in neither.
   await client.query(
-    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '${LOCK_LIMIT}';
      LOCK TABLE ONLY public.oc_audit_log IN ACCESS SHARE MODE;
-     LOCK TABLE ONLY public.oc_audit_payload IN ACCESS SHARE MODE;${SETTINGS}`,
+     LOCK TABLE ONLY public.oc_audit_payload IN ACCESS SHARE MODE;${SETTINGS};
+     SET LOCAL statement_timeout = ${limitMs ?? 0}`,
   );
-  const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
+  const limit = limitMs === undefined ? {} : answerLimit(limitMs);
+  const result = await work(async (text, values) => (await client.query({ text, values: [...values], ...limit })).rows);
   await client.query("COMMIT");
   return result;
 }

@@ -11,7 +11,7 @@ import type { ErasedValue } from "../../verify/rules.ts";
 import type { Range } from "../../verify/sequence.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import { sha256 } from "./check-piece.ts";
-import { MAX_PROBLEMS, RANGE_SIZE, THREADLESS_SIZE } from "./limits.ts";
+import { RANGE_SIZE, THREADLESS_SIZE } from "./limits.ts";
 import { cut } from "./pieces.ts";
 import { type Runner, startHere, startThread } from "./runner.ts";
 import { type StateCursor, toStateRow } from "./states.ts";
@@ -56,9 +56,14 @@ export interface Swept {
   readonly problems: readonly LedgerProblem[];
 }
 
+/** Who checks a range, and how many problems each piece of it names at most. */
+export interface Sweep extends Pick<Crew, "runners" | "keys"> {
+  readonly limit: number;
+}
+
 /** Checks all entries of a range, and all state rows that list one of them. */
 export async function sweep(
-  crew: Pick<Crew, "runners" | "keys">,
+  crew: Sweep,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,
@@ -87,7 +92,7 @@ interface Passed extends Swept {
 }
 
 async function pass(
-  { runners, keys }: Pick<Crew, "runners" | "keys">,
+  { runners, keys, limit }: Sweep,
   ledger: LedgerId,
   range: Range,
   cursor: StateCursor,
@@ -96,7 +101,7 @@ async function pass(
 ): Promise<Passed> {
   const digestKey = randomBytes(16).toString("hex");
   const sum = { entries: 0n, positions: 0n, damaged: false, digest: EMPTY_DIGEST, problems: [] as LedgerProblem[] };
-  const ids = createIdSet(MAX_PROBLEMS);
+  const ids = createIdSet(limit);
   const erasures: Erasures = { missing: [], erased: [] };
   const pieces = cut(range, cursor, (states) => {
     sum.digest = combine(sum.digest, digestRows(states.map(toStateRow), range, digestKey, sha256));
@@ -105,7 +110,7 @@ async function pass(
     let next = pieces.next();
     for (let taken = await next; !taken.done; taken = await next) {
       const { piece, states } = taken.value;
-      const task = { ledger, range, piece, states, digestKey, keys, limit: MAX_PROBLEMS, thorough };
+      const task = { ledger, range, piece, states, digestKey, keys, limit, thorough };
       const running = runner.run(task);
       // A thread does not wait for the state rows of its next piece: they are read while it is at this one.
       if (runner.apart) next = ahead(pieces.next());

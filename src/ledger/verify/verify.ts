@@ -39,6 +39,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** False: leaves the guards out. */
   readonly guards?: boolean;
+  /** Problems that are named at most, the first ones; 100 unless given. */
+  readonly maxProblems?: number;
 }
 
 /**
@@ -101,7 +103,7 @@ async function verify(
     ...(options.headsUnreadable === undefined ? [] : [headsProblem(options.headsUnreadable)]),
     ...merge(swept.problems),
   ]);
-  const problems = atMost(found, unguarded);
+  const problems = atMost(options.maxProblems ?? MAX_PROBLEMS, found, unguarded);
   return {
     verdict: verdictOf(problems, swept.entries),
     fromSeq: range.from,
@@ -133,12 +135,12 @@ async function sweepRange(
   ledger: LedgerId,
   range: Range,
   cursor: Awaited<ReturnType<typeof openStates>>,
-  { keys, workers = DEFAULT_WORKERS, onProgress, runner }: VerifyOptions,
+  { keys, workers = DEFAULT_WORKERS, onProgress, runner, maxProblems: limit = MAX_PROBLEMS }: VerifyOptions,
 ): Promise<Swept> {
-  if (runner !== undefined) return sweep({ runners: [runner], keys }, ledger, range, cursor, onProgress);
+  if (runner !== undefined) return sweep({ runners: [runner], keys, limit }, ledger, range, cursor, onProgress);
   const crew = startCrew(client, await settingsOf(pool, client), range, { workers: Math.max(1, workers), keys });
   try {
-    return await sweep(crew, ledger, range, cursor, onProgress);
+    return await sweep({ ...crew, limit }, ledger, range, cursor, onProgress);
   } finally {
     await crew.close();
   }
@@ -162,6 +164,10 @@ function requestedRange(
 }
 
 /** Problems of the guards are reported however many entries are wrong. */
-function atMost(found: readonly LedgerProblem[], unguarded: readonly LedgerProblem[]): readonly LedgerProblem[] {
-  return [...found.slice(0, MAX_PROBLEMS - Math.min(unguarded.length, 10)), ...unguarded].slice(0, MAX_PROBLEMS);
+function atMost(
+  most: number,
+  found: readonly LedgerProblem[],
+  unguarded: readonly LedgerProblem[],
+): readonly LedgerProblem[] {
+  return [...found.slice(0, most - Math.min(unguarded.length, 10)), ...unguarded].slice(0, most);
 }

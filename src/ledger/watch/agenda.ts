@@ -52,7 +52,8 @@ export class Agenda {
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(end, Math.max(1, due)).unref();
+      // Timers may fire a moment early.
+      const timer = setTimeout(end, Math.max(1, Math.ceil(due) + 1)).unref();
       this.#wake = end;
       signal.addEventListener("abort", end);
       if (signal.aborted) end();

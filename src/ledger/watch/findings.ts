@@ -3,14 +3,16 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../errors.ts";
 import type { Queryable } from "../read.ts";
 import type { IsSigned } from "../signatures/check.ts";
-import { MAX_PROBLEMS } from "../verify/limits.ts";
+import { within } from "../within.ts";
 import { readAcknowledgements } from "./acknowledgements.ts";
 import { type ProblemStore, ProblemsUnreadableError } from "./problem-store.ts";
-import { keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
+import { bounded, keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
 import type { LedgerHealth, Watched } from "./watched.ts";
 
-/** Seconds. People have to look into it first. */
+/** People have to look into it first. */
 const RETRY_AFTER_SECONDS = 60;
+/** Milliseconds that are waited for problems to be on disk. */
+const KEEP_LIMIT_MS = 30_000;
 
 /**
  * The verification that found a problem; `call`: none of them, but a call that read a row for a decision; `earlier`: one of another
@@ -40,6 +42,8 @@ export interface Findings {
   restore(watched: Watched): Promise<void>;
   /** Reads acknowledgements that were recorded since. Rejects when they cannot be read. */
   settle(watched: Watched): Promise<void>;
+  /** Whether an entry that was read already acknowledges `problem`. */
+  isAcknowledged(watched: Watched, problem: WatchProblem): boolean;
   health(watched: Watched): LedgerHealth;
   /** Why nothing is recorded in the ledger. */
   refusal(watched: Watched): LedgerUnavailableError | undefined;
@@ -61,16 +65,18 @@ export function createFindings(options: FindingsOptions): Findings {
     return fresh.length > 0;
   }
 
-  /** Brings what is kept up to date: with the problems known here, and without those that are acknowledged. */
-  async function keep(watched: Watched): Promise<void> {
+  /** Brings what is kept up to date: with `found` and the problems known here, and without those that are acknowledged. */
+  async function keep(watched: Watched, found: readonly WatchProblem[] = []): Promise<void> {
     try {
-      await problemStore.change(watched.ledger, (kept) => {
-        const known = watched.problems.filter(({ warning }) => warning !== true);
+      const changed = problemStore.change(watched.ledger, (kept) => {
+        const known = [...watched.problems, ...found].filter(({ warning }) => warning !== true);
         const keys = new Set(known.map(keyOf));
         const others = kept.filter((problem) => !keys.has(keyOf(problem)));
-        const all = watched.acknowledgedTo === undefined ? [...others, ...known] : left(watched, [...others, ...known]);
-        return all.slice(0, MAX_PROBLEMS);
+        const all = [...known, ...others];
+        return bounded(watched.acknowledgedTo === undefined ? all : left(watched, all));
       });
+      // Another process may hold the directory, for as long as it does not run.
+      await within(`the directory of problems of ledger ${watched.ledger}`, KEEP_LIMIT_MS, changed);
     } catch (error) {
       // The ledger is stopped all the same, until this process ends.
       onError(asError(error), watched.ledger);
@@ -94,8 +100,10 @@ export function createFindings(options: FindingsOptions): Findings {
   };
 
   async function note(watched: Watched, problems: readonly WatchProblem[], by: WatchPass): Promise<void> {
-    const fresh = problems.filter((problem) => !watched.knows(problem));
+    const fresh = left(watched, problems).filter((problem) => !watched.knows(problem));
     if (fresh.length === 0) return;
+    // At once, so that they are not lost when the process is killed meanwhile.
+    const kept = keep(watched, fresh);
     try {
       await read(watched);
     } catch (error) {
@@ -107,6 +115,7 @@ export function createFindings(options: FindingsOptions): Findings {
       if (added !== undefined) onFound(watched.ledger, added, by);
     }
     watched.changed();
+    await kept;
     await keep(watched);
   }
 
@@ -136,6 +145,7 @@ export function createFindings(options: FindingsOptions): Findings {
       onAcknowledged(watched.ledger);
       watched.changed();
     },
+    isAcknowledged: (watched, problem) => left(watched, [problem]).length === 0,
     health,
     refusal(watched) {
       if (health(watched).condition !== "STOPPED") return undefined;

@@ -2,19 +2,20 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Pool } from "pg";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
-import type { FactKey } from "../../facts/signature.ts";
 import { missingProblems } from "../../verify/erasure.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { KnownHead } from "../heads.ts";
 import type { PieceResult, PieceTask } from "../verify/check-piece.ts";
 import { endProblems, hashesAt, monthProblems, readEnd } from "../verify/end.ts";
-import { MAX_PROBLEMS } from "../verify/limits.ts";
 import { inSnapshot, type RunQuery, withConnection } from "../verify/session.ts";
 import type { WatchProblem } from "./problems.ts";
 
 const END = readFileSync(new URL("./end.sql", import.meta.url), "utf8");
 /** Entries that are checked at a time: what a rest is needed after. */
 const STRIDE = 2_000n;
+
+/** Milliseconds that a statement may take: to say what is wrong with a ledger that has many states takes long. */
+const LOOK_LIMIT_MS = 600_000;
 
 /** Where a ledger ends, and what that and heads known outside the database say of it. */
 export interface Look {
@@ -26,14 +27,13 @@ export interface Look {
 
 /** Looks at where a ledger ends, in one moment. `thorough`: also at where its months begin. */
 export function lookAt(pool: Pool, ledger: LedgerId, known: readonly KnownHead[], thorough: boolean): Promise<Look> {
-  return withConnection(pool, (client) =>
-    inSnapshot(client, async (run) => {
-      const { head, last, problems } = await endOf(run, ledger);
-      const history = historyProblem(last, await hashesAt(run, ledger, known), known);
-      const months = thorough ? await monthProblems(run, ledger) : [];
-      return { head, last, problems: [...problems, ...months, ...(history === undefined ? [] : [history])] };
-    }),
-  );
+  const look = async (run: RunQuery) => {
+    const { head, last, problems } = await endOf(run, ledger);
+    const history = historyProblem(last, await hashesAt(run, ledger, known), known);
+    const months = thorough ? await monthProblems(run, ledger) : [];
+    return { head, last, problems: [...problems, ...months, ...(history === undefined ? [] : [history])] };
+  };
+  return withConnection(pool, (client) => inSnapshot(client, look, LOOK_LIMIT_MS));
 }
 
 async function endOf(run: RunQuery, ledger: LedgerId): Promise<Look> {
@@ -81,11 +81,11 @@ export async function checkEntries(
   check: (task: PieceTask) => Promise<PieceResult>,
   ledger: LedgerId,
   range: { readonly from: bigint; readonly to: bigint },
-  keys: readonly FactKey[],
+  { keys, limit }: Pick<PieceTask, "keys" | "limit">,
 ): Promise<{ readonly problems: readonly LedgerProblem[]; readonly lastHash: string | undefined }> {
   // No state rows are given, so that each is looked up by its key: to select them by their entries takes reading all of them.
   const digestKey = randomBytes(16).toString("hex");
-  const task = { ledger, range, piece: range, states: [], digestKey, keys, limit: MAX_PROBLEMS, thorough: true };
+  const task = { ledger, range, piece: range, states: [], digestKey, keys, limit, thorough: true };
   const { problems, missing, erased, lastHash } = await check(task);
   return { problems: [...problems, ...missingProblems(missing, erased)], lastHash };
 }

@@ -1,9 +1,11 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { rest as restFor } from "./rest.ts";
 
 /** Does one piece of work at a time, so that over time all of it takes no more than a share of one core. */
 export interface Pace {
   /** Does `work` once it is its turn. Rejects with what it threw, or with the reason of the signal. */
   take<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Counts so many milliseconds of work that was done outside of a turn: the next turns come later for it. */
+  charge(milliseconds: number): void;
   /** Milliseconds of work done so far. */
   spent(): number;
 }
@@ -19,7 +21,7 @@ export interface Time {
 
 const TIME: Time = {
   now: () => performance.now(),
-  rest: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
+  rest: restFor,
 };
 
 /**
@@ -32,6 +34,11 @@ export function createPace(share: number, signal: AbortSignal, { now, rest }: Ti
   let spent = 0;
   let last: Promise<unknown> = Promise.resolve();
 
+  function charge(milliseconds: number): void {
+    spent += milliseconds;
+    credit -= milliseconds;
+  }
+
   async function turn<Result>(work: () => Promise<Result>): Promise<Result> {
     signal.throwIfAborted();
     credit = Math.min(BURST, credit + (now() - counted) * share);
@@ -41,9 +48,7 @@ export function createPace(share: number, signal: AbortSignal, { now, rest }: Ti
     try {
       return await work();
     } finally {
-      const took = now() - began;
-      spent += took;
-      credit -= took;
+      charge(now() - began);
     }
   }
 
@@ -53,6 +58,7 @@ export function createPace(share: number, signal: AbortSignal, { now, rest }: Ti
       last = taken.catch(() => undefined);
       return taken;
     },
+    charge,
     spent: () => spent,
   };
 }

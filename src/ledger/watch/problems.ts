@@ -1,5 +1,9 @@
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { KnownHead } from "../heads.ts";
+import { MAX_PROBLEMS } from "../verify/limits.ts";
+
+/** Problems of guards that are kept of a ledger at most: many times those of one report. */
+const MAX_UNGUARDED = 10 * MAX_PROBLEMS;
 
 /** A problem that the watcher found. */
 export interface WatchProblem extends LedgerProblem {
@@ -12,9 +16,9 @@ export interface WatchProblem extends LedgerProblem {
 /** A problem as an entry names it: FORMAT.md, LEDGER_ACKNOWLEDGED. */
 export interface NamedProblem {
   readonly verdict: string;
-  readonly seq?: string;
-  readonly through?: string;
-  readonly detail?: string;
+  readonly seq?: string | undefined;
+  readonly through?: string | undefined;
+  readonly detail?: string | undefined;
 }
 
 export interface Acknowledgement {
@@ -80,4 +84,10 @@ export function settles({ recordedAt, problems }: Acknowledgement, head: KnownHe
         seq !== undefined && through !== undefined && BigInt(seq) <= head.seq && head.seq <= BigInt(through),
     )
   );
+}
+
+/** The first of `problems`, as many as are kept of one ledger. Those of guards are limited by themselves: others take no room from them. */
+export function bounded(problems: readonly WatchProblem[]): readonly WatchProblem[] {
+  const left = { guards: MAX_UNGUARDED, others: MAX_PROBLEMS };
+  return problems.filter(({ verdict }) => left[verdict === "UNGUARDED" ? "guards" : "others"]-- > 0);
 }

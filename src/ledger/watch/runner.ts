@@ -14,6 +14,7 @@ export interface WatchRunner {
   close(): Promise<void>;
 }
 
+/** @param pool whose settings the thread connects with; made of a connection string. */
 export function createWatchRunner(pool: Pool, pace: Pace): WatchRunner {
   let thread: Promise<Thread<PieceTask, PieceResult>> | undefined;
 
@@ -39,7 +40,7 @@ export function createWatchRunner(pool: Pool, pace: Pace): WatchRunner {
       return await (await thread).run(task);
     } catch (error) {
       // Its connection may be lost, or in the middle of a transaction: the next piece has another thread.
-      await end();
+      await end().catch(() => undefined);
       throw error;
     }
   }

@@ -1,22 +1,26 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Pool } from "pg";
 import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
+import type { Range } from "../../verify/sequence.ts";
 import type { LedgerUnavailableError } from "../errors.ts";
 import type { ByObject } from "../guards.ts";
 import { guardReport } from "../guards.ts";
 import { allHeads, type HeadStore, HeadsUnreadableError, type KnownHead } from "../heads.ts";
+import { announcedLedger, isLedgerId } from "../ledger-id.ts";
 import { unreadable } from "../verify/check-piece.ts";
-import { headsProblem, unguardedProblems, verifyLedger } from "../verify/verify.ts";
+import { headsProblem, verifyLedger } from "../verify/verify.ts";
 import { Agenda } from "./agenda.ts";
 import { createFindings, type FindingsOptions, type WatchPass } from "./findings.ts";
+import { createGuardWatch } from "./guard-watch.ts";
 import { checkEntries, type Look, lookAt, strideAfter } from "./look.ts";
 import { createPace } from "./pace.ts";
 import { type NamedProblem, nameProblem, type WatchProblem } from "./problems.ts";
+import { backoff, rest } from "./rest.ts";
 import { createWatchRunner } from "./runner.ts";
 import { type LedgerCondition, type LedgerHealth, Watched } from "./watched.ts";
+import { wholeRound } from "./whole.ts";
 
 /** Entries at the end of a ledger that are verified again and again, and from which on a ledger should have known heads. */
 const REACH = 1_000n;
@@ -24,13 +28,17 @@ const REACH = 1_000n;
 const POLL = 5_000;
 /** Ledgers read with one statement. */
 const PAGE = 1_000;
+/** Milliseconds that the verification of whole ledgers waits for that of their ends. */
+const ENDS_LIMIT = 600_000;
+/** Milliseconds of work that a report of the guards counts as when it failed: then it waited more than it worked. */
+const FAILED_REPORT = 2_000;
 
 export interface WatchOptions extends Omit<FindingsOptions, "onError" | "pool"> {
   /** Of the watcher alone; made of a connection string. */
   readonly pool: Pool;
   /** Keys that verify signatures, at the time. */
   readonly keys: () => readonly FactKey[];
-  /** For whole ledgers, which take long. */
+  /** For what takes as long as it takes: whole ledgers, pieces of entries, the guards. Made of a connection string, without time limits. */
   readonly patientPool: Pool;
   readonly heads: Pick<HeadStore, "known" | "record">;
   readonly guardExceptions: ByObject;
@@ -55,7 +63,10 @@ export interface WatchStatus {
 export interface Watch {
   /** Begins to verify by itself. */
   start(): void;
-  /** Compares a ledger with the heads that are known outside the database, unless this process did before. */
+  /**
+   * Compares a ledger with the heads that are known outside the database, and verifies the guards, unless this process did before.
+   * Rejects when that is not possible now.
+   */
   admit(ledger: LedgerId): Promise<void>;
   /** Why nothing may be recorded in a ledger that was admitted. */
   refusal(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined;
@@ -63,8 +74,13 @@ export interface Watch {
   grown(ledger: LedgerId): void;
   /** Notes that a known head contradicts what was just recorded. */
   suspect(ledger: LedgerId): void;
-  /** Notes what a call found about `ledger`, outside the verification. */
-  report(ledger: LedgerId, problem: WatchProblem): Promise<void>;
+  /**
+   * Notes what a call found about `ledger`, outside the verification. Never rejects. Resolves with whether it is a problem: it is none
+   * when an entry acknowledges it.
+   */
+  report(ledger: LedgerId, problem: WatchProblem): Promise<boolean>;
+  /** Whether an entry acknowledges `problem`, as far as this process has read them. */
+  isAcknowledged(ledger: LedgerId, problem: WatchProblem): boolean;
   health(ledger: LedgerId): Promise<LedgerHealth>;
   /** Calls `listener` whenever the health of `ledger` changes. Returns what ends that. */
   follow(ledger: LedgerId, listener: () => void): () => void;
@@ -73,25 +89,32 @@ export interface Watch {
   /** Takes in an acknowledgement that was recorded. */
   acknowledged(ledger: LedgerId): Promise<void>;
   status(): WatchStatus;
-  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`, and anything else is ignored. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
   stop(): Promise<void>;
 }
 
+/** Throws RangeError for a share or an interval that is no number of its unit. */
 export function createWatch(options: WatchOptions): Watch {
   const { pool, heads, tailInterval, wholeInterval, onError } = options;
+  if (!(options.share > 0 && options.share <= 1)) throw new RangeError(`${options.share} is no share of a core`);
+  for (const interval of [tailInterval, wholeInterval]) {
+    if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) throw new RangeError(`${interval} is no interval`);
+  }
   const stopped = new AbortController();
   const since = new Date();
   const pace = createPace(options.share, stopped.signal);
-  const runner = createWatchRunner(pool, pace);
+  const runner = createWatchRunner(options.patientPool, pace);
   const findings = createFindings(options);
   const agenda = new Agenda();
   const ledgers = new Map<LedgerId, Watched>();
-  let guards: { readonly number: number; readonly problems: readonly WatchProblem[] } = { number: 0, problems: [] };
+  const guards = createGuardWatch({
+    report: () => guardReport(options.patientPool, options.guardExceptions),
+    interval: tailInterval,
+    onError: (error) => onError(error, undefined),
+  });
   let pollDue = 0;
-  let guardsFirst: Promise<void> | undefined;
-  let guardsDue = 0;
   let running: Promise<unknown> | undefined;
 
   function watchedOf(ledger: LedgerId): Watched {
@@ -130,8 +153,6 @@ export function createWatch(options: WatchOptions): Watch {
       await noteDamage(watched, error, "end");
     }
     await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error, "earlier"));
-    await firstGuards();
-    await noteGuards(watched);
     watched.tailDue = performance.now() + tailInterval;
   }
 
@@ -163,18 +184,22 @@ export function createWatch(options: WatchOptions): Watch {
     await checkEntriesUpTo(watched, look.last);
   }
 
+  const entriesOf = ({ ledger, limit }: Watched, range: Range) =>
+    checkEntries(runner.check, ledger, range, { keys: options.keys(), limit });
+
   async function checkEntriesUpTo(watched: Watched, last: bigint): Promise<void> {
     const { ledger } = watched;
     const range = strideAfter(watched.verified.seq, last);
     if (range !== undefined) {
-      const { problems, lastHash } = await checkEntries(runner.check, ledger, range, options.keys());
+      const { problems, lastHash } = await entriesOf(watched, range);
       await findings.note(watched, problems, "new entries");
+      // Before they count as verified: they may acknowledge something, and are looked at again if that cannot be read.
+      if (watched.problems.length > 0) await findings.settle(watched);
       watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
       watched.movedAt = performance.now();
       if (lastHash !== undefined) heads.record(ledger, { seq: range.to, hash: lastHash });
       if (range.to < last) agenda.addGrown(ledger);
-    }
-    if (watched.problems.length > 0) await findings.settle(watched);
+    } else if (watched.problems.length > 0) await findings.settle(watched);
     watched.checkedAt = new Date();
     watched.changed();
   }
@@ -187,8 +212,9 @@ export function createWatch(options: WatchOptions): Watch {
     const isCut = look.last < watched.verified.seq;
     const to = isCut ? look.last : watched.verified.seq;
     const from = to > REACH ? to - REACH + 1n : 1n;
-    const found = to === 0n ? [] : (await checkEntries(runner.check, ledger, { from, to }, options.keys())).problems;
+    const found = to === 0n ? [] : (await entriesOf(watched, { from, to })).problems;
     await findings.note(watched, [...look.problems, ...problems, ...found], "end");
+    if (watched.problems.length > 0) await findings.settle(watched);
     watched.checkedAt = new Date();
     watched.changed();
   }
@@ -200,18 +226,34 @@ export function createWatch(options: WatchOptions): Watch {
       now + Math.min(Math.max(now - watched.movedAt, tailInterval), Math.max(wholeInterval, tailInterval));
   }
 
+  /** Rejects when nothing can be verified; what concerns this ledger alone is reported, and tried again ever more rarely. */
   async function checkNext({ ledger, what }: NonNullable<ReturnType<Agenda["take"]>>): Promise<void> {
     const watched = watchedOf(ledger);
+    // The poll brings it back.
+    if (what === "grown" && watched.retryAt > performance.now()) return;
     try {
-      if (watched.looked === undefined) {
-        await looked(watched);
-        await checkEntriesUpTo(watched, watched.reach);
-      } else if (what === "tail") await checkTail(watched);
+      await verify(watched, what);
+      watched.failures = 0;
+    } catch (error) {
+      if (stopped.signal.aborted || classify(error) === "unavailable") throw error;
+      watched.failures += 1;
+      watched.retryAt = performance.now() + backoff(watched.failures, POLL, tailInterval);
+      onError(asError(error), ledger);
+    } finally {
+      if (what === "tail") scheduleTail(watched);
+    }
+  }
+
+  async function verify(watched: Watched, what: "grown" | "tail"): Promise<void> {
+    const isFirst = watched.looked === undefined;
+    // Also when an append has begun to look: until that has ended, it is not known from where on to verify.
+    await looked(watched);
+    try {
+      if (isFirst) await checkEntriesUpTo(watched, watched.reach);
+      else if (what === "tail") await checkTail(watched);
       else await checkGrown(watched);
     } catch (error) {
       await noteDamage(watched, error, what === "tail" ? "end" : "new entries");
-    } finally {
-      if (what === "tail") scheduleTail(watched);
     }
   }
 
@@ -224,6 +266,8 @@ export function createWatch(options: WatchOptions): Watch {
         [after],
       );
       for (const { ledger, seq, hash } of rows) {
+        // The guards say that the constraint on names is gone.
+        if (!isLedgerId(ledger)) continue;
         there.add(ledger);
         const verified = ledgers.get(ledger)?.verified;
         if (verified?.hash !== hash || verified.seq !== BigInt(seq)) agenda.addGrown(ledger);
@@ -240,57 +284,54 @@ export function createWatch(options: WatchOptions): Watch {
     }
   }
 
-  async function checkGuards(): Promise<void> {
-    const problems = unguardedProblems(await guardReport(pool, options.guardExceptions));
-    const text = (all: readonly WatchProblem[]) => JSON.stringify(all.map(({ detail }) => detail));
-    if (text(problems) !== text(guards.problems)) guards = { number: guards.number + 1, problems };
-  }
-
-  /** Resolves when the guards have been checked since this process started: it must not record before it knows of them. */
-  function firstGuards(): Promise<void> {
-    guardsFirst ??= checkGuards().catch((error: unknown) => {
-      guardsFirst = undefined;
-      throw error;
-    });
-    return guardsFirst;
-  }
-
   /** What was found about the guards concerns every ledger. */
   async function noteGuards(watched: Watched): Promise<void> {
-    const { number, problems } = guards;
+    const { number, problems } = guards.finding;
     if (watched.guards === number) return;
     await findings.note(watched, problems, "guards");
     watched.guards = number;
   }
 
   async function step(): Promise<void> {
-    if (performance.now() >= guardsDue) {
-      await pace.take(guardsFirst === undefined ? firstGuards : checkGuards);
-      guardsDue = performance.now() + tailInterval;
-      for (const watched of ledgers.values()) if (watched.guards !== guards.number) await noteGuards(watched);
-    }
     if (performance.now() >= pollDue) {
       await pace.take(poll);
       pollDue = performance.now() + POLL;
     }
     const next = agenda.take();
     if (next !== undefined) await pace.take(() => checkNext(next));
-    else await agenda.wait(Math.min(pollDue, guardsDue) - performance.now(), stopped.signal);
+    else await agenda.wait(pollDue - performance.now(), stopped.signal);
   }
 
-  /** Verifies the ledgers there are as a whole, one after the other. */
-  async function checkWhole(): Promise<void> {
-    for (const ledger of [...ledgers.keys()]) {
-      stopped.signal.throwIfAborted();
-      const watched = watchedOf(ledger);
-      const { problems } = await verifyLedger(options.patientPool, ledger, {
-        keys: options.keys(),
-        runner: runner.paced,
-        guards: false,
-        signal: stopped.signal,
-      });
-      await findings.note(watched, problems, "whole ledger");
-    }
+  /** Verifies the guards when that is due. Not within the pace: a report that waits for a lock would keep entries from being verified. */
+  async function guardsLater(): Promise<void> {
+    await rest(guards.dueAt - performance.now(), stopped.signal);
+    await pace.take(async () => undefined);
+    const began = performance.now();
+    const isVerified = await unlessStopped(guards.check());
+    const took = performance.now() - began;
+    pace.charge(isVerified ? took : Math.min(took, FAILED_REPORT));
+    for (const watched of ledgers.values()) await noteGuards(watched);
+  }
+
+  function unlessStopped<Result>(work: Promise<Result>): Promise<Result> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(stopped.signal.reason);
+    stopped.signal.addEventListener("abort", abort);
+    return Promise.race([work, promise]).finally(() => stopped.signal.removeEventListener("abort", abort));
+  }
+
+  async function verifyWhole(ledger: LedgerId): Promise<void> {
+    const watched = watchedOf(ledger);
+    // What is acknowledged must not take the place of what is not.
+    await findings.settle(watched);
+    const { problems } = await verifyLedger(options.patientPool, ledger, {
+      keys: options.keys(),
+      runner: runner.paced,
+      guards: false,
+      signal: stopped.signal,
+      maxProblems: watched.limit,
+    });
+    await findings.note(watched, problems, "whole ledger");
   }
 
   /** Does `work` again and again until the watcher is stopped; a failure is reported. */
@@ -301,27 +342,49 @@ export function createWatch(options: WatchOptions): Watch {
       } catch (error) {
         if (stopped.signal.aborted) return;
         onError(asError(error), undefined);
-        await pause(POLL, undefined, { signal: stopped.signal }).catch(() => undefined);
+        await rest(POLL, stopped.signal).catch(() => undefined);
       }
     }
   }
 
+  /** Waits until the ends of all ledgers have been verified; on a busy server there may be no such moment. */
+  async function endsFirst(): Promise<void> {
+    const latest = performance.now() + Math.min(wholeInterval, ENDS_LIMIT);
+    while ((pollDue === 0 || agenda.length > 0) && performance.now() < latest) await rest(POLL, stopped.signal);
+  }
+
   async function wholeLater(): Promise<void> {
-    const began = performance.now();
-    // The ends of all ledgers come first.
-    while (pollDue === 0 || agenda.length > 0) await pause(POLL, undefined, { signal: stopped.signal });
-    await checkWhole();
-    await pause(Math.max(POLL, wholeInterval - (performance.now() - began)), undefined, { signal: stopped.signal });
+    await endsFirst();
+    await wholeRound({
+      ledgers: () => [...ledgers.keys()],
+      verify: verifyWhole,
+      interval: Math.max(POLL, wholeInterval),
+      signal: stopped.signal,
+      onError,
+    });
+  }
+
+  function healthOf(watched: Watched): LedgerHealth {
+    const health = findings.health(watched);
+    const { failure } = guards;
+    if (failure === undefined) return health;
+    const condition = health.condition === "OK" ? "SUSPECT" : health.condition;
+    return { ...health, condition, problems: [...health.problems, failure] };
   }
 
   return {
     start() {
-      running ??= Promise.all([repeat(step), repeat(wholeLater)]);
+      running ??= Promise.all([step, guardsLater, wholeLater].map(repeat));
     },
-    admit: (ledger) => looked(watchedOf(ledger)),
+    async admit(ledger) {
+      const watched = watchedOf(ledger);
+      await looked(watched);
+      await guards.first();
+      await noteGuards(watched);
+    },
     refusal(ledger) {
       const watched = watchedOf(ledger);
-      if (watched.guards !== guards.number) return noteGuards(watched).then(() => findings.refusal(watched));
+      if (watched.guards !== guards.finding.number) return noteGuards(watched).then(() => findings.refusal(watched));
       const refusal = watched.isTroubled ? findings.refusal(watched) : undefined;
       return refusal && Promise.resolve(refusal);
     },
@@ -330,12 +393,18 @@ export function createWatch(options: WatchOptions): Watch {
       agenda.addTail(ledger);
       agenda.addGrown(ledger);
     },
-    report: (ledger, problem) => findings.note(watchedOf(ledger), [problem], "call"),
+    async report(ledger, problem) {
+      const watched = watchedOf(ledger);
+      await findings.note(watched, [problem], "call").catch((error: unknown) => onError(asError(error), ledger));
+      return !findings.isAcknowledged(watched, problem);
+    },
+    isAcknowledged: (ledger, problem) => findings.isAcknowledged(watchedOf(ledger), problem),
     async health(ledger) {
       const watched = watchedOf(ledger);
       await looked(watched);
+      if (guards.failure === undefined) await guards.first().catch(() => undefined);
       await noteGuards(watched);
-      return findings.health(watched);
+      return healthOf(watched);
     },
     follow(ledger, listener) {
       const { listeners } = watchedOf(ledger);
@@ -351,10 +420,14 @@ export function createWatch(options: WatchOptions): Watch {
     acknowledged: (ledger) => findings.settle(watchedOf(ledger)),
     status() {
       const counts = { OK: 0, SUSPECT: 0, STOPPED: 0 };
-      for (const watched of ledgers.values()) counts[findings.health(watched).condition] += 1;
+      for (const watched of ledgers.values()) counts[healthOf(watched).condition] += 1;
       return { ledgers: counts, waiting: agenda.length, spent: pace.spent() };
     },
-    onNotify: (payload) => agenda.addGrown(payload.slice(0, payload.lastIndexOf(" ")) as LedgerId),
+    onNotify(payload) {
+      const ledger = announcedLedger(payload);
+      // A ledger that this process has not met is found by the poll, if there is one of that name.
+      if (ledger !== undefined && ledgers.has(ledger)) agenda.addGrown(ledger);
+    },
     onReconnect() {
       pollDue = 0;
     },

@@ -1,7 +1,10 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import { MAX_PROBLEMS } from "../verify/limits.ts";
-import { type Acknowledgement, keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
+import { type Acknowledgement, bounded, keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
+
+/** Problems that a verification of a ledger in which many were acknowledged names at most. */
+const MAX_LIMIT = 10_000;
 
 export type LedgerCondition = "OK" | "SUSPECT" | "STOPPED";
 
@@ -26,6 +29,9 @@ export class Watched {
   reach = 0n;
   /** Once it was looked at in this process. */
   looked: Promise<void> | undefined;
+  /** Verifications that failed in a row, and when it is tried again, by `performance.now()`. */
+  failures = 0;
+  retryAt = 0;
   /** When it last had new entries, and when its end is verified again, by `performance.now()`. */
   movedAt = performance.now();
   tailDue = Number.POSITIVE_INFINITY;
@@ -53,10 +59,16 @@ export class Watched {
     return false;
   }
 
-  /** Whether `problem` adds nothing to what is known. */
+  /** How many problems a verification has to name so that acknowledged ones do not hide others. */
+  get limit(): number {
+    const acknowledged = this.acknowledgements.reduce((sum, { problems }) => sum + problems.length, 0);
+    return Math.min(MAX_PROBLEMS + acknowledged, MAX_LIMIT);
+  }
+
+  /** Whether `problem` adds nothing to what is known, or there is no room for it. */
   knows(problem: WatchProblem): boolean {
     const known = this.#problems.get(keyOf(problem));
-    if (known === undefined) return this.#problems.size >= MAX_PROBLEMS;
+    if (known === undefined) return !bounded([...this.problems, problem]).includes(problem);
     return (problem.heads ?? []).every((head) => isAmong(head, known));
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LedgerId } from "../../../src/facts/entry.ts";
+import { Erasable } from "../../../src/facts/erasable.ts";
 import { createHeadStore } from "../../../src/ledger/heads.ts";
 import { createTestWatch } from "../../support/watch.ts";
 import { note, openScene, type Scene } from "../scene.ts";
@@ -65,6 +66,7 @@ it("stops a ledger of which two entries are known at one position, until both ar
     actor: { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] },
     type: "LEDGER_ACKNOWLEDGED",
     problems: problems.map((problem) => ({ ...problem })),
+    note: new Erasable("restored"),
   });
   await watch.acknowledged("two/eu");
   expect(await watch.refusal("two/eu")).toBeUndefined();

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { KnownHead } from "../../../src/ledger/heads.ts";
 import {
   type Acknowledgement,
+  bounded,
   nameProblem,
   unacknowledged,
   type WatchProblem,
@@ -80,5 +81,29 @@ describe("Watched", () => {
     expect(watched.settle()).toBe(true);
     expect(watched.problems).toEqual([]);
     expect(watched.settle()).toBe(false);
+  });
+
+  it("keeps problems of guards whatever else was found, and a bounded number of each", () => {
+    const watched = watch();
+    for (let seq = 1; seq <= 150; seq++)
+      if (!watched.knows(at("LINK_BROKEN", seq))) watched.add(at("LINK_BROKEN", seq));
+    expect(watched.problems).toHaveLength(100);
+    const guard = at("UNGUARDED", undefined, "a trigger: is missing");
+    expect(watched.knows(guard)).toBe(false);
+    expect(watched.add(guard)).toBe(guard);
+    for (let n = 0; n < 2_000; n++) {
+      const other = at("UNGUARDED", undefined, `trigger ${n}: is missing`);
+      if (!watched.knows(other)) watched.add(other);
+    }
+    expect(watched.problems).toHaveLength(1_100);
+    expect(bounded(watched.problems)).toEqual(watched.problems);
+    expect(bounded([...watched.problems, at("FORKED", 1)])).toEqual(watched.problems);
+  });
+
+  it("has verifications name more problems once many are acknowledged", () => {
+    const watched = watch();
+    expect(watched.limit).toBe(100);
+    watched.acknowledgements = [acknowledging(Array.from({ length: 70 }, (_, n) => at("LINK_BROKEN", n)))];
+    expect(watched.limit).toBe(170);
   });
 });
