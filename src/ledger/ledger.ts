@@ -12,10 +12,11 @@ import { createAnnouncer } from "./announce.ts";
 import { callAppend, callAppendAgain, callAppendEach, type DraftOutcome, HEAD_LOCKED } from "./append-call.ts";
 import { isCorrupt } from "./append-failure.ts";
 import { AppendQueue } from "./append-queue.ts";
-import { type Conditions, type ConditionsOptions, createConditions } from "./condition.ts";
 import { DraftRefusedError, type LedgerDamagedError, LedgerUnavailableError } from "./errors.ts";
+import { createFaults, type FaultsOptions } from "./faults.ts";
 import { createSharedTransactions } from "./shared-transactions.ts";
 import type { FactSigner } from "./signatures/signer.ts";
+import { within } from "./within.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
@@ -26,6 +27,8 @@ export interface AppendOptions {
 
 /** Idle queues that are kept. A ledger without a queue reads its head from the database before its next append. */
 const MAX_IDLE_QUEUES = 256;
+/** Milliseconds that an append waits for the first verification of its ledger, which goes on for the next one. */
+const ADMISSION_LIMIT_MS = 12_000;
 /** Batches under way from which on no ledger sends a second one: connections are better used by other ledgers. */
 const MAX_OVERLAPPING = 4;
 
@@ -49,18 +52,19 @@ export interface Ledgers {
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there, or is stopped. */
   ensure(ledger: LedgerId): Promise<void>;
   /**
-   * Notes that a call found stored rows that contradict the entries: it is logged, and `ready` reports it until this process ends.
-   * Returns `error`, for that call.
+   * Notes that a call found stored rows that contradict the entries: it is logged, and `ready` reports it until it is acknowledged.
+   * Nothing happens when it already is. Returns `error`, for that call.
    */
   damaged(error: LedgerDamagedError): LedgerDamagedError;
   /** Drafts that wait, over all ledgers. */
   waiting(): number;
   /**
-   * Whether appends go through now: `heads` is false while the head of a ledger in use is damaged or locked, or once damage was noted, `clock` while a clock
-   * or the date of a last entry is wrong. Rejects with the reason when the database takes no writes.
+   * Whether appends go through now: `heads` is false while the head of a ledger in use is damaged or locked, or damage was noted
+   * that nobody has acknowledged; `clock` while a clock or the date of a last entry is wrong. Rejects with the database's error
+   * when it takes no writes.
    */
   ready(): Promise<{ readonly ledger: true; readonly heads: boolean; readonly clock: boolean }>;
-  /** Forgets what this process found wrong with the links of a ledger: it was acknowledged. */
+  /** Forgets what calls and appends of this process found wrong with a ledger: it was acknowledged. */
   resume(ledger: LedgerId): void;
   /** Accepts nothing more, and resolves when every call made before has returned. */
   close(): Promise<void>;
@@ -72,11 +76,13 @@ export interface Watching {
   admit(ledger: LedgerId): Promise<void>;
   /** Why nothing may be recorded in a ledger that was admitted. */
   refusal(ledger: LedgerId): Promise<LedgerUnavailableError | undefined> | undefined;
-  /** Notes what a call found. */
-  report(ledger: LedgerId, problem: LedgerProblem): Promise<void>;
+  /** Notes what a call found. Never rejects. Resolves with whether it is a problem: it is none when an entry acknowledges it. */
+  report(ledger: LedgerId, problem: LedgerProblem): Promise<boolean>;
+  /** Whether an entry acknowledges `problem`, as far as is known without reading. */
+  isAcknowledged(ledger: LedgerId, problem: LedgerProblem): boolean;
 }
 
-export interface LedgersOptions extends Pick<ConditionsOptions, "clockTolerance" | "now" | "onFault"> {
+export interface LedgersOptions extends Pick<FaultsOptions, "clockTolerance" | "now" | "onFault"> {
   readonly pool: Pool;
   /** For `ready`: fast when nothing else is. Left out: `pool`. */
   readonly readinessPool?: Pool;
@@ -158,7 +164,14 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   const onLastCall: (() => void)[] = [];
   /** Batches under way, of all ledgers. */
   let batches = 0;
-  const conditions: Conditions = createConditions({ ...options, readinessPool });
+  const faults = createFaults({
+    ...options,
+    readinessPool,
+    onUnlinked: (ledger, seq) => {
+      const detail = `it does not follow the entry at ${seq}: the head was changed while entries were recorded`;
+      void options.watch?.report(ledger, { verdict: "LINK_BROKEN", seq: seq + 1n, detail });
+    },
+  });
   const announcer = createAnnouncer({ pool: options.pool, onLost: options.onUnannounced });
 
   const transactions = createSharedTransactions({
@@ -210,13 +223,13 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         // A connection may have to be made first.
         ...(limits === undefined ? {} : { callLimit: 2 * limits.append + 1_000 }),
         mayOverlap: () => batches < MAX_OVERLAPPING,
-        onRecorded: (before, end) => conditions.recorded(ledger, before, end),
+        onRecorded: (before, end) => faults.recorded(ledger, before, end),
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),
       });
     } catch (error) {
       const code = isCorrupt(error) ? "LEDGER_CORRUPT" : "LEDGER_UNAVAILABLE";
       // It has entries and no head: reported by every check until the head is restored.
-      if (code === "LEDGER_CORRUPT") conditions.used(ledger);
+      if (code === "LEDGER_CORRUPT") faults.used(ledger);
       const message = isCorrupt(error)
         ? `ledger ${ledger} has entries and no head; nothing was recorded. Verify it`
         : "the ledger cannot be opened now; nothing was recorded";
@@ -247,10 +260,11 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     const { watch } = options;
     if (watch === undefined || queues.has(ledger)) return watch?.refusal(ledger);
     // What is gone altogether would otherwise be begun anew.
-    return watch.admit(ledger).then(
+    return within("the first verification of a ledger", ADMISSION_LIMIT_MS, watch.admit(ledger)).then(
       () => watch.refusal(ledger),
       (error: unknown) => {
-        throw new LedgerUnavailableError("the ledger cannot be compared with its known heads now", 1, error);
+        const message = "neither the ledger nor the guards of the database can be verified now; nothing was recorded";
+        throw new LedgerUnavailableError(message, 1, error);
       },
     );
   }
@@ -266,8 +280,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     use: (queue: AppendQueue) => Promise<Result>,
   ): Promise<Result> {
     if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
-    if (isOpen(ledger)) conditions.used(ledger);
-    conditions.assertSound(ledger);
+    if (isOpen(ledger)) faults.used(ledger);
+    faults.assertSound(ledger, whenStopped);
     // Awaited only where there is something to wait for: drafts of one turn share a batch.
     const refused = refusalOf(ledger);
     const refusal = refused && (await refused);
@@ -276,7 +290,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     used.callers += 1;
     try {
       const queue = await used.opening;
-      conditions.used(ledger);
+      faults.used(ledger);
       return await use(queue);
     } finally {
       used.callers -= 1;
@@ -294,7 +308,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
 
   /** `error`, which an append rejected with, after what it says of the ledger was noted. */
   function noted(ledger: LedgerId, error: unknown): unknown {
-    if (error instanceof LedgerUnavailableError && error.code === "LEDGER_LOCKED") conditions.headLocked(ledger);
+    if (error instanceof LedgerUnavailableError && error.code === "LEDGER_LOCKED") faults.headLocked(ledger);
     return error;
   }
 
@@ -307,8 +321,9 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     if (outcome.refusal !== undefined) {
       const refused = new DraftRefusedError(outcome.refusal);
       // The caller found the deadline ahead, by the database's clock: entries may be dated otherwise.
-      if (refused.code === "LATE") await conditions.check([ledger]);
-      throw (refused.code === "LATE" && conditions.clockFault(ledger, encoded.notAfter)) || refused;
+      // When that cannot be asked now, the refusal is still what there is to say.
+      if (refused.code === "LATE") await faults.check([ledger]).catch(() => undefined);
+      throw (refused.code === "LATE" && faults.clockFault(ledger, encoded.notAfter)) || refused;
     }
     const entry = new AppendedEntry(ledger, encoded, outcome);
     announcer.announce(ledger, entry.seq);
@@ -341,33 +356,37 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     ensure: (ledger) =>
       counted(async () => {
         try {
-          await withQueue(ledger, false, () => conditions.check([ledger]));
+          await withQueue(ledger, false, () => faults.check([ledger]));
         } catch (error) {
           if (error instanceof LedgerUnavailableError && error.code === "LEDGER_STOPPED") return;
           throw error;
         }
-        conditions.assertSound(ledger);
+        faults.assertSound(ledger);
       }),
     damaged(error) {
-      conditions.damaged(error);
+      const { watch } = options;
       const { ledger, what: detail } = error;
-      void options.watch?.report(ledger, { verdict: "CONTENT_MISMATCH", seq: undefined, detail });
+      const problem: LedgerProblem = { verdict: "CONTENT_MISMATCH", seq: undefined, detail };
+      if (watch?.isAcknowledged(ledger, problem) === true) return error;
+      faults.damaged(error);
+      // Which acknowledgements there are may only be known once they have been read.
+      void watch?.report(ledger, problem).then((isProblem) => isProblem || faults.undamaged(error));
       return error;
     },
     waiting: () => [...queues.values()].reduce((sum, { queue }) => sum + (queue?.length ?? 0), 0),
     async ready() {
       await readinessPool.query("SELECT oc_probe()");
-      await conditions.check([...queues.keys()].filter(isOpen));
-      const codes = conditions.codes();
+      await faults.check([...queues.keys()].filter(isOpen));
+      const codes = faults.codes();
       const heads = !codes.has("LEDGER_CORRUPT") && !codes.has("LEDGER_LOCKED");
       return { ledger: true, heads, clock: !codes.has("CLOCK_SKEWED") };
     },
-    resume: conditions.resume,
+    resume: faults.resume,
     async close() {
       closed = true;
       if (calls > 0) await new Promise<void>((resolve) => onLastCall.push(resolve));
       for (const { queue } of queues.values()) await queue?.drain();
-      conditions.stop();
+      faults.stop();
       await announcer.drain();
     },
   };

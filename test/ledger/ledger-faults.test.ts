@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Client, type Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
-import type { LedgerFault } from "../../src/ledger/condition.ts";
+import type { LedgerFault } from "../../src/ledger/faults.ts";
 import type { Ledgers, LedgersOptions } from "../../src/ledger/ledger.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { dateLedgers } from "../support/clock.ts";

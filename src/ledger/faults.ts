@@ -9,8 +9,10 @@ import { type Link, Links } from "./links.ts";
 /** Seconds between two checks of the ledgers that are in use. */
 const INTERVAL = 1;
 /** Milliseconds by which the clock of the database may differ from this process's, if not said otherwise. */
-const CLOCK_TOLERANCE = 60_000;
+const CLOCK_TOLERANCE_MS = 60_000;
 const RETRY_AFTER_SECONDS = 1;
+/** Damages that are told apart in one ledger. Of more, all are forgotten together. */
+const MAX_DAMAGES = 100;
 
 const CLOCK = "SELECT clock_timestamp() AS now";
 const HEADS = readFileSync(new URL("./head.sql", import.meta.url), "utf8");
@@ -21,7 +23,7 @@ export interface LedgerFault {
   readonly message: string;
 }
 
-export interface ConditionsOptions {
+export interface FaultsOptions {
   /** For queries that have to be fast when nothing else is. */
   readonly readinessPool: Pick<Pool, "query">;
   /** For appends: whether a head is still locked is tried with an append that is refused. */
@@ -32,6 +34,8 @@ export interface ConditionsOptions {
   readonly now?: (() => number) | undefined;
   /** Called when a fault begins, changes or ends; `ledger` is undefined for what concerns all of them. */
   readonly onFault?: ((fault: LedgerFault | undefined, ledger: LedgerId | undefined) => void) | undefined;
+  /** Called when an entry of `ledger` was found not to follow the one at `seq`: for the watcher, so that it can be acknowledged. */
+  readonly onUnlinked?: ((ledger: LedgerId, seq: bigint) => void) | undefined;
 }
 
 interface HeadRow {
@@ -45,37 +49,43 @@ interface HeadRow {
  * Whether ledgers can be appended to: their heads and the clocks. Checked every second for those in use. A ledger that is still
  * being created has no head, and that is no fault: it is in use once this process has opened it.
  */
-export interface Conditions {
+export interface Faults {
   /** Notes that `ledger`, which has a head or should have one, is in use. */
   used(ledger: LedgerId): void;
-  /** Throws the fault of `ledger`, if one is known that keeps every entry from being recorded. */
-  assertSound(ledger: LedgerId): void;
-  /** Checks `ledgers`, which should have heads, and the clocks now. Rejects when that is not possible. */
+  /**
+   * Throws the fault of `ledger`, if one is known that keeps every entry from being recorded.
+   *
+   * @param acknowledging whether the entry may end that: entries that do not follow each other do not keep it from being recorded.
+   */
+  assertSound(ledger: LedgerId, acknowledging?: boolean): void;
+  /** Checks `ledgers`, which should have heads, and the clocks now. Rejects with the database's error when that is not possible. */
   check(ledgers: readonly LedgerId[]): Promise<void>;
   /** Notes a batch that was recorded in `ledger`: the entry it follows, and its last one. */
   recorded(ledger: LedgerId, before: Link, end: Link): void;
-  /** Why `notAfter` is late although it is ahead by the database's clock, as of the last check; undefined when it is not. */
+  /** Why `notAfter` is late although it is ahead by the database's clock, as of the last check; undefined when it is not, or is not set. */
   clockFault(ledger: LedgerId, notAfter: Date | undefined): LedgerUnavailableError | undefined;
   /** The head of `ledger` was locked for longer than an append may wait. */
   headLocked(ledger: LedgerId): void;
-  /** What is stored of a ledger contradicts its entries. Noted until `resume`, and logged once. */
+  /** What is stored of a ledger contradicts its entries. Noted until `undamaged` or `resume`; the first of a ledger is reported. */
   damaged(error: LedgerDamagedError): void;
+  /** Forgets what one error said. */
+  undamaged(error: LedgerDamagedError): void;
   /** Forgets entries of `ledger` that do not follow each other, and rows that are not what entries say: somebody has looked into it. */
   resume(ledger: LedgerId): void;
-  /** Faults that are known, by their codes. */
+  /** The codes of all faults that are known; empty: all ledgers in use can be appended to. */
   codes(): ReadonlySet<LedgerFault["code"]>;
   stop(): void;
 }
 
-export function createConditions(options: ConditionsOptions): Conditions {
-  const { readinessPool, pool, clockTolerance = CLOCK_TOLERANCE, now = Date.now, onFault } = options;
+export function createFaults(options: FaultsOptions): Faults {
+  const { readinessPool, pool, onUnlinked, clockTolerance = CLOCK_TOLERANCE_MS, now = Date.now, onFault } = options;
   const heads = new Map<LedgerId, LedgerFault>();
   const ahead = new Map<LedgerId, LedgerFault>();
   const locked = new Map<LedgerId, LedgerFault>();
   /** Entries that do not follow each other: that does not pass by itself. */
   const unlinked = new Map<LedgerId, LedgerFault>();
-  /** Rows that are not what entries say. Only decisions on those rows are refused. */
-  const damages = new Map<LedgerId, LedgerFault>();
+  /** Rows that are not what entries say, by what is wrong. Only decisions on those rows are refused. */
+  const damages = new Map<LedgerId, Set<string>>();
   const links = new Map<LedgerId, Links>();
   let clocks: LedgerFault | undefined;
   let databaseTime = 0;
@@ -89,6 +99,10 @@ export function createConditions(options: ConditionsOptions): Conditions {
     if (fault === undefined) faults.delete(ledger);
     else faults.set(ledger, fault);
     if (known?.code !== fault?.code) onFault?.(fault, ledger);
+  }
+
+  function forgetDamages(ledger: LedgerId): void {
+    if (damages.delete(ledger)) onFault?.(undefined, ledger);
   }
 
   function noteClocks(fault: LedgerFault | undefined): void {
@@ -126,7 +140,9 @@ export function createConditions(options: ConditionsOptions): Conditions {
     const message =
       `ledger ${ledger} is damaged: its entry ${seq + 1n} does not follow entry ${seq}, because its head was changed. ` +
       "Nothing is recorded in it; verify it";
-    note(unlinked, ledger, { code: "LEDGER_CORRUPT", message });
+    // What follows from the first one must not take its place.
+    if (!unlinked.has(ledger)) note(unlinked, ledger, { code: "LEDGER_CORRUPT", message });
+    onUnlinked?.(ledger, seq);
   }
 
   /** Compares what batches of this process followed with what stands there. */
@@ -208,8 +224,9 @@ export function createConditions(options: ConditionsOptions): Conditions {
 
   return {
     used: (ledger) => void used.add(ledger),
-    assertSound(ledger) {
-      const fault = clocks ?? unlinked.get(ledger) ?? heads.get(ledger) ?? locked.get(ledger);
+    assertSound(ledger, acknowledging = false) {
+      const fault =
+        clocks ?? (acknowledging ? undefined : unlinked.get(ledger)) ?? heads.get(ledger) ?? locked.get(ledger);
       if (fault !== undefined) throw thrown(fault);
     },
     check,
@@ -227,22 +244,31 @@ export function createConditions(options: ConditionsOptions): Conditions {
       const message = `the head of ledger ${ledger} is locked by another session of the database; nothing was recorded`;
       note(locked, ledger, { code: "LEDGER_LOCKED", message });
     },
-    damaged: ({ ledger, message }) => note(damages, ledger, { code: "LEDGER_CORRUPT", message }),
+    damaged({ ledger, what, message }) {
+      const known = damages.get(ledger) ?? new Set();
+      damages.set(ledger, known);
+      if (known.size === 0) onFault?.({ code: "LEDGER_CORRUPT", message }, ledger);
+      if (known.size < MAX_DAMAGES) known.add(what);
+    },
+    undamaged({ ledger, what }) {
+      const known = damages.get(ledger);
+      if (known?.delete(what) === true && known.size === 0) forgetDamages(ledger);
+    },
     resume(ledger) {
       links.delete(ledger);
       note(unlinked, ledger, undefined);
-      note(damages, ledger, undefined);
+      forgetDamages(ledger);
     },
     codes: () => {
       const faults = [
         ...unlinked.values(),
-        ...damages.values(),
         ...heads.values(),
         ...ahead.values(),
         ...locked.values(),
         ...(clocks === undefined ? [] : [clocks]),
       ];
-      return new Set(faults.map(({ code }) => code));
+      const codes = new Set(faults.map(({ code }) => code));
+      return damages.size === 0 ? codes : codes.add("LEDGER_CORRUPT");
     },
     stop: () => clearInterval(timer),
   };
