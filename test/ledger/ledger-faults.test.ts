@@ -1,14 +1,22 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Client, type Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
+import type { UnsealedObject } from "../../src/facts/commitment.ts";
+import { Erasable } from "../../src/facts/erasable.ts";
+import { LedgerDamagedError } from "../../src/ledger/errors.ts";
 import type { LedgerFault } from "../../src/ledger/faults.ts";
 import type { Ledgers, LedgersOptions } from "../../src/ledger/ledger.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
+import type { Watch } from "../../src/ledger/watch/watch.ts";
 import { dateLedgers } from "../support/clock.ts";
 import { createLedgers } from "../support/ledgers.ts";
 import { silent } from "../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createTestWatch } from "../support/watch.ts";
 import { note } from "./scene.ts";
 
 const LEDGER = "acme/eu";
@@ -97,6 +105,85 @@ describe.each(Object.entries(BROKEN))("a head that was %s", (how, sql) => {
     await changeHead(sql);
     await expect.poll(() => appending(), { timeout: 5_000 }).toBe("LEDGER_CORRUPT");
     await expect.poll(() => faults[0]?.code, { timeout: 5_000 }).toBe("LEDGER_CORRUPT");
+  });
+});
+
+describe("what was found wrong, of a ledger that is watched", () => {
+  const damage = (what: string) => new LedgerDamagedError(LEDGER, what);
+  let directory: string;
+  let watch: Watch;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "countersign-faults-"));
+    watch = createTestWatch(pool, directory, { onAcknowledged: (ledger) => ledgers.resume(ledger) });
+    await ledgers.close();
+    ledgers = createLedgers({ pool, capacity: 1_000, watch, onFault: (fault) => void faults.push(fault) });
+  });
+  afterEach(async () => {
+    await watch.stop();
+    await rm(directory, { recursive: true });
+  });
+
+  async function acknowledge(): Promise<void> {
+    const problems = (await watch.toAcknowledge(LEDGER)).map((problem) => ({ ...problem }));
+    const admin = { id: "admin", kind: "HUMAN", roles: ["admin"], groups: [] };
+    const body = { actor: admin, type: "LEDGER_ACKNOWLEDGED", problems, note: new Erasable("restored") };
+    await ledgers.append(LEDGER, body as UnsealedObject, { whenStopped: true });
+    await watch.acknowledged(LEDGER);
+  }
+
+  it("is not ready until damage that a call found is acknowledged, and again when other damage is found", async () => {
+    expect(await appending()).toBe("recorded");
+    ledgers.damaged(damage("the row of ACTION a in oc_state is gone"));
+    expect(await ledgers.ready()).toMatchObject({ heads: false });
+    await expect.poll(() => appending()).toBe("LEDGER_STOPPED");
+    await acknowledge();
+    expect(await ledgers.ready()).toMatchObject({ heads: true });
+    expect(await appending()).toBe("recorded");
+    // The row is as it was: whoever decides on it is refused, which is no news.
+    expect(ledgers.damaged(damage("the row of ACTION a in oc_state is gone")).code).toBe("LEDGER_CORRUPT");
+    expect(await ledgers.ready()).toMatchObject({ heads: true });
+    ledgers.damaged(damage("the row of ACTION b in oc_state is gone"));
+    expect(await ledgers.ready()).toMatchObject({ heads: false });
+    expect(faults.map((fault) => fault?.code)).toEqual(["LEDGER_CORRUPT", undefined, "LEDGER_CORRUPT"]);
+  });
+
+  it("is ready although a server that has just started finds damage that was acknowledged before", async () => {
+    ledgers.damaged(damage("the row of ACTION a in oc_state is gone"));
+    await expect.poll(() => appending()).toBe("LEDGER_STOPPED");
+    await acknowledge();
+    await watch.stop();
+    await ledgers.close();
+    watch = createTestWatch(pool, directory, { onAcknowledged: (ledger) => ledgers.resume(ledger) });
+    ledgers = createLedgers({ pool, capacity: 1_000, watch });
+    ledgers.damaged(damage("the row of ACTION a in oc_state is gone"));
+    await expect.poll(() => ledgers.ready()).toMatchObject({ heads: true });
+  });
+
+  it("can be acknowledged when an entry does not follow the one before it", async () => {
+    expect(await appending()).toBe("recorded");
+    await changeHead("UPDATE oc_ledger_head SET hash = sha256(hash)");
+    const codes = await Promise.all([appending(), appending()]);
+    expect(codes).toContain("recorded");
+    await expect.poll(() => appending()).toBe("LEDGER_CORRUPT");
+    await expect.poll(() => watch.toAcknowledge(LEDGER)).toEqual([{ verdict: "LINK_BROKEN", seq: "8" }]);
+    await acknowledge();
+    expect(await appending()).toBe("recorded");
+    expect(await ledgers.ready()).toMatchObject({ heads: true });
+  });
+});
+
+describe("a draft that is late", () => {
+  it("is refused as late although the database cannot be asked about its clock", async () => {
+    const readinessPool = createPool({
+      connectionString: database.appUrl,
+      max: 1,
+      applicationName: "closed",
+      log: silent,
+    });
+    await readinessPool.end();
+    await reopen({ readinessPool });
+    expect(await appending({ notAfter: new Date(0) })).toBe("LATE");
   });
 });
 

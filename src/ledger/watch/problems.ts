@@ -91,3 +91,11 @@ export function bounded(problems: readonly WatchProblem[]): readonly WatchProble
   const left = { guards: MAX_UNGUARDED, others: MAX_PROBLEMS };
   return problems.filter(({ verdict }) => left[verdict === "UNGUARDED" ? "guards" : "others"]-- > 0);
 }
+
+/** Whether one more is kept of a ledger of which `problems` are. */
+export function hasRoom(problems: Iterable<WatchProblem>, { verdict }: WatchProblem): boolean {
+  const isOfGuards = verdict === "UNGUARDED";
+  let left = isOfGuards ? MAX_UNGUARDED : MAX_PROBLEMS;
+  for (const problem of problems) if ((problem.verdict === "UNGUARDED") === isOfGuards) left -= 1;
+  return left > 0;
+}

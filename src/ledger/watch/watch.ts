@@ -4,6 +4,7 @@ import { asError } from "../../errors.ts";
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import type { Range } from "../../verify/sequence.ts";
+import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { LedgerUnavailableError } from "../errors.ts";
 import type { ByObject } from "../guards.ts";
 import { guardReport } from "../guards.ts";
@@ -11,6 +12,7 @@ import { allHeads, type HeadStore, HeadsUnreadableError, type KnownHead } from "
 import { announcedLedger, isLedgerId } from "../ledger-id.ts";
 import { unreadable } from "../verify/check-piece.ts";
 import { headsProblem, verifyLedger } from "../verify/verify.ts";
+import { within } from "../within.ts";
 import { Agenda } from "./agenda.ts";
 import { createFindings, type FindingsOptions, type WatchPass } from "./findings.ts";
 import { createGuardWatch } from "./guard-watch.ts";
@@ -30,6 +32,9 @@ const POLL = 5_000;
 const PAGE = 1_000;
 /** Milliseconds that the verification of whole ledgers waits for that of their ends. */
 const ENDS_LIMIT = 600_000;
+/** Milliseconds that a question about health waits for the first report of the guards. */
+const HEALTH_LIMIT = 5_000;
+const NOT_YET: LedgerProblem = { verdict: "UNVERIFIABLE", seq: undefined, detail: "the guards are being verified" };
 /** Milliseconds of work that a report of the guards counts as when it failed: then it waited more than it worked. */
 const FAILED_REPORT = 2_000;
 
@@ -109,6 +114,8 @@ export function createWatch(options: WatchOptions): Watch {
   const findings = createFindings(options);
   const agenda = new Agenda();
   const ledgers = new Map<LedgerId, Watched>();
+  /** What calls found and is being noted. */
+  const reports = new Set<Promise<void>>();
   const guards = createGuardWatch({
     report: () => guardReport(options.patientPool, options.guardExceptions),
     interval: tailInterval,
@@ -364,9 +371,8 @@ export function createWatch(options: WatchOptions): Watch {
     });
   }
 
-  function healthOf(watched: Watched): LedgerHealth {
+  function healthOf(watched: Watched, failure = guards.failure): LedgerHealth {
     const health = findings.health(watched);
-    const { failure } = guards;
     if (failure === undefined) return health;
     const condition = health.condition === "OK" ? "SUSPECT" : health.condition;
     return { ...health, condition, problems: [...health.problems, failure] };
@@ -395,16 +401,21 @@ export function createWatch(options: WatchOptions): Watch {
     },
     async report(ledger, problem) {
       const watched = watchedOf(ledger);
-      await findings.note(watched, [problem], "call").catch((error: unknown) => onError(asError(error), ledger));
+      const noted = findings
+        .note(watched, [problem], "call")
+        .catch((error: unknown) => onError(asError(error), ledger));
+      reports.add(noted);
+      await noted.finally(() => reports.delete(noted));
       return !findings.isAcknowledged(watched, problem);
     },
     isAcknowledged: (ledger, problem) => findings.isAcknowledged(watchedOf(ledger), problem),
     async health(ledger) {
       const watched = watchedOf(ledger);
       await looked(watched);
-      if (guards.failure === undefined) await guards.first().catch(() => undefined);
+      // A report may wait for locks: what is known of the ledger is worth more than waiting for it.
+      if (guards.failure === undefined) await within("the guards", HEALTH_LIMIT, guards.first()).catch(() => undefined);
       await noteGuards(watched);
-      return healthOf(watched);
+      return healthOf(watched, guards.failure ?? (guards.finding.number === 0 ? NOT_YET : undefined));
     },
     follow(ledger, listener) {
       const { listeners } = watchedOf(ledger);
@@ -435,7 +446,7 @@ export function createWatch(options: WatchOptions): Watch {
       stopped.abort();
       // What the thread is at is abandoned, and with it whoever waits for that.
       await runner.close();
-      await running;
+      await Promise.all([running, ...reports]);
       await runner.close();
     },
   };

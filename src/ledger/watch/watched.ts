@@ -1,7 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import { MAX_PROBLEMS } from "../verify/limits.ts";
-import { type Acknowledgement, bounded, keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
+import { type Acknowledgement, hasRoom, keyOf, unacknowledged, type WatchProblem } from "./problems.ts";
 
 /** Problems that a verification of a ledger in which many were acknowledged names at most. */
 const MAX_LIMIT = 10_000;
@@ -68,7 +68,7 @@ export class Watched {
   /** Whether `problem` adds nothing to what is known, or there is no room for it. */
   knows(problem: WatchProblem): boolean {
     const known = this.#problems.get(keyOf(problem));
-    if (known === undefined) return !bounded([...this.problems, problem]).includes(problem);
+    if (known === undefined) return !hasRoom(this.#problems.values(), problem);
     return (problem.heads ?? []).every((head) => isAmong(head, known));
   }
 
