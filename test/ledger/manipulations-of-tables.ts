@@ -49,6 +49,25 @@ export const OF_TABLES: Manipulations = {
       "ALTER TABLE oc_audit_payload ALTER COLUMN payload DROP NOT NULL",
       /^missing: column payload json not null$/,
     ),
+    "a column that compares otherwise": to(
+      "public.oc_state",
+      `CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+       UPDATE pg_catalog.pg_attribute SET attcollation = 'public.blind'::pg_catalog.regcollation
+        WHERE attrelid = 'public.oc_state'::pg_catalog.regclass AND attname = 'status'`,
+      /^missing: column status text$/,
+    ),
+    "a column that has values where rows have none": to(
+      "public.oc_state",
+      `UPDATE pg_catalog.pg_attribute SET atthasmissing = true
+        WHERE attrelid = 'public.oc_state'::pg_catalog.regclass AND attname = 'status'`,
+      /^missing: column status text$/,
+    ),
+    "a column that is stored otherwise than its type": to(
+      "public.oc_audit_payload_default",
+      `UPDATE pg_catalog.pg_attribute SET attalign = 'd'
+        WHERE attrelid = 'public.oc_audit_payload_default'::pg_catalog.regclass AND attname = 'payload'`,
+      /^missing: column payload json not null$/,
+    ),
     "a function as a default": to(
       "public.oc_audit_log",
       `CREATE FUNCTION public.act() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;

@@ -52,18 +52,27 @@ interface Stored {
   readonly settings: readonly string[];
 }
 
-const SPELLINGS: Readonly<Record<string, string>> = {
-  true: "on",
-  yes: "on",
-  "1": "on",
-  false: "off",
-  no: "off",
-  "0": "off",
-};
-const isSafe = (name: string, value: string) => {
+/**
+ * Whether the value of a setting, as somebody wrote it, switches no guard off. PostgreSQL stores what was written: names and words in
+ * any case, a switch as any beginning of a word for it, an empty list with quotes.
+ */
+export function isSafe(name: string, value: string): boolean {
+  const values = SAFE[name.toLowerCase()];
+  if (values === undefined) return true;
   const written = value.trim().toLowerCase();
-  return SAFE[name]?.includes(SPELLINGS[written] ?? written) ?? true;
-};
+  const plain = written === '""' ? "" : written;
+  return values.includes(plain) || (isSwitch(values) && values.includes(switched(plain)));
+}
+
+const isSwitch = (values: readonly string[]) => values.includes("on") || values.includes("off");
+
+/** `on`, `off`, or the text itself. As PostgreSQL's parse_bool: `o` alone could be either. */
+function switched(text: string): string {
+  if (text === "1" || text === "on" || (text !== "" && ["true", "yes"].some((word) => word.startsWith(text))))
+    return "on";
+  const isOff = text === "0" || (text.length > 1 && "off".startsWith(text));
+  return isOff || (text !== "" && ["false", "no"].some((word) => word.startsWith(text))) ? "off" : text;
+}
 
 /** Facts about settings that weaken guards: those that connections get now, and those stored for the roles `concerned`. */
 export async function readSettings(read: ReadRows, concerned: ReadonlySet<number>): Promise<readonly GuardFact[]> {

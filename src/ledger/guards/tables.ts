@@ -28,6 +28,8 @@ interface ColumnRow extends Of {
   readonly generated: string;
   readonly identity: string;
   readonly collation: string | null;
+  readonly missing: boolean;
+  readonly misplaced: boolean;
   readonly has_default: boolean;
   readonly value: string | null;
   readonly tree: string | null;
@@ -36,12 +38,14 @@ interface ColumnRow extends Of {
 const COLUMNS = (oids: readonly number[]) => `
   SELECT a.attrelid AS relation, a.attnum AS number, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
          a.atttypid < 12000 AND t.typtype = 'b' AS plain, a.attnotnull AS required, a.attgenerated AS generated,
-         a.attidentity AS identity, CASE WHEN a.attcollation <> t.typcollation THEN l.collname END AS collation,
+         a.attidentity AS identity, CASE WHEN a.attcollation <> t.typcollation THEN pg_catalog.concat_ws('.', c.nspname, coalesce(l.collname, 'none')) END AS collation,
+         a.atthasmissing AS missing, (a.attlen, a.attbyval, a.attalign) IS DISTINCT FROM (t.typlen, t.typbyval, t.typalign) AS misplaced,
          a.atthasdef AS has_default, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS value, d.adbin::pg_catalog.text AS tree
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+    LEFT JOIN pg_catalog.pg_namespace c ON c.oid = l.collnamespace
    WHERE ${oneOf("a.attrelid", oids)} AND a.attnum > 0 AND NOT a.attisdropped`;
 
 interface ConstraintRow extends Of {
@@ -161,17 +165,19 @@ function ofClass({ object, class: its, row }: Relation, fact: string): string {
 }
 
 function columnFact(column: ColumnRow) {
-  const { name, type, required, generated, identity, collation, has_default, value, tree } = column;
+  const { name, type, required, generated, identity, collation, missing, misplaced, has_default, value, tree } = column;
   const fact = words(
     "column",
     identifier(name),
     type,
-    collation !== null && `collate ${identifier(collation)}`,
+    collation !== null && `collate ${collation.split(".").map(identifier).join(".")}`,
     required && "not null",
     generated !== "" && `generated ${generated}`,
     identity !== "" && `identity ${identity}`,
     value !== null && `default ${value}`,
     has_default !== (value !== null) && "default switched off",
+    missing && "with a value for rows that have none",
+    misplaced && "stored otherwise than its type",
   );
   const constant = tree === null || tree.startsWith("{CONST ");
   return { fact, open: column.plain && constant && generated === "" && identity === "" && collation === null };
