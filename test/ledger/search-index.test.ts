@@ -14,7 +14,7 @@ import {
   READ_ROWS,
 } from "../../src/ledger/search/build.ts";
 import { fold } from "../../src/ledger/search/fold.ts";
-import { type EntryFilter, searchEntries, searchPage } from "../../src/ledger/search.ts";
+import { type EntryFilter, type SearchPage, searchEntries, searchPage } from "../../src/ledger/search.ts";
 import { actionState, note, openScene, type Scene } from "./scene.ts";
 import { appendActions, createLedger, uuid } from "./verify.fixture.ts";
 
@@ -226,6 +226,23 @@ describe("a search that takes too long", () => {
       expect(seen).toEqual(all.map(({ seq }) => seq));
       expect(pages).toBeGreaterThan(seen.length / 7);
     }
+  });
+
+  it("also stops among entries that are found by values that somebody put there", async () => {
+    const ledger = "planted/eu";
+    for (let n = 0; n < 30; n++) await scene.ledgers.append(ledger, note(`${n}`));
+    const value = JSON.stringify({ planted: { salt: "0".repeat(32), value: "needle" } });
+    const plant = "UPDATE oc_audit_payload SET payload = (payload::jsonb || $2::jsonb)::json WHERE ledger = $1";
+    await scene.asSuperuser(plant, [ledger, value]);
+    const search = (after: bigint) =>
+      searchPage(scene.pool, ledger, { text: "needle" }, { after, limit: 4 }, { maxMilliseconds: 0 });
+    let pages = 0;
+    for (let at: bigint | undefined = 0n; at !== undefined; pages++) {
+      const { entries, stoppedAt }: SearchPage = await search(at);
+      expect(entries).toEqual([]);
+      at = stoppedAt;
+    }
+    expect(pages).toBeGreaterThan(30 / 4);
   });
 });
 
