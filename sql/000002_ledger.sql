@@ -128,6 +128,45 @@ GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_ledger_month,
 -- They are not STABLE, though they change nothing: such a function sees what the statement that calls it saw before it waited for
 -- the lock of a table. Rows that were moved into another partition meanwhile (oc_ensure_partition) would be in neither.
 
+-- When the month of a position begins; null when the ledger has no position so early.
+CREATE FUNCTION oc_month_start(p_ledger text, p_seq bigint) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN (SELECT m.starts FROM oc_ledger_month m
+           WHERE m.ledger = p_ledger AND m.first_seq <= p_seq ORDER BY m.first_seq DESC LIMIT 1);
+END
+$$;
+
+-- The months with positions between two, both excluded, oldest first.
+CREATE FUNCTION oc_months_between(p_ledger text, p_after bigint, p_before bigint) RETURNS TABLE (starts timestamptz, ends timestamptz)
+LANGUAGE plpgsql ROWS 10 SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT m.starts, m.ends FROM oc_ledger_month m
+     WHERE m.ledger = p_ledger AND m.first_seq < p_before
+       AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
+                                     WHERE x.ledger = p_ledger AND x.first_seq - 1 <= p_after
+                                     ORDER BY x.first_seq DESC LIMIT 1), 0)
+     ORDER BY m.first_seq;
+END
+$$;
+
+-- When the last p_months months with entries before p_until begin; null when there are none.
+CREATE FUNCTION oc_months_before(p_ledger text, p_until timestamptz, p_months integer) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN (SELECT min(m.starts) FROM (SELECT x.starts FROM oc_ledger_month x WHERE x.ledger = p_ledger AND x.starts < p_until
+                                      ORDER BY x.first_seq DESC LIMIT p_months) m);
+END
+$$;
+
 -- The entries of a ledger at some positions, in any order, each once; payloads only when asked for.
 CREATE FUNCTION oc_entries_at(p_ledger text, p_seqs bigint[], p_payloads boolean DEFAULT false)
 RETURNS TABLE (seq bigint, recorded_at timestamptz, type text, action_id uuid, entry text, hash bytea, payload json)
@@ -172,14 +211,7 @@ DECLARE
   found_rows bigint;
   wanted bigint := p_limit;
 BEGIN
-  FOR month IN
-    SELECT m.starts, m.ends FROM oc_ledger_month m
-     WHERE m.ledger = p_ledger AND m.first_seq < p_before
-       AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
-                                     WHERE x.ledger = p_ledger AND x.first_seq - 1 <= p_after
-                                     ORDER BY x.first_seq DESC LIMIT 1), 0)
-     ORDER BY m.first_seq
-  LOOP
+  FOR month IN SELECT m.starts, m.ends FROM oc_months_between(p_ledger, p_after, p_before) m LOOP
     RETURN QUERY
       SELECT e.seq, e.recorded_at, e.type, e.action_id, e.entry, e.hash,
              CASE WHEN p_payloads THEN (SELECT p.payload FROM oc_audit_payload p
@@ -209,8 +241,7 @@ DECLARE
   months integer := 2;
 BEGIN
   WHILE found_seq IS NULL AND until IS NOT NULL LOOP
-    since := (SELECT min(m.starts) FROM (SELECT x.starts FROM oc_ledger_month x WHERE x.ledger = p_ledger AND x.starts < until
-                                          ORDER BY x.first_seq DESC LIMIT months) m);
+    since := oc_months_before(p_ledger, until, months);
     found_seq := (SELECT n.seq - 1 FROM oc_audit_log n WHERE n.ledger = p_ledger AND n.prev_hash = p_hash
                      AND n.recorded_at >= since AND n.recorded_at < until LIMIT 1);
     until := since;
@@ -220,7 +251,9 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION oc_entries_at(text, bigint[], boolean), oc_entries_between(text, bigint, bigint, bigint, boolean),
-  oc_position_of(text, bytea) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION oc_entries_at(text, bigint[], boolean), oc_entries_between(text, bigint, bigint, bigint, boolean),
-  oc_position_of(text, bytea) TO oc_app, oc_auditor;
+REVOKE ALL ON FUNCTION oc_month_start(text, bigint), oc_months_between(text, bigint, bigint),
+  oc_months_before(text, timestamptz, integer), oc_entries_at(text, bigint[], boolean),
+  oc_entries_between(text, bigint, bigint, bigint, boolean), oc_position_of(text, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_month_start(text, bigint), oc_months_between(text, bigint, bigint),
+  oc_months_before(text, timestamptz, integer), oc_entries_at(text, bigint[], boolean),
+  oc_entries_between(text, bigint, bigint, bigint, boolean), oc_position_of(text, bytea) TO oc_app, oc_auditor;

@@ -2,12 +2,12 @@
 
 SET LOCAL ROLE oc_owner;
 
+-- Refuses with the message that the trigger gives.
 CREATE FUNCTION oc_refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RAISE EXCEPTION 'oc_audit_log is append-only. Modification and deletion are blocked for Article 12 compliance.'
-    USING ERRCODE = 'OC403';
+  RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'OC403';
 END
 $$;
 
@@ -61,38 +61,25 @@ $$;
 
 -- What comes next is checked against the head. So nobody removes it, sets it back, or moves it but by inserting entries: a row
 -- behind an earlier head could stand at a position that is taken in another partition.
-CREATE FUNCTION oc_refuse_head() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RAISE EXCEPTION 'oc_ledger_head begins before the first entry and moves on with entries alone' USING ERRCODE = 'OC403';
-END
-$$;
 CREATE TRIGGER oc_refuse_statement BEFORE DELETE OR TRUNCATE ON oc_ledger_head
-  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_head();
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change('oc_ledger_head begins before the first entry and moves on with entries alone');
 CREATE TRIGGER oc_refuse_beginning BEFORE INSERT ON oc_ledger_head FOR EACH ROW
-  WHEN (new.seq <> 0 OR new.hash <> decode(repeat('00', 32), 'hex')) EXECUTE FUNCTION oc_refuse_head();
+  WHEN (new.seq <> 0 OR new.hash <> decode(repeat('00', 32), 'hex'))
+  EXECUTE FUNCTION oc_refuse_change('oc_ledger_head begins before the first entry and moves on with entries alone');
 -- Depth 0: not by oc_check_links, or by what somebody made to look like it; that cannot set it back either.
 CREATE TRIGGER oc_refuse_row BEFORE UPDATE ON oc_ledger_head FOR EACH ROW
   WHEN ((new.ledger, new.seq, new.hash, new.recorded_at) IS DISTINCT FROM (old.ledger, old.seq, old.hash, old.recorded_at)
         AND (pg_trigger_depth() = 0 OR new.ledger <> old.ledger OR new.seq <= old.seq OR new.recorded_at < old.recorded_at))
-  EXECUTE FUNCTION oc_refuse_head();
+  EXECUTE FUNCTION oc_refuse_change('oc_ledger_head begins before the first entry and moves on with entries alone');
 ALTER TABLE oc_ledger_head ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_beginning,
   ENABLE ALWAYS TRIGGER oc_refuse_row;
 
 -- A month is recorded by oc_check_links and stays: reads by position look for entries only where these rows say.
-CREATE FUNCTION oc_refuse_month() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RAISE EXCEPTION 'oc_ledger_month grows with entries alone' USING ERRCODE = 'OC403';
-END
-$$;
 CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON oc_ledger_month
-  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_month();
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change('oc_ledger_month grows with entries alone');
 -- Depth 0: not by oc_check_links.
 CREATE TRIGGER oc_refuse_row BEFORE INSERT ON oc_ledger_month
-  FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_month();
+  FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_change('oc_ledger_month grows with entries alone');
 ALTER TABLE oc_ledger_month ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_row;
 
 -- A state is what the entry says that it names. So a row is written only with an entry of the last append to its ledger, has that
@@ -130,22 +117,15 @@ BEGIN
   RETURN NULL;
 END
 $$;
-CREATE FUNCTION oc_refuse_state() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RAISE EXCEPTION 'oc_state is a cache of what entries say: it changes with an entry alone' USING ERRCODE = 'OC403';
-END
-$$;
 CREATE TRIGGER oc_refuse_statement BEFORE DELETE OR TRUNCATE ON oc_state
-  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_state();
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change('oc_state is a cache of what entries say: it changes with an entry alone');
 -- One thing stays one thing, and its versions follow each other.
 CREATE TRIGGER oc_refuse_row BEFORE UPDATE ON oc_state FOR EACH ROW
   WHEN (new.ledger <> old.ledger OR new.kind <> old.kind OR new.id <> old.id OR new.version <> old.version + 1
         OR new.first_seq <> old.first_seq OR new.updated_seq <= old.updated_seq
         OR new.entries[:old.version] <> old.entries OR new.actor_id IS DISTINCT FROM old.actor_id
         OR new.on_behalf_of_id IS DISTINCT FROM old.on_behalf_of_id OR new.conversation <> old.conversation)
-  EXECUTE FUNCTION oc_refuse_state();
+  EXECUTE FUNCTION oc_refuse_change('oc_state is a cache of what entries say: it changes with an entry alone');
 CREATE TRIGGER oc_check_made AFTER INSERT ON oc_state REFERENCING NEW TABLE AS written
   FOR EACH STATEMENT EXECUTE FUNCTION oc_check_states();
 CREATE TRIGGER oc_check_moved AFTER UPDATE ON oc_state REFERENCING NEW TABLE AS written
@@ -198,6 +178,7 @@ AS $$
 DECLARE
   name text := (SELECT relname FROM pg_class WHERE oid = p_table);
   is_parent boolean := name IN ('oc_audit_log', 'oc_audit_payload');
+  refusal constant text := 'oc_audit_log is append-only. Modification and deletion are blocked for Article 12 compliance.';
 BEGIN
   IF NOT is_parent THEN
     -- Rows up to a page stay in line: compressing 3 KB on every append would cost more than the space is worth.
@@ -218,12 +199,12 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON %s (prev_hash, ledger)', name || '_prev_hash', p_table);
   END IF;
   EXECUTE format('CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
-                  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change()', p_table);
+                  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change(%L)', p_table, refusal);
   EXECUTE format('CREATE TRIGGER oc_check_links AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted
                   FOR EACH STATEMENT EXECUTE FUNCTION oc_check_links()', p_table);
   IF is_parent THEN -- a row trigger on the parent is cloned to its partitions, present and future
     EXECUTE format('CREATE TRIGGER oc_refuse_row BEFORE UPDATE OR DELETE ON %s
-                    FOR EACH ROW EXECUTE FUNCTION oc_refuse_change()', p_table);
+                    FOR EACH ROW EXECUTE FUNCTION oc_refuse_change(%L)', p_table, refusal);
   END IF;
   PERFORM oc_always(p_table);
 END
@@ -342,8 +323,8 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_empty_default(), oc_make_month(text, date, regclass), oc_columns(text),
-  oc_digest(text[], text), oc_guard_table(regclass), oc_always(regclass), oc_refuse_change(), oc_check_links(), oc_refuse_head(),
-  oc_refuse_month(), oc_check_states(), oc_refuse_state(), oc_search_forget(), oc_search_forget_all() FROM PUBLIC;
+  oc_digest(text[], text), oc_guard_table(regclass), oc_always(regclass), oc_refuse_change(), oc_check_links(),
+  oc_check_states(), oc_search_forget(), oc_search_forget_all() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_always('oc_state');

@@ -14,8 +14,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  since timestamptz := (SELECT m.starts FROM oc_ledger_month m
-                         WHERE m.ledger = p_ledger AND m.first_seq <= p_first ORDER BY m.first_seq DESC LIMIT 1);
+  since timestamptz := oc_month_start(p_ledger, p_first);
 BEGIN
   -- Expressions, so that no plan walks the index of actors to find entries of one chain.
   RETURN (SELECT e.recorded_at FROM oc_audit_log e

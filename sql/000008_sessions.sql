@@ -20,8 +20,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  since timestamptz := (SELECT m.starts FROM oc_ledger_month m
-                         WHERE m.ledger = p_ledger AND m.first_seq <= p_first ORDER BY m.first_seq DESC LIMIT 1);
+  since timestamptz := oc_month_start(p_ledger, p_first);
 BEGIN
   RETURN EXISTS (SELECT FROM oc_audit_log e
                   WHERE e.session_id = p_session AND e.ledger = p_ledger AND e.type = 'SESSION_ENDED' AND e.recorded_at >= since);

@@ -19,14 +19,7 @@ DECLARE
   found_rows bigint;
   wanted bigint := p_limit;
 BEGIN
-  FOR month IN
-    SELECT m.starts, m.ends FROM oc_ledger_month m
-     WHERE m.ledger = p_ledger
-       AND m.first_seq >= coalesce((SELECT x.first_seq FROM oc_ledger_month x
-                                     WHERE x.ledger = p_ledger AND x.first_seq - 1 <= p_after
-                                     ORDER BY x.first_seq DESC LIMIT 1), 0)
-     ORDER BY m.first_seq
-  LOOP
+  FOR month IN SELECT m.starts, m.ends FROM oc_months_between(p_ledger, p_after, 1::bigint << 62) m LOOP
     RETURN QUERY
       SELECT e.seq, e.entry, e.hash FROM oc_audit_log e
        WHERE e.ledger = p_ledger AND e.seq > p_after AND e.recorded_at >= month.starts AND e.recorded_at < month.ends
@@ -55,8 +48,7 @@ DECLARE
   months integer := 2;
 BEGIN
   WHILE found_seq IS NULL AND until IS NOT NULL LOOP
-    since := (SELECT min(m.starts) FROM (SELECT x.starts FROM oc_ledger_month x WHERE x.ledger = p_ledger AND x.starts < until
-                                          ORDER BY x.first_seq DESC LIMIT months) m);
+    since := oc_months_before(p_ledger, until, months);
     -- As ranges, in the order of their index: nothing else has that order.
     IF p_column = 'actor_id' THEN
       found_seq := (SELECT e.seq FROM oc_audit_log e

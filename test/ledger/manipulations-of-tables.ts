@@ -14,7 +14,7 @@ export const OF_TABLES: Manipulations = {
     ),
     "a trigger said to be PostgreSQL's": to(
       "public.oc_state",
-      `CREATE TRIGGER meddle BEFORE UPDATE ON oc_state FOR EACH ROW EXECUTE FUNCTION oc_refuse_month();
+      `CREATE TRIGGER meddle BEFORE UPDATE ON oc_state FOR EACH ROW EXECUTE FUNCTION oc_refuse_change();
        UPDATE pg_catalog.pg_trigger SET tgisinternal = true WHERE tgname = 'meddle'`,
       /^unexpected: internal trigger not for replicas CREATE TRIGGER meddle/,
     ),
