@@ -2,8 +2,8 @@ import type { ClientBase, Connection } from "pg";
 
 /**
  * The rows of `select` in PostgreSQL's binary format, which is the cheapest way to read many. `onRow` is called for each,
- * with bytes that are good until it returns, and never again once it threw. Rejects with what it threw, or with the
- * database's error. Nothing is read ahead: `onRow` is as slow as it likes.
+ * with bytes that are good until it returns, and never again once it threw. Rejects with what it threw, also when the database
+ * reports an error after that, or with the database's error. Nothing is read ahead: `onRow` is as slow as it likes.
  */
 export function copyOut(client: ClientBase, select: string, onRow: (row: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -61,6 +61,6 @@ class CopyOut {
   }
 
   handleError(error: Error): void {
-    this.callback(error);
+    this.callback(this.#failure?.error ?? error);
   }
 }

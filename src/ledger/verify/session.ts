@@ -73,7 +73,7 @@ const LOCK_LIMIT = "10min";
  * middle of it.
  *
  * @param limitMs milliseconds that each statement of `work` may take, whatever the connection's own limit; undefined: no limit of the
- *   database, and the connection's of its answers.
+ *   database, and the one that the pool has.
  */
 export async function inSnapshot<Result>(
   client: ClientBase,
