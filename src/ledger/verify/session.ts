@@ -65,8 +65,9 @@ export async function withConnection<Result>(
   }
 }
 
-/** Milliseconds that a verification waits for a lock, in words of PostgreSQL: whoever holds one for longer is to be reported. */
+/** How long a verification waits for a lock, and how long one does whose statements have a limit: whoever holds it longer is reported. */
 const LOCK_LIMIT = "10min";
+const SHORT_LOCK_LIMIT = "1min";
 
 /**
  * Runs `work` in a transaction that sees one moment and can write nothing. When it fails, the connection is left in the
@@ -82,7 +83,7 @@ export async function inSnapshot<Result>(
 ): Promise<Result> {
   // Locked before the snapshot is taken: rows that are moved to another partition in between would be seen in neither.
   await client.query(
-    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '${LOCK_LIMIT}';
+    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '${limitMs === undefined ? LOCK_LIMIT : SHORT_LOCK_LIMIT}';
      LOCK TABLE ONLY public.oc_audit_log IN ACCESS SHARE MODE;
      LOCK TABLE ONLY public.oc_audit_payload IN ACCESS SHARE MODE;${SETTINGS};
      SET LOCAL statement_timeout = ${limitMs ?? 0}`,

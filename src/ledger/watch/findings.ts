@@ -116,7 +116,7 @@ export function createFindings(options: FindingsOptions): Findings {
     }
     watched.changed();
     await kept;
-    await keep(watched);
+    if (left(watched, fresh).length < fresh.length) await keep(watched);
   }
 
   /** What is kept; a file that cannot be read is a problem, too. */

@@ -13,6 +13,12 @@ export interface Pace {
 /** Milliseconds of work that may be done at once after a long rest. */
 const BURST = 2_000;
 
+/**
+ * Milliseconds of work that are made up for by rest: one piece that took long, perhaps because it waited, does not keep all others
+ * waiting for hours.
+ */
+const MOST_DEBT = 30_000;
+
 /** How time passes: replaced by tests. */
 export interface Time {
   readonly now: () => number;
@@ -41,7 +47,7 @@ export function createPace(share: number, signal: AbortSignal, { now, rest }: Ti
 
   async function turn<Result>(work: () => Promise<Result>): Promise<Result> {
     signal.throwIfAborted();
-    credit = Math.min(BURST, credit + (now() - counted) * share);
+    credit = Math.max(-MOST_DEBT, Math.min(BURST, credit + (now() - counted) * share));
     counted = now();
     if (credit < 0) await rest(-credit / share, signal);
     const began = now();

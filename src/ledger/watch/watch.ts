@@ -1,31 +1,27 @@
 import type { Pool } from "pg";
 import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
-import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
-import type { Range } from "../../verify/sequence.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { LedgerUnavailableError } from "../errors.ts";
 import type { ByObject } from "../guards.ts";
 import { guardReport } from "../guards.ts";
-import { allHeads, type HeadStore, HeadsUnreadableError, type KnownHead } from "../heads.ts";
+import type { HeadStore } from "../heads.ts";
 import { announcedLedger, isLedgerId } from "../ledger-id.ts";
-import { unreadable } from "../verify/check-piece.ts";
-import { headsProblem, verifyLedger } from "../verify/verify.ts";
+import { verifyLedger } from "../verify/verify.ts";
 import { within } from "../within.ts";
 import { Agenda } from "./agenda.ts";
-import { createFindings, type FindingsOptions, type WatchPass } from "./findings.ts";
+import { createFindings, type FindingsOptions } from "./findings.ts";
 import { createGuardWatch } from "./guard-watch.ts";
-import { checkEntries, type Look, lookAt, strideAfter } from "./look.ts";
 import { createPace } from "./pace.ts";
+import { createPasses } from "./passes.ts";
 import { type NamedProblem, nameProblem, type WatchProblem } from "./problems.ts";
 import { backoff, rest } from "./rest.ts";
 import { createWatchRunner } from "./runner.ts";
 import { type LedgerCondition, type LedgerHealth, Watched } from "./watched.ts";
 import { wholeRound } from "./whole.ts";
 
-/** Entries at the end of a ledger that are verified again and again, and from which on a ledger should have known heads. */
-const REACH = 1_000n;
 /** Milliseconds between two comparisons of all heads with what was verified: notifications may be lost. */
 const POLL = 5_000;
 /** Ledgers read with one statement. */
@@ -102,7 +98,7 @@ export interface Watch {
 
 /** Throws RangeError for a share or an interval that is no number of its unit. */
 export function createWatch(options: WatchOptions): Watch {
-  const { pool, heads, tailInterval, wholeInterval, onError } = options;
+  const { pool, tailInterval, wholeInterval, onError } = options;
   if (!(options.share > 0 && options.share <= 1)) throw new RangeError(`${options.share} is no share of a core`);
   for (const interval of [tailInterval, wholeInterval]) {
     if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) throw new RangeError(`${interval} is no interval`);
@@ -121,6 +117,7 @@ export function createWatch(options: WatchOptions): Watch {
     interval: tailInterval,
     onError: (error) => onError(error, undefined),
   });
+  const passes = createPasses({ ...options, runner, findings, agenda });
   let pollDue = 0;
   let running: Promise<unknown> | undefined;
 
@@ -132,114 +129,13 @@ export function createWatch(options: WatchOptions): Watch {
     return watched;
   }
 
-  async function knownHeads(ledger: LedgerId): Promise<{
-    readonly known: readonly KnownHead[];
-    readonly problems: readonly WatchProblem[];
-  }> {
-    try {
-      return { known: allHeads(await heads.known(ledger)), problems: [] };
-    } catch (error) {
-      if (!(error instanceof HeadsUnreadableError)) throw error;
-      return { known: [], problems: [headsProblem(error.message)] };
-    }
-  }
-
-  /** Notes damaged files as a problem of the ledger. Rejects with any other error. */
-  async function noteDamage(watched: Watched, error: unknown, by: WatchPass): Promise<void> {
-    if (classify(error) !== "corrupt") throw error;
-    await findings.note(watched, [{ verdict: "UNVERIFIABLE", seq: undefined, detail: unreadable(error) }], by);
-  }
-
-  async function lookFirst(watched: Watched): Promise<void> {
-    const { known, problems } = await knownHeads(watched.ledger);
-    try {
-      const look = await lookAt(pool, watched.ledger, known, true);
-      rebase(watched, look, known.at(-1));
-      await findings.note(watched, [...look.problems, ...problems, ...headless(look, known, problems)], "end");
-    } catch (error) {
-      await noteDamage(watched, error, "end");
-    }
-    await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error, "earlier"));
-    watched.tailDue = performance.now() + tailInterval;
-  }
-
-  /** Begins to verify before the end of the ledger, and after the furthest head that is known, if that is further back. */
-  function rebase(watched: Watched, { last, problems }: Look, furthest: LedgerHead | undefined): void {
-    const before = last > REACH ? last - REACH : 0n;
-    const isSound = problems.every(({ heads }) => heads === undefined);
-    const seq = isSound && furthest !== undefined && furthest.seq < before ? furthest.seq : before;
-    watched.verified = { seq, hash: undefined, seenAt: new Date() };
-    watched.reach = last;
-  }
-
-  function looked(watched: Watched): Promise<void> {
-    watched.looked ??= lookFirst(watched).catch((error: unknown) => {
-      watched.looked = undefined;
-      throw error;
-    });
-    return watched.looked;
-  }
-
-  /** Verifies new entries, and where the ledger ends. */
-  async function checkGrown(watched: Watched): Promise<void> {
-    const { ledger, verified } = watched;
-    const { hash } = verified;
-    const look = await lookAt(pool, ledger, hash === undefined ? [] : [{ ...verified, hash }], false);
-    const isRewritten = look.problems.some((problem) => problem.heads !== undefined);
-    await findings.note(watched, look.problems, "new entries");
-    if (isRewritten) rebase(watched, look, undefined);
-    await checkEntriesUpTo(watched, look.last);
-  }
-
-  const entriesOf = ({ ledger, limit }: Watched, range: Range) =>
-    checkEntries(runner.check, ledger, range, { keys: options.keys(), limit });
-
-  async function checkEntriesUpTo(watched: Watched, last: bigint): Promise<void> {
-    const { ledger } = watched;
-    const range = strideAfter(watched.verified.seq, last);
-    if (range !== undefined) {
-      const { problems, lastHash } = await entriesOf(watched, range);
-      await findings.note(watched, problems, "new entries");
-      // Before they count as verified: they may acknowledge something, and are looked at again if that cannot be read.
-      if (watched.problems.length > 0) await findings.settle(watched);
-      watched.verified = { seq: range.to, hash: lastHash, seenAt: new Date() };
-      watched.movedAt = performance.now();
-      if (lastHash !== undefined) heads.record(ledger, { seq: range.to, hash: lastHash });
-      if (range.to < last) agenda.addGrown(ledger);
-    } else if (watched.problems.length > 0) await findings.settle(watched);
-    watched.checkedAt = new Date();
-    watched.changed();
-  }
-
-  /** Verifies the end of a ledger again, and compares the ledger with all known heads. */
-  async function checkTail(watched: Watched): Promise<void> {
-    const { ledger } = watched;
-    const { known, problems } = await knownHeads(ledger);
-    const look = await lookAt(pool, ledger, known, true);
-    const isCut = look.last < watched.verified.seq;
-    const to = isCut ? look.last : watched.verified.seq;
-    const from = to > REACH ? to - REACH + 1n : 1n;
-    const found = to === 0n ? [] : (await entriesOf(watched, { from, to })).problems;
-    await findings.note(watched, [...look.problems, ...problems, ...found], "end");
-    if (watched.problems.length > 0) await findings.settle(watched);
-    watched.checkedAt = new Date();
-    watched.changed();
-  }
-
-  /** A ledger that rests is verified ever more rarely. */
-  function scheduleTail(watched: Watched): void {
-    const now = performance.now();
-    watched.tailDue =
-      now + Math.min(Math.max(now - watched.movedAt, tailInterval), Math.max(wholeInterval, tailInterval));
-  }
-
   /** Rejects when nothing can be verified; what concerns this ledger alone is reported, and tried again ever more rarely. */
   async function checkNext({ ledger, what }: NonNullable<ReturnType<Agenda["take"]>>): Promise<void> {
     const watched = watchedOf(ledger);
     // The poll brings it back.
     if (what === "grown" && watched.retryAt > performance.now()) return;
     try {
-      await verify(watched, what);
+      await passes.verify(watched, what);
       watched.failures = 0;
     } catch (error) {
       if (stopped.signal.aborted || classify(error) === "unavailable") throw error;
@@ -247,20 +143,7 @@ export function createWatch(options: WatchOptions): Watch {
       watched.retryAt = performance.now() + backoff(watched.failures, POLL, tailInterval);
       onError(asError(error), ledger);
     } finally {
-      if (what === "tail") scheduleTail(watched);
-    }
-  }
-
-  async function verify(watched: Watched, what: "grown" | "tail"): Promise<void> {
-    const isFirst = watched.looked === undefined;
-    // Also when an append has begun to look: until that has ended, it is not known from where on to verify.
-    await looked(watched);
-    try {
-      if (isFirst) await checkEntriesUpTo(watched, watched.reach);
-      else if (what === "tail") await checkTail(watched);
-      else await checkGrown(watched);
-    } catch (error) {
-      await noteDamage(watched, error, what === "tail" ? "end" : "new entries");
+      if (what === "tail") passes.scheduleTail(watched);
     }
   }
 
@@ -314,7 +197,9 @@ export function createWatch(options: WatchOptions): Watch {
     await rest(guards.dueAt - performance.now(), stopped.signal);
     await pace.take(async () => undefined);
     const began = performance.now();
+    const before = guards.failure?.detail;
     const isVerified = await unlessStopped(guards.check());
+    if (guards.failure?.detail !== before) for (const watched of ledgers.values()) watched.changed();
     const took = performance.now() - began;
     pace.charge(isVerified ? took : Math.min(took, FAILED_REPORT));
     for (const watched of ledgers.values()) await noteGuards(watched);
@@ -384,7 +269,7 @@ export function createWatch(options: WatchOptions): Watch {
     },
     async admit(ledger) {
       const watched = watchedOf(ledger);
-      await looked(watched);
+      await passes.looked(watched);
       await guards.first();
       await noteGuards(watched);
     },
@@ -411,7 +296,7 @@ export function createWatch(options: WatchOptions): Watch {
     isAcknowledged: (ledger, problem) => findings.isAcknowledged(watchedOf(ledger), problem),
     async health(ledger) {
       const watched = watchedOf(ledger);
-      await looked(watched);
+      await passes.looked(watched);
       // A report may wait for locks: what is known of the ledger is worth more than waiting for it.
       if (guards.failure === undefined) await within("the guards", HEALTH_LIMIT, guards.first()).catch(() => undefined);
       await noteGuards(watched);
@@ -424,7 +309,7 @@ export function createWatch(options: WatchOptions): Watch {
     },
     async toAcknowledge(ledger) {
       const watched = watchedOf(ledger);
-      await looked(watched);
+      await passes.looked(watched);
       await findings.settle(watched);
       return watched.problems.map(nameProblem);
     },
@@ -450,17 +335,4 @@ export function createWatch(options: WatchOptions): Watch {
       await runner.close();
     },
   };
-}
-
-/** A long ledger of which no head is known: what was cut off or rewritten before cannot be noticed. */
-function headless(
-  { last }: Look,
-  known: readonly KnownHead[],
-  problems: readonly WatchProblem[],
-): readonly WatchProblem[] {
-  if (known.length > 0 || problems.length > 0 || last <= REACH) return [];
-  const detail =
-    "this server knows no head of the ledger from before: whether it was cut or rewritten cannot be said. " +
-    "Restore DATA_DIR/heads, or compare the ledger with an export";
-  return [{ verdict: "UNVERIFIABLE", seq: undefined, detail, warning: true }];
 }

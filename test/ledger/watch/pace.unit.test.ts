@@ -21,6 +21,25 @@ describe("createPace", () => {
     expect(rests.length).toBeGreaterThan(150);
   });
 
+  it("counts work that was done elsewhere, and rests for no more than half a minute of work", async () => {
+    let now = 0;
+    const rests: number[] = [];
+    const pace = createPace(0.5, new AbortController().signal, {
+      now: () => now,
+      rest: async (milliseconds) => {
+        rests.push(milliseconds);
+        now += milliseconds;
+      },
+    });
+    pace.charge(3_000);
+    await pace.take(async () => {
+      now += 3_600_000;
+    });
+    await pace.take(async () => undefined);
+    expect(rests).toEqual([2_000, 60_000]);
+    expect(pace.spent()).toBe(3_603_000);
+  });
+
   it("does one piece of work at a time, also after one that failed, and none once it is stopped", async () => {
     const stopped = new AbortController();
     const pace = createPace(1, stopped.signal);
