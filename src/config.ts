@@ -154,8 +154,10 @@ export interface Config {
   readonly heartbeat: number;
   /** Seconds between sweeps for expired and ambiguous actions. */
   readonly sweepInterval: number;
-  /** How long the database may take, in milliseconds; the settings are seconds. */
-  readonly timeLimits: Readonly<Record<"append" | "headLock" | "read" | "snapshot" | "job" | "readiness", number>>;
+  /** How long the database may take; the settings are seconds. */
+  readonly timeLimits: Readonly<
+    Record<"appendMs" | "headLockMs" | "readMs" | "snapshotMs" | "jobMs" | "readinessMs", number>
+  >;
   /** How the ledgers are verified while the server runs. */
   readonly watch: {
     /** Whether a problem of a ledger stops appends to it, or is only reported. */
@@ -212,12 +214,12 @@ export function loadConfig(
     heartbeat: value.HEARTBEAT,
     sweepInterval: value.SWEEP_INTERVAL,
     timeLimits: {
-      append: value.APPEND_TIMEOUT * 1_000,
-      headLock: value.HEAD_LOCK_TIMEOUT * 1_000,
-      read: value.READ_TIMEOUT * 1_000,
-      snapshot: value.SNAPSHOT_TIMEOUT * 1_000,
-      job: value.JOB_TIMEOUT * 1_000,
-      readiness: value.READINESS_TIMEOUT * 1_000,
+      appendMs: value.APPEND_TIMEOUT * 1_000,
+      headLockMs: value.HEAD_LOCK_TIMEOUT * 1_000,
+      readMs: value.READ_TIMEOUT * 1_000,
+      snapshotMs: value.SNAPSHOT_TIMEOUT * 1_000,
+      jobMs: value.JOB_TIMEOUT * 1_000,
+      readinessMs: value.READINESS_TIMEOUT * 1_000,
     },
     watch: {
       stops: value.WATCH_ACTION === "stop",

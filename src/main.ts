@@ -77,7 +77,7 @@ async function startAreas(start: Start): Promise<string> {
     snapshots: createLedgerSnapshots({
       pool: database.snapshotPool,
       ledgers,
-      maxSeconds: config.timeLimits.snapshot / 1_000,
+      maxSeconds: config.timeLimits.snapshotMs / 1_000,
     }),
     follower,
     verify,

@@ -90,7 +90,7 @@ async function withPool<Result>(
     applicationName: "countersign-cli",
     role,
     // Re-hashing a long ledger takes as long as it takes.
-    statementTimeout: 0,
+    statementTimeoutMs: 0,
     log: createLogger("warn", process.stderr),
   });
   try {

@@ -68,34 +68,34 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
     ...all,
     max: Math.ceil(options.connections / 2),
     applicationName: "countersign",
-    statementTimeout: limits.read,
+    statementTimeoutMs: limits.readMs,
   });
   const snapshotPool = createPool({
     ...all,
     max: Math.max(1, Math.floor(options.connections / 2)),
     applicationName: "countersign-read",
-    statementTimeout: limits.read,
+    statementTimeoutMs: limits.readMs,
   });
   const appendPool = createPool({
     ...all,
     max: APPEND_CONNECTIONS,
     applicationName: "countersign-append",
-    statementTimeout: limits.append,
-    lockTimeout: limits.headLock,
-    connectionTimeout: Math.min(limits.append, 5_000),
+    statementTimeoutMs: limits.appendMs,
+    lockTimeoutMs: limits.headLockMs,
+    connectionTimeoutMs: Math.min(limits.appendMs, 5_000),
   });
   const jobPool = createPool({
     ...all,
     max: JOB_CONNECTIONS,
     applicationName: "countersign-job",
-    statementTimeout: limits.job,
+    statementTimeoutMs: limits.jobMs,
   });
   const readinessPool = createPool({
     ...all,
     max: READINESS_CONNECTIONS,
     applicationName: "countersign-readiness",
-    statementTimeout: limits.readiness,
-    connectionTimeout: limits.readiness,
+    statementTimeoutMs: limits.readinessMs,
+    connectionTimeoutMs: limits.readinessMs,
   });
   const pools = [pool, appendPool, snapshotPool, jobPool, readinessPool];
   return {

@@ -16,9 +16,9 @@ export interface ListenerOptions {
   /** LISTEN is in effect again after a break in which notifications may have been missed: read the table. */
   readonly onReconnect: () => void;
   /** Milliseconds between two proofs that the connection lives. */
-  readonly heartbeatInterval?: number;
+  readonly heartbeatIntervalMs?: number;
   /** Milliseconds such a proof may take. */
-  readonly heartbeatTimeout?: number;
+  readonly heartbeatTimeoutMs?: number;
 }
 
 export type ListenerState = "stopped" | "connecting" | "listening";
@@ -92,12 +92,12 @@ class ReconnectingListener implements Listener {
 
   /** Listens on one connection until stopped; rejects when the connection is lost. */
   async #session(stop: AbortSignal, onListening: () => void): Promise<void> {
-    const { connectionString, channel, role, log, onNotify, heartbeatInterval, heartbeatTimeout } = this.#options;
+    const { connectionString, channel, role, log, onNotify, heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options;
     const client = new Client({
       connectionString,
       application_name: "countersign-listen",
       connectionTimeoutMillis: connectTimeout,
-      query_timeout: heartbeatTimeout,
+      query_timeout: heartbeatTimeoutMs,
       keepAlive: true,
     });
     const broken = new AbortController();
@@ -114,18 +114,18 @@ class ReconnectingListener implements Listener {
     const either = AbortSignal.any([stop, broken.signal]);
     try {
       await client.connect();
-      await prepareSession(client, { role, statementTimeout: heartbeatTimeout, idleInTransactionTimeout: 0 });
+      await prepareSession(client, { role, statementTimeoutMs: heartbeatTimeoutMs, idleInTransactionTimeoutMs: 0 });
       await client.query(`LISTEN ${escapeIdentifier(channel)}`);
       if (stop.aborted) return;
       onListening();
       while (!stop.aborted) {
-        await sleep(heartbeatInterval, undefined, { signal: either }).catch(() => undefined);
+        await sleep(heartbeatIntervalMs, undefined, { signal: either }).catch(() => undefined);
         broken.signal.throwIfAborted();
         if (!stop.aborted) await client.query("SELECT 1");
       }
     } finally {
       // Closed gracefully if possible; not awaited, because end() would wait for the response of a stalled connection.
-      await Promise.race([client.end().catch(() => undefined), sleep(heartbeatTimeout, undefined, { ref: false })]);
+      await Promise.race([client.end().catch(() => undefined), sleep(heartbeatTimeoutMs, undefined, { ref: false })]);
     }
   }
 }
@@ -135,8 +135,8 @@ export function createListener(options: ListenerOptions): Listener {
   return new ReconnectingListener({
     channel: "oc_ledger",
     role: serverRole,
-    heartbeatInterval: 10_000,
-    heartbeatTimeout: 5_000,
+    heartbeatIntervalMs: 10_000,
+    heartbeatTimeoutMs: 5_000,
     ...options,
   });
 }

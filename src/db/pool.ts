@@ -2,6 +2,7 @@ import { Client, Pool, type PoolClient, types } from "pg";
 import { parseJson } from "../facts/parse-json.ts";
 import type { Log } from "./log.ts";
 import { answerLimit, outliveLoss, prepareSession, serverRole } from "./session.ts";
+import { assertMilliseconds } from "./time-limits.ts";
 
 export { UnsafeRoleError } from "./session.ts";
 
@@ -17,34 +18,35 @@ export interface PoolOptions {
    * Milliseconds after which the database cancels a statement; 0 for no limit. A second later the connection is given up: an
    * answer that does not come then, of a paused database or over a dead connection, never comes.
    */
-  readonly statementTimeout?: number;
+  readonly statementTimeoutMs?: number;
   /** Milliseconds a statement waits for a lock before it fails; 0 for no limit but that of the statement. */
-  readonly lockTimeout?: number;
+  readonly lockTimeoutMs?: number;
   /** Milliseconds; 0 for no limit. */
-  readonly idleInTransactionTimeout?: number;
+  readonly idleInTransactionTimeoutMs?: number;
   /** Milliseconds to wait for a new or released connection before the call rejects, and for a new one to be confined. */
-  readonly connectionTimeout?: number;
+  readonly connectionTimeoutMs?: number;
 }
 
 /**
  * A pool whose connections are all confined to one role before anybody gets to use them. The first use connects, and
- * rejects with `UnsafeRoleError` when the login cannot be confined.
+ * rejects with `UnsafeRoleError` when the login cannot be confined. Throws RangeError for a time that is no number of milliseconds.
  */
 export function createPool(options: PoolOptions): Pool {
   const {
     role = serverRole,
-    statementTimeout = 30_000,
-    lockTimeout = 0,
-    idleInTransactionTimeout = 30_000,
-    connectionTimeout = 5_000,
+    statementTimeoutMs = 30_000,
+    lockTimeoutMs = 0,
+    idleInTransactionTimeoutMs = 30_000,
+    connectionTimeoutMs = 5_000,
     log,
   } = options;
+  assertMilliseconds({ statementTimeoutMs, lockTimeoutMs, idleInTransactionTimeoutMs, connectionTimeoutMs });
   const pool = new Pool({
     connectionString: options.connectionString,
     max: options.max,
     application_name: options.applicationName,
-    connectionTimeoutMillis: connectionTimeout,
-    ...answerLimit(statementTimeout),
+    connectionTimeoutMillis: connectionTimeoutMs,
+    ...answerLimit(statementTimeoutMs),
     types: { getTypeParser },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -54,10 +56,10 @@ export function createPool(options: PoolOptions): Pool {
       outliveLoss(client);
       return prepareSession(client, {
         role,
-        statementTimeout,
-        lockTimeout,
-        idleInTransactionTimeout,
-        setupTimeout: connectionTimeout,
+        statementTimeoutMs,
+        lockTimeoutMs,
+        idleInTransactionTimeoutMs,
+        setupTimeoutMs: connectionTimeoutMs,
       });
     },
   });

@@ -8,7 +8,7 @@ export interface ConnectionSettings {
   /** The role that connections of the pool work as. */
   readonly role: string;
   /** Milliseconds a statement may take; 0 for no limit. */
-  readonly statementTimeout: number;
+  readonly statementTimeoutMs: number;
 }
 
 const CONNECT_TIMEOUT = 5_000;
@@ -23,24 +23,24 @@ export async function settingsOf(pool: Pool, client: ClientBase): Promise<Connec
   const { rows } = await client.query<{ role: string; limit: string }>(
     "SELECT current_user::text AS role, (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS limit",
   );
-  return { connectionString, applicationName, role: rows[0]?.role ?? "", statementTimeout: Number(rows[0]?.limit) };
+  return { connectionString, applicationName, role: rows[0]?.role ?? "", statementTimeoutMs: Number(rows[0]?.limit) };
 }
 
 /** A connection that works as those of the pool do. The caller ends it. */
 export async function connectAs(settings: ConnectionSettings): Promise<Client> {
-  const { connectionString, applicationName, role, statementTimeout } = settings;
+  const { connectionString, applicationName, role, statementTimeoutMs } = settings;
   const client = new Client({
     connectionString,
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
-    ...answerLimit(statementTimeout),
+    ...answerLimit(statementTimeoutMs),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   });
   outliveLoss(client);
   await client.connect();
   try {
-    await prepareSession(client, { role, statementTimeout, idleInTransactionTimeout: IDLE_IN_TRANSACTION });
+    await prepareSession(client, { role, statementTimeoutMs, idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION });
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;

@@ -9,8 +9,8 @@ const SETUP_TIMEOUT = 5_000;
 const GRACE = 1_000;
 
 /** The option of `pg` that gives a connection up when an answer is overdue; none for statements without a time limit. */
-export function answerLimit(statementTimeout: number): { readonly query_timeout?: number } {
-  return statementTimeout === 0 ? {} : { query_timeout: statementTimeout + GRACE };
+export function answerLimit(statementTimeoutMs: number): { readonly query_timeout?: number } {
+  return statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + GRACE };
 }
 
 /**
@@ -29,13 +29,13 @@ export class UnsafeRoleError extends Error {
 export interface SessionOptions {
   readonly role: string;
   /** Milliseconds a statement may take before the database cancels it; 0 for no limit. */
-  readonly statementTimeout: number;
+  readonly statementTimeoutMs: number;
   /** Milliseconds a statement may wait for a lock; 0 or left out for no limit. */
-  readonly lockTimeout?: number;
+  readonly lockTimeoutMs?: number;
   /** Milliseconds a transaction may sit idle before the database ends its connection; 0 for no limit. */
-  readonly idleInTransactionTimeout: number;
+  readonly idleInTransactionTimeoutMs: number;
   /** Milliseconds in which each of the two statements that confine the connection has to be answered. */
-  readonly setupTimeout?: number;
+  readonly setupTimeoutMs?: number;
 }
 
 /** Roles of PostgreSQL itself that reach around table privileges. */
@@ -53,13 +53,19 @@ interface CurrentRole {
 }
 
 async function takeRole(client: ClientBase, options: SessionOptions) {
-  const { role, statementTimeout, lockTimeout = 0, idleInTransactionTimeout, setupTimeout = SETUP_TIMEOUT } = options;
+  const {
+    role,
+    statementTimeoutMs,
+    lockTimeoutMs = 0,
+    idleInTransactionTimeoutMs,
+    setupTimeoutMs = SETUP_TIMEOUT,
+  } = options;
   const settings: Readonly<Record<string, string>> = {
     role,
     search_path: "public",
-    statement_timeout: String(statementTimeout),
-    lock_timeout: String(lockTimeout),
-    idle_in_transaction_session_timeout: String(idleInTransactionTimeout),
+    statement_timeout: String(statementTimeoutMs),
+    lock_timeout: String(lockTimeoutMs),
+    idle_in_transaction_session_timeout: String(idleInTransactionTimeoutMs),
     // What a role or a database may have as defaults, and what appends and the values they return rely on.
     default_transaction_isolation: "read committed",
     default_transaction_read_only: "off",
@@ -80,7 +86,7 @@ async function takeRole(client: ClientBase, options: SessionOptions) {
     const query = {
       text: `SELECT ${[...calls, durable].join(", ")}`,
       values: Object.entries(settings).flat(),
-      query_timeout: setupTimeout,
+      query_timeout: setupTimeoutMs,
     };
     await client.query(query);
   } catch (cause) {
@@ -100,7 +106,10 @@ async function takeRole(client: ClientBase, options: SessionOptions) {
   }
 }
 
-async function currentRole(client: ClientBase, { setupTimeout = SETUP_TIMEOUT }: SessionOptions): Promise<CurrentRole> {
+async function currentRole(
+  client: ClientBase,
+  { setupTimeoutMs = SETUP_TIMEOUT }: SessionOptions,
+): Promise<CurrentRole> {
   const query = {
     text: `
       SELECT current_user::text AS role, coalesce(array_agg(power ORDER BY power) FILTER (WHERE power IS NOT NULL), '{}') AS powers
@@ -115,7 +124,7 @@ async function currentRole(client: ClientBase, { setupTimeout = SETUP_TIMEOUT }:
                 THEN r.rolname || ' owns tables or functions' END)) AS p(power)
        WHERE pg_has_role(current_user, r.oid, 'MEMBER')`,
     values: [predefinedPowers],
-    query_timeout: setupTimeout,
+    query_timeout: setupTimeoutMs,
   };
   const { rows } = await client.query<CurrentRole>(query);
   return rows[0] ?? { role: "", powers: [] };

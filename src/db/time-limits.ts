@@ -1,24 +1,38 @@
-/** How long the database may take, by what it is asked for; milliseconds. Each is kept here as well: see `createPool`. */
+/** How long the database may take, by what it is asked for. Each is kept here as well: see `createPool`. */
 export interface TimeLimits {
   /** A transaction that appends, from when it has a connection. */
-  readonly append: number;
+  readonly appendMs: number;
   /** The wait of such a transaction for a head that somebody else has locked. */
-  readonly headLock: number;
+  readonly headLockMs: number;
   /** A statement that reads for a decision, a query or a subscription. */
-  readonly read: number;
+  readonly readMs: number;
   /** All reads of one snapshot together. */
-  readonly snapshot: number;
+  readonly snapshotMs: number;
   /** A statement of a job. */
-  readonly job: number;
+  readonly jobMs: number;
   /** A statement of a readiness check. */
-  readonly readiness: number;
+  readonly readinessMs: number;
+}
+
+/** Milliseconds that PostgreSQL and timers of Node can take at most. */
+const MOST_MS = 2 ** 31 - 1;
+
+/**
+ * Throws RangeError unless each of `limits`, by its name, is a number of milliseconds from 0 to 24 days: PostgreSQL and Node take
+ * others for something else, or for no limit at all.
+ */
+export function assertMilliseconds(limits: Readonly<Record<string, number>>): void {
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(limit >= 0 && limit <= MOST_MS))
+      throw new RangeError(`${name} is ${limit}, which is no number of milliseconds`);
+  }
 }
 
 export const TIME_LIMITS: TimeLimits = {
-  append: 5_000,
-  headLock: 2_000,
-  read: 10_000,
-  snapshot: 30_000,
-  job: 60_000,
-  readiness: 2_000,
+  appendMs: 5_000,
+  headLockMs: 2_000,
+  readMs: 10_000,
+  snapshotMs: 30_000,
+  jobMs: 60_000,
+  readinessMs: 2_000,
 };

@@ -49,11 +49,11 @@ export interface AppendQueueOptions {
   readonly onBatch?: (size: number, seconds: number) => void;
   /**
    * Milliseconds after which a call that has not returned counts as one of unknown outcome. What waits behind it is refused
-   * after `callLimit` and `recoveryLimit` together, so no caller waits longer than twice that.
+   * after `callLimitMs` and `recoveryLimitMs` together, so no caller waits longer than twice that.
    */
-  readonly callLimit?: number;
+  readonly callLimitMs?: number;
   /** Milliseconds in which an unknown outcome is looked for before callers get UNKNOWN. */
-  readonly recoveryLimit?: number;
+  readonly recoveryLimitMs?: number;
 }
 
 /** A batch that may have been recorded already. */
@@ -94,15 +94,15 @@ export class AppendQueue {
   /** Drafts not sent yet come behind this position. */
   #floor: bigint;
   #idle: (() => void)[] = [];
-  readonly #callLimit: number;
-  readonly #recoveryLimit: number;
+  readonly #callLimitMs: number;
+  readonly #recoveryLimitMs: number;
   /** Runs while anything waits. */
   #expiry: NodeJS.Timeout | undefined;
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
-    this.#callLimit = options.callLimit ?? CALL_LIMIT;
-    this.#recoveryLimit = options.recoveryLimit ?? RECOVERY_LIMIT;
+    this.#callLimitMs = options.callLimitMs ?? CALL_LIMIT;
+    this.#recoveryLimitMs = options.recoveryLimitMs ?? RECOVERY_LIMIT;
     this.#floor = options.head;
   }
 
@@ -130,7 +130,7 @@ export class AppendQueue {
       return drafts.map(() => Promise.reject(new LedgerUnavailableError(message, RETRY_AFTER_SECONDS)));
     }
     const group = {};
-    const sendBy = performance.now() + this.#callLimit + this.#recoveryLimit;
+    const sendBy = performance.now() + this.#callLimitMs + this.#recoveryLimitMs;
     const outcomes = drafts.map(
       (draft) =>
         new Promise<DraftOutcome>((resolve, reject) => this.#waiting.push({ draft, group, sendBy, resolve, reject })),
@@ -212,7 +212,7 @@ export class AppendQueue {
     const after = this.#floor;
     const call = randomUUID();
     try {
-      this.#answer(batch, await within(DATABASE, this.#callLimit, this.#options.append(draftsOf(batch), call)));
+      this.#answer(batch, await within(DATABASE, this.#callLimitMs, this.#options.append(draftsOf(batch), call)));
     } catch (error) {
       switch (meaningOf(error)) {
         case "unknown":
@@ -220,7 +220,7 @@ export class AppendQueue {
           return this.#recover(batch, {
             call,
             after,
-            deadline: performance.now() + this.#recoveryLimit,
+            deadline: performance.now() + this.#recoveryLimitMs,
             cause: error,
           });
         case "refused":

@@ -29,7 +29,7 @@ export interface FaultsOptions {
   /** For appends: whether a head is still locked is tried with an append that is refused. */
   readonly pool: Pick<Pool, "query">;
   /** Milliseconds. */
-  readonly clockTolerance?: number | undefined;
+  readonly clockToleranceMs?: number | undefined;
   /** The time here, in milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
   /** Called when a fault begins, changes or ends; `ledger` is undefined for what concerns all of them. */
@@ -78,7 +78,7 @@ export interface Faults {
 }
 
 export function createFaults(options: FaultsOptions): Faults {
-  const { readinessPool, pool, onUnlinked, clockTolerance = CLOCK_TOLERANCE_MS, now = Date.now, onFault } = options;
+  const { readinessPool, pool, onUnlinked, clockToleranceMs = CLOCK_TOLERANCE_MS, now = Date.now, onFault } = options;
   const heads = new Map<LedgerId, LedgerFault>();
   const ahead = new Map<LedgerId, LedgerFault>();
   const locked = new Map<LedgerId, LedgerFault>();
@@ -174,7 +174,7 @@ export function createFaults(options: FaultsOptions): Faults {
 
   function aheadFault(ledger: LedgerId, dated: Date, at: Date): LedgerFault | undefined {
     const seconds = Math.round((dated.getTime() - at.getTime()) / 1_000);
-    if (seconds * 1_000 <= clockTolerance) return undefined;
+    if (seconds * 1_000 <= clockToleranceMs) return undefined;
     const message =
       `the last entry of ledger ${ledger} is dated ${dated.toISOString()}, ${seconds} s ahead of the database's clock: ` +
       "deadlines cannot be judged until then. The clock was wrong when that entry was recorded, or is wrong now";
@@ -183,7 +183,7 @@ export function createFaults(options: FaultsOptions): Faults {
 
   function clockFault(database: number, asked: number, answered: number): LedgerFault | undefined {
     const off = database < asked ? asked - database : Math.max(0, database - answered);
-    if (off <= clockTolerance) return undefined;
+    if (off <= clockToleranceMs) return undefined;
     const message =
       `the clocks of the database (${new Date(database).toISOString()}) and of this server (${new Date(answered).toISOString()}) ` +
       `differ by ${Math.round(off / 1_000)} s: nothing is recorded until they are set`;

@@ -1,4 +1,5 @@
 import { classify } from "../db/errors.ts";
+import { assertMilliseconds } from "../db/time-limits.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import { announcedLedger } from "./ledger-id.ts";
 import { type EntryPage, type Queryable, readEntryPage } from "./read.ts";
@@ -40,9 +41,11 @@ export interface FollowerOptions {
 
 /**
  * Follows ledgers for any number of consumers in this process. Entries come from the table; notifications, which PostgreSQL
- * may lose, and a poll only trigger reading it. Consumers that read one ledger from the same position share the query.
+ * may lose, and a poll only trigger reading it. Consumers that read one ledger from the same position share the query. Throws
+ * RangeError for times that are no numbers of seconds.
  */
 export function createFollower({ pool, pollSeconds = 5, idleSeconds = 15 }: FollowerOptions): Follower {
+  assertMilliseconds({ poll: pollSeconds * 1_000, idle: idleSeconds * 1_000 });
   const tips = new Map<LedgerId, Tip>();
 
   async function* run(

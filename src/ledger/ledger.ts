@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { assertMilliseconds } from "../db/time-limits.ts";
 import type { JsonObject } from "../facts/canonical.ts";
 import type { Sealed, UnsealedObject } from "../facts/commitment.ts";
 import { bodyOf, type EncodedFact, encode } from "../facts/encode.ts";
@@ -82,12 +83,12 @@ export interface Watching {
   isAcknowledged(ledger: LedgerId, problem: LedgerProblem): boolean;
 }
 
-export interface LedgersOptions extends Pick<FaultsOptions, "clockTolerance" | "now" | "onFault"> {
+export interface LedgersOptions extends Pick<FaultsOptions, "clockToleranceMs" | "now" | "onFault"> {
   readonly pool: Pool;
   /** For `ready`: fast when nothing else is. Left out: `pool`. */
   readonly readinessPool?: Pool;
   /** Milliseconds that an append and its wait for a locked head may take. They should be those of `pool`, which the database keeps. */
-  readonly limits?: { readonly append: number; readonly headLock: number };
+  readonly limits?: { readonly appendMs: number; readonly headLockMs: number };
   /** Left out: nobody watches, and no ledger is ever stopped. */
   readonly watch?: Watching;
   /** Signs what can permit something: the database's login alone can then not record it. */
@@ -154,8 +155,12 @@ interface Opening {
   callers: number;
 }
 
+/** Throws RangeError for a capacity or a time that is no number of its unit. */
 export function createLedgers(options: LedgersOptions): Ledgers {
-  const { limits, readinessPool = options.pool } = options;
+  const { limits, capacity, readinessPool = options.pool } = options;
+  assertMilliseconds({ ...limits, clockToleranceMs: options.clockToleranceMs ?? 0 });
+  // Any comparison with NaN is false: such a queue would have no end.
+  if (!(capacity >= 1)) throw new RangeError(`${capacity} is no number of drafts`);
   /** Least recently used first. */
   const queues = new Map<LedgerId, Opening>();
   let closed = false;
@@ -178,7 +183,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     appendOne: ({ ledger, drafts, call }) => callAppend(options.pool, ledger, drafts, call),
     appendEach: (batches) => callAppendEach(options.pool, batches),
     headWasLocked: ({ code }) => code === HEAD_LOCKED,
-    ...(limits === undefined ? {} : { headWaitLimit: limits.headLock }),
+    ...(limits === undefined ? {} : { headWaitLimitMs: limits.headLockMs }),
   });
 
   async function sent<Result>(batch: () => Promise<Result>): Promise<Result> {
@@ -218,10 +223,10 @@ export function createLedgers(options: LedgersOptions): Ledgers {
             sent(() => transactions.append({ ledger, drafts, call })),
           ),
         appendAgain: (drafts, after, call) => sent(() => callAppendAgain(options.pool, ledger, drafts, after, call)),
-        capacity: options.capacity,
+        capacity,
         head: BigInt(created.rows[0]?.seq ?? 0),
         // A connection may have to be made first.
-        ...(limits === undefined ? {} : { callLimit: 2 * limits.append + 1_000 }),
+        ...(limits === undefined ? {} : { callLimitMs: 2 * limits.appendMs + 1_000 }),
         mayOverlap: () => batches < MAX_OVERLAPPING,
         onRecorded: (before, end) => faults.recorded(ledger, before, end),
         onBatch: (size, seconds) => options.onBatch?.(ledger, size, seconds),

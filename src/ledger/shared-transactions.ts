@@ -30,7 +30,7 @@ export interface SharedTransactionsOptions {
   /** Whether nothing of a batch was recorded for no other reason than that the head of its ledger was locked. */
   readonly headWasLocked: (error: DatabaseError) => boolean;
   /** Milliseconds that a batch tries again for when its head is locked and as many as may wait do. */
-  readonly headWaitLimit?: number;
+  readonly headWaitLimitMs?: number;
 }
 
 /** Nothing of a batch was recorded, because the head of its ledger was locked whenever it was tried. */
@@ -52,7 +52,7 @@ interface Waiting {
  * if it had been sent alone. A batch whose head somebody else has locked is sent alone, so that it delays no other ledger.
  */
 export function createSharedTransactions(options: SharedTransactionsOptions) {
-  const { appendOne, appendEach, headWasLocked, headWaitLimit = HEAD_WAIT_LIMIT } = options;
+  const { appendOne, appendEach, headWasLocked, headWaitLimitMs = HEAD_WAIT_LIMIT } = options;
   const waiting: Waiting[] = [];
   let underWay = 0;
   let alone = 0;
@@ -140,7 +140,7 @@ export function createSharedTransactions(options: SharedTransactionsOptions) {
   function waitForHead(item: Waiting): void {
     if (alone < MAX_ALONE) return void sendAlone(item);
     item.retriedSince ??= performance.now();
-    if (performance.now() - item.retriedSince >= headWaitLimit) {
+    if (performance.now() - item.retriedSince >= headWaitLimitMs) {
       item.reject(new HeadLockedError(`the head of ledger ${item.batch.ledger} stayed locked; nothing was recorded`));
       return;
     }

@@ -36,7 +36,7 @@ export async function startLedger(
     connectionString: database.url,
     max: VERIFY_WORKERS + 2,
     applicationName: "countersign-verify",
-    statementTimeout: 0,
+    statementTimeoutMs: 0,
     log,
   });
   closing.add(() => verifying.end());
@@ -69,7 +69,7 @@ export async function startLedger(
     onSigned: signatures.appended,
     capacity: config.appendQueue,
     limits: config.timeLimits,
-    clockTolerance: config.clockTolerance * 1_000,
+    clockToleranceMs: config.clockTolerance * 1_000,
     watch,
     onFault(fault, ledger) {
       if (fault === undefined) log.info({ ledger }, "a ledger, or the clock, is in order again");

@@ -22,9 +22,9 @@ export interface WatchDeps extends Pick<WatchOptions, "guardExceptions" | "isSig
 export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Watch {
   const { database, heads, guardExceptions, keys, isSigned, metrics } = deps;
   const all = { connectionString: database.url, applicationName: "countersign-watch", log };
-  const pool = createPool({ ...all, max: CONNECTIONS, statementTimeout: config.timeLimits.read });
+  const pool = createPool({ ...all, max: CONNECTIONS, statementTimeoutMs: config.timeLimits.readMs });
   closing.add(() => pool.end());
-  const patientPool = createPool({ ...all, max: PATIENT_CONNECTIONS, statementTimeout: 0 });
+  const patientPool = createPool({ ...all, max: PATIENT_CONNECTIONS, statementTimeoutMs: 0 });
   closing.add(() => patientPool.end());
   const { stops, share, interval, wholeInterval } = config.watch;
   const watch = createWatch({
@@ -37,8 +37,8 @@ export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Wa
     isSigned,
     stops,
     share,
-    tailInterval: interval * 1_000,
-    wholeInterval: wholeInterval * 1_000,
+    tailIntervalMs: interval * 1_000,
+    wholeIntervalMs: wholeInterval * 1_000,
     onFound(ledger, { verdict, seq, detail, warning }, by) {
       metrics.ledgerProblem(verdict);
       const stopped = stops && warning !== true;

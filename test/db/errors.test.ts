@@ -109,7 +109,7 @@ describe("classify", () => {
       max: 1,
       applicationName: "errors",
       log: silent,
-      connectionTimeout: 3_000, // also bounds connecting, which a busy machine makes slow
+      connectionTimeoutMs: 3_000, // also bounds connecting, which a busy machine makes slow
     });
     const client = await pool.connect();
     const error = await pool.query("SELECT 1").catch((reason: unknown) => reason);
@@ -148,7 +148,7 @@ describe("classify", () => {
       max: 1,
       applicationName: "errors",
       log: silent,
-      statementTimeout: 50,
+      statementTimeoutMs: 50,
     });
     const prisma = createPrisma(pool);
     const meaning = (query: Promise<unknown>) =>

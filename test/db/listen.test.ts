@@ -126,7 +126,11 @@ describe("createListener", () => {
 
   it("notices a connection that is dead without saying so", async () => {
     const proxy = await startProxy();
-    const { listener, heard } = listen({ connectionString: proxy.url, heartbeatInterval: 50, heartbeatTimeout: 200 });
+    const { listener, heard } = listen({
+      connectionString: proxy.url,
+      heartbeatIntervalMs: 50,
+      heartbeatTimeoutMs: 200,
+    });
     await listener.start();
     proxy.freeze();
     await waitUntil(() => listener.state === "connecting");

@@ -133,7 +133,9 @@ describe("createPool", () => {
   });
 
   it("cancels a statement that takes too long", async () => {
-    await expect(open({ statementTimeout: 50 }).query("SELECT pg_sleep(20)")).rejects.toMatchObject({ code: "57014" });
+    await expect(open({ statementTimeoutMs: 50 }).query("SELECT pg_sleep(20)")).rejects.toMatchObject({
+      code: "57014",
+    });
   });
 
   it("never commits asynchronously, and leaves stricter settings alone", async () => {
@@ -169,7 +171,7 @@ describe("createPool", () => {
   });
 
   it("rejects when a caller waits too long for a connection", async () => {
-    const pool = open({ max: 1, connectionTimeout: 1_000 });
+    const pool = open({ max: 1, connectionTimeoutMs: 1_000 });
     const client = await pool.connect();
     await expect(pool.query("SELECT 1")).rejects.toThrow("timeout exceeded");
     client.release();

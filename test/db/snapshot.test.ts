@@ -16,7 +16,7 @@ beforeAll(async () => {
     max: 2,
     applicationName: "test",
     log: silent,
-    connectionTimeout: 500,
+    connectionTimeoutMs: 500,
   });
 });
 

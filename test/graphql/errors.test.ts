@@ -109,7 +109,7 @@ describe("over the API", () => {
   });
 
   it("a search that takes too long is QUERY_TOO_COMPLEX, through either connection, and says what to do", async () => {
-    const hurried = await startApi(database.appUrl, { statementTimeout: 300 });
+    const hurried = await startApi(database.appUrl, { statementTimeoutMs: 300 });
     await propose(hurried);
     await hurried.gql("mutation{startSession(input:{}){userErrors{code}}}", {}, { as: "admin" });
     await withClient(database.superuserUrl, async (client) => {

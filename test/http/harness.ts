@@ -73,7 +73,7 @@ export interface AnswerError {
 export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks" | "jsonRoute">> & {
   readonly heartbeat?: number;
   /** Milliseconds. */
-  readonly statementTimeout?: number;
+  readonly statementTimeoutMs?: number;
   /** How many people must approve a write; one when left out. */
   readonly approvers?: number;
   /** What a write requires; approvals of one of `approvers` when left out. */
@@ -95,14 +95,14 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     max: 8,
     applicationName: "test-api",
     log,
-    statementTimeout: options.statementTimeout ?? 30_000,
+    statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
   });
   const snapshotPool = createPool({
     connectionString: databaseUrl,
     max: options.snapshots?.connections ?? 4,
     applicationName: "test-snapshots",
     log,
-    statementTimeout: options.statementTimeout ?? 30_000,
+    statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
   });
   const sent: string[] = [];
   const note = (client: PoolClient) => {
@@ -132,7 +132,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     max: 3,
     applicationName: "test-watch",
     log,
-    statementTimeout: 30_000,
+    statementTimeoutMs: 30_000,
   });
   const watch = createTestWatch(watchPool, join(directory, "heads"));
   // For what is read in the background, which is no statement of any call.
@@ -141,7 +141,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     max: 2,
     applicationName: "test-background",
     log,
-    statementTimeout: 30_000,
+    statementTimeoutMs: 30_000,
   });
   const ledgers = createLedgers({
     pool,

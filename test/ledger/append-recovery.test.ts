@@ -212,7 +212,7 @@ describe("a call that never returns", () => {
       appendAgain,
       capacity: 10,
       head: 1n,
-      callLimit: 300,
+      callLimitMs: 300,
     });
     const first = draft(note("recorded in silence"));
     const recorded = queue.append(first);
@@ -232,8 +232,8 @@ describe("a call that never returns", () => {
       appendAgain: never,
       capacity: 10,
       head: 1n,
-      callLimit: 200,
-      recoveryLimit: 200,
+      callLimitMs: 200,
+      recoveryLimitMs: 200,
     });
     const error = (outcome: string) => expect.objectContaining({ code: "LEDGER_UNAVAILABLE", outcome });
     await expect(queue.append(draft(note("sent")))).rejects.toEqual(error("UNKNOWN"));

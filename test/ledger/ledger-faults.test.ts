@@ -46,9 +46,9 @@ afterEach(async () => {
 function open(options: Partial<LedgersOptions> = {}): void {
   faults = [];
   const connectionString = database.appUrl;
-  pool = createPool({ connectionString, max: 6, applicationName: "conditions", log: silent, lockTimeout: 500 });
+  pool = createPool({ connectionString, max: 6, applicationName: "conditions", log: silent, lockTimeoutMs: 500 });
   const onFault = (fault: LedgerFault | undefined) => void faults.push(fault);
-  ledgers = createLedgers({ pool, capacity: 1_000, limits: { append: 5_000, headLock: 500 }, onFault, ...options });
+  ledgers = createLedgers({ pool, capacity: 1_000, limits: { appendMs: 5_000, headLockMs: 500 }, onFault, ...options });
 }
 
 async function reopen(options: Partial<LedgersOptions> = {}): Promise<void> {

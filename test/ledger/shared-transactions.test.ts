@@ -142,7 +142,7 @@ describe("batches of more held heads than may wait for them", () => {
       appendOne: ({ ledger, drafts, call }) => callAppend(pool, ledger, drafts, call),
       appendEach: (batches) => callAppendEach(pool, batches),
       headWasLocked: ({ code }) => code === HEAD_LOCKED,
-      headWaitLimit: 300,
+      headWaitLimitMs: 300,
     });
     const queues = all.map((ledger) => {
       const append = (drafts: readonly Draft[], call: string) => transactions.append({ ledger, drafts, call });

@@ -152,7 +152,7 @@ describe("verifyLedger, in threads", () => {
       connectionString: "postgresql://127.0.0.1:1/none",
       applicationName: "x",
       role: "x",
-      statementTimeout: 0,
+      statementTimeoutMs: 0,
     });
     const piece = { from: 1n, to: 1n };
     const piecework = { ledger: LEDGER, range: piece, piece, states: [], keys: [], digestKey: "", limit: 1 } as const;

@@ -25,8 +25,8 @@ export interface PassesOptions {
   /** Keys that verify signatures, at the time. */
   readonly keys: () => readonly FactKey[];
   /** Milliseconds between two verifications of the end of a ledger: the shortest, and the longest when it has no new entries. */
-  readonly tailInterval: number;
-  readonly wholeInterval: number;
+  readonly tailIntervalMs: number;
+  readonly wholeIntervalMs: number;
 }
 
 /** The verifications of one ledger. Each rejects when it is not possible now. */
@@ -40,7 +40,7 @@ export interface Passes {
 }
 
 export function createPasses(options: PassesOptions): Passes {
-  const { pool, runner, findings, agenda, heads, keys, tailInterval, wholeInterval } = options;
+  const { pool, runner, findings, agenda, heads, keys, tailIntervalMs, wholeIntervalMs } = options;
 
   async function knownHeads(ledger: LedgerId): Promise<{
     readonly known: readonly KnownHead[];
@@ -70,7 +70,7 @@ export function createPasses(options: PassesOptions): Passes {
       await noteDamage(watched, error, "end");
     }
     await findings.restore(watched).catch((error: unknown) => noteDamage(watched, error, "earlier"));
-    watched.tailDue = performance.now() + tailInterval;
+    watched.tailDue = performance.now() + tailIntervalMs;
   }
 
   /** Begins to verify before the end of the ledger, and after the furthest head that is known, if that is further back. */
@@ -140,7 +140,7 @@ export function createPasses(options: PassesOptions): Passes {
   function scheduleTail(watched: Watched): void {
     const now = performance.now();
     watched.tailDue =
-      now + Math.min(Math.max(now - watched.movedAt, tailInterval), Math.max(wholeInterval, tailInterval));
+      now + Math.min(Math.max(now - watched.movedAt, tailIntervalMs), Math.max(wholeIntervalMs, tailIntervalMs));
   }
 
   async function verify(watched: Watched, what: "grown" | "tail"): Promise<void> {

@@ -46,9 +46,9 @@ export interface WatchOptions extends Omit<FindingsOptions, "onError" | "pool"> 
   /** Share of one core, from 0 to 1. */
   readonly share: number;
   /** Milliseconds between two verifications of the guards, and of the end of a ledger that is in use. */
-  readonly tailInterval: number;
+  readonly tailIntervalMs: number;
   /** Milliseconds from the begin of one verification of all ledgers as a whole to the next. */
-  readonly wholeInterval: number;
+  readonly wholeIntervalMs: number;
   readonly onError: (error: Error, ledger: LedgerId | undefined) => void;
 }
 
@@ -98,9 +98,9 @@ export interface Watch {
 
 /** Throws RangeError for a share or an interval that is no number of its unit. */
 export function createWatch(options: WatchOptions): Watch {
-  const { pool, tailInterval, wholeInterval, onError } = options;
+  const { pool, tailIntervalMs, wholeIntervalMs, onError } = options;
   if (!(options.share > 0 && options.share <= 1)) throw new RangeError(`${options.share} is no share of a core`);
-  for (const interval of [tailInterval, wholeInterval]) {
+  for (const interval of [tailIntervalMs, wholeIntervalMs]) {
     if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) throw new RangeError(`${interval} is no interval`);
   }
   const stopped = new AbortController();
@@ -114,7 +114,7 @@ export function createWatch(options: WatchOptions): Watch {
   const reports = new Set<Promise<void>>();
   const guards = createGuardWatch({
     report: () => guardReport(options.patientPool, options.guardExceptions),
-    interval: tailInterval,
+    interval: tailIntervalMs,
     onError: (error) => onError(error, undefined),
   });
   const passes = createPasses({ ...options, runner, findings, agenda });
@@ -140,7 +140,7 @@ export function createWatch(options: WatchOptions): Watch {
     } catch (error) {
       if (stopped.signal.aborted || classify(error) === "unavailable") throw error;
       watched.failures += 1;
-      watched.retryAt = performance.now() + backoff(watched.failures, POLL, tailInterval);
+      watched.retryAt = performance.now() + backoff(watched.failures, POLL, tailIntervalMs);
       onError(asError(error), ledger);
     } finally {
       if (what === "tail") passes.scheduleTail(watched);
@@ -241,7 +241,7 @@ export function createWatch(options: WatchOptions): Watch {
 
   /** Waits until the ends of all ledgers have been verified; on a busy server there may be no such moment. */
   async function endsFirst(): Promise<void> {
-    const latest = performance.now() + Math.min(wholeInterval, ENDS_LIMIT);
+    const latest = performance.now() + Math.min(wholeIntervalMs, ENDS_LIMIT);
     while ((pollDue === 0 || agenda.length > 0) && performance.now() < latest) await rest(POLL, stopped.signal);
   }
 
@@ -250,7 +250,7 @@ export function createWatch(options: WatchOptions): Watch {
     await wholeRound({
       ledgers: () => [...ledgers.keys()],
       verify: verifyWhole,
-      interval: Math.max(POLL, wholeInterval),
+      interval: Math.max(POLL, wholeIntervalMs),
       signal: stopped.signal,
       onError,
     });

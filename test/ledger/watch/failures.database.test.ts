@@ -114,7 +114,7 @@ it("verifies whole ledgers on a server that is never at rest, also behind one th
   await grow("behind/eu", 1_200);
   // Further back than the ends that are verified first.
   await change("behind/eu", 5);
-  const { watch, found } = watching("busy", { wholeInterval: 1_000 });
+  const { watch, found } = watching("busy", { wholeIntervalMs: 1_000 });
   watch.start();
   const busy = setInterval(() => watch.grown("behind/eu"), 20);
   try {
@@ -132,7 +132,7 @@ it("looks at a ledger in which something is wrong for longer than statements may
     max: 2,
     applicationName: "hurried",
     log: silent,
-    statementTimeout: 100,
+    statementTimeoutMs: 100,
   });
   pools.push(pool);
   const { watch } = watching("slow", { pool });
