@@ -40,6 +40,10 @@ const APPEND_CONNECTIONS = 8;
 const JOB_CONNECTIONS = 2;
 const READINESS_CONNECTIONS = 2;
 
+/**
+ * Migrates the database, or a PostgreSQL of our own that is started for it, and connects. Throws MigrationError,
+ * EmbeddedPostgresError, or the error of the connection; what was started is then stopped.
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { log } = options;
   if (options.databaseUrl !== undefined) {

@@ -77,6 +77,7 @@ export interface Faults {
   stop(): void;
 }
 
+/** Checks the ledgers in use every second until it is stopped. */
 export function createFaults(options: FaultsOptions): Faults {
   const { readinessPool, pool, onUnlinked, clockToleranceMs = CLOCK_TOLERANCE_MS, now = Date.now, onFault } = options;
   const heads = new Map<LedgerId, LedgerFault>();

@@ -40,7 +40,7 @@ export interface HeadStoreOptions {
   /** Returns which of `heads` are entries of the ledger. */
   readonly standing: (ledger: LedgerId, heads: readonly KnownHead[]) => Promise<readonly KnownHead[]>;
   /** Milliseconds between a head noted and its file written. */
-  readonly interval?: number;
+  readonly intervalMs?: number;
   /** Called when a write in the background failed; it is tried again with the next head. */
   readonly onError: (error: Error) => void;
   /** Called when `standing` failed, as it does while the database is away: all heads are kept, and some forgotten later. */
@@ -71,6 +71,7 @@ export function fileOf(directory: string, ledger: LedgerId): string {
   return join(directory, `${ledger.replace("/", "__")}.json`);
 }
 
+/** Whether `error` says that there is no such file. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
@@ -154,8 +155,9 @@ function leastMissed(
   return least;
 }
 
+/** The files of a directory, which is made with the first of them. */
 export function createHeadStore(options: HeadStoreOptions): HeadStore {
-  const { directory, interval = 1_000, onError } = options;
+  const { directory, intervalMs = 1_000, onError } = options;
   /** The furthest, the last; before it those that contradict another one of the same position. */
   const noted = new Map<LedgerId, readonly KnownHead[]>();
   let timer: NodeJS.Timeout | undefined;
@@ -197,7 +199,7 @@ export function createHeadStore(options: HeadStoreOptions): HeadStore {
       if (last !== undefined && (seq < last.seq || (seq === last.seq && hash === last.hash))) return;
       const contradicting = before.filter((one) => one.seq === seq || before.some((other) => isOther(one, other)));
       noted.set(ledger, [...contradicting, head]);
-      timer ??= setTimeout(() => flush().catch(onError), interval).unref();
+      timer ??= setTimeout(() => flush().catch(onError), intervalMs).unref();
     },
     flush,
     async known(ledger) {

@@ -65,7 +65,7 @@ describe("createHeadStore", () => {
   });
 
   it("writes in the background, without a call", async () => {
-    const store = createHeadStore({ directory, interval: 5, onError: unexpected });
+    const store = createHeadStore({ directory, intervalMs: 5, onError: unexpected });
     store.record(ledger, head(3));
     await waitUntil(async () => (await readHeads(directory, ledger)).head?.seq === 3n);
     await store.close();
@@ -153,7 +153,7 @@ describe("createHeadStore", () => {
 
   it("refuses a damaged file, and does not write over it", async () => {
     const errors: Error[] = [];
-    const store = createHeadStore({ directory, interval: 1, onError: (error) => errors.push(error) });
+    const store = createHeadStore({ directory, intervalMs: 1, onError: (error) => errors.push(error) });
     store.record(ledger, head(3));
     await store.flush();
     for (const damaged of [

@@ -20,6 +20,7 @@ export type ClusterRecord = Readonly<z.infer<typeof Record>>;
 
 const file = (dataDir: string) => join(dataDir, "postgres.json");
 
+/** The address of `database` on the cluster's port of this machine, with the password. */
 export function clusterUrl(at: { user: string; password: string; port: number }, database: string): string {
   return `postgresql://${at.user}:${at.password}@127.0.0.1:${at.port}/${database}`;
 }

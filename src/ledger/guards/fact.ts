@@ -61,6 +61,7 @@ export interface Grant {
   readonly grantable: boolean;
 }
 
+/** The fact of one right, on a column when it is named. */
 export const grantFact = ({ grantee, privilege, grantable }: Grant, column?: string | null): string =>
   words(
     "grant",

@@ -19,6 +19,7 @@ export interface Search {
 /** Up to so many entries are tested one by one: a query that avoids it would not be faster. */
 export const FEW = 2_000;
 
+/** The rows of a statement, which may be of damaged entries; none for undefined, which finds nothing. */
 export async function run({ db }: Search, statement: Statement | undefined): Promise<EntryRow[]> {
   if (statement === undefined) return [];
   const { rows } = await db.query<EntryRow>(statement.text, [...statement.values]);

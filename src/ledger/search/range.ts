@@ -3,10 +3,12 @@ import type { EntryRange, Queryable } from "../read.ts";
 import { instantOf } from "./conditions.ts";
 import { type EntryFilter, given } from "./filter.ts";
 
+/** The smaller of two positions; undefined is none. */
 export function earlier(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other < one ? other : one;
 }
 
+/** The larger of two positions; undefined is none. */
 export function later(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other > one ? other : one;
 }

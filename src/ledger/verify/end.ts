@@ -25,6 +25,7 @@ interface EndRow {
   readonly trace_seq: string | null;
 }
 
+/** Reads where `ledger` ends. Within a snapshot; looks at all payloads and states of the ledger, which takes long when they are many. */
 export async function readEnd(run: RunQuery, ledger: LedgerId): Promise<LedgerEnd> {
   const [row] = await run<EndRow & Record<string, unknown>>(statements.head, [ledger]);
   return {

@@ -68,10 +68,12 @@ export async function readStates(
   return rows.map((row) => (row[0] === null ? undefined : toStateRow(row)));
 }
 
+/** The position of the last entry of the row's thing; 0 when the column is null. */
 export function updatedSeq(row: StateColumns): bigint {
   return BigInt(row[UPDATED_SEQ] ?? 0);
 }
 
+/** The row with its columns as what they are: positions as numbers, instants in RFC 3339, the hash as hex digits. */
 export function toStateRow(row: StateColumns): StoredState {
   const text = (at: number) => row[at] ?? "";
   return {

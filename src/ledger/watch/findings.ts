@@ -49,6 +49,7 @@ export interface Findings {
   refusal(watched: Watched): LedgerUnavailableError | undefined;
 }
 
+/** Keeps what was found in memory and in the store, which a failure of is reported by `onError` and stops nobody. */
 export function createFindings(options: FindingsOptions): Findings {
   const { pool, problemStore, isSigned, stops, onFound, onAcknowledged, onError } = options;
 

@@ -37,11 +37,12 @@ export interface GuardWatchOptions {
   /** Reads the guards. */
   readonly report: () => Promise<GuardReport>;
   /** Milliseconds between two verifications. */
-  readonly interval: number;
+  readonly intervalMs: number;
   readonly onError: (error: Error) => void;
 }
 
-export function createGuardWatch({ report, interval, onError }: GuardWatchOptions): GuardWatch {
+/** Verifies nothing by itself: whoever has it calls `check` when that is due. */
+export function createGuardWatch({ report, intervalMs, onError }: GuardWatchOptions): GuardWatch {
   let finding: GuardFinding = { number: 0, problems: [] };
   let verifiedAt: Date | undefined;
   let failure: LedgerProblem | undefined;
@@ -60,11 +61,11 @@ export function createGuardWatch({ report, interval, onError }: GuardWatchOption
       verifiedAt = new Date();
       failure = undefined;
       failures = 0;
-      dueAt = performance.now() + interval;
+      dueAt = performance.now() + intervalMs;
     } catch (error) {
       failures += 1;
       failure = failureOf(asError(error), verifiedAt);
-      dueAt = performance.now() + backoff(failures, RETRY_MS, interval);
+      dueAt = performance.now() + backoff(failures, RETRY_MS, intervalMs);
       throw error;
     }
   }

@@ -39,6 +39,7 @@ export interface Passes {
   scheduleTail(watched: Watched): void;
 }
 
+/** What is found is noted in `findings`, and heads that were verified in `heads`. */
 export function createPasses(options: PassesOptions): Passes {
   const { pool, runner, findings, agenda, heads, keys, tailIntervalMs, wholeIntervalMs } = options;
 

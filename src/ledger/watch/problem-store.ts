@@ -55,6 +55,7 @@ const stored = z.object({
   ),
 });
 
+/** The files of a directory, which is made with the first of them. */
 export function createProblemStore(directory: string): ProblemStore {
   async function read(ledger: LedgerId): Promise<readonly WatchProblem[]> {
     const file = fileOf(directory, ledger);

@@ -44,6 +44,7 @@ function namedKey(verdict: string, what: string | undefined): string {
   return `${SAME[verdict] ?? verdict} ${what ?? ""}`;
 }
 
+/** As an acknowledgement names it: by its position, or by its detail when it has none. */
 export function nameProblem(problem: WatchProblem): NamedProblem {
   const { verdict, seq, detail, heads } = problem;
   const last = heads?.at(-1);

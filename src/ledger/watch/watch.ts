@@ -114,7 +114,7 @@ export function createWatch(options: WatchOptions): Watch {
   const reports = new Set<Promise<void>>();
   const guards = createGuardWatch({
     report: () => guardReport(options.patientPool, options.guardExceptions),
-    interval: tailIntervalMs,
+    intervalMs: tailIntervalMs,
     onError: (error) => onError(error, undefined),
   });
   const passes = createPasses({ ...options, runner, findings, agenda });
@@ -250,7 +250,7 @@ export function createWatch(options: WatchOptions): Watch {
     await wholeRound({
       ledgers: () => [...ledgers.keys()],
       verify: verifyWhole,
-      interval: Math.max(POLL, wholeIntervalMs),
+      intervalMs: Math.max(POLL, wholeIntervalMs),
       signal: stopped.signal,
       onError,
     });

@@ -12,11 +12,11 @@ export interface WholeOptions {
   /** Verifies one as a whole. Rejects when that was not possible. */
   readonly verify: (ledger: LedgerId) => Promise<void>;
   /** Milliseconds from the begin of one round to the next. */
-  readonly interval: number;
+  readonly intervalMs: number;
   readonly signal: AbortSignal;
   readonly onError: (error: Error, ledger: LedgerId | undefined) => void;
   /** Milliseconds until failed ledgers are tried again. For tests. */
-  readonly retry?: number;
+  readonly retryMs?: number;
 }
 
 /**
@@ -24,11 +24,11 @@ export interface WholeOptions {
  * more rarely, until the next round is due, which this resolves at. Rejects when the signal aborts.
  */
 export async function wholeRound(options: WholeOptions): Promise<void> {
-  const { interval, signal, retry = RETRY_MS } = options;
-  const nextAt = performance.now() + interval;
+  const { intervalMs, signal, retryMs = RETRY_MS } = options;
+  const nextAt = performance.now() + intervalMs;
   let left = await verifyAll(options, options.ledgers());
   for (let failures = 1; left.length > 0; failures++) {
-    const wait = backoff(failures, retry, interval);
+    const wait = backoff(failures, retryMs, intervalMs);
     if (performance.now() + wait >= nextAt) break;
     await rest(wait, signal);
     left = await verifyAll(options, left);

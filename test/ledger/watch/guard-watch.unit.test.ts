@@ -15,7 +15,7 @@ function watching(...reports: readonly (number | Error)[]) {
     );
     return { intact: next === 0, eventTriggers: true, problems };
   };
-  const guards = createGuardWatch({ report, interval: 60_000, onError: ({ message }) => void errors.push(message) });
+  const guards = createGuardWatch({ report, intervalMs: 60_000, onError: ({ message }) => void errors.push(message) });
   return { guards, errors };
 }
 const secondsUntil = (at: number) => (at - performance.now()) / 1_000;

@@ -17,8 +17,8 @@ async function round(failing: Readonly<Record<string, readonly Error[]>>, interv
       if (error !== undefined) throw error;
       verified.push(ledger);
     },
-    interval,
-    retry: 1,
+    intervalMs: interval,
+    retryMs: 1,
     signal: new AbortController().signal,
     onError: (_, ledger) => void errors.push(ledger),
   });
