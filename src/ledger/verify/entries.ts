@@ -1,29 +1,11 @@
 import { escapeLiteral } from "pg";
 import type { LedgerId } from "../../facts/entry.ts";
 import { createIntern } from "../../verify/intern.ts";
-import type { StoredEntry } from "../../verify/rows.ts";
+import { SEARCH_COLUMNS, type StoredEntry } from "../../verify/rows.ts";
 import type { Range } from "../../verify/sequence.ts";
 
-/** In the order of SEARCH_COLUMNS, behind the columns that are read in another way. */
-const COLUMNS = [
-  "seq",
-  "entry",
-  "hash",
-  "prev_hash",
-  "recorded_at",
-  "id",
-  "type",
-  "actor_id",
-  "on_behalf_of_id",
-  "session_id",
-  "action_id",
-  "state_version",
-  "platform",
-  "tool",
-  "effect",
-  "chain",
-  "source_chain",
-].map((name) => `l.${name}`);
+/** What a row has, in the order in which it is read below. */
+const COLUMNS = ["seq", "entry", "hash", "prev_hash", ...SEARCH_COLUMNS].map((name) => `l.${name}`);
 
 /**
  * Reads the entries of a range and the one before it, in order of position. A range from the first position on
