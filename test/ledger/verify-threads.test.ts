@@ -46,7 +46,14 @@ beforeAll(async () => {
   database = await createTestDatabase();
   superuser = new Client({ connectionString: database.superuserUrl });
   await superuser.connect();
-  pool = createPool({ connectionString: database.appUrl, max: 1, applicationName: APPLICATION, log: silent });
+  // One verification waits for the other's connection, however slow the machine is.
+  pool = createPool({
+    connectionString: database.appUrl,
+    max: 1,
+    applicationName: APPLICATION,
+    connectionTimeoutMs: 600_000,
+    log: silent,
+  });
   await createLedger(superuser, LEDGER);
   for (let from = 2; from <= TOTAL; from += 5_000) {
     const sealed = Array.from({ length: 5_000 }, (_, at) =>
