@@ -185,6 +185,24 @@ it("counts the characters of an id as the database does", () => {
   expect(checkBody(revoked(""))).toEqual(["states.0.id: is empty or longer than 400 characters"]);
 });
 
+it.each([
+  ["HUMAN", ["admin"], []],
+  ["HUMAN", ["approver"], ["actor: is not an administrator"]],
+  ["HUMAN", [], ["actor: is not an administrator"]],
+  ["AGENT", ["admin"], ["actor: is not an administrator"]],
+  ["SERVICE", ["admin"], ["actor: is not an administrator"]],
+])("knows an acknowledgement by a %s with the roles %j", (kind, roles, problems) => {
+  const acknowledged = {
+    ...bare,
+    actor: { id: "root", kind, roles, groups: [] },
+    type: "LEDGER_ACKNOWLEDGED",
+    problems: [{ verdict: "FORKED", seq: "2" }],
+    note: { commit: "0".repeat(64) },
+    signature: `e30..${"A".repeat(86)}`,
+  };
+  expect(checkBody(acknowledged)).toEqual(problems);
+});
+
 it.each<readonly [string, JsonObject, RegExp]>([
   ["a member that is null", body({ conversation: null }), /^conversation: /],
   ["a trace id in upper case", body({ traceId: "A".repeat(32) }), /^traceId: is not 32 hex digits/],

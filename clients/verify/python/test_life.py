@@ -7,10 +7,27 @@ from typing import Any, Callable
 
 from countersign_verify.approvals import Approval, enough
 from ledger_for_tests import (
-    AGENT, CHAIN, GRANT, MEMBER, OTHER_GRANT, SYSTEM, Entry, Life, check, found, instant, linked, person, uuid,
+    AGENT, CHAIN, COMMITMENT, GRANT, MEMBER, OTHER_GRANT, SYSTEM, Entry, Life, check, found, instant, linked, person, uuid,
 )  # fmt: skip
 
 ANN, BOB = person("ann", "x", "y"), person("bob", "x")
+
+
+class Acknowledged(unittest.TestCase):
+    """A type with a condition that moves nothing."""
+
+    def test_only_administrators(self) -> None:
+        for kind, roles, expected in (
+            ("HUMAN", ("admin",), []),
+            ("HUMAN", ("auditor",), [("RULE_BROKEN", 2)]),
+            ("AGENT", ("admin",), [("RULE_BROKEN", 2)]),
+        ):
+            life = Life()
+            problems = [{"seq": "1", "verdict": "FORKED"}]
+            actor = person("root", kind=kind, roles=roles)
+            life.add("LEDGER_ACKNOWLEDGED", actor, note=COMMITMENT, problems=problems, signature="")
+            with self.subTest(kind=kind, roles=roles):
+                self.assertEqual(life.found(), expected)
 
 
 class Approvals(unittest.TestCase):

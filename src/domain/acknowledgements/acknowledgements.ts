@@ -47,7 +47,8 @@ export function createAcknowledgements(options: AcknowledgementsOptions): Acknow
         ledger,
         by: caller,
         async load() {
-          if (!(await administers(caller))) {
+          // The entry records the roles of the call, which have to say so as well.
+          if (!caller.principal.roles.includes("admin") || !(await administers(caller))) {
             throw new AcknowledgementRefusal("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
           }
           return withLedgerErrors(watch.toAcknowledge(ledger));

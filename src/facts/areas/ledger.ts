@@ -29,6 +29,7 @@ export const LEDGER = {
         note: erasable<string>("what came of it, in their own words"),
       },
       permits: true,
+      conditions: { by: ["ADMINISTRATOR"] },
     }),
   ],
 } as const;

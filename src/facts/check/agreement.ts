@@ -106,16 +106,24 @@ function madeProblems(
   }
 }
 
+/** Authors that an entry alone tells, and what they are called. Its roles were signed, or hashed, with it. */
+const KNOWN_ALONE = {
+  SYSTEM: { is: isSystem, named: "the server" },
+  HUMAN: { is: isHuman, named: "a person" },
+  ADMINISTRATOR: { is: isAdministrator, named: "an administrator" },
+} as const;
+
+type By = NonNullable<Conditions["by"]>;
+
 /** Whether an entry alone tells that it is by one of these authors; of others, those before it tell. */
-export function areKnownAlone(by: NonNullable<Conditions["by"]>): boolean {
-  return by.every((author) => author === "SYSTEM" || author === "HUMAN");
+export function areKnownAlone(by: By): by is readonly (keyof typeof KNOWN_ALONE)[] {
+  return by.every((author) => typeof author === "string" && Object.hasOwn(KNOWN_ALONE, author));
 }
 
 function authorProblems(body: JsonObject, { by }: Conditions, complain: Complain) {
   if (by === undefined || !areKnownAlone(by)) return;
-  const fits = by.some((author) => (author === "SYSTEM" ? isSystem(body) : isHuman(body)));
-  if (!fits)
-    complain(`actor: is not ${by.map((author) => (author === "SYSTEM" ? "the server" : "a person")).join(" or ")}`);
+  const authors = by.map((author) => KNOWN_ALONE[author]);
+  if (!authors.some(({ is }) => is(body))) complain(`actor: is not ${authors.map(({ named }) => named).join(" or ")}`);
 }
 
 function stateProblems(body: JsonObject, { kind, state }: MovedThing, conditions: Conditions, complain: Complain) {

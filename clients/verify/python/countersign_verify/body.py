@@ -134,6 +134,9 @@ def _conditions(body: Dict[str, Any], spec: Type) -> Iterator[str]:
     items = readable_states(body)
     # The conditions of a type are about the thing that each of its entries moves.
     main = next((item for item in items if item["kind"] == spec.moves[0]), None) if spec.moves else None
+    if not spec.moves:
+        move = Move(body, "", "", {}, None, None)
+        yield from filter(None, (rule_wrong(condition, move) for condition in spec.rules))
     if main is not None:
         move = Move(body, "", main["kind"], main["state"], None, None)
         wrong = [rule_wrong(condition, move) for condition in spec.rules]

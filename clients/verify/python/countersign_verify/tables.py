@@ -106,6 +106,7 @@ TYPES: Dict[str, Type] = {
             "note": "commitment",
             **_SIGNATURE,
         },
+        rules=(By(("ADMINISTRATOR",)),),
         signed=True,
     ),
     "ACTION_PROPOSED": Type(
