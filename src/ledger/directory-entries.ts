@@ -11,7 +11,7 @@ export interface Since {
 /** What changed in one directory. */
 export interface DirectoryChanges {
   readonly ledger: LedgerId;
-  /** Every change up to this position was read. */
+  /** Every change up to this position was read. Before `Since.after` where the ledger ends there: entries are gone. */
   readonly upTo: bigint;
   /** Oldest first. */
   readonly entries: readonly LedgerEntry[];
@@ -24,10 +24,11 @@ const STRETCH = 100;
 const READ_CHANGES = {
   name: "oc_read_directory_changes",
   text: `
-    SELECT k.ledger, h.seq AS head, d.seq, d.entry, encode(d.hash, 'hex') AS hash, NULL::json AS payload
+    SELECT k.ledger, coalesce(h.seq, 0) AS head, d.seq, d.entry, encode(d.hash, 'hex') AS hash, NULL::json AS payload
       FROM unnest($1::text[], $2::bigint[]) AS k(ledger, after)
-      JOIN oc_ledger_head h ON h.ledger = k.ledger AND h.seq > k.after
+      LEFT JOIN oc_ledger_head h ON h.ledger = k.ledger
       LEFT JOIN LATERAL oc_directory_after(k.ledger, k.after, ${STRETCH}) d ON true
+     WHERE coalesce(h.seq, 0) <> k.after
      ORDER BY d.seq`,
 };
 

@@ -45,15 +45,14 @@ export class Organization {
   /** Applies a record unless a newer one is known. Returns whether it was applied. */
   apply(kind: string, id: string, record: DirectoryRecord<unknown>): boolean {
     const known = this.find(kind, id);
+    if (!this.keeps(kind, id)) return false;
     if (known !== undefined && known.version >= record.version) return false;
     // The entry was checked: its states are what their kinds say.
     if (kind === "PRINCIPAL") {
       this.principals.set(id, record as DirectoryRecord<PrincipalState>);
       this.#indexGateway(id, record.state as PrincipalState);
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
-    else if (kind === "SETUP" && id === ADMINISTRATOR) this.setup = record as DirectoryRecord<SetupState>;
-    // Kinds of newer code are ignored.
-    else return false;
+    else this.setup = record as DirectoryRecord<SetupState>;
     this.generation = ++generations;
     return true;
   }
@@ -66,7 +65,7 @@ export class Organization {
     const fact = provenFact(this.ledger, entry);
     let changed = false;
     for (const { kind, id, version, state } of "states" in fact ? fact.states : []) {
-      if (!isRecordKind(kind)) continue;
+      if (!this.keeps(kind, id)) continue;
       const known = this.find(kind, id)?.version ?? 0;
       if (version > known + 1) {
         const what = `entry ${entry.seq} makes version ${version} of ${kind} ${id}, and there is no entry of version ${known + 1}`;
@@ -75,6 +74,11 @@ export class Organization {
       if (this.apply(kind, id, { version, state, updatedSeq: entry.seq })) changed = true;
     }
     return changed;
+  }
+
+  /** Whether this is a record of a directory. Kinds of newer code are not, nor a set-up code that nobody can use. */
+  keeps(kind: string, id: string): boolean {
+    return kind === "PRINCIPAL" || kind === "TOKEN" || (kind === "SETUP" && id === ADMINISTRATOR);
   }
 
   /** Applies an entry that this process recorded. */
@@ -131,10 +135,6 @@ export class Organization {
     // If two were ever registered with one key, the first is used.
     if (gatewayKey !== undefined && !this.#gateways.has(gatewayKey.kid)) this.#gateways.set(gatewayKey.kid, id);
   }
-}
-
-function isRecordKind(kind: string): kind is RecordKind {
-  return kind === "PRINCIPAL" || kind === "TOKEN" || kind === "SETUP";
 }
 
 /** Whether these make an administrator who can act. */

@@ -7,6 +7,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import { checkLater, laterRows } from "./newest-rows.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
 
@@ -122,8 +123,10 @@ export class Projections {
   }
 
   async #load(name: string): Promise<Organization> {
-    const organization = this.#organizations.get(name) ?? new Organization(name, this.#options.region);
+    const known = this.#organizations.get(name);
+    const organization = known ?? new Organization(name, this.#options.region);
     await this.#look([organization]);
+    if (known === undefined) await this.#checkEnd(organization);
     if (this.#stopped) return organization;
     this.#organizations.set(name, organization);
     if (this.#organizations.size > MAX_KEPT) this.#forgetOneBut(name);
@@ -179,18 +182,33 @@ export class Projections {
     }
   }
 
+  /** A damaged directory fails the call after the others were read. Throws LedgerUnavailableError. */
   async #look(organizations: readonly Organization[]): Promise<void> {
+    const damaged = new Map<LedgerId, LedgerDamagedError>();
+    for (let left = organizations; left.length > 0; ) {
+      try {
+        await this.#read(left);
+        break;
+      } catch (error) {
+        if (!(error instanceof LedgerDamagedError) || damaged.has(error.ledger)) throw error;
+        damaged.set(error.ledger, this.#options.ledgers.damaged(error));
+        left = left.filter(({ ledger }) => !damaged.has(ledger));
+      }
+    }
+    for (const error of damaged.values()) throw error;
+  }
+
+  async #read(organizations: readonly Organization[]): Promise<void> {
     const began = performance.now();
     const byLedger = new Map<LedgerId, Organization>(organizations.map((one) => [one.ledger, one]));
-    const since = organizations.map(({ ledger, position }) => ({
-      ledger,
-      after: position,
-    }));
+    const since = organizations.map(({ ledger, position }) => ({ ledger, after: position }));
+    const startedAt = new Map(since.map(({ ledger, after }) => [ledger, after]));
     const changed = new Set<Organization>();
     try {
       for await (const { ledger, entries, upTo } of readDirectoryChanges(this.#options.db, since)) {
         const organization = byLedger.get(ledger);
         if (organization === undefined) continue;
+        if (upTo < (startedAt.get(ledger) ?? 0n)) throw rolledBack(organization, upTo);
         for (const entry of entries) {
           if (!this.#options.isSigned(entry)) {
             throw new LedgerDamagedError(ledger, `no server signed entry ${entry.seq}, which changes the directory`);
@@ -200,11 +218,26 @@ export class Projections {
         if (upTo > organization.position) organization.position = upTo;
       }
     } catch (error) {
-      if (error instanceof LedgerDamagedError) throw this.#options.ledgers.damaged(error);
+      if (error instanceof LedgerDamagedError) throw error;
       await withLedgerErrors(Promise.reject(error));
+    } finally {
+      // What was applied before a failure holds: it is not applied, and not told, a second time.
+      for (const organization of changed) this.notify(organization);
     }
     for (const organization of organizations) organization.freshAt = Math.max(organization.freshAt, began);
-    for (const organization of changed) this.notify(organization);
+  }
+
+  /** Compares an organization that was read from its entries with the versions of its rows. Throws LedgerUnavailableError. */
+  async #checkEnd(organization: Organization): Promise<void> {
+    const later = await laterRows(this.#options.db, organization);
+    if (later.length === 0) return;
+    // They may have been recorded in between.
+    await this.#look([organization]);
+    try {
+      await checkLater(this.#options.db, organization, later);
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? this.#options.ledgers.damaged(error) : error;
+    }
   }
 
   async #see(seen: Organization["seen"]): Promise<void> {
@@ -220,4 +253,14 @@ export class Projections {
   #warn(error: unknown): void {
     this.#options.log.warn({ err: asError(error) }, "the directory could not be read and will be read again");
   }
+}
+
+/**
+ * The ledger ends before what was read of it: entries are gone. What they said stays in force here, and everything is read anew
+ * from the beginning, because new entries may have their positions.
+ */
+function rolledBack(organization: Organization, end: bigint): LedgerDamagedError {
+  const { ledger, position } = organization;
+  organization.position = 0n;
+  return new LedgerDamagedError(ledger, `it ends at ${end}, and its directory was read up to ${position}`);
 }
