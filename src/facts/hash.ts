@@ -1,12 +1,13 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { sha256Of } from "./sha256.ts";
 
 /** `sha256:` and 64 lowercase hex digits: how a hash looks wherever people or clients see one. */
 export type Hash = `sha256:${string}`;
 
 /** 64 lowercase hex digits: how a hash looks inside an entry, and what `sha256sum` prints. */
 export function sha256Hex(text: string): string {
-  return bytesToHex(sha256(utf8ToBytes(text)));
+  return sha256Of(utf8ToBytes(text));
 }
 
 /** The SHA-256 of the UTF-8 bytes of `text`. */

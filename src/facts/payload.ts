@@ -45,7 +45,7 @@ export interface StoredValue {
 /** Whatever the row of the database holds: it is compared with the body when a value is read. */
 export type Payload = { readonly [path: string]: StoredValue };
 
-/** ALTERED: the stored value is not the one that was committed to. MISSING: there is none, and no entry ordered its erasure. */
+/** ALTERED: the stored value is not the one that was committed to. MISSING: no value is stored. */
 export type WithheldBecause = "ALTERED" | "MISSING";
 
 /** What is read in place of a value that cannot be shown. */

@@ -109,7 +109,7 @@ function provenVoters(
   approvals: readonly (LedgerEntry | undefined)[],
   isSigned: IsSigned,
 ): readonly Principal[] {
-  const { requestedBy, digest } = termsOf(proposal);
+  const { requestedBy, digest, requirements } = termsOf(proposal);
   const voters: Principal[] = [];
   let before = proposed;
   for (const entry of approvals) {
@@ -127,7 +127,8 @@ function provenVoters(
     if (
       voter.kind !== "HUMAN" ||
       voters.some((other) => sharePerson(other, voter)) ||
-      sharePerson(voter, requestedBy)
+      sharePerson(voter, requestedBy) ||
+      !requirements.some(({ group }) => voter.groups.includes(group))
     ) {
       throw fault("is an approval of somebody who could not approve");
     }
