@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
@@ -37,11 +38,19 @@ const MAX_KNOWN = 10_000;
 const IS_OPEN = {
   name: "oc_open_sessions",
   text: `
-    SELECT k.ledger, ${SESSION_MARK} AS mark FROM unnest($1::text[], $2::text[]) AS k(ledger, id)
-     CROSS JOIN LATERAL (SELECT x.* FROM oc_state x
-                          WHERE x.ledger = k.ledger AND x.kind = 'SESSION' AND x.id = k.id LIMIT 1) s
+    SELECT s.mark FROM unnest($2::text[]) AS k(id)
+     CROSS JOIN LATERAL (SELECT ${SESSION_MARK} AS mark, s.status, s.expires_at FROM oc_state s
+                          WHERE s.ledger = $1 AND s.kind = 'SESSION' AND s.id = k.id LIMIT 1) s
      WHERE s.status = 'OPEN' AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())`,
 };
+
+/** How often sessions are looked up again because one had changed before it was proven. */
+const MAX_LOOKS = 5;
+
+interface SessionKey {
+  readonly ledger: LedgerId;
+  readonly id: string;
+}
 
 interface Watcher {
   readonly authentication: Authentication;
@@ -57,24 +66,28 @@ export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
   const watchers = new Set<Watcher>();
   let timer: NodeJS.Timeout | undefined;
 
-  const ledgerOfPrincipal = ({ principal }: Authentication) => ledgerOf(principal.organization, region);
+  const keyOf = ({ principal, sessionId = "" }: Authentication): SessionKey => ({
+    ledger: ledgerOf(principal.organization, region),
+    id: sessionId,
+  });
 
-  /** Ids of those sessions that are open. */
-  async function find(all: readonly Authentication[]): Promise<ReadonlySet<string>> {
-    const values = [all.map(ledgerOfPrincipal), all.map(({ sessionId }) => sessionId)];
-    const { rows } = await withLedgerErrors(db.query<{ ledger: LedgerId; mark: string }>({ ...IS_OPEN, values }));
-    // A row that has changed before it was proven is looked at again by the next call: it is not known to have ended.
-    await Promise.all(rows.map(({ ledger, mark }) => proofs.prove(ledger, [mark])));
-    return new Set(rows.map(({ mark }) => idOfMark(mark)));
+  /** Those of the sessions of one ledger that are open, by id. */
+  async function find(ledger: LedgerId, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    for (let looks = 1; looks <= MAX_LOOKS; looks += 1) {
+      const { rows } = await withLedgerErrors(db.query<{ mark: string }>({ ...IS_OPEN, values: [ledger, ids] }));
+      const marks = rows.map(({ mark }) => mark);
+      if (await proofs.prove(ledger, marks)) return new Set(marks.map(idOfMark));
+    }
+    throw new LedgerUnavailableError("sessions change too fast to be checked; nothing was recorded", 1);
   }
 
   /** Those who ask at once share one look. */
-  function isOpen(authentication: Authentication, id: string): Promise<boolean> {
-    const key = `${ledgerOfPrincipal(authentication)} ${id}`;
+  function isOpen({ ledger, id }: SessionKey): Promise<boolean> {
+    const key = textOf({ ledger, id });
     if (ended.has(key)) return Promise.resolve(false);
     const known = open.get(key);
     if (known !== undefined) return known;
-    const looking = find([authentication]).then((found) => found.has(id));
+    const looking = find(ledger, [id]).then((found) => found.has(id));
     open.set(key, looking);
     looking.then(
       (still) => {
@@ -85,33 +98,42 @@ export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
     return looking;
   }
 
-  async function look(): Promise<void> {
-    const watched = [...watchers];
-    const found = await find(watched.map(({ authentication }) => authentication));
+  /** Tells watchers of sessions of one ledger that have ended. */
+  async function look(ledger: LedgerId, watched: readonly Watcher[]): Promise<void> {
+    const ids = new Set(watched.map(({ authentication }) => keyOf(authentication).id));
+    const found = await find(ledger, [...ids]);
     for (const watcher of watched) {
       const { authentication, onEnded } = watcher;
-      if (found.has(authentication.sessionId ?? "") || !watchers.delete(watcher)) continue;
+      const key = keyOf(authentication);
+      if (found.has(key.id) || !watchers.delete(watcher)) continue;
+      ended.set(textOf(key), true);
       onEnded(over(authentication));
+    }
+  }
+
+  /** One ledger after the other. One that cannot be read keeps no other from it. */
+  async function lookAtAll(): Promise<void> {
+    for (const [ledger, watched] of Map.groupBy(watchers, ({ authentication }) => keyOf(authentication).ledger)) {
+      await look(ledger, watched).catch((error: unknown) =>
+        log.warn({ err: error }, "open sessions could not be checked"),
+      );
     }
   }
 
   function wait(): void {
     if (timer !== undefined || watchers.size === 0) return;
     timer = setTimeout(() => {
-      look()
-        .catch((error: unknown) => log.warn({ err: error }, "open sessions could not be checked"))
-        .finally(() => {
-          timer = undefined;
-          wait();
-        });
+      void lookAtAll().finally(() => {
+        timer = undefined;
+        wait();
+      });
     }, freshness);
     timer.unref();
   }
 
   return {
     async admit(authentication) {
-      const { sessionId } = authentication;
-      if (sessionId !== undefined && !(await isOpen(authentication, sessionId))) throw over(authentication);
+      if (authentication.sessionId !== undefined && !(await isOpen(keyOf(authentication)))) throw over(authentication);
       return authentication;
     },
     watch(authentication, onEnded) {
@@ -126,6 +148,10 @@ export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
       clearTimeout(timer);
     },
   };
+}
+
+function textOf({ ledger, id }: SessionKey): string {
+  return `${ledger} ${id}`;
 }
 
 function over({ principal }: Authentication): AuthenticationError {

@@ -9,17 +9,16 @@ import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 
 /**
- * The row `s` of an open session as text: its id, a space, and what changes whenever the row does. Searches return it, so that a
- * row that was proven once is not read again.
+ * The row `s` of an open session as text: its id, a space, and what changes whenever the row does: `xmin` is the transaction that
+ * wrote this version of it, whoever that was. Searches return it, so that a row that was proven once is not read again.
  */
-export const SESSION_MARK =
-  "s.id || ' ' || encode(s.hash, 'hex') || ' ' || coalesce(s.expires_at::text, '') || ' ' || s.conversation";
+export const SESSION_MARK = "s.id || ' ' || s.xmin::text || ' ' || encode(s.hash, 'hex')";
 
 export function idOfMark(mark: string): string {
   return mark.slice(0, mark.indexOf(" "));
 }
 
-/** Rows that are remembered as proven, and for how many milliseconds: after that, an end that somebody took back is noticed. */
+/** Rows that are remembered as proven, and for how many milliseconds: after that, an end that changed no row is noticed. */
 const MAX_PROVEN = 10_000;
 const PROVEN_FOR = 60_000;
 
@@ -48,8 +47,8 @@ interface Row extends StoredState, Omit<EntryRow, "entry"> {
 
 export interface SessionProofs {
   /**
-   * Whether the rows of open sessions are what their entries say; false when one has changed since it was found. Throws
-   * LedgerDamagedError, LedgerUnavailableError.
+   * Whether the rows of open sessions are what their entries say; false when one has changed since it was found. One query, of at
+   * most as many rows as there are marks. Throws LedgerDamagedError, LedgerUnavailableError.
    */
   prove(ledger: LedgerId, marks: Iterable<string>): Promise<boolean>;
 }

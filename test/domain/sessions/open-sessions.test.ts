@@ -6,6 +6,7 @@ import type { Caller } from "../../../src/domain/identity/principal.ts";
 import { createOpenSessions } from "../../../src/domain/sessions/open-sessions.ts";
 import { createSessions, type Sessions } from "../../../src/domain/sessions/sessions.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
+import { keepState, manipulate } from "../../ledger/manipulate-states.ts";
 import { createLedgers } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
@@ -104,6 +105,20 @@ describe("a token of a browser session", () => {
     expect(await gate.admit(authentication)).toBe(authentication);
   });
 
+  it("is refused when somebody put the row of an ended session back, whatever was proven before", async () => {
+    const gate = open();
+    const authentication = withSession(await start());
+    expect(await gate.admit(authentication)).toBe(authentication);
+    const row = await keepState(database.superuserUrl, "SESSION", authentication.sessionId ?? "");
+    await sessions.end(caller, { sessionId: authentication.sessionId });
+    await row.putBack();
+    const code = () => gate.admit(authentication).then(String, ({ code: why }) => why as string);
+    await expect.poll(code).toBe("LEDGER_CORRUPT");
+    await manipulate(database.superuserUrl, "UPDATE oc_state SET status = 'ENDED' WHERE kind = 'SESSION' AND id = $1", [
+      authentication.sessionId,
+    ]);
+  });
+
   it("is not looked up when it belongs to none", async () => {
     const gate = open();
     const authentication = withSession(undefined);
@@ -124,6 +139,36 @@ describe("a watcher of a session", () => {
     await expect.poll(() => heard).toEqual(["one REVOKED"]);
     await sessions.end(caller, { sessionId: other });
     await expect.poll(() => heard).toEqual(["one REVOKED", "other"]);
+    gate.stop();
+  });
+
+  it("is called though a session of another organization cannot be proven, in one query for all of an organization", async () => {
+    const asked: string[] = [];
+    const counting = {
+      query: (...what: Parameters<Pool["query"]>) => {
+        asked.push((what[0] as unknown as { name: string }).name);
+        return pool.query(...what);
+      },
+    };
+    const db = counting as unknown as Pool;
+    const gate = createOpenSessions({ ledgers, db, region: "eu", log: silent, freshness: 1 });
+    const elsewhere: Caller = { ...caller, principal: { ...principal, organization: "initech" } };
+    const damaged = (await sessions.start(elsewhere, {})).session.id;
+    await manipulate(database.superuserUrl, "UPDATE oc_state SET hash = sha256(hash) WHERE id = $1", [damaged]);
+    const all = await Promise.all(Array.from({ length: 20 }, start));
+    const heard: (string | undefined)[] = [];
+    const watch = (sessionId: string, organization = "acme") =>
+      gate.watch(withSession(sessionId, organization), () => heard.push(sessionId));
+    watch(damaged, "initech");
+    for (const id of all) watch(id);
+    await expect.poll(() => asked.length).toBeGreaterThan(3);
+    // Of each organization whether its sessions are open, and that their entries say so.
+    expect(asked.slice(0, 4).sort()).toEqual([
+      ...Array(2).fill("oc_open_sessions"),
+      ...Array(2).fill("oc_prove_sessions"),
+    ]);
+    await sessions.end(caller, { sessionId: all[7] });
+    await expect.poll(() => heard).toEqual([all[7]]);
     gate.stop();
   });
 });
