@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Author, Conditions, StateConditions } from "../conditions.ts";
 import { listOf, memberAt, objectOf, textOf } from "../members.ts";
+import type { NeededApprovals } from "../quorum.ts";
 import { areKnownAlone, isAdministrator, isHuman, isSystem } from "./agreement.ts";
 
 /** An entry that does something about a thing, and the entry that made that. */
@@ -67,8 +68,8 @@ function isApprover(body: JsonObject, maker: JsonObject, { quorum }: StateCondit
   if (!isHuman(body)) return false;
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
   if (peopleOf(body).some((id) => requester.includes(id))) return false;
-  const groups = groupsOf(body);
-  return requirementsOf(maker, quorum?.requirements).some(({ group }) => groups.includes(group));
+  const { groups } = askedBy(maker, quorum?.requirements);
+  return groupsOf(body).some((group) => groups.has(group));
 }
 
 /** Ids of the people who act in an entry: its actor, and whom that acts for. */
@@ -81,9 +82,30 @@ export function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
 
 export const groupsOf = ({ actor }: JsonObject) => listOf(objectOf(actor).groups).map(textOf);
 
-export function requirementsOf(maker: JsonObject, path: string | undefined) {
-  return listOf(path === undefined ? undefined : memberAt(maker, path)).map((item) => {
+/** Who is asked to approve. */
+export interface Asked {
+  readonly requirements: readonly NeededApprovals[];
+  readonly groups: ReadonlySet<string>;
+}
+
+const NOBODY: Asked = { requirements: [], groups: new Set() };
+/** By the entry that made the thing: a proposal may have thousands of each, requirements and approvals. */
+const known = new WeakMap<JsonObject, { readonly path: string; readonly asked: Asked }>();
+
+/** The requirements of the entry that made a thing, those that are of the form of requirements. */
+export function askedBy(maker: JsonObject, path: string | undefined): Asked {
+  if (path === undefined) return NOBODY;
+  const before = known.get(maker);
+  if (before?.path === path) return before.asked;
+  const requirements = listOf(memberAt(maker, path)).flatMap((item) => {
     const { group, needed } = objectOf(item);
-    return { group: textOf(group), needed: Number(needed) };
+    return typeof group === "string" && isPlaces(needed) ? [{ group, needed }] : [];
   });
+  const asked = { requirements, groups: new Set(requirements.map(({ group }) => group)) };
+  known.set(maker, { path, asked });
+  return asked;
+}
+
+function isPlaces(needed: JsonValue | undefined): needed is number {
+  return typeof needed === "number" && Number.isSafeInteger(needed) && needed > 0;
 }

@@ -1,11 +1,11 @@
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Conditions, SideConditions, StateConditions } from "../conditions.ts";
 import { isSame, memberAt, objectOf, textOf } from "../members.ts";
-import { countApprovals } from "../quorum.ts";
+import { type NeededApprovals, Seats } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { conditionsFor } from "./agreement.ts";
-import { type Authored, authorProblems, groupsOf, peopleOf, requirementsOf } from "./authors.ts";
+import { type Authored, askedBy, authorProblems, groupsOf, peopleOf } from "./authors.ts";
 
 /** A thing that an entry depends on, with the entry that made it. Bodies are those that `remembered` makes. */
 export interface Dependent extends Authored {
@@ -135,40 +135,69 @@ function deadlineProblems(
   }
 }
 
-function quorumProblems(
-  { kind, body, before, after, maker, votes }: Sequel,
-  { quorum }: StateConditions,
-  problems: string[],
-) {
+function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: string[]) {
+  const { kind, body, before, after, maker } = sequel;
   if (quorum === undefined || quorum.by !== body.type) return;
-  const own = peopleOf(body);
-  if (votes.some((vote) => peopleOf(vote).some((id) => own.includes(id)))) {
-    problems.push(`${own.join(", ")} approved before: one person is one approval`);
-  }
+  const { requirements } = askedBy(maker, quorum.requirements);
+  const { repeated, seats } = approvalsWith(sequel, requirements);
+  if (repeated.length > 0) problems.push(`${repeated.join(", ")} approved before: one person is one approval`);
   if (before.status === quorum.status) return;
-  const requirements = requirementsOf(maker, quorum.requirements);
-  const have = countApprovals(requirements, distinct([...votes, body]));
-  const lacking = [...requirements.entries()].filter(([at, { needed }]) => (have[at] ?? 0) < needed);
   if (after.status !== quorum.status) {
-    if (lacking.length === 0) problems.push(`the ${kind} is ${textOf(after.status)} with all approvals needed`);
+    if (seats.isFull) problems.push(`the ${kind} is ${textOf(after.status)} with all approvals needed`);
     return;
   }
-  for (const [at, { group, needed }] of lacking) {
-    problems.push(
-      `the ${kind} is ${quorum.status} with ${have[at] ?? 0} of the ${needed} approvals needed of ${group}`,
-    );
+  if (seats.isFull) return;
+  const have = seats.counts();
+  for (const [at, { group, needed }] of requirements.entries()) {
+    const got = have[at] ?? 0;
+    if (got < needed)
+      problems.push(`the ${kind} is ${quorum.status} with ${got} of the ${needed} approvals needed of ${group}`);
   }
 }
 
-/** Approvals by different people. */
-function distinct(votes: readonly JsonObject[]): readonly { readonly groups: readonly string[] }[] {
-  const seen = new Set<string>();
-  return votes.flatMap((vote) => {
-    const people = peopleOf(vote);
-    if (people.length === 0 || people.some((id) => seen.has(id))) return [];
-    for (const id of people) seen.add(id);
-    return [{ groups: groupsOf(vote) }];
-  });
+/** Approvals of a thing, as far as they were counted. */
+interface Counted {
+  /** In their order. */
+  readonly bodies: JsonObject[];
+  readonly people: Set<string>;
+  readonly seats: Seats;
+  /** People of the last one who had approved before it. */
+  repeated: readonly string[];
+}
+
+/** By the list of approvals, which only grows: each is counted once, however many there are. */
+const counted = new WeakMap<readonly JsonObject[], Counted>();
+
+/** The approvals of a thing, that of the entry included. */
+function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApprovals[]): Counted {
+  let known = counted.get(votes);
+  const [have, all] = [known?.bodies ?? [], votes.length + 1];
+  // Another entry claims to be the next one.
+  if (
+    known === undefined ||
+    have.length > all ||
+    (have.length === all && have.at(-1) !== body) ||
+    isOther(have, votes)
+  ) {
+    known = { bodies: [], people: new Set(), seats: new Seats(requirements), repeated: NONE };
+    counted.set(votes, known);
+  }
+  for (let at = known.bodies.length; at < all; at += 1) count(known, votes[at] ?? body);
+  return known;
+}
+
+/** Whether what was counted last as the next approval is not the one that was taken up. */
+function isOther(have: readonly JsonObject[], votes: readonly JsonObject[]): boolean {
+  const last = have.length - 1;
+  return last >= 0 && last < votes.length && have[last] !== votes[last];
+}
+
+function count(known: Counted, body: JsonObject): void {
+  const people = peopleOf(body);
+  known.repeated = people.filter((id) => known.people.has(id));
+  if (people.length > 0 && known.repeated.length === 0) known.seats.add(groupsOf(body));
+  for (const id of people) known.people.add(id);
+  known.bodies.push(body);
 }
 
 /** The types of entries that count for a quorum. */

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import terms
-from .approvals import Approval, enough, groups, people
+from .approvals import Approval, Seats, groups, people
 from .conditions import Maker, Move, history_wrong, maker_of
 from .members import at, first_difference, is_integer
 from .report import quote
@@ -29,7 +29,7 @@ class Thing:
     version: int
     state: Dict[str, Any]
     maker: Optional[Maker]
-    approvals: List[Approval] = field(default_factory=list)
+    seats: Optional[Seats] = None
     approved: Set[str] = field(default_factory=set)
 
 
@@ -84,11 +84,14 @@ class Things:
             thing.version, thing.state = item["version"], item["state"]
             if thing.version == 1 and thing.maker is None:
                 thing.maker = maker_of(body, kind)
+                if KINDS[kind].approvals is not None:
+                    thing.seats = Seats(thing.maker.values.get(KINDS[kind].approvals[2]))
             spec = KINDS[kind].approvals
             if spec is not None and _type(body) == spec[1]:
                 persons = people(body)
                 thing.approved |= persons
-                thing.approvals.append(Approval(persons, groups(body)))
+                if thing.seats is not None:
+                    thing.seats.add(Approval(persons, groups(body)))
 
     def _dependencies(self, body: Dict[str, Any], recorded_at: str) -> Iterator[str]:
         moved = {(item["kind"], item["id"]) for item in readable_states(body)}
@@ -167,10 +170,9 @@ class Things:
         persons = people(move.body)
         if persons & thing.approved:
             return "%s approves twice" % quote(min(persons & thing.approved))
-        if thing.maker is None:
+        if thing.seats is None:
             return None
-        given = [*thing.approvals, Approval(persons, groups(move.body))]
         reached = _status(move.kind, move.state) == spec[0]
-        if enough(given, thing.maker.values.get(spec[2])) is reached:
+        if thing.seats.full_with(Approval(persons, groups(move.body))) is reached:
             return None
         return "%s without enough approvals" % spec[0] if reached else "enough approvals, and not %s" % spec[0]

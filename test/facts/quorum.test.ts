@@ -1,0 +1,75 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createSequelCheck, type Sequel } from "../../src/facts/check/sequel.ts";
+import { countApprovals, type NeededApprovals, Seats } from "../../src/facts/quorum.ts";
+import { VOCABULARY } from "../../src/facts/registry.ts";
+
+/** How many places can be taken at most, by trying everything. */
+function most(requirements: readonly NeededApprovals[], voters: readonly (readonly string[])[]): number {
+  const [first, ...others] = voters;
+  if (first === undefined) return 0;
+  const seated = requirements.flatMap((one, at) => {
+    if (!first.includes(one.group) || one.needed === 0) return [];
+    return [1 + most(requirements.with(at, { ...one, needed: one.needed - 1 }), others)];
+  });
+  return Math.max(most(requirements, others), ...seated);
+}
+
+const GROUP = fc.constantFrom("a", "b", "c", "d");
+const REQUIREMENTS = fc.array(fc.record({ group: GROUP, needed: fc.integer({ min: 1, max: 2 }) }), { maxLength: 4 });
+const VOTERS = fc.array(fc.array(GROUP, { maxLength: 3 }), { maxLength: 6 });
+
+describe("approvals", () => {
+  it("take as many places as possible, each of a requirement that the person is asked by", () => {
+    fc.assert(
+      fc.property(REQUIREMENTS, VOTERS, (requirements, voters) => {
+        const have = countApprovals(
+          requirements,
+          voters.map((groups) => ({ groups })),
+        );
+        for (const [at, { needed }] of requirements.entries()) expect(have[at]).toBeLessThanOrEqual(needed);
+        expect(have.reduce((sum, one) => sum + one, 0)).toBe(most(requirements, voters));
+        const seats = new Seats(requirements);
+        for (const groups of voters) seats.add(groups);
+        expect(seats.isFull).toBe(have.every((one, at) => one === requirements[at]?.needed));
+      }),
+      { seed: 41, numRuns: 2_000 },
+    );
+  });
+
+  it("are assigned along chains that are longer than any stack", () => {
+    const length = 20_000;
+    const seats = new Seats(Array.from({ length }, (_, n) => ({ group: `g${n}`, needed: 1 })));
+    for (let n = 0; n + 1 < length; n += 1) seats.add([`g${n}`, `g${n + 1}`]);
+    expect(seats.isFull).toBe(false);
+    seats.add(["g0"]);
+    expect(seats.isFull).toBe(true);
+  });
+
+  it("are looked at once each, however many there are of an action, and however much is required", () => {
+    const check = createSequelCheck(VOCABULARY);
+    const groups = Array.from({ length: 5_000 }, (_, n) => `g${n}`);
+    let looked = 0;
+    const maker = {
+      actor: { id: "agent", kind: "AGENT" },
+      policy: { requirements: [{ group: "busy", needed: 3 }, ...groups.map((group) => ({ group, needed: 1 }))] },
+    };
+    const votes: Sequel["votes"][number][] = [];
+    for (let n = 0; n < 20_000; n += 1) {
+      const actor = {
+        id: `p${n}`,
+        kind: "HUMAN",
+        get groups() {
+          looked += 1;
+          return ["busy"];
+        },
+      };
+      const body = { type: "ACTION_APPROVED", actor };
+      const state = (approvals: number) => ({ status: "PENDING", approvals });
+      check({ kind: "ACTION", body, before: state(n), after: state(n + 1), maker, votes, recordedAt: "2026" });
+      votes.push(body);
+    }
+    // Whether they may approve, and what place they take.
+    expect(looked).toBe(2 * votes.length);
+  });
+});
