@@ -3,9 +3,9 @@ import { isInstant } from "../facts/entry.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import { type SignatureKeys, signatureProblem } from "../facts/signature.ts";
 import { checkColumns } from "./columns.ts";
-import { formProblem } from "./form.ts";
+import { cutDepth, formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
-import { type EntryState, type Maker, memberOf, type Sha256, type StoredEntry } from "./rows.ts";
+import { type EntryState, type Maker, memberOf, type Sha256, type StoredEntry, thingKey } from "./rows.ts";
 import type { Rules } from "./rules.ts";
 import type { LedgerVerdict } from "./verdict.ts";
 
@@ -60,7 +60,7 @@ export function checkEntry(
   }
   const format = memberOf(parsed, "v");
   if (format !== 1) {
-    const named = format === undefined ? "without a number" : JSON.stringify(format);
+    const named = format === undefined ? "without a number" : shown(format);
     complain("UNVERIFIABLE", `entry format ${named} is not known to this version`);
     return undefined;
   }
@@ -80,6 +80,7 @@ export function checkEntry(
   const form = formProblem(text, row.entry, parsed);
   if (form !== undefined) {
     complain("CONTENT_MISMATCH", `the bytes are not of the form that entries have: ${form}`);
+    cutDepth(body);
   }
   const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
   if (!isInstant(recordedAt)) mismatch(`recordedAt is ${recordedAt}, which is no instant`);
@@ -121,7 +122,9 @@ function parse(text: string): JsonValue | undefined {
   }
 }
 
+/** Nothing of an object or a list, which may be nested deeper than any stack. */
 function shown(value: JsonValue | undefined): string | undefined {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
   return typeof value === "string" || value === undefined ? value : JSON.stringify(value);
 }
 
@@ -142,11 +145,15 @@ function statesOf({ states }: JsonObject, complain: Complain): readonly EntrySta
     return NONE;
   }
   const found: EntryState[] = [];
+  const moved = new Set<string>();
   for (const [at, item] of (states as readonly JsonValue[]).entries()) {
     if (!isState(item)) complain("RULE_BROKEN", `states.${at}: is not a kind, an id, a version and a state`);
-    else if (found.some(({ kind, id }) => kind === item.kind && id === item.id)) {
+    else if (moved.has(thingKey(item.kind, item.id))) {
       complain("RULE_BROKEN", `states.${at}: ${item.kind} ${item.id} is moved twice`);
-    } else found.push(item);
+    } else {
+      moved.add(thingKey(item.kind, item.id));
+      found.push(item);
+    }
   }
   return found;
 }

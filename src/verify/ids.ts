@@ -64,6 +64,24 @@ export interface IdSet {
   readonly repeated: readonly { readonly seq: bigint; readonly id: string }[];
 }
 
+/**
+ * A hash of the four words of an id: the XOR of a random number for each byte, by its place and value (tabulation hashing). Whoever
+ * chooses ids does not know where they come to lie, nor which ones come to lie together.
+ */
+export function createIdHash(): (words: Uint32Array, at: number) => number {
+  const table = crypto.getRandomValues(new Uint32Array(ID_BYTES * 256));
+  return (words, at) => {
+    let hash = 0;
+    for (let word = 0; word < WORDS; word++) {
+      const value = words[at + word]!;
+      const row = word * 1_024;
+      hash ^= table[row + (value & 0xff)]! ^ table[row + 256 + ((value >>> 8) & 0xff)]!;
+      hash ^= table[row + 512 + ((value >>> 16) & 0xff)]! ^ table[row + 768 + (value >>> 24)]!;
+    }
+    return hash >>> 0;
+  };
+}
+
 /** Ids that are compared with each other: 24 bytes each, and as much again for the table to be half empty: 400 MB. */
 export const MAX_IDS = 8_000_000;
 
@@ -78,13 +96,10 @@ export function createIdSet(limit: number): IdSet {
   let positions = new Float64Array(size);
   let count = 0;
   const repeated: { seq: bigint; id: string }[] = [];
-  // Whoever chooses ids does not know where they come to lie.
-  const salt = (Math.random() * 2 ** 32) >>> 0;
+  const hashOf = createIdHash();
 
   const placeOf = (source: Uint32Array, at: number): number => {
-    let hash = salt;
-    for (let word = 0; word < WORDS; word++) hash = Math.imul(hash ^ source[at + word]!, 0x9e3779b1) ^ (hash >>> 15);
-    let place = (hash >>> 0) & (size - 1);
+    let place = hashOf(source, at) & (size - 1);
     while (positions[place] !== 0 && !isAt(source, at, place)) place = (place + 1) & (size - 1);
     return place;
   };

@@ -79,7 +79,7 @@ interface Thing {
   /** Its state row, if that belongs to the piece. */
   readonly row: StoredState | undefined;
   /** Versions that its row has at the right position. */
-  readonly met: number[];
+  readonly met: Set<number>;
   /** Whether the row was compared with its last entry. */
   compared: boolean;
   /** What the last entry that moved it made of it: nothing, before the first. */
@@ -105,7 +105,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
   const digest = createSetDigest(options.digestKey, sha256);
   const things = new Map<string, Thing>();
   const thingOf = (kind: string, id: string, row?: StoredState): Thing => {
-    const thing: Thing = { row, met: [], compared: false, version: 0, stage: undefined, history: undefined };
+    const thing: Thing = { row, met: new Set(), compared: false, version: 0, stage: undefined, history: undefined };
     things.set(thingKey(kind, id), thing);
     return thing;
   };
@@ -129,7 +129,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
       return;
     }
     if (row.entries[state.version - 1] === seq) {
-      thing.met.push(state.version);
+      thing.met.add(state.version);
       if (state.version === 1) {
         for (const detail of makerProblems(row, makerOf(checked.body))) {
           complain(row.updatedSeq, "STATE_MISMATCH", detail);
@@ -224,7 +224,7 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
         }
         for (const [index, seq] of row.entries.entries()) {
           if (seq < piece.from || seq > piece.to) addRowElement(row, index, range, digest);
-          else if (!met.includes(index + 1) && isKnown(seq) && (compared || seq !== row.updatedSeq)) {
+          else if (!met.has(index + 1) && isKnown(seq) && (compared || seq !== row.updatedSeq)) {
             mismatch(`oc_state ${row.kind} ${row.id}: the entry at ${seq} is not its version ${index + 1}`);
           }
         }

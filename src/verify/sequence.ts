@@ -30,7 +30,7 @@ export function createSequence(
   const gaps: Range[] = [];
   let seq = from - 1n;
   // A position nearly always has one row; only otherwise this is a list of hashes.
-  let hash: string | readonly string[] | undefined;
+  let hash: string | string[] | undefined;
   let predecessor: typeof hash;
   let datedAt = "";
 
@@ -73,7 +73,8 @@ export function createSequence(
         hash = row.hash;
         seq = row.seq;
       } else if (hash === undefined) hash = row.hash;
-      else hash = typeof hash === "string" ? [hash, row.hash] : [...hash, row.hash];
+      else if (typeof hash === "string") hash = [hash, row.hash];
+      else hash.push(row.hash);
       if (row.seq >= from || row.seq < 1n) judge(row);
       datedAt = row.columns[RECORDED_AT] ?? "";
     },

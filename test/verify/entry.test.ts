@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { checkBody } from "../../src/facts/check/check.ts";
+import { remembered } from "../../src/facts/check/sequel.ts";
+import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
+import { canPermit } from "../../src/facts/permits.ts";
 import { type CheckedEntry, checkEntry } from "../../src/verify/entry.ts";
 import { SEARCH_COLUMNS, type StoredEntry } from "../../src/verify/rows.ts";
 import type { Rules } from "../../src/verify/rules.ts";
@@ -19,6 +23,9 @@ const everyColumn = note("told", {
   states: [{ kind: "ACTION", id: "a", version: 3, state: {} }],
 });
 const row = store([created, everyColumn]).entries[1]!;
+
+/** Those of the product that look at one entry. */
+const RULES: Rules = { checkBody, canPermit, dependenciesOf, remembered };
 
 /** `row` with other bytes, and the hash of those. */
 function withText(change: (text: string) => string): StoredEntry {
@@ -166,5 +173,43 @@ describe("checkEntry", () => {
   it("takes ids of 400 characters beyond the BMP for 400", () => {
     const [, long] = store([created, moves("ACTION", "\u{1f600}".repeat(400), 1, "PENDING")]).entries;
     expect(found(long!).problems).toEqual([]);
+  });
+});
+
+describe("nesting beyond every stack", () => {
+  const deep = (depth: number) => `${'{"a":['.repeat(depth)}{"commit":"${"0".repeat(64)}"}${"]}".repeat(depth)}`;
+  const put = (member: string, value: string) => (text: string) => {
+    const without = text.replace(
+      new RegExp(`"${member}":("[^"]*"|\\d+|\\[.*?\\]|\\{.*?\\})(?=[,}])`),
+      `"${member}":${value}`,
+    );
+    return without === text ? text.replace('"body":{', `"body":{"${member}":${value},`) : without;
+  };
+
+  it.each([
+    "v",
+    "seq",
+    "ledger",
+    "prevHash",
+    "recordedAt",
+    "id",
+    "actor",
+    "session",
+    "states",
+    "type",
+    "signature",
+    "new",
+    "__proto__",
+  ])("is reported wherever it is: %s", (member) => {
+    for (const depth of [40, 20_000, 200_000]) {
+      const { said, problems } = found(withText(put(member, deep(depth))), RULES);
+      expect(problems, member).not.toEqual([]);
+      expect(said?.missing.filter((path) => path !== "secret") ?? []).toEqual([]);
+    }
+  });
+
+  it("is told from what is not too deep", () => {
+    const { said } = found(withText(put("new", deep(31))), RULES);
+    expect(said?.missing.map((path) => path.split(".").length)).toEqual([63]);
   });
 });

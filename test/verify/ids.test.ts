@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createIdCollector, createIdSet } from "../../src/verify/ids.ts";
+import { createIdCollector, createIdHash, createIdSet } from "../../src/verify/ids.ts";
 import { check, created, note, store, uuid } from "./ledger.ts";
 
 function idsOf(entries: Iterable<readonly [id: string, seq: bigint]>) {
@@ -31,6 +31,22 @@ describe("ids of entries", () => {
     expect(set.repeated).toEqual([]);
     set.add(idsOf(many.slice(100).map(([id, seq]) => [id, seq + 1_000_000n])));
     expect(set.repeated).toEqual([101n, 102n, 103n].map((seq, n) => ({ seq: seq + 1_000_000n, id: uuid(100 + n) })));
+  });
+
+  it("come to lie apart whichever bits they differ in", () => {
+    const count = 4_096;
+    for (let word = 0; word < 4; word += 1) {
+      for (const shift of [0, 8, 16, 20]) {
+        const hash = createIdHash();
+        const places = new Set<number>();
+        for (let n = 0; n < count; n += 1) {
+          const words = new Uint32Array([1, 2, 3, 4]);
+          words[word] = n << shift;
+          places.add(hash(words, 0) & 0xffff);
+        }
+        expect(places.size).toBeGreaterThan(count * 0.8);
+      }
+    }
   });
 
   it("that are no UUIDs are passed over", () => {
