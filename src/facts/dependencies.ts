@@ -20,8 +20,9 @@ interface Body {
  */
 export function dependenciesOf(body: Body): readonly Dependency[] {
   const { type, session, chain } = body;
-  const states = Array.isArray(body.states) ? (body.states as readonly JsonObject[]) : [];
-  const moves = (kind: string, id: string) => states.some((state) => state.kind === kind && state.id === id);
+  // Of a stored body, an item may be anything.
+  const states = Array.isArray(body.states) ? (body.states as readonly (JsonObject | null)[]) : [];
+  const moves = (kind: string, id: string) => states.some((state) => state?.kind === kind && state.id === id);
   const dependencies: Dependency[] = [];
   if (typeof session === "string" && !moves("SESSION", session)) {
     dependencies.push({ kind: "SESSION", id: session, version: 1 });

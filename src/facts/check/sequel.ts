@@ -106,8 +106,10 @@ function memberProblems({ kind, body, before, maker }: Dependent, conditions: Si
   }
 }
 
-function countProblems({ kind, before, after }: Sequel, { counts }: Conditions, problems: string[]) {
-  if (counts !== undefined && memberAt(after, counts) !== Number(memberAt(before, counts)) + 1) {
+function countProblems({ kind, before, after }: Sequel, { counts }: Conditions, problems: string[]): void {
+  if (counts === undefined) return;
+  const had = memberAt(before, counts);
+  if (typeof had !== "number" || memberAt(after, counts) !== had + 1) {
     problems.push(`${counts} of the ${kind} is not one more than before`);
   }
 }
