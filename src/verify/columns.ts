@@ -13,7 +13,7 @@ function uuidOf(value: JsonValue | undefined): string | null {
 }
 
 /** The correct search columns of an entry, in the order of SEARCH_COLUMNS. */
-function columnsOf(recordedAt: string, body: JsonObject): readonly (string | null)[] {
+export function columnsOf(recordedAt: string, body: JsonObject): readonly (string | null)[] {
   const { states } = body;
   return [
     recordedAt,

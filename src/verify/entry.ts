@@ -64,13 +64,12 @@ export function checkEntry(
     complain("UNVERIFIABLE", `entry format ${named} is not known to this version`);
     return undefined;
   }
-  const [seq, id] = [shown(memberOf(parsed, "seq")), shown(memberOf(parsed, "ledger"))];
+  const [seq, id, prevHash] = [memberOf(parsed, "seq"), memberOf(parsed, "ledger"), memberOf(parsed, "prevHash")];
   if (seq !== String(row.seq) || id !== ledger) {
-    complain("LINK_BROKEN", `the bytes are for position ${seq ?? "none"} of ledger ${id ?? "none"}`);
+    complain("LINK_BROKEN", `the bytes are for position ${shown(seq) ?? "none"} of ledger ${shown(id) ?? "none"}`);
   }
-  const prevHash = shown(memberOf(parsed, "prevHash"));
   if (prevHash !== row.prevHash) {
-    complain("LINK_BROKEN", `the bytes name ${prevHash ?? "nothing"} as predecessor, the row ${row.prevHash}`);
+    complain("LINK_BROKEN", `the bytes name ${shown(prevHash) ?? "nothing"} as predecessor, the row ${row.prevHash}`);
   }
   const [body, recordedAt] = [memberOf(parsed, "body"), memberOf(parsed, "recordedAt")];
   if (!isObject(body) || typeof recordedAt !== "string") {
@@ -96,6 +95,7 @@ export function checkEntry(
   let missing: readonly string[] = NOTHING;
   checkPayload(row.payload, body, text, sha256, {
     complain: mismatch,
+    ambiguous: (path) => complain("RULE_BROKEN", `a key on the way to the commitment at ${path} has a dot`),
     missing(paths) {
       missing = paths;
     },

@@ -8,14 +8,26 @@ import {
 import { isSurelyCanonical } from "./canonical-bytes.ts";
 
 const MEMBERS = "body,ledger,prevHash,recordedAt,seq,v";
+const LAST = 2n ** 63n - 1n;
+/** Of members beside the body; `recordedAt` is checked with the times before it. */
+const FORMS: readonly (readonly [string, RegExp])[] = [
+  ["ledger", /^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9-]{0,62}$/],
+  ["prevHash", /^[0-9a-f]{64}$/],
+  ["seq", /^[1-9]\d{0,18}$/],
+];
 
 /**
  * Why `text`, which was parsed into `parsed` and has `bytes` in UTF-8, is not the canonical text of an entry: it has other
  * members, is not RFC 8785 text, or contains what no body may. Undefined when it is.
  */
 export function formProblem(text: string, bytes: Uint8Array, parsed: JsonValue): string | undefined {
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return "it is no object";
+  if (!isObject(parsed)) return "it is no object";
   if (Object.keys(parsed).sort().join() !== MEMBERS) return `its members are not ${MEMBERS}`;
+  for (const [name, pattern] of FORMS) {
+    const value = parsed[name];
+    if (typeof value !== "string" || !pattern.test(value)) return `its ${name} is of no form that there is`;
+  }
+  if (BigInt(String(parsed.seq)) > LAST) return "its seq is beyond the last that there is";
   if (isSurelyCanonical(bytes)) return undefined;
   try {
     return unusualProblem(text, parsed);
@@ -66,3 +78,7 @@ export function cutDepth(body: JsonObject): void {
 }
 
 const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

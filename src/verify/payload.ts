@@ -32,6 +32,8 @@ scratch.set(DOMAIN);
 export interface PayloadFindings {
   /** Called for each value that the body did not commit to there. */
   readonly complain: (detail: string) => void;
+  /** Called with the path of a commitment that has a key with a dot on its way: it could stand elsewhere as well. */
+  readonly ambiguous: (path: string) => void;
   /** Called with the path of each commitment that has no value, if there are any. */
   readonly missing: (paths: readonly string[]) => void;
 }
@@ -42,11 +44,11 @@ export function checkPayload(
   body: JsonObject,
   text: string,
   sha256: Sha256,
-  { complain, missing }: PayloadFindings,
+  { complain, ambiguous, missing }: PayloadFindings,
 ): void {
   const found: string[] = [];
-  let inOrder = true;
-  const wellFormed =
+  let [inOrder, haveForm] = [true, true];
+  const isRead =
     payload === null ||
     forEachItem(payload, (path, begin, end) => {
       const promised = commitmentAt(body, path);
@@ -54,18 +56,25 @@ export function checkPayload(
         complain(`the payload has a value at ${path} that the entry never committed to`);
         return;
       }
-      if (commitmentTo(payload, begin, end, sha256) !== promised) {
+      const committed = commitmentTo(payload, begin, end, sha256);
+      if (committed === undefined) haveForm = false;
+      if (committed !== promised) {
         complain(`the payload value at ${path} is not the one the entry committed to`);
       }
       const before = found.at(-1);
       if (before !== undefined && before >= path) inOrder = false;
       found.push(path);
     });
-  if (!wellFormed || !inOrder) complain("the payload is not of the form that payloads have");
+  // Of one that is of another form nothing is read.
+  if (!isRead || !inOrder) complain("the payload is not of the form that payloads have");
   // A path that is there twice stands for no other one.
   if (inOrder && countCommitments(text) === found.length) return;
+  const ways = commitmentWays(body);
+  const dotted = ways.find((way) => way.some((key) => key.includes(".")));
+  if (dotted !== undefined) ambiguous(dotted.join("."));
+  if (!isRead || !inOrder || !haveForm) return;
   const there = new Set(found);
-  const absent = commitmentPaths(body).filter((path) => !there.has(path));
+  const absent = ways.map((way) => way.join(".")).filter((path) => !there.has(path));
   if (absent.length > 0) missing(absent);
 }
 
@@ -84,13 +93,11 @@ function countCommitments(text: string): number {
   return count;
 }
 
-/** The dotted paths of all commitments in a value. */
-function commitmentPaths(value: unknown, path?: string): string[] {
+/** The keys that lead to each commitment in a value. */
+function commitmentWays(value: unknown, way: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== "object" || value === null) return [];
-  if (path !== undefined && isCommitment(value)) return [path];
-  return Object.entries(value).flatMap(([key, member]) =>
-    commitmentPaths(member, path === undefined ? key : `${path}.${key}`),
-  );
+  if (way.length > 0 && isCommitment(value)) return [way];
+  return Object.entries(value).flatMap(([key, member]) => commitmentWays(member, [...way, key]));
 }
 
 /** Calls `onItem` with the path, begin and end of each item; false when the payload is no object without white space. */

@@ -150,7 +150,8 @@ export function createPiece(options: PieceOptions, elsewhere?: (state: Elsewhere
     if (known) report(versionProblem(seq, state, thing.version));
     if (version === 1) {
       report(beginningProblem(seq, state, to, body, rules));
-      thing.history = { maker: body, votes: [] };
+      // A thing that is made again, which is reported, was made by the first.
+      thing.history ??= { maker: body, votes: [] };
     } else {
       claim({ seq, kind, id, version: version - 1, to, body, recordedAt: checked.recordedAt }, thing);
       if (typeof body.type === "string" && rules.voteTypes?.includes(body.type)) thing.history?.votes.push(body);

@@ -19,7 +19,7 @@ export const CHECKS = {
   columns: ["the other columns of its row, where there are any, are what the text says", "CONTENT_MISMATCH"],
   signature: ["an entry that can permit something has a valid signature (section 6)", "BAD_SIGNATURE"],
   payload: [
-    "its payload is of the form of section 5, and its values are those that were committed to",
+    "its payload is of the form of section 5 (or else no value of it is looked at), and its values are those that were committed to",
     "CONTENT_MISMATCH",
   ],
   value: ["every commitment has a value, or an entry orders its erasure", "PAYLOAD_MISSING"],

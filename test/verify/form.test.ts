@@ -10,7 +10,7 @@ import {
 import { isSurelyCanonical } from "../../src/verify/canonical-bytes.ts";
 import { formProblem } from "../../src/verify/form.ts";
 
-const FRAME = '"ledger":"acme/eu","prevHash":"00","recordedAt":"2026-11-22T10:00:00.000000Z","seq":"1","v":1}';
+const FRAME = `"ledger":"acme/eu","prevHash":"${"0".repeat(64)}","recordedAt":"2026-11-22T10:00:00.000000Z","seq":"1","v":1}`;
 const entry = (body: string) => `{"body":${body},${FRAME}`;
 
 function problem(text: string): string | undefined {

@@ -28,6 +28,7 @@ function findings(payload: string | Uint8Array | null, body: JsonObject) {
   const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
   checkPayload(bytes, body, canonicalize(body), sha256, {
     complain: (detail) => complaints.push(detail),
+    ambiguous: (path) => complaints.push(`${path} is ambiguous`),
     missing: (paths) => missing.push(...paths),
   });
   return { complaints, missing };
@@ -68,7 +69,15 @@ describe("checkPayload", () => {
   it("does not count a value twice in place of another", () => {
     const { body, payload } = sealed({ a: new Erasable(1), b: new Erasable(2), type: "NOTE" });
     const item = /"a":\{[^}]+\}/.exec(payload)?.[0];
-    expect(findings(`{${item},${item}}`, body)).toEqual({ complaints: [MALFORMED], missing: ["b"] });
+    expect(findings(`{${item},${item}}`, body)).toEqual({ complaints: [MALFORMED], missing: [] });
+  });
+
+  it("reports a key with a dot on the way to a commitment", () => {
+    const commitment = { commit: "0".repeat(64) };
+    for (const body of [{ "a.b": commitment }, { a: { b: commitment }, "a.b": commitment }, { "a.b": [commitment] }]) {
+      const path = Array.isArray(body["a.b"]) ? "a.b.0" : "a.b";
+      expect(findings(null, { ...body, type: "NOTE" }).complaints).toEqual([`${path} is ambiguous`]);
+    }
   });
 
   it("takes no text for a commitment", () => {

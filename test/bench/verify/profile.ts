@@ -70,7 +70,7 @@ export async function profile(
     }),
     "comparing columns": each(({ row, parsed }) => checkColumns(row.columns, parsed.recordedAt, parsed.body, wrong)),
     "commitments of the payload": each(({ row, text, parsed }) => {
-      checkPayload(row.payload, parsed.body, text, sha256, { complain: wrong, missing: wrong });
+      checkPayload(row.payload, parsed.body, text, sha256, { complain: wrong, ambiguous: wrong, missing: wrong });
     }),
     "members by type": each(({ parsed }) => {
       checkBody(parsed.body);

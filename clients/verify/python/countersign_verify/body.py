@@ -11,7 +11,7 @@ from .entries import is_seq
 from .members import LARGEST, MISSING, Table, at, is_commitment, is_instant, is_integer, same
 from .report import quote
 from .tables import ENVELOPE, KINDS, STATE_ITEM, TYPES
-from .terms import Type
+from .terms import ANY, Type
 from .things import readable_states
 
 LEDGER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9-]{0,62}")
@@ -113,7 +113,7 @@ def body_findings(body: Dict[str, Any], dotted: Optional[str]) -> Iterator[str]:
         yield "%s %s" % (path, wrong)
     yield from _other_members(body, spec)
     if spec.moves and isinstance(body.get("states"), list):
-        yield from _states_findings(body, spec.moves)
+        yield from _states_findings(body, spec.moves, str(name))
     yield from _conditions(body, spec)
 
 
@@ -181,7 +181,7 @@ def state_wrong(item: Any) -> Optional[str]:
     return None
 
 
-def _states_findings(body: Dict[str, Any], moves: Tuple[str, ...]) -> Iterator[str]:
+def _states_findings(body: Dict[str, Any], moves: Tuple[str, ...], type_name: str) -> Iterator[str]:
     states = body["states"]
     if not states:
         yield "states is empty"
@@ -201,6 +201,9 @@ def _states_findings(body: Dict[str, Any], moves: Tuple[str, ...]) -> Iterator[s
         return
     for item in states:
         kind = KINDS[item["kind"]]
+        status = item["state"].get("status", ANY)
+        if not any(to == status and by == type_name and (before is None) is (item["version"] == 1) for before, to, by in kind.steps):
+            yield "no entry of this type brings a %s of version %d to %s" % (item["kind"], item["version"], quote(status))
         member = kind.named_by or (kind.named_when_made if item["version"] == 1 else None)
         if member is not None and not same(at(body, member), item["id"]):
             yield "the id of the %s is not %s" % (item["kind"], member)

@@ -143,7 +143,7 @@ class Verifier:
             yield Finding(CONTENT_MISMATCH, "recordedAt %s is before %s" % (recorded_at, self._recorded_at))
         # Before `walk`, which cuts what is nested too deeply off the body.
         if must_be_signed(body):
-            unsigned = signature_wrong(body, entry.get("ledger"), recorded_at, self._keys)
+            unsigned = signature_wrong(body, self._ledger or entry.get("ledger"), recorded_at, self._keys)
             if unsigned is not None:
                 yield Finding(BAD_SIGNATURE, unsigned)
         commitments, held, dotted = walk(body)
