@@ -228,7 +228,7 @@ class Chains(unittest.TestCase):
         self.assertEqual(self.second(lambda b: b["states"][1]["state"].update(number=1)), [("RULE_BROKEN", 3)])
         self.assertEqual(self.second(lambda b: b["states"][1]["state"].update(platform="q")), [("RULE_BROKEN", 3)])
         self.assertEqual(self.second(lambda b: b["states"][2]["state"].update(platform="q")), [("ILLEGAL_STEP", 3)])
-        self.assertEqual(self.second(lambda b: b["states"][2]["state"].update(status="OPEN")), [("ILLEGAL_STEP", 3)])
+        self.assertEqual(self.second(lambda b: b["states"][2]["state"].update(status="OPEN")), [("RULE_BROKEN", 3), ("ILLEGAL_STEP", 3)])
         self.assertEqual(self.second(lambda b: b.update(conversation="d")), [("ILLEGAL_STEP", 3)])
         self.assertEqual(self.second(lambda b: b["actor"].update(id="other")), [("ILLEGAL_STEP", 3)])
         self.assertEqual(self.second(lambda b: b.pop("onBehalfOf")), [("ILLEGAL_STEP", 3)])
@@ -331,7 +331,7 @@ class Directory(unittest.TestCase):
             ("PRINCIPAL_ROLES_CHANGED", {"roles": ["a"]}, []),
             ("PRINCIPAL_ROLES_CHANGED", {"roles": ["a"], "suspended": True}, broken),
             ("PRINCIPAL_ROLES_CHANGED", {"roles": ["a"], "owner": "ann"}, broken),
-            ("PRINCIPAL_UPDATED", {"roles": []}, [("ILLEGAL_STEP", 2)]),
+            ("PRINCIPAL_UPDATED", {"roles": []}, [("RULE_BROKEN", 2), ("ILLEGAL_STEP", 2)]),
         ):
             life = Life()
             self.principal(life, type_name, 1, **state)
