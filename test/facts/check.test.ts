@@ -157,7 +157,8 @@ describe("of members that stand together", () => {
 it.each(["0000-01-01", "2026-02-30", "2023-02-29", "2026-13-01", "2026-00-10", "2026-04-31"])(
   "reports the day %s",
   (day) => {
-    const started = { ...bare, type: "SESSION_STARTED", session, method: "m" };
+    const signature = `e30..${"A".repeat(86)}`;
+    const started = { ...bare, type: "SESSION_STARTED", session, method: "m", signature };
     const until = (expiresAt: string) => ({
       ...started,
       ...state({ version: 1, state: { status: "OPEN", expiresAt } }),

@@ -43,6 +43,7 @@ describe("signatures of the vectors", () => {
   it("are there exactly in the entries that can permit something, and valid", () => {
     const signed = vectors.entries.filter(({ body }) => canPermit(JSON.parse(body) as JsonObject));
     expect(signed.map(({ body }) => (JSON.parse(body) as JsonObject).type)).toEqual([
+      "SESSION_STARTED",
       "ACTION_PROPOSED",
       "ACTION_APPROVED",
       "PRINCIPAL_INVITED",

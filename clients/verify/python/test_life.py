@@ -254,7 +254,7 @@ class Sessions(unittest.TestCase):
     def session(self, actor: Entry, **members: Any) -> Life:
         life = Life()
         states = [{"id": self.SESSION, "kind": "SESSION", "state": {"expiresAt": instant(9), "status": "OPEN"}, "version": 1}]
-        life.add("SESSION_STARTED", actor, session=self.SESSION, method="m", states=states, **members)
+        life.add("SESSION_STARTED", actor, session=self.SESSION, method="m", signature="", states=states, **members)
         return life
 
     def ended(self, life: Life, actor: Entry, reason: str, **state: Any) -> "list[tuple[str, int]]":

@@ -1,17 +1,12 @@
-import type { LedgerEntry } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { readProvenEntry } from "../../ledger/proof.ts";
-import type { Queryable } from "../../ledger/read.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Principal } from "../identity/principal.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
+import { type OwnerOptions, readOwner } from "./owner.ts";
 import type { Projections } from "./projections.ts";
-import { lastSighting } from "./read-seen.ts";
-import { snapshotOf } from "./snapshot.ts";
 
 /** Checks authenticated callers against the current directory. */
 export interface Admission {
@@ -38,57 +33,39 @@ interface Admitted {
   readonly leads: boolean;
 }
 
-export interface AdmissionOptions {
+export interface AdmissionOptions extends OwnerOptions {
   readonly projections: Projections;
-  readonly db: Queryable;
   readonly ledgers: Pick<Ledgers, "damaged">;
 }
 
-export function createAdmission({ projections, db, ledgers }: AdmissionOptions): Admission {
+export function createAdmission({ projections, db, isSigned, ledgers }: AdmissionOptions): Admission {
   const admitted = new WeakMap<Authentication, Admitted>();
   /** The presented authentication of each admitted one. */
   const presented = new WeakMap<Authentication, Authentication>();
   const claimed = new WeakMap<Principal, Principal>();
 
-  async function ownerOf(organization: Organization, agent: Principal): Promise<Principal | undefined> {
+  async function ownerOf(organization: Organization, authentication: Authentication): Promise<Principal | undefined> {
+    const agent = authentication.principal;
     const id = organization.principals.get(agent.id)?.state.owner;
     if (agent.kind !== "AGENT" || agent.onBehalfOf !== undefined || id === undefined) return undefined;
     try {
-      return await readOwner(organization, id);
+      const owner = await readOwner({ db, isSigned }, organization, id);
+      if (owner !== undefined) return owner;
     } catch (error) {
       throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
     }
-  }
-
-  async function readOwner(organization: Organization, id: string): Promise<Principal> {
-    const { ledger, name } = organization;
-    const sighting = await lastSighting(db, ledger, id);
-    const entry = sighting && (await withLedgerErrors(readProvenEntry(db, ledger, sighting.seq)));
-    const { email, displayName, withheld, groups = [] } = (entry && snapshotOf(entry, id)) ?? {};
-    // Without the address, a second account of the owner could approve what the agent proposes.
-    if (entry !== undefined && withheld !== undefined) throw unknownOwner(entry);
-    const profile = {
-      ...(email === undefined ? {} : { email }),
-      ...(displayName === undefined ? {} : { displayName }),
-    };
-    return {
-      id,
-      kind: "HUMAN",
-      organization: name,
-      ...profile,
-      roles: [],
-      groups,
-    };
+    const message = `the owner of this agent, ${id}, is not known well enough: have them sign in once`;
+    throw refusedAs("NOT_REGISTERED", message, authentication);
   }
 
   async function decide(organization: Organization, authentication: Authentication): Promise<Authentication> {
     const known = admitted.get(authentication);
     const { generation } = organization;
-    const owner = await ownerOf(organization, authentication.principal);
-    // The owner of the agent may have changed meanwhile.
-    if (organization.generation !== generation) return decide(organization, authentication);
     const refusal = refusalOf(organization, authentication);
     if (refusal !== undefined) throw refusal;
+    const owner = await ownerOf(organization, authentication);
+    // The directory may have changed meanwhile.
+    if (organization.generation !== generation) return decide(organization, authentication);
     const base = owner === undefined ? authentication.principal : { ...authentication.principal, onBehalfOf: owner };
     const principal = enriched(organization, base);
     const leads = teamsLedBy(principal).length > 0;
@@ -228,15 +205,6 @@ function enriched(organization: Organization, principal: Principal): Principal {
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(platforms === undefined ? {} : { platforms }),
   };
-}
-
-/** The profile of an agent's owner is not the one that `entry` recorded, or is gone. */
-function unknownOwner({ ledger, seq }: LedgerEntry): LedgerDamagedError {
-  return new LedgerDamagedError(
-    ledger,
-    `the profile at position ${seq} is missing or is not the one that was recorded, so the owner of an agent is not known: ` +
-      "restore it from a backup",
-  );
 }
 
 /** An authentication with `principal`: the one returned before if it is equal. */

@@ -55,7 +55,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 export function createDirectory(options: DirectoryOptions): Directory {
   const { ledgers, isSigned, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
   const projections = new Projections({ ledgers, isSigned, db, region, log, pollSeconds, staleSeconds });
-  const admission = createAdmission({ projections, db, ledgers });
+  const admission = createAdmission({ projections, db, isSigned, ledgers });
   const changes = createChanges({
     ledgers,
     db,

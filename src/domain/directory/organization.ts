@@ -1,4 +1,5 @@
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import { objectOf } from "../../facts/members.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenFact } from "../../ledger/proof.ts";
 import {
@@ -25,6 +26,8 @@ export class Organization {
   /** Whom the ledger saw; loaded for those who ask, not for every call. */
   readonly seen: SeenPrincipals;
   setup: DirectoryRecord<SetupState> | undefined;
+  /** Where people last changed the directory, by their ids. */
+  readonly changedAt = new Map<string, bigint>();
   /** Another one after every change. */
   generation = ++generations;
   /** Every change up to this position was taken in. */
@@ -63,6 +66,7 @@ export class Organization {
    */
   replay(entry: LedgerEntry): boolean {
     const fact = provenFact(this.ledger, entry);
+    this.#observe(entry);
     let changed = false;
     for (const { kind, id, version, state } of "states" in fact ? fact.states : []) {
       if (!this.keeps(kind, id)) continue;
@@ -82,8 +86,14 @@ export class Organization {
   }
 
   /** Applies an entry that this process recorded. */
-  applyEntry({ kind, id, version, state }: Moved, { seq }: LedgerEntry): boolean {
-    return this.apply(kind, id, { version, state, updatedSeq: seq });
+  applyEntry({ kind, id, version, state }: Moved, entry: LedgerEntry): boolean {
+    this.#observe(entry);
+    return this.apply(kind, id, { version, state, updatedSeq: entry.seq });
+  }
+
+  #observe({ body, seq }: LedgerEntry): void {
+    const { id, kind } = objectOf(body.actor);
+    if (kind === "HUMAN" && typeof id === "string" && seq > (this.changedAt.get(id) ?? 0n)) this.changedAt.set(id, seq);
   }
 
   find(kind: string, id: string): DirectoryRecord<unknown> | undefined {

@@ -35,6 +35,8 @@ export const SESSIONS = {
         address: erasable<string>("the IP address the call came from").optional(),
       },
       moves: { SESSION: made("OPEN") },
+      // Who owns an agent is known by the address that they signed in with.
+      permits: true,
     }),
     defineFact("SESSION_ENDED", {
       description: "the session ended",

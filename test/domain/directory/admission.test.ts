@@ -12,6 +12,7 @@ import {
   type Server,
   seeing,
   signedIn,
+  signingIn,
 } from "./world.ts";
 
 let world: DirectoryWorld;
@@ -92,7 +93,7 @@ describe("admit", () => {
     const mia = person("mia", { displayName: "Mia", groups: ["sales"] });
     const alone = signedIn(agentOf("bot"));
     expect(await reasonOf(one.directory.admit(alone))).toBe("NOT_REGISTERED");
-    await seeing(one, mia);
+    await signingIn(one, mia);
     await one.directory.inviteAgent(root, {
       agentId: "bot",
       displayName: "Bot",
@@ -129,6 +130,32 @@ describe("admit", () => {
     await one.directory.suspendPrincipal(root, { principalId: "other", ...because });
     await one.directory.reinstatePrincipal(root, { principalId: "other", ...because });
     expect(await reasonOf(one.directory.admit(signedIn(agentOf("other"))))).toBe("NOT_REGISTERED");
+  });
+
+  it("knows the owner of an agent by entries that a server signed, and by no other", async () => {
+    const { person, agentOf, root } = createOrganization();
+    const mia = person("mia");
+    const another = { ...mia, email: "another@acme.example" };
+    // Whoever can append can have her seen, and have her sign in.
+    const others = async () => {
+      await seeing(one, another);
+      await signingIn(one, another, { unsigned: true });
+    };
+    await others();
+    await one.directory.inviteAgent(root, { agentId: "bot", displayName: "Bot", ownerId: "mia" });
+    const address = async (server: Server) =>
+      (await server.directory.admit(signedIn(agentOf("bot")))).principal.onBehalfOf?.email;
+    expect(await reasonOf(address(one))).toBe("NOT_REGISTERED");
+    await signingIn(one, mia);
+    await others();
+    expect(await address(one)).toBe(mia.email);
+    expect(await address(await world.server())).toBe(mia.email);
+    // Of who invites an agent of their own, the invitation says who they are.
+    await one.directory.inviteAgent(root, { agentId: "own", displayName: "Own", ownerId: "root" });
+    for (const server of [one, await world.server()]) {
+      const { principal } = await server.directory.admit(signedIn(agentOf("own")));
+      expect(principal.onBehalfOf?.email).toBe(root.principal.email);
+    }
   });
 
   it("asks an agent invited with a key to prove it, on whatever token", async () => {

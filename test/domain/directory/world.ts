@@ -6,8 +6,10 @@ import type { Authentication } from "../../../src/domain/identity/authentication
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { callerFacts } from "../../../src/domain/identity/recorded.ts";
+import { seal } from "../../../src/facts/commitment.ts";
 import { bodyOf } from "../../../src/facts/encode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../../src/facts/entry.ts";
+import { newId } from "../../../src/facts/random.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
 import { isSigned } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
@@ -86,6 +88,25 @@ export function seeing({ ledgers }: Server, principal: Principal): Promise<Ledge
   const read = { from: instant(new Date()), reads: { auditEntries: 1 }, entries: 1 };
   const fact = bodyOf<"AUDIT_READ">(callerFacts(calling(principal)), { type: "AUDIT_READ", read });
   return ledgers.append(`${principal.organization}/eu`, fact);
+}
+
+/** `principal` signs in, which is recorded: signed by the server, or by whoever else can append. */
+export function signingIn(
+  { ledgers, pool }: Server,
+  principal: Principal,
+  { unsigned = false }: { readonly unsigned?: boolean } = {},
+): Promise<unknown> {
+  const session = newId();
+  const fact = bodyOf<"SESSION_STARTED">(callerFacts(calling(principal), session), {
+    type: "SESSION_STARTED",
+    session,
+    method: "password",
+    states: [{ kind: "SESSION", id: session, version: 1, state: { status: "OPEN" } }],
+  });
+  const ledger = `${principal.organization}/eu` as const;
+  if (!unsigned) return ledgers.append(ledger, fact);
+  const { body, payload } = seal({ ...fact, id: newId(), signature: `e30..${"A".repeat(86)}` });
+  return pool.query("SELECT * FROM oc_ledger_append($1, $2, $3)", [ledger, body, payload]);
 }
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {

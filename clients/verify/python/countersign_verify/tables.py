@@ -235,8 +235,9 @@ TYPES: Dict[str, Type] = {
         beside=("sourceChain",),
     ),
     "SESSION_STARTED": Type(
-        {"session": "UUID", "conversation?": "string", "method": "string", "address?": "commitment"},
+        {"session": "UUID", "conversation?": "string", "method": "string", "address?": "commitment", **_SIGNATURE},
         moves=("SESSION",),
+        signed=True,
     ),
     "SESSION_ENDED": Type(
         {"session": "UUID", "conversation?": "string", "reason": "=LOGOUT|EXPIRED"},
