@@ -240,12 +240,12 @@ class Members(unittest.TestCase):
         del entries[DECISION - 1]["body"]["signature"]
         self.assertEqual(found(check(linked(entries, sign=False), keys=None)), both)
         entries = entries_of(VECTORS)
-        entries[SESSION - 1]["body"]["signature"] = entries[DECISION - 1]["body"]["signature"]
-        self.assertEqual(found(check(linked(entries, sign=False), keys=KEYS)), [("RULE_BROKEN", SESSION)])
+        entries[ENDED - 1]["body"]["signature"] = entries[DECISION - 1]["body"]["signature"]
+        self.assertEqual(found(check(linked(entries, sign=False), keys=KEYS)), [("RULE_BROKEN", ENDED)])
         # Another key signs: known to nobody who has the keys of the vectors.
         self.assertEqual(
             found(check(linked(entries_of(VECTORS)), keys=KEYS)),
-            [("BAD_SIGNATURE", PROPOSAL), ("BAD_SIGNATURE", DECISION), ("BAD_SIGNATURE", INVITED)],
+            [("BAD_SIGNATURE", seq) for seq in (SESSION, PROPOSAL, DECISION, INVITED)],
         )
         good = check(linked(entries_of(VECTORS)), keys=None)
         self.assertEqual(good.verdict, "INTACT")
