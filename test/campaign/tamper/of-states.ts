@@ -233,8 +233,5 @@ export const OF_DEADLINES: readonly Manipulation[] = [
       UPDATE oc_state SET state = jsonb_set(state, '{expiresAt}', to_jsonb(regexp_replace(state ->> 'expiresAt', '^20', '21'))),
              expires_at = regexp_replace(state ->> 'expiresAt', '^20', '21')::timestamptz WHERE id = '${actions.pending.uuid}'`,
     attempts: [approve("pending")],
-    passes:
-      "A proposal that waits for approvals carries no signature. Re-hashed, with all after it, it contradicts known heads alone: a server " +
-      "that stops has stopped by then, one that goes on takes an approval after the deadline. What is approved is bound by its digest.",
   },
 ];
