@@ -2,7 +2,17 @@ import { globSync } from "node:fs";
 import path from "node:path";
 
 /** What tests need, from least to most; README.md in this folder says what belongs where. */
-export const projectNames = ["unit", "database", "plans", "server", "browser", "python", "faults", "root"] as const;
+export const projectNames = [
+  "unit",
+  "database",
+  "plans",
+  "server",
+  "browser",
+  "python",
+  "nginx",
+  "faults",
+  "root",
+] as const;
 export type ProjectName = (typeof projectNames)[number];
 
 /** The project of a file whose name does not say one. The longest folder that holds the file counts. */

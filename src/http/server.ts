@@ -128,6 +128,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   /** Takes a slot for a stream and closes it when it is not read. Returns a signal that aborts when the token is revoked. */
   function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): AbortSignal | undefined {
+    // A proxy such as nginx would collect events until its buffer is full (docs of nginx, `proxy_buffering`).
+    if (!response.headersSent) response.setHeader("x-accel-buffering", "no");
     if (signedIn === undefined) return undefined;
     // The client left during authentication: a slot taken now would not be released.
     if (response.closed) return AbortSignal.abort();

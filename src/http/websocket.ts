@@ -71,10 +71,13 @@ const UNKNOWN_CLIENT: ClientIdentity = {
 
 type Params = Record<string, unknown> | undefined;
 
-/** Whether a browser may connect from `origin`: browsers do not apply CORS to WebSockets, so the server has to. */
-function originAllowed({ headers }: IncomingMessage, corsOrigins: readonly string[]): boolean {
+/**
+ * Whether a browser may connect from a page of this origin: browsers do not apply CORS to WebSockets, so the server has to. A
+ * proxy may put its own name in Host, so pages at `publicUrl` are permitted whatever it says.
+ */
+function originAllowed({ headers }: IncomingMessage, publicUrl: string, corsOrigins: readonly string[]): boolean {
   const { origin, host } = headers;
-  if (origin === undefined) return true;
+  if (origin === undefined || origin === publicUrl) return true;
   return corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
@@ -223,7 +226,7 @@ export function createWebSockets(deps: WebSocketDeps) {
     async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
       if (request.url?.split("?")[0] !== "/graphql") return refuseUpgrade(stream, "404 Not Found");
       if (closing) return refuseUpgrade(stream, "503 Service Unavailable");
-      if (!originAllowed(request, corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
+      if (!originAllowed(request, publicUrl(), corsOrigins)) return refuseUpgrade(stream, "403 Forbidden");
       upgrading.add(stream);
       stream.once("close", () => upgrading.delete(stream));
       let signedIn: SignedIn | undefined;

@@ -70,7 +70,9 @@ export interface AnswerError {
   readonly extensions: { readonly code: string; readonly traceId?: string };
 }
 
-export type ApiOptions = Partial<Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks" | "jsonRoute">> & {
+export type ApiOptions = Partial<
+  Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks" | "jsonRoute" | "publicUrl">
+> & {
   readonly heartbeat?: number;
   /** Milliseconds. */
   readonly statementTimeoutMs?: number;
@@ -207,6 +209,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     corsOrigins: options.corsOrigins ?? [],
     ...(options.socketLimits === undefined ? {} : { socketLimits: options.socketLimits }),
     jsonRoute: options.jsonRoute ?? true,
+    publicUrl: options.publicUrl,
   });
   const port = await server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}/graphql`;

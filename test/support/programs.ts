@@ -6,17 +6,25 @@ import type { ProjectName } from "../projects.ts";
 export const programs: Readonly<Partial<Record<ProjectName, Readonly<Record<string, string>>>>> = {
   browser: { chromium: "chromium" },
   python: { python3: "python3" },
+  nginx: { nginx: "nginx-light" },
 };
 
-function isInstalled(program: string): boolean {
-  return (process.env.PATH ?? "").split(path.delimiter).some((folder) => {
-    try {
-      accessSync(path.join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** Where Debian keeps the programs of services: it is in the PATH of root alone. */
+const SYSTEM_PROGRAMS = "/usr/sbin";
+
+/** The path of an installed program; undefined when it is not installed. */
+export function pathOf(program: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(path.delimiter), SYSTEM_PROGRAMS];
+  return folders
+    .map((folder) => path.join(folder, program))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** Projects with tests that mount a file system or work with the files of several accounts. */
@@ -33,5 +41,5 @@ export function whySkipped(project: ProjectName): string | undefined {
 /** The Debian packages that `project` needs and that are not installed. */
 export function missingPackages(project: ProjectName): readonly string[] {
   const needed = Object.entries(programs[project] ?? {});
-  return needed.flatMap(([program, debianPackage]) => (isInstalled(program) ? [] : [debianPackage]));
+  return needed.flatMap(([program, debianPackage]) => (pathOf(program) === undefined ? [debianPackage] : []));
 }
