@@ -4,6 +4,8 @@ import { z } from "zod";
 import { ConfigurationError } from "./errors.ts";
 
 const SCHEME_HOST_PORT = "has to be scheme, host and port alone, such as https://countersign.example";
+const SCHEME_HOST_PORT_PATTERN = /^https?:\/\/[^/?#@\\*\s]+\/?$/i;
+const ORIGINS = "has to be origins such as https://console.example (scheme, host and port alone), separated by commas";
 
 interface Bounds {
   readonly default: number;
@@ -51,7 +53,10 @@ const DAY = 86_400;
 const settings = z.object({
   HOST: z
     .string()
-    .refine((host) => HOST_NAME.test(host) || isIPv6(host), "has to be a host name or an IP address without a port")
+    .refine(
+      (host) => HOST_NAME.test(host) || (isIPv6(host) && !host.includes("%")),
+      "has to be a host name or an IP address, without a port, brackets or a zone",
+    )
     .default("127.0.0.1"),
   PORT: wholeNumber({ default: 4000, from: 0, to: 65_535 }),
   NODE_ENV: oneOf(["development", "test", "production"], "development"),
@@ -74,7 +79,7 @@ const settings = z.object({
   IDENTITY_FILE: filePath.optional(),
   PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: SCHEME_HOST_PORT })
-    .refine((url) => /^https?:\/\/[^/?#@]+\/?$/i.test(url), SCHEME_HOST_PORT)
+    .refine((url) => SCHEME_HOST_PORT_PATTERN.test(url), SCHEME_HOST_PORT)
     .transform((url) => new URL(url).origin)
     .optional(),
   SIGNING_KEY_FILE: filePath.optional(),
@@ -82,16 +87,15 @@ const settings = z.object({
   CORS_ORIGINS: z
     .string()
     .default("")
-    .transform((list) =>
-      list
+    .transform((list, context) => {
+      const origins = list
         .split(",")
         .map((origin) => origin.trim())
-        .filter(Boolean),
-    )
-    .refine(
-      (origins) => origins.every(isOrigin),
-      "has to be origins such as https://console.example, separated by commas",
-    ),
+        .filter(Boolean);
+      const bad = origins.filter((origin) => !SCHEME_HOST_PORT_PATTERN.test(origin) || !URL.canParse(origin));
+      if (bad.length > 0) context.addIssue(`${ORIGINS}, not ${JSON.stringify(bad[0])}`);
+      return bad.length > 0 ? z.NEVER : [...new Set(origins.map((origin) => new URL(origin).origin))];
+    }),
   LOG_LEVEL: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
   GRANT_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),
@@ -114,10 +118,6 @@ const settings = z.object({
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
 
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
-}
-
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -138,6 +138,7 @@ export interface Config {
   readonly signingKeyFile: string;
   /** Path of the file with problems of guards that the operator accepts; undefined: none. */
   readonly guardExceptions: string | undefined;
+  /** As browsers send them in `Origin`: in lower case, without the port of their scheme. */
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
   /** Seconds until a PENDING action expires. */

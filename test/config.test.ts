@@ -52,12 +52,29 @@ describe("loadConfig", () => {
     ["PUBLIC_URL", "countersign.example", "PUBLIC_URL has to be scheme, host and port alone"],
     ["PUBLIC_URL", "https://countersign.example/api", "PUBLIC_URL has to be scheme, host and port alone"],
     ["CORS_ORIGINS", "console.example", "CORS_ORIGINS has to be origins such as"],
-    ["CORS_ORIGINS", "https://console.example/", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "https://console.example/app", 'separated by commas, not "https://console.example/app"'],
+    ["CORS_ORIGINS", "https://a.example, *", "CORS_ORIGINS has to be origins such as https://console.example"],
+    ["CORS_ORIGINS", "https://*.example", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "null", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "https://me@console.example", "CORS_ORIGINS has to be origins such as"],
+    ["CORS_ORIGINS", "https://console.example:99999", "CORS_ORIGINS has to be origins such as"],
+    ["HOST", "[::1]", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
+    ["HOST", "fe80::1%eth0", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
     ["CORS_ORIGINS", "https://a.example, http://localhost:3000", undefined],
     ["DATA_DIR", "a\0b", "DATA_DIR has to be a path"],
   ])("%s=%j", (name, value, message) => {
     if (message === undefined) expect(() => loadConfig({ [name]: value })).not.toThrow();
     else expect(refusal({ [name]: value })).toContain(message);
+  });
+
+  it("reads origins as browsers send them", () => {
+    const given =
+      "HTTPS://Console.Example:443/, http://bücher.example:8080 ,https://console.example,http://[0:0::1]:3000";
+    expect(loadConfig({ CORS_ORIGINS: given }).corsOrigins).toEqual([
+      "https://console.example",
+      "http://xn--bcher-kva.example:8080",
+      "http://[::1]:3000",
+    ]);
   });
 
   it("names every setting that is wrong, and repeats no password", () => {

@@ -2,6 +2,7 @@ import path from "node:path";
 import { InvalidArgumentError } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { type LedgerId, ledgerOf } from "../facts/entry.ts";
+import { originOf } from "../http/origin.ts";
 
 /** Parsers of option values, and the settings every command starts from. */
 
@@ -48,7 +49,7 @@ export function settings(options: ServerOptions = {}): Config {
 
 /** Where a server with these settings listens. */
 export function defaultEndpoint({ host, port }: Config): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/graphql`;
+  return `${originOf({ host, port, secure: false })}/graphql`;
 }
 
 export function ledgerId(text: string): LedgerId {

@@ -33,9 +33,9 @@ async function firstSteps(url: string, config: Config): Promise<string> {
     return `Countersign serves ${url}\n\n${await signingIn(url, config, identity)}`;
   }
   const plain = loadConfig({});
-  const { hostname, port } = new URL(url);
+  const { port } = new URL(url);
   const directory = config.dataDir === plain.dataDir ? "" : `DATA_DIR=${config.dataDir} `;
-  const address = `${hostname === plain.host ? "" : `HOST=${hostname} `}${Number(port) === plain.port ? "" : `PORT=${port} `}`;
+  const address = `${config.host === plain.host ? "" : `HOST=${config.host} `}${Number(port || 80) === plain.port ? "" : `PORT=${port || 80} `}`;
   return `Countersign serves ${url}
 
 In another terminal:

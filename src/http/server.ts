@@ -12,6 +12,7 @@ import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
 import { createJsonRoute } from "./json-route.ts";
 import type { Metrics } from "./metrics.ts";
+import { originOf } from "./origin.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
@@ -195,7 +196,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     async listen(port, host) {
       await listening(server, port, host);
       const taken = (server.address() as AddressInfo).port;
-      publicUrl = deps.publicUrl ?? `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+      publicUrl = deps.publicUrl ?? originOf({ host, port: taken, secure: false });
       return taken;
     },
     async close(graceMilliseconds = GRACE) {

@@ -1,5 +1,6 @@
 import { CloseCode, type Server } from "graphql-ws";
 import type { RawData, WebSocket } from "ws";
+import { closeReason } from "./close-reason.ts";
 import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
 /** Bytes that may wait to be sent on one connection. */
@@ -64,11 +65,11 @@ export function serveSocket<Extra>(
     {
       protocol: socket.protocol,
       send,
-      close: (code, reason) => socket.close(code, reason),
+      close: (code, reason) => socket.close(code, closeReason(reason ?? "")),
       onMessage: (handle) => {
         socket.on("message", (data, isBinary) => {
           const { problem, message } = read(data, isBinary);
-          if (problem !== undefined) return socket.close(CloseCode.BadRequest, problem);
+          if (problem !== undefined) return socket.close(CloseCode.BadRequest, closeReason(problem));
           // Parsed here: the library would parse text itself, and accepts a parsed message (see parse-json.ts).
           handle(message as string).catch((error: unknown) => {
             onError(error);
@@ -88,7 +89,10 @@ export function serveSocket<Extra>(
 /** Errors of the client that the protocol library reports as faults of the server. */
 const SERVER_TYPES: readonly unknown[] = ["connection_ack", "next", "error"];
 
-/** A message, or why it is refused, in the 123 bytes a close frame has room for. */
+/** Characters (UTF-16 code units) of an operation's id. Clients use UUIDs or numbers; the id is in every message about it. */
+const MAX_OPERATION_ID = 128;
+
+/** A message, or why it is refused. */
 function read(data: RawData, isBinary: boolean): { readonly problem?: string; readonly message?: unknown } {
   if (isBinary) return { problem: "Messages are text" };
   try {
@@ -96,9 +100,14 @@ function read(data: RawData, isBinary: boolean): { readonly problem?: string; re
     // The library would parse a string once more.
     if (typeof message === "string") return { problem: "Message is expected to be an object, but got string" };
     const type = typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
-    return SERVER_TYPES.includes(type) ? { problem: "Messages of this type come from the server" } : { message };
+    if (SERVER_TYPES.includes(type)) return { problem: "Messages of this type come from the server" };
+    const id = typeof message === "object" && message !== null && "id" in message ? message.id : undefined;
+    if (typeof id === "string" && id.length > MAX_OPERATION_ID) {
+      return { problem: `The id of an operation has at most ${MAX_OPERATION_ID} characters` };
+    }
+    return { message };
   } catch (error) {
-    if (error instanceof StrictJsonError) return { problem: error.message.slice(0, 120) };
+    if (error instanceof StrictJsonError) return { problem: error.message };
     throw error;
   }
 }

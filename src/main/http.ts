@@ -3,6 +3,7 @@ import { pendingMigrations } from "../db/migrate.ts";
 import { isLoopback } from "../domain/identity/secure-url.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
+import { originOf } from "../http/origin.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Watch } from "../ledger/watch/watch.ts";
@@ -38,8 +39,7 @@ export async function startHttp({ config, log, closing }: Start, deps: HttpDeps)
   });
   const port = await server.listen(config.port, config.host);
   closing.add(() => server.close());
-  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  const address = `http://${host}:${port}`;
+  const address = originOf({ host: config.host, port, secure: false });
   if (config.publicUrl === undefined && !isLoopback(config.host)) {
     log.warn({ address }, "PUBLIC_URL is not set: proofs of keys and signed requests have to be about this address");
   }

@@ -26,6 +26,17 @@ describe("serve", () => {
     expect(await response.json()).toMatchObject({ data: { viewer: { id: "member", kind: "HUMAN" } } });
   });
 
+  it("prints an IPv6 address in brackets in URLs, and without in settings", async () => {
+    serving = await startServing(["--host", "::1"]);
+    await waitUntil(() => serving?.said().includes("curl") === true);
+    const { port } = new URL(serving.url);
+    expect(serving.said()).toContain(`curl -s http://[::1]:${port}/graphql`);
+    expect(serving.said()).toContain(` HOST=::1 PORT=${port} npm run demo`);
+    const [, command = ""] = /^ {2}(.*) npm run demo$/m.exec(serving.said()) ?? [];
+    const given = Object.fromEntries(command.split(" ").map((setting) => setting.split("=") as [string, string]));
+    expect((await countersign(["health"], given)).code).toBe(exitCodes.OK);
+  });
+
   it("prints which redirect URI to register, and which issuers it accepts", async () => {
     const issuer = "https://login.acme.example/";
     const folder = await makeDataDir();

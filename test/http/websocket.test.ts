@@ -109,6 +109,26 @@ describe("a connection is closed with", () => {
     expect(await client.closed).toMatchObject({ code: 4409 });
   });
 
+  it("4409 also when that id is too long for a close frame in UTF-8", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    const id = "€".repeat(60);
+    client.send({ type: "subscribe", id, payload: { query: FOLLOW } });
+    client.send({ type: "subscribe", id, payload: { query: FOLLOW } });
+    const { code, reason } = await client.closed;
+    expect([code, Buffer.byteLength(reason) <= 123]).toEqual([4409, true]);
+  });
+
+  it.each([
+    ["none", undefined],
+    ["an empty one", ""],
+    ["a number", 7],
+    ["one of 129 characters", "x".repeat(129)],
+  ])("4400 when the id of an operation is %s", async (_, id) => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "subscribe", id, payload: { query: FOLLOW } });
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
   it("4429 when it is initialised twice", async () => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     client.send({ type: "connection_init", payload: { authorization: "Bearer again" } });
@@ -205,6 +225,13 @@ describe("an operation over a connection", () => {
     for (let at = 0; at < 5; at++) client.send({ type: "subscribe", id: `s${at}`, payload: { query: FOLLOW } });
     expect(codesOf(await client.next(({ type }) => type === "error"))).toEqual(["RATE_LIMITED"]);
     await client.next(({ id, type }) => id === "s0" && type === "next");
+    client.socket.close();
+  });
+
+  it.each(["__proto__", "constructor", "x".repeat(128)])("may have any id of up to 128 characters: %s", async (id) => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    client.send({ type: "subscribe", id, payload: { query: "{viewer{id}}" } });
+    expect(dataOf(await client.next((message) => message.id === id))).toEqual({ viewer: { id: "auditor" } });
     client.socket.close();
   });
 
