@@ -8,29 +8,33 @@ const SCHEME_HOST_PORT_PATTERN = /^https?:\/\/[^/?#@\\*\s]+\/?$/i;
 const ORIGINS = "has to be origins such as https://console.example (scheme, host and port alone), separated by commas";
 
 interface Bounds {
-  readonly default: number;
   readonly from: number;
   readonly to: number;
   readonly unit?: string;
 }
 
+interface Defaulted extends Bounds {
+  readonly default: number;
+}
+
 /** The text of a number in decimal digits and nothing else: no sign, exponent, blank or other base. */
 const DECIMAL = /^\d{1,15}(\.\d{1,6})?$/;
 
-function quantity(kind: string, pattern: RegExp, { default: value, from, to, unit }: Bounds) {
+function quantity(kind: string, pattern: RegExp, { from, to, unit }: Bounds) {
   const what = `has to be ${kind}${unit === undefined ? "" : ` of ${unit}`} from ${from} to ${to}`;
   return z
     .string()
     .refine((text) => pattern.test(text) && Number(text) >= from && Number(text) <= to, {
       error: ({ input }) => `${what}, not ${JSON.stringify(input)}`,
     })
-    .transform(Number)
-    .default(value);
+    .transform(Number);
 }
 
-const wholeNumber = (bounds: Bounds) => quantity("a whole number", /^\d{1,15}$/, bounds);
-const duration = (bounds: Bounds) => quantity("a number", DECIMAL, { ...bounds, unit: "seconds" });
-const wholeSeconds = (bounds: Bounds) => wholeNumber({ ...bounds, unit: "seconds" });
+const optionalWholeNumber = (bounds: Bounds) => quantity("a whole number", /^\d{1,15}$/, bounds).optional();
+const wholeNumber = (bounds: Defaulted) => quantity("a whole number", /^\d{1,15}$/, bounds).default(bounds.default);
+const duration = (bounds: Defaulted) =>
+  quantity("a number", DECIMAL, { ...bounds, unit: "seconds" }).default(bounds.default);
+const wholeSeconds = (bounds: Defaulted) => wholeNumber({ ...bounds, unit: "seconds" });
 
 function oneOf<const Value extends string>(values: readonly [Value, ...Value[]], value: Value) {
   const error = ({ input }: { readonly input?: unknown }) =>
@@ -47,18 +51,30 @@ const databaseUrl = z
   .optional();
 const filePath = z.string().refine((text) => !text.includes("\0"), "has to be a path");
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const hostName = z
+  .string()
+  .refine(
+    (host) => HOST_NAME.test(host) || (isIPv6(host) && !host.includes("%")),
+    "has to be a host name or an IP address, without a port, brackets or a zone",
+  );
 const DAY = 86_400;
 
 /** Durations are seconds. Each message reads on from the name of its variable. */
 const settings = z.object({
-  HOST: z
-    .string()
-    .refine(
-      (host) => HOST_NAME.test(host) || (isIPv6(host) && !host.includes("%")),
-      "has to be a host name or an IP address, without a port, brackets or a zone",
-    )
-    .default("127.0.0.1"),
+  HOST: hostName.default("127.0.0.1"),
   PORT: wholeNumber({ default: 4000, from: 0, to: 65_535 }),
+  TLS_CERT_FILE: filePath.optional(),
+  TLS_KEY_FILE: filePath.optional(),
+  METRICS_PORT: optionalWholeNumber({ from: 0, to: 65_535 }),
+  METRICS_HOST: hostName.default("127.0.0.1"),
+  CONNECTION_LIMIT: wholeNumber({ default: 10_000, from: 16, to: 1_000_000, unit: "connections" }),
+  ADDRESS_CONNECTION_LIMIT: wholeNumber({ default: 1_000, from: 1, to: 1_000_000, unit: "connections" }),
+  STREAM_LIMIT: wholeNumber({ default: 32, from: 1, to: 10_000, unit: "streams" }),
+  OPERATION_LIMIT: wholeNumber({ default: 64, from: 1, to: 10_000, unit: "operations" }),
+  HEADER_TIMEOUT: duration({ default: 10, from: 0.1, to: 120 }),
+  IDLE_TIMEOUT: duration({ default: 65, from: 0.1, to: 3_600 }),
+  SEND_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
+  SEND_BUFFER: wholeNumber({ default: 4_194_304, from: 65_536, to: 1_073_741_824, unit: "bytes" }),
   NODE_ENV: oneOf(["development", "test", "production"], "development"),
   DATA_DIR: filePath.default(".data"),
   DATABASE_URL: databaseUrl,
@@ -118,9 +134,28 @@ const settings = z.object({
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
 
+function tlsFiles({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: z.infer<typeof settings>): Config["tls"] {
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  throw new ConfigurationError("bad settings: TLS_CERT_FILE and TLS_KEY_FILE have to be set together");
+}
+
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Files of the server's certificate and its key, in PEM; undefined: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Port of metrics and probes, 0 for any free one; undefined: no metrics, and probes at `port`. */
+  readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
+  /** Of TCP connections. Times are milliseconds; the settings are seconds. */
+  readonly connectionLimits: Readonly<
+    Record<"connections" | "connectionsPerAddress" | "headerTimeout" | "idleTimeout" | "sendTimeout", number>
+  >;
+  /** Of event streams and WebSockets. `sendTimeout` is milliseconds, `bufferedBytes` what may wait to be sent on one connection. */
+  readonly socketLimits: Readonly<
+    Record<"streamsPerPrincipal" | "operationsPerSocket" | "sendTimeout" | "bufferedBytes", number>
+  >;
   readonly production: boolean;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
@@ -193,6 +228,22 @@ export function loadConfig(
   return Object.freeze({
     host: value.HOST,
     port: value.PORT,
+    tls: tlsFiles(value),
+    metricsPort: value.METRICS_PORT,
+    metricsHost: value.METRICS_HOST,
+    connectionLimits: {
+      connections: value.CONNECTION_LIMIT,
+      connectionsPerAddress: value.ADDRESS_CONNECTION_LIMIT,
+      headerTimeout: value.HEADER_TIMEOUT * 1_000,
+      idleTimeout: value.IDLE_TIMEOUT * 1_000,
+      sendTimeout: value.SEND_TIMEOUT * 1_000,
+    },
+    socketLimits: {
+      streamsPerPrincipal: value.STREAM_LIMIT,
+      operationsPerSocket: value.OPERATION_LIMIT,
+      sendTimeout: value.SEND_TIMEOUT * 1_000,
+      bufferedBytes: value.SEND_BUFFER,
+    },
     production: value.NODE_ENV === "production",
     dataDir,
     databaseUrl: value.DATABASE_URL,

@@ -7,7 +7,7 @@ import { countPending, startActions } from "./main/actions.ts";
 import { createClosing } from "./main/closing.ts";
 import { startDatabase } from "./main/database.ts";
 import { startFollowing } from "./main/follow.ts";
-import { startHttp } from "./main/http.ts";
+import { type Addresses, startHttp } from "./main/http.ts";
 import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/identity.ts";
 import { startJobs } from "./main/jobs.ts";
 import { startKeys } from "./main/keys.ts";
@@ -15,6 +15,7 @@ import { startLedger } from "./main/ledger.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
+import { readTransport } from "./main/transport.ts";
 
 export interface RunningServer {
   /** The GraphQL endpoint. */
@@ -36,10 +37,10 @@ export async function startServer(config: Config, { log, say }: StartOptions): P
   let publicUrl = config.publicUrl ?? "";
   const start: Start = { config, log, say, closing, publicUrl: () => publicUrl };
   try {
-    const address = await startAreas(start);
-    publicUrl = config.publicUrl ?? address;
-    const url = `${address}/graphql`;
-    log.info({ url, region: config.region }, "serving");
+    const { api, operations } = await startAreas(start);
+    publicUrl = config.publicUrl ?? api;
+    const url = `${api}/graphql`;
+    log.info({ url, operations, region: config.region }, "serving");
     return { url, config, close: closing.closeAll };
   } catch (error) {
     await closing.closeAll();
@@ -48,9 +49,10 @@ export async function startServer(config: Config, { log, say }: StartOptions): P
 }
 
 /** Starts one area after the other, each with what it needs of those before it. Returns where the server listens. */
-async function startAreas(start: Start): Promise<string> {
+async function startAreas(start: Start): Promise<Addresses> {
   const { config } = start;
   const settings = await readIdentitySettings(config);
+  const certificate = await readTransport(config, settings);
   const [keys, catalog] = await Promise.all([startKeys(start), loadCatalog(config.catalog)]);
 
   const database = await startDatabase(start);
@@ -87,5 +89,6 @@ async function startAreas(start: Start): Promise<string> {
     heartbeat: config.heartbeat,
   });
   if (config.production) await offerSetupCodes(directory, settings, start.say);
-  return startHttp(start, { database, services, identity, ledgers, watch, metrics });
+  const { trustedProxies } = settings;
+  return startHttp(start, { database, services, identity, ledgers, watch, metrics, certificate, trustedProxies });
 }

@@ -61,10 +61,18 @@ describe("loadConfig", () => {
     ["HOST", "[::1]", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
     ["HOST", "fe80::1%eth0", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
     ["CORS_ORIGINS", "https://a.example, http://localhost:3000", undefined],
+    ["METRICS_PORT", "none", "METRICS_PORT has to be a whole number from 0 to 65535"],
+    ["SEND_BUFFER", "1", "SEND_BUFFER has to be a whole number of bytes from 65536 to 1073741824"],
+    ["CONNECTION_LIMIT", "0", "CONNECTION_LIMIT has to be a whole number of connections from 16 to 1000000"],
+    ["SEND_TIMEOUT", "0", "SEND_TIMEOUT has to be a number of seconds from 0.1 to 600"],
     ["DATA_DIR", "a\0b", "DATA_DIR has to be a path"],
   ])("%s=%j", (name, value, message) => {
     if (message === undefined) expect(() => loadConfig({ [name]: value })).not.toThrow();
     else expect(refusal({ [name]: value })).toContain(message);
+  });
+
+  it.each([["TLS_CERT_FILE"], ["TLS_KEY_FILE"]])("needs both files of TLS, not %s alone", (name) => {
+    expect(refusal({ [name]: "some.pem" })).toContain("TLS_CERT_FILE and TLS_KEY_FILE have to be set together");
   });
 
   it("reads origins as browsers send them", () => {

@@ -12,7 +12,7 @@ describe("the project of a test", () => {
     ["test/ledger/heads.unit.test.ts", "unit"],
     ["test/domain/actions/decide/decide.test.ts", "database"],
     ["test/domain/identity/clients/rules.test.ts", "unit"],
-    ["test/http/behind-proxy.nginx.test.ts", "nginx"],
+    ["test/http/behind-proxy.network.test.ts", "network"],
     ["test/faults/kills.test.ts", "faults"],
     ["test/faults/disk-full.root.test.ts", "root"],
     ["test/architecture.test.ts", "unit"],

@@ -9,7 +9,7 @@ export const projectNames = [
   "server",
   "browser",
   "python",
-  "nginx",
+  "network",
   "faults",
   "root",
 ] as const;

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
+import type { Config } from "../config.ts";
 import { asError } from "../errors.ts";
+import { originOf } from "../http/origin.ts";
 import { besides } from "./api.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, settings, wholeNumber } from "./options.ts";
@@ -62,8 +64,14 @@ async function probeUntil(url: string, timeout: number, deadline: number): Promi
   }
 }
 
+/** Where a server with these settings has its probes. */
+function probedAddress(config: Config): string {
+  const { metricsHost: host, metricsPort: port } = config;
+  return port === undefined ? defaultEndpoint(config) : originOf({ host, port, secure: false });
+}
+
 async function health({ url: given, timeout, wait, json }: HealthOptions): Promise<void> {
-  const url = given ?? defaultEndpoint(settings());
+  const url = given ?? probedAddress(settings());
   const probes = await probeUntil(url, timeout, Date.now() + wait * 1_000);
   process.stdout.write(`${json ? JSON.stringify(probes) : probes.map(describe).join("\n")}\n`);
   if (probes.some(({ status }) => status !== 200)) throw new CommandError("UNREACHABLE", `${url} is not ready`);
@@ -76,7 +84,7 @@ export function defineHealth(program: Command): void {
     .description(
       "Requests /livez and /readyz of a server and prints the responses. Exits with 3 unless both return 200.",
     )
-    .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
+    .option("--url <url>", "address of the server (default: from METRICS_PORT, or else HOST and PORT)", endpoint)
     .option("--timeout <seconds>", "time limit of a request", wholeNumber(1, 600), 5)
     .option("--wait <seconds>", "how long to retry until the server is ready", wholeNumber(0, 3_600), 0)
     .option("--json", "print one JSON line")

@@ -48,8 +48,8 @@ export function settings(options: ServerOptions = {}): Config {
 }
 
 /** Where a server with these settings listens. */
-export function defaultEndpoint({ host, port }: Config): string {
-  return `${originOf({ host, port, secure: false })}/graphql`;
+export function defaultEndpoint({ host, port, tls }: Config): string {
+  return `${originOf({ host, port, secure: tls !== undefined })}/graphql`;
 }
 
 export function ledgerId(text: string): LedgerId {

@@ -33,9 +33,15 @@ async function firstSteps(url: string, config: Config): Promise<string> {
     return `Countersign serves ${url}\n\n${await signingIn(url, config, identity)}`;
   }
   const plain = loadConfig({});
-  const { port } = new URL(url);
-  const directory = config.dataDir === plain.dataDir ? "" : `DATA_DIR=${config.dataDir} `;
-  const address = `${config.host === plain.host ? "" : `HOST=${config.host} `}${Number(port || 80) === plain.port ? "" : `PORT=${port || 80} `}`;
+  const { port: shown, protocol } = new URL(url);
+  // A URL leaves out the port of its scheme.
+  const port = Number(shown || (protocol === "https:" ? 443 : 80));
+  const set = (name: string, value: string | number, usual?: string | number) =>
+    value === usual ? "" : `${name}=${value} `;
+  const { tls } = config;
+  const directory = set("DATA_DIR", config.dataDir, plain.dataDir);
+  const certificate = tls === undefined ? "" : set("TLS_CERT_FILE", tls.certFile) + set("TLS_KEY_FILE", tls.keyFile);
+  const address = `${set("HOST", config.host, plain.host)}${set("PORT", port, plain.port)}${certificate}`;
   return `Countersign serves ${url}
 
 In another terminal:

@@ -9,27 +9,51 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }
 
-/** Why listening at `host` and `port` failed, with the setting to change; undefined for other codes. */
-function reasonFor(code: string, { host, port }: Pick<Config, "host" | "port">): string | undefined {
+/** An address to listen on, and the settings it comes from. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly hostSetting: string;
+  readonly portSetting: string;
+}
+
+/** Why listening there failed, with the setting to change; undefined for other codes. */
+function reasonFor(code: string, { host, port, hostSetting, portSetting }: Place): string | undefined {
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} of ${host} is in use, perhaps by another Countersign: stop that, or set PORT to another port (0 for any free one)`;
+      return `port ${port} of ${host} is in use, perhaps by another Countersign: stop that, or set ${portSetting} to another port (0 for any free one)`;
     case "EACCES":
-      return `port ${port} of ${host} needs more privileges (EACCES): set PORT to 1024 or more`;
+      return `port ${port} of ${host} needs more privileges (EACCES): set ${portSetting} to 1024 or more`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `${host} is not an address of this machine (${code}): set HOST to one of its addresses`;
+      return `${host} is not an address of this machine (${code}): set ${hostSetting} to one of its addresses`;
     default:
       return undefined;
   }
 }
 
 /**
- * Proves, before anything is made or migrated, that the server will be able to listen. Throws ConfigurationError naming HOST
- * or PORT.
+ * Proves, before anything is made or migrated, that the server will be able to listen. Throws ConfigurationError naming HOST,
+ * PORT, METRICS_HOST or METRICS_PORT.
  */
-export async function assertListenable({ host, port }: Pick<Config, "host" | "port">): Promise<void> {
+export async function assertListenable(
+  config: Pick<Config, "host" | "port" | "metricsHost" | "metricsPort">,
+): Promise<void> {
+  const { host, port, metricsHost, metricsPort } = config;
+  await tryListening({ host, port, hostSetting: "HOST", portSetting: "PORT" });
+  if (metricsPort === undefined) return;
+  if (metricsPort !== 0 && metricsPort === port) throw new ConfigurationError("METRICS_PORT has to differ from PORT");
+  await tryListening({
+    host: metricsHost,
+    port: metricsPort,
+    hostSetting: "METRICS_HOST",
+    portSetting: "METRICS_PORT",
+  });
+}
+
+async function tryListening(place: Place): Promise<void> {
+  const { host, port } = place;
   const trial = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -37,7 +61,7 @@ export async function assertListenable({ host, port }: Pick<Config, "host" | "po
       trial.listen({ host, port, exclusive: true }, resolve);
     });
   } catch (error) {
-    const reason = reasonFor(codeOf(error), { host, port });
+    const reason = reasonFor(codeOf(error), place);
     throw reason === undefined ? error : new ConfigurationError(reason, error);
   }
   await new Promise<void>((resolve) => trial.close(() => resolve()));

@@ -66,6 +66,17 @@ export function createMetrics(sources: MetricsSources) {
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
     registers,
   });
+  const connections = new Gauge({
+    name: "countersign_connections",
+    help: "TCP connections of clients that are open.",
+    registers,
+  });
+  const refusedConnections = new Counter({
+    name: "countersign_connections_refused_total",
+    help: "TCP connections closed because there were too many, in all or of one address.",
+    labelNames: ["limit"],
+    registers,
+  });
   const sockets = new Gauge({
     name: "countersign_websocket_connections",
     help: "WebSocket connections that are open.",
@@ -145,6 +156,9 @@ export function createMetrics(sources: MetricsSources) {
       batchSeconds.observe(seconds);
       batchSize.observe(entries);
     },
+    connectionOpened: () => connections.inc(),
+    connectionClosed: () => connections.dec(),
+    connectionRefused: (limit: "all" | "address") => refusedConnections.inc({ limit }),
     socketOpened: () => sockets.inc(),
     socketClosed: () => sockets.dec(),
     operationStarted: () => subscriptions.inc(),

@@ -49,8 +49,8 @@ function within<Value>(milliseconds: number, work: Promise<Value>): Promise<Valu
   });
 }
 
-/** Handles the probes of an orchestrator and of Prometheus; returns undefined for any other path. */
-export function createProbes({ checks, accepting, metrics, log }: ProbesDeps) {
+/** Handles the probes of an orchestrator; returns undefined for any other path. */
+export function createProbes({ checks, accepting, log }: Omit<ProbesDeps, "metrics">) {
   const check = shared(async () => checks());
 
   async function ready(response: ServerResponse): Promise<void> {
@@ -65,26 +65,37 @@ export function createProbes({ checks, accepting, metrics, log }: ProbesDeps) {
     send(response, isReady ? 200 : 503, JSON_TYPE, `${JSON.stringify({ ready: isReady, checks: held })}\n`);
   }
 
-  async function scrape(response: ServerResponse): Promise<void> {
-    try {
-      send(response, 200, metrics.contentType, await metrics.scrape());
-    } catch (error) {
-      log.warn({ err: error }, "the metrics could not be collected");
-      send(response, 503, "text/plain; charset=utf-8", "the metrics cannot be collected now\n");
-    }
-  }
-
   const probes: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
     "/livez": async (response) => send(response, 200, JSON_TYPE, '{"live":true}\n'),
     "/readyz": ready,
-    "/metrics": scrape,
   };
 
   return (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> | undefined => {
     const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
     if (probe === undefined) return undefined;
-    if (request.method === "GET" || request.method === "HEAD") return probe(response);
-    response.setHeader("allow", "GET, HEAD");
-    return Promise.resolve(send(response, 405, "text/plain; charset=utf-8", "use GET\n"));
+    return readOnly(request, response) ? probe(response) : Promise.resolve();
   };
+}
+
+/** Responds with what Prometheus scrapes. */
+export async function scrapeMetrics(
+  { metrics, log }: Pick<ProbesDeps, "metrics" | "log">,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!readOnly(request, response)) return;
+  try {
+    send(response, 200, metrics.contentType, await metrics.scrape());
+  } catch (error) {
+    log.warn({ err: error }, "the metrics could not be collected");
+    send(response, 503, "text/plain; charset=utf-8", "the metrics cannot be collected now\n");
+  }
+}
+
+/** Whether the request reads; responds to one that does not. */
+function readOnly({ method }: IncomingMessage, response: ServerResponse): boolean {
+  if (method === "GET" || method === "HEAD") return true;
+  response.setHeader("allow", "GET, HEAD");
+  send(response, 405, "text/plain; charset=utf-8", "use GET\n");
+  return false;
 }

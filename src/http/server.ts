@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
 import { graphqlError } from "../graphql/base/errors.ts";
@@ -8,15 +7,19 @@ import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
 import { readGet, readPost } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn } from "./call.ts";
+import type { Certificate } from "./certificate.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
 import { createJsonRoute } from "./json-route.ts";
+import { createListener, listening, replaceCertificate } from "./listener.ts";
 import type { Metrics } from "./metrics.ts";
 import { originOf } from "./origin.ts";
+import { createPeers, type Peers } from "./peers.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createSlots } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
-import { createWebSockets, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
+import { createWebSockets, refuseUpgrade, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
 /** The dependencies, passed in by `main.ts`. */
@@ -27,12 +30,16 @@ export interface HttpServerDeps {
   readonly publicUrl?: string | undefined;
   /** Handles the paths of signing in with a browser; returns undefined for any other path. */
   readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
-  /** Conditions of `/readyz`, by name; all must hold. */
-  readonly checks: () => Promise<Checks>;
+  /** Conditions of `/readyz`, by name; all must hold. Undefined: the probes are served elsewhere. */
+  readonly checks: (() => Promise<Checks>) | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Origins whose pages may call the API; none: only the server's own. */
   readonly corsOrigins: readonly string[];
+  /** Undefined: plain HTTP. */
+  readonly certificate?: Certificate | undefined;
+  readonly peers?: Peers;
+  readonly connectionLimits?: Partial<ConnectionLimits>;
   readonly socketLimits?: Partial<SocketLimits>;
   /** false: Yoga responds to every operation, to compare the responses; they are the same. */
   readonly jsonRoute?: boolean;
@@ -41,6 +48,10 @@ export interface HttpServerDeps {
 export interface HttpServer {
   /** Starts listening. Resolves to the port; port 0 is any free one. */
   listen(port: number, host: string): Promise<number>;
+  /** Whether requests are accepted: from listening until closing. */
+  accepting(): boolean;
+  /** Uses another certificate from the next handshake on, where there is one. */
+  replaceCertificate(certificate: Certificate): void;
   /**
    * Takes no more requests, finishes those under way, ends streams, closes WebSockets with 1001. Whatever is not done
    * after `graceMilliseconds` is cut.
@@ -59,12 +70,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const requestLog = log.child({}, { redact: [] });
   const yoga = createCountersignYoga({ services, log, corsOrigins, onError: metrics.error });
   const jsonRoute = createJsonRoute(yoga, { corsOrigins });
-  const probe = createProbes({
-    checks,
-    accepting: () => !stopping.signal.aborted,
-    metrics,
-    log,
-  });
+  const accepting = () => server.listening && !stopping.signal.aborted;
+  const probe = checks && createProbes({ checks, accepting, log });
+  const peers = deps.peers ?? createPeers([]);
+  const mayUse = ({ socket }: IncomingMessage) =>
+    deps.certificate !== undefined || peers.mayUsePlainHttp(socket.remoteAddress);
+  const connectionLimits = { ...CONNECTION_LIMITS, ...deps.connectionLimits };
   const limits = { ...SOCKET_LIMITS, ...deps.socketLimits };
   const slots = createSlots(limits.streamsPerPrincipal);
   const sockets = createWebSockets({
@@ -139,7 +150,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
     }
     response.once("close", release);
-    cutWhenSlow(response, limits.sendTimeout, metrics.slowSubscriber);
+    cutWhenSlow(response, connectionLimits.sendTimeout, metrics.slowSubscriber);
     const revoked = new AbortController();
     const unwatch = identity.watch?.(signedIn, () => revoked.abort());
     if (unwatch !== undefined) response.once("close", unwatch);
@@ -165,27 +176,39 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split("?", 1)[0] ?? "/";
+    const probed = probe?.(path, request, response);
+    if (probed !== undefined) return probed;
+    if (!mayUse(request)) return refusePlain(request, response);
     if (path === "/graphql") return traced(request, () => graphql(request, response));
     const signingIn = signIn?.(path, request, response);
     if (signingIn !== undefined) return signingIn;
-    const probed = probe(path, request, response);
-    if (probed !== undefined) return probed;
     request.resume();
     response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("not found\n");
   }
 
-  const server = createServer(
-    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
-    (request, response) => {
+  const server = createListener({ certificate: deps.certificate, limits: connectionLimits }, (request, response) => {
+    connections.inTurn(request, response, () => {
       route(request, response).catch((error: unknown) => {
         log.error({ err: error }, "a request failed");
         if (response.headersSent) response.destroy();
         else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("internal error\n");
       });
+    });
+  });
+  const connections = limitConnections(server, {
+    limits: connectionLimits,
+    isProxy: peers.isProxy,
+    onOpened: metrics.connectionOpened,
+    onClosed: metrics.connectionClosed,
+    onRefused: (limit, address) => {
+      metrics.connectionRefused(limit);
+      log.debug({ limit, address }, "a connection was refused: there are too many");
     },
-  );
+    onSlow: metrics.slowSubscriber,
+  });
   server.on("upgrade", (request, stream, head) => {
     stream.on("error", (error) => log.debug({ err: error }, "a connection failed"));
+    if (!mayUse(request)) return refuseUpgrade(stream, "403 Forbidden");
     sockets.upgrade(request, stream, head).catch((error: unknown) => {
       log.error({ err: error }, "an upgrade failed");
       stream.destroy();
@@ -194,14 +217,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   return {
     async listen(port, host) {
-      await listening(server, port, host);
-      const taken = (server.address() as AddressInfo).port;
-      publicUrl = deps.publicUrl ?? originOf({ host, port: taken, secure: false });
+      const taken = await listening(server, port, host);
+      publicUrl = deps.publicUrl ?? originOf({ host, port: taken, secure: deps.certificate !== undefined });
       return taken;
     },
+    accepting,
+    replaceCertificate: (certificate) => replaceCertificate(server, certificate),
     async close(graceMilliseconds = GRACE) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
+      const cut = setTimeout(connections.destroyAll, graceMilliseconds);
       // Before streams end, so that no subscription over a socket looks complete when it was cut off.
       await sockets.close(Math.min(2_000, graceMilliseconds));
       stopping.abort();
@@ -215,14 +239,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   };
 }
 
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+/** Responds to a request that came in the clear from somewhere else: what it carried may have been read on its way. */
+function refusePlain(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response
+    .writeHead(403, { "content-type": "text/plain; charset=utf-8" })
+    .end("plain HTTP is accepted from this machine and from trustedProxies alone: use https\n");
 }
 
 /** Runs `work` in a span, under the caller's trace when it sent one. */

@@ -3,17 +3,22 @@ import type { RawData, WebSocket } from "ws";
 import { closeReason } from "./close-reason.ts";
 import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
-/** Bytes that may wait to be sent on one connection. */
-export const MAX_BUFFERED = 4 * 1024 * 1024;
-
 export interface SocketOptions {
   /** Milliseconds between pings; a client that did not respond to one before the next is disconnected. */
   readonly pingInterval: number;
   /** Milliseconds one message may take to leave; a client that reads slower is closed. */
   readonly sendTimeout: number;
+  /** Bytes that may wait to be sent. */
+  readonly bufferedBytes: number;
   readonly onSlow: () => void;
   readonly onError: (error: unknown) => void;
 }
+
+/** Pings of a client, in messages and frames together, that are accepted between two of the server's own. */
+const MAX_PINGS = 20;
+
+/** RFC 6455, section 7.4.1: the client breaks a rule that has no code of its own. */
+const POLICY_VIOLATION = 1008;
 
 /** RFC 6455, section 7.4.1: come back later. Clients of graphql-transport-ws do. */
 export const TRY_AGAIN_LATER = 1013;
@@ -25,9 +30,12 @@ export function serveSocket<Extra>(
   extra: Extra,
   options: SocketOptions,
 ): void {
-  const { pingInterval, sendTimeout, onSlow, onError } = options;
+  const { pingInterval, sendTimeout, bufferedBytes, onSlow, onError } = options;
   let alive = true;
+  let initialised = false;
+  let pinged = 0;
   const pings = setInterval(() => {
+    pinged = 0;
     if (!alive) return socket.terminate();
     alive = false;
     socket.ping();
@@ -35,6 +43,11 @@ export function serveSocket<Extra>(
   socket.on("pong", () => {
     alive = true;
   });
+  const notePing = () => {
+    pinged += 1;
+    if (pinged > MAX_PINGS) socket.close(POLICY_VIOLATION, "Too many pings");
+  };
+  socket.on("ping", notePing);
   // An error closes the connection; other causes are in the close code.
   socket.on("error", onError);
 
@@ -49,7 +62,7 @@ export function serveSocket<Extra>(
   const send = (data: string): Promise<void> =>
     new Promise((resolve) => {
       if (socket.readyState !== socket.OPEN) return resolve();
-      if (socket.bufferedAmount > MAX_BUFFERED) {
+      if (socket.bufferedAmount > bufferedBytes) {
         closeSlow();
         return resolve();
       }
@@ -68,8 +81,16 @@ export function serveSocket<Extra>(
       close: (code, reason) => socket.close(code, closeReason(reason ?? "")),
       onMessage: (handle) => {
         socket.on("message", (data, isBinary) => {
-          const { problem, message } = read(data, isBinary);
+          // What arrives between our close frame and the client's.
+          if (socket.readyState !== socket.OPEN) return;
+          const { problem, message, type } = read(data, isBinary);
           if (problem !== undefined) return socket.close(CloseCode.BadRequest, closeReason(problem));
+          if (type === "connection_init") initialised = true;
+          if (type === "ping" || type === "pong") {
+            // A response to each would cost a caller nothing who has not even said who it is.
+            if (!initialised) return socket.close(CloseCode.Unauthorized, "Send connection_init first");
+            notePing();
+          }
           // Parsed here: the library would parse text itself, and accepts a parsed message (see parse-json.ts).
           handle(message as string).catch((error: unknown) => {
             onError(error);
@@ -92,20 +113,27 @@ const SERVER_TYPES: readonly unknown[] = ["connection_ack", "next", "error"];
 /** Characters (UTF-16 code units) of an operation's id. Clients use UUIDs or numbers; the id is in every message about it. */
 const MAX_OPERATION_ID = 128;
 
-/** A message, or why it is refused. */
-function read(data: RawData, isBinary: boolean): { readonly problem?: string; readonly message?: unknown } {
+interface Read {
+  /** Why the message is refused. */
+  readonly problem?: string;
+  readonly message?: unknown;
+  /** Its `type`, whatever that is. */
+  readonly type?: unknown;
+}
+
+/** Reads a message of the protocol. */
+function read(data: RawData, isBinary: boolean): Read {
   if (isBinary) return { problem: "Messages are text" };
   try {
     const message = parseStrictJson(String(data));
     // The library would parse a string once more.
     if (typeof message === "string") return { problem: "Message is expected to be an object, but got string" };
-    const type = typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
+    const { type, id } = typeof message === "object" && message !== null ? (message as Record<string, unknown>) : {};
     if (SERVER_TYPES.includes(type)) return { problem: "Messages of this type come from the server" };
-    const id = typeof message === "object" && message !== null && "id" in message ? message.id : undefined;
     if (typeof id === "string" && id.length > MAX_OPERATION_ID) {
       return { problem: `The id of an operation has at most ${MAX_OPERATION_ID} characters` };
     }
-    return { message };
+    return { message, type };
   } catch (error) {
     if (error instanceof StrictJsonError) return { problem: error.message };
     throw error;

@@ -22,7 +22,8 @@ export function whenClosed(response: ServerResponse, work: () => void): void {
 
 /**
  * Closes a stream when its client has read nothing for `milliseconds` although data was pending. The pending data is bounded:
- * nothing is read from the ledger for a stream that is not drained.
+ * nothing is read from the ledger for a stream that is not drained. Yoga switches off the time-out of a stream's socket, which
+ * does this for other responses.
  */
 export function cutWhenSlow(response: ServerResponse, milliseconds: number, onSlow: () => void): void {
   let written = -1;

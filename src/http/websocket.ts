@@ -23,6 +23,8 @@ export interface SocketLimits {
   /** Connections and event streams together. */
   readonly streamsPerPrincipal: number;
   readonly operationsPerSocket: number;
+  /** Bytes that may wait to be sent on one connection. */
+  readonly bufferedBytes: number;
 }
 
 export const SOCKET_LIMITS: SocketLimits = {
@@ -31,6 +33,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   sendTimeout: 30_000,
   streamsPerPrincipal: 32,
   operationsPerSocket: 64,
+  bufferedBytes: 4 * 1024 * 1024,
 };
 
 export interface WebSocketDeps {
@@ -82,7 +85,7 @@ function originAllowed({ headers }: IncomingMessage, publicUrl: string, corsOrig
 }
 
 /** Responds without upgrading, and closes the connection, because stopping the server waits for it. */
-function refuseUpgrade(stream: Duplex, status: string): void {
+export function refuseUpgrade(stream: Duplex, status: string): void {
   if (stream.writableEnded || stream.destroyed) return;
   stream.once("finish", () => stream.destroy());
   stream.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
@@ -216,6 +219,7 @@ export function createWebSockets(deps: WebSocketDeps) {
     serveSocket(server, socket, extra, {
       pingInterval: limits.pingInterval,
       sendTimeout: limits.sendTimeout,
+      bufferedBytes: limits.bufferedBytes,
       onSlow: metrics.slowSubscriber,
       onError: (error) => log.debug({ err: error }, "a connection failed"),
     });

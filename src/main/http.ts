@@ -2,12 +2,15 @@ import type { Database } from "../db/database.ts";
 import { pendingMigrations } from "../db/migrate.ts";
 import { isLoopback } from "../domain/identity/secure-url.ts";
 import type { Services } from "../graphql/base/services.ts";
+import { type Certificate, watchCertificate } from "../http/certificate.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { originOf } from "../http/origin.ts";
+import { createPeers } from "../http/peers.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Watch } from "../ledger/watch/watch.ts";
 import type { IdentityServices } from "./identity.ts";
+import { startOperations } from "./operations.ts";
 import type { Start } from "./start.ts";
 import { isWatchReady } from "./watch.ts";
 
@@ -18,30 +21,53 @@ export interface HttpDeps {
   readonly ledgers: Pick<Ledgers, "ready">;
   readonly watch: Pick<Watch, "status">;
   readonly metrics: Metrics;
+  readonly certificate: Certificate | undefined;
+  readonly trustedProxies: readonly string[];
 }
 
-/** Listens. Returns scheme, host and port. */
-export async function startHttp({ config, log, closing }: Start, deps: HttpDeps): Promise<string> {
-  const { database, services, identity, ledgers, watch, metrics } = deps;
+/** Where a server listens: scheme, host and port. */
+export interface Addresses {
+  readonly api: string;
+  /** Of metrics and probes; undefined: there are no metrics, and the probes are at `api`. */
+  readonly operations: string | undefined;
+}
+
+/** Listens. */
+export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses> {
+  const { config, log, closing } = start;
+  const { database, services, identity, ledgers, watch, metrics, certificate, trustedProxies } = deps;
+  const checks = async () => ({
+    ...(await ledgers.ready()),
+    watch: isWatchReady(watch),
+    schema: (await pendingMigrations(database.readinessPool)).length === 0,
+  });
   const server = createHttpServer({
     services,
     identity: identity.calls,
     signIn: identity.signIn.handle,
     publicUrl: config.publicUrl,
-    checks: async () => ({
-      ...(await ledgers.ready()),
-      watch: isWatchReady(watch),
-      schema: (await pendingMigrations(database.readinessPool)).length === 0,
-    }),
+    checks: config.metricsPort === undefined ? checks : undefined,
     metrics,
     log,
     corsOrigins: config.corsOrigins,
+    certificate,
+    peers: createPeers(trustedProxies),
+    connectionLimits: config.connectionLimits,
+    socketLimits: config.socketLimits,
   });
+  // Before the API, so that it is closed after it: until then the probes say what happens.
+  const operations = await startOperations(start, { checks, accepting: server.accepting, metrics });
   const port = await server.listen(config.port, config.host);
   closing.add(() => server.close());
-  const address = originOf({ host: config.host, port, secure: false });
-  if (config.publicUrl === undefined && !isLoopback(config.host)) {
-    log.warn({ address }, "PUBLIC_URL is not set: proofs of keys and signed requests have to be about this address");
+  if (config.tls !== undefined && certificate !== undefined) {
+    closing.add(watchCertificate(config.tls, { first: certificate, use: server.replaceCertificate, log }));
   }
-  return address;
+  const api = originOf({ host: config.host, port, secure: certificate !== undefined });
+  if (config.publicUrl === undefined && !isLoopback(config.host)) {
+    log.warn(
+      { address: api },
+      "PUBLIC_URL is not set: proofs of keys and signed requests have to be about this address",
+    );
+  }
+  return { api, operations };
 }

@@ -23,10 +23,10 @@ await withClient(postgres.url, async (client) => {
   }
 });
 const began = performance.now();
-const app = await startApp({ databaseUrl: postgres.url });
+const app = await startApp({ databaseUrl: postgres.url, environment: { METRICS_PORT: "0" } });
 
 async function metric(name: string): Promise<number> {
-  const text = await (await fetch(new URL("/metrics", app.url))).text();
+  const text = await (await fetch(new URL("/metrics", app.operationsUrl))).text();
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 const spent = () => metric("countersign_watch_seconds_total");

@@ -84,6 +84,44 @@ describe("serve", () => {
     expect(code).toBe(exitCodes.USAGE);
   });
 
+  it("refuses plain HTTP where others could read it, unless a proxy is named", async () => {
+    const folder = await makeDataDir();
+    const file = path.join(folder, "identity.json");
+    const issuers = [{ issuer: "https://login.acme.example/", organization: "acme" }];
+    await writeFile(file, JSON.stringify({ issuers }));
+    const open = { HOST: "0.0.0.0", IDENTITY_FILE: file, DATA_DIR: folder };
+    const { code, stderr } = await countersign(["serve", "--port", "0"], {
+      ...open,
+      DATABASE_URL: "postgres://nobody@127.0.0.1:1/none",
+    });
+    expect(stderr).toContain("set TLS_CERT_FILE and TLS_KEY_FILE, or name the proxies that use TLS in trustedProxies");
+    expect(code).toBe(exitCodes.USAGE);
+    await writeFile(file, JSON.stringify({ issuers, trustedProxies: ["10.0.0.0/8"] }));
+    serving = await startServing([], open);
+    expect(serving.url).toMatch(/^http:\/\/0\.0\.0\.0:\d+\/graphql$/);
+    await serving.close();
+    serving = undefined;
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("serves metrics and probes on a port of their own, and there alone", async () => {
+    serving = await startServing([], { METRICS_PORT: "0" });
+    const operations = /"operations":"([^"]+)"/.exec(serving.said())?.[1] ?? "";
+    const get = (path: string, base: string) => fetch(new URL(path, base)).then(({ status }) => status);
+    expect(await Promise.all(["/livez", "/readyz", "/metrics", "/graphql"].map((at) => get(at, operations)))).toEqual([
+      200, 200, 200, 404,
+    ]);
+    expect(await Promise.all(["/livez", "/readyz", "/metrics"].map((at) => get(at, serving!.url)))).toEqual([
+      404, 404, 404,
+    ]);
+    expect(await (await fetch(new URL("/metrics", operations))).text()).toContain("countersign_approvals_pending");
+    const port = new URL(operations).port;
+    expect((await countersign(["health"], { ...serving.environment, METRICS_PORT: port })).code).toBe(exitCodes.OK);
+    const taken = await countersign(["serve", "--port", "0"], { METRICS_PORT: port });
+    expect(taken.stderr).toContain("set METRICS_PORT to another port");
+    expect(taken.code).toBe(exitCodes.USAGE);
+  });
+
   it.each([["serve", "--port", "0"], ["migrate"]])("names DATA_DIR when it cannot be created: %s", async (...args) => {
     const dataDir = path.join(import.meta.filename, "below");
     const { code, stderr } = await countersign(args, { DATA_DIR: dataDir });

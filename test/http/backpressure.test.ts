@@ -60,8 +60,7 @@ it("a connection that is not read makes the server read a bounded part of the le
     const query = `subscription{auditEntries(after:"${at}"){cursor entry{body canonical arguments}}}`;
     client.send({ type: "subscribe", id: String(at), payload: { query } });
   }
-  const slow = async () =>
-    /countersign_slow_subscribers_total (\d+)/.exec(await (await fetch(new URL("/metrics", api.url))).text())?.[1];
+  const slow = async () => /countersign_slow_subscribers_total (\d+)/.exec(await api.metrics())?.[1];
   let most = 0;
   await expect
     .poll(

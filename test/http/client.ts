@@ -34,9 +34,12 @@ export function codesOf({ type, payload }: Message): readonly string[] {
 
 export async function openSocket(
   url: string,
-  options: { readonly headers?: Record<string, string>; readonly protocol?: string } = {},
+  options: { readonly headers?: Record<string, string>; readonly protocol?: string; readonly ca?: string } = {},
 ): Promise<RawClient> {
-  const socket = new WebSocket(url, options.protocol ?? "graphql-transport-ws", { headers: options.headers ?? {} });
+  const socket = new WebSocket(url, options.protocol ?? "graphql-transport-ws", {
+    headers: options.headers ?? {},
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  });
   const messages: Message[] = [];
   const waiting = new Set<() => void>();
   socket.on("message", (data) => {
@@ -100,9 +103,9 @@ export async function closeCodeOf(url: string, protocol: string | undefined): Pr
   return frame.readUInt16BE(2);
 }
 
-/** A connection that was acknowledged. */
-export async function connect(url: string, token: string): Promise<RawClient> {
-  const client = await openSocket(url);
+/** A connection that was acknowledged. `ca` is the root of the server's certificate, in PEM. */
+export async function connect(url: string, token: string, options: { readonly ca?: string } = {}): Promise<RawClient> {
+  const client = await openSocket(url, options);
   client.send({ type: "connection_init", payload: { authorization: `Bearer ${token}` } });
   await client.next(({ type }) => type === "connection_ack");
   return client;

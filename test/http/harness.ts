@@ -54,6 +54,8 @@ export interface Api {
     variables?: object,
     options?: { readonly as?: DemoName; readonly token?: string },
   ): Promise<Answer<Data>>;
+  /** The text of the server's metrics. */
+  metrics(): Promise<string>;
   post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -71,7 +73,10 @@ export interface AnswerError {
 }
 
 export type ApiOptions = Partial<
-  Pick<HttpServerDeps, "corsOrigins" | "socketLimits" | "checks" | "jsonRoute" | "publicUrl">
+  Pick<
+    HttpServerDeps,
+    "corsOrigins" | "socketLimits" | "connectionLimits" | "peers" | "checks" | "jsonRoute" | "publicUrl"
+  >
 > & {
   readonly heartbeat?: number;
   /** Milliseconds. */
@@ -207,7 +212,9 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     metrics,
     log,
     corsOrigins: options.corsOrigins ?? [],
-    ...(options.socketLimits === undefined ? {} : { socketLimits: options.socketLimits }),
+    socketLimits: options.socketLimits ?? {},
+    connectionLimits: options.connectionLimits ?? {},
+    ...(options.peers === undefined ? {} : { peers: options.peers }),
     jsonRoute: options.jsonRoute ?? true,
     publicUrl: options.publicUrl,
   });
@@ -238,6 +245,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
         .setExpirationTime("1h")
         .setJti(randomUUID())
         .sign(keys.issuer.privateKey),
+    metrics: metrics.scrape,
     post,
     async gql<Data>(query: string, variables = {}, { as, token: given }: { as?: DemoName; token?: string } = {}) {
       const bearer = given ?? (as === undefined ? undefined : await token(as));

@@ -83,8 +83,8 @@ describe("probes", () => {
       { input },
       { as: "approver" },
     );
-    await expect.poll(async () => (await get("/metrics")).text()).toContain('route="/graphql",status="401"');
-    const text = await (await get("/metrics")).text();
+    await expect.poll(api.metrics).toContain('route="/graphql",status="401"');
+    const text = await api.metrics();
     expect(text).toContain('countersign_graphql_errors_total{code="UNAUTHENTICATED"} 1');
     expect(text).toContain('countersign_refusals_total{code="NOT_FOUND"} 1');
     for (const name of [
@@ -96,6 +96,10 @@ describe("probes", () => {
     ]) {
       expect(text).toContain(`# TYPE countersign_${name}`);
     }
+  });
+
+  it("tell nobody at the address of the API how much is going on", async () => {
+    expect((await get("/metrics")).status).toBe(404);
   });
 
   it("accept GET only", async () => {

@@ -85,7 +85,10 @@ describe("server-sent events", () => {
 
   it("are limited in number, and those that are not read are cut", async () => {
     const other = await createTestDatabase();
-    const small = await startApi(other.appUrl, { socketLimits: { streamsPerPrincipal: 2, sendTimeout: 200 } });
+    const small = await startApi(other.appUrl, {
+      socketLimits: { streamsPerPrincipal: 2 },
+      connectionLimits: { sendTimeout: 200 },
+    });
     try {
       const args = { text: "x".repeat(50_000) };
       const input = () => ({
@@ -104,8 +107,7 @@ describe("server-sent events", () => {
       expect(unread.map(({ status }) => status)).toEqual([200, 200]);
       const third = await small.post(body, headers);
       expect([third.status, await third.text()]).toEqual([429, expect.stringContaining('"code":"RATE_LIMITED"')]);
-      const metrics = async () => (await fetch(new URL("/metrics", small.url))).text();
-      await expect.poll(metrics, { timeout: 20_000 }).toContain("countersign_slow_subscribers_total 2");
+      await expect.poll(small.metrics, { timeout: 20_000 }).toContain("countersign_slow_subscribers_total 2");
       await expect.poll(async () => (await small.post(body, headers)).status).toBe(200);
     } finally {
       await small.close();

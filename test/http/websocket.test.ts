@@ -55,6 +55,23 @@ describe("a connection is closed with", () => {
     expect(await client.closed).toMatchObject({ code: 4401 });
   });
 
+  it("4401 when it pings before it is initialised, and not one ping of 20,000 gets a pong", async () => {
+    const client = await openSocket(api.wsUrl);
+    for (let at = 0; at < 20_000; at++) client.send({ type: "ping" });
+    expect(await client.closed).toEqual({ code: 4401, reason: "Send connection_init first" });
+    expect(client.messages).toEqual([]);
+  });
+
+  it("1008 when it pings without end, in frames or messages", async () => {
+    const anonymous = await openSocket(api.wsUrl);
+    for (let at = 0; at < 21; at++) anonymous.socket.ping();
+    expect(await anonymous.closed).toEqual({ code: 1008, reason: "Too many pings" });
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    for (let at = 0; at < 21; at++) client.send({ type: "ping" });
+    expect(await client.closed).toEqual({ code: 1008, reason: "Too many pings" });
+    expect(client.messages.filter(({ type }) => type === "pong").length).toBeLessThanOrEqual(20);
+  });
+
   it.each([
     ["no token", undefined],
     ["a token that is none", { authorization: "Bearer nonsense" }],
@@ -276,8 +293,7 @@ describe("a subscriber that does not read", () => {
         payload: { query: 'subscription{auditEntries(after:"0"){cursor entry{body canonical}}}' },
       });
     }
-    const slow = async () =>
-      /countersign_slow_subscribers_total (\d+)/.exec(await (await fetch(new URL("/metrics", api.url))).text())?.[1];
+    const slow = async () => /countersign_slow_subscribers_total (\d+)/.exec(await api.metrics())?.[1];
     await expect.poll(slow, { timeout: 20_000 }).toBe("1");
     const following = () => (api.services.follower as unknown as { following(): number }).following();
     await expect.poll(following).toBe(0);

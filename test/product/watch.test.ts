@@ -27,7 +27,7 @@ afterEach(async () => {
 
 /** Tests are impatient: the guards and the end of a ledger are verified again and again, with as much of a core as it takes. */
 async function start(options: AppOptions = {}, environment: Readonly<Record<string, string>> = {}): Promise<App> {
-  const settings = { WATCH_SHARE: "100", WATCH_INTERVAL: "0.5", ...environment };
+  const settings = { WATCH_SHARE: "100", WATCH_INTERVAL: "0.5", METRICS_PORT: "0", ...environment };
   const app = await startApp({ databaseUrl: database.appUrl, ...options, environment: settings });
   apps.push(app);
   return app;
@@ -78,7 +78,7 @@ async function acknowledge(
   const text = "mutation($n:String!){acknowledgeLedger(input:{note:$n}){entry{seq type body} userErrors{code}}}";
   return (await app.ask<{ acknowledgeLedger: Acknowledged }>(text, { n: note }, as)).acknowledgeLedger;
 }
-const probe = async (app: App, route: string) => fetch(new URL(route, app.url));
+const probe = async (app: App, route: string) => fetch(new URL(route, app.operationsUrl));
 
 describe("a running server", () => {
   it("verifies what is recorded", async () => {

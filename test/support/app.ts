@@ -13,6 +13,8 @@ const root = path.resolve(import.meta.dirname, "../..");
 /** The whole product as a process of its own, as `npm start` runs it. */
 export interface App {
   readonly url: string;
+  /** Where its probes are, and, with METRICS_PORT in its environment, its metrics. */
+  readonly operationsUrl: string;
   readonly dataDir: string;
   readonly process: ChildProcess;
   /** Every line it wrote, to stdout and stderr. */
@@ -60,7 +62,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     },
   });
   const lines: string[] = [];
-  const url = await serving(child, lines);
+  const { url, operationsUrl } = await serving(child, lines);
   const config = loadConfig({}, { dataDir, signingKeyFile: path.join(dataDir, "keys.json") });
   const tokens = await openDemoTokens(config);
   const kept = new Map<DemoName, () => Promise<string>>();
@@ -81,6 +83,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     post(query, variables, await token(as));
   return {
     url,
+    operationsUrl,
     dataDir,
     process: child,
     lines,
@@ -108,14 +111,17 @@ export async function forget(app: App): Promise<void> {
   await rm(app.dataDir, { recursive: true, force: true });
 }
 
-async function serving(child: ChildProcess, lines: string[]): Promise<string> {
+async function serving(child: ChildProcess, lines: string[]): Promise<Pick<App, "url" | "operationsUrl">> {
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on("line", (line) => lines.push(line));
   }
   for (;;) {
-    const found = lines.map((line) => /"url":"([^"]+)".*"msg":"serving"/.exec(line)?.[1]).find(Boolean);
-    if (found !== undefined) return found;
+    const found = lines.find((line) => line.includes('"msg":"serving"'));
+    if (found !== undefined) {
+      const { url, operations = url } = JSON.parse(found) as { url: string; operations?: string };
+      return { url, operationsUrl: operations };
+    }
     const end = child.exitCode ?? child.signalCode;
     if (end !== null) throw new Error(`the app ended with ${end}:\n${lines.join("\n")}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,7 +6,7 @@ import type { ProjectName } from "../projects.ts";
 export const programs: Readonly<Partial<Record<ProjectName, Readonly<Record<string, string>>>>> = {
   browser: { chromium: "chromium" },
   python: { python3: "python3" },
-  nginx: { nginx: "nginx-light" },
+  network: { nginx: "nginx-light", openssl: "openssl" },
 };
 
 /** Where Debian keeps the programs of services: it is in the PATH of root alone. */
