@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "./errors.ts";
@@ -48,7 +48,21 @@ const databaseUrl = z
     protocol: /^postgres(ql)?$/,
     error: "has to be an address such as postgres://user:password@host:5432/database",
   })
+  .refine(
+    (url) => !namesUnverifiableHost(url),
+    "has to name the host as its certificate does: with sslmode=verify-full an IP address would not be compared with it",
+  )
   .optional();
+/**
+ * Whether a certificate is demanded of a host that is given by its IP address. Node compares a certificate with the name that was
+ * looked up, and with `localhost` when there was none.
+ */
+function namesUnverifiableHost(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname, searchParams } = new URL(url);
+  return searchParams.get("sslmode") === "verify-full" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
+}
+
 const filePath = z.string().refine((text) => !text.includes("\0"), "has to be a path");
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const hostName = z

@@ -61,6 +61,17 @@ describe("loadConfig", () => {
     ["HOST", "[::1]", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
     ["HOST", "fe80::1%eth0", "HOST has to be a host name or an IP address, without a port, brackets or a zone"],
     ["CORS_ORIGINS", "https://a.example, http://localhost:3000", undefined],
+    [
+      "DATABASE_URL",
+      "postgres://me@10.0.0.5/x?sslmode=verify-full",
+      "DATABASE_URL has to name the host as its certificate",
+    ],
+    [
+      "DATABASE_URL",
+      "postgres://me@[::1]/x?sslmode=verify-full",
+      "DATABASE_URL has to name the host as its certificate",
+    ],
+    ["DATABASE_URL", "postgres://me@db.example/x?sslmode=verify-full", undefined],
     ["METRICS_PORT", "none", "METRICS_PORT has to be a whole number from 0 to 65535"],
     ["SEND_BUFFER", "1", "SEND_BUFFER has to be a whole number of bytes from 65536 to 1073741824"],
     ["CONNECTION_LIMIT", "0", "CONNECTION_LIMIT has to be a whole number of connections from 16 to 1000000"],
