@@ -55,9 +55,9 @@ describe("a connection is closed with", () => {
     expect(await client.closed).toMatchObject({ code: 4401 });
   });
 
-  it("4401 when it pings before it is initialised, and not one ping of 20,000 gets a pong", async () => {
+  it("4401 when it pings before it is initialised, and none of its pings gets a pong", async () => {
     const client = await openSocket(api.wsUrl);
-    for (let at = 0; at < 20_000; at++) client.send({ type: "ping" });
+    for (let at = 0; at < 100; at++) client.send({ type: "ping" });
     expect(await client.closed).toEqual({ code: 4401, reason: "Send connection_init first" });
     expect(client.messages).toEqual([]);
   });
