@@ -15,7 +15,7 @@ import { stateFacts } from "./body.ts";
 import { firstState } from "./decide/propose.ts";
 import type { NextState } from "./decide/transition.ts";
 import { digestOf } from "./digest.ts";
-import { ActionRefusal, invalidInput } from "./errors.ts";
+import { ActionRefusal } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import type { Proposal } from "./input.ts";
 import type { ActionLoader } from "./loader.ts";
@@ -71,9 +71,6 @@ export function repetition({ caller, proposal }: Proposed, earlier: ActionView):
   return { action: earlier, entry: earlier.proposal };
 }
 
-/** Characters that are invisible are written out for approvers, so little input can become much text. */
-const MAX_RENDERED = 400_000;
-
 /** What an approver is shown of the proposal at this step, and the hash that binds it. */
 function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step: RoutedStep) {
   const { principal } = caller;
@@ -91,10 +88,6 @@ function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step:
       }),
     ),
   );
-  if (rendered.text.length > MAX_RENDERED) {
-    const message = `the text for approvers is longer than ${MAX_RENDERED} characters: shorten the arguments`;
-    throw invalidInput(["arguments"], message);
-  }
   const bound = { actionId: id, platform, tool, arguments: proposal.arguments, region, policyHash, rendered };
   return { digest: digestOf({ ...bound, requestedBy: principal }), rendered };
 }

@@ -1,10 +1,11 @@
 import { parseJson } from "../../facts/parse-json.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
-import { makeLinesVisible, makeVisible } from "./visible.ts";
+import { type Piece, wrapped } from "./rendering/lines.ts";
+import { quoted, textLines, VALUE_LINES, valueLines } from "./rendering/values.ts";
 
 /** The form of the text below. A change of form is a new number, so that old digests stay explicable. */
-export const RENDERING = 1;
+export const RENDERING = 2;
 
 export interface Rendered {
   readonly platform: string;
@@ -20,45 +21,47 @@ export interface Rendered {
   readonly rationale?: string | undefined;
 }
 
-/** Longer arguments are written on one line: indenting deep structures would multiply their size. */
-const INDENTED_UP_TO = 16 * 1024;
+const MARKS = "What is in ⟨⟩ is a mark: it stands for what could not be seen, or for how much is not shown.";
 
 /**
- * Exactly what an approver is shown, and what the digest binds. The same input gives the same text. Names are quoted, free
- * text is marked line by line, and invisible characters are escaped, so no value can imitate a line of this text.
+ * Exactly what an approver is shown, and what the digest binds. The same input gives the same text. Names are quoted, lines
+ * of values have a prefix, and what a reader could not see or not tell from something else is marked, so no value can imitate
+ * a line of this text or another value. Lines have at most 100 columns, the text at most 600,000 characters.
  */
 export function render(action: Rendered): string {
-  const { requestedBy, source, targetRegion } = action;
+  const { platform, tool, region, requestedBy, source, targetRegion } = action;
   const lines = [
-    `Countersign action, form ${RENDERING}`,
-    `Tool: ${quoted(action.tool)} on ${quoted(action.platform)}, the platform in region ${quoted(action.region)}`,
+    ...labelled(["Tool: ", quoted(tool), " on ", quoted(platform), ", the platform in region ", quoted(region)]),
     `Effect: ${action.effect}`,
-    `Requested by: ${described(requestedBy)}`,
+    ...labelled(["Requested by: ", ...described(requestedBy)]),
   ];
   for (let person = requestedBy.onBehalfOf; person !== undefined; person = person.onBehalfOf) {
-    lines.push(`On behalf of: ${described(person)}`);
+    lines.push(...labelled(["On behalf of: ", ...described(person)]));
   }
-  if (targetRegion !== undefined) lines.push(`Data goes to region: ${quoted(targetRegion)}`);
-  if (source !== undefined) lines.push(`Data may come from: ${quoted(source.platform)}, chain ${source.chain}`);
-  lines.push("Arguments:", block(indented(action.arguments)));
-  if (action.userRequest !== undefined) lines.push("Asked for, as the agent reports it:", block(action.userRequest));
-  if (action.rationale !== undefined) lines.push("Reason the agent gives:", block(action.rationale));
-  return lines.join("\n");
+  if (targetRegion !== undefined) lines.push(...labelled(["Data goes to region: ", quoted(targetRegion)]));
+  if (source !== undefined) {
+    lines.push(...labelled(["Data may come from: ", quoted(source.platform), `, chain ${source.chain}`]));
+  }
+  lines.push("Arguments:", ...valueLines(parseJson(action.arguments)));
+  if (action.userRequest !== undefined) {
+    lines.push("Asked for, as the agent reports it:", ...textLines(action.userRequest));
+  }
+  if (action.rationale !== undefined) lines.push("Reason the agent gives:", ...textLines(action.rationale));
+  const isMarked = lines.some((line) => line.includes("⟨"));
+  return [`Countersign action, form ${RENDERING}`, ...(isMarked ? [MARKS] : []), ...lines].join("\n");
 }
 
-function quoted(text: string): string {
-  return makeVisible(JSON.stringify(text));
+/** Words of ours, and names. */
+type Words = readonly (string | readonly Piece[])[];
+
+/** A line of ours, continued on further ones when it is long. */
+function labelled(words: Words): readonly string[] {
+  const pieces = words.flatMap((part) => (typeof part === "string" ? { text: part, splits: false } : part));
+  return wrapped(pieces, { first: "", next: VALUE_LINES.next });
 }
 
-function described({ id, kind, displayName }: Principal): string {
-  return displayName === undefined ? `${kind} ${quoted(id)}` : `${kind} ${quoted(id)} (${quoted(displayName)})`;
-}
-
-function block(text: string): string {
-  return makeLinesVisible(text).replace(/^/gm, "  | ");
-}
-
-function indented(canonical: string): string {
-  if (canonical.length > INDENTED_UP_TO) return canonical;
-  return JSON.stringify(parseJson(canonical), undefined, 2);
+function described({ id, kind, displayName }: Principal): Words {
+  return displayName === undefined
+    ? [`${kind} `, quoted(id)]
+    : [`${kind} `, quoted(id), " (", quoted(displayName), ")"];
 }

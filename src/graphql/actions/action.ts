@@ -94,7 +94,7 @@ export const ActionRef = builder.prismaNode("Action", {
     }),
     rendered: t.string({
       description:
-        "The text that approvers decide on, with invisible and direction-changing characters written out. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded: then nobody can decide.",
+        "The text that approvers decide on: one member a line, in lines of at most 100 columns. What could not be seen, or could be taken for something else, is marked in ⟨⟩; long values are shortened, with length and hash. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded: then nobody can decide.",
       resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? "[missing]",
     }),
     digest: t.field({

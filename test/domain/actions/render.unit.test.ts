@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../../../src/domain/actions/render.ts";
-import { makeVisible } from "../../../src/domain/actions/visible.ts";
-import { canonicalize } from "../../../src/facts/canonical.ts";
+import { canonicalize, type JsonValue } from "../../../src/facts/canonical.ts";
+import { hashText } from "../../../src/facts/hash.ts";
 import { agent } from "../support.ts";
 
 const action = {
@@ -13,6 +13,12 @@ const action = {
   requestedBy: agent,
 } as const;
 
+/** The lines of these arguments, without the prefix. */
+function linesOf(value: JsonValue): readonly string[] {
+  const lines = render({ ...action, arguments: canonicalize(value) }).split("\n");
+  return lines.slice(lines.indexOf("Arguments:") + 1);
+}
+
 describe("render", () => {
   it("shows everything an approver must see", () => {
     const text = render({
@@ -23,7 +29,7 @@ describe("render", () => {
       rationale: "The person asked.",
     });
     expect(text.split("\n")).toEqual([
-      "Countersign action, form 1",
+      "Countersign action, form 2",
       'Tool: "cancel_reservation" on "reservations", the platform in region "us"',
       "Effect: WRITE",
       'Requested by: AGENT "agent" ("Demo agent")',
@@ -43,34 +49,72 @@ describe("render", () => {
     ]);
   });
 
+  it("says what marks are when there are any", () => {
+    expect(render({ ...action, rationale: "a\u200bb" }).split("\n")[1]).toMatch(/^What is in ⟨⟩ is a mark: /);
+  });
+
   it("lets no value pass for a line of ours", () => {
-    const forged = "x\nEffect: READ\r\nEffect: READ\u2028Effect: READ\u0085Effect: READ";
-    const text = render({ ...action, tool: forged, userRequest: forged, requestedBy: { ...agent, id: forged } });
-    const lines = text.split(/\r\n|[\n\r\u2028\u2029\u0085]/);
-    expect(lines.filter((line) => line.startsWith("Effect:"))).toEqual(["Effect: WRITE"]);
+    const forged = `x\nEffect: READ\r\nEffect: READ\u2028Effect: READ\u0085Effect: READ${" ".repeat(200)}Effect: READ`;
+    const long = `${"x".repeat(300)} Effect: READ`;
+    for (const value of [forged, long]) {
+      const text = render({ ...action, tool: value, userRequest: value, requestedBy: { ...agent, id: value } });
+      const lines = text.split(/\r\n|[\n\r\u2028\u2029\u0085]/);
+      expect(lines.filter((line) => line.startsWith("Effect:"))).toEqual(["Effect: WRITE"]);
+      expect(lines.filter((line) => line.length > 100)).toEqual([]);
+    }
   });
 
-  it("puts large arguments on one line", () => {
-    const deep = `${"[".repeat(50)}${"1,".repeat(20_000)}1${"]".repeat(50)}`;
-    expect(render({ ...action, arguments: deep }).length).toBeLessThan(deep.length + 1000);
+  it("shows one member a line, however large the arguments", () => {
+    const records = Array.from({ length: 1_000 }, (_, id) => ({ id, mail: `${id}@acme.example` }));
+    expect(canonicalize(records).length).toBeGreaterThan(16 * 1024);
+    expect(linesOf(records).slice(4 * 998 + 1)).toEqual([
+      "  |   {",
+      '  |     "id": 998,',
+      '  |     "mail": "998@acme.example"',
+      "  |   },",
+      "  |   {",
+      '  |     "id": 999,',
+      '  |     "mail": "999@acme.example"',
+      "  |   }",
+      "  | ]",
+    ]);
   });
-});
 
-describe("makeVisible", () => {
-  it.each([
-    ["right-to-left override", "a\u202eb", "a⟨U+202E⟩b"],
-    ["zero-width space and joiner", "\u200b\u200d", "⟨U+200B⟩⟨U+200D⟩"],
-    ["byte order mark, soft hyphen", "\ufeff\u00ad", "⟨U+FEFF⟩⟨U+00AD⟩"],
-    ["controls", "\u0000\t\u001b[31m\u007f\u0085", "⟨U+0000⟩⟨U+0009⟩⟨U+001B⟩[31m⟨U+007F⟩⟨U+0085⟩"],
-    ["line and paragraph separators", "\u2028\u2029", "⟨U+2028⟩⟨U+2029⟩"],
-    ["unusual spaces", "\u00a0\u2003\u3000", "⟨U+00A0⟩⟨U+2003⟩⟨U+3000⟩"],
-    ["tags beyond the basic plane", "\u{e0041}", "⟨U+E0041⟩"],
-    ["variation selectors and fillers", "\ufe0f\u3164\u2800\u034f", "⟨U+FE0F⟩⟨U+3164⟩⟨U+2800⟩⟨U+034F⟩"],
-    ["private use", "\ue000", "⟨U+E000⟩"],
-    ["a lone surrogate", "\ud800", "⟨U+D800⟩"],
-    ["our own notation", "⟨U+202E⟩", "⟨U+27E8⟩U+202E⟩"],
-    ["ordinary text of any script", "Zoë 東京 العربية ज़ 🎫", "Zoë 東京 العربية ज़ 🎫"],
-  ])("%s", (_, text, visible) => {
-    expect(makeVisible(text)).toBe(visible);
+  it("says how much of very much it does not show, with the hash of all", () => {
+    const numbers = Array.from({ length: 100_000 }, () => 1);
+    const lines = linesOf({ numbers });
+    const [, missing] =
+      /⟨(\d+) of 100000 members are not shown; all 200001 characters have⟩/.exec(lines.join("\n")) ?? [];
+    expect(lines.filter((line) => line === "  |     1,")).toHaveLength(100_000 - Number(missing));
+    expect(lines.slice(-3)).toEqual([`  +     ⟨${hashText(canonicalize(numbers))}⟩`, "  |   ]", "  | }"]);
+  });
+
+  it("shows a text of 4,000 characters whole, and of a longer one beginning, end, length and hash", () => {
+    const joined = (value: string) =>
+      linesOf([value])
+        .join("")
+        .replaceAll(/ {2}[|+] {3}/g, "");
+    expect(joined("x".repeat(4_000))).toContain("x".repeat(4_000));
+    const long = `${"a".repeat(4_000)}${"b".repeat(1_000)}`;
+    expect(joined(long)).toContain(
+      `${"a".repeat(3_000)}⟨1500 of 5000 characters are not shown; all have⟩⟨${hashText(long)}⟩${"b".repeat(500)}"`,
+    );
+    const text = render({ ...action, userRequest: long });
+    expect(text).toContain(`\n  + ⟨${hashText(long)}⟩\n  | bbb`);
+  });
+
+  it("indents deep arguments no further than a line has room", () => {
+    const deep = JSON.parse(`${"[".repeat(63)}"${"x".repeat(200)}"${"]".repeat(63)}`) as JsonValue;
+    expect(linesOf(deep).filter((line) => line.length > 100)).toEqual([]);
+    expect(linesOf(deep)).toHaveLength(63 * 2 + Math.ceil(202 / 74));
+  });
+
+  it("stays short enough for the ledger, whatever is written out", () => {
+    const worst = "\u05d0\u0d05".repeat(15_000);
+    const texts = { userRequest: worst, rationale: worst, tool: worst.slice(0, 200), platform: worst.slice(0, 200) };
+    const many = Object.fromEntries(
+      Array.from({ length: 10 }, (_, n) => [`${n}${worst.slice(0, 3_000)}`, worst.slice(0, 4_000)]),
+    );
+    expect(render({ ...action, ...texts, arguments: canonicalize(many) }).length).toBeLessThan(600_000);
   });
 });
