@@ -11,14 +11,30 @@ export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
 }
 
-/** Whether every character of `text` can be seen, white space between others aside. */
-export function isVisible(text: string): boolean {
-  return !INVISIBLE.test(text) && /\S/.test(text);
+/** A combining mark on what is no letter, the third on a letter, and those that cross or enclose what they are on. */
+const MISUSED_MARK = /(?<![\p{L}\p{M}])\p{M}|(?<=\p{M}{2})\p{M}|\p{Me}|[\u0334-\u0338]|[\u20d0-\u20ff]/u;
+
+/**
+ * Why `text` can name nothing, and what to do, as the end of a sentence about it; undefined: it is a name. The one rule for ids,
+ * names, roles, groups, tools and platforms, wherever they come from: 1 to `most` UTF-16 code units in normal form C, every
+ * character visible, single plain spaces between words only, and combining marks only where scripts need them.
+ */
+export function nameProblem(text: string, most: number): string | undefined {
+  if (text === "" || text.length > most) return `must have 1 to ${most} characters`;
+  const unseen = INVISIBLE.exec(text) ?? /(?! )\s/u.exec(text);
+  if (unseen !== null) return `has ${codePointAt(text, unseen.index)}, which cannot be seen: leave it out`;
+  if (/^ | {2}| $/.test(text)) return "must have no spaces but single ones between words";
+  const mark = MISUSED_MARK.exec(text);
+  if (mark !== null) {
+    return `has ${codePointAt(text, mark.index)}, a combining mark where it changes how other characters look: leave it out`;
+  }
+  return text.normalize("NFC") === text ? undefined : "must be in Unicode normal form C (NFC)";
 }
 
-/** Whether `text` can name something: 1 to `most` UTF-16 code units, visible, with no white space at either end. */
-export function isName(text: string, most: number): boolean {
-  return text.length <= most && isVisible(text) && text.trim() === text;
+/** The code point at unit `index` of `text`, and which character of it that is. */
+function codePointAt(text: string, index: number): string {
+  const code = (text.codePointAt(index) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `U+${code} as character ${Array.from(text.slice(0, index)).length + 1}`;
 }
 
 /** Whether `text` says something, in any number of lines: at most `most` UTF-16 code units, storable and not blank. */

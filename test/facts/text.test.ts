@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isName, isStorable, isText } from "../../src/facts/text.ts";
+import { isStorable, isText, nameProblem } from "../../src/facts/text.ts";
 
 describe("isStorable", () => {
   it.each([["nothing"], [""], ["two\nlines"], ["\u{1f600}"]])("takes %j", (text) => {
@@ -8,22 +8,31 @@ describe("isStorable", () => {
 
   it.each([["a\0b"], ["\ud800"], ["\udc00a"]])("refuses %j", (text) => {
     expect(isStorable(text)).toBe(false);
-    expect(isName(text, 10)).toBe(false);
+    expect(nameProblem(text, 10)).toBeDefined();
     expect(isText(text, 10)).toBe(false);
   });
 });
 
-describe("isName", () => {
-  it.each([["a"], ["Mia Li"], ["ü字\u{1f600}"], ["0123456789"]])("takes %j", (text) => {
-    expect(isName(text, 10)).toBe(true);
+describe("nameProblem", () => {
+  it.each([["a"], ["Mia Li"], ["ü字\u{1f600}"], ["0123456789"], ["नमस्ते"], ["ẹ\u0301"]])("takes %j", (text) => {
+    expect(nameProblem(text, 10)).toBeUndefined();
   });
 
-  it.each([[""], [" "], [" a"], ["a\t"], ["a\u00a0"], ["a\u200bb"], ["a\nb"], ["\u2800"], ["0123456789a"]])(
-    "refuses %j",
-    (text) => {
-      expect(isName(text, 10)).toBe(false);
-    },
-  );
+  it.each([
+    ["", "must have 1 to 10 characters"],
+    ["0123456789a", "must have 1 to 10 characters"],
+    [" ", "must have no spaces but single ones between words"],
+    [" a", "must have no spaces but single ones between words"],
+    ["a  b", "must have no spaces but single ones between words"],
+    ["a\t", "has U+0009 as character 2, which cannot be seen: leave it out"],
+    ["\u{1f600}\u00a0a", "has U+00A0 as character 2, which cannot be seen: leave it out"],
+    ["a\u200bb", "has U+200B as character 2, which cannot be seen: leave it out"],
+    ["\u2800", "has U+2800 as character 1, which cannot be seen: leave it out"],
+    ["1\u0336", "has U+0336 as character 2, a combining mark where it changes how other characters look: leave it out"],
+    ["e\u0308", "must be in Unicode normal form C (NFC)"],
+  ])("says of %j what is wrong", (text, problem) => {
+    expect(nameProblem(text, 10)).toBe(problem);
+  });
 });
 
 describe("isText", () => {

@@ -1,6 +1,6 @@
 import { validate as isUuid } from "uuid";
 import { CanonicalText, canonicalize, type JsonValue, NotCanonicalError } from "../../facts/canonical.ts";
-import { isStorable } from "../../facts/text.ts";
+import { isStorable, nameProblem } from "../../facts/text.ts";
 import { invalidInput } from "./errors.ts";
 
 /** What is proposed, as it comes from outside. */
@@ -41,14 +41,14 @@ export function checkCount(count: number): void {
 /** Throws ActionRefusal INVALID_INPUT with the path of the first member that cannot be taken. */
 export function checkProposal(input: ProposeInput): Proposal {
   if (!isUuid(input.idempotencyKey)) throw invalidInput(["idempotencyKey"], "must be a UUID");
-  checkText(input.platform, "platform", MAX_NAME, 1);
-  checkText(input.tool, "tool", MAX_NAME, 1);
-  checkText(input.conversationId, "conversationId", MAX_NAME);
-  checkText(input.targetRegion, "targetRegion", MAX_NAME, 1);
-  checkText(input.userRequest, "userRequest", MAX_TEXT);
-  checkText(input.rationale, "rationale", MAX_TEXT);
   // No conversation and one without a name are the same.
   const conversationId = input.conversationId === "" ? undefined : input.conversationId;
+  checkName(input.platform, "platform");
+  checkName(input.tool, "tool");
+  checkName(conversationId, "conversationId");
+  checkName(input.targetRegion, "targetRegion");
+  checkText(input.userRequest, "userRequest", MAX_TEXT);
+  checkText(input.rationale, "rationale", MAX_TEXT);
   return {
     ...input,
     conversationId,
@@ -57,10 +57,14 @@ export function checkProposal(input: ProposeInput): Proposal {
   };
 }
 
-/** Checks that `text` has between `least` and `most` UTF-16 code units and a UTF-8 form the database can hold. */
-export function checkText(text: string | undefined, name: string, most: number, least = 0): void {
+function checkName(text: string | undefined, member: string): void {
+  const problem = text === undefined ? undefined : nameProblem(text, MAX_NAME);
+  if (problem !== undefined) throw invalidInput([member], problem);
+}
+
+/** Checks that `text` has at most `most` UTF-16 code units and a UTF-8 form the database can hold. */
+export function checkText(text: string | undefined, name: string, most: number): void {
   if (text === undefined) return;
-  if (text.length < least) throw invalidInput([name], "must not be empty");
   if (text.length > most) throw invalidInput([name], `must not be longer than ${most} characters`);
   if (!isStorable(text)) throw invalidInput([name], "must be well-formed Unicode without U+0000");
 }

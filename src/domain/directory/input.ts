@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { z } from "zod";
 import type { JsonValue } from "../../facts/canonical.ts";
-import { isName, isText } from "../../facts/text.ts";
+import { isText, nameProblem } from "../../facts/text.ts";
 import { refuse } from "./errors.ts";
 import type { PublicJwk } from "./record.ts";
 
@@ -20,9 +20,8 @@ const RSA_SIZES = { least: 2048, most: 8192 };
 
 /** What an id, a name or a role may be: one line that can be seen, as tokens have them. */
 export function checkName(text: string, path: string, most = MAX_NAME): void {
-  if (isName(text, most)) return;
-  const message = `must have 1 to ${most} characters, all of them visible, with no white space at either end`;
-  throw refuse("INVALID_INPUT", message, path);
+  const problem = nameProblem(text, most);
+  if (problem !== undefined) throw refuse("INVALID_INPUT", problem, path);
 }
 
 /** The id of a principal. Which ones there are is not looked at. */

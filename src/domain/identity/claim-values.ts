@@ -32,14 +32,21 @@ export const kindSchema = z.enum(["HUMAN", "AGENT", "SERVICE"]);
 const actorSchema = z.looseObject({ sub: nameSchema, iss: z.string().exactOptional() });
 const boundToSchema = z.strictObject({ jkt: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 
-export function badClaim(claim: string): AuthenticationError {
-  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} is missing or invalid`);
+/** `why`: what is wrong with it, as the end of a sentence about it. */
+export function badClaim(claim: string, why?: string): AuthenticationError {
+  const problem = why === undefined ? "is missing or invalid" : `is not accepted, it ${why}`;
+  return new AuthenticationError("BAD_CLAIMS", `the token's claim ${claim} ${problem}`);
+}
+
+/** Why a name in a claim is refused; undefined: the claim is wrong in another way. */
+export function nameProblemIn(error: z.ZodError): string | undefined {
+  return error.issues.find(({ code }) => code === "custom")?.message;
 }
 
 /** `value` as `schema` has it. Throws AuthenticationError. */
 export function read<Value>(schema: z.ZodType<Value>, value: unknown, claim: string): Value {
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw badClaim(claim);
+  if (!parsed.success) throw badClaim(claim, nameProblemIn(parsed.error));
   return parsed.data;
 }
 

@@ -12,7 +12,7 @@ import {
   read,
   valueAt,
 } from "./claim-values.ts";
-import { emailSchema, nameListSchema, nameSchema } from "./names.ts";
+import { displayNameSchema, emailSchema, nameListSchema, nameSchema } from "./names.ts";
 import type { Principal, PrincipalKind } from "./principal.ts";
 
 /** The paths of claims in an issuer's tokens. A path is the name of a claim, or names joined by dots for a nested claim. */
@@ -69,7 +69,7 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
       kind,
       organization,
       ...(email === undefined ? {} : { email: read(emailSchema, email, paths.email) }),
-      ...(name === undefined ? {} : { displayName: read(nameSchema, name, paths.name) }),
+      ...(name === undefined ? {} : { displayName: read(displayNameSchema, name, paths.name) }),
       roles: rolesOf(source),
       groups: read(nameListSchema, valueAt(source, paths.groups) ?? [], paths.groups),
     };

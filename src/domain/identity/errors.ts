@@ -6,7 +6,8 @@ import type { Principal } from "./principal.ts";
 export const AUTHENTICATION_REASONS = {
   BAD_TOKEN: "It is not a token, or its type is not accepted here.",
   BAD_SIGNATURE: "The signature is not that of its issuer.",
-  BAD_CLAIMS: "A claim is missing or invalid.",
+  BAD_CLAIMS:
+    "A claim is missing or invalid, or a name or id in it has characters that cannot be seen or told apart. Have the provider change it; the caller's message says what.",
   UNKNOWN_ISSUER: "Its issuer is not configured.",
   UNKNOWN_KEY: "Its issuer has no such key.",
   KEYS_UNAVAILABLE: "The keys of its issuer cannot be fetched, and those known are too old.",

@@ -7,9 +7,10 @@ import {
   identityOf,
   isMachine,
   kindSchema,
+  nameProblemIn,
   read,
 } from "./claim-values.ts";
-import { emailSchema, nameListSchema, nameSchema, organizationSchema } from "./names.ts";
+import { displayNameSchema, emailSchema, nameListSchema, nameSchema, organizationSchema } from "./names.ts";
 import type { Principal } from "./principal.ts";
 
 /** Claims of a token that this installation signs itself. */
@@ -17,7 +18,7 @@ const houseSchema = z.object({
   sub: nameSchema,
   org: organizationSchema,
   kind: kindSchema,
-  name: nameSchema.exactOptional(),
+  name: displayNameSchema.exactOptional(),
   email: emailSchema.exactOptional(),
   roles: nameListSchema.default([]),
   groups: nameListSchema.default([]),
@@ -31,7 +32,7 @@ const actorSchema = houseSchema.pick({ name: true, roles: true, groups: true });
 /** Reads tokens that we signed ourselves: they contain the organization and the kind, and their subjects are our ids. */
 export const readHouseClaims: ClaimsReader = (claims) => {
   const parsed = houseSchema.safeParse(claims);
-  if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]));
+  if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]), nameProblemIn(parsed.error));
   const { sub: id, org: organization, kind, name, email, roles, groups, method, sid } = parsed.data;
   const subject = {
     id,

@@ -179,7 +179,7 @@ export async function loadIdentityFile(file: string): Promise<IdentitySettings> 
 export function parseIdentityFile(data: unknown, source = "identity file"): IdentitySettings {
   const parsed = fileSchema.safeParse(data);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${messageOf(issue)}`);
     throw new ConfigurationError(`bad ${source}: ${issues.join("; ")}`);
   }
   const { issuers, clientRules, ...rest } = parsed.data;
@@ -196,4 +196,10 @@ export function parseIdentityFile(data: unknown, source = "identity file"): Iden
         .filter((prefix) => prefix !== one.subjectPrefix && prefix.startsWith(one.subjectPrefix)),
     })),
   };
+}
+
+/** What is wrong; for the name of a member, or a value of several types, what is wrong with the name. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  const inner = issue.code === "invalid_key" ? issue.issues : issue.code === "invalid_union" ? issue.errors.flat() : [];
+  return inner.find(({ code }) => code === "custom")?.message ?? issue.message;
 }

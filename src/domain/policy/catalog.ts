@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { readJsonFile } from "../../json-file.ts";
+import { nameSchema } from "../identity/names.ts";
 
 /** READ leaves the platform as it was; WRITE may not. */
 export type Effect = "READ" | "WRITE";
@@ -30,20 +31,15 @@ export interface Catalog {
 
 export const SAMPLE_CATALOG = fileURLToPath(new URL("sample-catalog.json", import.meta.url));
 
-const name = z
-  .string()
-  .min(1)
-  .max(200)
-  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must be printable, well-formed Unicode");
 const platform = z.strictObject({ region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/) });
 const tool = z.strictObject({
-  platform: name,
+  platform: nameSchema,
   effect: z.enum(["READ", "WRITE"]),
   personalData: z.boolean().default(false),
 });
 const document = z.strictObject({
-  platforms: z.preprocess(members, z.array(z.tuple([name, platform]))),
-  tools: z.preprocess(members, z.array(z.tuple([name, tool]))),
+  platforms: z.preprocess(members, z.array(z.tuple([nameSchema, platform]))),
+  tools: z.preprocess(members, z.array(z.tuple([nameSchema, tool]))),
 });
 
 /** An object as its own members: one called `__proto__` is a member like any other. */

@@ -1,7 +1,7 @@
 import { instant, type LedgerEntry, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { newId } from "../../facts/random.ts";
-import { isStorable } from "../../facts/text.ts";
+import { nameProblem } from "../../facts/text.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
@@ -144,9 +144,8 @@ function alreadyEnded(): SessionRefusal {
 }
 
 function checkConversation(conversationId: string | undefined): void {
-  if (conversationId === undefined) return;
-  if (conversationId.length > MAX_CONVERSATION || !isStorable(conversationId)) {
-    const message = `must be well-formed text of at most ${MAX_CONVERSATION} characters, without U+0000`;
-    throw new SessionRefusal("INVALID_INPUT", message, { path: ["conversationId"] });
-  }
+  // One without a name is none.
+  if (conversationId === undefined || conversationId === "") return;
+  const problem = nameProblem(conversationId, MAX_CONVERSATION);
+  if (problem !== undefined) throw new SessionRefusal("INVALID_INPUT", problem, { path: ["conversationId"] });
 }

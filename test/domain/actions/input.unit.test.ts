@@ -54,7 +54,7 @@ describe("checkProposal", () => {
 
   it("takes what only looks odd", () => {
     const texts = ["\\u0000", "\\\\u0000", "__proto__", "\u202e", "\ud83c\udfab", "a\nb"];
-    for (const text of texts) expect(pathOf({ tool: text, arguments: { [text]: text } })).toBeUndefined();
+    for (const text of texts) expect(pathOf({ rationale: text, arguments: { [text]: text } })).toBeUndefined();
     expect(pathOf({ arguments: "x".repeat(MAX_JSON - 2) })).toBeUndefined();
   });
 });
