@@ -23,11 +23,10 @@ CREATE INDEX oc_audit_log_asked ON oc_audit_log USING gin (oc_asked_groups(entry
 -- Actions by what they wait for, in the order they were proposed.
 CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';
 
--- The versions of an action, by the types that move one: whoever loads an action looks for a later version than its row has, so that
--- an old row that was put back is noticed.
+-- The versions of an action, by entries of any type: whoever loads an action looks for a later version than its row has, so that an
+-- old row that was put back is noticed.
 CREATE INDEX oc_audit_log_action ON oc_audit_log (action_id, ledger, state_version)
-  WHERE type IN ('ACTION_PROPOSED', 'ACTION_APPROVED', 'ACTION_DENIED', 'ACTION_CANCELLED', 'ACTION_EXPIRED', 'GRANT_ISSUED',
-                 'GRANT_REDEEMED', 'ACTION_COMPLETED', 'ACTION_AMBIGUOUS');
+  WHERE action_id IS NOT NULL AND state_version IS NOT NULL;
 
 -- Whether the ledger has a later version of an action than the one at p_seq. Not STABLE, as oc_entries_at.
 CREATE FUNCTION oc_action_moved_on(p_ledger text, p_action uuid, p_version integer, p_seq bigint) RETURNS boolean
@@ -39,9 +38,7 @@ DECLARE
 BEGIN
   RETURN EXISTS (
     SELECT FROM oc_audit_log e
-     WHERE e.action_id = p_action AND e.ledger = p_ledger AND e.state_version > p_version AND e.recorded_at >= since
-       AND e.type IN ('ACTION_PROPOSED', 'ACTION_APPROVED', 'ACTION_DENIED', 'ACTION_CANCELLED', 'ACTION_EXPIRED', 'GRANT_ISSUED',
-                      'GRANT_REDEEMED', 'ACTION_COMPLETED', 'ACTION_AMBIGUOUS'));
+     WHERE e.action_id = p_action AND e.ledger = p_ledger AND e.state_version > p_version AND e.recorded_at >= since);
 END
 $$;
 REVOKE ALL ON FUNCTION oc_action_moved_on(text, uuid, integer, bigint) FROM PUBLIC;
