@@ -130,6 +130,7 @@ const settings = z.object({
   APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
   GRANT_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),
   EXECUTION_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),
+  EXECUTION_LIMIT: wholeSeconds({ default: 86_400, from: 1, to: 30 * DAY }),
   CHAIN_IDLE: wholeSeconds({ default: 1_800, from: 1, to: 30 * DAY }),
   SESSION_TTL: wholeSeconds({ default: 43_200, from: 1, to: 366 * DAY }),
   HEARTBEAT: duration({ default: 15, from: 0.1, to: 300 }),
@@ -196,6 +197,7 @@ export interface Config {
   readonly grantTtl: number;
   /** Seconds until an EXECUTING action without a reported outcome becomes AMBIGUOUS. */
   readonly executionTtl: number;
+  readonly executionLimit: number;
   /** Idle seconds after which a principal's next step starts a new routing chain. */
   readonly chainIdle: number;
   /** Seconds until a session expires. */
@@ -275,6 +277,7 @@ export function loadConfig(
     approvalTtl: value.APPROVAL_TTL,
     grantTtl: value.GRANT_TTL,
     executionTtl: value.EXECUTION_TTL,
+    executionLimit: value.EXECUTION_LIMIT,
     chainIdle: value.CHAIN_IDLE,
     sessionTtl: value.SESSION_TTL,
     heartbeat: value.HEARTBEAT,

@@ -79,6 +79,8 @@ export type ApiOptions = Partial<
   >
 > & {
   readonly heartbeat?: number;
+  /** Seconds; 900 when left out. */
+  readonly executionTtl?: number;
   /** Milliseconds. */
   readonly statementTimeoutMs?: number;
   /** How many people must approve a write; one when left out. */
@@ -158,7 +160,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     onSigned,
   });
   const policy = requiring(createPolicy(await loadCatalog()), options);
-  const config = { region: "eu", approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
+  const config = {
+    region: "eu",
+    approvalTtl: 3600,
+    grantTtl: 900,
+    executionTtl: options.executionTtl ?? 900,
+    chainIdle: 1800,
+  };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
   const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0, watch: watch.status });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });

@@ -132,6 +132,9 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),
     redeemGrant: only(list(`redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
     completeAction: only(each(`completeAction(input:{actionId:$action,outcome:FAILED}){${RECEIPT}}`)),
+    revokeApproval: only(each(`revokeApproval(input:{actionId:$action,note:"no"}){${RECEIPT}}`)),
+    resolveAction: only(each(`resolveAction(input:{actionId:$action,outcome:FAILED,note:"no"}){${RECEIPT}}`)),
+    extendExecution: only(each(`extendExecution(input:{actionId:$action,seconds:1}){${RECEIPT}}`)),
     cancelAction: only(each(`cancelAction(input:{actionId:$action}){${RECEIPT}}`)),
     startSession: only(whole("own", `startSession(input:{}){session${SESSIONS} entry${ENTRIES} userErrors{code}}`)),
     endSession: only(

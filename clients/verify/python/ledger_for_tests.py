@@ -156,7 +156,7 @@ class Life:
 
     def redeem(self, approvals: int = 1) -> Entry:
         grant = {"expiresAt": instant(40), "hash": "a" * 64, "id": GRANT}
-        state = self.state("EXECUTING", approvals, expiresAt=instant(50), grant=grant)
+        state = self.state("EXECUTING", approvals, expiresAt=instant(50), startedAt=instant(30), grant=grant)
         return self.add(
             "GRANT_REDEEMED", AGENT, **self.about(), policyHash=POLICY, onBehalfOf=MEMBER, grant={"id": GRANT}, states=state
         )
@@ -164,7 +164,7 @@ class Life:
     def end(self, type_name: str, actor: Entry, status: str, approvals: int = 1, **members: Any) -> Entry:
         """An entry that takes the action to a status in which the grant is as it was."""
         grant = {"expiresAt": instant(40), "hash": "a" * 64, "id": GRANT}
-        state = self.state(status, approvals, grant=grant)
+        state = self.state(status, approvals, startedAt=instant(30), grant=grant)
         return self.add(type_name, actor, **self.about(), policyHash=POLICY, states=state, **members)
 
     def found(self, **options: Any) -> List[Tuple[str, int]]:

@@ -10,10 +10,12 @@ export const ACTION_ENTRY_TYPES = [
   "ACTION_PROPOSED",
   "ACTION_APPROVED",
   "ACTION_DENIED",
+  "APPROVAL_REVOKED",
   "ACTION_CANCELLED",
   "ACTION_EXPIRED",
   "GRANT_ISSUED",
   "GRANT_REDEEMED",
+  "EXECUTION_EXTENDED",
   "ACTION_COMPLETED",
   "ACTION_AMBIGUOUS",
   "DECISION_REFUSED",
@@ -34,6 +36,8 @@ export interface ActionState {
   readonly approvals: number;
   /** PENDING: deadline of the decision. EXECUTING: deadline of the outcome. Otherwise null. */
   readonly expiresAt: Date | null;
+  /** When the grant was redeemed; null before. Known where a decision is made, not in lists. */
+  readonly startedAt: Date | null;
   readonly grantId: string | null;
   /** SHA-256 of the latest grant token. */
   readonly grantHash: Uint8Array | null;

@@ -17,10 +17,10 @@ import { contentProblem } from "./content.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
 import type { NextState } from "./decide/transition.ts";
-import { ActionRefusal } from "./errors.ts";
+import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
-import { canonicalJson, checkDenialNote, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
+import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import type { Loaded } from "./load.ts";
 import { createActionLoader } from "./loader.ts";
 import { createProposalEntries, type IssuedGrant, type ProposeResult } from "./proposal-entry.ts";
@@ -40,6 +40,12 @@ export interface DecisionInput {
   readonly digest: string;
   readonly note?: string | undefined;
   readonly channel: Channel;
+}
+
+export interface ResolveInput {
+  readonly actionId: string;
+  readonly outcome: Outcome;
+  readonly note: string;
 }
 
 export interface CompleteInput {
@@ -62,6 +68,8 @@ export interface Actions {
   proposeTogether(caller: Caller, inputs: readonly ProposeInput[]): Promise<readonly ProposeOutcome[]>;
   approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   deny(caller: Caller, input: DecisionInput): Promise<ActionResult>;
+  /** Takes back an approval of an action that was not started; it is DENIED then. */
+  revokeApproval(caller: Caller, input: { readonly actionId: string; readonly note: string }): Promise<ActionResult>;
   cancel(
     caller: Caller,
     input: { readonly actionId: string; readonly note?: string | undefined },
@@ -72,6 +80,10 @@ export interface Actions {
   ): Promise<ActionResult & { readonly grant: IssuedGrant }>;
   redeemGrant(caller: Caller, input: { readonly token: string; readonly digest: string }): Promise<ActionResult>;
   complete(caller: Caller, input: CompleteInput): Promise<ActionResult>;
+  /** The outcome of an AMBIGUOUS action, by a human administrator. */
+  resolve(caller: Caller, input: ResolveInput): Promise<ActionResult>;
+  /** Moves the deadline of an EXECUTING action to `seconds` from now. */
+  extend(caller: Caller, input: { readonly actionId: string; readonly seconds: number }): Promise<ActionResult>;
   /** undefined when the caller's organization has no such action. */
   load(caller: Caller, actionId: string): Promise<ActionView | undefined>;
   /** Codes of all reasons why `principal` cannot approve, most important first; empty when they can. */
@@ -86,6 +98,8 @@ export interface ActionsConfig {
   readonly approvalTtl: number;
   readonly grantTtl: number;
   readonly executionTtl: number;
+  /** How long an execution may take in all, however often it is extended. Default: a day. */
+  readonly executionLimit?: number;
   readonly chainIdle: number;
   /** How old a read may be and still count as a possible source of a write. */
   readonly sessionWindow?: number;
@@ -104,10 +118,12 @@ export interface ActionsOptions {
 }
 
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
+const DEFAULT_EXECUTION_LIMIT = 86_400;
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
   const { approvalTtl, grantTtl, executionTtl, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
+  const limit = Math.max(executionTtl, config.executionLimit ?? DEFAULT_EXECUTION_LIMIT);
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });
@@ -156,8 +172,13 @@ export function createActions(options: ActionsOptions): Actions {
     },
     async deny(caller, { actionId, ...decision }) {
       checkText(decision.note, "note", MAX_NOTE);
-      checkDenialNote(decision.note);
+      checkReason(decision.note, "must say why the action is denied");
       return apply(caller, actionId, { type: "deny", by: caller.principal, ...decision });
+    },
+    async revokeApproval(caller, { actionId, note }) {
+      checkText(note, "note", MAX_NOTE);
+      checkReason(note, "must say why the approval is taken back");
+      return apply(caller, actionId, { type: "revokeApproval", by: caller.principal, note });
     },
     async cancel(caller, { actionId, note }) {
       checkText(note, "note", MAX_NOTE);
@@ -214,6 +235,15 @@ export function createActions(options: ActionsOptions): Actions {
         result: reported,
         error,
       });
+    },
+    async resolve(caller, { actionId, outcome, note }) {
+      checkText(note, "note", MAX_NOTE);
+      checkReason(note, "must say how the outcome is known");
+      return apply(caller, actionId, { type: "resolveAction", by: caller.principal, outcome, note });
+    },
+    async extend(caller, { actionId, seconds }) {
+      if (seconds < 1) throw invalidInput(["seconds"], "must be at least 1");
+      return apply(caller, actionId, { type: "extendExecution", by: caller.principal, seconds, limit });
     },
     async load(caller, actionId) {
       return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;

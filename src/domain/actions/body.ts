@@ -14,11 +14,12 @@ export function stateFacts(
   id: string,
   next: NextState,
 ): { readonly action: string; readonly states: readonly [StateOf<"ACTION">] } {
-  const { version, status, approvals, expiresAt, grant } = next;
+  const { version, status, approvals, expiresAt, startedAt, grant } = next;
   const state = {
     status,
     approvals,
     expiresAt: expiresAt && instant(expiresAt),
+    startedAt: startedAt && instant(startedAt),
     grant: grant && { id: grant.id, hash: grant.hash, expiresAt: instant(grant.expiresAt) },
   };
   return { action: id, states: [{ kind: "ACTION", id, version, state }] };

@@ -13,6 +13,8 @@ export const ACTION_REFUSAL_CODES = [
   "NOT_ALLOWED",
   "NOT_APPROVED",
   "NOT_EXECUTING",
+  "NOT_AMBIGUOUS",
+  "EXECUTION_LIMIT",
   // attempts that are entries
   ...DECISION_REFUSALS,
   ...GRANT_REFUSALS,

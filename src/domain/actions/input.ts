@@ -69,9 +69,9 @@ export function checkText(text: string | undefined, name: string, most: number):
   if (!isStorable(text)) throw invalidInput([name], "must be well-formed Unicode without U+0000");
 }
 
-/** A denial needs a reason: the requester has to know what to change. */
-export function checkDenialNote(note: string | undefined): void {
-  if (note === undefined || note.trim() === "") throw invalidInput(["note"], "must say why the action is denied");
+/** Checks that there is a note, for what needs a reason that others can read. */
+export function checkReason(note: string | undefined, message: string): void {
+  if (note === undefined || note.trim() === "") throw invalidInput(["note"], message);
 }
 
 /** The RFC 8785 form of `value`, made once and used for digest, commitment and payload alike. */

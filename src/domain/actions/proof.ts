@@ -145,7 +145,7 @@ function toState(
   { id, version, state }: State,
   proposal: LedgerEntry,
 ): ActionState {
-  const { status, approvals, expiresAt, grant } = state;
+  const { status, approvals, expiresAt, startedAt, grant } = state;
   return {
     ledger,
     id,
@@ -154,6 +154,7 @@ function toState(
     agentId: actorOf(proposal).id,
     approvals,
     expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+    startedAt: startedAt === undefined ? null : new Date(startedAt),
     grantId: grant?.id ?? null,
     grantHash: grant?.hash === undefined ? null : Buffer.from(grant.hash, "hex"),
     grantExpiresAt: grant === undefined ? null : new Date(grant.expiresAt),

@@ -91,6 +91,7 @@ function toState(ledger: LedgerId, row: ActionStateRow): ActionState {
     agentId: row.agent_id,
     approvals: row.approvals,
     expiresAt: row.expires_at,
+    startedAt: null,
     grantId: row.grant_id,
     grantHash: row.grant_hash,
     grantExpiresAt: row.grant_expires_at,
@@ -107,13 +108,14 @@ export function nextActionState(
   next: NextState,
   entry: LedgerEntry,
 ): ActionState {
-  const { version, status, approvals, expiresAt, grant } = next;
+  const { version, status, approvals, expiresAt, startedAt, grant } = next;
   return {
     ...first,
     version,
     status,
     approvals,
     expiresAt: expiresAt ?? null,
+    startedAt: startedAt ?? null,
     grantId: grant?.id ?? null,
     grantHash: grant?.hash === undefined ? null : Buffer.from(grant.hash, "hex"),
     grantExpiresAt: grant?.expiresAt ?? null,

@@ -1,6 +1,20 @@
 import { defineFact, defineState, made, type Step, steps } from "../definition.ts";
 import type { AnyJson } from "../envelope.ts";
-import { anyObject, code, count, erasable, hash, hex, instant, list, object, positive, text, uuid } from "../schema.ts";
+import {
+  always,
+  anyObject,
+  code,
+  count,
+  erasable,
+  hash,
+  hex,
+  instant,
+  list,
+  object,
+  positive,
+  text,
+  uuid,
+} from "../schema.ts";
 import { CHAIN_STEPS } from "./lineage.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
@@ -24,6 +38,8 @@ export const POLICY_OUTCOMES = ["PERMIT", "REQUIRE", "FORBID"] as const;
 export const VERDICTS = ["APPROVE", "DENY"] as const;
 export const CHANNELS = ["API", "CONSOLE", "SLACK", "TEAMS", "WEBHOOK"] as const;
 export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
+/** Why the server voids an approval. */
+export const REVOCATION_REASONS = ["APPROVER_SUSPENDED"] as const;
 /** Why an attempt to decide is refused, and one to collect or spend a grant. A caller is refused with the same codes. */
 export const DECISION_REFUSALS = [
   "AGENT_CANNOT_DECIDE",
@@ -58,6 +74,7 @@ export const ACTION = defineState("ACTION", {
       expiresAt: instant(
         "PENDING: when people must have decided. EXECUTING: when the outcome must be reported",
       ).optional(),
+      startedAt: instant("when its grant was redeemed, by the clock of the database").optional(),
       grant: object(
         {
           id: uuid("of the latest grant that was issued, if one was").optional(),
@@ -74,17 +91,17 @@ export const ACTION = defineState("ACTION", {
       ALLOWED: ["grant.id", "grant.hash", "grant.expiresAt"],
       PENDING: ["expiresAt"],
       APPROVED: ["grant.expiresAt"],
-      EXECUTING: ["expiresAt", "grant.id", "grant.hash", "grant.expiresAt"],
+      EXECUTING: ["expiresAt", "startedAt", "grant.id", "grant.hash", "grant.expiresAt"],
     },
     // So that no state has a deadline of another status.
     lacks: {
-      ALLOWED: ["expiresAt"],
-      PENDING: ["grant"],
-      APPROVED: ["expiresAt"],
-      DENIED: ["expiresAt"],
-      BLOCKED: ["expiresAt", "grant"],
-      EXPIRED: ["expiresAt"],
-      CANCELLED: ["expiresAt"],
+      ALLOWED: ["expiresAt", "startedAt"],
+      PENDING: ["grant", "startedAt"],
+      APPROVED: ["expiresAt", "startedAt"],
+      DENIED: ["expiresAt", "startedAt"],
+      BLOCKED: ["expiresAt", "grant", "startedAt"],
+      EXPIRED: ["expiresAt", "startedAt"],
+      CANCELLED: ["expiresAt", "startedAt"],
       SUCCEEDED: ["expiresAt"],
       FAILED: ["expiresAt"],
       AMBIGUOUS: ["expiresAt"],
@@ -196,7 +213,7 @@ export const ACTIONS = {
       },
     }),
     defineFact("ACTION_DENIED", {
-      description: "one person denied, or took an approval back",
+      description: "one person denied, also what others approved, before it was started",
       members: { ...laterTerms, decision },
       moves: { ACTION: steps(["PENDING", "APPROVED"], ["DENIED"]) },
       permits: true,
@@ -207,6 +224,18 @@ export const ACTIONS = {
         repeats,
         deadline: "KEPT",
       },
+    }),
+    defineFact("APPROVAL_REVOKED", {
+      description: "an approval was taken back, or is void, before the action was started",
+      members: {
+        ...laterTerms,
+        reason: code(REVOCATION_REASONS, "why, where nobody said it").optional(),
+        approver: text("id of the approver, where the server found out").optional(),
+        note,
+      },
+      moves: { ACTION: steps(["APPROVED"], ["DENIED"]) },
+      permits: true,
+      conditions: { by: ["HUMAN", "SYSTEM"], keeps: ["approvals"], repeats, deadline: "KEPT" },
     }),
     defineFact("ACTION_CANCELLED", {
       description: "withdrawn before it was started",
@@ -251,20 +280,28 @@ export const ACTIONS = {
         deadline: "KEPT",
       },
     }),
+    defineFact("EXECUTION_EXTENDED", {
+      description: "the agent needs longer to carry it out",
+      members: { ...laterTerms },
+      moves: { ACTION: [kept("EXECUTING")] },
+      conditions: { by: ["MAKER"], keeps: ["approvals", "grant", "startedAt"], repeats, deadline: "KEPT" },
+    }),
     defineFact("ACTION_COMPLETED", {
-      description: "the agent reported the outcome",
+      description: "the agent reported the outcome, or an administrator says what nobody reported",
       members: {
         ...laterTerms,
         outcome: code(OUTCOMES, "what came of it"),
         result: erasable<AnyJson>("what the tool returned").optional(),
         error: erasable<string>("why it failed").optional(),
+        note,
+        late: always(true, "the deadline to report it had passed").optional(),
         latencyMs: count("milliseconds from redemption to this report"),
       },
       moves: { ACTION: steps(["EXECUTING", "AMBIGUOUS"], ["SUCCEEDED", "FAILED"]) },
       conditions: {
         by: ["MAKER", { author: "ADMINISTRATOR", from: "AMBIGUOUS" }],
         leadsTo: { member: "outcome", status: { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } },
-        keeps: ["approvals", "grant"],
+        keeps: ["approvals", "grant", "startedAt"],
         repeats,
       },
     }),
@@ -272,7 +309,7 @@ export const ACTIONS = {
       description: "the outcome was not reported in time",
       members: { ...laterTerms, reason: code(["OUTCOME_NEVER_TOLD"], "why") },
       moves: { ACTION: steps(["EXECUTING"], ["AMBIGUOUS"]) },
-      conditions: { by: ["SYSTEM"], keeps: ["approvals", "grant"], repeats, deadline: "PASSED" },
+      conditions: { by: ["SYSTEM"], keeps: ["approvals", "grant", "startedAt"], repeats, deadline: "PASSED" },
     }),
     defineFact("DECISION_REFUSED", {
       description: "somebody tried to decide and was refused",

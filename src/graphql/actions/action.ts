@@ -165,6 +165,11 @@ export const ActionRef = builder.prismaNode("Action", {
         return completed === undefined ? null : shownJson(revealed(completed, "result"));
       },
     }),
+    reportedLate: t.boolean({
+      description:
+        "Whether the outcome was told after its deadline, by the agent or by an administrator; false before there is one.",
+      resolve: async (row, _args, context) => (await completionOf(row, context))?.body.late === true,
+    }),
     latencyMs: t.int({
       nullable: true,
       description: LATENCY_DESCRIPTION,

@@ -1,6 +1,5 @@
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
-import { Outcome } from "../base/enums.ts";
 import { present } from "../base/inputs.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { Grant, type GrantingPayload } from "./grant.ts";
@@ -32,7 +31,10 @@ const DenyActionInput = builder.inputType("DenyActionInput", {
   }),
 });
 
-const DecideActionPayload = actionPayloadType("DecideActionPayload", "The result of `approveAction` and `denyAction`.");
+const DecideActionPayload = actionPayloadType(
+  "DecideActionPayload",
+  "The result of `approveAction`, `denyAction` and `revokeApproval`.",
+);
 
 builder.mutationField("approveAction", (t) =>
   t.field({
@@ -51,7 +53,8 @@ builder.mutationField("approveAction", (t) =>
 builder.mutationField("denyAction", (t) =>
   t.field({
     type: DecideActionPayload,
-    description: "Denies a pending action. One denial is enough.",
+    description:
+      "Denies an action that is PENDING, or APPROVED and not yet started. One denial is enough. For those who may approve it.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: DenyActionInput, required: true, description: "What to deny." }) },
     resolve: (_root, { input }, context) => {
@@ -60,6 +63,29 @@ builder.mutationField("denyAction", (t) =>
         context,
         context.services.actions.deny(callerOf(context), { ...input, actionId, channel: "API" }),
       );
+    },
+  }),
+);
+
+const RevokeApprovalInput = builder.inputType("RevokeApprovalInput", {
+  description: "An approval to take back.",
+  fields: (t) => ({
+    actionId: t.id({ required: true, description: "The action." }),
+    note: t.string({ required: true, description: "The reason; must not be blank." }),
+  }),
+});
+
+builder.mutationField("revokeApproval", (t) =>
+  t.field({
+    type: DecideActionPayload,
+    description:
+      "Takes back the approval of an action that is APPROVED and not yet started, which is DENIED then; a grant that was claimed is void. For who approved it, the person it was proposed for, and administrators.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: RevokeApprovalInput, required: true, description: "What to take back." }) },
+    resolve: (_root, { input }, context) => {
+      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
+      const { note } = input;
+      return actionPayload(context, context.services.actions.revokeApproval(callerOf(context), { actionId, note }));
     },
   }),
 );
@@ -142,33 +168,5 @@ builder.mutationField("redeemGrant", (t) =>
     args: { input: t.arg({ type: RedeemGrantInput, required: true, description: "The grant to redeem." }) },
     resolve: (_root, { input }, context) =>
       actionPayload(context, context.services.actions.redeemGrant(callerOf(context), input), "token"),
-  }),
-);
-
-const CompleteActionInput = builder.inputType("CompleteActionInput", {
-  description: "The outcome of an executed action.",
-  fields: (t) => ({
-    actionId: t.id({ required: true, description: "The action." }),
-    outcome: t.field({ type: Outcome, required: true, description: "Whether it was carried out." }),
-    result: t.field({ type: "JSON", description: "The return value of the tool." }),
-    error: t.string({ description: "What went wrong, as free text." }),
-  }),
-});
-
-const CompleteActionPayload = actionPayloadType("CompleteActionPayload", "The result of `completeAction`.");
-
-builder.mutationField("completeAction", (t) =>
-  t.field({
-    type: CompleteActionPayload,
-    description:
-      "Reports the outcome of an executing action. When it is not reported by `expiresAt`, the action becomes AMBIGUOUS.",
-    authScopes: { signedIn: true },
-    args: { input: t.arg({ type: CompleteActionInput, required: true, description: "The outcome to report." }) },
-    resolve: (_root, { input }, context) => {
-      const { result, ...rest } = input;
-      const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
-      const report = { ...present(rest), actionId, ...(result === undefined ? {} : { result }) };
-      return actionPayload(context, context.services.actions.complete(callerOf(context), report));
-    },
   }),
 );

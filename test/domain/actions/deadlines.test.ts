@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ProposeResult } from "../../../src/domain/actions/actions.ts";
 import { termsOf } from "../../../src/domain/actions/terms.ts";
 import { manipulate } from "../../ledger/manipulate-states.ts";
+import { verifyLedger } from "../../support/ledgers.ts";
 import { withClient } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
 import {
@@ -10,6 +11,7 @@ import {
   calling,
   createWorld,
   entriesOf,
+  LEDGER,
   outsider,
   type Process,
   read,
@@ -83,18 +85,51 @@ describe("a deadline", () => {
     expect(await one.actions.settleDue(10)).toMatchObject({ expired: 1 });
   });
 
-  it("makes an execution nobody reported ambiguous, for good", async () => {
+  it("makes an execution nobody reported ambiguous, until somebody says what came of it", async () => {
     const { action, grant } = await one.actions.propose(calling(agent), read());
     const { digest } = termsOf(action.proposal);
     const { action: running } = await one.actions.redeemGrant(calling(agent), { token: grant!.token, digest });
     await untilDue(running.state.expiresAt);
     expect(await one.actions.settleDue(10)).toEqual({ expired: 0, ambiguous: 1, failed: [], more: false });
     const actionId = action.state.id;
-    const late = await refusalOf(one.actions.complete(calling(agent), { actionId, outcome: "SUCCEEDED" }));
-    expect(late).toMatchObject({ code: "NOT_EXECUTING", action: { state: { status: "AMBIGUOUS" } } });
     expect((await refusalOf(one.actions.redeemGrant(calling(agent), { token: grant!.token, digest }))).code).toBe(
       "GRANT_SPENT",
     );
+    const late = await one.actions.complete(calling(agent), { actionId, outcome: "SUCCEEDED" });
+    expect(late).toMatchObject({ action: { state: { status: "SUCCEEDED" } }, entry: { body: { late: true } } });
+    // Since the redemption, whatever was recorded in between.
+    const started = Date.parse(running.state.startedAt!.toISOString());
+    expect(late.entry.body.latencyMs).toBeGreaterThan(Number(running.state.expiresAt) - started);
+    const again = one.actions.complete(calling(agent), { actionId, outcome: "FAILED" });
+    expect((await refusalOf(again)).code).toBe("NOT_EXECUTING");
+    const { verdict } = await verifyLedger(one.pool, LEDGER);
+    expect(verdict).toBe("INTACT");
+  });
+
+  it("is moved by the agent that carries the action out, up to the limit of an execution", async () => {
+    const patient = await world.process({ executionTtl: 600, executionLimit: 1_000 });
+    const { action, grant } = await patient.actions.propose(calling(agent), read());
+    const { digest } = termsOf(action.proposal);
+    const actionId = action.state.id;
+    const early = patient.actions.extend(calling(agent), { actionId, seconds: 700 });
+    expect((await refusalOf(early)).code).toBe("NOT_EXECUTING");
+    await patient.actions.redeemGrant(calling(agent), { token: grant!.token, digest });
+    const extended = await patient.actions.extend(calling(agent), { actionId, seconds: 900 });
+    expect(extended).toMatchObject({ action: { state: { status: "EXECUTING", version: 3 } } });
+    expect(extended.entry.type).toBe("EXECUTION_EXTENDED");
+    for (const [seconds, code] of [
+      [0, "INVALID_INPUT"],
+      [600, "INVALID_INPUT"],
+      [1_001, "EXECUTION_LIMIT"],
+    ] as const) {
+      expect((await refusalOf(patient.actions.extend(calling(agent), { actionId, seconds }))).code).toBe(code);
+    }
+    expect((await refusalOf(patient.actions.extend(calling(approver), { actionId, seconds: 950 }))).code).toBe(
+      "NOT_ALLOWED",
+    );
+    const { entry } = await patient.actions.complete(calling(agent), { actionId, outcome: "SUCCEEDED" });
+    expect(entry.body.late).toBeUndefined();
+    expect((await verifyLedger(one.pool, LEDGER)).verdict).toBe("INTACT");
   });
 
   it("takes a late report as long as nothing else was recorded", async () => {
@@ -105,6 +140,7 @@ describe("a deadline", () => {
     await untilDue(deadline);
     const told = await one.actions.complete(calling(agent), { actionId: action.state.id, outcome: "SUCCEEDED" });
     expect(told.action.state.status).toBe("SUCCEEDED");
+    expect(told.entry.body.late).toBe(true);
     // The deadline was set when the redemption was decided, a moment before it was recorded.
     expect(told.entry.body.latencyMs).toBeGreaterThan(Number(deadline) - Date.parse(redeemed.entry.recordedAt));
   });

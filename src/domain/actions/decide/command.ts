@@ -30,6 +30,19 @@ export interface Deny extends DecisionCommand {
   readonly type: "deny";
 }
 
+/** An approval is taken back by a person. */
+export interface RevokeApproval {
+  readonly type: "revokeApproval";
+  readonly by: Principal;
+  readonly note: string;
+}
+/** The server voids the approvals of a person who was suspended. */
+export interface VoidApproval {
+  readonly type: "voidApproval";
+  /** Id of the approver. */
+  readonly approver: string;
+}
+
 export interface Cancel {
   readonly type: "cancel";
   readonly by: Principal;
@@ -76,6 +89,23 @@ export interface CompleteAction {
   readonly error?: string | undefined;
 }
 
+export interface ResolveAction {
+  readonly type: "resolveAction";
+  readonly by: Principal;
+  readonly outcome: Outcome;
+  /** How the administrator knows. */
+  readonly note: string;
+}
+
+export interface ExtendExecution {
+  readonly type: "extendExecution";
+  readonly by: Principal;
+  /** From now on. */
+  readonly seconds: number;
+  /** Seconds that an execution may take in all. */
+  readonly limit: number;
+}
+
 /** Nobody decided in time. */
 export interface Expire {
   readonly type: "expire";
@@ -89,10 +119,14 @@ export type Command =
   | Propose
   | Approve
   | Deny
+  | RevokeApproval
+  | VoidApproval
   | Cancel
   | ClaimGrant
   | RedeemGrant
   | CompleteAction
+  | ResolveAction
+  | ExtendExecution
   | Expire
   | MarkAmbiguous;
 

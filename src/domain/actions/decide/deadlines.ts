@@ -22,6 +22,7 @@ export function markAmbiguous({ state }: Situation, now: Date): TransitionResult
       version: state.version + 1,
       approvals: state.approvals,
       status: "AMBIGUOUS",
+      startedAt: state.startedAt ?? undefined,
       grant: grantOf(state),
     },
     fact: { type: "ACTION_AMBIGUOUS", reason: "OUTCOME_NEVER_TOLD" },

@@ -1,10 +1,11 @@
 import type { Situation } from "../action.ts";
 import { cancel } from "./cancel.ts";
 import type { FollowUp } from "./command.ts";
-import { completeAction } from "./complete.ts";
+import { completeAction, extendExecution, resolveAction } from "./complete.ts";
 import { expire, markAmbiguous } from "./deadlines.ts";
 import { approve, deny } from "./decision.ts";
 import { claimGrant, redeemGrant } from "./grant.ts";
+import { revokeApproval, voidApproval } from "./revoke.ts";
 import type { TransitionResult } from "./transition.ts";
 
 /**
@@ -17,6 +18,10 @@ export function decide(situation: Situation, command: FollowUp, now: Date): Tran
       return approve(situation, command, now);
     case "deny":
       return deny(situation, command, now);
+    case "revokeApproval":
+      return revokeApproval(situation, command, now);
+    case "voidApproval":
+      return voidApproval(situation, command, now);
     case "cancel":
       return cancel(situation, command, now);
     case "claimGrant":
@@ -25,6 +30,10 @@ export function decide(situation: Situation, command: FollowUp, now: Date): Tran
       return redeemGrant(situation, command, now);
     case "completeAction":
       return completeAction(situation, command, now);
+    case "resolveAction":
+      return resolveAction(situation, command, now);
+    case "extendExecution":
+      return extendExecution(situation, command, now);
     case "expire":
       return expire(situation, now);
     case "markAmbiguous":

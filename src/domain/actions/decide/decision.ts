@@ -3,6 +3,7 @@ import type { FactDraft } from "../../../facts/registry.ts";
 import type { Situation } from "../action.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
+import { grantOf } from "./grant.ts";
 import { isMet } from "./quorum.ts";
 import { type NextState, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
 
@@ -22,16 +23,16 @@ export function approve(situation: Situation, command: Approve, now: Date): Tran
   };
 }
 
-/** One eligible person's no ends it, whatever approvals there are. */
+/** One eligible person's no ends it, whatever approvals there are, until it is started. */
 export function deny(situation: Situation, command: Deny, now: Date): TransitionResult {
   const { state } = situation;
   const refused = refuse(situation, command, now, []);
   if (refused !== undefined) return refused;
   return {
     kind: "transition",
-    next: { version: state.version + 1, approvals: state.approvals, status: "DENIED" },
+    next: { version: state.version + 1, approvals: state.approvals, status: "DENIED", grant: grantOf(state) },
     fact: { type: "ACTION_DENIED", decision: decisionFacts(command) },
-    notAfter: state.expiresAt ?? undefined,
+    notAfter: state.expiresAt ?? state.grantExpiresAt ?? undefined,
   };
 }
 
@@ -41,7 +42,8 @@ function refuse(
   now: Date,
   more: readonly Objection[],
 ): RefusedCommand | undefined {
-  const objection = [...objections(situation, command.by, now), ...more][0];
+  const verdict = command.type === "deny" ? "DENY" : "APPROVE";
+  const objection = [...objections(situation, command.by, now, verdict), ...more][0];
   if (objection !== undefined) return { kind: "refusal", recordedAs: "DECISION_REFUSED", ...objection };
   if (command.digest === situation.terms.digest) return undefined;
   const message = "the digest is not that of this action: look at the action as it is before deciding";

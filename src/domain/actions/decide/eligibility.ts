@@ -26,11 +26,16 @@ export interface Objection {
 }
 
 /**
- * All reasons why `by` cannot decide, most important first: reasons of the person come before those of the action's status.
- * Roles are not considered, so no role overrides one. The same for every channel.
+ * All reasons why `by` cannot approve, or deny, most important first: reasons of the person come before those of the action's
+ * status. Roles are not considered, so no role overrides one. The same for every channel.
  */
-export function objections(situation: Situation, by: Principal, now: Date): readonly Objection[] {
-  return [...personal(situation, by), ...timely(situation, now), ...readable(situation)];
+export function objections(
+  situation: Situation,
+  by: Principal,
+  now: Date,
+  verdict: "APPROVE" | "DENY" = "APPROVE",
+): readonly Objection[] {
+  return [...personal(situation, by), ...timely(situation, now, verdict), ...readable(situation)];
 }
 
 /** Reasons against an approval that do not apply to a denial: an approver may still deny. */
@@ -64,7 +69,12 @@ function personal({ terms }: Situation, by: Principal): readonly Objection[] {
   return found;
 }
 
-function timely({ state }: Situation, now: Date): readonly Objection[] {
+/** What was approved can still be denied, until it is started. */
+function timely({ state }: Situation, now: Date, verdict: "APPROVE" | "DENY"): readonly Objection[] {
+  if (verdict === "DENY" && state.status === "APPROVED") {
+    if (!isOver(state.grantExpiresAt, now)) return [];
+    return [objection("EXPIRED", "the deadline to start the action has passed; it cannot be started any more")];
+  }
   if (state.status !== "PENDING") {
     return [objection("NOT_PENDING", `the action is ${state.status}; there is nothing left to decide`)];
   }

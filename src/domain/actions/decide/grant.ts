@@ -72,6 +72,7 @@ export function redeemGrant(
       status: "EXECUTING",
       approvals: state.approvals,
       expiresAt: secondsAfter(now, executionTtl),
+      startedAt: now,
       grant: grantOf(state),
     },
     fact: { type: "GRANT_REDEEMED", grant: { id: grant.id } },
@@ -93,7 +94,7 @@ function mayStart({ status }: ActionState): boolean {
   return status === "ALLOWED" || status === "APPROVED";
 }
 
-function wasStarted({ status }: ActionState): boolean {
+export function wasStarted({ status }: ActionState): boolean {
   return status === "EXECUTING" || status === "SUCCEEDED" || status === "FAILED" || status === "AMBIGUOUS";
 }
 

@@ -10,6 +10,7 @@ export interface NextState {
   readonly status: ActionStatus;
   readonly approvals: number;
   readonly expiresAt?: Date | undefined;
+  readonly startedAt?: Date | undefined;
   readonly grant?: NextGrant | undefined;
 }
 

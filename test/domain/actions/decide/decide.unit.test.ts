@@ -4,7 +4,7 @@ import type { FollowUp } from "../../../../src/domain/actions/decide/command.ts"
 import { decide } from "../../../../src/domain/actions/decide/decide.ts";
 import { firstState } from "../../../../src/domain/actions/decide/propose.ts";
 import { ACTION_STATUSES, type ActionStatus } from "../../../../src/facts/areas/actions.ts";
-import { agent, approver } from "../../support.ts";
+import { admin, agent, approver, approver2, auditor, member } from "../../support.ts";
 
 const NOW = new Date("2026-11-21T12:00:00Z");
 const ahead = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -24,6 +24,7 @@ function situation(status: ActionStatus, left = 60): Situation {
       agentId: agent.id,
       approvals: status === "APPROVED" ? 1 : 0,
       expiresAt: waits ? ahead(left) : null,
+      startedAt: ["EXECUTING", "SUCCEEDED", "FAILED", "AMBIGUOUS"].includes(status) ? ahead(-7) : null,
       grantId: granted ? "grant" : null,
       grantHash: granted ? Buffer.from(HASH, "hex") : null,
       grantExpiresAt: granted ? ahead(left) : null,
@@ -44,8 +45,8 @@ function situation(status: ActionStatus, left = 60): Situation {
       requestedBy: agent,
       requirements: [{ id: "r", group: "approvers", needed: 1 }],
     },
-    voters: [],
-    updatedAt: ahead(-7),
+    voters: status === "APPROVED" ? [approver] : [],
+    updatedAt: ahead(-3),
   };
 }
 
@@ -53,10 +54,14 @@ const grant = { id: "grant", actionId: "action", audience: "agent", digest: DIGE
 const COMMANDS = {
   approve: { type: "approve", by: approver, digest: DIGEST, channel: "API", grantTtl: 900 },
   deny: { type: "deny", by: approver, digest: DIGEST, channel: "API", note: "no" },
+  revokeApproval: { type: "revokeApproval", by: approver, note: "no" },
+  voidApproval: { type: "voidApproval", approver: approver.id },
   cancel: { type: "cancel", by: agent },
   claimGrant: { type: "claimGrant", by: agent, grantId: "fresh" },
   redeemGrant: { type: "redeemGrant", by: agent, grant, digest: DIGEST, executionTtl: 300 },
   completeAction: { type: "completeAction", by: agent, outcome: "SUCCEEDED" },
+  resolveAction: { type: "resolveAction", by: admin, outcome: "FAILED", note: "looked" },
+  extendExecution: { type: "extendExecution", by: agent, seconds: 90, limit: 100 },
   expire: { type: "expire" },
   markAmbiguous: { type: "markAmbiguous" },
 } as const satisfies Record<FollowUp["type"], FollowUp>;
@@ -64,7 +69,9 @@ const COMMANDS = {
 /** What each command does to each status while deadlines are ahead: the next status, or why not. */
 const AHEAD: Record<FollowUp["type"], Record<ActionStatus, string>> = {
   approve: every("NOT_PENDING", { PENDING: "-> APPROVED" }),
-  deny: every("NOT_PENDING", { PENDING: "-> DENIED" }),
+  deny: every("NOT_PENDING", { PENDING: "-> DENIED", APPROVED: "-> DENIED" }),
+  revokeApproval: every("NOT_ALLOWED", { APPROVED: "-> DENIED" }),
+  voidApproval: every("NOT_APPROVED", { APPROVED: "-> DENIED" }),
   cancel: every("NOT_PENDING", { PENDING: "-> CANCELLED" }),
   claimGrant: every("NOT_APPROVED", {
     ALLOWED: "-> ALLOWED",
@@ -82,7 +89,9 @@ const AHEAD: Record<FollowUp["type"], Record<ActionStatus, string>> = {
     FAILED: "GRANT_SPENT",
     AMBIGUOUS: "GRANT_SPENT",
   }),
-  completeAction: every("NOT_EXECUTING", { EXECUTING: "-> SUCCEEDED" }),
+  completeAction: every("NOT_EXECUTING", { EXECUTING: "-> SUCCEEDED", AMBIGUOUS: "-> SUCCEEDED" }),
+  resolveAction: every("NOT_AMBIGUOUS", { AMBIGUOUS: "-> FAILED" }),
+  extendExecution: every("NOT_EXECUTING", { EXECUTING: "-> EXECUTING" }),
   expire: every("NOT_PENDING", {}),
   markAmbiguous: every("NOT_EXECUTING", {}),
 };
@@ -90,11 +99,15 @@ const AHEAD: Record<FollowUp["type"], Record<ActionStatus, string>> = {
 /** The same once deadlines have passed. */
 const PASSED: typeof AHEAD = {
   approve: { ...AHEAD.approve, PENDING: "EXPIRED" },
-  deny: { ...AHEAD.deny, PENDING: "EXPIRED" },
+  deny: { ...AHEAD.deny, PENDING: "EXPIRED", APPROVED: "EXPIRED" },
+  revokeApproval: { ...AHEAD.revokeApproval, APPROVED: "EXPIRED" },
+  voidApproval: { ...AHEAD.voidApproval, APPROVED: "EXPIRED" },
   cancel: { ...AHEAD.cancel, PENDING: "EXPIRED" },
   claimGrant: { ...AHEAD.claimGrant, ALLOWED: "GRANT_EXPIRED", APPROVED: "GRANT_EXPIRED" },
   redeemGrant: { ...AHEAD.redeemGrant, ALLOWED: "GRANT_EXPIRED", APPROVED: "GRANT_EXPIRED" },
   completeAction: AHEAD.completeAction,
+  resolveAction: AHEAD.resolveAction,
+  extendExecution: { ...AHEAD.extendExecution, EXECUTING: "NOT_EXECUTING" },
   expire: { ...AHEAD.expire, PENDING: "-> EXPIRED" },
   markAmbiguous: { ...AHEAD.markAmbiguous, EXECUTING: "-> AMBIGUOUS" },
 };
@@ -168,6 +181,49 @@ describe("decide", () => {
       next: { status: "APPROVED", approvals: 2 },
     });
     expect(decide(voted, COMMANDS.deny, NOW)).toMatchObject({ next: { status: "DENIED" } });
+  });
+});
+
+describe("revokeApproval", () => {
+  const forPerson = { ...agent, onBehalfOf: member };
+  const asked = situation("APPROVED");
+  const of = { ...asked, terms: { ...asked.terms, requestedBy: forPerson } };
+
+  it.each([
+    ["who approved", approver, "-> DENIED"],
+    ["another account of who approved", { ...approver, id: "approver-again" }, "-> DENIED"],
+    ["the person it is for", member, "-> DENIED"],
+    ["an administrator", admin, "-> DENIED"],
+    ["another approver", approver2, "NOT_ALLOWED"],
+    ["the agent that proposed it", forPerson, "NOT_ALLOWED"],
+    ["an agent with the role admin", { ...agent, id: "machine", roles: ["admin"] }, "NOT_ALLOWED"],
+  ] as const)("by %s", (_, by, answer) => {
+    expect(answerOf(of, { ...COMMANDS.revokeApproval, by })).toBe(answer);
+  });
+
+  it("keeps the grant, so that a token of it is known for what it was", () => {
+    expect(decide(of, COMMANDS.revokeApproval, NOW)).toMatchObject({
+      next: { status: "DENIED", grant: { id: "grant", hash: HASH } },
+      notAfter: ahead(60),
+    });
+  });
+});
+
+describe("what nobody reported in time", () => {
+  it("is marked late, whoever says what came of it", () => {
+    const { completeAction, resolveAction } = COMMANDS;
+    expect(decide(situation("EXECUTING"), completeAction, NOW)).toMatchObject({ fact: { late: undefined } });
+    expect(decide(situation("EXECUTING", -1), completeAction, NOW)).toMatchObject({ fact: { late: true } });
+    expect(decide(situation("AMBIGUOUS"), completeAction, NOW)).toMatchObject({
+      fact: { late: true, latencyMs: 7000 },
+    });
+    expect(decide(situation("AMBIGUOUS"), resolveAction, NOW)).toMatchObject({
+      fact: { late: true, outcome: "FAILED" },
+    });
+  });
+
+  it.each([member, approver, auditor, { ...agent, roles: ["admin"] }])("is not resolved by $id", (by) => {
+    expect(answerOf(situation("AMBIGUOUS"), { ...COMMANDS.resolveAction, by })).toBe("NOT_ALLOWED");
   });
 });
 
