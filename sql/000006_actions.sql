@@ -23,6 +23,10 @@ CREATE INDEX oc_audit_log_asked ON oc_audit_log USING gin (oc_asked_groups(entry
 -- Actions by what they wait for, in the order they were proposed.
 CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHERE kind = 'ACTION';
 
+-- The pending and denied actions of a caller, so that a proposal finds what it repeats.
+CREATE INDEX oc_state_action_caller ON oc_state ((ARRAY[actor_id, on_behalf_of_id]), ledger, first_seq)
+  WHERE kind = 'ACTION' AND status IN ('PENDING', 'DENIED');
+
 -- The versions of an action, by entries of any type: whoever loads an action looks for a later version than its row has, so that an
 -- old row that was put back is noticed.
 CREATE INDEX oc_audit_log_action ON oc_audit_log (action_id, ledger, state_version)

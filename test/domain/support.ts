@@ -57,7 +57,14 @@ export const read = (more: Partial<ProposeInput> = {}): ProposeInput => ({
   ...more,
 });
 export const write = (more: Partial<ProposeInput> = {}): ProposeInput =>
-  read({ platform: "reservations", tool: "cancel_reservation", arguments: { reservation_id: "NO6JO3" }, ...more });
+  read({
+    platform: "reservations",
+    tool: "cancel_reservation",
+    arguments: { reservation_id: "NO6JO3" },
+    // Tests propose the same again and again.
+    repeat: true,
+    ...more,
+  });
 
 /** One process of the product over a database, as far as actions go. */
 export interface Process {

@@ -51,6 +51,7 @@ export async function startTwoServers(): Promise<TwoServers> {
 export const action = (more: object = {}) => ({
   idempotencyKey: randomUUID(),
   arguments: { user_id: "mia" },
+  repeat: true,
   ...WRITE,
   ...more,
 });

@@ -59,7 +59,7 @@ export async function propose(
 ) {
   const { data, errors } = await api.gql<{ proposeAction: Proposed }>(
     `mutation($input:ProposeActionInput!){proposeAction(input:$input){${selection} userErrors{code message path}}}`,
-    { input: { idempotencyKey: randomUUID(), arguments: { user_id: "mia" }, ...WRITE, ...input } },
+    { input: { idempotencyKey: randomUUID(), arguments: { user_id: "mia" }, repeat: true, ...WRITE, ...input } },
     credentials(as),
   );
   if (errors !== undefined) throw new Error(JSON.stringify(errors));

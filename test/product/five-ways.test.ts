@@ -73,7 +73,7 @@ async function call(as: DemoName, mutation: string, input: object, select = ACTI
   return { payload, code: errors?.[0]?.extensions?.code ?? payload?.userErrors[0]?.code ?? "succeeded" };
 }
 async function propose(tool = WRITE, on = app) {
-  const input = { idempotencyKey: randomUUID(), arguments: { reservation_id: "NO6JO3" }, ...tool };
+  const input = { idempotencyKey: randomUUID(), arguments: { reservation_id: randomUUID() }, ...tool };
   const { payload, code } = await call("agent", "proposeAction", input, `${ACTION} grant{token} entry{seq}`, on);
   if (payload?.action === undefined || payload.action === null) throw new Error(`nothing was proposed: ${code}`);
   return { ...payload.action, token: payload.grant?.token ?? "", entry: Number(payload.entry?.seq) };

@@ -41,6 +41,7 @@ const certificate = () => ({
     platform: "vouchers",
     tool: "send_certificate",
     arguments: { user_id: "u", amount: 50 },
+    repeat: true,
   },
 });
 

@@ -76,6 +76,7 @@ async function propose(app: App): Promise<Proposal> {
         platform: "vouchers",
         tool: "send_certificate",
         arguments: { user_id: "u", amount: 50 },
+        repeat: true,
       },
     },
     "agent",

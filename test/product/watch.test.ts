@@ -47,7 +47,15 @@ async function tamper(...statements: readonly string[]): Promise<void> {
 async function propose(app: App, as: DemoName = "agent") {
   return app.gql<{ proposeAction: { action: { id: string; digest: string } } }>(
     "mutation($input:ProposeActionInput!){proposeAction(input:$input){action{id digest} userErrors{code}}}",
-    { input: { idempotencyKey: randomUUID(), platform: "reservations", tool: "cancel_reservation", arguments: {} } },
+    {
+      input: {
+        idempotencyKey: randomUUID(),
+        platform: "reservations",
+        tool: "cancel_reservation",
+        arguments: {},
+        repeat: true,
+      },
+    },
     as,
   );
 }

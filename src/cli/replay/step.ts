@@ -100,6 +100,8 @@ async function propose(run: ReplayRun, conversation: Conversation, step: TraceSt
     userRequest: step.userRequest ?? conversation.userRequest,
     rationale: step.rationale,
     conversationId: conversationIdOf(run, conversation),
+    // Each recorded step was meant.
+    repeat: true,
   };
   const { action, grant, userErrors } = (await run.agent.run(PROPOSE, { input })).data.proposeAction;
   const [refusal] = userErrors;

@@ -17,6 +17,7 @@ import { contentProblem } from "./content.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
 import type { NextState } from "./decide/transition.ts";
+import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { claimedAction, createGrants } from "./grants.ts";
@@ -133,7 +134,8 @@ export function createActions(options: ActionsOptions): Actions {
   const executor = createExecutor({ commit, load, clock });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
-  const propose = createProposer({ commit, routing, policy, entries, supersede });
+  const earlier = createFindEarlier({ db, load });
+  const propose = createProposer({ commit, routing, policy, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
     commit: createCommitTogether({ ledgers, attribute: attribution.attribute }),
     routing,
@@ -141,6 +143,7 @@ export function createActions(options: ActionsOptions): Actions {
     entries,
     supersede,
     load,
+    earlier,
   });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
   const apply = (caller: Caller, id: string, command: FollowUp) =>

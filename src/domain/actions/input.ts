@@ -15,6 +15,8 @@ export interface ProposeInput {
   readonly targetRegion?: string | undefined;
   /** Id of an earlier action of the caller that this one replaces. */
   readonly supersedes?: string | undefined;
+  /** Meant although an identical one waits for people. */
+  readonly repeat?: boolean | undefined;
 }
 
 /** The same, checked: every value can be recorded as it is. */

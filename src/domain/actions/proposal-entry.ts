@@ -42,6 +42,8 @@ export interface Proposed {
   readonly ledger: LedgerId;
   readonly id: string;
   readonly proposal: Proposal;
+  /** Id of a denied action of the caller that it repeats. */
+  readonly repeats?: string | undefined;
 }
 
 export interface ProposalEntriesOptions {
@@ -69,6 +71,11 @@ export function repetition({ caller, proposal }: Proposed, earlier: ActionView):
     throw new ActionRefusal("IDEMPOTENCY_KEY_REUSED", message, { path: ["idempotencyKey"] });
   }
   return { action: earlier, entry: earlier.proposal };
+}
+
+/** Whether a proposal that repeats one that waits for people is answered with that one. */
+export function answersWithOpen({ repeat, supersedes }: Proposal): boolean {
+  return repeat !== true && supersedes === undefined;
 }
 
 /** What an approver is shown of the proposal at this step, and the hash that binds it. */
@@ -113,7 +120,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
   }
 
   async function make(proposed: Proposed, evaluation: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
-    const { caller, ledger, id, proposal } = proposed;
+    const { caller, ledger, id, proposal, repeats } = proposed;
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
     const command = { type: "propose", outcome: evaluation.outcome, grantId: newId(), approvalTtl, grantTtl } as const;
@@ -142,6 +149,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
         userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),
         rationale: rationale === undefined ? undefined : new Erasable(rationale),
         supersedes,
+        repeats,
       },
       result(entry) {
         const recordedAt = new Date(entry.recordedAt);

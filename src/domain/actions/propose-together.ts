@@ -5,10 +5,18 @@ import type { Caller } from "../identity/principal.ts";
 import type { RoutedStep, Routing } from "../lineage/routing.ts";
 import type { Evaluation, Policy } from "../policy/evaluate.ts";
 import { actionIdOf } from "./action-id.ts";
+import type { FindEarlier } from "./earlier.ts";
 import { ActionRefusal } from "./errors.ts";
 import { checkCount, checkProposal, type ProposeInput } from "./input.ts";
 import type { ActionLoader } from "./loader.ts";
-import { type ProposalEntries, type Proposed, type ProposeResult, repetition, routeKeyOf } from "./proposal-entry.ts";
+import {
+  answersWithOpen,
+  type ProposalEntries,
+  type Proposed,
+  type ProposeResult,
+  repetition,
+  routeKeyOf,
+} from "./proposal-entry.ts";
 import type { Supersede } from "./supersede.ts";
 
 export interface BatchProposerOptions {
@@ -18,6 +26,7 @@ export interface BatchProposerOptions {
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly load: ActionLoader;
+  readonly earlier: () => FindEarlier;
 }
 
 /** What became of one proposal of a batch. */
@@ -39,24 +48,35 @@ interface Fresh {
  * Proposes several actions, as if one were proposed after the other, but recorded in one transaction. Actions that were
  * recorded before are returned, as those of a repeated call are.
  */
-export function createBatchProposer({ commit, routing, policy, entries, supersede, load }: BatchProposerOptions) {
+export function createBatchProposer(options: BatchProposerOptions) {
+  const { commit, routing, policy, entries, supersede, load, earlier } = options;
+
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
    * used in an earlier call, have their outcome.
    */
-  async function freshOf(items: readonly Item[], outcomes: ProposeOutcome[]): Promise<Fresh | undefined> {
+  async function freshOf(
+    items: readonly Item[],
+    find: FindEarlier,
+    outcomes: ProposeOutcome[],
+  ): Promise<Fresh | undefined> {
     const [first] = items;
-    const earlier = first && (await load(first));
+    const made = first && (await load(first));
     for (const [n, item] of items.entries()) {
       try {
         const { caller, ledger, id, proposal } = item;
-        if (earlier !== undefined) {
-          outcomes[item.at] = repetition(item, earlier.view);
+        if (made !== undefined) {
+          outcomes[item.at] = repetition(item, made.view);
           continue;
         }
         if (proposal.supersedes !== undefined) await supersede.check(caller, ledger, proposal.supersedes, id);
         const evaluation = policy.evaluate(proposal.platform, proposal.tool, caller.principal.platforms);
-        return { item, evaluation, repetitions: items.slice(n + 1) };
+        const { open, denied } = evaluation.outcome === "REQUIRE" ? await find(item) : {};
+        if (open !== undefined && answersWithOpen(proposal)) {
+          outcomes[item.at] = { action: open, entry: open.proposal };
+          continue;
+        }
+        return { item: { ...item, repeats: denied }, evaluation, repetitions: items.slice(n + 1) };
       } catch (error) {
         outcomes[item.at] = refusalOr(error);
       }
@@ -89,15 +109,21 @@ export function createBatchProposer({ commit, routing, policy, entries, supersed
   async function propose(caller: Caller, ledger: LedgerId, items: readonly Item[], outcomes: ProposeOutcome[]) {
     let recorded = false;
     try {
-      // Usually one round. A key with several proposals needs another one when its first is refused while it is recorded.
+      // Usually one round. A key with several proposals needs another one when its first is refused while it is recorded, and so does
+      // a proposal that repeats another one of the batch.
       for (let due = items; due.length > 0; ) {
         const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
-        const fresh = (await Promise.all(byKey.map((same) => freshOf(same, outcomes))))
+        const find = earlier();
+        const all = (await Promise.all(byKey.map((same) => freshOf(same, find, outcomes))))
           .filter((one) => one !== undefined)
           .sort((a, b) => a.item.at - b.item.at);
+        const { fresh, waiting } = apart(all);
         const results = await record(caller, ledger, fresh);
         recorded ||= results.some(({ status }) => status === "fulfilled");
-        due = fresh.flatMap((one, n) => accept(one, results[n] as PromiseSettledResult<ProposeResult>, outcomes));
+        due = [
+          ...fresh.flatMap((one, n) => accept(one, results[n] as PromiseSettledResult<ProposeResult>, outcomes)),
+          ...waiting,
+        ];
       }
       const superseded = await settleSuperseded(items, outcomes);
       recorded ||= superseded.size > 0;
@@ -158,6 +184,23 @@ export function createBatchProposer({ commit, routing, policy, entries, supersed
     await propose(caller, ledger, items, outcomes);
     return outcomes;
   };
+}
+
+/** The first of proposals that repeat each other, and the others, which are answered once it is recorded. */
+function apart(all: readonly Fresh[]): { readonly fresh: readonly Fresh[]; readonly waiting: readonly Item[] } {
+  const seen = new Set<string>();
+  const fresh: Fresh[] = [];
+  const waiting: Item[] = [];
+  for (const one of all) {
+    const { item, evaluation, repetitions } = one;
+    const { platform, tool, targetRegion, conversationId, arguments: values } = item.proposal;
+    const what = JSON.stringify([platform, tool, targetRegion ?? null, conversationId ?? null, values.text]);
+    const repeats = evaluation.outcome === "REQUIRE" && answersWithOpen(item.proposal) && seen.has(what);
+    if (repeats) waiting.push(item, ...repetitions);
+    else fresh.push(one);
+    if (evaluation.outcome === "REQUIRE") seen.add(what);
+  }
+  return { fresh, waiting };
 }
 
 /** Takes over what became of a proposal and of those with the same key. Returns those that are to be proposed themselves. */

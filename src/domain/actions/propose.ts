@@ -4,8 +4,15 @@ import type { Caller } from "../identity/principal.ts";
 import type { RoutedStep, Routing } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import { actionIdOf } from "./action-id.ts";
+import type { FindEarlier } from "./earlier.ts";
 import { checkProposal, type ProposeInput } from "./input.ts";
-import { type ProposalEntries, type Proposed, type ProposeResult, routeKeyOf } from "./proposal-entry.ts";
+import {
+  answersWithOpen,
+  type ProposalEntries,
+  type Proposed,
+  type ProposeResult,
+  routeKeyOf,
+} from "./proposal-entry.ts";
 import type { Supersede } from "./supersede.ts";
 
 export interface ProposerOptions {
@@ -14,25 +21,28 @@ export interface ProposerOptions {
   readonly policy: Policy;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
+  readonly earlier: () => FindEarlier;
 }
 
 /**
- * Proposes actions. A proposal is one entry. Usually nothing is read before it, and the result is built from what was
- * appended. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
+ * Proposes actions. A proposal is one entry, and the result is built from what was appended. Before one that people have to decide,
+ * the caller's pending and denied actions are read: one that waits already is the result, unless it is meant twice. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
  * the other is still pending, and repeating the call cancels it.
  */
-export function createProposer({ commit, routing, policy, entries, supersede }: ProposerOptions) {
+export function createProposer({ commit, routing, policy, entries, supersede, earlier }: ProposerOptions) {
   /** The proposal as an action: a new one, or the one its key made before. */
-  function record(proposed: Proposed): Promise<ProposeResult> {
+  async function record(proposed: Proposed): Promise<ProposeResult> {
     const { caller, ledger, proposal } = proposed;
     const { platform, tool, conversationId } = proposal;
     const evaluation = policy.evaluate(platform, tool, caller.principal.platforms);
+    const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
+    if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
     return commit<RoutedStep, ProposeResult>({
       ledger,
       by: caller,
       conversation: conversationId,
       load: () => routing.step(routeKeyOf(proposed), platform, evaluation.effect === "WRITE"),
-      decide: (step) => entries.recording(proposed, evaluation, step),
+      decide: (step) => entries.recording({ ...proposed, repeats: denied }, evaluation, step),
     });
   }
 

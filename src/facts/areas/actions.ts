@@ -186,6 +186,7 @@ export const ACTIONS = {
         userRequest: erasable<string>("what the person asked for").optional(),
         rationale: erasable<string>("why the agent wants it").optional(),
         supersedes: uuid("the action this one takes the place of").optional(),
+        repeats: uuid("an action of the same caller with the same tool and arguments that was denied").optional(),
         grant: grant.optional(),
       },
       moves: { ACTION: made("ALLOWED", "PENDING", "BLOCKED") },

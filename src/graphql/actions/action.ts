@@ -194,6 +194,20 @@ export const ActionConnection = builder.connectionObject(
   { name: "ActionEdge", description: "An action with its cursor." },
 );
 
+builder.prismaObjectField(ActionRef, "repeats", (t) =>
+  t.field({
+    type: ActionRef,
+    nullable: true,
+    description:
+      "An action of the same caller with the same tool and arguments that was denied before this one was proposed: look at its `decisions` before you decide. Null when there was none, or you may not see it.",
+    resolve: async (row, _args, context) => {
+      const { repeats } = proposalOf(row).body;
+      const action = typeof repeats === "string" ? await readAction(context, repeats) : null;
+      return action !== null && seesAction(context, action) ? action : null;
+    },
+  }),
+);
+
 addNode("Action", async (context, nodeId) => {
   const action = await readAction(context, uuidOfNodeId("Action", context.ledger, nodeId));
   return action !== null && seesAction(context, action) ? action : null;

@@ -39,6 +39,10 @@ const ProposeActionInput = builder.inputType("ProposeActionInput", {
         "The conversation that the step belongs to. Consecutive steps of a conversation on one platform share a routing chain.",
     }),
     targetRegion: t.string({ description: "The region that data would be sent to." }),
+    repeat: t.boolean({
+      description:
+        "True: meant although the same call of the same tool waits for approval in this conversation. Otherwise such a proposal is answered with the action that waits, and nothing is recorded. Default: false.",
+    }),
     supersedes: t.id({
       description:
         "A pending action of the caller that this one replaces. It is cancelled after this one is recorded, unless this one is BLOCKED or the earlier one was decided meanwhile.",

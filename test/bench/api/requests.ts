@@ -31,9 +31,12 @@ const calls = {
 } as const;
 
 function proposal(effect: "READ" | "WRITE", conversationId: string): object {
+  const call = calls[effect];
   return {
     idempotencyKey: randomUUID(),
-    ...calls[effect],
+    ...call,
+    // A write that waits already is not recorded twice.
+    arguments: { ...call.arguments, reservation_id: randomUUID().slice(0, 6).toUpperCase() },
     userRequest: "Please move me to the flight after 11 AM, and use the card that ends in 7447.",
     conversationId,
   };

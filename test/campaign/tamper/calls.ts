@@ -66,6 +66,7 @@ export function proposal(input: object = {}): object {
     idempotencyKey: randomUUID(),
     arguments: { reservation_id: "NO6JO3" },
     userRequest: "Please.",
+    repeat: true,
     ...WRITE,
     ...input,
   };

@@ -131,6 +131,7 @@ TYPES: Dict[str, Type] = {
             "userRequest?": "commitment",
             "rationale?": "commitment",
             "supersedes?": "UUID",
+            "repeats?": "UUID",
             "grant?": "object",
             **_GRANT,
             **_SIGNATURE,
