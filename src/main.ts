@@ -66,7 +66,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const identity = startIdentity(start, { settings, keys, ledgers, isSigned, sessions, db: database.pool, metrics });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
-  const actions = startActions(start, { database, ledgers, isSigned, keys, catalog });
+  const actions = startActions(start, { database, ledgers, isSigned, directory, keys, catalog });
   startJobs(start, database, actions, sessions);
 
   const services = createServices({

@@ -1,5 +1,6 @@
 import type { Database } from "../db/database.ts";
 import { type Actions, createActions } from "../domain/actions/actions.ts";
+import type { Directory } from "../domain/directory/directory.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
@@ -12,17 +13,19 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
+  readonly directory: Pick<Directory, "standing">;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
 
 /** Actions under the policy of the catalog. */
 export function startActions({ config }: Start, deps: ActionsDeps): Actions {
-  const { database, ledgers, isSigned, keys, catalog } = deps;
+  const { database, ledgers, isSigned, directory, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
   const { pool } = database;
-  return createActions({ ledgers, isSigned, pool, policy: createPolicy(catalog), keys, config, attribution });
+  const policy = createPolicy(catalog);
+  return createActions({ ledgers, isSigned, pool, policy, standing: directory.standing, keys, config, attribution });
 }
 
 /** How many actions wait for people, over all organizations. */

@@ -12,7 +12,7 @@ import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
-import { loadCatalog } from "../../src/domain/policy/catalog.ts";
+import { type Catalog, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
@@ -87,6 +87,10 @@ export type ApiOptions = Partial<
   readonly approvers?: number;
   /** What a write requires; approvals of one of `approvers` when left out. */
   readonly requirements?: readonly Requirement[];
+  /** Of the keys of grants and tokens, for servers that share them; otherwise the server has its own. */
+  readonly keyFile?: string;
+  /** The sample catalog when left out. */
+  readonly catalog?: Catalog;
   readonly snapshots?: { readonly connections?: number; readonly maxSeconds?: number };
   readonly services?: (services: Services) => Services;
   readonly identity?: (identity: CallIdentity) => CallIdentity;
@@ -131,7 +135,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
   // All servers of a test sign facts with one key, as those of an installation do.
   const keys: Keys = {
-    ...(await loadKeys(join(directory, "keys.json"))),
+    ...(await loadKeys(options.keyFile ?? join(directory, "keys.json"))),
     facts: { signing: FACT_KEY, published: FACT_KEYS },
   };
   const issuer = createBuiltinIssuer({ keys, audience: "countersign" });
@@ -159,7 +163,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     signer: FACT_KEY.sign,
     onSigned,
   });
-  const policy = requiring(createPolicy(await loadCatalog()), options);
+  const policy = requiring(createPolicy(options.catalog ?? (await loadCatalog())), options);
   const config = {
     region: "eu",
     approvalTtl: 3600,
@@ -198,7 +202,16 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   await listener.start();
   const services = createServices({
-    actions: createActions({ ledgers, isSigned, pool, policy, keys, config, attribution: sessions }),
+    actions: createActions({
+      ledgers,
+      isSigned,
+      pool,
+      policy,
+      standing: people.standing,
+      keys,
+      config,
+      attribution: sessions,
+    }),
     sessions,
     directory: people,
     ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),

@@ -3,7 +3,7 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
-import type { Requirement } from "../policy/evaluate.ts";
+import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
 export const ACTION_ENTRY_TYPES = [
@@ -71,18 +71,37 @@ export interface ActionView {
   readonly state: ActionState;
   readonly proposal: LedgerEntry;
   /** The approvers so far, while the action is pending; undefined: none, or it is not pending. */
-  readonly voters?: readonly Principal[];
+  readonly voters?: readonly Voter[];
   /** True when the proposal was read without its payload. */
   readonly sealed?: boolean;
+}
+
+/** Who approved, and the position of the entry that says so. */
+export interface Voter extends Principal {
+  readonly seq: bigint;
+}
+
+/** What today's policy says of an action that is not started, and how those stand who asked for it and approved it. */
+export interface Today {
+  readonly outcome: PolicyOutcome;
+  readonly requirements: readonly Requirement[];
+  /** Ids of the rules that matched, the strictest first. */
+  readonly rules: readonly string[];
+  /** Id of whoever proposed it, or is the person it is for, and is suspended. */
+  readonly suspendedRequester: string | undefined;
+  /** Id of an approver who is suspended, or was since they approved. */
+  readonly suspendedVoter: string | undefined;
 }
 
 /** Everything that a decision depends on. */
 export interface Situation {
   readonly state: ActionState;
   readonly terms: Terms;
-  readonly voters: readonly Principal[];
+  readonly voters: readonly Voter[];
   /** When the state last changed, by the database's clock. */
   readonly updatedAt: Date;
   /** Values that a decision rests on are not there: nobody can know what they decide on. */
   readonly contentMissing?: boolean;
+  /** Undefined for commands that do not depend on it. */
+  readonly today?: Today | undefined;
 }

@@ -6,6 +6,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { createCommit } from "../commit.ts";
 import { createCommitTogether } from "../commit-together.ts";
+import type { Standing } from "../directory/directory.ts";
 import type { Keys } from "../identity/keys.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
@@ -30,6 +31,8 @@ import { createBatchProposer, type ProposeOutcome } from "./propose-together.ts"
 import { type DueSettled, settleDue } from "./settle-due.ts";
 import { createSupersede } from "./supersede.ts";
 import { termsOf } from "./terms.ts";
+import { createJudge } from "./today.ts";
+import { createVoidApprovals } from "./void-approvals.ts";
 
 export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
@@ -85,6 +88,11 @@ export interface Actions {
   resolve(caller: Caller, input: ResolveInput): Promise<ActionResult>;
   /** Moves the deadline of an EXECUTING action to `seconds` from now. */
   extend(caller: Caller, input: { readonly actionId: string; readonly seconds: number }): Promise<ActionResult>;
+  /**
+   * Voids the approvals of a person who was suspended, of all actions that were not started. Until then, and where that fails, claiming
+   * and redeeming are refused for it.
+   */
+  voidApprovals(caller: Caller, principalId: string): Promise<void>;
   /** undefined when the caller's organization has no such action. */
   load(caller: Caller, actionId: string): Promise<ActionView | undefined>;
   /** Codes of all reasons why `principal` cannot approve, most important first; empty when they can. */
@@ -112,6 +120,8 @@ export interface ActionsOptions {
   readonly isSigned: IsSigned;
   readonly pool: Queryable;
   readonly policy: Policy;
+  /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
+  readonly standing?: ((organization: string) => Standing | undefined) | undefined;
   readonly keys: Keys;
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
@@ -131,7 +141,9 @@ export function createActions(options: ActionsOptions): Actions {
   const commit = createCommit({ ledgers, attribute: attribution.attribute });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
-  const executor = createExecutor({ commit, load, clock });
+  const judge = createJudge({ policy, standing: options.standing });
+  const executor = createExecutor({ commit, load, clock, judge });
+  const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
   const earlier = createFindEarlier({ db, load });
@@ -248,6 +260,7 @@ export function createActions(options: ActionsOptions): Actions {
       if (seconds < 1) throw invalidInput(["seconds"], "must be at least 1");
       return apply(caller, actionId, { type: "extendExecution", by: caller.principal, seconds, limit });
     },
+    voidApprovals: (caller, principalId) => voidApprovals(ledgerOfCaller(caller), principalId),
     async load(caller, actionId) {
       return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
     },
@@ -256,7 +269,8 @@ export function createActions(options: ActionsOptions): Actions {
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
       const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
-      const situation = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING" };
+      const today = state.status === "PENDING" ? judge(terms, voters) : undefined;
+      const situation = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
       const found = [...objections(situation, principal, now), ...approvalObjections(situation, principal)];
       const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
       return [...new Set([...found.map(({ code }) => code), ...altered])];

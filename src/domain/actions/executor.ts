@@ -15,6 +15,7 @@ import { ActionRefusal, notFound } from "./errors.ts";
 import type { Loaded } from "./load.ts";
 import type { ActionLoader } from "./loader.ts";
 import { nextActionState } from "./store.ts";
+import type { Judge } from "./today.ts";
 
 /** The new state of an action, and the entry that records it. */
 export interface ActionResult {
@@ -27,6 +28,7 @@ export interface ExecutorOptions {
   /** Loads the action that a command is decided on. */
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
+  readonly judge: Judge;
 }
 
 export interface Executor {
@@ -44,7 +46,7 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-export function createExecutor({ commit, load, clock }: ExecutorOptions): Executor {
+export function createExecutor({ commit, load, clock, judge }: ExecutorOptions): Executor {
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -58,7 +60,7 @@ export function createExecutor({ commit, load, clock }: ExecutorOptions): Execut
           return loaded;
         },
         async decide(loaded) {
-          const result = decide(situationOf(loaded, command), command, loaded.now);
+          const result = decide(situationOf(loaded, command, judge), command, loaded.now);
           if (result.kind === "refusal") return refusalOf(loaded, command, result);
           const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
@@ -78,11 +80,13 @@ export function createExecutor({ commit, load, clock }: ExecutorOptions): Execut
 }
 
 /** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
-function situationOf({ situation, view }: Loaded, command: FollowUp): Situation {
+function situationOf({ situation, view }: Loaded, command: FollowUp, judge: Judge): Situation {
   if (!restsOnContent(command)) return situation;
-  const problem = contentProblem(view.proposal, situation.voters);
+  const { terms, voters } = situation;
+  const problem = contentProblem(view.proposal, voters);
   if (problem === "ALTERED") throw alteredContent(view.proposal);
-  return { ...situation, contentMissing: problem === "MISSING" };
+  const today = command.type === "deny" ? undefined : judge(terms, voters);
+  return { ...situation, contentMissing: problem === "MISSING", today };
 }
 
 /** The conversation of what `by` does about an action: for its proposer that of the proposal. */

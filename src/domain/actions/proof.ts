@@ -6,9 +6,8 @@ import { provenEntry, provenState, provenVersion, type StoredState } from "../..
 import type { EntryRow } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { sharePerson } from "../identity/people.ts";
-import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
-import type { ActionState, ActionView, Situation } from "./action.ts";
+import type { ActionState, ActionView, Situation, Voter } from "./action.ts";
 import { isOver } from "./decide/eligibility.ts";
 import { isMet } from "./decide/quorum.ts";
 import { termsOf } from "./terms.ts";
@@ -108,9 +107,9 @@ function provenVoters(
   proposed: State,
   approvals: readonly (LedgerEntry | undefined)[],
   isSigned: IsSigned,
-): readonly Principal[] {
+): readonly Voter[] {
   const { requestedBy, digest, requirements } = termsOf(proposal);
-  const voters: Principal[] = [];
+  const voters: Voter[] = [];
   let before = proposed;
   for (const entry of approvals) {
     const version = before.version + 1;
@@ -133,7 +132,7 @@ function provenVoters(
       throw fault("is an approval of somebody who could not approve");
     }
     if (entry.body.digest !== digest) throw fault("approves another digest than was proposed");
-    voters.push(voter);
+    voters.push({ ...voter, seq: entry.seq });
     before = item;
   }
   return voters;

@@ -1,10 +1,9 @@
 import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
-import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
-import type { ActionState, ActionView } from "./action.ts";
+import type { ActionState, ActionView, Voter } from "./action.ts";
 import type { NextState } from "./decide/transition.ts";
 
 interface ActionStateRow {
@@ -53,8 +52,10 @@ export async function loadActions(
 }
 
 /** Who approved, according to the entries of an action; in the order in which they did. */
-export function votersAmong(entries: readonly LedgerEntry[]): readonly Principal[] {
-  return entries.filter(({ type }) => type === "ACTION_APPROVED").map(actorOf);
+export function votersAmong(entries: readonly LedgerEntry[]): readonly Voter[] {
+  return entries
+    .filter(({ type }) => type === "ACTION_APPROVED")
+    .map((entry) => ({ ...actorOf(entry), seq: entry.seq }));
 }
 
 /** Positions of the entries of an action after its proposal. */

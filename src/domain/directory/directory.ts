@@ -16,6 +16,14 @@ import { createViews, type Views } from "./views.ts";
 /** Whether `caller` is a person who is an administrator of their organization now, whatever they were admitted with. */
 export type Administers = (caller: Caller) => Promise<boolean>;
 
+/** How the principals of an organization stand at the moment. */
+export interface Standing {
+  /** Whether the principal is suspended, or was after position `since` of the ledger. */
+  isSuspended(principalId: string, since: bigint): boolean;
+  /** The platforms that an agent may use; undefined: any. */
+  platformsOf(agentId: string): readonly string[] | undefined;
+}
+
 /** The principals of each organization: who may call, and with which roles. */
 export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, PrincipalAccess, Setup, Views {
   /** Reads the database. For every area that has something for administrators. Throws LedgerUnavailableError. */
@@ -25,6 +33,8 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, P
     organization: string,
     keyid: string,
   ): { readonly principalId: string; readonly jwk: PublicJwk } | undefined;
+  /** How principals stand now; undefined where the directory was not read lately, as for an organization that nobody calls for. */
+  standing(organization: string): Standing | undefined;
   /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
   membersOf(organization: string, team: string): ReadonlySet<string>;
   /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
@@ -76,6 +86,15 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
     gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),
+    standing(name) {
+      const organization = projections.current(name);
+      return (
+        organization && {
+          isSuspended: (id, since) => organization.wasSuspended(id, since),
+          platformsOf: (id) => organization.principals.get(id)?.state.platforms,
+        }
+      );
+    },
     membersOf(name, team) {
       const organization = projections.current(name);
       if (organization === undefined) return NOBODY;

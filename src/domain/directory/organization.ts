@@ -38,6 +38,8 @@ export class Organization {
   /** Called after every change. */
   readonly watchers = new Set<() => void>();
   readonly #gateways = new Map<string, string>();
+  /** Of who is suspended or was: the last position at which they were. */
+  readonly #suspended = new Map<string, bigint>();
 
   constructor(name: string, region: string) {
     this.name = name;
@@ -54,6 +56,7 @@ export class Organization {
     if (kind === "PRINCIPAL") {
       this.principals.set(id, record as DirectoryRecord<PrincipalState>);
       this.#indexGateway(id, record.state as PrincipalState);
+      if ((record.state as PrincipalState).suspended) this.#suspended.set(id, record.updatedSeq);
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
     else this.setup = record as DirectoryRecord<SetupState>;
     this.generation = ++generations;
@@ -114,6 +117,11 @@ export class Organization {
 
   isSuspended(principalId: string): boolean {
     return this.principals.get(principalId)?.state.suspended === true;
+  }
+
+  /** Whether the principal is suspended, or was after position `since`. */
+  wasSuspended(principalId: string, since: bigint): boolean {
+    return this.isSuspended(principalId) || (this.#suspended.get(principalId) ?? since) > since;
   }
 
   /** Ids of the administrators appointed here who can act. */

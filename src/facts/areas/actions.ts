@@ -50,6 +50,7 @@ export const DECISION_REFUSALS = [
   "ALREADY_VOTED",
   "CONTENT_MISSING",
   "DIGEST_MISMATCH",
+  "POLICY_CHANGED",
 ] as const;
 export type DecisionRefusal = (typeof DECISION_REFUSALS)[number];
 export const GRANT_REFUSALS = [
@@ -60,6 +61,7 @@ export const GRANT_REFUSALS = [
   "GRANT_EXPIRED",
   "CONTENT_MISSING",
   "DIGEST_MISMATCH",
+  "POLICY_CHANGED",
 ] as const;
 export type GrantRefusal = (typeof GRANT_REFUSALS)[number];
 

@@ -1,5 +1,5 @@
+import type { Voter } from "../../domain/actions/action.ts";
 import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
-import type { Principal } from "../../domain/identity/principal.ts";
 import { mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { readRelated } from "../../ledger/related.ts";
@@ -50,7 +50,7 @@ export function readOutcomeOf(context: Context, action: ActionNode): Promise<Ent
 }
 
 /** Who has approved `action` so far. */
-export async function votersOf(context: Context, action: ActionNode): Promise<readonly Principal[]> {
+export async function votersOf(context: Context, action: ActionNode): Promise<readonly Voter[]> {
   const { state, voters } = viewOf(action);
   if (state.approvals === 0) return [];
   return voters ?? votersAmong((await readOutcomeOf(context, action)).map(entryOf));

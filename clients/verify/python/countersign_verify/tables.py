@@ -241,7 +241,7 @@ TYPES: Dict[str, Type] = {
             **_ABOUT_ACTION,
             **_DECISION,
             "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED|ALREADY_VOTED"
-            "|CONTENT_MISSING|DIGEST_MISMATCH",
+            "|CONTENT_MISSING|DIGEST_MISMATCH|POLICY_CHANGED",
         }
     ),
     "GRANT_REFUSED": Type(
@@ -250,7 +250,7 @@ TYPES: Dict[str, Type] = {
             "grant?": "object",
             **_GRANT,
             "reason": "=GRANT_INVALID|GRANT_FOREIGN|GRANT_VOID|GRANT_SPENT|GRANT_EXPIRED|CONTENT_MISSING"
-            "|DIGEST_MISMATCH",
+            "|DIGEST_MISMATCH|POLICY_CHANGED",
         },
         together=("action", "platform", "tool", "effect", "region", "chain", "digest", "policyHash"),
         beside=("sourceChain",),

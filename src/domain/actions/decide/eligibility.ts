@@ -3,10 +3,14 @@ import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
 import { tally } from "./quorum.ts";
+import { policyChanged } from "./today.ts";
 
 /** What to do when values are gone from the database that a decision would rest on. */
 export const CONTENT_MISSING =
   "values of this action are missing from the database: have the ledger verified and the values restored from a backup, or propose the action again";
+
+/** What to do about an action that would not be allowed today as it was then. */
+export const AGAIN = "cancel this action, and propose it again if it is still wanted";
 
 /** Every code of an objection, most important first. */
 export const OBJECTION_CODES = [
@@ -17,6 +21,7 @@ export const OBJECTION_CODES = [
   "EXPIRED",
   "ALREADY_VOTED",
   "CONTENT_MISSING",
+  "POLICY_CHANGED",
 ] as const satisfies readonly DecisionRefusal[];
 type ObjectionCode = (typeof OBJECTION_CODES)[number];
 
@@ -39,7 +44,13 @@ export function objections(
 }
 
 /** Reasons against an approval that do not apply to a denial: an approver may still deny. */
-export function approvalObjections({ terms, voters }: Situation, by: Principal): readonly Objection[] {
+export function approvalObjections(situation: Situation, by: Principal): readonly Objection[] {
+  const changed = situation.state.status === "PENDING" ? policyChanged(situation, "approve") : undefined;
+  const objections = votingObjections(situation, by);
+  return changed === undefined ? objections : [...objections, objection("POLICY_CHANGED", `${changed}; ${AGAIN}`)];
+}
+
+function votingObjections({ terms, voters }: Situation, by: Principal): readonly Objection[] {
   if (voters.some((voter) => sharePerson(voter, by))) {
     return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
   }

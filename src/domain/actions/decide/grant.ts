@@ -2,18 +2,16 @@ import type { GrantRefusal } from "../../../facts/areas/actions.ts";
 import { sameCaller } from "../../identity/people.ts";
 import type { ActionState, Situation } from "../action.ts";
 import type { ClaimGrant, RedeemGrant } from "./command.ts";
-import { CONTENT_MISSING, isOver } from "./eligibility.ts";
+import { AGAIN, CONTENT_MISSING, isOver } from "./eligibility.ts";
+import { policyChanged } from "./today.ts";
 import { type NextGrant, type RefusedGrant, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /**
  * A fresh grant for the proposer; whatever was issued before is void. Its life began when the action became free to
  * start, and claiming again does not prolong it: an approval is not for ever.
  */
-export function claimGrant(
-  { state, terms, contentMissing }: Situation,
-  command: ClaimGrant,
-  now: Date,
-): TransitionResult {
+export function claimGrant(situation: Situation, command: ClaimGrant, now: Date): TransitionResult {
+  const { state, terms, contentMissing } = situation;
   if (!sameCaller(command.by, terms.requestedBy)) {
     return refusal("GRANT_FOREIGN", "only the caller that proposed the action can claim its grant");
   }
@@ -28,6 +26,8 @@ export function claimGrant(
   if (isOver(state.grantExpiresAt, now))
     return refusal("GRANT_EXPIRED", "the deadline to start this action has passed");
   if (contentMissing === true) return refusal("CONTENT_MISSING", CONTENT_MISSING);
+  const changed = policyChanged(situation, "claim");
+  if (changed !== undefined) return refusal("POLICY_CHANGED", `${changed}; ${AGAIN}`);
   return {
     kind: "transition",
     next: {
@@ -42,11 +42,8 @@ export function claimGrant(
 }
 
 /** Spends the grant. From here on only the outcome is missing. */
-export function redeemGrant(
-  { state, terms, contentMissing }: Situation,
-  command: RedeemGrant,
-  now: Date,
-): TransitionResult {
+export function redeemGrant(situation: Situation, command: RedeemGrant, now: Date): TransitionResult {
+  const { state, terms, contentMissing } = situation;
   const { by, grant, digest, executionTtl } = command;
   if (grant === undefined)
     return refusal("GRANT_INVALID", "this is not a grant of this installation, or it was altered");
@@ -65,6 +62,8 @@ export function redeemGrant(
   if (grant.digest !== terms.digest || digest !== terms.digest) {
     return { ...refusal("DIGEST_MISMATCH", "what is about to run is not what was approved"), path: ["digest"] };
   }
+  const changed = policyChanged(situation, "redeem");
+  if (changed !== undefined) return refusal("POLICY_CHANGED", `${changed}; ${AGAIN}`);
   return {
     kind: "transition",
     next: {
