@@ -1,6 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import { isHex32 } from "../../facts/hex.ts";
 import { commit } from "../../facts/payload.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Principal } from "../identity/principal.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -69,11 +70,16 @@ function isSame({ platform, tool, region, committed, salt }: Candidate, proposal
   return salt !== null && isHex32(salt) && commit(salt, proposal.arguments.text) === committed;
 }
 
+/** One action that somebody changed does not keep the caller from proposing another; the loader has reported it. */
+function ignoreDamage(error: unknown): undefined {
+  if (!(error instanceof LedgerUnavailableError) || error.code !== "LEDGER_CORRUPT") throw error;
+}
+
 /** Looks at the actions of a caller once, when the first proposal of a call asks. */
 export function createFindEarlier({ db, load }: EarlierOptions) {
   /** The action as its entries say it is: rows only tell where to look. */
   async function proven(ledger: LedgerId, found: Candidate | undefined): Promise<ActionView | undefined> {
-    const loaded = found && (await load({ ledger, id: found.id }));
+    const loaded = found && (await load({ ledger, id: found.id }).catch(ignoreDamage));
     if (loaded === undefined || loaded.view.state.status !== found?.status) return undefined;
     return isOver(loaded.view.state.expiresAt, loaded.now) ? undefined : loaded.view;
   }
