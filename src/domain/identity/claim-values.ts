@@ -99,9 +99,13 @@ export function identityOf(claims: JWTPayload, { machine, client, subject, agent
   };
 }
 
+/** The client that a token was issued to. Throws AuthenticationError BAD_CLAIMS when two claims name different ones. */
 export function clientIdOf(claims: JWTPayload): string | undefined {
-  const claim = CLIENT_CLAIMS.find((name) => claims[name] !== undefined);
-  return claim === undefined ? undefined : read(nameSchema, claims[claim], claim);
+  const named = CLIENT_CLAIMS.filter((name) => claims[name] !== undefined);
+  const [first, ...others] = named.map((name) => ({ name, client: read(nameSchema, claims[name], name) }));
+  const other = others.find(({ client }) => client !== first?.client);
+  if (other !== undefined) throw badClaim(other.name, `names another client than ${first?.name}`);
+  return first?.client;
 }
 
 function grantsOf(claims: JWTPayload): readonly unknown[] {

@@ -125,6 +125,22 @@ describe("the kind of a principal", () => {
   });
 });
 
+describe("claims that name the client", () => {
+  const names = ["client_id", "azp", "cid", "appid"];
+  const pairs = names.flatMap((one) => names.flatMap((other) => (one < other ? [[one, other] as const] : [])));
+
+  it.each(pairs)("must agree: %s and %s", (one, other) => {
+    expect(read({ [one]: "console", [other]: "console" }).clientId).toBe("console");
+    // One of them is a listed machine: whichever is believed, the other says otherwise.
+    for (const claims of [
+      { [one]: "console", [other]: "assistant" },
+      { [one]: "assistant", [other]: "console" },
+    ]) {
+      expect(badClaimOf(() => read(claims))).toMatch(/names another client than/);
+    }
+  });
+});
+
 describe("how somebody signed in", () => {
   it.each<readonly [JWTPayload, string]>([
     [{ amr: ["pwd"] }, "password"],
