@@ -210,7 +210,7 @@ const ILLEGAL: readonly (readonly [string, readonly UnsealedObject[], RegExp])[]
         5,
         "ACTION_AMBIGUOUS",
         { actor: SYSTEM_ACTOR, reason: "OUTCOME_NEVER_TOLD" },
-        { status: "AMBIGUOUS", approvals: 1, grant: grantOf(3) },
+        { status: "AMBIGUOUS", approvals: 1, startedAt: "2026-01-01T00:00:00.000000Z", grant: grantOf(3) },
       ),
     ],
     /had not passed/,

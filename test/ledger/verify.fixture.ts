@@ -41,6 +41,7 @@ const member: UnsealedObject = {
 };
 /** Of everything: long after the tests. */
 const DEADLINE = "2099-11-22T23:45:27.499390Z";
+const STARTED = "2026-01-01T00:00:00.000000Z";
 const client: UnsealedObject = {
   name: "claude-code",
   version: "2.1.0",
@@ -134,13 +135,13 @@ export function actionBodies(n: number): readonly UnsealedObject[] {
     step(4, "GRANT_REDEEMED", "EXECUTING", {
       ...proposer,
       client,
-      state: { expiresAt: DEADLINE, grant },
+      state: { expiresAt: DEADLINE, startedAt: STARTED, grant },
       grant: { id: grant.id },
     }),
     step(5, "ACTION_COMPLETED", "SUCCEEDED", {
       ...proposer,
       client,
-      state: { grant },
+      state: { startedAt: STARTED, grant },
       outcome: "SUCCEEDED",
       latencyMs: 1234,
       result: new Erasable({ reservation_id: `HAT${n}`, status: "confirmed", total: 250.5 }),

@@ -9,7 +9,7 @@ import type { ActionView } from "./action.ts";
 import { isOver } from "./decide/eligibility.ts";
 import type { Proposal } from "./input.ts";
 import type { ActionLoader } from "./loader.ts";
-import type { Proposed } from "./proposal-entry.ts";
+import { answersWithOpen, type Proposed } from "./proposal-entry.ts";
 
 /** Actions of the same caller that call the same tool with the same arguments. */
 export interface Earlier {
@@ -92,14 +92,15 @@ export function createFindEarlier({ db, load }: EarlierOptions) {
       const same = (await reading).filter((one) => isSame(one, proposal));
       if (same.length === 0) return {};
       const conversation = proposal.conversationId ?? "";
+      const wanted = answersWithOpen(proposal);
       const waits = ({ status, conversation: of }: Candidate) => status === "PENDING" && of === conversation;
       const [open, denied, own] = await Promise.all([
-        proven(ledger, same.findLast(waits)),
+        wanted ? proven(ledger, same.findLast(waits)) : undefined,
         proven(
           ledger,
           same.find(({ status }) => status === "DENIED"),
         ),
-        load(proposed),
+        wanted ? load(proposed) : undefined,
       ]);
       // A key that was used before has an action of its own.
       return { open: own === undefined ? open : undefined, denied: denied?.state.id };
