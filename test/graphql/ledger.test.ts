@@ -150,6 +150,21 @@ describe("values", () => {
   });
 });
 
+describe("a filter", () => {
+  it.each(["sessionId", "actionId", "actorId", "onBehalfOfId", "actorEmail", "tool"])(
+    "by an empty %s finds nothing, as by any other value that nothing has",
+    async (member) => {
+      const { data, errors } = await api.gql(
+        "query($f:AuditFilter){auditEntries(filter:$f,first:1){nodes{seq}}}",
+        { f: { [member]: "" } },
+        { as: "auditor" },
+      );
+      expect(errors).toBeUndefined();
+      expect(data).toEqual({ auditEntries: { nodes: [] } });
+    },
+  );
+});
+
 describe("verification", () => {
   it("reports what it re-hashed", async () => {
     const query =

@@ -119,3 +119,23 @@ describe("a proposal that repeats a denied one", () => {
 it("leaves the ledger INTACT", async () => {
   expect(await verifyLedger(api.services.pool, "acme/eu")).toMatchObject({ verdict: "INTACT", problems: [] });
 });
+
+describe("a call that is repeated with its key", () => {
+  it.each([
+    ["an empty request", { userRequest: "", rationale: "why" }],
+    ["an empty rationale", { userRequest: "please", rationale: "" }],
+    ["both empty", { userRequest: "", rationale: "" }],
+  ])("returns the action it made, with %s", async (_, texts) => {
+    const input = { ...fresh(), ...texts, idempotencyKey: randomUUID() };
+    const first = await propose(api, input);
+    const again = await propose(api, input);
+    expect(again).toMatchObject({ action: { id: first.action.id }, userErrors: [] });
+  });
+
+  it.each(["userRequest", "rationale"])("is refused when the empty %s is now left out", async (member) => {
+    const input = { ...fresh(), idempotencyKey: randomUUID() };
+    await propose(api, { ...input, [member]: "" });
+    const { userErrors } = await propose(api, input);
+    expect(userErrors).toMatchObject([{ code: "IDEMPOTENCY_KEY_REUSED", path: ["input", "idempotencyKey"] }]);
+  });
+});

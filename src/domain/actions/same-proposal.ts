@@ -32,7 +32,12 @@ export function isSameProposal(recorded: LedgerEntry, principal: Principal, prop
     plain.every(([was, is]) => was === is) &&
     sameCaller(termsOf(recorded).requestedBy, principal) &&
     erasable("arguments", proposal.arguments.text) &&
-    erasable("userRequest", proposal.userRequest && canonicalize(proposal.userRequest)) &&
-    erasable("rationale", proposal.rationale && canonicalize(proposal.rationale))
+    erasable("userRequest", canonicalText(proposal.userRequest)) &&
+    erasable("rationale", canonicalText(proposal.rationale))
   );
+}
+
+/** An empty text is one: only undefined is none. */
+function canonicalText(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : canonicalize(text);
 }

@@ -45,9 +45,14 @@ export function entryFilter(ledger: LedgerId, given: Given | null | undefined): 
   const { sessionId, actionId, ...rest } = given;
   return {
     ...rest,
-    ...(sessionId ? { sessionId: uuidOfNodeId("Session", ledger, sessionId) } : {}),
-    ...(actionId ? { actionId: uuidOfNodeId("Action", ledger, actionId) } : {}),
+    ...(isGiven(sessionId) ? { sessionId: uuidOfNodeId("Session", ledger, sessionId) } : {}),
+    ...(isGiven(actionId) ? { actionId: uuidOfNodeId("Action", ledger, actionId) } : {}),
   };
+}
+
+/** Whether `value` is a condition, which an empty text is: nothing meets it. */
+function isGiven<Value>(value: Value | null | undefined): value is Value {
+  return value !== undefined && value !== null;
 }
 
 /** Whether `filter` has no condition. */
