@@ -19,8 +19,12 @@ export class Refusal<Code extends string = string> extends DomainError<Code> {}
 
 /** The process was started with settings it cannot run on. Printed without a stack. */
 export class ConfigurationError extends DomainError<"CONFIGURATION"> {
-  constructor(message: string, cause?: unknown) {
+  /** What `message` says, one problem each. */
+  readonly problems: readonly string[];
+
+  constructor(message: string, cause?: unknown, problems: readonly string[] = [message]) {
     super("CONFIGURATION", message, { cause });
+    this.problems = problems;
   }
 }
 

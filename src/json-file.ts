@@ -1,13 +1,27 @@
 import { readFile } from "node:fs/promises";
-import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { asError, ConfigurationError } from "./errors.ts";
+import { describePlace, JsonTextError, parseJsonText } from "./json-text.ts";
 
-/** A JSON file that somebody wrote by hand, and the setting that names it, such as `IDENTITY_FILE`. */
+/** A JSON file of the operator, and the setting that names it, such as `IDENTITY_FILE`. */
 export interface JsonFile {
   readonly file: string;
   /** As messages name it, such as `identity file`. */
   readonly what: string;
   readonly setting: string;
+}
+
+/** Where data comes from, for messages about it. */
+export interface JsonSource {
+  /** Such as `catalog tools.json (CATALOG)`. */
+  readonly name: string;
+  /** Where the value at a path is written, such as `line 3, column 5`; left out: nowhere. */
+  readonly placeOf?: (path: readonly PropertyKey[]) => string;
+}
+
+/** The content of a file. */
+export interface JsonDocument {
+  readonly value: unknown;
+  readonly source: JsonSource;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -18,35 +32,41 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The value in `file`. Throws ConfigurationError naming the file, its setting and what to do; for malformed JSON with line
- * and column, and without quoting the file, which may hold secrets.
+ * The content of `file`, under the rules of `parseJsonText`. Throws ConfigurationError naming the file, its setting and what to
+ * do; for what is wrong within the file with line and column, and without quoting it, because it may hold secrets.
  */
-export async function readJsonFile({ file, what, setting }: JsonFile): Promise<unknown> {
-  let text: string;
+export async function readJsonFile({ file, what, setting }: JsonFile): Promise<JsonDocument> {
+  let bytes: Buffer;
   try {
-    text = await readFile(file, "utf8");
+    bytes = await readFile(file);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : asError(cause).message;
     const reason = REASONS[code] ?? `cannot be read (${code})`;
     throw new ConfigurationError(`the ${what} ${file} ${reason}: correct ${setting}, or the file`, cause);
   }
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    throw new ConfigurationError(`the ${what} ${file} (${setting}) is not JSON: ${firstFault(text)}`, cause);
+    const { value, placeOf } = parseJsonText(bytes);
+    const name = `${what} ${file} (${setting})`;
+    return { value, source: { name, placeOf: (path) => describePlace(placeOf(path)) } };
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error;
+    const place = error.place === undefined ? "" : ` at ${describePlace(error.place)}`;
+    throw new ConfigurationError(`the ${what} ${file} (${setting}) ${error.message}${place}`);
   }
 }
 
-/** JSON.parse gives a position for some faults only, and quotes the text for the others. */
-function firstFault(text: string): string {
-  if (text.trim() === "") return "it is empty";
-  const errors: ParseError[] = [];
-  parse(text, errors, { disallowComments: true, allowTrailingComma: false });
-  const [first] = errors;
-  if (first === undefined) return "malformed";
-  const before = text.slice(0, first.offset).split("\n");
-  const name = printParseErrorCode(first.error)
-    .replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ")
-    .toLowerCase();
-  return `${name} at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+/** Something wrong with a value, by its path in the data. */
+export interface DataIssue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** The error for data from `source` that is not as it has to be. It names every issue, with its place. */
+export function badData({ name, placeOf }: JsonSource, issues: readonly DataIssue[]): ConfigurationError {
+  const problems = issues.map(({ path, message }) => {
+    const place = placeOf === undefined ? "" : ` at ${placeOf(path)}`;
+    return `${path.map(String).join(".") || "the file"}${place}: ${message}`;
+  });
+  const each = problems.map((problem) => `bad ${name}: ${problem}`);
+  return new ConfigurationError(`bad ${name}: ${problems.join("; ")}`, undefined, each);
 }

@@ -36,7 +36,8 @@ export async function keysToVerifyWith(options: KeysOptions & { readonly keys?: 
   const { keys: file } = options;
   if (file === undefined) return (await loadKeys(await keyFile(options))).facts.published;
   try {
-    return await parseFactKeys(await readJsonFile({ file, what: "file of public keys", setting: "--keys" }));
+    const { value } = await readJsonFile({ file, what: "file of public keys", setting: "--keys" });
+    return await parseFactKeys(value);
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw new CommandError("USAGE", `${file} ${cause.message}: print it with \`countersign keys export\``, { cause });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failureOf, readTraces } from "../../src/cli/replay/traces.ts";
-import { loadCatalog } from "../../src/domain/policy/catalog.ts";
+import { findTool, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { root } from "./run.ts";
 
 let folder: string;
@@ -14,7 +14,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function traces(...lines: readonly unknown[]): Promise<string> {
   const file = path.join(folder, "traces.jsonl");
-  await writeFile(file, lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"));
+  const written = lines.map((line) =>
+    typeof line === "string" || Buffer.isBuffer(line) ? line : JSON.stringify(line),
+  );
+  await writeFile(file, Buffer.concat(written.flatMap((line) => [Buffer.from(line), Buffer.from("\n")])));
   return file;
 }
 
@@ -23,13 +26,14 @@ const step = { tool: "calculate", platform: "calculator", arguments: { expressio
 describe("readTraces", () => {
   it("reads what ships with the product, all of it in the catalog beside it", async () => {
     const conversations = await readTraces(path.join(root, "clients/demo/airline.jsonl"));
-    const { tools } = await loadCatalog(path.join(root, "src/domain/policy/sample-catalog.json"));
+    const catalog = await loadCatalog(path.join(root, "src/domain/policy/sample-catalog.json"));
     const steps = conversations.flatMap((conversation) => conversation.steps);
     expect(conversations).toHaveLength(12);
     expect(steps).toHaveLength(63);
-    expect(steps.filter(({ tool }) => tools.get(tool)?.effect === "WRITE")).toHaveLength(22);
+    const listed = steps.map(({ platform, tool }) => findTool(catalog, platform, tool));
+    expect(listed.filter((tool) => tool?.effect === "WRITE")).toHaveLength(22);
     expect(steps.filter((each) => failureOf(each) !== undefined)).toHaveLength(7);
-    expect(steps.filter(({ tool, platform }) => tools.get(tool)?.platform !== platform)).toEqual([]);
+    expect(listed).not.toContain(undefined);
   });
 
   it("skips empty lines and keeps the order", async () => {
@@ -37,8 +41,22 @@ describe("readTraces", () => {
     expect((await readTraces(file)).map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
+  it("takes a line separator within a text, and arguments of any name, as they are", async () => {
+    const output = "one\u2028two";
+    const file = await traces({ id: "a", steps: [{ ...step, arguments: { "": 1, "a\u200bb": 2 }, output }] });
+    const [conversation] = await readTraces(file);
+    expect(conversation?.steps).toMatchObject([{ arguments: { "": 1, "a\u200bb": 2 }, output }]);
+  });
+
   it.each([
-    ["not JSON", '{"id":', /traces\.jsonl:2: .*JSON/],
+    ["not JSON", '{"id":', /traces\.jsonl:2:7: is not JSON/],
+    [
+      "a second member of one name",
+      '{"id":"b","steps":[],"id":"c"}',
+      /:2:22: has the member of line 1, column 2 again/,
+    ],
+    ["a byte order mark", '\uFEFF{"id":"b","steps":[]}', /:2:1: begins with a byte order mark/],
+    ["another encoding", Buffer.from('{"id":"caf\xe9"}', "latin1"), /:2:11: is not UTF-8/],
     ["a missing tool", { id: "b", steps: [{ ...step, tool: undefined }] }, /:2: steps\.0\.tool/],
     ["an id seen before", { id: "a", steps: [] }, /:2: a second conversation with id a/],
     [

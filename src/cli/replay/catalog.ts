@@ -1,4 +1,4 @@
-import { loadCatalog } from "../../domain/policy/catalog.ts";
+import { findTool, loadCatalog } from "../../domain/policy/catalog.ts";
 import type { Effect } from "./step.ts";
 
 /** The tools of a catalog file, to compare with the responses of the server. */
@@ -10,12 +10,6 @@ export interface CatalogEffects {
 
 /** Reads a catalog file. Throws ConfigurationError. */
 export async function catalogEffects(file: string): Promise<CatalogEffects> {
-  const { tools } = await loadCatalog(file);
-  return {
-    catalogFile: file,
-    effectOf(platform, name) {
-      const tool = tools.get(name);
-      return tool?.platform === platform ? tool.effect : undefined;
-    },
-  };
+  const catalog = await loadCatalog(file);
+  return { catalogFile: file, effectOf: (platform, name) => findTool(catalog, platform, name)?.effect };
 }

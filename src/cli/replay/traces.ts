@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { asError } from "../../errors.ts";
-import { parseJson } from "../../facts/parse-json.ts";
+import { JsonTextError, parseJsonText } from "../../json-text.ts";
 import { CommandError } from "../exit.ts";
 
 const step = z.object({
@@ -39,8 +39,10 @@ function isRounded(value: unknown): boolean {
   return false;
 }
 
+/** `line` has a byte in each character. Throws JsonTextError, or an Error without a place. */
 function readLine(line: string): Conversation {
-  const value: unknown = parseJson(line);
+  // Arguments are what was recorded, whatever their names.
+  const value: unknown = parseJsonText(Buffer.from(line, "latin1"), { anyNames: true }).value;
   const parsed = conversation.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
@@ -53,14 +55,16 @@ function readLine(line: string): Conversation {
 /**
  * Reads a file of recorded conversations, one JSON object a line; empty lines are skipped.
  *
- * @throws CommandError USAGE naming file and line.
+ * @throws CommandError USAGE naming file, line and, for what is no JSON, column.
  */
 export async function readTraces(file: string): Promise<readonly Conversation[]> {
   const conversations: Conversation[] = [];
   const ids = new Set<string>();
   let number = 0;
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    // Read as bytes: a decoder would replace what is not UTF-8, and U+2028 within a string is no end of a line.
+    const input = createReadStream(file, "latin1");
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       number += 1;
       if (line.trim() === "") continue;
       const read = readLine(line);
@@ -69,7 +73,9 @@ export async function readTraces(file: string): Promise<readonly Conversation[]>
       conversations.push(read);
     }
   } catch (cause) {
-    throw new CommandError("USAGE", `${file}${number === 0 ? "" : `:${number}`}: ${asError(cause).message}`, { cause });
+    const column = cause instanceof JsonTextError && cause.place !== undefined ? `:${cause.place.column}` : "";
+    const place = number === 0 ? "" : `:${number}${column}`;
+    throw new CommandError("USAGE", `${file}${place}: ${asError(cause).message}`, { cause });
   }
   if (conversations.length === 0) throw new CommandError("USAGE", `${file} holds no conversation.`);
   return conversations;

@@ -1,7 +1,6 @@
 import type { JWK } from "jose";
 import { z } from "zod";
-import { ConfigurationError } from "../../errors.ts";
-import { readJsonFile } from "../../json-file.ts";
+import { badData, type JsonSource, readJsonFile } from "../../json-file.ts";
 import type { ClaimRules } from "./claims.ts";
 import { type ClientRules, parseClientRules } from "./clients/rules.ts";
 import { nameSchema, organizationSchema } from "./names.ts";
@@ -171,21 +170,23 @@ function checkTogether(issuers: z.infer<typeof issuerSchema>[], context: z.Refin
 
 /** Reads the identity file. Throws ConfigurationError naming each member that is wrong. */
 export async function loadIdentityFile(file: string): Promise<IdentitySettings> {
-  const data = await readJsonFile({ file, what: "identity file", setting: "IDENTITY_FILE" });
-  return parseIdentityFile(data, `identity file ${file} (IDENTITY_FILE)`);
+  const { value, source } = await readJsonFile({ file, what: "identity file", setting: "IDENTITY_FILE" });
+  return parseIdentityFile(value, source);
 }
 
-/** `source` names the data in messages. Throws ConfigurationError. */
-export function parseIdentityFile(data: unknown, source = "identity file"): IdentitySettings {
+/** `source` is for messages. Throws ConfigurationError. */
+export function parseIdentityFile(data: unknown, source: JsonSource = { name: "identity file" }): IdentitySettings {
   const parsed = fileSchema.safeParse(data);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${messageOf(issue)}`);
-    throw new ConfigurationError(`bad ${source}: ${issues.join("; ")}`);
+    throw badData(
+      source,
+      parsed.error.issues.map((issue) => ({ path: issue.path, message: messageOf(issue) })),
+    );
   }
   const { issuers, clientRules, ...rest } = parsed.data;
   return {
     ...rest,
-    clientRules: clientRules === undefined ? undefined : parseClientRules(clientRules, `${source}: clientRules`),
+    clientRules: clientRules === undefined ? undefined : parseClientRules(clientRules, within(source, "clientRules")),
     issuers: issuers.map((one) => ({
       ...one,
       jwksUri: one.jwksUri,
@@ -196,6 +197,12 @@ export function parseIdentityFile(data: unknown, source = "identity file"): Iden
         .filter((prefix) => prefix !== one.subjectPrefix && prefix.startsWith(one.subjectPrefix)),
     })),
   };
+}
+
+/** `source` of the value of the member `name`. */
+function within({ name, placeOf }: JsonSource, member: string): JsonSource {
+  const inner = { name: `${name}: ${member}` };
+  return placeOf === undefined ? inner : { ...inner, placeOf: (path) => placeOf([member, ...path]) };
 }
 
 /** What is wrong; for the name of a member, or a value of several types, what is wrong with the name. */

@@ -119,7 +119,7 @@ async function read(file: string): Promise<unknown> {
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
   }
-  return readJsonFile({ file, what: "key file", setting: KEY_SETTING });
+  return (await readJsonFile({ file, what: "key file", setting: KEY_SETTING })).value;
 }
 
 /** Writes a complete temporary file and links it to its place: a concurrent second writer uses the keys of the first. */

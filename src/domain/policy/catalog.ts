@@ -1,13 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { ConfigurationError } from "../../errors.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
-import { readJsonFile } from "../../json-file.ts";
+import { badData, type JsonSource, readJsonFile } from "../../json-file.ts";
 import { nameSchema } from "../identity/names.ts";
 
 /** READ leaves the platform as it was; WRITE may not. */
 export type Effect = "READ" | "WRITE";
 
+/** One operation of a platform. Tools of different platforms may have the same name. */
 export interface Tool {
   readonly name: string;
   readonly platform: string;
@@ -19,67 +19,108 @@ export interface Platform {
   readonly name: string;
   /** Where the platform keeps its data. */
   readonly region: string;
+  /** By name. */
+  readonly tools: ReadonlyMap<string, Tool>;
 }
 
-/** The tools and platforms of an installation. */
+/** The platforms of an installation, each with its tools. */
 export interface Catalog {
   readonly platforms: ReadonlyMap<string, Platform>;
-  readonly tools: ReadonlyMap<string, Tool>;
-  /** The catalog as data, for hashing. */
+  /** The catalog as data, for hashing: the same however its file lists the tools. */
   readonly document: JsonObject;
 }
 
 export const SAMPLE_CATALOG = fileURLToPath(new URL("sample-catalog.json", import.meta.url));
 
-const platform = z.strictObject({ region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/) });
-const tool = z.strictObject({
-  platform: nameSchema,
-  effect: z.enum(["READ", "WRITE"]),
-  personalData: z.boolean().default(false),
+const toolDetails = { effect: z.enum(["READ", "WRITE"]), personalData: z.boolean().default(false) };
+const platform = z.strictObject({
+  region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  tools: byName(z.strictObject(toolDetails)).optional(),
 });
 const document = z.strictObject({
-  platforms: z.preprocess(members, z.array(z.tuple([nameSchema, platform]))),
-  tools: z.preprocess(members, z.array(z.tuple([nameSchema, tool]))),
+  platforms: byName(platform),
+  /** Also tools, for files that list all of them together: no two have the same name then. */
+  tools: byName(z.strictObject({ platform: nameSchema, ...toolDetails })).optional(),
 });
 
 /** An object as its own members: one called `__proto__` is a member like any other. */
-function members(value: unknown): unknown {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+function byName<Value extends z.ZodType>(value: Value) {
+  const members = (given: unknown) =>
+    typeof given === "object" && given !== null && !Array.isArray(given) ? Object.entries(given) : undefined;
+  return z.preprocess(
+    members,
+    z.array(z.tuple([nameSchema, value]), "has to be an object with a member for each name"),
+  );
+}
+
+/** The path in `data` of what `byName` has at `path`: there, a member is its number and 0 for its name or 1 for its value. */
+function pathInData(data: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
+  const [step, part, ...rest] = path;
+  if (step === undefined || typeof data !== "object" || data === null) return path;
+  if (typeof step !== "number" || Array.isArray(data)) {
+    const members = new Map<PropertyKey, unknown>(Object.entries(data));
+    return [step, ...pathInData(members.get(step), path.slice(1))];
+  }
+  const [name, value] = Object.entries(data)[step] ?? [String(step)];
+  return [name, ...(part === 1 ? pathInData(value, rest) : [])];
 }
 
 /** Reads a catalog file. Throws ConfigurationError naming what is wrong and where. */
 export async function loadCatalog(file: string = SAMPLE_CATALOG): Promise<Catalog> {
-  return parseCatalog(await readJsonFile({ file, what: "catalog", setting: "CATALOG or --catalog" }), file);
+  const { value, source } = await readJsonFile({ file, what: "catalog", setting: "CATALOG or --catalog" });
+  return parseCatalog(value, source);
 }
 
-/** `source` names the data in error messages. Throws ConfigurationError. */
-export function parseCatalog(data: unknown, source = "catalog"): Catalog {
+/** `source` is for messages. Throws ConfigurationError. */
+export function parseCatalog(data: unknown, source: JsonSource = { name: "catalog" }): Catalog {
   const parsed = document.safeParse(data);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
-    throw new ConfigurationError(`bad catalog ${source}: ${issues.join("; ")}`);
+    throw badData(
+      source,
+      parsed.error.issues.map(({ path, message }) => ({ path: pathInData(data, path), message })),
+    );
   }
-  const platforms = new Map(parsed.data.platforms.map(([key, value]) => [key, { name: key, ...value }]));
-  const tools = new Map(parsed.data.tools.map(([key, value]) => [key, { name: key, ...value }]));
-  for (const { name: toolName, platform: home } of tools.values()) {
-    if (!platforms.has(home)) {
-      throw new ConfigurationError(
-        `bad catalog ${source}: tool ${toolName} is on platform ${home}, which is not listed`,
-      );
-    }
+  const toolsOf = new Map(parsed.data.platforms.map(([name]) => [name, new Map<string, Tool>()]));
+  for (const [home, { tools = [] }] of parsed.data.platforms) {
+    for (const [name, details] of tools) toolsOf.get(home)?.set(name, { name, platform: home, ...details });
   }
-  return { platforms, tools, document: documentOf(platforms, tools) };
+  for (const [name, details] of parsed.data.tools ?? []) {
+    const tools = toolsOf.get(details.platform);
+    const problem =
+      tools === undefined
+        ? `tool ${name} is on platform ${details.platform}, which is not listed`
+        : tools.has(name) && `tool ${name} is in the list of platform ${details.platform}, too`;
+    if (tools === undefined || problem !== false)
+      throw badData(source, [{ path: ["tools", name], message: `${problem}` }]);
+    tools.set(name, { name, ...details });
+  }
+  const platforms = new Map(
+    parsed.data.platforms.map(([name, { region }]) => [name, { name, region, tools: toolsOf.get(name) ?? new Map() }]),
+  );
+  return { platforms, document: documentOf([...platforms.values()]) };
 }
 
-function documentOf(platforms: ReadonlyMap<string, Platform>, tools: ReadonlyMap<string, Tool>): JsonObject {
+/** The tool `name` on `platform`; undefined for one that is not listed. */
+export function findTool({ platforms }: Pick<Catalog, "platforms">, platform: string, name: string): Tool | undefined {
+  return platforms.get(platform)?.tools.get(name);
+}
+
+/**
+ * While no two tools have the same name, they are listed together, as policies were hashed before tools of different platforms
+ * could have the same name.
+ */
+function documentOf(platforms: readonly Platform[]): JsonObject {
+  const all = platforms.flatMap(({ tools }) => [...tools.values()]);
+  const details = ({ effect, personalData }: Tool) => ({ effect, personalData });
   // fromEntries defines own properties, `__proto__` included; an assignment would lose that one.
+  if (new Set(all.map(({ name }) => name)).size === all.length) {
+    return {
+      platforms: Object.fromEntries(platforms.map(({ name, region }) => [name, { region }])),
+      tools: Object.fromEntries(all.map((one) => [one.name, { platform: one.platform, ...details(one) }])),
+    };
+  }
+  const own = ({ tools }: Platform) => Object.fromEntries([...tools.values()].map((one) => [one.name, details(one)]));
   return {
-    platforms: Object.fromEntries([...platforms].map(([key, { region }]) => [key, { region }])),
-    tools: Object.fromEntries(
-      [...tools].map(([key, { platform: home, effect, personalData }]) => [
-        key,
-        { platform: home, effect, personalData },
-      ]),
-    ),
+    platforms: Object.fromEntries(platforms.map((one) => [one.name, { region: one.region, tools: own(one) }])),
   };
 }

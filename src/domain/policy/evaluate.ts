@@ -1,7 +1,7 @@
 import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canonical.ts";
 import { type Hash, hashText } from "../../facts/hash.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { Catalog, Effect } from "./catalog.ts";
+import { type Catalog, type Effect, findTool, type Tool } from "./catalog.ts";
 import { RULE_IDS } from "./reason.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
@@ -68,13 +68,15 @@ export function createPolicy(catalog: Catalog): Policy {
     { ...FOREIGN, when: { platformAllowed: false } },
   ];
   const hash = hashText(canonicalize({ version: VERSION, rules, catalog: catalog.document }));
-  const known = new Map<string, Evaluation>();
-  for (const { name, platform, effect, personalData } of catalog.tools.values()) {
-    const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;
-    const { id, outcome } = effect === "READ" ? READS : WRITES;
-    const rule = { ruleId: id, outcome, because: { platform, tool: name, effect, personalData } };
-    const requirements = effect === "READ" ? [] : [WRITES.requirement];
-    known.set(name, evaluation(hash, [rule], requirements, effect, region));
+  const known = new Map<Tool, Evaluation>();
+  for (const { region, tools } of catalog.platforms.values()) {
+    for (const tool of tools.values()) {
+      const { name, platform, effect, personalData } = tool;
+      const { id, outcome } = effect === "READ" ? READS : WRITES;
+      const rule = { ruleId: id, outcome, because: { platform, tool: name, effect, personalData } };
+      const requirements = effect === "READ" ? [] : [WRITES.requirement];
+      known.set(tool, evaluation(hash, [rule], requirements, effect, region));
+    }
   }
   return {
     hash,
@@ -90,7 +92,8 @@ export function createPolicy(catalog: Catalog): Policy {
   };
 
   function ordinary(platform: string, tool: string): Evaluation {
-    const found = catalog.tools.get(tool)?.platform === platform ? known.get(tool) : undefined;
+    const listed = findTool(catalog, platform, tool);
+    const found = listed && known.get(listed);
     if (found !== undefined) return found;
     const because = { platform, tool, known: false };
     const region = catalog.platforms.get(platform)?.region ?? UNKNOWN_REGION;

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { ConfigurationError } from "../../errors.ts";
-import { readJsonFile } from "../../json-file.ts";
+import { badData, readJsonFile } from "../../json-file.ts";
 import type { ByObject } from "./compare.ts";
 
 const exceptions = z.record(z.string(), z.array(z.string()));
@@ -13,11 +12,11 @@ const exceptions = z.record(z.string(), z.array(z.string()));
  */
 export async function loadGuardExceptions(file: string | undefined): Promise<ByObject> {
   if (file === undefined) return {};
-  const value = await readJsonFile({ file, what: "file of guard exceptions", setting: "GUARD_EXCEPTIONS" });
+  const { value, source } = await readJsonFile({ file, what: "file of guard exceptions", setting: "GUARD_EXCEPTIONS" });
   const parsed = exceptions.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ConfigurationError(
-    `the file of guard exceptions ${file} (GUARD_EXCEPTIONS) has to hold an object such as ` +
-      `{"public.oc_bi_access": ["unexpected: row bi_acme reads acme"]}: objects with lists of problems, as verification prints them`,
-  );
+  const message =
+    `has to be an object such as {"public.oc_bi_access": ["unexpected: row bi_acme reads acme"]}: ` +
+    "objects with lists of problems, as verification prints them";
+  throw badData(source, [{ path: parsed.error.issues[0]?.path ?? [], message: `the file ${message}` }]);
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadCatalog, parseCatalog } from "../../../src/domain/policy/catalog.ts";
+import { findTool, loadCatalog, parseCatalog } from "../../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
 import { RULE_IDS, reasonFor, reasonOf } from "../../../src/domain/policy/reason.ts";
 import { ConfigurationError } from "../../../src/errors.ts";
@@ -16,9 +16,11 @@ const tools = {
 describe("loadCatalog", () => {
   it("reads the sample that ships", async () => {
     const catalog = await loadCatalog();
-    expect(catalog.tools.size).toBe(13);
-    expect(catalog.platforms.get("vouchers")).toEqual({ name: "vouchers", region: "us" });
-    expect(catalog.tools.get("calculate")).toEqual({
+    expect([...catalog.platforms.values()].flatMap(({ tools: own }) => [...own.keys()])).toHaveLength(13);
+    expect(catalog.platforms.get("vouchers")).toMatchObject({ name: "vouchers", region: "us" });
+    // It is recorded with every decision.
+    expect(createPolicy(catalog).hash).toBe("sha256:834e79f97768f0296f05c87aec4be521ec113eb2008dea9ecab81465ab17ed34");
+    expect(findTool(catalog, "calculator", "calculate")).toEqual({
       name: "calculate",
       platform: "calculator",
       effect: "READ",
@@ -40,8 +42,14 @@ describe("parseCatalog", () => {
   it.each([
     ["nothing", undefined],
     ["a list", []],
-    ["no tools", { platforms }],
+    ["no platforms", { tools }],
     ["tools in a list", { platforms, tools: [] }],
+    ["tools of a platform in a list", { platforms: { crm: { region: "eu", tools: [] } } }],
+    ["a tool of a platform that names one", { platforms: { crm: { region: "eu", tools: { look: tools.look } } } }],
+    [
+      "a tool that is listed twice",
+      { platforms: { crm: { region: "eu", tools: { look: { effect: "READ" } } } }, tools },
+    ],
     ["an unknown effect", { platforms, tools: { x: { platform: "crm", effect: "BOTH" } } }],
     ["an unknown member", { platforms, tools: { x: { platform: "crm", effect: "READ", approvers: 0 } } }],
     ["a platform that is not listed", { platforms, tools: { x: { platform: "erp", effect: "READ" } } }],
@@ -49,6 +57,34 @@ describe("parseCatalog", () => {
     ["a region that is none", { platforms: { crm: { region: "E U" } }, tools: {} }],
   ])("refuses %s", (_, data) => {
     expect(() => parseCatalog(data)).toThrow(ConfigurationError);
+  });
+
+  const alike = {
+    crm: { region: "eu", tools: { get: { effect: "READ" } } },
+    erp: { region: "us", tools: { get: { effect: "WRITE" }, put: { effect: "WRITE" } } },
+  };
+
+  it("takes tools of the same name on two platforms", () => {
+    const policy = createPolicy(parseCatalog({ platforms: alike }));
+    expect(policy.evaluate("crm", "get")).toMatchObject({ outcome: "PERMIT", effect: "READ", region: "eu" });
+    expect(policy.evaluate("erp", "get")).toMatchObject({ outcome: "REQUIRE", effect: "WRITE", region: "us" });
+    expect(policy.evaluate("crm", "put")).toMatchObject({ outcome: "FORBID" });
+    const swapped = {
+      crm: { ...alike.crm, tools: alike.erp.tools },
+      erp: { ...alike.erp, tools: alike.crm.tools },
+    };
+    expect(createPolicy(parseCatalog({ platforms: swapped })).hash).not.toBe(policy.hash);
+    expect(createPolicy(parseCatalog(policy.catalog.document)).hash).toBe(policy.hash);
+  });
+
+  it("is the same catalog however its tools are listed", () => {
+    const nested = {
+      crm: { region: "eu", tools: { look: { effect: "READ" } } },
+      flights: { region: "us", tools: { book: { effect: "WRITE", personalData: true } } },
+    };
+    expect(parseCatalog({ platforms: nested })).toEqual(parseCatalog({ platforms, tools }));
+    const mixed = { platforms: { ...platforms, crm: nested.crm }, tools: { book: tools.book } };
+    expect(createPolicy(parseCatalog(mixed)).hash).toBe(createPolicy(parseCatalog({ platforms, tools })).hash);
   });
 
   it("takes tools of any name", () => {

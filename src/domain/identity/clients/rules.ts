@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../../../errors.ts";
 import { canonicalize } from "../../../facts/canonical.ts";
 import { type Hash, hashText } from "../../../facts/hash.ts";
+import { badData, type JsonSource } from "../../../json-file.ts";
 import type { Confidence } from "../principal.ts";
 import { type AddressSet, addressSet } from "./addresses.ts";
 import { compilePattern } from "./patterns.ts";
@@ -73,14 +74,13 @@ const document = z.strictObject({
 type RuleDocument = z.infer<typeof document>["rules"][number];
 
 /**
- * The rules written in `data`, which `source` names in messages. Throws ConfigurationError for a pattern that is no
+ * The rules written in `data`; `source` is for messages. Throws ConfigurationError for a pattern that is no
  * regular expression or could be made slow, and for a rule that claims more confidence than its conditions give.
  */
-export function parseClientRules(data: unknown, source = "client rules"): ClientRules {
+export function parseClientRules(data: unknown, source: JsonSource = { name: "client rules" }): ClientRules {
   const parsed = document.safeParse(data);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new ConfigurationError(`bad ${source}: ${issues.join("; ")}`);
+    throw badData(source, parsed.error.issues);
   }
   const networks = new Map(
     Object.entries(parsed.data.networks).map(([name, { ranges }]) => [name, addressSet(ranges)] as const),
@@ -90,11 +90,12 @@ export function parseClientRules(data: unknown, source = "client rules"): Client
       return compile(rule, networks);
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      throw new ConfigurationError(`bad ${source}: rules.${index} (${rule.name}): ${error.message}`, error);
+      throw badData(source, [{ path: ["rules", index], message: `${rule.name}: ${error.message}` }]);
     }
   });
   const headers = [...new Set(["user-agent", ...rules.flatMap(({ when }) => when.headers.map(([name]) => name))])];
-  if (headers.length > MAX_HEADERS) throw new ConfigurationError(`bad ${source}: over ${MAX_HEADERS} headers`);
+  if (headers.length > MAX_HEADERS)
+    throw badData(source, [{ path: ["rules"], message: `over ${MAX_HEADERS} headers` }]);
   return {
     version: parsed.data.version,
     hash: hashText(canonicalize(parsed.data)),

@@ -61,7 +61,7 @@ describe("the rules", () => {
     [
       "an unbounded pattern",
       table({ when: { userAgent: "^a+" } }),
-      "rules.0 (probe): the pattern ^a+ repeats without a bound",
+      "rules.0: probe: the pattern ^a+ repeats without a bound",
     ],
     ["a broken pattern", table({ when: { originator: "^(" } }), "not a regular expression"],
     ["an unknown network", table({ confidence: "NETWORK", when: { ...probe.when, network: "x" } }), "no network x"],
