@@ -54,6 +54,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const settings = await readIdentitySettings(config);
   const certificate = await readTransport(config, settings);
   const [keys, catalog] = await Promise.all([startKeys(start), loadCatalog(config.catalog)]);
+  const platforms = [...catalog.platforms.keys()];
 
   const database = await startDatabase(start);
   const metrics = createMetrics({
@@ -63,7 +64,16 @@ async function startAreas(start: Start): Promise<Addresses> {
   });
   const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);
-  const identity = startIdentity(start, { settings, keys, ledgers, isSigned, sessions, db: database.pool, metrics });
+  const identity = startIdentity(start, {
+    settings,
+    keys,
+    ledgers,
+    isSigned,
+    sessions,
+    db: database.pool,
+    platforms,
+    metrics,
+  });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
   const actions = startActions(start, { database, ledgers, isSigned, directory, keys, catalog });
@@ -86,6 +96,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     watch,
     keys,
     region: config.region,
+    platforms,
     heartbeat: config.heartbeat,
   });
   if (config.production) await offerSetupCodes(directory, settings, start.say);

@@ -46,6 +46,8 @@ export interface IdentityDeps {
   readonly sessions: Sessions;
   readonly db: Queryable;
   readonly region: string;
+  /** The platforms of the catalog, by name. */
+  readonly platforms: readonly string[];
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;
   readonly log: Logger;
@@ -62,12 +64,12 @@ export interface IdentityServices {
 
 /** Everything about who calls, for one process. */
 export function createIdentity(deps: IdentityDeps): IdentityServices {
-  const { settings, keys, ledgers, isSigned, sessions, db, region, publicUrl, metrics, log } = deps;
+  const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
   });
-  const directory = createDirectory({ ledgers, isSigned, db, region, log, attribute: sessions.attribute });
+  const directory = createDirectory({ ledgers, isSigned, db, region, platforms, log, attribute: sessions.attribute });
   const openSessions = createOpenSessions({ ledgers, db, region, log });
   const readingLog = createReadingLog({ ledgers, region, log, attribute: sessions.attribute });
   const clients = createClientIdentifier({

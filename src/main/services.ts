@@ -15,6 +15,7 @@ type Started =
   | "verify"
   | "watch"
   | "region"
+  | "platforms"
   | "heartbeat";
 
 export interface ServiceParts extends Pick<Services, Started> {

@@ -74,7 +74,7 @@ const DOORS: Readonly<Record<string, (name: string) => unknown>> = {
   "proposal: targetRegion": (targetRegion) => checkProposal(read({ targetRegion })),
   "directory: a display name": (name) => checkName(name, "displayName"),
   "directory: the id of a principal": (name) => checkId(name, "agentId"),
-  "directory: a platform": (name) => checkPlatforms([name]),
+  "directory: a platform": (name) => checkPlatforms([name], [name]),
   "directory: a role": (name) => checkRoles([`lead:${name}`]),
   "directory: the id of a token": (name) => tokenRecordId(undefined, name),
   "token: sub": (sub) => claims({ sub }),

@@ -75,6 +75,20 @@ describe("changing the directory", () => {
     expect(kept.principal).toMatchObject({ owner: { id: "member" }, principal: { displayName: "Scribe" } });
   });
 
+  it("refuses a platform that the catalog does not have, with those that it has", async () => {
+    const input = { agentId: "nobody", displayName: "Nobody", ownerId: "member" };
+    const platforms = ["crm", "crmm"];
+    const expected = [
+      {
+        code: "INVALID_INPUT",
+        path: ["input", "platforms"],
+        message: expect.stringMatching(/there is no "crmm", only .*crm, .*reservations/),
+      },
+    ];
+    expect((await change("inviteAgent", { ...input, platforms })).userErrors).toEqual(expected);
+    expect((await change("updateAgent", { agentId: "clerk", platforms })).userErrors).toEqual(expected);
+  });
+
   it("is for administrators", async () => {
     const token = await api.token("agent", { roles: ["admin"] });
     const callers: As[] = [{ as: "member" }, { as: "approver" }, { as: "auditor" }, { as: "agent" }, { token }];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pageSize } from "../../src/graphql/base/page.ts";
+import { connect } from "../http/client.ts";
 import { type Answer, type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";
@@ -163,6 +164,41 @@ describe("a filter", () => {
       expect(data).toEqual({ auditEntries: { nodes: [] } });
     },
   );
+});
+
+describe("a filter for what there is not", () => {
+  const find = (filter: object, as: "auditor" | "outsider" = "auditor") =>
+    api.gql<{ auditEntries: { nodes: object[] } }>(
+      "query($f:AuditFilter){auditEntries(filter:$f,first:1){nodes{seq}}}",
+      { f: filter },
+      { as },
+    );
+
+  it.each([
+    [{ types: ["ACTION_PROPOSED", "ACTION_PROPSED"] }, /has "ACTION_PROPSED", which is no type .* ACTION_PROPOSED, /],
+    [{ types: [""] }, /has "", which is no type/],
+    [{ platform: "CRM" }, /there is no "CRM", only .*crm, .*reservations/],
+    [{ platform: "" }, /there is no "", only/],
+  ])("%j is refused, with what there is", async (filter, message) => {
+    const { errors } = await find(filter);
+    expect(errors).toMatchObject([{ message: expect.stringMatching(message), extensions: { code: "BAD_USER_INPUT" } }]);
+  });
+
+  it("is refused by the subscription too", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    const query = 'subscription{auditEntries(filter:{types:["SOMETHING"]}){cursor}}';
+    client.send({ type: "subscribe", id: "1", payload: { query } });
+    const refusal = await client.next(({ type }) => type === "next");
+    expect(refusal).toMatchObject({ payload: { errors: [{ extensions: { code: "BAD_USER_INPUT" } }] } });
+    client.socket.close();
+    await client.closed;
+  });
+
+  it("is none when a platform is recorded, though the catalog has it no more; for those who may see that", async () => {
+    await propose(api, { platform: "mainframe" });
+    expect((await find({ platform: "mainframe" })).data.auditEntries.nodes).toHaveLength(1);
+    expect((await find({ platform: "mainframe" }, "outsider")).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+  });
 });
 
 describe("verification", () => {

@@ -108,7 +108,8 @@ describe("the fields of one query", () => {
     const after = data.auditEntries.asOf[0]?.seq ?? "";
     const next = await append();
     const client = await connect(api.wsUrl, await api.token("auditor"));
-    const subscription = 'subscription($after:Sequence!){auditEntries(after:$after,filter:{types:["SAID"]}){cursor}}';
+    const subscription =
+      'subscription($after:Sequence!){auditEntries(after:$after,filter:{actorId:"somebody"}){cursor}}';
     client.send({ type: "subscribe", id: "1", payload: { query: subscription, variables: { after } } });
     const first = await client.next(({ type }) => type === "next");
     expect(dataOf(first)).toEqual({ auditEntries: { cursor: String(next.seq) } });

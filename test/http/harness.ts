@@ -163,7 +163,9 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     signer: FACT_KEY.sign,
     onSigned,
   });
-  const policy = requiring(createPolicy(options.catalog ?? (await loadCatalog())), options);
+  const catalog = options.catalog ?? (await loadCatalog());
+  const platforms = [...catalog.platforms.keys()];
+  const policy = requiring(createPolicy(catalog), options);
   const config = {
     region: "eu",
     approvalTtl: 3600,
@@ -183,6 +185,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     sessions,
     db: background,
     region: "eu",
+    platforms,
     publicUrl: () => origin,
     metrics,
     log,
@@ -223,6 +226,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     watch,
     keys,
     region: "eu",
+    platforms,
     heartbeat: options.heartbeat ?? 15,
   });
   const server = createHttpServer({

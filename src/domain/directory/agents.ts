@@ -43,14 +43,15 @@ export interface Agents {
   updateAgent(caller: Caller, input: UpdateAgentInput): Promise<DirectoryResult>;
 }
 
-export function createAgents(changes: Changes, db: Queryable): Agents {
+/** @param catalog the platforms there are, by name */
+export function createAgents(changes: Changes, db: Queryable, catalog: readonly string[]): Agents {
   return {
     async inviteAgent(caller, input) {
       const { agentId: id, displayName, ownerId } = input;
       const { entry } = await changes.administer(caller, async (organization) => {
         checkId(id, "agentId");
         checkName(displayName, "displayName");
-        const platforms = input.platforms && checkPlatforms(input.platforms);
+        const platforms = input.platforms && checkPlatforms(input.platforms, catalog);
         const jwk = input.publicKey === undefined ? undefined : await checkPublicKey(input.publicKey);
         await checkNew(db, organization, caller, id);
         await checkOwner(db, organization, caller, ownerId);
@@ -80,7 +81,10 @@ export function createAgents(changes: Changes, db: Queryable): Agents {
         if (before?.owner === undefined) throw refuse("NOT_FOUND", "no such agent was invited", "agentId");
         if (ownerId !== undefined) await checkOwner(db, organization, caller, ownerId);
         const { platforms: allowed, key: _key, gatewayKey: _gatewayKey, ...rest } = before;
-        const platforms = input.platforms === undefined ? allowed : input.platforms && checkPlatforms(input.platforms);
+        // One that it may use already stays allowed, though the catalog may have lost it.
+        const known = [...catalog, ...(allowed ?? [])];
+        const platforms =
+          input.platforms === undefined ? allowed : input.platforms && checkPlatforms(input.platforms, known);
         const state: PrincipalState = {
           ...rest,
           ...(ownerId === undefined ? {} : { owner: ownerId }),

@@ -50,6 +50,8 @@ export interface DirectoryOptions {
   readonly isSigned: IsSigned;
   readonly db: Queryable;
   readonly region: string;
+  /** The platforms of the catalog, by name. */
+  readonly platforms: readonly string[];
   readonly log: Pick<Logger, "warn">;
   /** Finds the session that a change belongs to. */
   readonly attribute: Attribute | "none";
@@ -63,7 +65,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 /** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
 export function createDirectory(options: DirectoryOptions): Directory {
-  const { ledgers, isSigned, db, region, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
+  const { ledgers, isSigned, db, region, platforms, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
   const projections = new Projections({ ledgers, isSigned, db, region, log, pollSeconds, staleSeconds });
   const admission = createAdmission({ projections, db, isSigned, ledgers });
   const changes = createChanges({
@@ -81,7 +83,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       await projections.refresh(organization);
       return admission.administers(organization, principal);
     },
-    ...createAgents(changes, db),
+    ...createAgents(changes, db, platforms),
     ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),

@@ -3,6 +3,7 @@ import { calculateJwkThumbprint } from "jose";
 import { z } from "zod";
 import type { JsonValue } from "../../facts/canonical.ts";
 import { isText, nameProblem } from "../../facts/text.ts";
+import { unknownPlatform } from "../policy/unknown-platform.ts";
 import { refuse } from "./errors.ts";
 import type { PublicJwk } from "./record.ts";
 
@@ -36,13 +37,16 @@ export function checkReason(reason: string): void {
   throw refuse("INVALID_INPUT", message, "reason");
 }
 
-/** Platforms by name, each once, in order. */
-export function checkPlatforms(platforms: readonly string[]): readonly string[] {
+/** Platforms by name, each once, in order. Each has to be one of `known`. */
+export function checkPlatforms(platforms: readonly string[], known: readonly string[]): readonly string[] {
   if (platforms.length === 0 || platforms.length > MAX_PLATFORMS) {
     const message = `must name 1 to ${MAX_PLATFORMS} platforms; omit it to allow all of the catalog`;
     throw refuse("INVALID_INPUT", message, "platforms");
   }
-  for (const platform of platforms) checkName(platform, "platforms");
+  for (const platform of platforms) {
+    checkName(platform, "platforms");
+    if (!known.includes(platform)) throw refuse("INVALID_INPUT", unknownPlatform(platform, known), "platforms");
+  }
   return [...new Set(platforms)].sort();
 }
 

@@ -36,6 +36,8 @@ export interface Services {
   readonly publicKeys: () => JsonValue;
   /** The region whose ledgers this server keeps. */
   readonly region: string;
+  /** The platforms of the catalog, by name. */
+  readonly platforms: readonly string[];
   /** Seconds after which a quiet subscription sends something. */
   readonly heartbeat: number;
 }

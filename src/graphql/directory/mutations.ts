@@ -40,7 +40,7 @@ const InviteAgentInput = builder.inputType("InviteAgentInput", {
       description:
         "The person responsible for it, for whom it acts when its token names nobody. Must be in the directory.",
     }),
-    platforms: t.stringList({ description: "The platforms it may act on. Default: all of the catalog." }),
+    platforms: t.stringList({ description: "The platforms it may act on, of the catalog. Default: all of them." }),
     publicKey: t.field({ type: "JSON", description: KEY }),
     gateway: t.boolean({
       description:
@@ -76,7 +76,9 @@ const UpdateAgentInput = builder.inputType("UpdateAgentInput", {
     agentId: t.id({ required: true, description: "The agent." }),
     displayName: t.string({ description: "Its name for people." }),
     ownerId: t.id({ description: "The person responsible for it." }),
-    platforms: t.stringList({ description: "The platforms it may act on; null: all of the catalog." }),
+    platforms: t.stringList({
+      description: "The platforms it may act on: of the catalog, or of those it has; null: all of the catalog.",
+    }),
     publicKey: t.field({ type: "JSON", description: `${KEY} Null removes the key.` }),
     gateway: t.boolean({
       description:

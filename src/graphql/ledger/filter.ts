@@ -1,9 +1,16 @@
-import type { LedgerId } from "../../facts/entry.ts";
+import { unknownPlatform } from "../../domain/policy/unknown-platform.ts";
+import { FACT_TYPES } from "../../facts/registry.ts";
 import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
+import { badUserInput } from "../base/errors.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
+import { searchForPage } from "./reads.ts";
+
+/** Characters of a value that a message repeats. */
+const MAX_SHOWN = 200;
 
 export const AuditFilter = builder.inputType("AuditFilter", {
   description: "Conditions that an entry must meet, all of them. An omitted or null member is no condition.",
@@ -18,8 +25,13 @@ export const AuditFilter = builder.inputType("AuditFilter", {
     }),
     sessionId: t.id({ description: "The session it belongs to." }),
     actionId: t.id({ description: "The action it is about." }),
-    types: t.stringList({ description: `Entries of any of these types. Values: ${LISTED_FACT_TYPES}.` }),
-    platform: t.string({ description: "The platform of the action." }),
+    types: t.stringList({
+      description: `Entries of any of these types; others are refused. Values: ${LISTED_FACT_TYPES}.`,
+    }),
+    platform: t.string({
+      description:
+        "The platform of the action: one of the catalog, or of an entry that you may see; others are refused.",
+    }),
     tool: t.string({ description: "The tool of the action." }),
     effect: t.field({ type: Effect, description: "Whether the tool changes data on its platform." }),
     chainHash: t.field({ type: "UUID", description: "The routing chain of the action it is about." }),
@@ -39,15 +51,39 @@ export const AuditFilter = builder.inputType("AuditFilter", {
 
 type Given = typeof AuditFilter.$inferInput;
 
-/** The conditions that `given` puts on entries of `ledger`. */
-export function entryFilter(ledger: LedgerId, given: Given | null | undefined): EntryFilter {
+/**
+ * The conditions that `given` puts on entries of the caller's ledger. Throws BAD_USER_INPUT for a type or a platform that there is
+ * not: searching for it would find nothing, and look like an answer.
+ */
+export async function entryFilter(context: Context, given: Given | null | undefined): Promise<EntryFilter> {
   if (given === null || given === undefined) return {};
+  const { ledger } = context;
   const { sessionId, actionId, ...rest } = given;
+  const unknown = rest.types?.find((type) => !FACT_TYPES.some((known) => known === type));
+  if (unknown !== undefined) {
+    const name = JSON.stringify(unknown.slice(0, MAX_SHOWN));
+    throw badUserInput(`\`types\` has ${name}, which is no type of entry. There are ${LISTED_FACT_TYPES}.`);
+  }
+  if (isGiven(rest.platform)) await checkPlatform(context, rest.platform);
   return {
     ...rest,
     ...(isGiven(sessionId) ? { sessionId: uuidOfNodeId("Session", ledger, sessionId) } : {}),
     ...(isGiven(actionId) ? { actionId: uuidOfNodeId("Action", ledger, actionId) } : {}),
   };
+}
+
+/**
+ * A platform is one of the catalog, or of an entry that the caller may read: an earlier catalog may have had it, and a proposal may
+ * name any. The search index tells that in milliseconds; a search that is cut short for its length decides nothing.
+ */
+async function checkPlatform(context: Context, platform: string): Promise<void> {
+  const { platforms } = context.services;
+  if (platforms.includes(platform)) return;
+  const { entries, stoppedAt } = await searchForPage(context, { platform }, { limit: 1 });
+  if (entries.length > 0 || stoppedAt !== undefined) return;
+  throw badUserInput(
+    `\`platform\` ${unknownPlatform(platform, platforms)}. No entry that you may see names it either.`,
+  );
 }
 
 /** Whether `value` is a condition, which an empty text is: nothing meets it. */

@@ -122,7 +122,7 @@ builder.queryField("auditEntries", (t) =>
       const size = pageSize(position);
       const after = decodeCursor(position);
       const range = newestFirst === true ? { before: after, newestFirst } : { after };
-      const wanted = entryFilter(context.ledger, filter);
+      const wanted = await entryFilter(context, filter);
       const asOf = await readingAt(context);
       const { entries, stoppedAt } = await searchForPage(context, wanted, { ...range, limit: size + 1 });
       const nodes = entries.map(entryNode);

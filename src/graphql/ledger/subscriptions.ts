@@ -1,4 +1,5 @@
 import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
+import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { type FollowedEntries, followLedger } from "../base/follow.ts";
@@ -33,7 +34,7 @@ const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").impleme
 /** Those of the followed entries that meet the filter. The database evaluates it, so that it means the same as in a query. */
 async function* entryEvents(
   context: Context,
-  filter: ReturnType<typeof entryFilter>,
+  filter: EntryFilter,
   followed: FollowedEntries,
 ): AsyncGenerator<EntryEvent> {
   const { entries, cursor } = followed;
@@ -68,7 +69,7 @@ builder.subscriptionField("auditEntries", (t) =>
       filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
     },
     subscribe: async (_root, { after, filter }, context) => {
-      const wanted = entryFilter(context.ledger, filter);
+      const wanted = await entryFilter(context, filter);
       await recordingRead(context, SUBSCRIPTION, 0, undefined);
       return followLedger(context, after, (followed) => entryEvents(context, wanted, followed));
     },

@@ -37,6 +37,8 @@ const watch = createTestWatch(pool, path.join(dataDir, "heads"));
 const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0, watch: watch.status });
 const ledgers = createLedgers({ pool: database.appendPool, capacity: 10_000 });
 const sessions = createSessions({ ledgers, db: pool, region });
+const catalog = await loadCatalog();
+const platforms = [...catalog.platforms.keys()];
 let origin = "";
 const identity = createIdentity({
   settings: parseIdentityFile({}),
@@ -46,6 +48,7 @@ const identity = createIdentity({
   sessions,
   db: pool,
   region,
+  platforms,
   publicUrl: () => origin,
   metrics,
   log,
@@ -74,7 +77,7 @@ const known: CallIdentity = {
 };
 const nobody = { attribute: async () => undefined };
 
-const policy = createPolicy(await loadCatalog());
+const policy = createPolicy(catalog);
 const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
 const attribution = mode === "with" ? createAttribution({ ledgers, db: database.appendPool, region }) : nobody;
 const actions = createActions({ ledgers, isSigned, pool, policy, keys, config, attribution });
@@ -90,6 +93,7 @@ const services = createServices({
   watch,
   keys,
   region,
+  platforms,
   heartbeat: 15,
 });
 const server = createHttpServer({

@@ -264,6 +264,17 @@ describe("updateAgent", () => {
     expect(renamed.entry.payload?.["subject.profile"]?.value).toEqual({ displayName: "Robot" });
   });
 
+  it("keeps a platform that the agent has and the catalog has no more", async () => {
+    const { root } = createOrganization();
+    await one.directory.inviteAgent(root, bot({ platforms: ["crm", "mail"] }));
+    const later = await world.server({ platforms: ["mail"] });
+    const update = (platforms: readonly string[]) =>
+      later.directory.updateAgent(root, { agentId: "bot", displayName: "Bot", platforms });
+    expect((await update(["crm", "mail"])).entry.type).toBe("PRINCIPAL_UPDATED");
+    await update(["mail"]);
+    expect(await refusalOf(update(["crm"]))).toBe("INVALID_INPUT platforms");
+  });
+
   it("is refused for what was not invited, without a change, and for what an invitation is refused for", async () => {
     const { person, root } = createOrganization();
     const { directory } = one;

@@ -41,6 +41,7 @@ export async function createDirectoryWorld(): Promise<DirectoryWorld> {
         isSigned,
         db: pool,
         region: "eu",
+        platforms: ["crm", "mail"],
         log: silent,
         attribute: "none",
         pollSeconds: 600,
