@@ -20,12 +20,17 @@ interface Defaulted extends Bounds {
 /** The text of a number in decimal digits and nothing else: no sign, exponent, blank or other base. */
 const DECIMAL = /^\d{1,15}(\.\d{1,6})?$/;
 
+/** A value as messages repeat it: its beginning, when it is long. */
+function shown(value: unknown): string {
+  return JSON.stringify(String(value).slice(0, 200));
+}
+
 function quantity(kind: string, pattern: RegExp, { from, to, unit }: Bounds) {
   const what = `has to be ${kind}${unit === undefined ? "" : ` of ${unit}`} from ${from} to ${to}`;
   return z
     .string()
     .refine((text) => pattern.test(text) && Number(text) >= from && Number(text) <= to, {
-      error: ({ input }) => `${what}, not ${JSON.stringify(input)}`,
+      error: ({ input }) => `${what}, not ${shown(input)}`,
     })
     .transform(Number);
 }
@@ -38,16 +43,16 @@ const wholeSeconds = (bounds: Defaulted) => wholeNumber({ ...bounds, unit: "seco
 
 function oneOf<const Value extends string>(values: readonly [Value, ...Value[]], value: Value) {
   const error = ({ input }: { readonly input?: unknown }) =>
-    `has to be one of ${values.join(", ")}, not ${JSON.stringify(input)}`;
+    `has to be one of ${values.join(", ")}, not ${shown(input)}`;
   return z.enum(values, { error }).default(value);
 }
 
+const DATABASE_ADDRESS = "has to be an address such as postgres://user:password@host:5432/database";
+
 /** The address is not repeated: it may hold a password. */
 const databaseUrl = z
-  .url({
-    protocol: /^postgres(ql)?$/,
-    error: "has to be an address such as postgres://user:password@host:5432/database",
-  })
+  .url({ protocol: /^postgres(ql)?$/, error: DATABASE_ADDRESS })
+  .max(4_096, DATABASE_ADDRESS)
   .refine(
     (url) => !namesUnverifiableHost(url),
     "has to name the host as its certificate does: with sslmode=verify-full an IP address would not be compared with it",
@@ -63,7 +68,18 @@ function namesUnverifiableHost(url: string): boolean {
   return searchParams.get("sslmode") === "verify-full" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
 }
 
-const filePath = z.string().refine((text) => !text.includes("\0"), "has to be a path");
+/** UTF-16 code units, as much as Linux takes for a path (PATH_MAX), and more than any address needs. */
+const MAX_TEXT = 4_096;
+const MAX_ORIGINS = 1_000;
+/** A token is sent in a header, and Node takes headers of 16 KiB in all. */
+const MAX_TOKEN = 15_000;
+
+const filePath = z
+  .string()
+  .refine(
+    (text) => text.length <= MAX_TEXT && !text.includes("\0"),
+    `has to be a path of at most ${MAX_TEXT} characters`,
+  );
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const hostName = z
   .string()
@@ -104,12 +120,15 @@ const settings = z.object({
     .default("eu"),
   COUNTERSIGN_TOKEN: z
     .string()
-    .regex(/^[\w.~+/-]+=*$/, "has to be a bearer token alone, without the word Bearer")
+    .refine(
+      (token) => token.length <= MAX_TOKEN && /^[\w.~+/-]+=*$/.test(token),
+      `has to be a bearer token alone, without the word Bearer, of at most ${MAX_TOKEN} characters`,
+    )
     .optional(),
   IDENTITY_FILE: filePath.optional(),
   PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: SCHEME_HOST_PORT })
-    .refine((url) => SCHEME_HOST_PORT_PATTERN.test(url), SCHEME_HOST_PORT)
+    .refine((url) => url.length <= MAX_TEXT && SCHEME_HOST_PORT_PATTERN.test(url), SCHEME_HOST_PORT)
     .transform((url) => new URL(url).origin)
     .optional(),
   SIGNING_KEY_FILE: filePath.optional(),
@@ -123,8 +142,11 @@ const settings = z.object({
         .map((origin) => origin.trim())
         .filter(Boolean);
       const bad = origins.filter((origin) => !SCHEME_HOST_PORT_PATTERN.test(origin) || !URL.canParse(origin));
-      if (bad.length > 0) context.addIssue(`${ORIGINS}, not ${JSON.stringify(bad[0])}`);
-      return bad.length > 0 ? z.NEVER : [...new Set(origins.map((origin) => new URL(origin).origin))];
+      if (bad.length > 0) context.addIssue(`${ORIGINS}, not ${shown(bad[0])}`);
+      else if (origins.length > MAX_ORIGINS) context.addIssue(`${ORIGINS}, at most ${MAX_ORIGINS}`);
+      return bad.length > 0 || origins.length > MAX_ORIGINS
+        ? z.NEVER
+        : [...new Set(origins.map((origin) => new URL(origin).origin))];
     }),
   LOG_LEVEL: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
@@ -149,10 +171,25 @@ const settings = z.object({
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
 
-function tlsFiles({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: z.infer<typeof settings>): Config["tls"] {
-  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
-  if (certFile === undefined && keyFile === undefined) return undefined;
-  throw new ConfigurationError("bad settings: TLS_CERT_FILE and TLS_KEY_FILE have to be set together");
+/** The name of a setting. */
+export type SettingName = keyof typeof settings.shape;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Values = z.infer<typeof settings>;
+
+/** What must hold between settings, of those that are good by themselves. */
+function problemsTogether(given: Environment, value: Values): readonly string[] {
+  const { TLS_CERT_FILE, TLS_KEY_FILE, EXECUTION_TTL, EXECUTION_LIMIT } = value;
+  const problems: string[] = [];
+  if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
+    problems.push("TLS_CERT_FILE and TLS_KEY_FILE have to be set together");
+  }
+  if (given.EXECUTION_LIMIT !== undefined && EXECUTION_LIMIT < EXECUTION_TTL) {
+    problems.push(
+      `EXECUTION_LIMIT has to be at least EXECUTION_TTL, which is ${EXECUTION_TTL}, not ${EXECUTION_LIMIT}`,
+    );
+  }
+  return problems;
 }
 
 export interface Config {
@@ -197,6 +234,7 @@ export interface Config {
   readonly grantTtl: number;
   /** Seconds until an EXECUTING action without a reported outcome becomes AMBIGUOUS. */
   readonly executionTtl: number;
+  /** Seconds an execution may take in all; at least `executionTtl`. */
   readonly executionLimit: number;
   /** Idle seconds after which a principal's next step starts a new routing chain. */
   readonly chainIdle: number;
@@ -227,24 +265,43 @@ export interface Config {
   readonly appendQueue: number;
 }
 
-/** Reads the settings from `environment`; the only place that does. Throws ConfigurationError naming each bad one. */
-export function loadConfig(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  overrides: Partial<Config> = {},
-): Config {
+export interface CheckedConfig {
+  /** With the default of each setting that is bad. */
+  readonly config: Config;
+  /** What is wrong, each beginning with the name of its variable. */
+  readonly problems: readonly string[];
+}
+
+/** Reads the settings from `environment`; the only place that does. */
+export function checkConfig(environment: Environment = process.env, overrides: Partial<Config> = {}): CheckedConfig {
   // An empty variable means unset, as in a shell's `PORT= npm start`.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
   const parsed = settings.safeParse(given);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-    throw new ConfigurationError(`bad settings: ${issues.join("; ")}`);
+  if (parsed.success) {
+    return { config: configOf(parsed.data, overrides), problems: problemsTogether(given, parsed.data) };
   }
-  const value = parsed.data;
+  const { issues } = parsed.error;
+  const bad = new Set(issues.map(({ path: [name] }) => name));
+  const good = Object.fromEntries(Object.entries(given).filter(([name]) => !bad.has(name)));
+  const value = settings.parse(good);
+  const problems = issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
+  return { config: configOf(value, overrides), problems: [...problems, ...problemsTogether(good, value)] };
+}
+
+/** The settings in `environment`. Throws ConfigurationError naming each bad one. */
+export function loadConfig(environment: Environment = process.env, overrides: Partial<Config> = {}): Config {
+  const { config, problems } = checkConfig(environment, overrides);
+  if (problems.length === 0) return config;
+  throw new ConfigurationError(`bad settings: ${problems.join("; ")}`, undefined, problems);
+}
+
+function configOf(value: Values, overrides: Partial<Config>): Config {
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = value;
   const dataDir = path.resolve(value.DATA_DIR);
   return Object.freeze({
     host: value.HOST,
     port: value.PORT,
-    tls: tlsFiles(value),
+    tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     metricsPort: value.METRICS_PORT,
     metricsHost: value.METRICS_HOST,
     connectionLimits: {
@@ -277,7 +334,7 @@ export function loadConfig(
     approvalTtl: value.APPROVAL_TTL,
     grantTtl: value.GRANT_TTL,
     executionTtl: value.EXECUTION_TTL,
-    executionLimit: value.EXECUTION_LIMIT,
+    executionLimit: Math.max(value.EXECUTION_LIMIT, value.EXECUTION_TTL),
     chainIdle: value.CHAIN_IDLE,
     sessionTtl: value.SESSION_TTL,
     heartbeat: value.HEARTBEAT,

@@ -4,6 +4,7 @@ import { type Config, loadConfig } from "../config.ts";
 import { type IdentitySettings, loadIdentityFile } from "../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../domain/identity/secure-url.ts";
 import { createLogger } from "../log.ts";
+import { effectiveSettings } from "./effective-settings.ts";
 import { exitCodesHelp } from "./exit.ts";
 import { type ServerOptions, settings, wholeNumber } from "./options.ts";
 import { assertListenable, makeFolders } from "./start-checks.ts";
@@ -82,6 +83,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 async function serve(options: ServerOptions): Promise<void> {
   const config = settings(options);
   const log = createLogger(config.logLevel);
+  log.info({ settings: effectiveSettings(config) }, "starting");
   const stopped = stopSignal();
   await assertListenable(config);
   await makeFolders(config);

@@ -3,10 +3,11 @@ import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { createTestDatabase } from "../support/postgres.ts";
 import { makeDataDir } from "../support/server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { countersign } from "./run.ts";
-import { type Serving, startServing } from "./serving.ts";
+import { type Serving, serveThere, startServing } from "./serving.ts";
 
 let serving: Serving | undefined;
 afterEach(async () => {
@@ -24,6 +25,28 @@ describe("serve", () => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const response = await fetch(serving.url, { method: "POST", headers, body });
     expect(await response.json()).toMatchObject({ data: { viewer: { id: "member", kind: "HUMAN" } } });
+  });
+
+  it("logs first what it runs with, without the password of the database", async () => {
+    const database = await createTestDatabase();
+    const dataDir = await makeDataDir();
+    const url = new URL(database.appUrl);
+    const secret = `:${url.password}@`;
+    const there = await serveThere({ database, dataDir }, [], { HEARTBEAT: "2.5" });
+    await there.end();
+    const [first = ""] = there
+      .said()
+      .split("\n")
+      .filter((line) => line.startsWith("{"));
+    url.password = "";
+    expect(JSON.parse(first)).toMatchObject({
+      msg: "starting",
+      settings: { PORT: 0, DATA_DIR: dataDir, HEARTBEAT: 2.5, DATABASE_URL: url.href, WATCH_SHARE: 5 },
+    });
+    expect(secret).not.toBe(":@");
+    expect(there.said()).not.toContain(secret);
+    await database.drop();
+    await rm(dataDir, { recursive: true });
   });
 
   it("prints an IPv6 address in brackets in URLs, and without in settings", async () => {

@@ -1,0 +1,78 @@
+import type { Config, SettingName } from "../config.ts";
+import { SAMPLE_CATALOG } from "../domain/policy/catalog.ts";
+
+type Value = string | number | undefined;
+
+/** Parameters of a database's address that hold no secret. */
+const PLAIN_PARAMETERS = ["sslmode", "sslrootcert", "sslcert", "application_name"];
+
+/** `url` without a password; undefined for none. */
+function withoutSecrets(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  const { protocol, username, host, pathname, searchParams } = new URL(url);
+  const parameters = PLAIN_PARAMETERS.flatMap((name) => {
+    const value = searchParams.get(name);
+    return value === null ? [] : [`${name}=${value}`];
+  });
+  const query = parameters.length === 0 ? "" : `?${parameters.join("&")}`;
+  return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}${query}`;
+}
+
+/** How each setting is found in a Config, in its own unit: times in seconds. */
+const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
+  HOST: ({ host }) => host,
+  PORT: ({ port }) => port,
+  TLS_CERT_FILE: ({ tls }) => tls?.certFile,
+  TLS_KEY_FILE: ({ tls }) => tls?.keyFile,
+  METRICS_PORT: ({ metricsPort }) => metricsPort,
+  METRICS_HOST: ({ metricsHost }) => metricsHost,
+  CONNECTION_LIMIT: ({ connectionLimits }) => connectionLimits.connections,
+  ADDRESS_CONNECTION_LIMIT: ({ connectionLimits }) => connectionLimits.connectionsPerAddress,
+  STREAM_LIMIT: ({ socketLimits }) => socketLimits.streamsPerPrincipal,
+  OPERATION_LIMIT: ({ socketLimits }) => socketLimits.operationsPerSocket,
+  HEADER_TIMEOUT: ({ connectionLimits }) => connectionLimits.headerTimeout / 1_000,
+  IDLE_TIMEOUT: ({ connectionLimits }) => connectionLimits.idleTimeout / 1_000,
+  SEND_TIMEOUT: ({ connectionLimits }) => connectionLimits.sendTimeout / 1_000,
+  SEND_BUFFER: ({ socketLimits }) => socketLimits.bufferedBytes,
+  NODE_ENV: ({ production }) => (production ? "production" : "development"),
+  DATA_DIR: ({ dataDir }) => dataDir,
+  DATABASE_URL: ({ databaseUrl }) => withoutSecrets(databaseUrl),
+  MIGRATION_DATABASE_URL: ({ migrationDatabaseUrl, databaseUrl }) =>
+    withoutSecrets(migrationDatabaseUrl ?? databaseUrl),
+  DATABASE_POOL: ({ databasePool }) => databasePool,
+  CATALOG: ({ catalog }) => catalog ?? SAMPLE_CATALOG,
+  REGION: ({ region }) => region,
+  COUNTERSIGN_TOKEN: ({ token }) => (token === undefined ? undefined : "(set)"),
+  IDENTITY_FILE: ({ identityFile }) => identityFile,
+  PUBLIC_URL: ({ publicUrl }) => publicUrl,
+  SIGNING_KEY_FILE: ({ signingKeyFile }) => signingKeyFile,
+  GUARD_EXCEPTIONS: ({ guardExceptions }) => guardExceptions,
+  CORS_ORIGINS: ({ corsOrigins }) => corsOrigins.join(","),
+  LOG_LEVEL: ({ logLevel }) => logLevel,
+  APPROVAL_TTL: ({ approvalTtl }) => approvalTtl,
+  GRANT_TTL: ({ grantTtl }) => grantTtl,
+  EXECUTION_TTL: ({ executionTtl }) => executionTtl,
+  EXECUTION_LIMIT: ({ executionLimit }) => executionLimit,
+  CHAIN_IDLE: ({ chainIdle }) => chainIdle,
+  SESSION_TTL: ({ sessionTtl }) => sessionTtl,
+  HEARTBEAT: ({ heartbeat }) => heartbeat,
+  SWEEP_INTERVAL: ({ sweepInterval }) => sweepInterval,
+  APPEND_TIMEOUT: ({ timeLimits }) => timeLimits.appendMs / 1_000,
+  HEAD_LOCK_TIMEOUT: ({ timeLimits }) => timeLimits.headLockMs / 1_000,
+  READ_TIMEOUT: ({ timeLimits }) => timeLimits.readMs / 1_000,
+  SNAPSHOT_TIMEOUT: ({ timeLimits }) => timeLimits.snapshotMs / 1_000,
+  JOB_TIMEOUT: ({ timeLimits }) => timeLimits.jobMs / 1_000,
+  READINESS_TIMEOUT: ({ timeLimits }) => timeLimits.readinessMs / 1_000,
+  WATCH_ACTION: ({ watch }) => (watch.stops ? "stop" : "alarm"),
+  WATCH_SHARE: ({ watch }) => watch.share * 100,
+  WATCH_INTERVAL: ({ watch }) => watch.interval,
+  WATCH_WHOLE_INTERVAL: ({ watch }) => watch.wholeInterval,
+  CLOCK_TOLERANCE: ({ clockTolerance }) => clockTolerance,
+  APPEND_QUEUE: ({ appendQueue }) => appendQueue,
+};
+
+/** What `config` says, by the names and in the units of the settings, without passwords and tokens; without those that are unset. */
+export function effectiveSettings(config: Config): Readonly<Record<string, string | number>> {
+  const all = Object.entries(VALUES).map(([name, read]) => [name, read(config)] as const);
+  return Object.fromEntries(all.filter((one): one is readonly [string, string | number] => (one[1] ?? "") !== ""));
+}
