@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
+import { defineCheck } from "./check.ts";
 import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
 import { defineExport } from "./export.ts";
 import { defineHealth } from "./health.ts";
@@ -39,6 +40,7 @@ Examples:
     .exitOverride();
   for (const define of [
     defineServe,
+    defineCheck,
     defineMigrate,
     defineToken,
     defineKeys,

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { InvalidArgumentError } from "commander";
-import { type Config, loadConfig } from "../config.ts";
+import { type CheckedConfig, type Config, checkConfig, loadConfig } from "../config.ts";
 import { type LedgerId, ledgerOf } from "../facts/entry.ts";
 import { originOf } from "../http/origin.ts";
 
@@ -39,12 +39,21 @@ export interface ServerOptions {
 
 /** The settings of the environment, overridden by those of the command line. */
 export function settings(options: ServerOptions = {}): Config {
+  return loadConfig(undefined, overridesOf(options));
+}
+
+/** The same with the default of each setting that is bad, and what is wrong. */
+export function checkedSettings(options: ServerOptions): CheckedConfig {
+  return checkConfig(undefined, overridesOf(options));
+}
+
+function overridesOf(options: ServerOptions): Partial<Config> {
   const overrides: { -readonly [Key in keyof Config]?: Config[Key] } = {};
   if (options.port !== undefined) overrides.port = options.port;
   if (options.host !== undefined) overrides.host = options.host;
   if (options.dataDir !== undefined) overrides.dataDir = path.resolve(options.dataDir);
   if (options.catalog !== undefined) overrides.catalog = path.resolve(options.catalog);
-  return loadConfig(undefined, overrides);
+  return overrides;
 }
 
 /** Where a server with these settings listens. */

@@ -41,15 +41,22 @@ export async function assertListenable(
   config: Pick<Config, "host" | "port" | "metricsHost" | "metricsPort">,
 ): Promise<void> {
   const { host, port, metricsHost, metricsPort } = config;
+  assertDifferentPorts(config);
   await tryListening({ host, port, hostSetting: "HOST", portSetting: "PORT" });
   if (metricsPort === undefined) return;
-  if (metricsPort !== 0 && metricsPort === port) throw new ConfigurationError("METRICS_PORT has to differ from PORT");
   await tryListening({
     host: metricsHost,
     port: metricsPort,
     hostSetting: "METRICS_HOST",
     portSetting: "METRICS_PORT",
   });
+}
+
+/** Throws ConfigurationError naming METRICS_PORT. */
+export function assertDifferentPorts({ port, metricsPort }: Pick<Config, "port" | "metricsPort">): void {
+  if (metricsPort !== undefined && metricsPort !== 0 && metricsPort === port) {
+    throw new ConfigurationError("METRICS_PORT has to differ from PORT");
+  }
 }
 
 async function tryListening(place: Place): Promise<void> {
@@ -99,6 +106,23 @@ async function prepareFolder(folder: string, setting: string): Promise<void> {
   try {
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
+    throw new ConfigurationError(`the folder ${folder} cannot be written to (${codeOf(error)}): ${remedy}`, error);
+  }
+}
+
+/**
+ * Proves, without making it, that `folder` is there or can be made, and can be written to. Throws ConfigurationError naming
+ * `setting`.
+ */
+export async function assertFolder(folder: string, setting: string): Promise<void> {
+  const parent = path.dirname(folder);
+  try {
+    if (!(await stat(folder)).isDirectory()) throw new ConfigurationError(`${folder} is no folder: correct ${setting}`);
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    if (codeOf(error) === "ENOENT" && parent !== folder) return assertFolder(parent, setting);
+    const remedy = `set ${setting} to a place that this user can write to`;
     throw new ConfigurationError(`the folder ${folder} cannot be written to (${codeOf(error)}): ${remedy}`, error);
   }
 }

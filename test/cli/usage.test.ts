@@ -5,7 +5,7 @@ import { exitCodeOf, exitCodes } from "../../src/cli/exit.ts";
 import { ConfigurationError } from "../../src/errors.ts";
 import { countersign, root } from "./run.ts";
 
-const commands = ["serve", "migrate", "token", "keys", "replay", "verify", "export", "health", "search-index"];
+const commands = ["serve", "check", "migrate", "token", "keys", "replay", "verify", "export", "health", "search-index"];
 
 describe("help", () => {
   it("lists every command and every exit code", async () => {
@@ -17,6 +17,7 @@ describe("help", () => {
 
   it.each([
     ["serve", [0, 1, 2, 3]],
+    ["check", [0, 1, 2]],
     ["migrate", [0, 1, 2, 3]],
     ["token", [0, 1, 2, 4]],
     ["replay", [0, 1, 2, 3, 4]],
