@@ -34,9 +34,11 @@ const page = z.object({
 });
 
 const READ_PAGE: Operation<z.infer<typeof page>> = {
-  document: `query ReadPage($after: String) {
+  document: `query ReadPage($fromSeq: Sequence, $toSeq: Sequence, $after: String) {
     ledger { head { seq } }
-    auditEntries(first: 100, after: $after) { nodes { seq canonical } pageInfo { hasNextPage endCursor } }
+    auditEntries(first: 100, fromSeq: $fromSeq, toSeq: $toSeq, after: $after) {
+      nodes { seq canonical } pageInfo { hasNextPage endCursor }
+    }
   }`,
   answer: page,
 };
@@ -52,16 +54,17 @@ async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncG
   const config = settings();
   const token = await auditorToken(config);
   const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
-  const first = BigInt(from ?? 1);
-  let last: bigint | undefined;
+  // Where the ledger ends now, once the first page said so: an export of a busy one has to end as well.
+  let toSeq: string | null = to ?? null;
   let after: string | null = null;
   do {
-    const { data }: { readonly data: z.infer<typeof page> } = await api.run(READ_PAGE, { after });
-    // Where the ledger ends now: an export of a busy one has to end as well.
-    last ??= BigInt(to ?? data.ledger.head.seq);
+    const variables: Readonly<Record<string, unknown>> = { fromSeq: from ?? null, toSeq, after };
+    const { data }: { readonly data: z.infer<typeof page> } = await api.run(READ_PAGE, variables);
+    toSeq ??= data.ledger.head.seq;
+    const last: bigint = BigInt(toSeq);
     for (const { seq, canonical } of data.auditEntries.nodes) {
       if (BigInt(seq) > last) return;
-      if (BigInt(seq) >= first) yield { text: canonical, seq: BigInt(seq), last };
+      yield { text: canonical, seq: BigInt(seq), last };
     }
     after = data.auditEntries.pageInfo.hasNextPage ? data.auditEntries.pageInfo.endCursor : null;
   } while (after !== null);

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -56,6 +58,72 @@ describe("export", () => {
     expect(direct.stdout).toBe(whole);
     const part = await run("export", "--from", "2", "--to", "3");
     expect(part.stdout).toBe(`${lines.slice(1, 3).join("\n")}\n`);
+  });
+});
+
+describe("export of a part", () => {
+  const answer = z.object({
+    data: z.object({ auditEntries: z.object({ nodes: z.array(z.object({ seq: z.string() })) }) }),
+  });
+
+  /** Exports through a server that passes calls on; the lines written, and the positions that each answer of the API had. */
+  async function exportPart(...args: readonly string[]) {
+    const answers: string[][] = [];
+    const between = createServer((request, response) => {
+      void (async () => {
+        const headers = { "content-type": "application/json", authorization: request.headers.authorization ?? "" };
+        const passed = await fetch(serving.url, { method: "POST", headers, body: await text(request) });
+        const body = await passed.text();
+        answers.push(answer.parse(JSON.parse(body)).data.auditEntries.nodes.map(({ seq }) => seq));
+        response.writeHead(passed.status, { "content-type": "application/json" }).end(body);
+      })();
+    }).listen(0, "127.0.0.1");
+    await once(between, "listening");
+    const url = `http://127.0.0.1:${(between.address() as AddressInfo).port}/graphql`;
+    const { code, stdout } = await run("export", "--url", url, ...args);
+    between.close();
+    expect(code).toBe(exitCodes.OK);
+    const written = stdout.trimEnd().split("\n");
+    return { written: written.map((each) => line.parse(JSON.parse(each)).seq), answers };
+  }
+
+  const positions = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => String(from + at));
+
+  beforeAll(async () => {
+    const token = (await run("token", "--as", "agent")).stdout.trim();
+    const actions = Array.from({ length: 100 }, () => ({
+      idempotencyKey: randomUUID(),
+      platform: "reservations",
+      tool: "get_reservation_details",
+      arguments: {},
+    }));
+    const query = "mutation($input:ProposeActionsInput!){proposeActions(input:$input){results{action{id}}}}";
+    for (let batch = 0; batch < 3; batch++) {
+      const variables = { input: { actions: actions.map((each) => ({ ...each, idempotencyKey: randomUUID() })) } };
+      const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+      const proposed = await fetch(serving.url, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ query, variables }),
+      });
+      expect(await proposed.text()).not.toContain("errors");
+    }
+  });
+
+  it("asks the API for no entry before --from and none after --to", async () => {
+    const from = entries + 201;
+    const short = await exportPart("--from", String(from), "--to", String(from + 1));
+    expect(short).toEqual({ written: positions(from, from + 1), answers: [positions(from, from + 1)] });
+    const long = await exportPart("--from", "50", "--to", "180");
+    expect(long).toEqual({ written: positions(50, 180), answers: [positions(50, 149), positions(150, 180)] });
+  });
+
+  it("reads from --from to where the ledger ends", async () => {
+    const from = entries + 290;
+    const { written, answers } = await exportPart("--from", String(from));
+    expect(written).toEqual(positions(from, from + written.length - 1));
+    expect(written.length).toBeGreaterThanOrEqual(11);
+    expect(answers).toEqual([written]);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import { hexFromHash } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import { readEntry, readEntryByHash } from "../../ledger/read.ts";
+import { type EntryRange, readEntry, readEntryByHash } from "../../ledger/read.ts";
 import { builder } from "../base/builder.ts";
 import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
@@ -105,6 +105,23 @@ builder.queryField("ledger", (t) =>
   }),
 );
 
+interface AskedRange {
+  readonly fromSeq: bigint | null | undefined;
+  readonly toSeq: bigint | null | undefined;
+  /** The cursor that the page continues after. */
+  readonly after: bigint | undefined;
+  readonly newestFirst: boolean;
+}
+
+/** What is left to read of the positions from `fromSeq` to `toSeq` after the cursor, in the order of the page. */
+function pageRange({ fromSeq, toSeq, after, newestFirst }: AskedRange): Omit<EntryRange, "limit"> {
+  const start = fromSeq === null || fromSeq === undefined ? undefined : fromSeq - 1n;
+  const end = toSeq === null || toSeq === undefined ? undefined : toSeq + 1n;
+  return newestFirst
+    ? { after: start, before: end !== undefined && (after === undefined || end < after) ? end : after, newestFirst }
+    : { after: start !== undefined && (after === undefined || start > after) ? start : after, before: end };
+}
+
 builder.queryField("auditEntries", (t) =>
   t.field({
     type: EntryConnection,
@@ -114,14 +131,16 @@ builder.queryField("auditEntries", (t) =>
     complexity: pageComplexity,
     args: {
       filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
+      fromSeq: t.arg({ type: "Sequence", description: "The first position to read. Default: 1." }),
+      toSeq: t.arg({ type: "Sequence", description: "The last position to read. Default: the end of the ledger." }),
       newestFirst: t.arg.boolean({ description: "Newest first. Default: oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: async (_root, { filter, newestFirst, ...position }, context) => {
+    resolve: async (_root, { filter, newestFirst, fromSeq, toSeq, ...position }, context) => {
       const size = pageSize(position);
       const after = decodeCursor(position);
-      const range = newestFirst === true ? { before: after, newestFirst } : { after };
+      const range = pageRange({ fromSeq, toSeq, after, newestFirst: newestFirst === true });
       const wanted = await entryFilter(context, filter);
       const asOf = await readingAt(context);
       const { entries, stoppedAt } = await searchForPage(context, wanted, { ...range, limit: size + 1 });
