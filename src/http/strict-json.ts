@@ -5,7 +5,8 @@ import { survivesAsDouble } from "../graphql/base/exact-number.ts";
  * JSON (RFC 8259) of which nothing can be read in two ways. On top of what JSON.parse refuses:
  *
  * - two members of one object with the same name, however spelled (RFC 7493, section 2.3)
- * - numbers that are no longer the same after a round trip through an IEEE 754 double (RFC 7493, section 2.2)
+ * - numbers that are no longer the same after a round trip through an IEEE 754 double (RFC 7493, section 2.2), and -0,
+ *   which RFC 8785 writes as 0
  * - lone surrogates (RFC 7493, section 2.1) and U+0000, which PostgreSQL's text cannot hold
  * - nesting deeper than MAX_NESTING
  *
@@ -13,7 +14,7 @@ import { survivesAsDouble } from "../graphql/base/exact-number.ts";
  */
 export const MAX_NESTING = 64;
 
-/** `message` has the fault and its place, counted in characters from 0. */
+/** `message` has the fault and its place: counted in characters from 0, and for a number the names of the members that lead to it. */
 export class StrictJsonError extends Error {
   override readonly name = "StrictJsonError";
 }
@@ -43,38 +44,59 @@ const MINUS = 0x2d;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 
+/** An object or array that is not closed yet. */
+interface Open {
+  /** The names seen in an object; null for an array. */
+  readonly names: Set<string> | null;
+  /** The name or index of the member being read. */
+  at: string | number;
+}
+
 function inspect(text: string): void {
   if (!text.isWellFormed()) throw new StrictJsonError("a lone surrogate has no UTF-8 form");
-  // The names seen in each open object; null for an open array.
-  const open: (Set<string> | null)[] = [];
+  const open: Open[] = [];
   let name = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
+    const within = open.at(-1);
     if (code === QUOTE) {
       const end = endOfString(text, at);
-      const names = open.at(-1);
       const content = decode(text, at, end);
-      if (name && names) addName(names, content, at);
+      if (name && within?.names) {
+        addName(within.names, content, at);
+        within.at = content;
+      }
       name = false;
       at = end;
     } else if (code === MINUS || (code >= DIGIT_0 && code <= DIGIT_9)) {
       const end = endOfNumber(text, at);
       if (!survivesAsDouble(text.slice(at, end))) {
-        throw new StrictJsonError(`the number at character ${at} would change its value: send it as a string`);
+        const place = `character ${at}${pathOf(open)}`;
+        throw new StrictJsonError(`the number at ${place} would change its value: send it as a string`);
       }
       at = end - 1;
     } else if (code === 0x7b /* { */ || code === 0x5b /* [ */) {
       if (open.length === MAX_NESTING)
         throw new StrictJsonError(`nesting deeper than ${MAX_NESTING} at character ${at}`);
       name = code === 0x7b;
-      open.push(name ? new Set() : null);
+      open.push({ names: name ? new Set() : null, at: 0 });
     } else if (code === 0x7d /* } */ || code === 0x5d /* ] */) {
       open.pop();
       name = false;
-    } else if (code === 0x2c /* , */) {
-      name = open.at(-1) instanceof Set;
+    } else if (code === 0x2c /* , */ && within !== undefined) {
+      name = within.names !== null;
+      if (typeof within.at === "number") within.at += 1;
     }
   }
+}
+
+/** Longer paths say nothing that the position does not. */
+const MAX_PATH = 200;
+
+/** The members that lead to the value being read, in parentheses; empty where there are none, or too many. */
+function pathOf(open: readonly Open[]): string {
+  const path = open.map(({ at }) => at).join(".");
+  return path === "" || path.length > MAX_PATH ? "" : ` (${path})`;
 }
 
 function addName(names: Set<string>, name: string, at: number): void {

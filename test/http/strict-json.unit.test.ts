@@ -12,6 +12,10 @@ describe("parseStrictJson", () => {
     ["a fraction with more digits than a double has", '{"x":0.12345678901234567891}'],
     ["a number too large for a double", "1e400"],
     ["a number too small for a double", "1e-400"],
+    ["-0", "-0"],
+    ["-0 as a fraction", '{"x":[-0.00]}'],
+    ["-0 with an exponent", '{"x":-0e5}'],
+    ["-0 in many digits", `-0.${"0".repeat(30)}`],
     ["a lone surrogate, escaped", '"\\ud800x"'],
     ["a lone surrogate in a name", '{"\\udc00":1}'],
     ["U+0000", '"a\\u0000b"'],
@@ -28,7 +32,7 @@ describe("parseStrictJson", () => {
   });
 
   it.each([
-    "[1.50,-0.1,1e2,9007199254740992,123456789012345680000,5e-324,0.0,-0]",
+    "[1.50,-0.1,1e2,9007199254740992,123456789012345680000,5e-324,0.0,0e5,-0.5,-1e-5]",
     '{"__proto__":{"a":1},"constructor":2,"toString":null}',
     '["\\ud83d\\ude00","\\\\u0000","\\"","é","\\u00e9"]',
     '[{"a":1},{"a":2},{"b":{"a":3}},"a"]',
@@ -43,6 +47,14 @@ describe("parseStrictJson", () => {
     const value = parseStrictJson('{"__proto__":{"polluted":true}}') as object;
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
     expect(Object.keys(value)).toEqual(["__proto__"]);
+  });
+
+  it("reports which members lead to a number it refuses", () => {
+    expect(() => parseStrictJson('{"a":1,"b":[[],{"x":"y,{","c":2,"d":[0,{},-0]}]}')).toThrow(
+      " (b.1.d.2) would change",
+    );
+    expect(() => parseStrictJson("-0")).toThrow(/at character 0 would change/);
+    expect(() => parseStrictJson(`{"${"x".repeat(300)}":-0}`)).toThrow(/at character 304 would change/);
   });
 
   it("reports where, and quotes nothing", () => {

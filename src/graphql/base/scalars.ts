@@ -6,7 +6,10 @@ import type { Builder } from "./builder.ts";
 import { graphqlError } from "./errors.ts";
 import { survivesAsDouble } from "./exact-number.ts";
 
-/** Levels of nesting a JSON value may have; with what wraps it in a request and in an entry it stays below 64. */
+/**
+ * Objects and arrays within each other that a JSON value may have, itself included. With what wraps it in a request and in an
+ * entry there are at most 64.
+ */
 export const MAX_JSON_DEPTH = 56;
 
 const SEQUENCE = /^(?:0|[1-9]\d{0,18})$/;
@@ -61,9 +64,14 @@ export function parseInstant(value: unknown): string {
   return `${seconds}.${fraction.padEnd(6, "0")}Z`;
 }
 
+/** Throws when an object or array at `depth`, of which the outermost has 0, is too deep. */
+function checkDepth(depth: number): void {
+  if (depth >= MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
+}
+
 function parseJson(value: unknown, depth = 0): JsonValue {
-  if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
   if (typeof value === "object" && value !== null) {
+    checkDepth(depth);
     for (const member of Object.values(value)) parseJson(member, depth + 1);
   }
   return value as JsonValue;
@@ -75,9 +83,9 @@ type Variables = Readonly<Record<string, unknown>> | null | undefined;
  * A JSON value written as a GraphQL literal, as strictly read as JSON text is.
  *
  * @param variables the values of variables; undefined during validation, when they have none yet
+ * @param path names and indexes that lead to `node` from the whole value
  */
-function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): JsonValue {
-  if (depth > MAX_JSON_DEPTH) throw refuse(`JSON is nested more than ${MAX_JSON_DEPTH} levels deep.`);
+function parseJsonLiteral(node: ValueNode, variables: Variables, path: readonly string[] = []): JsonValue {
   switch (node.kind) {
     case Kind.STRING:
     case Kind.BOOLEAN:
@@ -86,17 +94,25 @@ function parseJsonLiteral(node: ValueNode, variables: Variables, depth = 0): Jso
       return null;
     case Kind.INT:
     case Kind.FLOAT:
-      if (!survivesAsDouble(node.value)) throw refuse("A number would change its value: send it as a string.");
+      if (!survivesAsDouble(node.value)) {
+        throw refuse(`A number${placeOf(path)} would change its value: send it as a string.`);
+      }
       return Number(node.value);
     case Kind.LIST:
-      return node.values.map((item) => parseJsonLiteral(item, variables, depth + 1));
+      checkDepth(path.length);
+      return node.values.map((item, index) => parseJsonLiteral(item, variables, [...path, String(index)]));
     case Kind.OBJECT:
-      return parseJsonObject(node.fields, variables, depth);
+      checkDepth(path.length);
+      return parseJsonObject(node.fields, variables, path);
     case Kind.VARIABLE:
-      return parseJson(variableValue(node.name.value, variables), depth);
+      return parseJson(variableValue(node.name.value, variables), path.length);
     default:
-      throw refuse("JSON has no enum values: write a string.");
+      throw refuse(`JSON has no enum values${placeOf(path)}: write a string.`);
   }
+}
+
+function placeOf(path: readonly string[]): string {
+  return path.length === 0 ? "" : ` at ${path.join(".")}`;
 }
 
 function variableValue(name: string, variables: Variables): unknown {
@@ -112,12 +128,13 @@ function parseJsonObject(
     readonly value: ValueNode;
   }[],
   variables: Variables,
-  depth: number,
+  path: readonly string[],
 ): JsonValue {
   const entries = new Map<string, JsonValue>();
   for (const { name, value } of fields) {
-    if (entries.has(name.value)) throw refuse("A JSON object has two members of the same name.");
-    entries.set(name.value, parseJsonLiteral(value, variables, depth + 1));
+    if (entries.has(name.value))
+      throw refuse(`A JSON object has two members of the same name${placeOf([...path, name.value])}.`);
+    entries.set(name.value, parseJsonLiteral(value, variables, [...path, name.value]));
   }
   // Unlike an assignment, this makes an own property of `__proto__` too.
   return Object.fromEntries(entries);
@@ -153,7 +170,7 @@ export function addScalars(builder: Builder): void {
     parseLiteral: (node) => parseString(node, "UUID", parseUuid),
   });
   builder.scalarType("JSON", {
-    description: `Any JSON value, returned exactly as it was sent. Nested at most ${MAX_JSON_DEPTH} deep. Numbers that an IEEE 754 double cannot represent are refused.`,
+    description: `Any JSON value, returned exactly as it was sent. At most ${MAX_JSON_DEPTH} objects and arrays within each other. Numbers that an IEEE 754 double cannot represent are refused, and -0: send them as strings.`,
     specifiedByURL: "https://www.rfc-editor.org/rfc/rfc8259",
     serialize: (value) => value,
     parseValue: (value) => parseJson(value),
