@@ -60,9 +60,14 @@ interface PendingEvent {
 const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
 
 /** How an entry changed the list of pending actions. */
-function pendingChange({ type }: LedgerEntry, { status }: RecordedState): "ADDED" | "UPDATED" | "REMOVED" | undefined {
+function pendingChange(
+  { type }: LedgerEntry,
+  { status, grant }: RecordedState,
+): "ADDED" | "UPDATED" | "REMOVED" | undefined {
   if (status === "PENDING") return type === "ACTION_PROPOSED" ? "ADDED" : "UPDATED";
-  return DECIDED.includes(type) ? "REMOVED" : undefined;
+  // What has a grant, and is not approved by this entry, was decided before: it was not pending any more.
+  const wasPending = type === "ACTION_APPROVED" || grant === undefined;
+  return wasPending && DECIDED.includes(type) ? "REMOVED" : undefined;
 }
 
 async function* pendingEvents(
