@@ -56,7 +56,12 @@ describe("the shell blocks of the README", () => {
       ['ask "$APPROVER"', /cancel_reservation/, /"status":"APPROVED"/, /"userErrors":\[\]/],
       ["GRANT=", /"status":"EXECUTING".*"userErrors":\[\]/, /"status":"SUCCEEDED".*"userErrors":\[\]/],
       ["both()", /"results":\[\{"action":\{"tool":"get_reservation_details","status":"ALLOWED"\}.*"status":"ALLOWED"/],
-      ["HEAD=", /"status":"PENDING"/, /^event: next\ndata: .*"change":"ADDED","action":\{.*"cancel_reservation"/m],
+      [
+        "LIST=",
+        /"nodes":\[.*\],"asOf":\[\{"ledger":"acme\/eu","seq":"\d+"\}\]/,
+        /"status":"PENDING"/,
+        /^event: next\ndata: .*"change":"ADDED","action":\{.*"cancel_reservation"/m,
+      ],
       ["TOKEN=$APPROVER", /("change":"ADDED","action":\{.*"cancel_reservation"[\s\S]*){2}/],
       ["npx countersign token", /^[\w-]+\.[\w-]+\.[\w-]+$/m],
       ["npx countersign export", /^([0-9a-f]{64}) {2}-\n[\s\S]*^"prevHash":"\1"$/m],
