@@ -5,6 +5,7 @@ import { DraftRefusedError, LedgerDamagedError, LedgerUnavailableError } from ".
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { Caller } from "./identity/principal.ts";
 import { type By, callerFacts } from "./identity/recorded.ts";
+import type { Refusals } from "./refusals/refusals.ts";
 
 /** The result of a decision. */
 export type CommitDecision<Result> =
@@ -61,6 +62,8 @@ export interface CommitOptions {
   readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   /** How the session of an entry is found when its commit does not say; "none": such entries name no session. */
   readonly attribute: Attribute | "none";
+  /** Counts refusals that repeat. Default: each is an entry. */
+  readonly refusals?: Pick<Refusals, "record"> | undefined;
 }
 
 /** Each lost round is one that another caller won; after this many the caller should retry later. */
@@ -69,7 +72,7 @@ export const MAX_ROUNDS = 32;
 export const MAX_LOOKUPS = 3;
 const RETRY_AFTER_SECONDS = 1;
 
-export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunction {
+export function createCommit({ ledgers, attribute, refusals }: CommitOptions): CommitFunction {
   function finder<Loaded>({ by, session, conversation }: Commit<Loaded, unknown>) {
     return async (loaded: () => Loaded): Promise<string | undefined> => {
       if (session !== undefined) return session();
@@ -94,6 +97,16 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
         if (session === undefined || !ended || movesSession(fact)) throw error;
       }
     }
+  }
+
+  /** The entry of a refused attempt; undefined when it repeats another of the same minute. */
+  function recordRefusal<Loaded>(
+    { ledger, by }: Commit<Loaded, unknown>,
+    fact: FactDraft,
+    record: () => Promise<LedgerEntry>,
+  ): Promise<LedgerEntry | undefined> {
+    const counted = fact.type === "DECISION_REFUSED" || fact.type === "GRANT_REFUSED";
+    return refusals === undefined || by === "system" || !counted ? record() : refusals.record(ledger, by, fact, record);
   }
 
   async function decided<Loaded, Result>(commit: Commit<Loaded, Result>) {
@@ -121,7 +134,7 @@ export function createCommit({ ledgers, attribute }: CommitOptions): CommitFunct
       };
       if (decision.kind === "refuse") {
         const { fact, error } = decision;
-        throw error(fact && (await append(commit, fact, undefined, session)));
+        throw error(fact && (await recordRefusal(commit, fact, () => append(commit, fact, undefined, session))));
       }
       try {
         return decision.result(await append(commit, decision.fact, decision.notAfter, session));

@@ -4,6 +4,7 @@ import type { Directory } from "../domain/directory/directory.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
+import { createRefusals } from "../domain/refusals/refusals.ts";
 import { createAttribution } from "../domain/sessions/attribution.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
 import type { IsSigned } from "../ledger/signatures/check.ts";
@@ -19,13 +20,16 @@ export interface ActionsDeps {
 }
 
 /** Actions under the policy of the catalog. */
-export function startActions({ config }: Start, deps: ActionsDeps): Actions {
+export function startActions({ config, log, closing }: Start, deps: ActionsDeps): Actions {
   const { database, ledgers, isSigned, directory, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
+  const refusals = createRefusals({ ledgers, log });
+  closing.add(() => refusals.stop());
   const { pool } = database;
   const policy = createPolicy(catalog);
-  return createActions({ ledgers, isSigned, pool, policy, standing: directory.standing, keys, config, attribution });
+  const { standing } = directory;
+  return createActions({ ledgers, isSigned, pool, policy, standing, keys, config, attribution, refusals });
 }
 
 /** How many actions wait for people, over all organizations. */

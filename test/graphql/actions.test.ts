@@ -236,10 +236,16 @@ describe("an action over the API", () => {
   it("lets no crowd of attempts on it hide those on another", async () => {
     const [crowded, quiet] = [(await propose(api)).action, (await propose(api)).action];
     const wrong = `sha256:${"0".repeat(64)}`;
-    const attempt = ({ id }: { readonly id: string }) =>
-      act(api, "approveAction", { actionId: id, digest: wrong }, "approver", "userErrors{code}");
-    for (let at = 0; at < 21; at++) await Promise.all(Array.from({ length: 20 }, () => attempt(crowded)));
-    await attempt(quiet);
+    // Of different people: attempts of one are counted together.
+    const attempt = async ({ id }: { readonly id: string }, name: string) => {
+      const person = { sub: name, org: "acme", kind: "HUMAN", email: `${name}@acme.example` };
+      const token = await api.sign({ ...person, roles: ["member"], groups: ["approvers"] });
+      return act(api, "approveAction", { actionId: id, digest: wrong }, { token }, "userErrors{code}");
+    };
+    for (let at = 0; at < 21; at++) {
+      await Promise.all(Array.from({ length: 10 }, (_, person) => attempt(crowded, `crowd-${at}-${person}`)));
+    }
+    await attempt(quiet, "crowd-0-0");
     const { data } = await api.gql<{ crowded: { entries: object[] }; quiet: { entries: object[] } }>(
       "query($crowded:ID!,$quiet:ID!){crowded:action(id:$crowded){entries{type}} quiet:action(id:$quiet){entries{type}}}",
       { crowded: crowded.id, quiet: quiet.id },

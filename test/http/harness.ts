@@ -14,6 +14,7 @@ import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { type Catalog, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
+import { createRefusals } from "../../src/domain/refusals/refusals.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
 import type { Services } from "../../src/graphql/base/services.ts";
@@ -204,6 +205,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     },
   });
   await listener.start();
+  const refusals = createRefusals({ ledgers, log });
   const services = createServices({
     actions: createActions({
       ledgers,
@@ -214,6 +216,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       keys,
       config,
       attribution: sessions,
+      refusals,
     }),
     sessions,
     directory: people,
@@ -284,6 +287,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     async close() {
       await server.close(1_000);
       await identity.stop();
+      await refusals.stop();
       await ledgers.close();
       await listener.stop();
       await watch.stop();

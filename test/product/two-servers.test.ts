@@ -158,6 +158,9 @@ describe("two servers on one database", () => {
     );
     const types = recorded.action.entries.map(({ type }) => type);
     expect(types.filter((type) => type === "GRANT_REDEEMED")).toHaveLength(1);
-    expect(types.filter((type) => type === "GRANT_REFUSED")).toHaveLength(63);
+    // Each server records the first it refuses and counts the others of the minute, which may end meanwhile.
+    const refused = types.filter((type) => type === "GRANT_REFUSED").length;
+    expect(refused).toBeGreaterThanOrEqual(2);
+    expect(refused).toBeLessThanOrEqual(6);
   });
 });

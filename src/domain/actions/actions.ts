@@ -12,6 +12,7 @@ import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
+import type { Refusals } from "../refusals/refusals.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { contentProblem } from "./content.ts";
@@ -126,6 +127,8 @@ export interface ActionsOptions {
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
   readonly attribution?: Attribution;
+  /** Counts refused attempts that repeat. Default: each is an entry. */
+  readonly refusals?: Pick<Refusals, "record"> | undefined;
 }
 
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
@@ -138,7 +141,7 @@ export function createActions(options: ActionsOptions): Actions {
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });
-  const commit = createCommit({ ledgers, attribute: attribution.attribute });
+  const commit = createCommit({ ledgers, attribute: attribution.attribute, refusals: options.refusals });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
   const judge = createJudge({ policy, standing: options.standing });

@@ -166,6 +166,14 @@ const grant = object(
   { id: uuid("of the grant"), voids: uuid("of the grant it takes the place of").optional() },
   "the grant",
 );
+const refused = object(
+  {
+    from: instant("when their minute began"),
+    to: instant("when their minute was over"),
+    times: positive("how often"),
+  },
+  "of the entry at the end of a minute: the same attempts after the first, which has an entry of its own",
+).optional();
 const conversation = text("the caller's name for the conversation").optional();
 const kept = (status: string): Step => [status, status];
 const repeats = {
@@ -316,12 +324,12 @@ export const ACTIONS = {
     }),
     defineFact("DECISION_REFUSED", {
       description: "somebody tried to decide and was refused",
-      members: { ...laterTerms, decision, reason: code(DECISION_REFUSALS, "why") },
+      members: { ...laterTerms, decision, reason: code(DECISION_REFUSALS, "why"), refused },
     }),
     defineFact("GRANT_REFUSED", {
       description:
         "somebody tried to spend or collect a grant and was refused; without an action where they named none",
-      members: { grant: grant.optional(), reason: code(GRANT_REFUSALS, "why") },
+      members: { grant: grant.optional(), reason: code(GRANT_REFUSALS, "why"), refused },
       together: laterTerms,
     }),
   ],

@@ -63,6 +63,12 @@ _ACTION: Members = {
     "digest": "sha256",
 }
 _ABOUT_ACTION: Members = {**_ACTION, "policyHash": "sha256"}
+_REFUSED: Members = {
+    "refused?": "object",
+    "refused.from": "instant",
+    "refused.to": "instant",
+    "refused.times": "from1",
+}
 _GRANT: Members = {"grant.id": "UUID", "grant.voids?": "UUID"}
 _DECISION: Members = {
     "decision": "object",
@@ -242,6 +248,7 @@ TYPES: Dict[str, Type] = {
             **_DECISION,
             "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED|ALREADY_VOTED"
             "|CONTENT_MISSING|DIGEST_MISMATCH|POLICY_CHANGED",
+            **_REFUSED,
         }
     ),
     "GRANT_REFUSED": Type(
@@ -251,6 +258,7 @@ TYPES: Dict[str, Type] = {
             **_GRANT,
             "reason": "=GRANT_INVALID|GRANT_FOREIGN|GRANT_VOID|GRANT_SPENT|GRANT_EXPIRED|CONTENT_MISSING"
             "|DIGEST_MISMATCH|POLICY_CHANGED",
+            **_REFUSED,
         },
         together=("action", "platform", "tool", "effect", "region", "chain", "digest", "policyHash"),
         beside=("sourceChain",),
