@@ -14,7 +14,7 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "standing">;
+  readonly directory: Pick<Directory, "statusOf">;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
@@ -28,8 +28,8 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
   closing.add(() => refusals.stop());
   const { pool } = database;
   const policy = createPolicy(catalog);
-  const { standing } = directory;
-  return createActions({ ledgers, isSigned, pool, policy, standing, keys, config, attribution, refusals });
+  const { statusOf } = directory;
+  return createActions({ ledgers, isSigned, pool, policy, statusOf, keys, config, attribution, refusals });
 }
 
 /** How many actions wait for people, over all organizations. */

@@ -117,15 +117,15 @@ it("lets what became easier go on as it was asked for", async () => {
 });
 
 describe("an approver who is suspended", () => {
-  const standing = (mutation: string) =>
+  const change = (mutation: string) =>
     act(api, mutation, { principalId: "approver2", reason: "left" }, "admin", "entry{type} userErrors{code}");
 
   it("takes their approvals with them, for good", async () => {
     const { action } = await propose(api);
     await approve(api, action, "approver2");
     const { grant } = await claim(api, action.id);
-    expect((await standing("suspendPrincipal")).userErrors).toEqual([]);
-    await standing("reinstatePrincipal");
+    expect((await change("suspendPrincipal")).userErrors).toEqual([]);
+    await change("reinstatePrincipal");
     const query = "query($id:ID!){action(id:$id){status entries{type body actor{id}}}}";
     const { data } = await api.gql<{ action: { status: string; entries: object[] } }>(
       query,

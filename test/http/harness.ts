@@ -212,7 +212,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       isSigned,
       pool,
       policy,
-      standing: people.standing,
+      statusOf: people.statusOf,
       keys,
       config,
       attribution: sessions,

@@ -6,7 +6,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { createCommit } from "../commit.ts";
 import { createCommitTogether } from "../commit-together.ts";
-import type { Standing } from "../directory/directory.ts";
+import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Keys } from "../identity/keys.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
@@ -122,7 +122,7 @@ export interface ActionsOptions {
   readonly pool: Queryable;
   readonly policy: Policy;
   /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
-  readonly standing?: ((organization: string) => Standing | undefined) | undefined;
+  readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
   readonly keys: Keys;
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
@@ -144,7 +144,7 @@ export function createActions(options: ActionsOptions): Actions {
   const commit = createCommit({ ledgers, attribute: attribution.attribute, refusals: options.refusals });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
-  const judge = createJudge({ policy, standing: options.standing });
+  const judge = createJudge({ policy, statusOf: options.statusOf });
   const executor = createExecutor({ commit, load, clock, judge });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });

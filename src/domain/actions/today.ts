@@ -1,5 +1,5 @@
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import type { Standing } from "../directory/directory.ts";
+import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import type { Terms, Today, Voter } from "./action.ts";
@@ -7,17 +7,17 @@ import type { Terms, Today, Voter } from "./action.ts";
 export interface JudgeOptions {
   readonly policy: Policy;
   /** Undefined for an organization whose directory is not known now. */
-  readonly standing?: ((organization: string) => Standing | undefined) | undefined;
+  readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
 }
 
 /** What an action that people or the policy allowed would be given today. Throws LedgerUnavailableError where that is not known. */
 export type Judge = (terms: Terms, voters: readonly Voter[]) => Today;
 
 /** Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. */
-export function createJudge({ policy, standing }: JudgeOptions): Judge {
+export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
   return ({ platform, tool, requestedBy }, voters) => {
-    const directory = standing?.(requestedBy.organization);
-    if (standing !== undefined && directory === undefined) {
+    const directory = statusOf?.(requestedBy.organization);
+    if (statusOf !== undefined && directory === undefined) {
       throw new LedgerUnavailableError("the directory of the organization cannot be read now; nothing was recorded", 1);
     }
     // An agent that was not invited has the platforms that it proposed with: none are recorded, so any.

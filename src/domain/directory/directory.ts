@@ -17,7 +17,7 @@ import { createViews, type Views } from "./views.ts";
 export type Administers = (caller: Caller) => Promise<boolean>;
 
 /** How the principals of an organization stand at the moment. */
-export interface Standing {
+export interface PrincipalStatus {
   /** Whether the principal is suspended, or was after position `since` of the ledger. */
   isSuspended(principalId: string, since: bigint): boolean;
   /** The platforms that an agent may use; undefined: any. */
@@ -34,7 +34,7 @@ export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, P
     keyid: string,
   ): { readonly principalId: string; readonly jwk: PublicJwk } | undefined;
   /** How principals stand now; undefined where the directory was not read lately, as for an organization that nobody calls for. */
-  standing(organization: string): Standing | undefined;
+  statusOf(organization: string): PrincipalStatus | undefined;
   /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
   membersOf(organization: string, team: string): ReadonlySet<string>;
   /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
@@ -88,7 +88,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
     gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),
-    standing(name) {
+    statusOf(name) {
       const organization = projections.current(name);
       return (
         organization && {
