@@ -275,7 +275,9 @@ describe("4. Payloads read without their commitments", () => {
   it("nothing is approved by arguments that were changed", async () => {
     const action = await propose();
     await withClient(database.superuserUrl, (client) =>
-      client.query(`UPDATE oc_audit_payload SET payload = replace(payload::text, 'NO6JO3', '8C8K4E')::json`),
+      client.query(
+        `UPDATE oc_audit_payload SET payload = replace(payload::text, '"reservation_id":"', '"reservation_id":"8C8K4E')::json`,
+      ),
     );
     const read = await app.gql<{ action: { arguments: object } }>(
       "query($id:ID!){action(id:$id){arguments}}",
