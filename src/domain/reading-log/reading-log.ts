@@ -7,7 +7,7 @@ import type { Logger } from "../../log.ts";
 import { type Attribute, createCommit } from "../commit.ts";
 import type { AuthenticationReason } from "../identity/errors.ts";
 import type { Caller, ClientIdentity, Principal } from "../identity/principal.ts";
-import { createTally, type TallyCounts } from "./tally.ts";
+import { createTally, type TallyCounts, type TallyLimits, windowOf } from "../tally.ts";
 
 /** The entry type of a recorded read. Following such entries is not recorded as a read. */
 export const AUDIT_READ = "AUDIT_READ";
@@ -35,26 +35,18 @@ export interface ReadingLog {
    * and reason; further refusals in the minute are counted.
    */
   refused(principal: Principal, reason: AuthenticationReason, facts?: RefusedFacts): void;
-  /** Records the counts. Call it after the last call has ended, before the ledgers close. Throws UnrecordedReadsError. */
+  /** Records the counts. Call it after the last call has ended, before the ledgers close. Throws UnrecordedCountsError. */
   stop(): Promise<void>;
 }
 
-export interface ReadingLogOptions {
+/** Readers, and refused principals, are what is counted. */
+export interface ReadingLogOptions extends TallyLimits {
   readonly ledgers: Pick<Ledgers, "append" | "damaged">;
   readonly region: string;
   readonly log: Pick<Logger, "error">;
   /** Finds the session that a reading belongs to. */
   readonly attribute: Attribute | "none";
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-  /** Milliseconds that are counted together. */
-  readonly window?: number;
-  /** Readers, and refused principals, that are counted at a time. */
-  readonly capacity?: number;
 }
-
-const MINUTE = 60_000;
-const CAPACITY = 10_000;
 
 interface ReadSubject {
   readonly ledger: LedgerId;
@@ -79,7 +71,7 @@ interface Refused {
 const SEPARATOR = "\n";
 
 export function createReadingLog(options: ReadingLogOptions): ReadingLog {
-  const { ledgers, region, log, attribute, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
+  const { ledgers, region, log, attribute } = options;
 
   // Also where nothing else is recorded, because the ledger was found changed: people have to look into it.
   const append: typeof ledgers.append = (ledger, body, how) =>
@@ -99,44 +91,44 @@ export function createReadingLog(options: ReadingLogOptions): ReadingLog {
       decide: () => ({ kind: "record", fact, result: (entry) => entry }),
     });
 
-  const reads = createTally<ReadSubject>({
-    now,
-    window,
-    capacity,
-    async open(reader, what, shown, from) {
-      const { caller, ledger } = reader;
-      const read = { from: time(from), reads: { [what]: 1 }, entries: shown };
-      const entry = await record(ledger, caller, { type: AUDIT_READ, read });
-      const { session } = entry.body;
-      if (typeof session === "string") reader.session = session;
+  const reads = createTally<ReadSubject>(
+    {
+      async open(reader, what, shown, from) {
+        const { caller, ledger } = reader;
+        const read = { from: time(from), reads: { [what]: 1 }, entries: shown };
+        const entry = await record(ledger, caller, { type: AUDIT_READ, read });
+        const { session } = entry.body;
+        if (typeof session === "string") reader.session = session;
+      },
+      async close({ caller, ledger, session }, counts) {
+        const read = { ...windowOf(counts), reads: Object.fromEntries(counts.times), entries: counts.shown };
+        // It was read in that session, but nothing more can be recorded in one that has ended.
+        const sessions = [session];
+        await record(ledger, caller, { type: AUDIT_READ, read }, async () => sessions.shift());
+      },
+      onError: (error, { ledger, caller }, counts) =>
+        log.error(
+          {
+            err: asError(error),
+            ledger,
+            principal: caller.principal.id,
+            ...plain(counts),
+          },
+          UNTOLD_READS,
+        ),
     },
-    async close({ caller, ledger, session }, counts) {
-      const read = { ...windowOf(counts), reads: Object.fromEntries(counts.times), entries: counts.shown };
-      // It was read in that session, but nothing more can be recorded in one that has ended.
-      const sessions = [session];
-      await record(ledger, caller, { type: AUDIT_READ, read }, async () => sessions.shift());
-    },
-    onError: (error, { ledger, caller }, counts) =>
-      log.error(
-        {
-          err: asError(error),
-          ledger,
-          principal: caller.principal.id,
-          ...plain(counts),
-        },
-        UNTOLD_READS,
-      ),
-  });
+    options,
+  );
 
-  const refusals = createTally<Refused>({
-    now,
-    window,
-    capacity,
-    open: (refused, _what, _shown, from) => recordRefusal(refused, { from: time(from), times: 1 }),
-    close: (refused, { times, ...counts }) =>
-      recordRefusal(refused, { ...windowOf(counts), times: times.get(refused.reason) ?? 0 }),
-    onError: (error, refused, counts) => untoldRefusal(error, refused, plain(counts)),
-  });
+  const refusals = createTally<Refused>(
+    {
+      open: (refused, _what, _shown, from) => recordRefusal(refused, { from: time(from), times: 1 }),
+      close: (refused, { times, ...counts }) =>
+        recordRefusal(refused, { ...windowOf(counts), times: times.get(refused.reason) ?? 0 }),
+      onError: (error, refused, counts) => untoldRefusal(error, refused, plain(counts)),
+    },
+    options,
+  );
 
   function recordRefusal(
     { principal, reason, facts }: Refused,
@@ -197,10 +189,6 @@ function readerKey(ledger: LedgerId, { kind, id, onBehalfOf }: Principal): strin
 
 function time(milliseconds: number): string {
   return instant(new Date(milliseconds));
-}
-
-function windowOf({ from, to }: Pick<TallyCounts, "from" | "to">) {
-  return { from: time(from), to: time(to) };
 }
 
 function plain({ from, to, times, shown }: TallyCounts) {

@@ -1,12 +1,12 @@
 import { asError } from "../../errors.ts";
 import { bodyOf } from "../../facts/encode.ts";
-import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Logger } from "../../log.ts";
 import type { Caller } from "../identity/principal.ts";
 import { callerFacts } from "../identity/recorded.ts";
-import { createTally } from "../reading-log/tally.ts";
+import { createTally, type TallyLimits, windowOf } from "../tally.ts";
 
 /** A fact that an attempt was refused, of which repeats are counted. */
 export type RefusedFact = FactDraft<"DECISION_REFUSED" | "GRANT_REFUSED">;
@@ -22,23 +22,15 @@ export interface Refusals {
     fact: RefusedFact,
     append: () => Promise<LedgerEntry>,
   ): Promise<LedgerEntry | undefined>;
-  /** Records the counts. Call it after the last call has ended, before the ledgers close. Throws UnrecordedReadsError. */
+  /** Records the counts. Call it after the last call has ended, before the ledgers close. Throws UnrecordedCountsError. */
   stop(): Promise<void>;
 }
 
-export interface RefusalsOptions {
+/** Different attempts are what is counted. */
+export interface RefusalsOptions extends TallyLimits {
   readonly ledgers: Pick<Ledgers, "append">;
   readonly log: Pick<Logger, "error">;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-  /** Milliseconds that are counted together. */
-  readonly window?: number;
-  /** Different attempts that are counted at a time. */
-  readonly capacity?: number;
 }
-
-const MINUTE = 60_000;
-const CAPACITY = 10_000;
 
 interface Attempt {
   readonly ledger: LedgerId;
@@ -50,37 +42,32 @@ interface Attempt {
 }
 
 export function createRefusals(options: RefusalsOptions): Refusals {
-  const { ledgers, log, now = Date.now, window = MINUTE, capacity = CAPACITY } = options;
-  const tally = createTally<Attempt>({
-    now,
-    window,
-    capacity,
-    async open(attempt) {
-      attempt.entry = await attempt.append();
+  const { ledgers, log } = options;
+  const tally = createTally<Attempt>(
+    {
+      async open(attempt) {
+        attempt.entry = await attempt.append();
+      },
+      async close({ ledger, caller, fact }, counts) {
+        const refused = { ...windowOf(counts), times: counts.times.get(fact.reason) ?? 0 };
+        await ledgers.append(ledger, bodyOf(callerFacts(caller, undefined), { ...withoutNote(fact), refused }));
+      },
+      onError: (error, { ledger, caller, fact }, counts) =>
+        log.error(
+          {
+            err: asError(error),
+            ledger,
+            principal: caller.principal.id,
+            action: fact.action,
+            reason: fact.reason,
+            times: counts.times.get(fact.reason),
+            ...windowOf(counts),
+          },
+          "repeated refusals could not be recorded yet",
+        ),
     },
-    async close({ ledger, caller, fact }, { from, to, times }) {
-      const refused = {
-        from: instant(new Date(from)),
-        to: instant(new Date(to)),
-        times: times.get(fact.reason) ?? 0,
-      };
-      await ledgers.append(ledger, bodyOf(callerFacts(caller, undefined), { ...withoutNote(fact), refused }));
-    },
-    onError: (error, { ledger, caller, fact }, { from, to, times }) =>
-      log.error(
-        {
-          err: asError(error),
-          ledger,
-          principal: caller.principal.id,
-          action: fact.action,
-          reason: fact.reason,
-          times: times.get(fact.reason),
-          from: instant(new Date(from)),
-          to: instant(new Date(to)),
-        },
-        "repeated refusals could not be recorded yet",
-      ),
-  });
+    options,
+  );
 
   return {
     async record(ledger, caller, fact, append) {

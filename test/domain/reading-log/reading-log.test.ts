@@ -144,7 +144,7 @@ describe("a reading", () => {
     await expect(log.record(noah, LEDGER, "auditEntries", 10)).rejects.toThrow(LedgerUnavailableError);
     // Counted in a minute that was begun while the ledger could be written.
     await log.record(mia, LEDGER, "auditEntries", 10);
-    await expect(log.stop()).rejects.toMatchObject({ code: "READS_NOT_RECORDED" });
+    await expect(log.stop()).rejects.toMatchObject({ code: "COUNTS_NOT_RECORDED" });
     expect(errors[0]).toMatchObject({ principal: "reader-4", times: { auditEntries: 2 }, entries: 20 });
     broken.now = false;
     await log.stop();

@@ -1,4 +1,5 @@
-import { DomainError } from "../../errors.ts";
+import { DomainError } from "../errors.ts";
+import { instant } from "../facts/entry.ts";
 
 /** The counts of one subject in one minute, without the first occurrence: how often, by name, and entries shown in total. */
 export interface TallyCounts {
@@ -15,11 +16,24 @@ export interface TallyOptions<Subject> {
   /** Records the counts of the others. Retried until it succeeds. */
   readonly close: (subject: Subject, counts: TallyCounts) => Promise<unknown>;
   readonly onError: (error: unknown, subject: Subject, counts: TallyCounts) => void;
-  readonly now: () => number;
-  /** Length of a window in milliseconds. Windows begin at multiples of it. */
-  readonly window: number;
-  /** Maximum number of subjects that are counted; occurrences of others are recorded individually. */
-  readonly capacity: number;
+}
+
+/** How long is counted, and how much. */
+export interface TallyLimits {
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined;
+  /** Length of a window in milliseconds, a minute unless given. Windows begin at multiples of it. */
+  readonly window?: number | undefined;
+  /** Maximum number of subjects that are counted, 10,000 unless given; occurrences of others are recorded individually. */
+  readonly capacity?: number | undefined;
+}
+
+const MINUTE = 60_000;
+const CAPACITY = 10_000;
+
+/** The window of some counts as entries have it (RFC 3339). */
+export function windowOf({ from, to }: Pick<TallyCounts, "from" | "to">) {
+  return { from: instant(new Date(from)), to: instant(new Date(to)) };
 }
 
 export interface Tally<Subject> {
@@ -53,8 +67,9 @@ class Window<Subject> {
 }
 
 /** Counts per subject and window. Each occurrence after the first costs one lookup. */
-export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subject> {
-  const { open, close, onError, now, window: length, capacity } = options;
+export function createTally<Subject>(options: TallyOptions<Subject>, limits: TallyLimits = {}): Tally<Subject> {
+  const { open, close, onError } = options;
+  const { now = Date.now, window: length = MINUTE, capacity = CAPACITY } = limits;
   const windows = new Map<string, Window<Subject>>();
   /** Windows that have ended and are not recorded yet. */
   const ended = new Set<Window<Subject>>();
@@ -143,14 +158,17 @@ export function createTally<Subject>(options: TallyOptions<Subject>): Tally<Subj
       for (const key of [...windows.keys()]) end(key);
       await recordEnded();
       if (ended.size > 0) await recordEnded();
-      if (ended.size > 0) throw new UnrecordedReadsError(ended.size);
+      if (ended.size > 0) throw new UnrecordedCountsError(ended.size);
     },
   };
 }
 
 /** The counts could not be recorded before the server stopped; the log has them. */
-export class UnrecordedReadsError extends DomainError<"READS_NOT_RECORDED"> {
+export class UnrecordedCountsError extends DomainError<"COUNTS_NOT_RECORDED"> {
   constructor(windows: number) {
-    super("READS_NOT_RECORDED", `the reads of ${windows} readers could not be recorded; see the log`);
+    super(
+      "COUNTS_NOT_RECORDED",
+      `what ${windows} callers did again within a minute could not be recorded; see the log`,
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTally, type TallyCounts, UnrecordedReadsError } from "../../../src/domain/reading-log/tally.ts";
+import { createTally, type TallyCounts, UnrecordedCountsError } from "../../src/domain/tally.ts";
 
 const LENGTH = 60_000;
 
@@ -15,14 +15,14 @@ function scene(capacity = 10) {
   };
   const told = ({ from, to, times, shown }: TallyCounts) =>
     `${from}-${to} ${[...times].map(([what, count]) => `${what}=${count}`).join(",")} ${shown}`;
-  const tally = createTally<string>({
-    open: (subject, what, shown, from) => write(`open ${subject} ${what} ${shown} ${from}`),
-    close: (subject, counts) => write(`close ${subject} ${told(counts)}`),
-    onError: (_error, subject, counts) => void failures.push(`${subject} ${told(counts)}`),
-    now: () => state.now,
-    window: LENGTH,
-    capacity,
-  });
+  const tally = createTally<string>(
+    {
+      open: (subject, what, shown, from) => write(`open ${subject} ${what} ${shown} ${from}`),
+      close: (subject, counts) => write(`close ${subject} ${told(counts)}`),
+      onError: (_error, subject, counts) => void failures.push(`${subject} ${told(counts)}`),
+    },
+    { now: () => state.now, window: LENGTH, capacity },
+  );
   const add = (subject: string, what = "read", shown = 1) => tally.add(subject, () => subject, what, shown);
   return { tally, add, written, failures, state };
 }
@@ -109,7 +109,7 @@ describe("a tally", () => {
     await add("mia");
     await add("mia");
     state.broken = true;
-    await expect(tally.stop()).rejects.toThrow(UnrecordedReadsError);
+    await expect(tally.stop()).rejects.toThrow(UnrecordedCountsError);
     expect(failures).toEqual(["mia 300000-300001 read=1 1", "mia 300000-300001 read=1 1"]);
     state.broken = false;
     await tally.stop();
