@@ -142,9 +142,7 @@ describe("an approver who is suspended", () => {
   });
 
   it("is noticed at the grant where the server ended in between, also after they came back", async () => {
-    const other = await under({
-      services: (services) => ({ ...services, actions: { ...services.actions, voidApprovals: async () => undefined } }),
-    });
+    const other = await under({ leavesApprovals: true });
     const { action } = await propose(other);
     await approve(other, action, "approver2");
     const { grant } = await claim(other, action.id);

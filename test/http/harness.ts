@@ -88,6 +88,8 @@ export type ApiOptions = Partial<
   readonly approvers?: number;
   /** What a write requires; approvals of one of `approvers` when left out. */
   readonly requirements?: readonly Requirement[];
+  /** Whether approvals of people who are suspended are not voided, as by a server that ends in between. */
+  readonly leavesApprovals?: boolean;
   /** Of the keys of grants and tokens, for servers that share them; otherwise the server has its own. */
   readonly keyFile?: string;
   /** The sample catalog when left out. */
@@ -206,18 +208,20 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   await listener.start();
   const refusals = createRefusals({ ledgers, log });
+  const actions = createActions({
+    ledgers,
+    isSigned,
+    pool,
+    policy,
+    statusOf: people.statusOf,
+    keys,
+    config,
+    attribution: sessions,
+    refusals,
+  });
+  if (options.leavesApprovals !== true) people.onSuspended(actions.voidApprovals);
   const services = createServices({
-    actions: createActions({
-      ledgers,
-      isSigned,
-      pool,
-      policy,
-      statusOf: people.statusOf,
-      keys,
-      config,
-      attribution: sessions,
-      refusals,
-    }),
+    actions,
     sessions,
     directory: people,
     ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),

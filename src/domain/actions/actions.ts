@@ -136,8 +136,8 @@ const DEFAULT_EXECUTION_LIMIT = 86_400;
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
-  const { approvalTtl, grantTtl, executionTtl, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
-  const limit = Math.max(executionTtl, config.executionLimit ?? DEFAULT_EXECUTION_LIMIT);
+  const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
+  const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
   const grants = createGrants(keys.grants);
   const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });

@@ -1,5 +1,6 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Caller, PrincipalKind } from "../identity/principal.ts";
 import type { DirectoryResult } from "./agents.ts";
@@ -15,6 +16,8 @@ export interface SuspensionInput {
   readonly principalId: string;
   readonly reason: string;
 }
+
+export type SuspensionListener = (caller: Caller, principalId: string) => Promise<void>;
 
 export interface RolesInput {
   readonly principalId: string;
@@ -32,12 +35,23 @@ export interface RevokeTokenInput {
 /** Administrators' changes of who may call and with which roles. All throw DirectoryRefusal, LedgerUnavailableError. */
 export interface PrincipalAccess {
   suspendPrincipal(caller: Caller, input: SuspensionInput): Promise<DirectoryResult>;
+  /**
+   * Calls `listener` whenever somebody was suspended, for areas in which something rests on that person, and waits for it. The
+   * suspension remains when `listener` rejects with LedgerUnavailableError, so it must not be the only one to see to that.
+   */
+  onSuspended(listener: SuspensionListener): void;
   reinstatePrincipal(caller: Caller, input: SuspensionInput): Promise<DirectoryResult>;
   setPrincipalRoles(caller: Caller, input: RolesInput): Promise<DirectoryResult>;
   revokeToken(caller: Caller, input: RevokeTokenInput): Promise<{ readonly entry: LedgerEntry }>;
 }
 
+function ignoreUnavailable(error: unknown): void {
+  if (!(error instanceof LedgerUnavailableError)) throw error;
+}
+
 export function createPrincipalAccess(changes: Changes, projections: Projections, db: Queryable): PrincipalAccess {
+  const listeners: SuspensionListener[] = [];
+
   /** The current state of the principal; an unknown one is a person without roles. */
   async function stateOf(organization: Organization, id: string): Promise<PrincipalState> {
     const state = organization.principals.get(id)?.state;
@@ -84,8 +98,10 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
         if (state.suspended) throw refuse("ALREADY_SUSPENDED", "the principal is suspended already", "principalId");
         return move(organization, "PRINCIPAL_SUSPENDED", id, { ...state, suspended: true }, reason);
       });
+      for (const listener of listeners) await listener(caller, id).catch(ignoreUnavailable);
       return { principalId: id, entry };
     },
+    onSuspended: (listener) => void listeners.push(listener),
     async reinstatePrincipal(caller, { principalId: id, reason }) {
       const { entry } = await changes.administer(caller, async (organization) => {
         checkId(id, "principalId");

@@ -1,5 +1,4 @@
 import type { JsonValue } from "../../facts/canonical.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
 import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
@@ -122,16 +121,8 @@ builder.mutationField("suspendPrincipal", (t) =>
       "Refuses calls of a principal and of agents that act for it: on this server immediately, on others within seconds. Their open connections are closed. What they approved and nobody started is DENIED. For administrators.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SuspendPrincipalInput, required: true, description: "The principal to suspend." }) },
-    resolve: async (_root, { input }, context): Promise<PrincipalChanged> => {
-      const { actions, directory } = context.services;
-      const suspended = await receiptPayload(context, directory.suspendPrincipal(callerOf(context), input));
-      if (suspended.userErrors.length > 0) return suspended;
-      // Should it fail, the approvals are refused when somebody claims or redeems: the suspension stands all the same.
-      await actions.voidApprovals(callerOf(context), input.principalId).catch((error: unknown) => {
-        if (!(error instanceof LedgerUnavailableError)) throw error;
-      });
-      return suspended;
-    },
+    resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
+      receiptPayload(context, context.services.directory.suspendPrincipal(callerOf(context), input)),
   }),
 );
 
