@@ -105,12 +105,13 @@ function checkMembers(text: string, node: Node, anyNames: boolean): void {
   for (const { children: [name, member] = [] } of children) {
     if (name === undefined) continue;
     const written = String(name.value);
-    const place = placeAt(text, name.offset);
+    // Counting lines for each member would take quadratic time.
+    const place = () => placeAt(text, name.offset);
     const problem = anyNames ? undefined : nameProblem(written, MAX_NAME);
-    if (problem !== undefined) throw new JsonTextError(`has a member whose name ${problem}`, place);
+    if (problem !== undefined) throw new JsonTextError(`has a member whose name ${problem}`, place());
     const earlier = seen.get(written);
     if (earlier !== undefined) {
-      throw new JsonTextError(`has the member of ${describePlace(placeAt(text, earlier.offset))} again`, place);
+      throw new JsonTextError(`has the member of ${describePlace(placeAt(text, earlier.offset))} again`, place());
     }
     seen.set(written, name);
     if (member !== undefined) checkMembers(text, member, anyNames);
