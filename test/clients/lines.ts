@@ -1,19 +1,12 @@
-import { hash } from "node:crypto";
 import type { JsonObject, JsonValue } from "../../src/facts/canonical.ts";
-import { checkBody } from "../../src/facts/check/check.ts";
-import { erasuresOf } from "../../src/facts/check/erasures.ts";
-import { checkDependent, checkSequel, remembered, VOTE_TYPES } from "../../src/facts/check/sequel.ts";
-import { isLegalStep } from "../../src/facts/check/steps.ts";
-import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import { GENESIS_HASH, isInstant } from "../../src/facts/entry.ts";
 import { parseJson } from "../../src/facts/parse-json.ts";
-import { canPermit } from "../../src/facts/permits.ts";
 import type { SignatureKeys } from "../../src/facts/signature.ts";
+import { RULES, sha256 } from "../../src/ledger/verify/check-piece.ts";
 import { columnsOf } from "../../src/verify/columns.ts";
 import { createIdSet } from "../../src/verify/ids.ts";
 import { createPiece } from "../../src/verify/piece.ts";
 import { memberOf, type StoredEntry } from "../../src/verify/rows.ts";
-import type { Rules } from "../../src/verify/rules.ts";
 import { type LedgerProblem, merge } from "../../src/verify/verdict.ts";
 import { OF_THE_DATABASE } from "../facts/format-checks.ts";
 
@@ -23,20 +16,8 @@ export interface Lines {
   readonly payloads: readonly Buffer[];
 }
 
-const RULES: Rules = {
-  dependenciesOf,
-  checkBody,
-  canPermit,
-  erasuresOf,
-  isLegalStep,
-  remembered,
-  voteTypes: VOTE_TYPES,
-  checkDependent,
-  checkSequel,
-};
 const MOST = 1_000;
 const SEQ = /^[1-9]\d{0,18}$/;
-const sha256 = (bytes: Uint8Array) => hash("sha256", bytes, "hex");
 
 /** The problems that our verifier finds in files, `<verdict> <seq>`, those of the database left out. */
 export function problemsOf(ledger: string, { entries, payloads }: Lines, signatures: SignatureKeys): readonly string[] {

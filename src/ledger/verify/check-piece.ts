@@ -50,7 +50,8 @@ export interface PieceResult {
 
 export const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
-const rules: Rules = {
+/** Of format 1, for every verification in Node. */
+export const RULES: Rules = {
   dependenciesOf,
   checkBody,
   canPermit,
@@ -87,12 +88,12 @@ function readAndCheck(client: ClientBase, task: PieceTask): Promise<PieceResult>
   return inSnapshot(client, async (run) => {
     const apart: Elsewhere[] = [];
     const signatures = signatureKeys(task.keys);
-    const options = { ...task, states: task.states.map(toStateRow), sha256, rules, signatures };
+    const options = { ...task, states: task.states.map(toStateRow), sha256, rules: RULES, signatures };
     const piece = createPiece(options, thorough ? (state) => apart.push(state) : undefined);
     const toEntry = createEntryReader();
     await copyOut(client, selectEntries(ledger, task.piece), (row) => piece.next(toEntry(row)));
     const { problems, claims, ...report } = piece.end();
-    const claimed = await checkClaims(run, ledger, claims, rules);
+    const claimed = await checkClaims(run, ledger, claims, RULES);
     const placed = await checkPlaces(client, ledger, range, apart);
     return { ...report, problems: merge([...problems, ...claimed, ...placed]).slice(0, limit) };
   });
