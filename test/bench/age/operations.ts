@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { createPool } from "../../../src/db/pool.ts";
 import { createPrisma } from "../../../src/db/prisma.ts";
-import { loadAll } from "../../../src/domain/actions/load.ts";
+import { createActionLoader } from "../../../src/domain/actions/loader.ts";
 import { lastSighting } from "../../../src/domain/directory/read-seen.ts";
 import { createChainProofs } from "../../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../../src/domain/lineage/routes.ts";
@@ -41,6 +41,7 @@ const PAGE = 20;
 export async function openOperations(url: string, log: Logger): Promise<Operations> {
   const pool = createPool({ connectionString: url, max: 4, applicationName: "bench", log });
   const ledgers = createLedgers({ pool, capacity: 10_000 });
+  const load = createActionLoader({ db: pool, ledgers, isSigned });
   const proofs = createChainProofs(pool, ledgers);
   const prisma = createPrisma(pool);
   const app = await startApp({ databaseUrl: url });
@@ -83,8 +84,7 @@ export async function openOperations(url: string, log: Logger): Promise<Operatio
       await readEntryPage(pool, LEDGER, (await readHead(pool, LEDGER))?.seq ?? 0n);
     },
     "a page of 256 entries": async () => one((await readEntryPage(pool, LEDGER, any().seq - 1n)).entries[0]),
-    "loading an action": async () =>
-      one((await loadAll({ db: pool, isSigned }, [{ ledger: LEDGER, id: any().action_id }]))[0]),
+    "loading an action": async () => one(await load({ ledger: LEDGER, id: any().action_id })),
     "the chain a step belongs to": async () => {
       const key = { ledger: LEDGER, principalId: "agent-7", onBehalfOfId: "member", conversation: "" };
       one((await readRoute({ db: pool, proofs }, key, "reservations", false)).current);
