@@ -1,22 +1,10 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MAX_ATTEMPTS } from "../../src/graphql/actions/reads.ts";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { serveApi } from "../http/served-api.ts";
 import { ACTION, act, ENTRY, type Proposed, propose, READ } from "./steps.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 const later = `action{id status decisions{approver{id} verdict note channel entry{seq type}} entries{seq type} result latencyMs} entry{type} userErrors{code path message}`;
 

@@ -1,23 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/facts/parse-json.ts";
 import { connect } from "../http/client.ts";
-import { type Api, startApi } from "../http/harness.ts";
+import { serveApi } from "../http/served-api.ts";
 import { verifyLedger } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { withClient } from "../support/postgres.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api, database } = serveApi();
 
 /** Arguments as text: the first makes V8 read a wrong name in the others (nodejs/node#63785). */
 const BACKSLASHED = '{"x":1,"\\\\":2}';

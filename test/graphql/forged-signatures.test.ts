@@ -1,25 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
 import type { UnsealedObject } from "../../src/facts/commitment.ts";
-import { type Api, startApi } from "../http/harness.ts";
+import { startApi } from "../http/harness.ts";
+import { serveApi } from "../http/served-api.ts";
 import { FACT_KEY, freshKey } from "../support/fact-keys.ts";
 import { sealSigned } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";
 
 const LEDGER = "acme/eu";
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api, database } = serveApi();
 
 /** Appends `body` with the server's login of the database. */
 async function appendDirectly(body: string): Promise<void> {

@@ -1,21 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { codesOf, connect } from "../http/client.ts";
-import { type AnswerError, type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { AnswerError } from "../http/harness.ts";
+import { serveApi } from "../http/served-api.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 const proposing = (declared: string, literal: string, head = "mutation") =>
   `${head}(${declared}){proposeAction(input:{idempotencyKey:"${randomUUID()}",platform:"crm",tool:"get_user_details",arguments:${literal}}){action{arguments} userErrors{code}}}`;

@@ -1,24 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MAX_JSON } from "../../src/domain/actions/input.ts";
 import { MAX_JSON_DEPTH } from "../../src/graphql/base/scalars.ts";
 import { codesOf, connect } from "../http/client.ts";
-import { type AnswerError, type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { AnswerError } from "../http/harness.ts";
+import { serveApi } from "../http/served-api.ts";
 import { act, propose, READ } from "./steps.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 interface Answered {
   readonly data?: Readonly<Record<string, Taken>> | null;

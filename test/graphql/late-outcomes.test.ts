@@ -1,19 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
+import { serveApi } from "../http/served-api.ts";
 import { act, propose, READ } from "./steps.ts";
 
 /** Outcomes that come after their deadline. */
-let database: TestDatabase;
-let api: Api;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl, { executionTtl: 1 });
-});
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi({ executionTtl: 1 });
 
 const SELECTION = "action{status reportedLate latencyMs expiresAt} entry{type} userErrors{code path}";
 

@@ -1,21 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
+import { serveApi } from "../http/served-api.ts";
 import { propose, READ } from "./steps.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 interface Payload {
   readonly userErrors: readonly { readonly code: string; readonly path: readonly string[]; readonly message: string }[];

@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { HOSTILE_TEXTS } from "../domain/actions/rendering/hostile-texts.ts";
 import { seen } from "../domain/actions/rendering/reader.ts";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { serveApi } from "../http/served-api.ts";
 import { type Proposed, propose } from "./steps.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 /** What an approver is shown of a write with these arguments. */
 async function shown(values: unknown): Promise<string> {

@@ -1,21 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
+import { describe, expect, it } from "vitest";
+import { serveApi } from "../http/served-api.ts";
 import { verifyLedger } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, READ } from "./steps.ts";
 
 /** Proposals of what the same caller proposed before. */
-let database: TestDatabase;
-let api: Api;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 const ONCE = { repeat: false };
 /** Arguments that no other test proposes. */

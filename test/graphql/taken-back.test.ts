@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
+import { describe, expect, it } from "vitest";
+import { serveApi } from "../http/served-api.ts";
 import { verifyLedger } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose } from "./steps.ts";
 
 /** A yes that does not hold any more, before the action is started. */
-let database: TestDatabase;
-let api: Api;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 const SELECTION = "action{status decisions{verdict} entries{type body}} userErrors{code message path}";
 

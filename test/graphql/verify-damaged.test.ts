@@ -1,18 +1,9 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { expect, it } from "vitest";
+import { serveApi } from "../http/served-api.ts";
+import { withClient } from "../support/postgres.ts";
 import { propose } from "./steps.ts";
 
-let database: TestDatabase;
-let api: Api;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api, database } = serveApi();
 
 const VERIFY = "{verifyLedger{verdict problems{verdict seq detail}}}";
 

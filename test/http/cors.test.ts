@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
 import { openSocket } from "./client.ts";
-import { type Api, startApi } from "./harness.ts";
+import { serveApi } from "./served-api.ts";
 
 const ORIGIN = "https://console.example";
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl, { corsOrigins: [ORIGIN] });
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi({ corsOrigins: [ORIGIN] });
 
 describe("a configured origin", () => {
   const preflight = (origin: string) =>

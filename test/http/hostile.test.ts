@@ -1,20 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
 import { codesOf, connect } from "./client.ts";
-import { type Api, startApi } from "./harness.ts";
+import { startApi } from "./harness.ts";
+import { serveApi } from "./served-api.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api, database } = serveApi();
 
 const nested = (open: string, inner: string, close: string, depth: number) =>
   open.repeat(depth) + inner + close.repeat(depth);

@@ -1,21 +1,9 @@
 import { createHash } from "node:crypto";
 import { request } from "node:http";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { type Api, startApi } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { serveApi } from "./served-api.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api } = serveApi();
 
 async function answerTo(body: string | Uint8Array, headers: Record<string, string> = {}) {
   const response = await api.post(body, headers);

@@ -1,20 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { type Api, startApi } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { createTestDatabase } from "../support/postgres.ts";
+import { startApi } from "./harness.ts";
+import { serveApi } from "./served-api.ts";
 
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl, { heartbeat: 0.2 });
-});
-
-afterAll(async () => {
-  await api?.close();
-  await database?.drop();
-});
+const { api, database } = serveApi({ heartbeat: 0.2 });
 
 /** The events of a stream, as they come: the data of `next`, and "complete". */
 async function* follow(query: string, token: string, signal?: AbortSignal) {

@@ -1,27 +1,11 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { InviteAgentInput } from "../../../src/domain/directory/agents.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
 import { calling } from "../support.ts";
-import {
-  createDirectoryWorld,
-  createOrganization,
-  type DirectoryWorld,
-  refusalOf,
-  type Server,
-  seeing,
-  signedIn,
-  typesOf,
-} from "./world.ts";
+import { createOrganization, openDirectory, refusalOf, type Server, seeing, signedIn, typesOf } from "./world.ts";
 
-let world: DirectoryWorld;
-let one: Server;
-
-beforeAll(async () => {
-  world = await createDirectoryWorld();
-  one = await world.server();
-});
-afterAll(() => world.close());
+const { one, world } = openDirectory();
 
 async function keyPair(algorithm: string, extractable = true) {
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable });

@@ -1,24 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { unguarded } from "../../campaign/tamper/sql.ts";
-import {
-  createDirectoryWorld,
-  createOrganization,
-  type DirectoryWorld,
-  reasonOf,
-  type Server,
-  seeing,
-  signedIn,
-} from "./world.ts";
+import { createOrganization, openDirectory, reasonOf, seeing, signedIn } from "./world.ts";
 
 /** Somebody who can write to the database takes entries of a directory away, or changes them. */
-let world: DirectoryWorld;
-let one: Server;
-
-beforeAll(async () => {
-  world = await createDirectoryWorld();
-  one = await world.server();
-});
-afterAll(() => world.close());
+const { one, world } = openDirectory();
 
 const because = { reason: "left" };
 const corrupt = { code: "LEDGER_CORRUPT" };

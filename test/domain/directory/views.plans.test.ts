@@ -1,16 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { withClient } from "../../support/postgres.ts";
-import { createDirectoryWorld, createOrganization, type DirectoryWorld, type Server, seeing } from "./world.ts";
+import { createOrganization, openDirectory, seeing } from "./world.ts";
 
-let world: DirectoryWorld;
-let one: Server;
-
-beforeAll(async () => {
-  world = await createDirectoryWorld();
-  one = await world.server();
-});
-afterAll(() => world.close());
+const { one, world } = openDirectory();
 
 it("who was seen is found by walking an index, not the ledger", async () => {
   const { ledger, person } = createOrganization();

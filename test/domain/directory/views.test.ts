@@ -1,25 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PrincipalFilter } from "../../../src/domain/directory/views.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { withClient } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
-import {
-  createDirectoryWorld,
-  createOrganization,
-  type DirectoryWorld,
-  type Server,
-  seeing,
-  signedIn,
-} from "./world.ts";
+import { createOrganization, openDirectory, type Server, seeing, signedIn } from "./world.ts";
 
-let world: DirectoryWorld;
-let one: Server;
-
-beforeAll(async () => {
-  world = await createDirectoryWorld();
-  one = await world.server();
-});
-afterAll(() => world.close());
+const { one, world } = openDirectory();
 
 const reason = "a test";
 

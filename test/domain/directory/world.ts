@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
+import { afterAll, beforeAll } from "vitest";
 import { createDirectory, type Directory, type DirectoryOptions } from "../../../src/domain/directory/directory.ts";
 import { DirectoryRefusal } from "../../../src/domain/directory/errors.ts";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
@@ -11,6 +12,7 @@ import { bodyOf } from "../../../src/facts/encode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../../src/facts/entry.ts";
 import { newId } from "../../../src/facts/random.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
+import { later } from "../../support/later.ts";
 import { isSigned } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
 import { calling, createWorld, human } from "../support.ts";
@@ -57,6 +59,18 @@ export async function createDirectoryWorld(): Promise<DirectoryWorld> {
       await world.close();
     },
   };
+}
+
+/** A world with one server, from before the first test of a file until after its last. Call it once, at the top. */
+export function openDirectory(): { readonly world: DirectoryWorld; readonly one: Server } {
+  let world: DirectoryWorld | undefined;
+  let one: Server | undefined;
+  beforeAll(async () => {
+    world = await createDirectoryWorld();
+    one = await world.server();
+  });
+  afterAll(() => world?.close());
+  return { world: later(() => world), one: later(() => one) };
 }
 
 /** An organization nobody else of a file has, with people of it. */
