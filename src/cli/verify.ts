@@ -57,7 +57,7 @@ async function overDatabase(source: DatabaseOption, options: VerifyOptions): Pro
       "directory of its server";
     throw new CommandError("USAGE", message);
   }
-  // Before connecting: a missing file is told at once.
+  // Before connecting, so that a missing file is reported immediately.
   const named = options.keys === undefined ? undefined : await keysToVerifyWith(options);
   const heads = await headsToCompare(source, options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);

@@ -50,7 +50,7 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
 export interface WatchOptions {
   /** The certificate that is in use. */
   readonly first: Certificate;
-  /** Called with each new certificate whose key belongs to it. */
+  /** Receives each new certificate, once it was checked that its private key belongs to it. */
   readonly use: (certificate: Certificate) => void;
   readonly log: Pick<Logger, "info" | "error">;
 }

@@ -11,7 +11,7 @@ const INTERVAL = 1;
 /** Milliseconds by which the clock of the database may differ from this process's, if not said otherwise. */
 const CLOCK_TOLERANCE_MS = 60_000;
 const RETRY_AFTER_SECONDS = 1;
-/** Damages that are told apart in one ledger. Of more, all are forgotten together. */
+/** Different damages that are remembered for one ledger. When there are more, all of them are forgotten. */
 const MAX_DAMAGES = 100;
 
 const CLOCK = "SELECT clock_timestamp() AS now";

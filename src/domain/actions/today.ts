@@ -6,7 +6,7 @@ import type { Terms, Today, Voter } from "./action.ts";
 
 export interface JudgeOptions {
   readonly policy: Policy;
-  /** Undefined for an organization whose directory is not known now. */
+  /** Returns undefined when the directory of the organization was not read lately. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
 }
 

@@ -65,7 +65,10 @@ export async function withConnection<Result>(
   }
 }
 
-/** How long a verification waits for a lock, and how long one does whose statements have a limit: whoever holds it longer is reported. */
+/**
+ * How long a verification waits for a lock, in the notation of PostgreSQL: without and with a time limit for its statements. After
+ * that it reports who holds the lock.
+ */
 const LOCK_LIMIT = "10min";
 const SHORT_LOCK_LIMIT = "1min";
 

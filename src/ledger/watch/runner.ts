@@ -14,7 +14,7 @@ export interface WatchRunner {
   close(): Promise<void>;
 }
 
-/** @param pool whose settings the thread connects with; made of a connection string. */
+/** @param pool made from a connection string. The thread opens a connection of its own with the same settings. */
 export function createWatchRunner(pool: Pool, pace: Pace): WatchRunner {
   let thread: Promise<Thread<PieceTask, PieceResult>> | undefined;
 
