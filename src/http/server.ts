@@ -11,6 +11,7 @@ import type { Certificate } from "./certificate.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
+import { hasValidHost } from "./host.ts";
 import { createJsonRoute } from "./json-route.ts";
 import { createListener, listening, replaceCertificate } from "./listener.ts";
 import type { Metrics } from "./metrics.ts";
@@ -179,6 +180,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     const probed = probe?.(path, request, response);
     if (probed !== undefined) return probed;
     if (!mayUse(request)) return refusePlain(request, response);
+    if (!hasValidHost(request)) return refuseHost(request, response);
     if (path === "/graphql") return traced(request, () => graphql(request, response));
     const signingIn = signIn?.(path, request, response);
     if (signingIn !== undefined) return signingIn;
@@ -209,6 +211,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   server.on("upgrade", (request, stream, head) => {
     stream.on("error", (error) => log.debug({ err: error }, "a connection failed"));
     if (!mayUse(request)) return refuseUpgrade(stream, "403 Forbidden");
+    if (!hasValidHost(request)) return refuseUpgrade(stream, "400 Bad Request");
     sockets.upgrade(request, stream, head).catch((error: unknown) => {
       log.error({ err: error }, "an upgrade failed");
       stream.destroy();
@@ -245,6 +248,13 @@ function refusePlain(request: IncomingMessage, response: ServerResponse): void {
   response
     .writeHead(403, { "content-type": "text/plain; charset=utf-8" })
     .end("plain HTTP is accepted from this machine and from trustedProxies alone: use https\n");
+}
+
+function refuseHost(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response
+    .writeHead(400, { "content-type": "text/plain; charset=utf-8" })
+    .end("the Host header has to be a host, with or without a port\n");
 }
 
 /** Runs `work` in a span, under the caller's trace when it sent one. */

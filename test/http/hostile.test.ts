@@ -108,6 +108,21 @@ describe("hostile variables", () => {
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["BAD_USER_INPUT"]);
   });
 
+  it("with names and values of thousands of characters are refused in a short message", async () => {
+    const long = "x".repeat(20_000);
+    const inputs = [
+      { ...input, [long]: 1 },
+      { ...input, tool: [long] },
+      { ...input, idempotencyKey: long },
+    ];
+    for (const bad of inputs) {
+      const { errors } = await api.gql(mutation, { input: bad }, { as: "agent" });
+      expect(errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+      expect(errors?.[0]?.message.length).toBeLessThan(2_100);
+      expect(errors?.[0]?.message).toContain("characters left out");
+    }
+  });
+
   it("with arguments nested as deep as may be are taken, and come back", async () => {
     const values = JSON.parse(nested("[", "", "]", 56));
     const query =

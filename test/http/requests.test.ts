@@ -160,3 +160,34 @@ describe("the log", () => {
     expect(api.logged.join("")).not.toContain(token);
   });
 });
+
+describe("a Host header", () => {
+  const statusOf = (headers: Record<string, string>, method = "POST") =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const sent = request(api.url, { method, headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.on("upgrade", (response) => resolve(response.statusCode)).on("error", reject);
+      sent.end();
+    });
+  const UPGRADE = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+  };
+
+  it.each(["1.2.3.4.5.6", "127.0.0.1:99999", "[::1", "a b", "x/y", "u@x", "x?y", "x#y", "%zz", "[x]", "\\x", ":80x"])(
+    "of %j gets 400, whatever the method",
+    async (host) => {
+      for (const method of ["POST", "GET", "HEAD", "OPTIONS"]) expect(await statusOf({ host }, method)).toBe(400);
+      expect(await statusOf({ host, ...UPGRADE }, "GET")).toBe(400);
+    },
+  );
+
+  it.each(["x", "example.com:443", "[::1]:4000", "127.0.0.1"])("of %j is accepted", async (host) => {
+    expect(await statusOf({ host, ...UPGRADE, "sec-websocket-protocol": "graphql-transport-ws" }, "GET")).toBe(101);
+    expect(await statusOf({ host, "content-type": "text/plain" })).toBe(415);
+  });
+});
