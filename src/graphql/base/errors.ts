@@ -123,6 +123,16 @@ function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLEr
 const TOO_SLOW =
   "Reading takes too long. Narrow the query: a time range (recordedFrom, recordedTo), an actor, a tool, smaller pages.";
 
+/** Characters of a message that repeats what was sent, as those of graphql-js do. */
+const LONGEST = 2_000;
+
+/** The beginning and the end of a long message: one says what it is about, the other what is wrong. */
+function shortened(message: string): string {
+  if (message.length <= LONGEST) return message;
+  const left = message.length - LONGEST;
+  return `${message.slice(0, LONGEST / 2)} … ${left} characters left out … ${message.slice(-LONGEST / 2)}`.toWellFormed();
+}
+
 function publicGraphQLError(
   error: GraphQLError,
   located: Located,
@@ -134,7 +144,7 @@ function publicGraphQLError(
     return located.source === undefined || located.source === error
       ? error
       : // The outer error names the variable or argument, and the member.
-        graphqlError(code, located.source.message, {
+        graphqlError(code, shortened(located.source.message), {
           ...located,
           facts: error.extensions,
           ...(http === undefined ? {} : { http }),
@@ -144,7 +154,10 @@ function publicGraphQLError(
   // Without a path nothing was executed, so the request is at fault. With a path, only its arguments can be.
   if (path === undefined || error.message.startsWith("Argument ")) {
     const { message } = located.source ?? error;
-    return graphqlError("BAD_USER_INPUT", message, { ...located, http: http ?? { status: 400, spec: true } });
+    return graphqlError("BAD_USER_INPUT", shortened(message), {
+      ...located,
+      http: http ?? { status: 400, spec: true },
+    });
   }
   report(error);
   return graphqlError("INTERNAL_SERVER_ERROR", "Something went wrong in the server.", {
