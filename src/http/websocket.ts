@@ -4,6 +4,7 @@ import { type ExecutionArgs, type ExecutionResult, type execute, GraphQLError, t
 import { CloseCode, type Context as Connection, handleProtocols, makeServer } from "graphql-ws";
 import { isAsyncIterable } from "graphql-yoga";
 import { type WebSocket, WebSocketServer } from "ws";
+import { AuthenticationError } from "../domain/identity/errors.ts";
 import type { ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
@@ -115,6 +116,7 @@ export function createWebSockets(deps: WebSocketDeps) {
     } catch (error) {
       identity.refused?.(error, requestHeadOf(extra.request));
       log.debug({ err: error }, "a connection was refused");
+      if (!isFinal(error)) extra.socket.close(TRY_AGAIN_LATER, "Your credentials cannot be checked now");
       return false;
     }
     const { signedIn, socket } = extra;
@@ -240,7 +242,7 @@ export function createWebSockets(deps: WebSocketDeps) {
       } catch (error) {
         identity.refused?.(error, requestHeadOf(request));
         log.debug({ err: error }, "an upgrade was refused");
-        return refuseUpgrade(stream, "401 Unauthorized");
+        return refuseUpgrade(stream, isFinal(error) ? "401 Unauthorized" : "503 Service Unavailable");
       }
       // Refused meanwhile, by `close`, or gone.
       if (!upgrading.delete(stream)) return;
@@ -265,6 +267,11 @@ export function createWebSockets(deps: WebSocketDeps) {
       sockets.close();
     },
   };
+}
+
+/** Whether `error` refuses credentials; otherwise they could not be checked, and may be accepted later. */
+function isFinal(error: unknown): boolean {
+  return error instanceof AuthenticationError || error instanceof GraphQLError;
 }
 
 /** Errors in the form sent to the client, without the extensions for HTTP. */

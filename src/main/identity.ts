@@ -3,11 +3,12 @@ import { createAuthenticator } from "../domain/identity/authenticate.ts";
 import type { Authentication } from "../domain/identity/authentication.ts";
 import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
 import { createClientIdentifier } from "../domain/identity/client-identity.ts";
-import { AuthenticationError } from "../domain/identity/errors.ts";
+import { AuthenticationError, TooManyProofsError } from "../domain/identity/errors.ts";
 import { type IdentitySettings, loadIdentityFile, parseIdentityFile } from "../domain/identity/identity-file.ts";
 import { type TrustedIssuer, trustIssuer } from "../domain/identity/issuers.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import { createSessionTokens } from "../domain/identity/session-tokens.ts";
+import { createUsedOnce } from "../domain/identity/used-once.ts";
 import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createOpenSessions } from "../domain/sessions/open-sessions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
@@ -66,8 +67,10 @@ export interface IdentityServices {
 export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
+  const usedOnce = createUsedOnce({ db });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
+    usedOnce,
   });
   const directory = createDirectory({ ledgers, isSigned, db, region, platforms, log, attribute: sessions.attribute });
   const openSessions = createOpenSessions({ ledgers, db, region, log });
@@ -78,6 +81,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     gatewayKey: directory.gatewayKey,
     publicUrl,
     rules: settings.clientRules,
+    usedOnce,
   });
 
   async function admit(presented: Authentication): Promise<Authentication> {
@@ -104,7 +108,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     addressOf: clients.addressOf,
     refused(error, facts) {
       // The caller was not refused: the check could not be made.
-      if (error instanceof LedgerUnavailableError) return;
+      if (error instanceof LedgerUnavailableError || error instanceof TooManyProofsError) return;
       const known = error instanceof AuthenticationError ? error : undefined;
       metrics.authenticationRefused(known?.reason ?? "MALFORMED");
       if (known?.principal === undefined) return;
@@ -116,6 +120,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     settings: settings.signIn,
     issuers: settings.issuers,
     secret: keys.secret("sign-in"),
+    usedOnce,
     publicUrl,
     sessions,
     sessionTokens,

@@ -4,9 +4,10 @@ import type { Sessions } from "../domain/sessions/sessions.ts";
 import { startPartitions } from "../jobs/partitions.ts";
 import { startSearchIndex } from "../jobs/search-index.ts";
 import { startSweep } from "../jobs/sweep.ts";
+import { startForgetting } from "../jobs/used-once.ts";
 import type { Start } from "./start.ts";
 
-/** What happens without a caller: deadlines that pass, partitions for the months to come, the search index. */
+/** What happens without a caller: deadlines that pass, partitions for the months to come, the search index, what may be used once. */
 export function startJobs(
   { config, log, closing }: Start,
   { jobPool: pool }: Database,
@@ -17,6 +18,8 @@ export function startJobs(
   closing.add(() => sweep.stop());
   const partitions = startPartitions({ pool, log });
   closing.add(() => partitions.stop());
+  const forgetting = startForgetting({ pool, log });
+  closing.add(() => forgetting.stop());
   const searchIndex = startSearchIndex({ pool, log });
   closing.add(() => searchIndex.stop());
 }

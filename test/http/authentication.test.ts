@@ -6,12 +6,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import { AuthenticationError } from "../../src/domain/identity/errors.ts";
 import { trustIssuer } from "../../src/domain/identity/issuers.ts";
+import { createUsedOnce } from "../../src/domain/identity/used-once.ts";
 import { BAD_TOKENS, INVISIBLE_TOKENS } from "../domain/identity/bad-tokens.ts";
 import { createKey, type Provider, startProvider } from "../domain/identity/provider.ts";
+import { useDatabase } from "../domain/identity/use-database.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { connect, openSocket } from "./client.ts";
 import { type Api, startApi } from "./harness.ts";
 
+const db = useDatabase();
 let provider: Provider;
 let database: TestDatabase;
 let api: Api;
@@ -25,7 +28,7 @@ beforeAll(async () => {
   const now = () => Date.now() + ahead;
   const issuers = [trustIssuer(provider.settings({ jwksMaxStale: 3600 }), { now })];
   // Nothing remembered: each way of calling is refused for itself, and not because another was.
-  const { authenticate } = createAuthenticator({ issuers, now, remembered: 1 });
+  const { authenticate } = createAuthenticator({ issuers, now, remembered: 1, usedOnce: createUsedOnce({ db }) });
   database = await createTestDatabase();
   api = await startApi(database.appUrl, {
     identity: (identity) => ({

@@ -99,6 +99,8 @@ export type ApiOptions = Partial<
   readonly identity?: (identity: CallIdentity) => CallIdentity;
   /** What an identity file says; nothing: the built-in issuer. */
   readonly identityFile?: object;
+  /** Where callers are looked up instead of the database: out of reach, in tests of that. */
+  readonly identityDatabaseUrl?: string;
   /** Whether reading the audit log is recorded, as it is in the product. */
   readonly recordsReading?: boolean;
 };
@@ -153,7 +155,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const watch = createTestWatch(watchPool, join(directory, "heads"));
   // For what is read in the background, which is no statement of any call.
   const background = createPool({
-    connectionString: databaseUrl,
+    connectionString: options.identityDatabaseUrl ?? databaseUrl,
     max: 2,
     applicationName: "test-background",
     log,
@@ -189,7 +191,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     db: background,
     region: "eu",
     platforms,
-    publicUrl: () => origin,
+    publicUrl: () => options.publicUrl ?? origin,
     metrics,
     log,
   });

@@ -10,6 +10,7 @@ import { createClientIdentifier } from "../../src/domain/identity/client-identit
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { loadKeys } from "../../src/domain/identity/keys.ts";
 import { createSessionTokens } from "../../src/domain/identity/session-tokens.ts";
+import { createUsedOnce } from "../../src/domain/identity/used-once.ts";
 import { createOpenSessions } from "../../src/domain/sessions/open-sessions.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { createSignIn, type SignInDeps } from "../../src/http/sign-in/sign-in.ts";
@@ -42,6 +43,8 @@ export interface SignInServerOptions {
   readonly issuers: readonly object[];
   readonly signIn: readonly object[];
   readonly publicUrl?: string;
+  /** For servers that share their keys, as those of an installation do; otherwise the server has its own. */
+  readonly keyFile?: string;
   readonly admit?: (authentication: Authentication) => Promise<Authentication>;
   readonly sessions?: (sessions: SignInDeps["sessions"]) => SignInDeps["sessions"];
   readonly now?: () => number;
@@ -52,7 +55,7 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
   const log = createLogger("debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ connectionString: databaseUrl, max: 4, applicationName: "test-sign-in", log });
   const directory = await mkdtemp(join(tmpdir(), "countersign-keys-"));
-  const keys = await loadKeys(join(directory, "keys.json"));
+  const keys = await loadKeys(options.keyFile ?? join(directory, "keys.json"));
   const settings = parseIdentityFile({ issuers: options.issuers, signIn: options.signIn });
   const ledgers = createLedgers({ pool, capacity: 100 });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });
@@ -74,6 +77,7 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
     sessions: options.sessions?.(sessions) ?? sessions,
     sessionTokens,
     secret: keys.secret("sign-in"),
+    usedOnce: createUsedOnce({ db: pool }),
     admit: options.admit ?? (async (authentication) => authentication),
     recognize: authenticator.authenticate,
     identity: {

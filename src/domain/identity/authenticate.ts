@@ -7,14 +7,17 @@ import { createProofChecker } from "./dpop.ts";
 import { AuthenticationError, type AuthenticationReason } from "./errors.ts";
 import type { TrustedIssuer } from "./issuers.ts";
 import type { Principal } from "./principal.ts";
+import type { UsedOnce } from "./used-once.ts";
 
 export interface Authenticator {
-  /** Returns the same object for the same token. Throws AuthenticationError. */
+  /** Returns the same object for the same token. Throws AuthenticationError; of a proof also what `ProofChecker` throws. */
   authenticate(credentials: Credentials): Promise<Authentication>;
 }
 
 export interface AuthenticatorOptions {
   readonly issuers: readonly TrustedIssuer[];
+  /** Proofs that were used, of all servers. Undefined: tokens that are bound to a key are refused. */
+  readonly usedOnce?: UsedOnce | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
   /** Tokens whose verification is remembered until they expire: it costs as much as a request does otherwise. */
@@ -58,11 +61,12 @@ interface Refusal {
  */
 export function createAuthenticator({
   issuers,
+  usedOnce,
   now = Date.now,
   remembered = 10_000,
 }: AuthenticatorOptions): Authenticator {
   const trusted = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
-  const proofs = createProofChecker({ now });
+  const proofs = createProofChecker({ now, usedOnce });
   const known = tokenCache<Verified>(remembered, MAX_REMEMBERED);
   const refused = tokenCache<Refusal>(remembered, MAX_REFUSED);
   const underWay = new Map<string, Promise<Verified>>();
@@ -106,7 +110,7 @@ export function createAuthenticator({
       if (scheme === "DPoP") {
         if (key === undefined) throw refusal("DPOP_INVALID", "the token is bound to no key: it is a Bearer token");
         if (proof === undefined) throw refusal("DPOP_REQUIRED", "a DPoP proof has to come with the token");
-        await proofs.check(proof, token, key).catch((error: unknown) => {
+        await proofs.check(proof, { token, key, organization: principal.organization }).catch((error: unknown) => {
           throw error instanceof AuthenticationError ? refusal(error.reason, error.message) : error;
         });
       } else if (key !== undefined) {

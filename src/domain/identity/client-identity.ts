@@ -4,12 +4,12 @@ import { createGatewayReader, type FindGatewayKey } from "./clients/gateway.ts";
 import { type Clues, matchClient } from "./clients/match.ts";
 import { MAX_INPUT } from "./clients/patterns.ts";
 import { createAddressOf } from "./clients/proxies.ts";
-import { createReplays } from "./clients/replays.ts";
 import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./clients/request.ts";
 import { CLIENT_RULES, type ClientRules } from "./clients/rules.ts";
 import { InvalidSignatureError } from "./clients/signatures.ts";
 import { createAgentReader, type SignatureAgents } from "./clients/web-bot-auth.ts";
 import type { ClientIdentity } from "./principal.ts";
+import type { UsedOnce } from "./used-once.ts";
 
 export interface ClientIdentifierOptions {
   /** Addresses and CIDR ranges of trusted proxies. */
@@ -19,6 +19,8 @@ export interface ClientIdentifierOptions {
   /** Where clients reach this server, as `https://host:port`: what a signature has to be meant for. */
   readonly publicUrl: () => string;
   readonly rules?: ClientRules | undefined;
+  /** Nonces that were used, of all servers. Undefined: no signature is accepted. */
+  readonly usedOnce?: UsedOnce | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -46,13 +48,20 @@ const SIGNATURE_FIELDS = ["signature-input", "signature"];
  * from a published NETWORK, or a HEADER. Throws ConfigurationError for invalid proxies, agents or keys.
  */
 export function createClientIdentifier(options: ClientIdentifierOptions): ClientIdentifier {
-  const { trustedProxies, signatureAgents, gatewayKey, publicUrl, rules = CLIENT_RULES, now = Date.now } = options;
+  const {
+    trustedProxies,
+    signatureAgents,
+    gatewayKey,
+    publicUrl,
+    rules = CLIENT_RULES,
+    usedOnce,
+    now = Date.now,
+  } = options;
   const addressOf = createAddressOf(addressSet(trustedProxies));
   const networksOf = createNetworksOf(rules);
-  const replays = createReplays();
   const origin = () => new URL(publicUrl()).origin;
-  const readAgent = createAgentReader({ origin, agents: signatureAgents, replays });
-  const readGateway = createGatewayReader({ origin, gatewayKey, replays });
+  const readAgent = createAgentReader({ origin, agents: signatureAgents, usedOnce });
+  const readGateway = createGatewayReader({ origin, gatewayKey, usedOnce });
   const inspected = [...new Set([...rules.headers, ...CLAIMS])];
   const recent = new LRUCache<string, ClientIdentity>({ max: 2000 });
 

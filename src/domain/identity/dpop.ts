@@ -2,28 +2,36 @@ import { createHash } from "node:crypto";
 import { calculateJwkThumbprint, EmbeddedJWK, errors, type JWK, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Proof } from "./authentication.ts";
-import { AuthenticationError } from "./errors.ts";
+import { AuthenticationError, TooManyProofsError } from "./errors.ts";
+import type { UsedOnce } from "./used-once.ts";
 
 const PROOF_TYPE = "dpop+jwt";
 const ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "ES384", "PS256", "RS256"];
 const MAX_PROOF = 8 * 1024;
 /** Seconds a proof's `iat` may lie before or after our clock. */
 export const PROOF_WINDOW = 60;
-/** Proofs that are remembered. One key has a quarter of the room, so that one bearer cannot take that of all. */
-const ROOM = 400_000;
 
 export interface ProofCheckerOptions {
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
-  readonly room?: number | undefined;
+  /** Undefined: no proof is accepted. */
+  readonly usedOnce?: UsedOnce | undefined;
 }
 
 export interface ProofChecker {
   /**
    * Verifies that `proof` was made for this request and this token with the key whose thumbprint is `key`, and never shown
-   * here before. Throws AuthenticationError DPOP_INVALID.
+   * to any server before. Throws AuthenticationError DPOP_INVALID, TooManyProofsError, LedgerUnavailableError.
    */
-  check(proof: Proof, token: string, key: string): Promise<void>;
+  check(proof: Proof, of: ProvenToken): Promise<void>;
+}
+
+/** The token that a proof came with, which was verified. */
+export interface ProvenToken {
+  readonly token: string;
+  /** RFC 7638 thumbprint of the key that it is bound to. */
+  readonly key: string;
+  readonly organization: string;
 }
 
 const claimsSchema = z.object({
@@ -38,11 +46,11 @@ function invalid(what: string): AuthenticationError {
   return new AuthenticationError("DPOP_INVALID", `the DPoP proof is not valid: ${what}`);
 }
 
-/** Proof of possession (RFC 9449, section 4.3). What was shown is remembered by this process alone. */
-export function createProofChecker({ now = Date.now, room = ROOM }: ProofCheckerOptions = {}): ProofChecker {
-  const isFresh = createReplayMemory(now, room);
+/** Proof of possession (RFC 9449, section 4.3). What was shown to one server is refused by all. */
+export function createProofChecker({ now = Date.now, usedOnce }: ProofCheckerOptions): ProofChecker {
   return {
-    async check(proof, token, key) {
+    async check(proof, { token, key, organization }) {
+      if (usedOnce === undefined) throw invalid("proofs are not accepted here");
       const { thumbprint, claims } = await verify(proof.jwt, now());
       if (thumbprint !== key) throw invalid("it was made with another key than the token is bound to");
       const { jti, htm, htu, iat, ath } = claims;
@@ -51,7 +59,16 @@ export function createProofChecker({ now = Date.now, room = ROOM }: ProofChecker
       const target = addressOf(htu);
       if (target === undefined || target !== addressOf(proof.url)) throw invalid("htu is another address");
       if (ath !== createHash("sha256").update(token).digest("base64url")) throw invalid("ath is another token's hash");
-      if (!isFresh(key, jti)) throw invalid("jti was used before");
+      const use = { scope: `proof ${organization}`, holder: key, id: jti, until: iat + PROOF_WINDOW };
+      switch (await usedOnce.use(use)) {
+        case "USED":
+          throw invalid("jti was used before");
+        case "OVER":
+          throw invalid("it is over by the clock of the database");
+        case "FULL":
+          throw new TooManyProofsError();
+        case "FIRST":
+      }
     },
   };
 }
@@ -82,34 +99,4 @@ function addressOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, host, pathname } = new URL(url);
   return protocol === "https:" || protocol === "http:" ? `${protocol}//${host}${pathname}` : undefined;
-}
-
-/**
- * Remembers what was shown for at least as long as it could be shown again. When there is no more room, nothing is fresh:
- * forgetting would let somebody else's proof through twice.
- */
-function createReplayMemory(now: () => number, room: number): (key: string, jti: string) => boolean {
-  const span = 2 * PROOF_WINDOW * 1000;
-  let since = now();
-  let current = new Map<string, Set<string>>();
-  let previous = new Map<string, Set<string>>();
-  let size = 0;
-  let previousSize = 0;
-  return (key, jti) => {
-    if (now() - since >= span) {
-      const late = now() - since >= 2 * span;
-      previous = late ? new Map() : current;
-      previousSize = late ? 0 : size;
-      current = new Map();
-      size = 0;
-      since = now();
-    }
-    const shown = current.get(key) ?? new Set();
-    const before = previous.get(key);
-    if (shown.has(jti) || before?.has(jti) === true) return false;
-    if (size + previousSize >= room || shown.size + (before?.size ?? 0) >= room / 4) return false;
-    current.set(key, shown.add(jti));
-    size += 1;
-    return true;
-  };
 }

@@ -23,6 +23,16 @@ export const AUTHENTICATION_REASONS = {
 } as const satisfies Readonly<Record<AuthenticationRefusal, string>>;
 export type AuthenticationReason = keyof typeof AUTHENTICATION_REASONS;
 
+/** Too many proofs of one organization or key are remembered, so that none can be accepted now. */
+export class TooManyProofsError extends DomainError<"RATE_LIMITED"> {
+  constructor() {
+    super(
+      "RATE_LIMITED",
+      "too many DPoP proofs of your organization or your key were used lately; try again in a minute",
+    );
+  }
+}
+
 /** `principal`: whom the token names, when its signature is valid. `cause`: the underlying error. */
 export interface AuthenticationErrorOptions {
   readonly principal?: Principal | undefined;

@@ -36,6 +36,7 @@ interface HttpAnswer {
 const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
   UNAUTHENTICATED: { status: 401, headers: { "www-authenticate": 'Bearer realm="countersign"' } },
   QUERY_TOO_COMPLEX: { status: 400, spec: false },
+  RATE_LIMITED: { status: 429, spec: true },
 };
 
 /** An error for the client. `facts` become further extensions. */

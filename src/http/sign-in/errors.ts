@@ -7,6 +7,7 @@ export const SIGN_IN_REFUSALS = {
   NOT_STARTED: [400, "No sign-in is in progress in this browser, or it timed out. Please start again."],
   STATE_MISMATCH: [400, "This response belongs to a different sign-in. Please start again."],
   REPLAYED: [400, "This sign-in was already completed. Please start again."],
+  TOO_MANY_SIGN_INS: [503, "Too many people are signing in at this moment. Please try again in a few minutes."],
   DENIED: [403, "The identity provider refused the sign-in, or you cancelled it."],
   CODE_REFUSED: [400, "The identity provider refused its authorization code. Please start again."],
   PROVIDER_UNAVAILABLE: [503, "The identity provider cannot be reached now. Please try again in a moment."],

@@ -3,19 +3,22 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
 import { randomNonce, randomPKCECodeVerifier, randomState } from "openid-client";
 import { AuthenticationError } from "../../domain/identity/errors.ts";
+import type { Use, UsedOnce } from "../../domain/identity/used-once.ts";
 import type { BrowserSessions } from "./browser-sessions.ts";
 import { cookieNames, cookieOf, setCookie } from "./cookies.ts";
 import { SignInRefusal } from "./errors.ts";
 import { redirect, sendChoices } from "./pages.ts";
 import type { SignInProvider } from "./providers.ts";
 import { ownAddress } from "./return-to.ts";
-import { TRANSACTION_LIFETIME, type Transaction, type Transactions } from "./transaction.ts";
+import { type OpenedTransaction, TRANSACTION_LIFETIME, type Transaction, type Transactions } from "./transaction.ts";
 
 export interface LoginDeps {
   readonly providers: ReadonlyMap<string, SignInProvider>;
   readonly transactions: Transactions;
   readonly sessions: Pick<BrowserSessions, "begin" | "end">;
   readonly publicUrl: () => string;
+  /** States that were used, of all servers. */
+  readonly usedOnce: UsedOnce;
 }
 
 export const LOGIN = "/auth/login";
@@ -24,17 +27,24 @@ export const CALLBACK = "/auth/callback";
 const MAX_RETURN = 1_000;
 
 /** The two halves of signing in: the way to the provider, and the way back. Both throw SignInRefusal. */
-export function createLogin({ providers, transactions, sessions, publicUrl }: LoginDeps) {
-  /** States that were used; their codes are spent. */
-  const used = new LRUCache<string, true>({
-    max: 10_000,
-    ttl: TRANSACTION_LIFETIME * 1000,
-  });
+export function createLogin({ providers, transactions, sessions, publicUrl, usedOnce }: LoginDeps) {
+  /** States of sign-ins that this server completed: they say why their browser has none under way. The database decides. */
+  const completed = new LRUCache<string, true>({ max: 10_000, ttl: TRANSACTION_LIFETIME * 1000 });
 
   function providerOf(issuer: string): SignInProvider {
     const provider = providers.get(issuer);
     if (provider === undefined) throw new SignInRefusal("UNKNOWN_ISSUER");
     return provider;
+  }
+
+  /** Claims a sign-in for this request: of all that bring its state, to any server, one goes on. */
+  async function claim({ issuer, state, exp }: OpenedTransaction): Promise<Use> {
+    const use = { scope: `sign-in ${issuer}`, holder: "", id: state, until: exp };
+    const used = await usedOnce.use(use);
+    if (used === "USED") throw new SignInRefusal("REPLAYED");
+    if (used === "OVER") throw new SignInRefusal("NOT_STARTED");
+    if (used === "FULL") throw new SignInRefusal("TOO_MANY_SIGN_INS");
+    return use;
   }
 
   function choose(response: ServerResponse, { pathname, search, hash }: URL): void {
@@ -80,18 +90,20 @@ export function createLogin({ providers, transactions, sessions, publicUrl }: Lo
       const address = requested(request, base);
       const state = single(address.searchParams, "state");
       const sealed = cookieOf(request, name);
-      if (state !== undefined && used.has(state)) throw new SignInRefusal("REPLAYED");
+      if (state !== undefined && completed.has(state)) throw new SignInRefusal("REPLAYED");
       const transaction = sealed === undefined ? undefined : await transactions.open(sealed);
       if (transaction === undefined) throw new SignInRefusal("NOT_STARTED");
       // Another tab may have started after the one that comes back, and still be under way.
       if (state === undefined || !isSame(state, transaction.state)) throw new SignInRefusal("STATE_MISMATCH");
-      // This sign-in cannot be repeated, whether it succeeds or not.
-      used.set(state, true);
-      response.appendHeader("set-cookie", setCookie(base, name, "", 0));
       const provider = providerOf(transaction.issuer);
-      const identity = await provider.finish(transaction, address).catch((error: unknown) => {
+      const use = await claim(transaction);
+      response.appendHeader("set-cookie", setCookie(base, name, "", 0));
+      const identity = await provider.finish(transaction, address).catch(async (error: unknown) => {
+        // Nobody signed in. Anybody can make such states, and must not take the room of people who do.
+        await usedOnce.forget(use).catch(() => undefined);
         throw error instanceof AuthenticationError ? new SignInRefusal("CLAIMS_REFUSED", error) : error;
       });
+      completed.set(state, true);
       // One browser, one session: nobody holds the token of the one before any more.
       await sessions.end(request);
       response.appendHeader("set-cookie", await sessions.begin(request, provider.settings, identity));

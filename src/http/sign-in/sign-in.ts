@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
+import type { UsedOnce } from "../../domain/identity/used-once.ts";
 import { asError } from "../../errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Logger } from "../../log.ts";
@@ -20,6 +21,8 @@ export interface SignInDeps extends Omit<BrowserSessionsDeps, "now" | "log"> {
   readonly issuers: readonly IssuerSettings[];
   /** 32 bytes that all servers of an installation share and nobody else knows. */
   readonly secret: Uint8Array;
+  /** States that were used, of all servers. */
+  readonly usedOnce: UsedOnce;
   /** Called for each refusal. */
   readonly onRefusal: (code: string) => void;
   readonly log: Pick<Logger, "info" | "warn">;
@@ -41,7 +44,7 @@ const HOME = "/";
 
 /** Signing in with a browser at OpenID providers: authorization code flow with PKCE. Throws ConfigurationError. */
 export function createSignIn(deps: SignInDeps): SignIn {
-  const { settings, issuers, secret, publicUrl, onRefusal, log, now = Date.now } = deps;
+  const { settings, issuers, secret, publicUrl, usedOnce, onRefusal, log, now = Date.now } = deps;
   const providers = createProviders({ settings, issuers, now });
   const sessions = createBrowserSessions({ ...deps, now });
   const login = createLogin({
@@ -49,6 +52,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     transactions: createTransactions({ secret, now }),
     sessions,
     publicUrl,
+    usedOnce,
   });
 
   async function logout(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -12,10 +12,16 @@ export interface Transaction {
   readonly returnTo: string;
 }
 
+/** A transaction that came back in time. */
+export interface OpenedTransaction extends Transaction {
+  /** Seconds since the epoch from which it is too old. */
+  readonly exp: number;
+}
+
 export interface Transactions {
   seal(transaction: Transaction): Promise<string>;
   /** Undefined when the text was not encrypted by us or is too old. */
-  open(sealed: string): Promise<Transaction | undefined>;
+  open(sealed: string): Promise<OpenedTransaction | undefined>;
 }
 
 /** Seconds a person has for signing in at the provider. */
@@ -30,6 +36,7 @@ const schema = z.object({
   nonce: z.string().min(1),
   verifier: z.string().min(1),
   returnTo: z.string(),
+  exp: z.number(),
 });
 
 export interface TransactionsOptions {

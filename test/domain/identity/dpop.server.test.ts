@@ -5,8 +5,11 @@ import { type Authenticator, createAuthenticator } from "../../../src/domain/ide
 import { createProofChecker } from "../../../src/domain/identity/dpop.ts";
 import type { AuthenticationError } from "../../../src/domain/identity/errors.ts";
 import { trustIssuer } from "../../../src/domain/identity/issuers.ts";
+import { createUsedOnce } from "../../../src/domain/identity/used-once.ts";
 import { type Provider, startProvider } from "./provider.ts";
+import { useDatabase } from "./use-database.ts";
 
+const db = useDatabase();
 const URL_OF_CALL = "https://countersign.example/graphql";
 
 interface Holder {
@@ -55,7 +58,8 @@ async function prove({ claims = {}, header = {}, by = holder, token: of = token 
 }
 
 function createBeliever(overrides: object = {}, now?: () => number): Authenticator {
-  return createAuthenticator({ issuers: [trustIssuer(provider.settings(overrides), { now })], now });
+  const issuers = [trustIssuer(provider.settings(overrides), { now })];
+  return createAuthenticator({ issuers, now, usedOnce: createUsedOnce({ db }) });
 }
 
 const presented = (jwt: string, of = token) =>
@@ -194,25 +198,17 @@ describe("a proof", () => {
     expect(outcomes.filter((outcome) => outcome === "believed")).toHaveLength(1);
   });
 
-  it("for which there is no room to remember it is refused, by key and over all, until others are forgotten", async () => {
-    let now = Date.now();
-    const checker = createProofChecker({ now: () => now, room: 8 });
-    const show = async (by: Holder) => {
-      const jwt = await prove({ by, claims: { iat: Math.floor(now / 1000) } });
-      return checker.check({ jwt, method: "POST", url: URL_OF_CALL }, token, by.thumbprint).then(
-        () => true,
-        () => false,
-      );
-    };
-    const holders = await Promise.all(Array.from({ length: 5 }, () => createHolder()));
-    const [first, , , , last] = holders;
-    if (first === undefined || last === undefined) throw new Error("no holders");
-    expect([await show(first), await show(first), await show(first)]).toEqual([true, true, false]);
-    for (const by of holders.slice(1, 4)) expect([await show(by), await show(by)]).toEqual([true, true]);
-    expect(await show(last)).toBe(false);
-    now += 119_000;
-    expect(await show(last)).toBe(false);
-    now += 121_000;
-    expect([await show(last), await show(first)]).toEqual([true, true]);
+  it("for which there is no room to remember it is refused with another code", async () => {
+    const checker = createProofChecker({ usedOnce: createUsedOnce({ db, room: { scope: 1, holder: 1 } }) });
+    const of = { token, key: holder.thumbprint, organization: randomUUID() };
+    const show = async () => checker.check({ jwt: await prove(), method: "POST", url: URL_OF_CALL }, of);
+    await show();
+    await expect(show()).rejects.toMatchObject({ code: "RATE_LIMITED" });
+  });
+
+  it("is refused by an authenticator that cannot remember it", async () => {
+    expect(await outcomeOf(await prove(), createAuthenticator({ issuers: [trustIssuer(provider.settings())] }))).toBe(
+      "DPOP_INVALID",
+    );
   });
 });

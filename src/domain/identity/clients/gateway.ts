@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Replays } from "./replays.ts";
+import type { UsedOnce } from "../used-once.ts";
 import { headerOf, MCP_CLIENT_HEADER, MODEL_HEADER, type RequestFacts } from "./request.ts";
 import { type Candidate, covers, firstValid, InvalidSignatureError, verifyRequest } from "./signatures.ts";
 import { type KeyMembers, type VerifyingKey, verifyingKey } from "./verifying-key.ts";
@@ -27,7 +27,7 @@ export interface GatewayStatement {
 export interface GatewayDeps {
   readonly origin: () => string;
   readonly gatewayKey: FindGatewayKey;
-  readonly replays: Replays;
+  readonly usedOnce: UsedOnce | undefined;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface GatewayDeps {
  * query if there is one, Content-Digest (RFC 9530) if there is a body, and every Countersign header. Undefined when no
  * signature has a gateway's tag; throws InvalidSignatureError when none of those is valid.
  */
-export function createGatewayReader({ origin, gatewayKey, replays }: GatewayDeps) {
+export function createGatewayReader({ origin, gatewayKey, usedOnce }: GatewayDeps) {
   const keys = new LRUCache<string, VerifyingKey>({ max: 1000 });
   const keyOf = ({ jwk }: GatewayKey): VerifyingKey => {
     const id = JSON.stringify(jwk);
@@ -53,7 +53,8 @@ export function createGatewayReader({ origin, gatewayKey, replays }: GatewayDeps
       if (gateway === undefined) throw new InvalidSignatureError("no gateway of the organization has this key");
       const key = keyOf(gateway);
       const components = mustCover(request, candidate);
-      await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, replays, now });
+      const scope = `gateway ${organization}`;
+      await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, usedOnce, scope, now });
       return { principalId: gateway.principalId, ...stated(request) };
     });
 }

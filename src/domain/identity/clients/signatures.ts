@@ -7,7 +7,8 @@ import {
   verifySignature,
 } from "http-message-sig";
 import { isInnerList, parseDictionary } from "structured-headers";
-import type { Replays } from "./replays.ts";
+import { LedgerUnavailableError } from "../../../ledger/errors.ts";
+import type { Use, Used, UsedOnce } from "../used-once.ts";
 import { headerOf, type RequestFacts } from "./request.ts";
 import { ALGORITHMS, type VerifyingKey } from "./verifying-key.ts";
 
@@ -88,14 +89,17 @@ export interface Demand {
   readonly tag: string;
   readonly key: VerifyingKey;
   readonly components: readonly SignatureComponent[];
-  readonly replays: Replays;
+  /** Undefined: no signature is accepted. */
+  readonly usedOnce: UsedOnce | undefined;
+  /** Who is identified by the key: whose room the nonce takes. */
+  readonly scope: string;
   /** Seconds since the epoch. */
   readonly now: number;
 }
 
 /** Verifies `candidate` of `request`. Throws InvalidSignatureError for any doubt. */
 export async function verifyRequest(request: RequestFacts, candidate: Candidate, demand: Demand): Promise<void> {
-  const { origin, tag, key, components, replays, now } = demand;
+  const { origin, tag, key, components, usedOnce, scope, now } = demand;
   let parameters: SignatureParameters;
   try {
     const verified = await verifySignature(
@@ -126,7 +130,23 @@ export async function verifyRequest(request: RequestFacts, candidate: Candidate,
     throw new InvalidSignatureError("the nonce is too long");
   }
   const until = Math.min(expires, created + MAX_AGE) + CLOCK_SKEW;
-  if (!replays.admit(key.thumbprint, nonce, until, now)) throw new InvalidSignatureError("its nonce was seen before");
+  const problem = await problemOf(usedOnce, { scope, holder: key.thumbprint, id: nonce, until });
+  if (problem !== undefined) throw new InvalidSignatureError(problem);
+}
+
+/** Why the nonce of a valid signature is refused; undefined: it is accepted, here and now alone. */
+async function problemOf(usedOnce: UsedOnce | undefined, use: Use): Promise<string | undefined> {
+  if (usedOnce === undefined) return "nonces are not accepted here";
+  let used: Used;
+  try {
+    used = await usedOnce.use(use);
+  } catch (error) {
+    if (error instanceof LedgerUnavailableError) return "whether its nonce was used before cannot be found out now";
+    throw error;
+  }
+  if (used === "USED") return "its nonce was seen before";
+  if (used === "OVER") return "it is over by the clock of the database";
+  return used === "FULL" ? "too many nonces were used lately" : undefined;
 }
 
 /** Whether a signature covers a component, with or without a `key` parameter. */

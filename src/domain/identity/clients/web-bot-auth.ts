@@ -2,7 +2,7 @@ import { component, type SignatureComponent } from "http-message-sig";
 import type { JWK } from "jose";
 import { parseDictionary, parseItem } from "structured-headers";
 import { ConfigurationError } from "../../../errors.ts";
-import type { Replays } from "./replays.ts";
+import type { UsedOnce } from "../used-once.ts";
 import { headerOf, type RequestFacts } from "./request.ts";
 import { type Candidate, covers, firstValid, InvalidSignatureError, verifyRequest } from "./signatures.ts";
 import { type VerifyingKey, verifyingKey } from "./verifying-key.ts";
@@ -19,7 +19,7 @@ export interface SignatureAgents {
 export interface WebBotAuthDeps {
   readonly origin: () => string;
   readonly agents: SignatureAgents;
-  readonly replays: Replays;
+  readonly usedOnce: UsedOnce | undefined;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface WebBotAuthDeps {
  * when no signature has an agent's tag; throws InvalidSignatureError when none of those is valid. `createAgentReader` throws
  * ConfigurationError for agents that are not origins and for invalid keys.
  */
-export function createAgentReader({ origin, agents, replays }: WebBotAuthDeps) {
+export function createAgentReader({ origin, agents, usedOnce }: WebBotAuthDeps) {
   const directories = directoriesOf(agents);
   return (request: RequestFacts, now: number): Promise<string | undefined> =>
     firstValid(request, TAG, async (candidate) => {
@@ -36,7 +36,8 @@ export function createAgentReader({ origin, agents, replays }: WebBotAuthDeps) {
       const key = directories.get(named.agent)?.get(candidate.keyId);
       if (key === undefined) throw new InvalidSignatureError("no listed agent has this key");
       const components = [covers(candidate, "@target-uri") ? "@target-uri" : "@authority", named.component];
-      await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, replays, now });
+      const scope = `agent ${named.agent}`;
+      await verifyRequest(request, candidate, { origin: origin(), tag: TAG, key, components, usedOnce, scope, now });
       return named.agent;
     });
 }

@@ -2,6 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ClientIdentity } from "../../../../src/domain/identity/principal.ts";
+import { createUsedOnce } from "../../../../src/domain/identity/used-once.ts";
+import { useDatabase } from "../use-database.ts";
 import { contentDigest, identifier, PUBLIC_URL, request, type Signing, signed, testKey } from "./requests.ts";
 
 const TAG = "countersign-gateway";
@@ -15,7 +17,8 @@ const gateways = new Map([
   [`acme ${useless.id}`, { principalId: "gateway-3", jwk: { kty: "oct", k: "c2VjcmV0" } }],
 ]);
 const gatewayKey = (organization: string, keyId: string) => gateways.get(`${organization} ${keyId}`);
-const clients = identifier({ gatewayKey });
+const usedOnce = createUsedOnce({ db: useDatabase() });
+const clients = identifier({ gatewayKey, usedOnce });
 
 const body = '{"query":"{viewer{id}}"}';
 const headers = {
@@ -132,7 +135,7 @@ describe("a gateway of the organization", () => {
 describe("over a real connection", () => {
   it("a gateway is accepted with its headers as Node parses them", async () => {
     let publicUrl = "";
-    const known = identifier({ gatewayKey, publicUrl: () => publicUrl });
+    const known = identifier({ gatewayKey, usedOnce, publicUrl: () => publicUrl });
     const identities: ClientIdentity[] = [];
     const server = createServer((incoming, response) => {
       incoming.resume();

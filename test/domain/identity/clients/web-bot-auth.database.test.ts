@@ -1,5 +1,7 @@
 import { component } from "http-message-sig";
 import { describe, expect, it } from "vitest";
+import { createUsedOnce } from "../../../../src/domain/identity/used-once.ts";
+import { useDatabase } from "../use-database.ts";
 import { identifier, PUBLIC_URL, request, type Signing, signed, testKey } from "./requests.ts";
 
 const TAG = "web-bot-auth";
@@ -11,7 +13,8 @@ const signatureAgents = {
   "https://chatgpt.com": { keys: [chatgpt.jwk, curve.jwk] },
   "https://agent.example.net": { keys: [rsa.jwk] },
 };
-const clients = identifier({ signatureAgents });
+const usedOnce = createUsedOnce({ db: useDatabase() });
+const clients = identifier({ signatureAgents, usedOnce });
 
 const CHATGPT = '"https://chatgpt.com"';
 const RSA = { parameters: { alg: "rsa-pss-sha512" } };

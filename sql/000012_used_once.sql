@@ -1,0 +1,20 @@
+-- What may be used once: proofs of keys, nonces of signatures and states of sign-ins, remembered for all servers until none of them
+-- accepts them any more. Losing a row lets its proof in a second time, until it is over: nothing else of oc_work permits anything.
+
+SET LOCAL ROLE oc_owner;
+
+CREATE TABLE oc_work.used_once (
+  -- The kind, and whose room the row takes: `proof acme`, `sign-in https://login.acme.example`.
+  scope      text        NOT NULL,
+  -- Who used it: the thumbprint of a key, or nobody in particular.
+  holder     text        NOT NULL,
+  -- SHA-256 of it.
+  id         bytea       NOT NULL CHECK (octet_length(id) = 32),
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (scope, holder, id)
+);
+CREATE INDEX used_once_expires ON oc_work.used_once (expires_at);
+COMMENT ON TABLE oc_work.used_once IS 'What was used and must not be accepted again. A job deletes what is over.';
+
+RESET ROLE;
+SELECT oc_guard.record();

@@ -1,0 +1,19 @@
+import type { Pool } from "pg";
+import { deleteOver } from "../domain/identity/used-once.ts";
+import type { Logger } from "../log.ts";
+import { type RunningJob, schedule } from "./schedule.ts";
+
+const INTERVAL_SECONDS = 10;
+/** Rows of one statement, so that none takes long. */
+const BATCH = 5_000;
+
+/** Deletes proofs, nonces and states that are over, so that they take no room. */
+export function startForgetting({
+  pool,
+  log,
+}: {
+  readonly pool: Pool;
+  readonly log: Pick<Logger, "warn">;
+}): RunningJob {
+  return schedule({ name: "used once", interval: INTERVAL_SECONDS, run: () => deleteOver(pool, BATCH) }, log);
+}
