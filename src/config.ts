@@ -155,6 +155,8 @@ const settings = z.object({
   EXECUTION_LIMIT: wholeSeconds({ default: 86_400, from: 1, to: 30 * DAY }),
   CHAIN_IDLE: wholeSeconds({ default: 1_800, from: 1, to: 30 * DAY }),
   SESSION_TTL: wholeSeconds({ default: 43_200, from: 1, to: 366 * DAY }),
+  CLAIMS_MAX_AGE: duration({ default: 300, from: 1, to: 3_600 }),
+  DECISION_CLAIMS_MAX_AGE: duration({ default: 0, from: 0, to: 300 }),
   HEARTBEAT: duration({ default: 15, from: 0.1, to: 300 }),
   SWEEP_INTERVAL: duration({ default: 5, from: 0.05, to: 3_600 }),
   APPEND_TIMEOUT: duration({ default: 5, from: 0.2, to: 60 }),
@@ -240,6 +242,12 @@ export interface Config {
   readonly chainIdle: number;
   /** Seconds until a session expires. */
   readonly sessionTtl: number;
+  /** How old the groups and roles of a browser session may be. Milliseconds; the settings are seconds. */
+  readonly claimsMaxAge: {
+    readonly reading: number;
+    /** 0: the identity provider is asked for each decision. */
+    readonly decision: number;
+  };
   /** Seconds between heartbeats on an idle subscription. */
   readonly heartbeat: number;
   /** Seconds between sweeps for expired and ambiguous actions. */
@@ -337,6 +345,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     executionLimit: Math.max(value.EXECUTION_LIMIT, value.EXECUTION_TTL),
     chainIdle: value.CHAIN_IDLE,
     sessionTtl: value.SESSION_TTL,
+    claimsMaxAge: { reading: value.CLAIMS_MAX_AGE * 1_000, decision: value.DECISION_CLAIMS_MAX_AGE * 1_000 },
     heartbeat: value.HEARTBEAT,
     sweepInterval: value.SWEEP_INTERVAL,
     timeLimits: {

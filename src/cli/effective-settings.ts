@@ -55,6 +55,8 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   EXECUTION_LIMIT: ({ executionLimit }) => executionLimit,
   CHAIN_IDLE: ({ chainIdle }) => chainIdle,
   SESSION_TTL: ({ sessionTtl }) => sessionTtl,
+  CLAIMS_MAX_AGE: ({ claimsMaxAge }) => claimsMaxAge.reading / 1_000,
+  DECISION_CLAIMS_MAX_AGE: ({ claimsMaxAge }) => claimsMaxAge.decision / 1_000,
   HEARTBEAT: ({ heartbeat }) => heartbeat,
   SWEEP_INTERVAL: ({ sweepInterval }) => sweepInterval,
   APPEND_TIMEOUT: ({ timeLimits }) => timeLimits.appendMs / 1_000,

@@ -23,6 +23,10 @@ export interface RequestHead {
 export interface CallIdentity {
   /** Throws AuthenticationError when the credentials are not valid, or their owner is suspended. */
   authenticate(credentials: Credentials): Promise<SignedIn>;
+  /** A caller who was authenticated before, with the groups and roles that they have now. Throws as `authenticate` does. */
+  current?(signedIn: SignedIn): Promise<SignedIn>;
+  /** The same, as a decision needs them. Throws ProviderUnavailableError, too. */
+  forDecision?(signedIn: SignedIn): Promise<SignedIn>;
   /** The credentials in a browser's cookie, if the cookie is accepted in this request. */
   cookie?(request: IncomingMessage): Credentials | undefined;
   /** The same for a page without personal data. */
@@ -43,6 +47,8 @@ export interface CallIdentity {
 export interface Call {
   readonly caller: Caller | undefined;
   readonly traceId: string;
+  /** The caller with the groups and roles that a decision needs. Throws AuthenticationError, ProviderUnavailableError. */
+  readonly forDecision: () => Promise<Caller | undefined>;
   /** A signal that aborts when a subscription of the call must end. Releases its resources when `over` aborts. */
   readonly ends: (over: AbortSignal) => AbortSignal;
   readonly onRefusal: (code: string) => void;
@@ -94,6 +100,8 @@ function endOf({ signedIn, stopping, watched }: CallOptions, over: AbortSignal):
 }
 
 export interface CallOptions {
+  /** Undefined: what the caller was authenticated with is as good for a decision. */
+  readonly forDecision: CallIdentity["forDecision"];
   readonly facts: RequestHead;
   readonly signedIn: SignedIn | undefined;
   /** Which client and model called, and from where. */
@@ -114,19 +122,25 @@ export function requestHeadOf(request: IncomingMessage): RequestHead {
 }
 
 export function createCall(options: CallOptions): Call {
-  const { facts, signedIn, client, address, onRefusal } = options;
+  const { facts, signedIn, client, address, onRefusal, forDecision } = options;
   const { traceparent } = facts.headers;
   const traceId = traceIdFor(typeof traceparent === "string" ? traceparent : undefined);
+  const callerOf = ({ principal, method, key, sessionId, expiresAt }: SignedIn): Caller => ({
+    principal,
+    client,
+    traceId,
+    method,
+    address,
+    key,
+    sessionId,
+    expiresAt,
+  });
+  const caller = signedIn && callerOf(signedIn);
   return {
-    caller: signedIn && {
-      principal: signedIn.principal,
-      client,
-      traceId,
-      method: signedIn.method,
-      address,
-      key: signedIn.key,
-      sessionId: signedIn.sessionId,
-      expiresAt: signedIn.expiresAt,
+    caller,
+    async forDecision() {
+      if (signedIn?.sessionId === undefined || forDecision === undefined) return caller;
+      return callerOf(await forDecision(signedIn));
     },
     traceId,
     ends: (over) => endOf(options, over),

@@ -115,6 +115,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     const call = createCall({
       facts,
       signedIn,
+      forDecision: identity.forDecision,
       // Waiting for what is there already would cost every call a turn of the event loop.
       client: client instanceof Promise ? await client : client,
       address: identity.addressOf(facts),

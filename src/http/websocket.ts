@@ -142,15 +142,27 @@ export function createWebSockets(deps: WebSocketDeps) {
     subscribe: (args) => (args as Prepared).subscribe(args),
     onConnect: connect,
     async onSubscribe({ extra, subscriptions }, id, params) {
+      // Counted when it comes: those after it do not make it one too many.
+      const running = Object.keys(subscriptions).length;
+      let problem: unknown;
+      // The connection may be hours old, and its caller's groups with it.
+      if (extra.signedIn?.sessionId !== undefined && identity.current !== undefined) {
+        extra.signedIn = await identity.current(extra.signedIn).catch((error: unknown) => {
+          problem = error;
+          return extra.signedIn;
+        });
+      }
       const call = createCall({
         facts: requestHeadOf(extra.request),
         signedIn: extra.signedIn,
+        forDecision: identity.forDecision,
         client: extra.client,
         address: identity.addressOf(requestHeadOf(extra.request)),
         stopping,
         onRefusal: metrics.refusal,
       });
-      if (Object.keys(subscriptions).length > limits.operationsPerSocket) {
+      if (problem !== undefined) return publish(call, [problem]);
+      if (running > limits.operationsPerSocket) {
         return publish(call, [
           graphqlError("RATE_LIMITED", `A connection has at most ${limits.operationsPerSocket} operations.`),
         ]);

@@ -9,8 +9,11 @@ import {
 } from "graphql";
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
+import type { Caller } from "../domain/identity/principal.ts";
+import { asError } from "../errors.ts";
 import { checkComplexity } from "../graphql/base/complexity.ts";
 import { type Context, createContext, executeInSnapshot } from "../graphql/base/context.ts";
+import { decides } from "../graphql/base/decides.ts";
 import { publicError } from "../graphql/base/errors.ts";
 import {
   checkBrackets,
@@ -106,13 +109,23 @@ const limits: OurPlugin = {
   },
 };
 
-/** Executes an operation: a query in one snapshot, a mutation in none. */
-async function run<Result>(
+/** Executes an operation: a query in one snapshot, a mutation in none, by a caller whose groups and roles are those of now. */
+async function run(
   args: ExecutionArgs,
-  { seen }: Call,
-  executeFn: (args: ExecutionArgs) => Result | Promise<Result>,
-): Promise<Result> {
-  if (seen.operation !== "query") return executeFn(args);
+  call: Call,
+  executeFn: (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>,
+): Promise<ExecutionResult> {
+  if (call.seen.operation === "mutation") {
+    if (!decides(args.document, args.operationName ?? undefined)) return executeFn(args);
+    let caller: Caller | undefined;
+    try {
+      caller = await call.forDecision();
+    } catch (error) {
+      return { errors: [new GraphQLError("", { originalError: asError(error) })] };
+    }
+    return executeFn({ ...args, contextValue: { ...(args.contextValue as Context), caller } });
+  }
+  if (call.seen.operation !== "query") return executeFn(args);
   return executeInSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
 }
 

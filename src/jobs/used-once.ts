@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { deleteOverSessions } from "../domain/identity/provider-session-store.ts";
 import { deleteOver } from "../domain/identity/used-once.ts";
 import type { Logger } from "../log.ts";
 import { type RunningJob, schedule } from "./schedule.ts";
@@ -7,7 +8,7 @@ const INTERVAL_SECONDS = 10;
 /** Rows of one statement, so that none takes long. */
 const BATCH = 5_000;
 
-/** Deletes proofs, nonces and states that are over, so that they take no room. */
+/** Deletes proofs, nonces and states that are over, so that they take no room, and tokens of sessions that are over. */
 export function startForgetting({
   pool,
   log,
@@ -15,5 +16,9 @@ export function startForgetting({
   readonly pool: Pool;
   readonly log: Pick<Logger, "warn">;
 }): RunningJob {
-  return schedule({ name: "used once", interval: INTERVAL_SECONDS, run: () => deleteOver(pool, BATCH) }, log);
+  async function run(): Promise<boolean> {
+    const more = [await deleteOver(pool, BATCH), await deleteOverSessions(pool, BATCH)];
+    return more.includes(true);
+  }
+  return schedule({ name: "used once", interval: INTERVAL_SECONDS, run }, log);
 }

@@ -3,6 +3,7 @@ import { createAuthenticator } from "../domain/identity/authenticate.ts";
 import type { Authentication } from "../domain/identity/authentication.ts";
 import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
 import { createClientIdentifier } from "../domain/identity/client-identity.ts";
+import { createCurrentClaims } from "../domain/identity/current-claims.ts";
 import { AuthenticationError, TooManyProofsError } from "../domain/identity/errors.ts";
 import { type IdentitySettings, loadIdentityFile, parseIdentityFile } from "../domain/identity/identity-file.ts";
 import { type TrustedIssuer, trustIssuer } from "../domain/identity/issuers.ts";
@@ -47,6 +48,8 @@ export interface IdentityDeps {
   readonly sessions: Sessions;
   readonly db: Queryable;
   readonly region: string;
+  /** How old the groups and roles of a browser session may be, in milliseconds: in all, and for a decision. */
+  readonly claimsMaxAge: { readonly reading: number; readonly decision: number };
   /** The platforms of the catalog, by name. */
   readonly platforms: readonly string[];
   readonly publicUrl: () => string;
@@ -66,6 +69,7 @@ export interface IdentityServices {
 /** Everything about who calls, for one process. */
 export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
+  const { claimsMaxAge } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
   const usedOnce = createUsedOnce({ db });
   const authenticator = createAuthenticator({
@@ -84,18 +88,44 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     usedOnce,
   });
 
-  async function admit(presented: Authentication): Promise<Authentication> {
-    const admitted = await directory.admit(presented);
-    return admitted.sessionId === undefined ? admitted : openSessions.admit(admitted);
+  const claims = createCurrentClaims({
+    db,
+    secret: keys.secret("provider-session"),
+    ask: (issuer, session) => signIn.ask(issuer, session),
+    revoke: sessions.revoke,
+    maxAge: claimsMaxAge.reading,
+    decisionMaxAge: claimsMaxAge.decision,
+    log,
+  });
+  /** What was presented by those who were admitted with a browser session. */
+  const presentedBy = new WeakMap<Authentication, Authentication>();
+
+  async function admit(
+    presented: Authentication,
+    update: (presented: Authentication) => Promise<Authentication>,
+  ): Promise<Authentication> {
+    if (presented.sessionId === undefined) return directory.admit(presented);
+    // What has ended is not asked about.
+    await openSessions.admit(presented);
+    const admitted = await directory.admit(await update(presented));
+    presentedBy.set(admitted, presented);
+    return admitted;
   }
 
   const calls: CallIdentity = {
-    authenticate: async (credentials) => admit(await authenticator.authenticate(credentials)),
+    authenticate: async (credentials) => admit(await authenticator.authenticate(credentials), claims.forReading),
+    current: async (signedIn) =>
+      signedIn.sessionId === undefined ? signedIn : admit(presentedBy.get(signedIn) ?? signedIn, claims.forReading),
+    forDecision: async (signedIn) => admit(presentedBy.get(signedIn) ?? signedIn, claims.forDecision),
     cookie: (request) => cookieCredentials(request, publicUrl()),
     pageCookie: (request) => sessionCookie(request, publicUrl()),
     signInAt: settings.signIn.length > 0 ? LOGIN : undefined,
     watch(signedIn, onRevoked) {
-      const unwatch = [directory.watch(signedIn, onRevoked), openSessions.watch(signedIn, onRevoked)];
+      const unwatch = [
+        directory.watch(signedIn, onRevoked),
+        openSessions.watch(signedIn, onRevoked),
+        claims.watch(presentedBy.get(signedIn) ?? signedIn, onRevoked),
+      ];
       return () => {
         for (const stop of unwatch) stop();
       };
@@ -124,6 +154,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     publicUrl,
     sessions,
     sessionTokens,
+    claims,
     admit: directory.admit,
     identity: calls,
     recognize: authenticator.authenticate,
@@ -138,6 +169,7 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
     signIn,
     async stop() {
       openSessions.stop();
+      claims.stop();
       await directory.stop();
       await readingLog.stop();
     },
@@ -147,9 +179,15 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
 /** The same with the settings of a server, stopped with it. */
 export function startIdentity(
   { config, log, closing, publicUrl }: Start,
-  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log">,
+  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log" | "claimsMaxAge">,
 ): IdentityServices {
-  const identity = createIdentity({ ...deps, region: config.region, publicUrl, log });
+  const identity = createIdentity({
+    ...deps,
+    region: config.region,
+    claimsMaxAge: config.claimsMaxAge,
+    publicUrl,
+    log,
+  });
   closing.add(() => identity.stop());
   return identity;
 }

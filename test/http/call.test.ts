@@ -18,6 +18,7 @@ function callExpiring(expiresAt: number, stopping: AbortSignal) {
     client: { name: "unknown", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} },
     address: undefined,
     stopping,
+    forDecision: undefined,
     onRefusal: () => undefined,
   });
 }

@@ -99,6 +99,8 @@ export type ApiOptions = Partial<
   readonly identity?: (identity: CallIdentity) => CallIdentity;
   /** What an identity file says; nothing: the built-in issuer. */
   readonly identityFile?: object;
+  /** Milliseconds. */
+  readonly claimsMaxAge?: { readonly reading?: number; readonly decision?: number };
   /** Where callers are looked up instead of the database: out of reach, in tests of that. */
   readonly identityDatabaseUrl?: string;
   /** Whether reading the audit log is recorded, as it is in the product. */
@@ -191,6 +193,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     db: background,
     region: "eu",
     platforms,
+    claimsMaxAge: { reading: 300_000, decision: 0, ...options.claimsMaxAge },
     publicUrl: () => options.publicUrl ?? origin,
     metrics,
     log,

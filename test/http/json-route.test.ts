@@ -158,6 +158,7 @@ it("responds by itself to what succeeds, and to nothing else", async () => {
       client: { name: "test", confidence: "UNKNOWN", modelConfidence: "UNKNOWN", evidence: {} },
       address: undefined,
       stopping: new AbortController().signal,
+      forDecision: undefined,
       onRefusal: () => undefined,
     });
     const left = await route.serve(request, response, { call, readParams: () => params });

@@ -7,13 +7,14 @@ import { createPool } from "../../src/db/pool.ts";
 import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import type { Authentication } from "../../src/domain/identity/authentication.ts";
 import { createClientIdentifier } from "../../src/domain/identity/client-identity.ts";
+import { createCurrentClaims } from "../../src/domain/identity/current-claims.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { loadKeys } from "../../src/domain/identity/keys.ts";
 import { createSessionTokens } from "../../src/domain/identity/session-tokens.ts";
 import { createUsedOnce } from "../../src/domain/identity/used-once.ts";
 import { createOpenSessions } from "../../src/domain/sessions/open-sessions.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
-import { createSignIn, type SignInDeps } from "../../src/http/sign-in/sign-in.ts";
+import { createSignIn, type SignIn, type SignInDeps } from "../../src/http/sign-in/sign-in.ts";
 import { createLogger } from "../../src/log.ts";
 import { createLedgers } from "../support/ledgers.ts";
 
@@ -70,19 +71,29 @@ export async function startSignInServer(databaseUrl: string, options: SignInServ
     gatewayKey: () => undefined,
     publicUrl: () => options.publicUrl ?? url,
   });
-  const signIn = createSignIn({
+  const claims = createCurrentClaims({
+    db: pool,
+    secret: keys.secret("provider-session"),
+    ask: (issuer, session) => signIn.ask(issuer, session),
+    revoke: sessions.revoke,
+    maxAge: 300_000,
+    decisionMaxAge: 0,
+    log,
+  });
+  const signIn: SignIn = createSignIn({
     settings: settings.signIn,
     issuers: settings.issuers,
     publicUrl: () => options.publicUrl ?? url,
     sessions: options.sessions?.(sessions) ?? sessions,
     sessionTokens,
+    claims,
     secret: keys.secret("sign-in"),
     usedOnce: createUsedOnce({ db: pool }),
     admit: options.admit ?? (async (authentication) => authentication),
     recognize: authenticator.authenticate,
     identity: {
       authenticate: async (credentials) => {
-        const presented = await authenticator.authenticate(credentials);
+        const presented = await claims.forReading(await authenticator.authenticate(credentials));
         return openSessions.admit((await options.admit?.(presented)) ?? presented);
       },
       identify: (facts) => clients.identify(facts),

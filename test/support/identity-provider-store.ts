@@ -1,9 +1,9 @@
 import type { Adapter, AdapterPayload } from "oidc-provider";
 
 /** Storage for an `oidc-provider` that outlives one instance of it: rotating keys makes another. */
-export function createAdapter(): (model: string) => Adapter {
+export function createAdapter(): ((model: string) => Adapter) & { forget(model: string): void } {
   const stored = new Map<string, AdapterPayload>();
-  return (model) => {
+  const adapter = (model: string): Adapter => {
     const key = (id: string) => `${model} ${id}`;
     const ofModel = () => [...stored].filter(([name]) => name.startsWith(`${model} `)).map(([, payload]) => payload);
     return {
@@ -28,4 +28,9 @@ export function createAdapter(): (model: string) => Adapter {
       },
     };
   };
+  /** Loses everything of a model. */
+  const forget = (model: string) => {
+    for (const name of stored.keys()) if (name.startsWith(`${model} `)) stored.delete(name);
+  };
+  return Object.assign(adapter, { forget });
 }

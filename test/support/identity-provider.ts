@@ -57,6 +57,14 @@ export interface IdentityProvider {
   addClient(client: ClientMetadata): Promise<void>;
   /** Signs with fresh keys from now on; the earlier ones stay published as long as `keep` says so. */
   rotate(options: { readonly keep: boolean }): Promise<void>;
+  /** How often the token endpoint was asked to refresh a token. */
+  refreshes(): number;
+  /** Changes what tokens say of a person from now on. */
+  change(user: string, claims: Partial<ProviderUser>): void;
+  /** Ends every session and takes back every refresh token. */
+  endSessions(): Promise<void>;
+  /** Takes connections and answers none of them, until `resume`. */
+  hang(): void;
   /** Refuses connections, until `resume`. */
   stop(): Promise<void>;
   resume(): Promise<void>;
@@ -72,13 +80,18 @@ export const RESOURCE = "https://countersign.example/api";
 const SCOPE = "act";
 const TOKEN_TTL = 3600;
 
-export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
+export async function startIdentityProvider(given: IdentityProviderOptions): Promise<IdentityProvider> {
+  const users = { ...given.users };
+  const options = { ...given, users };
   const adapter = createAdapter();
   let handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   let keyRequests = 0;
+  let refreshes = 0;
+  let hanging = false;
   let keys: JWK[] = await freshKeys();
   const server = createServer((request, response) => {
     if (request.url === "/jwks") keyRequests += 1;
+    if (hanging) return;
     handle(request, response).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(String(error));
@@ -95,6 +108,9 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
 
   function serve(): void {
     const provider = new Provider(issuer, configuration(options, { keys } as JWKS, adapter));
+    provider.on("grant.success", ({ oidc }) => {
+      if (oidc.params?.grant_type === "refresh_token") refreshes += 1;
+    });
     const api = apiOf(options);
     const resourceServer = {
       ...api,
@@ -121,13 +137,28 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     resource: RESOURCE,
     tokenEndpoint: `${issuer}/token`,
     keyRequests: () => keyRequests,
-    addClient: async (client) => void (await adapter("Client").upsert(client.client_id, { ...client }, undefined)),
+    refreshes: () => refreshes,
+    change(user, claims) {
+      const before = users[user];
+      if (before !== undefined) users[user] = { ...before, ...claims };
+    },
+    async endSessions() {
+      for (const model of ["Session", "RefreshToken", "Grant"]) adapter.forget(model);
+    },
+    hang() {
+      hanging = true;
+    },
+    addClient: async (client) => void (await adapter("Client").upsert(client.client_id, refreshing(client), undefined)),
     async rotate({ keep }) {
       keys = [...(await freshKeys()), ...(keep ? keys : [])];
       serve();
     },
     stop,
-    resume: () => listening(server, port),
+    async resume() {
+      if (!hanging) return listening(server, port);
+      hanging = false;
+      server.closeAllConnections();
+    },
     close: stop,
   };
 }
@@ -140,6 +171,11 @@ function listening(server: Server, port: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** A client that gets refresh tokens, unless it says otherwise. */
+function refreshing(client: ClientMetadata): ClientMetadata {
+  return { grant_types: ["authorization_code", "refresh_token"], ...client };
 }
 
 /** One key for ID tokens (RS256) and one for access tokens (ES256). */
@@ -185,7 +221,7 @@ function configuration(
         token_endpoint_auth_method: "none",
         redirect_uris: [NATIVE_REDIRECT],
       },
-      ...(options.clients ?? []),
+      ...(options.clients ?? []).map(refreshing),
       ...Object.entries(agents).map(([client_id, { secret }]) => ({
         client_id,
         client_secret: secret,
@@ -195,6 +231,9 @@ function configuration(
       })),
     ],
     renderError,
+    issueRefreshToken: async (_context, client) => client.grantTypeAllowed("refresh_token"),
+    // A refresh token that comes twice ends the session (RFC 9700, section 4.14.2).
+    rotateRefreshToken: true,
     claims: {
       openid: ["sub", "amr"],
       profile: ["name", "roles", "groups", "idp"],
@@ -210,7 +249,12 @@ function configuration(
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        defaultResource: (_context, _client, oneOf) => oneOf ?? RESOURCE,
+        // Tokens of a program that signs people in are for UserInfo.
+        defaultResource: (_context, client, oneOf) =>
+          oneOf ??
+          (client?.clientId === NATIVE_CLIENT || client?.grantTypeAllowed("authorization_code") !== true
+            ? RESOURCE
+            : []),
         useGrantedResource: () => true,
         getResourceServerInfo: () => apiOf(options),
       },
@@ -253,6 +297,7 @@ function configuration(
       Interaction: 600,
       Session: 3600,
       Grant: 3600,
+      RefreshToken: 24 * 3600,
     },
   };
 }

@@ -33,6 +33,15 @@ export class TooManyProofsError extends DomainError<"RATE_LIMITED"> {
   }
 }
 
+/** The identity provider cannot be asked now, so that nothing is decided on what it said before. */
+export class ProviderUnavailableError extends DomainError<"PROVIDER_UNAVAILABLE"> {
+  constructor(cause?: unknown) {
+    const message =
+      "your identity provider cannot say now which groups and roles you have; nothing was recorded, try again soon";
+    super("PROVIDER_UNAVAILABLE", message, { cause });
+  }
+}
+
 /** `principal`: whom the token names, when its signature is valid. `cause`: the underlying error. */
 export interface AuthenticationErrorOptions {
   readonly principal?: Principal | undefined;

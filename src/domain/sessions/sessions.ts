@@ -35,6 +35,8 @@ export interface Sessions extends Attribution {
    * SessionRefusal, LedgerUnavailableError.
    */
   end(caller: Caller, input: { readonly sessionId?: string | undefined }): Promise<SessionResult>;
+  /** Records that the identity provider ended the session of a browser. Does nothing when it ended before. Throws LedgerUnavailableError. */
+  revoke(organization: string, sessionId: string): Promise<void>;
   /** The session with this id in the caller's organization, started by any caller. */
   load(caller: Caller, sessionId: string): Promise<Session | undefined>;
   /** Records the end of sessions of every ledger of the database that are over, at most `limit`. */
@@ -88,6 +90,22 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...createAttribution({ ledgers, db, region }),
     load,
     settleDue: (limit) => settleDueSessions({ db, commit }, limit),
+    async revoke(organization, sessionId) {
+      const ledger = ledgerOf(organization, region);
+      await commit<Session | undefined, undefined>({
+        ledger,
+        by: "system",
+        load: async () => (await findSessions(db, ledger, [sessionId]))[0],
+        decide(session) {
+          if (session === undefined || session.ended !== undefined) return { kind: "done", result: undefined };
+          return {
+            kind: "record",
+            fact: endFacts(session.id, conversationOf(session), "REVOKED"),
+            result: () => undefined,
+          };
+        },
+      });
+    },
     async start(caller, { conversationId }) {
       checkConversation(conversationId);
       const id = newId();
@@ -123,16 +141,20 @@ export function createSessions(options: SessionsOptions): Sessions {
             return { kind: "refuse", error: notYours };
           }
           if (session.ended !== undefined) return { kind: "refuse", error: alreadyEnded };
-          const { conversation } = session.started.body;
           return {
             kind: "record",
-            fact: endFacts(session.id, typeof conversation === "string" ? conversation : "", "LOGOUT"),
+            fact: endFacts(session.id, conversationOf(session), "LOGOUT"),
             result: (entry) => ({ session: { ...session, ended: entry }, entry }),
           };
         },
       });
     },
   };
+}
+
+function conversationOf({ started }: Session): string {
+  const { conversation } = started.body;
+  return typeof conversation === "string" ? conversation : "";
 }
 
 function notYours(): SessionRefusal {

@@ -1,8 +1,8 @@
 import { defineFact, defineState, made, steps } from "../definition.ts";
 import { code, erasable, instant, object, text, uuid } from "../schema.ts";
 
-/** Why a session has ended: its owner ended it, or its time had passed and the server did. */
-export const END_REASONS = ["LOGOUT", "EXPIRED"] as const;
+/** Why a session has ended: its owner ended it, its time had passed, or the identity provider had ended its own. */
+export const END_REASONS = ["LOGOUT", "EXPIRED", "REVOKED"] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 export const SESSION = defineState("SESSION", {
@@ -50,7 +50,11 @@ export const SESSIONS = {
         repeats: { conversation: "conversation" },
         where: {
           member: "reason",
-          is: { LOGOUT: { by: ["MAKER"] }, EXPIRED: { by: ["SYSTEM"], deadline: "PASSED" } },
+          is: {
+            LOGOUT: { by: ["MAKER"] },
+            EXPIRED: { by: ["SYSTEM"], deadline: "PASSED" },
+            REVOKED: { by: ["SYSTEM"] },
+          },
         },
       },
     }),

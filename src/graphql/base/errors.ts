@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   DATABASE_CORRUPT: "The database cannot read its own files. Restore it from a backup; `traceId` identifies the call.",
   CLOCK_SKEWED:
     "A clock is wrong, or was when the last entry was recorded, so deadlines cannot be judged. The message says how.",
+  PROVIDER_UNAVAILABLE:
+    "The identity provider that the caller signed in at cannot be asked now, so nothing is decided; reading goes on. Retry soon.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
   INTERNAL_SERVER_ERROR: "A fault in the server. `traceId` identifies the call in the server's log.",
 } as const;
@@ -37,6 +39,7 @@ const httpAnswers: Readonly<Partial<Record<ErrorCode, HttpAnswer>>> = {
   UNAUTHENTICATED: { status: 401, headers: { "www-authenticate": 'Bearer realm="countersign"' } },
   QUERY_TOO_COMPLEX: { status: 400, spec: false },
   RATE_LIMITED: { status: 429, spec: true },
+  PROVIDER_UNAVAILABLE: { status: 503, spec: true, headers: { "retry-after": "5" } },
 };
 
 /** An error for the client. `facts` become further extensions. */

@@ -20,6 +20,7 @@ const SessionEndReason = builder.enumType("SessionEndReason", {
   values: {
     LOGOUT: { description: "Its principal ended it." },
     EXPIRED: { description: "It expired." },
+    REVOKED: { description: "The identity provider ended its own." },
   } as const satisfies Record<EndReason, object>,
 });
 

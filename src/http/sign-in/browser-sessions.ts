@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Authentication } from "../../domain/identity/authentication.ts";
-import type { ClaimedIdentity } from "../../domain/identity/claim-values.ts";
+import type { CurrentClaims } from "../../domain/identity/current-claims.ts";
 import { AuthenticationError } from "../../domain/identity/errors.ts";
 import type { Caller } from "../../domain/identity/principal.ts";
+import type { ProviderSession } from "../../domain/identity/provider-session.ts";
 import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import { SessionRefusal } from "../../domain/sessions/errors.ts";
@@ -20,6 +21,7 @@ export interface BrowserSessionsDeps {
   readonly publicUrl: () => string;
   readonly sessions: Pick<Sessions, "start" | "end">;
   readonly sessionTokens: SessionTokens;
+  readonly claims: Pick<CurrentClaims, "begin" | "end">;
   /** Checks an authenticated person against the directory, and adds the roles it has for them. Throws AuthenticationError. */
   readonly admit: (authentication: Authentication) => Promise<Authentication>;
   readonly identity: Pick<CallIdentity, "authenticate" | "identify" | "addressOf">;
@@ -43,7 +45,7 @@ const SOME_ID = "00000000-0000-7000-8000-000000000000";
 
 /** Sessions in a browser's cookie. Each is recorded before the cookie is set. */
 export function createBrowserSessions(deps: BrowserSessionsDeps) {
-  const { publicUrl, sessions, sessionTokens, admit, identity, recognize, log, now } = deps;
+  const { publicUrl, sessions, sessionTokens, claims, admit, identity, recognize, log, now } = deps;
 
   async function callerOf(request: IncomingMessage, authentication: Authentication): Promise<Caller> {
     const facts = requestHeadOf(request);
@@ -88,7 +90,8 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     current: (request: IncomingMessage) => sessionOf(request, identity.authenticate),
 
     /** Records that a person signed in. Returns the Set-Cookie header. Throws SignInRefusal, LedgerUnavailableError. */
-    async begin(request: IncomingMessage, at: SignInSettings, { principal, method }: ClaimedIdentity): Promise<string> {
+    async begin(request: IncomingMessage, at: SignInSettings, provided: ProviderSession): Promise<string> {
+      const { principal, method } = provided.identity;
       if (principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) throw new SignInRefusal("NOT_A_PERSON");
       const name = cookieNames(publicUrl()).session;
       const seconds = Math.floor(now() / 1000);
@@ -100,6 +103,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       const { session } = await sessions.start(await callerOf(request, await admitted(signedIn)), {});
       log.info({ organization: principal.organization, session: session.id, method }, "a person signed in");
       const expiresAt = expiryOf(session);
+      await claims.begin(session.id, at.issuer, provided, expiresAt);
       const token = await sessionTokens.sign({ ...kept, sessionId: session.id, expiresAt });
       // From now, not from before the session was recorded: the cookie must not outlive it.
       return setCookie(publicUrl(), name, token, Math.max(0, expiresAt - Math.ceil(now() / 1000)));
@@ -116,7 +120,10 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       const { authentication, token } = session;
       const { sessionId } = authentication;
       try {
-        if (sessionId !== undefined) await sessions.end(await callerOf(request, authentication), { sessionId });
+        if (sessionId !== undefined) {
+          await sessions.end(await callerOf(request, authentication), { sessionId });
+          await claims.end(sessionId);
+        }
         log.info({ organization: authentication.principal.organization, session: sessionId }, "a person signed out");
       } catch (error) {
         if (!(error instanceof SessionRefusal)) throw error;

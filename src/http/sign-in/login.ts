@@ -98,7 +98,7 @@ export function createLogin({ providers, transactions, sessions, publicUrl, used
       const provider = providerOf(transaction.issuer);
       const use = await claim(transaction);
       response.appendHeader("set-cookie", setCookie(base, name, "", 0));
-      const identity = await provider.finish(transaction, address).catch(async (error: unknown) => {
+      const session = await provider.finish(transaction, address).catch(async (error: unknown) => {
         // Nobody signed in. Anybody can make such states, and must not take the room of people who do.
         await usedOnce.forget(use).catch(() => undefined);
         throw error instanceof AuthenticationError ? new SignInRefusal("CLAIMS_REFUSED", error) : error;
@@ -106,7 +106,7 @@ export function createLogin({ providers, transactions, sessions, publicUrl, used
       completed.set(state, true);
       // One browser, one session: nobody holds the token of the one before any more.
       await sessions.end(request);
-      response.appendHeader("set-cookie", await sessions.begin(request, provider.settings, identity));
+      response.appendHeader("set-cookie", await sessions.begin(request, provider.settings, session));
       redirect(response, new URL(transaction.returnTo));
     },
   };

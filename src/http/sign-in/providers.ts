@@ -1,7 +1,9 @@
 import * as oidc from "openid-client";
-import type { ClaimedIdentity, ClaimsReader } from "../../domain/identity/claim-values.ts";
+import type { ClaimsReader } from "../../domain/identity/claim-values.ts";
 import { readerFor } from "../../domain/identity/claims.ts";
+import { AuthenticationError, ProviderUnavailableError } from "../../domain/identity/errors.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
+import type { ProviderSession, ProviderTokens } from "../../domain/identity/provider-session.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
 import { BEARER_TOKEN, OPENID_CONNECT } from "../../domain/identity/sign-in-methods.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
@@ -15,7 +17,13 @@ export interface SignInProvider {
   /** Where to send a browser that is to sign in. Throws SignInRefusal. */
   start(transaction: Transaction, redirectUri: string): Promise<URL>;
   /** Who signed in, by the address a browser was sent back to. Throws SignInRefusal, and AuthenticationError for claims. */
-  finish(transaction: Transaction, callback: URL): Promise<ClaimedIdentity>;
+  finish(transaction: Transaction, callback: URL): Promise<ProviderSession>;
+  /**
+   * What the provider says now of a person who signed in: by a refresh token, whose response has an ID token or an access token
+   * for UserInfo (OpenID Connect Core 1.0, sections 12 and 5.3), or by UserInfo alone. OVER: it ended its session, or says
+   * nothing more about it. Throws ProviderUnavailableError.
+   */
+  ask(session: ProviderSession): Promise<ProviderSession | "OVER">;
   /** Where a browser ends its session at the provider, when the provider is reached and has such a place. */
   endSession(): Promise<URL | undefined>;
 }
@@ -80,8 +88,25 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
       const claims = answer.claims();
       if (claims === undefined) throw new SignInRefusal("ID_TOKEN_REFUSED");
       const identity = read({ ...claims });
-      // `amr` is optional; without it the method is still known to be a browser sign-in.
-      return identity.method === BEARER_TOKEN ? { ...identity, method: OPENID_CONNECT } : identity;
+      return {
+        // `amr` is optional; without it the method is still known to be a browser sign-in.
+        identity: identity.method === BEARER_TOKEN ? { ...identity, method: OPENID_CONNECT } : identity,
+        subject: claims.sub,
+        tokens: tokensOf(answer),
+      };
+    },
+    async ask({ identity: before, subject, tokens }) {
+      try {
+        const configuration = await discovered();
+        const { claims, tokens: next } = await askAgain(configuration, subject, tokens);
+        if (claims.sub !== subject) return "OVER";
+        const { principal } = read({ ...claims });
+        // How the person signed in has not changed; a refreshed token does not say it again.
+        return { identity: { ...before, principal }, subject, tokens: next };
+      } catch (error) {
+        if (isOver(error, tokens)) return "OVER";
+        throw new ProviderUnavailableError(asRefusal(error));
+      }
     },
     async endSession() {
       const configuration = await discovered().catch((error: unknown) => {
@@ -93,6 +118,38 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
       return oidc.buildEndSessionUrl(configuration, {});
     },
   };
+}
+
+type TokenAnswer = Awaited<ReturnType<typeof oidc.refreshTokenGrant>>;
+
+/** An access token is kept when there is nothing better: it is long, and of use until it expires. */
+function tokensOf({ refresh_token: refreshToken, access_token: accessToken }: TokenAnswer): ProviderTokens {
+  return refreshToken === undefined ? { accessToken } : { refreshToken };
+}
+
+async function askAgain(
+  configuration: oidc.Configuration,
+  subject: string,
+  { refreshToken, accessToken = "" }: ProviderTokens,
+): Promise<{ readonly claims: oidc.IDToken | oidc.UserInfoResponse; readonly tokens: ProviderTokens }> {
+  if (refreshToken === undefined) {
+    return { claims: await oidc.fetchUserInfo(configuration, accessToken, subject), tokens: { accessToken } };
+  }
+  const answer = await oidc.refreshTokenGrant(configuration, refreshToken);
+  const claims = answer.claims() ?? (await oidc.fetchUserInfo(configuration, answer.access_token, subject));
+  return { claims, tokens: { refreshToken: answer.refresh_token ?? refreshToken } };
+}
+
+/** Errors of a token endpoint that say that the person has to sign in again (RFC 6749, section 5.2; OpenID Connect Core, 3.1.2.6). */
+const SESSION_ERRORS = ["invalid_grant", "login_required", "interaction_required", "consent_required"];
+
+/** Whether the provider said that its session, or what we may know of it, is over. */
+function isOver(error: unknown, { refreshToken }: ProviderTokens): boolean {
+  // Claims that would not let anybody sign in.
+  if (error instanceof AuthenticationError) return true;
+  if (error instanceof oidc.ResponseBodyError && SESSION_ERRORS.includes(error.error)) return true;
+  // The only token there is has expired or was revoked (RFC 6750, section 3.1).
+  return refreshToken === undefined && error instanceof oidc.WWWAuthenticateChallengeError && error.status === 401;
 }
 
 /** Caches the result of `load` for `FRESH`; does not cache failures. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AskProvider } from "../../domain/identity/current-claims.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
 import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
@@ -31,6 +32,8 @@ export interface SignInDeps extends Omit<BrowserSessionsDeps, "now" | "log"> {
 }
 
 export interface SignIn {
+  /** Asks the provider of a session that began here again. */
+  readonly ask: AskProvider;
   /** Handles the paths of signing in; returns undefined for any other path. */
   handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
 }
@@ -123,6 +126,12 @@ export function createSignIn(deps: SignInDeps): SignIn {
   }
 
   return {
+    async ask(issuer, session) {
+      const provider = providers.get(issuer);
+      // It was taken out of the settings since.
+      if (provider === undefined) return "OVER";
+      return provider.ask(session);
+    },
     handle(path, request, response) {
       if (path === HOME && request.method === "GET" && wantsHtml(request)) return home(request, response);
       const route = routes.get(path);

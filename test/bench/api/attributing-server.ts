@@ -49,6 +49,7 @@ const identity = createIdentity({
   db: pool,
   region,
   platforms,
+  claimsMaxAge: { reading: 300_000, decision: 0 },
   publicUrl: () => origin,
   metrics,
   log,

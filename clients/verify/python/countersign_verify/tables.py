@@ -269,9 +269,12 @@ TYPES: Dict[str, Type] = {
         signed=True,
     ),
     "SESSION_ENDED": Type(
-        {"session": "UUID", "conversation?": "string", "reason": "=LOGOUT|EXPIRED"},
+        {"session": "UUID", "conversation?": "string", "reason": "=LOGOUT|EXPIRED|REVOKED"},
         moves=("SESSION",),
-        rules=(By(("SYSTEM",), where=Where("reason", "EXPIRED")),),
+        rules=(
+            By(("SYSTEM",), where=Where("reason", "EXPIRED")),
+            By(("SYSTEM",), where=Where("reason", "REVOKED")),
+        ),
         history=(
             AsMade(("conversation",)),
             By(("MAKER",), where=Where("reason", "LOGOUT")),
