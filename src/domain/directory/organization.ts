@@ -26,6 +26,8 @@ export class Organization {
   /** Whom the ledger saw; loaded for those who ask, not for every call. */
   readonly seen: SeenPrincipals;
   setup: DirectoryRecord<SetupState> | undefined;
+  /** How many wrong codes people tried since the setup code was issued, by their ids. */
+  readonly wrongCodes = new Map<string, number>();
   /** Where people last changed the directory, by their ids. */
   readonly changedAt = new Map<string, bigint>();
   /** Another one after every change. */
@@ -78,7 +80,10 @@ export class Organization {
         const what = `entry ${entry.seq} makes version ${version} of ${kind} ${id}, and there is no entry of version ${known + 1}`;
         throw new LedgerDamagedError(this.ledger, what);
       }
-      if (this.apply(kind, id, { version, state, updatedSeq: entry.seq })) changed = true;
+      if (this.apply(kind, id, { version, state, updatedSeq: entry.seq })) {
+        changed = true;
+        this.#countCodes(kind, entry);
+      }
     }
     return changed;
   }
@@ -91,7 +96,18 @@ export class Organization {
   /** Applies an entry that this process recorded. */
   applyEntry({ kind, id, version, state }: Moved, entry: LedgerEntry): boolean {
     this.#observe(entry);
-    return this.apply(kind, id, { version, state, updatedSeq: entry.seq });
+    if (!this.apply(kind, id, { version, state, updatedSeq: entry.seq })) return false;
+    this.#countCodes(kind, entry);
+    return true;
+  }
+
+  /** Counts the wrong codes of people. Each entry that moves the setup code is applied once, in order. */
+  #countCodes(kind: string, { body }: LedgerEntry): void {
+    if (kind !== "SETUP") return;
+    if (body.type === "SETUP_CODE_ISSUED") this.wrongCodes.clear();
+    const { id } = objectOf(body.actor);
+    if (body.type !== "SETUP_CODE_REFUSED" || typeof id !== "string") return;
+    this.wrongCodes.set(id, (this.wrongCodes.get(id) ?? 0) + 1);
   }
 
   #observe({ body, seq }: LedgerEntry): void {

@@ -15,7 +15,7 @@ import { ADMINISTRATOR, type PrincipalState, type SetupState } from "./record.ts
 
 /** Milliseconds a code can be used for. */
 const LIFETIME = 24 * 3600 * 1000;
-/** Wrong codes after which the right one is void. */
+/** Wrong codes after which a person is refused the right one, too. Others are not: the code has 140 random bits. */
 const MAX_ATTEMPTS = 10;
 /** Crockford's base 32: no letter is taken for a digit. Seven groups of four are 140 bits. */
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -44,7 +44,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
   async function countAttempt(organization: Organization, caller: Caller): Promise<void> {
     await changes.record(organization, caller, (fresh) => {
       const setup = usable(fresh);
-      if (setup === undefined) return undefined;
+      if (setup === undefined || hasTriedOften(fresh, caller)) return undefined;
       const state = { ...setup, attempts: setup.attempts + 1 };
       return { type: "SETUP_CODE_REFUSED", states: [fresh.next("SETUP", ADMINISTRATOR, state)] };
     });
@@ -55,7 +55,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
       // A concurrent call of the same person used the code; the remaining step is the same.
       if (wasUsedBy(fresh, caller.principal, code)) return undefined;
       const setup = usable(fresh);
-      if (setup === undefined || !matches(setup, code)) throw invalidCode();
+      if (setup === undefined || hasTriedOften(fresh, caller) || !matches(setup, code)) throw invalidCode();
       const state = { ...setup, usedBy: caller.principal.id };
       return { type: "SETUP_CODE_USED", states: [fresh.next("SETUP", ADMINISTRATOR, state)] };
     });
@@ -109,7 +109,7 @@ export function createSetup(changes: Changes, projections: Projections, db: Quer
         throw refuse("HUMANS_ONLY", "an agent is registered here by your id: it would be appointed");
       if (!wasUsedBy(organization, principal, code)) {
         const setup = usable(organization);
-        if (setup === undefined) throw invalidCode();
+        if (setup === undefined || hasTriedOften(organization, caller)) throw invalidCode();
         if (!matches(setup, code)) {
           await countAttempt(organization, caller);
           throw invalidCode();
@@ -132,7 +132,7 @@ const NOTHING_YET: PrincipalState = {
 
 /** The same message for every fault, so that attempts reveal nothing. */
 function invalidCode(): DirectoryRefusal {
-  return refuse("SETUP_CODE_INVALID", "the code is wrong, used, expired, or was tried too often", "code");
+  return refuse("SETUP_CODE_INVALID", "the code is wrong, used or expired, or you tried too often", "code");
 }
 
 function isAlive({ expiresAt }: SetupState): boolean {
@@ -142,8 +142,13 @@ function isAlive({ expiresAt }: SetupState): boolean {
 /** The code nobody has used so far, of an organization that has nobody to administer it. */
 function usable(organization: Organization): SetupState | undefined {
   const state = organization.setup?.state;
-  if (state === undefined || state.usedBy !== undefined || state.attempts >= MAX_ATTEMPTS) return undefined;
+  if (state === undefined || state.usedBy !== undefined) return undefined;
   return isAlive(state) && organization.administrators().length === 0 ? state : undefined;
+}
+
+/** Whether the caller tried so many wrong codes that no other is looked at. Of their own alone: nobody can void a code for others. */
+function hasTriedOften({ wrongCodes }: Organization, { principal }: Caller): boolean {
+  return (wrongCodes.get(principal.id) ?? 0) >= MAX_ATTEMPTS;
 }
 
 /** Whether `principal` used this very code, and may repeat the call. */

@@ -207,7 +207,7 @@ builder.mutationField("claimAdministrator", (t) =>
   t.field({
     type: PrincipalPayload,
     description:
-      "Makes the caller, who must be a person, the first administrator of their organization. The code is valid for one day and one use, and void after ten wrong attempts.",
+      "Makes the caller, who must be a person, the first administrator of their organization. The code is valid for one day and one use, and for each person void after ten wrong attempts of theirs.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimAdministratorInput, required: true, description: "The setup code." }) },
     resolve: (_root, { input }, context): Promise<PrincipalChanged> =>
