@@ -100,6 +100,7 @@ const settings = z.object({
   CONNECTION_LIMIT: wholeNumber({ default: 10_000, from: 16, to: 1_000_000, unit: "connections" }),
   ADDRESS_CONNECTION_LIMIT: wholeNumber({ default: 1_000, from: 1, to: 1_000_000, unit: "connections" }),
   STREAM_LIMIT: wholeNumber({ default: 32, from: 1, to: 10_000, unit: "streams" }),
+  PERSON_STREAM_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "streams" }),
   OPERATION_LIMIT: wholeNumber({ default: 64, from: 1, to: 10_000, unit: "operations" }),
   HEADER_TIMEOUT: duration({ default: 10, from: 0.1, to: 120 }),
   IDLE_TIMEOUT: duration({ default: 65, from: 0.1, to: 3_600 }),
@@ -208,7 +209,7 @@ export interface Config {
   >;
   /** Of event streams and WebSockets. `sendTimeout` is milliseconds, `bufferedBytes` what may wait to be sent on one connection. */
   readonly socketLimits: Readonly<
-    Record<"streamsPerPrincipal" | "operationsPerSocket" | "sendTimeout" | "bufferedBytes", number>
+    Record<"streamsPerPrincipal" | "streamsPerPerson" | "operationsPerSocket" | "sendTimeout" | "bufferedBytes", number>
   >;
   readonly production: boolean;
   readonly dataDir: string;
@@ -321,6 +322,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     },
     socketLimits: {
       streamsPerPrincipal: value.STREAM_LIMIT,
+      streamsPerPerson: value.PERSON_STREAM_LIMIT,
       operationsPerSocket: value.OPERATION_LIMIT,
       sendTimeout: value.SEND_TIMEOUT * 1_000,
       bufferedBytes: value.SEND_BUFFER,

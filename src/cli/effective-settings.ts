@@ -29,6 +29,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   CONNECTION_LIMIT: ({ connectionLimits }) => connectionLimits.connections,
   ADDRESS_CONNECTION_LIMIT: ({ connectionLimits }) => connectionLimits.connectionsPerAddress,
   STREAM_LIMIT: ({ socketLimits }) => socketLimits.streamsPerPrincipal,
+  PERSON_STREAM_LIMIT: ({ socketLimits }) => socketLimits.streamsPerPerson,
   OPERATION_LIMIT: ({ socketLimits }) => socketLimits.operationsPerSocket,
   HEADER_TIMEOUT: ({ connectionLimits }) => connectionLimits.headerTimeout / 1_000,
   IDLE_TIMEOUT: ({ connectionLimits }) => connectionLimits.idleTimeout / 1_000,

@@ -78,7 +78,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     deps.certificate !== undefined || peers.mayUsePlainHttp(socket.remoteAddress);
   const connectionLimits = { ...CONNECTION_LIMITS, ...deps.connectionLimits };
   const limits = { ...SOCKET_LIMITS, ...deps.socketLimits };
-  const slots = createSlots(limits.streamsPerPrincipal);
+  const slots = createSlots(limits);
   const sockets = createWebSockets({
     yoga,
     identity,

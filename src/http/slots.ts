@@ -1,30 +1,43 @@
+import { peopleBehind } from "../domain/identity/people.ts";
 import type { SignedIn } from "./call.ts";
 
 /**
- * Limits the open connections and streams of a principal, together. An agent is another one for each person it acts for: those
- * of one person do not take the place of another's.
+ * Limits the open connections and streams together: those of a principal, which an agent is another one of for each person it acts
+ * for, and those of a person, with all agents that act for them. Those of one person do not take the place of another's.
  */
 export interface Slots {
   /** Takes a slot; undefined when all are taken. Returns a function that releases it; further calls do nothing. */
   take(signedIn: SignedIn): (() => void) | undefined;
 }
 
-export function createSlots(perPrincipal: number): Slots {
+export interface SlotLimits {
+  readonly streamsPerPrincipal: number;
+  readonly streamsPerPerson: number;
+}
+
+export function createSlots({ streamsPerPrincipal, streamsPerPerson }: SlotLimits): Slots {
   const taken = new Map<string, number>();
+
+  function release(key: string): void {
+    const left = (taken.get(key) ?? 1) - 1;
+    if (left === 0) taken.delete(key);
+    else taken.set(key, left);
+  }
+
   return {
     take({ principal }) {
       const { organization, id, onBehalfOf } = principal;
-      const key = JSON.stringify([organization, id, onBehalfOf?.id]);
-      const count = (taken.get(key) ?? 0) + 1;
-      if (count > perPrincipal) return undefined;
-      taken.set(key, count);
+      const limits = new Map([[JSON.stringify([organization, id, onBehalfOf?.id]), streamsPerPrincipal]]);
+      for (const person of peopleBehind(principal)) {
+        limits.set(JSON.stringify(["person", organization, person.id]), streamsPerPerson);
+      }
+      if ([...limits].some(([key, most]) => (taken.get(key) ?? 0) >= most)) return undefined;
+      for (const key of limits.keys()) taken.set(key, (taken.get(key) ?? 0) + 1);
       let held = true;
       return () => {
         if (!held) return;
         held = false;
-        const left = (taken.get(key) ?? 1) - 1;
-        if (left === 0) taken.delete(key);
-        else taken.set(key, left);
+        for (const key of limits.keys()) release(key);
       };
     },
   };

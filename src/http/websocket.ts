@@ -23,6 +23,8 @@ export interface SocketLimits {
   readonly sendTimeout: number;
   /** Connections and event streams together. */
   readonly streamsPerPrincipal: number;
+  /** The same of a person and all agents that act for them. */
+  readonly streamsPerPerson: number;
   readonly operationsPerSocket: number;
   /** Bytes that may wait to be sent on one connection. */
   readonly bufferedBytes: number;
@@ -33,6 +35,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   pingInterval: 12_000,
   sendTimeout: 30_000,
   streamsPerPrincipal: 32,
+  streamsPerPerson: 256,
   operationsPerSocket: 64,
   bufferedBytes: 4 * 1024 * 1024,
 };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { createTestDatabase } from "../support/postgres.ts";
+import { openSocket } from "./client.ts";
 import { startApi } from "./harness.ts";
 import { serveApi } from "./served-api.ts";
 
@@ -102,6 +103,36 @@ describe("server-sent events", () => {
     } finally {
       await small.close();
       await other.drop();
+    }
+  });
+
+  it("are limited for a person with all agents that act for them, also over a WebSocket; others have theirs", async () => {
+    const few = await startApi(database.appUrl, { socketLimits: { streamsPerPrincipal: 2, streamsPerPerson: 3 } });
+    const opened: Response[] = [];
+    try {
+      const tokenOf = (person: string, agent?: string) =>
+        few.sign({
+          ...{ sub: person, org: "acme", kind: "HUMAN", roles: ["member"], groups: [] },
+          ...(agent === undefined ? {} : { act: { sub: agent, roles: ["agent"], groups: [] } }),
+        });
+      const open = async (person: string, agent?: string) => {
+        const headers = { accept: "text/event-stream", authorization: `Bearer ${await tokenOf(person, agent)}` };
+        const response = await few.post('{"query":"subscription{pendingApprovals{cursor}}"}', headers);
+        opened.push(response);
+        return response.status;
+      };
+      expect([await open("mia", "one"), await open("mia", "two"), await open("mia")]).toEqual([200, 200, 200]);
+      expect([await open("mia", "three"), await open("mia", "one"), await open("mia")]).toEqual([429, 429, 429]);
+      const socket = await openSocket(few.wsUrl);
+      const authorization = `Bearer ${await tokenOf("mia", "four")}`;
+      socket.send({ type: "connection_init", payload: { authorization } });
+      expect(await socket.closed).toMatchObject({ code: 1013 });
+      expect([await open("noa", "one"), await open("noa")]).toEqual([200, 200]);
+      await opened[0]?.body?.cancel();
+      await expect.poll(() => open("mia", "three")).toBe(200);
+    } finally {
+      await Promise.all(opened.map(({ body }) => body?.cancel()));
+      await few.close();
     }
   });
 
