@@ -112,11 +112,12 @@ it("executes a mutation once, also when a field of its result fails", async () =
     });
   for (const server of [api(), byYoga()]) {
     const before = await started();
-    const { errors } = await server.gql(
-      "mutation { startSession(input: {}) { session { id entries(first: -1) { nodes { seq } } } } }",
-      {},
-      { as: "agent" },
-    );
+    // The session ends, so that the same start a second time is another entry.
+    const mutation = `mutation {
+      startSession(input: {}) { session { id entries(first: -1) { nodes { seq } } } }
+      endSession(input: {}) { userErrors { code } }
+    }`;
+    const { errors } = await server.gql(mutation, {}, { as: "agent" });
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["BAD_USER_INPUT"]);
     expect(await started()).toBe(before + 1);
   }

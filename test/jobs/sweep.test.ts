@@ -63,8 +63,8 @@ it("ends every session that is over once, with two servers sweeping", async () =
   const [one, two] = await Promise.all([world.process(), world.process()]);
   const count = 100;
   const brief = sessionsOf(one, 1);
-  const started = await Promise.all(Array.from({ length: count }, () => brief.start(calling(agent), {})));
-  const lasting = await sessionsOf(one).start(calling(agent), {});
+  const started = await Promise.all(Array.from({ length: count }, () => brief.start(calling(agent), { alone: true })));
+  const lasting = await sessionsOf(one).start(calling(agent), { alone: true });
   const jobs = [one, two].map((process) =>
     startSweep({ actions: process.actions, sessions: sessionsOf(process), interval: 0.05, log: recordingLog() }),
   );

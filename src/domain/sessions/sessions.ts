@@ -1,3 +1,4 @@
+import { stateIn } from "../../facts/decode.ts";
 import { instant, type LedgerEntry, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { newId } from "../../facts/random.ts";
@@ -12,6 +13,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
 import { SessionRefusal } from "./errors.ts";
 import { endFacts } from "./facts.ts";
+import { idsOfStart } from "./repeated-starts.ts";
 import { type DueSessionsSettled, settleDueSessions } from "./settle-due.ts";
 import { findSessions, type Session } from "./store.ts";
 
@@ -23,13 +25,19 @@ const PATH = ["sessionId"];
 
 export interface SessionResult {
   readonly session: Session;
-  /** What this call recorded. */
+  /** What this call recorded, or the call that it repeats. */
   readonly entry: LedgerEntry;
 }
 
 export interface Sessions extends Attribution {
-  /** Throws SessionRefusal, LedgerUnavailableError. */
-  start(caller: Caller, input: { readonly conversationId?: string | undefined }): Promise<SessionResult>;
+  /**
+   * Starts a session. An equal start within the same minute returns the same session while it is open and nothing would change by
+   * another one. `alone`: never, because others must not end it. Throws SessionRefusal, LedgerUnavailableError.
+   */
+  start(
+    caller: Caller,
+    input: { readonly conversationId?: string | undefined; readonly alone?: boolean },
+  ): Promise<SessionResult>;
   /**
    * Ends `sessionId`, or else the browser session the call came with, or else the caller's latest session. Throws
    * SessionRefusal, LedgerUnavailableError.
@@ -49,6 +57,15 @@ export interface SessionsOptions {
   readonly region: string;
   /** Seconds a session lasts when nobody ends it. */
   readonly sessionTtl?: number;
+}
+
+/** What a start is decided on. */
+interface BeforeStart {
+  readonly now: Date;
+  /** The session of an equal start, if it is as good as another one. */
+  readonly same: Session | undefined;
+  /** Of the session to start otherwise. */
+  readonly id: string;
 }
 
 const DEFAULT_SESSION_TTL = 12 * 3600;
@@ -81,9 +98,26 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   /** Deadlines are the database's to judge, so its clock sets them. */
-  async function expiry(): Promise<Date> {
+  async function databaseTime(): Promise<Date> {
     const { rows } = await withLedgerErrors(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
-    return new Date((rows[0]?.now ?? new Date()).getTime() + sessionTtl * 1000);
+    return rows[0]?.now ?? new Date();
+  }
+
+  /** An equal start is as good as another one while it is open and, without a conversation, no session was started after it. */
+  async function beforeStart(caller: Caller, conversation: string, alone: boolean): Promise<BeforeStart> {
+    const now = await databaseTime();
+    if (alone) return { now, same: undefined, id: newId() };
+    const ledger = ledgerOfCaller(caller);
+    const ids = idsOfStart(ledger, caller, conversation, now);
+    const found = new Map((await findSessions(db, ledger, ids)).map((session) => [session.id, session]));
+    const newest = found.size > 0 && conversation === "" ? await latest(caller) : undefined;
+    for (const id of ids) {
+      const session = found.get(id);
+      if (session === undefined) return { now, same: undefined, id };
+      const isOpen = session.ended === undefined && now.getTime() < deadlineOf(session);
+      if (isOpen && (newest === undefined || newest === id)) return { now, same: session, id };
+    }
+    throw new Error("the last id of a start is new, and a session has it");
   }
 
   return {
@@ -106,27 +140,34 @@ export function createSessions(options: SessionsOptions): Sessions {
         },
       });
     },
-    async start(caller, { conversationId }) {
+    async start(caller, { conversationId = "", alone = false }) {
       checkConversation(conversationId);
-      const id = newId();
-      return commit<Date, SessionResult>({
+      let starting = "";
+      return commit<BeforeStart, SessionResult>({
         ledger: ledgerOfCaller(caller),
         by: caller,
-        session: async () => id,
-        load: expiry,
-        decide: (expiresAt) => ({
-          kind: "record",
-          fact: {
-            type: "SESSION_STARTED",
-            session: id,
-            states: [{ kind: "SESSION", id, version: 1, state: { status: "OPEN", expiresAt: instant(expiresAt) } }],
-            // No conversation and one without a name are the same.
-            conversation: conversationId === "" ? undefined : conversationId,
-            method: caller.method ?? UNKNOWN_METHOD,
-            address: caller.address === undefined ? undefined : new Erasable(caller.address),
-          },
-          result: (entry) => ({ session: { id, started: entry, ended: undefined }, entry }),
-        }),
+        // Known once it is decided.
+        conversation: () => undefined,
+        session: async () => starting,
+        load: () => beforeStart(caller, conversationId, alone),
+        decide({ now, same, id }) {
+          if (same !== undefined) return { kind: "done", result: { session: same, entry: same.started } };
+          starting = id;
+          const expiresAt = instant(new Date(now.getTime() + sessionTtl * 1000));
+          return {
+            kind: "record",
+            fact: {
+              type: "SESSION_STARTED",
+              session: id,
+              states: [{ kind: "SESSION", id, version: 1, state: { status: "OPEN", expiresAt } }],
+              // No conversation and one without a name are the same.
+              conversation: conversationId === "" ? undefined : conversationId,
+              method: caller.method ?? UNKNOWN_METHOD,
+              address: caller.address === undefined ? undefined : new Erasable(caller.address),
+            },
+            result: (entry) => ({ session: { id, started: entry, ended: undefined }, entry }),
+          };
+        },
       });
     },
     async end(caller, { sessionId }) {
@@ -150,6 +191,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       });
     },
   };
+}
+
+/** Milliseconds since the epoch at which a session is over by itself. */
+function deadlineOf({ started }: Session): number {
+  const expiresAt = stateIn(started, "SESSION")?.state.expiresAt;
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
 }
 
 function conversationOf({ started }: Session): string {

@@ -39,7 +39,8 @@ const EndSessionInput = builder.inputType("EndSessionInput", {
 builder.mutationField("startSession", (t) =>
   t.field({
     type: sessionPayloadType("StartSessionPayload", "The result of `startSession`."),
-    description: "Starts a session of the caller.",
+    description:
+      "Starts a session of the caller. A call that equals an earlier one of the same minute returns that session, while it is open and the caller started no other one that would take its place.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartSessionInput, required: true, description: "The session to start." }) },
     resolve: (_root, { input }, context): Promise<SessionPayload> =>

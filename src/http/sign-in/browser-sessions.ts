@@ -100,7 +100,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       const trial = await sessionTokens.sign({ ...kept, sessionId: SOME_ID, expiresAt: seconds });
       if (!fitsCookie(name, trial)) throw new SignInRefusal("TOO_MUCH_SAID");
       const signedIn = { principal, method, issuer: at.issuer, clientId: at.clientId, expiresAt: seconds };
-      const { session } = await sessions.start(await callerOf(request, await admitted(signedIn)), {});
+      const { session } = await sessions.start(await callerOf(request, await admitted(signedIn)), { alone: true });
       log.info({ organization: principal.organization, session: session.id, method }, "a person signed in");
       const expiresAt = expiryOf(session);
       await claims.begin(session.id, at.issuer, provided, expiresAt);

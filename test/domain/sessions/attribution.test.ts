@@ -46,6 +46,12 @@ async function begin(caller: Caller, conversationId?: string, where: Sessions = 
   return session.id;
 }
 
+/** Another one, also when the same was started a moment ago. */
+async function beginAnother(caller: Caller, conversationId?: string, where: Sessions = sessions): Promise<string> {
+  const { session } = await where.start(caller, { conversationId, alone: true });
+  return session.id;
+}
+
 const brief = () => createSessions({ ledgers: one.ledgers, db: one.pool, region: "eu", sessionTtl: 0 });
 
 /** Sessions that the entries about an action name, oldest first. */
@@ -61,7 +67,7 @@ describe("what a caller does belongs to", () => {
     const early = await begin(bot, "c");
     const other = await begin(bot, "d");
     expect(await sessions.attribute(bot, "c")).toBe(early);
-    const late = await begin(bot, "c", elsewhere);
+    const late = await beginAnother(bot, "c", elsewhere);
     expect(await sessions.attribute(bot, "c")).toBe(late);
     expect(await sessions.attribute(bot, "d")).toBe(other);
     await elsewhere.end(bot, { sessionId: late });
@@ -92,7 +98,7 @@ describe("what a caller does belongs to", () => {
   it("the browser session the call came with, as long as it is open", async () => {
     const { person } = pair();
     const browser = await begin(person);
-    const latest = await begin(person);
+    const latest = await beginAnother(person);
     expect(await sessions.attribute(person)).toBe(latest);
     expect(await sessions.attribute({ ...person, sessionId: browser })).toBe(browser);
     // Signing out means that one.

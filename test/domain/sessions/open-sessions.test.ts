@@ -41,7 +41,7 @@ const withSession = (sessionId: string | undefined, organization = "acme"): Auth
   method: "password",
   sessionId,
 });
-const start = async () => (await sessions.start(caller, {})).session.id;
+const start = async () => (await sessions.start(caller, { alone: true })).session.id;
 const open = (freshness = 1) => createOpenSessions({ ledgers, db: pool, region: "eu", log: silent, freshness });
 
 describe("a token of a browser session", () => {
@@ -79,7 +79,7 @@ describe("a token of a browser session", () => {
   it("is refused when the session is unknown, expired, or another organization's", async () => {
     const gate = open();
     const brief = createSessions({ ledgers, db: pool, region: "eu", sessionTtl: -1 });
-    const expired = (await brief.start(caller, {})).session.id;
+    const expired = (await brief.start(caller, { alone: true })).session.id;
     const refused = { code: "UNAUTHENTICATED", reason: "REVOKED" };
     await expect(gate.admit(withSession("018f0000-0000-7000-8000-000000000000"))).rejects.toMatchObject(refused);
     await expect(gate.admit(withSession(expired))).rejects.toMatchObject(refused);
@@ -153,7 +153,7 @@ describe("a watcher of a session", () => {
     const db = counting as unknown as Pool;
     const gate = createOpenSessions({ ledgers, db, region: "eu", log: silent, freshness: 1 });
     const elsewhere: Caller = { ...caller, principal: { ...principal, organization: "initech" } };
-    const damaged = (await sessions.start(elsewhere, {})).session.id;
+    const damaged = (await sessions.start(elsewhere, { alone: true })).session.id;
     await manipulate(database.superuserUrl, "UPDATE oc_state SET hash = sha256(hash) WHERE id = $1", [damaged]);
     const all = await Promise.all(Array.from({ length: 20 }, start));
     const heard: (string | undefined)[] = [];
