@@ -3,18 +3,36 @@ export interface NeededApprovals {
   readonly group: string;
   readonly needed: number;
 }
-interface Voter {
+/** Somebody who approved. */
+export interface Approver {
   readonly groups: readonly string[];
+  /** It is not known whether they are another person than those who asked for it, and than those who approved before. */
+  readonly isUnknown?: boolean;
 }
 
 /**
  * How many approvals each requirement has, in order. A person counts once, whatever groups they are in: approvals are assigned
  * to requirements so that as many as possible are met. `voters` are distinct people.
  */
-export function countApprovals(requirements: readonly NeededApprovals[], voters: readonly Voter[]): readonly number[] {
+export function countApprovals(
+  requirements: readonly NeededApprovals[],
+  voters: readonly Approver[],
+): readonly number[] {
+  return seat(requirements, voters).counts();
+}
+
+/**
+ * Whether enough people approved: all places are taken, and would be without any single one of those who may be the person who
+ * asked for it. So where one of them is needed, one more has to approve.
+ */
+export function isEnough(requirements: readonly NeededApprovals[], voters: readonly Approver[]): boolean {
+  return seat(requirements, voters).isEnough;
+}
+
+function seat(requirements: readonly NeededApprovals[], voters: readonly Approver[]): Seats {
   const seats = new Seats(requirements);
-  for (const { groups } of voters) seats.add(groups);
-  return seats.counts();
+  for (const voter of voters) seats.add(voter);
+  return seats;
 }
 
 /** The places of all requirements of one group: a person fits any of them or none. */
@@ -22,10 +40,18 @@ interface Table {
   readonly order: number;
   readonly places: number;
   taken: number;
-  /** Of those who sit here, who could sit elsewhere: each with all the tables that they fit. */
-  readonly movable: (readonly Table[])[];
-  /** Nobody else finds a place here, now or later. */
+  /** Of those who sit here, who could sit elsewhere. */
+  readonly movable: Movable[];
+  /** How many of those who sit here are unknown. */
+  unknown: number;
+  /** Nobody else finds a place here, now or later: for each who sits here, there is somebody without a place who could instead. */
   closed: boolean;
+}
+
+/** A person with all the tables that they fit. */
+interface Movable {
+  readonly fits: readonly Table[];
+  readonly isUnknown: boolean;
 }
 
 /** How a search for a free place came to a table: by whom of which table, or by the person who looks for a place. */
@@ -39,39 +65,42 @@ export class Seats {
   readonly #requirements: readonly NeededApprovals[];
   readonly #tables = new Map<string, Table>();
   #free = 0;
+  /** People who are unknown, and have a place that nobody else could take. */
+  #needed = 0;
 
   constructor(requirements: readonly NeededApprovals[]) {
     this.#requirements = requirements;
     for (const [group, all] of Map.groupBy(requirements, (one) => one.group)) {
       const places = all.reduce((sum, { needed }) => sum + needed, 0);
       this.#free += places;
-      this.#tables.set(group, { order: this.#tables.size, places, taken: 0, movable: [], closed: false });
+      this.#tables.set(group, { order: this.#tables.size, places, taken: 0, movable: [], unknown: 0, closed: false });
     }
   }
 
-  /** Whether every place is taken. */
-  get isFull(): boolean {
-    return this.#free <= 0;
+  /** Whether every place is taken, and would be without any one of the people who are unknown. */
+  get isEnough(): boolean {
+    return this.#free <= 0 && this.#needed === 0;
   }
 
   /** Gives a person of these groups a place, moving others where that makes room. */
-  add(groups: readonly string[]): void {
+  add({ groups, isUnknown = false }: Approver): void {
     const fitting = this.#fitting(groups);
     const ways = new Map<Table, Way>();
     for (const table of fitting) if (!table.closed) ways.set(table, undefined);
     // Tables that are found on the way are gone through as well: a Map is in the order in which things were added.
     for (const table of ways.keys()) {
       if (table.taken < table.places) {
-        this.#sit(table, ways, fitting);
+        this.#sit(table, ways, { fits: fitting, isUnknown });
         return;
       }
-      for (const [at, person] of table.movable.entries()) {
-        for (const other of person) if (!other.closed && !ways.has(other)) ways.set(other, { from: table, at });
+      for (const [at, { fits }] of table.movable.entries()) {
+        for (const other of fits) if (!other.closed && !ways.has(other)) ways.set(other, { from: table, at });
       }
     }
     for (const table of ways.keys()) {
       table.closed = true;
       table.movable.length = 0;
+      this.#needed -= table.unknown;
     }
   }
 
@@ -91,19 +120,27 @@ export class Seats {
     return [...found].sort((one, other) => one.order - other.order);
   }
 
-  /** Moves everybody on the way to `free` by one table, and puts the person of `fitting` where the way begins. */
-  #sit(free: Table, ways: ReadonlyMap<Table, Way>, fitting: readonly Table[]): void {
+  /** Moves everybody on the way to `free` by one table, and puts `person` where the way begins. */
+  #sit(free: Table, ways: ReadonlyMap<Table, Way>, person: Movable): void {
     free.taken += 1;
     this.#free -= 1;
+    if (person.isUnknown) this.#needed += 1;
     let table = free;
     for (let way = ways.get(table); way !== undefined; way = ways.get(table)) {
       const { from, at } = way;
-      const person = from.movable[at] ?? [];
-      const last = from.movable.pop() ?? [];
+      const moved = from.movable[at];
+      const last = from.movable.pop();
+      if (moved === undefined || last === undefined)
+        throw new Error("a way leads from somebody who does not sit there");
       if (at < from.movable.length) from.movable[at] = last;
-      table.movable.push(person);
+      table.movable.push(moved);
+      if (moved.isUnknown) {
+        from.unknown -= 1;
+        table.unknown += 1;
+      }
       table = from;
     }
-    if (fitting.length > 1) table.movable.push(fitting);
+    if (person.fits.length > 1) table.movable.push(person);
+    if (person.isUnknown) table.unknown += 1;
   }
 }

@@ -93,6 +93,7 @@ export function stateConditionParts(conditions: StateConditions): readonly strin
           `an ${code(quorum.by)} brings it to ${code(quorum.status)} where there are enough approvals with it, and otherwise leaves its status; ` +
             `they are counted over all ${code(quorum.by)} about it, by ${code(quorum.requirements)} of the entry that made it`,
           `no ${code(quorum.by)} has people that another about it has`,
+          `where an ${code(quorum.by)} has ${code(quorum.unknown)}, there are enough approvals only if there are without any one of those that have it`,
         ]),
     ...side("an entry that puts another in its place", replaced),
     ...side("an entry that depends on it", dependedOn),

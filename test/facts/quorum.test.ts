@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createSequelCheck, type Sequel } from "../../src/facts/check/sequel.ts";
-import { countApprovals, type NeededApprovals, Seats } from "../../src/facts/quorum.ts";
+import { countApprovals, isEnough, type NeededApprovals, Seats } from "../../src/facts/quorum.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 
 /** How many places can be taken at most, by trying everything. */
@@ -30,20 +30,41 @@ describe("approvals", () => {
         for (const [at, { needed }] of requirements.entries()) expect(have[at]).toBeLessThanOrEqual(needed);
         expect(have.reduce((sum, one) => sum + one, 0)).toBe(most(requirements, voters));
         const seats = new Seats(requirements);
-        for (const groups of voters) seats.add(groups);
-        expect(seats.isFull).toBe(have.every((one, at) => one === requirements[at]?.needed));
+        for (const groups of voters) seats.add({ groups });
+        expect(seats.isEnough).toBe(have.every((one, at) => one === requirements[at]?.needed));
       }),
       { seed: 41, numRuns: 2_000 },
+    );
+  });
+
+  it("are enough only if they are without any one by somebody who is unknown", () => {
+    const voters = fc.array(fc.record({ groups: fc.array(GROUP, { maxLength: 3 }), isUnknown: fc.boolean() }), {
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(REQUIREMENTS, voters, (requirements, all) => {
+        const places = requirements.reduce((sum, { needed }) => sum + needed, 0);
+        const sets = [all, ...all.flatMap(({ isUnknown }, at) => (isUnknown ? [all.toSpliced(at, 1)] : []))];
+        const expected = sets.every(
+          (some) =>
+            most(
+              requirements,
+              some.map(({ groups }) => groups),
+            ) === places,
+        );
+        expect(isEnough(requirements, all)).toBe(expected);
+      }),
+      { seed: 43, numRuns: 2_000 },
     );
   });
 
   it("are assigned along chains that are longer than any stack", () => {
     const length = 20_000;
     const seats = new Seats(Array.from({ length }, (_, n) => ({ group: `g${n}`, needed: 1 })));
-    for (let n = 0; n + 1 < length; n += 1) seats.add([`g${n}`, `g${n + 1}`]);
-    expect(seats.isFull).toBe(false);
-    seats.add(["g0"]);
-    expect(seats.isFull).toBe(true);
+    for (let n = 0; n + 1 < length; n += 1) seats.add({ groups: [`g${n}`, `g${n + 1}`] });
+    expect(seats.isEnough).toBe(false);
+    seats.add({ groups: ["g0"] });
+    expect(seats.isEnough).toBe(true);
   });
 
   it("are looked at once each, however many there are of an action, and however much is required", () => {

@@ -112,6 +112,20 @@ const ILLEGAL: readonly (readonly [string, readonly UnsealedObject[], RegExp])[]
     /ann approved before: one person is one approval.*APPROVED with 1 of the 2/,
   ],
   [
+    "approved by one of whom it is not known whether they asked for it",
+    changed(1, { identity: "UNKNOWN" }),
+    /with an approval that has identity, and not with one more/,
+  ],
+  [
+    "pending with an approval more than one by somebody unknown",
+    [
+      life()[0],
+      { ...approval(2, "PENDING", ann), identity: "UNKNOWN" },
+      { ...approval(3, "PENDING", ben), identity: "UNKNOWN" },
+    ],
+    /PENDING with all approvals needed/,
+  ],
+  [
     "approved by two people of one of two groups",
     [
       but(life()[0], requiring({ id: "a", group: "approvers", needed: 1 }, { id: "l", group: "legal", needed: 1 })),

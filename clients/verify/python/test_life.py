@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from random import Random
 from typing import Any, Callable
 
 from countersign_verify.approvals import Approval, enough
@@ -34,7 +35,11 @@ class Approvals(unittest.TestCase):
     """`enough`: assignment of approvals to places."""
 
     def enough(self, approvals: "list[tuple[str, str]]", *places: "tuple[str, int]") -> bool:
-        given = [Approval(frozenset(who.split()), frozenset(groups.split())) for who, groups in approvals]
+        """Those whose groups begin with a question mark are unknown."""
+        given = [
+            Approval(frozenset(who.split()), frozenset(groups.strip("?").split()), groups.startswith("?"))
+            for who, groups in approvals
+        ]
         return enough(given, [{"group": group, "needed": needed} for group, needed in places])
 
     def test_assignment(self) -> None:
@@ -49,6 +54,36 @@ class Approvals(unittest.TestCase):
         self.assertTrue(self.enough([("a", "x"), ("b", "x"), ("c", "y z")], ("x", 2), ("z", 1)))
         # Needs two swaps: c can only be x, b gives x up for y, a gives y up for z.
         self.assertTrue(self.enough([("a", "y z"), ("b", "x y"), ("c", "x")], ("y", 1), ("x", 1), ("z", 1)))
+
+
+    def test_without_any_one_who_is_unknown(self) -> None:
+        self.assertFalse(self.enough([("a", "?x")], ("x", 1)))
+        self.assertTrue(self.enough([("a", "?x"), ("b", "?x")], ("x", 1)))
+        self.assertTrue(self.enough([("a", "x"), ("b", "?x")], ("x", 1)))
+        self.assertTrue(self.enough([("a", "?x"), ("b", "x")], ("x", 1)))
+        self.assertFalse(self.enough([("a", "?x"), ("b", "x")], ("x", 2)))
+        self.assertTrue(self.enough([("a", "?x"), ("b", "?x"), ("c", "?x")], ("x", 2)))
+        # Another of y does not stand in for the only one of x; one who can be both does.
+        self.assertFalse(self.enough([("a", "?x"), ("b", "y"), ("c", "y")], ("x", 1), ("y", 1)))
+        self.assertTrue(self.enough([("a", "?x"), ("b", "x y"), ("c", "y")], ("x", 1), ("y", 1)))
+        self.assertFalse(self.enough([("a", "?x"), ("a", "x")], ("x", 1)))
+
+    def test_against_every_assignment(self) -> None:
+        random = Random(7)
+
+        def most(given: "list[Approval]", places: "list[str]") -> int:
+            if not given:
+                return 0
+            rest = [most(given[1:], places[:at] + places[at + 1 :]) + 1 for at, p in enumerate(places) if p in given[0].groups]
+            return max([most(given[1:], places), *rest])
+
+        for _ in range(2000):
+            groups = lambda: frozenset(random.sample("xyz", random.randint(0, 2)))  # noqa: E731
+            given = [Approval(frozenset(str(n)), groups(), random.random() < 0.5) for n in range(random.randint(0, 5))]
+            places = [random.choice("xyz") for _ in range(random.randint(0, 3))]
+            without = [[*given[:at], *given[at + 1 :]] for at, one in enumerate(given) if one.unknown]
+            expected = all(most(some, places) == len(places) for some in [given, *without])
+            self.assertEqual(enough(given, [{"group": group, "needed": 1} for group in places]), expected, (given, places))
 
 
 class Action(unittest.TestCase):
@@ -103,6 +138,28 @@ class Action(unittest.TestCase):
         by_service = life_of(BOB)
         by_service.entries[3]["body"]["onBehalfOf"] = MEMBER
         self.assertEqual(by_service.found(), [("ILLEGAL_STEP", 4)])
+
+    def test_unknown_identity(self) -> None:
+        def life_of(first: str, *second: Entry) -> Life:
+            life = Life()
+            life.propose([("x", 1)])
+            life.decide(ANN, first, 1)["identity"] = "UNKNOWN"
+            for actor in second:
+                life.decide(actor, "APPROVED", 2)
+            return life
+
+        self.assertEqual(life_of("PENDING").found(), [])
+        self.assertEqual(life_of("PENDING", BOB).found(), [])
+        self.assertEqual(life_of("APPROVED").found(), [("ILLEGAL_STEP", 3)])
+        both = life_of("PENDING", BOB)
+        both.entries[3]["body"]["identity"] = "UNKNOWN"
+        self.assertEqual(both.found(), [])
+        left_out = life_of("PENDING", BOB)
+        left_out.entries[2]["body"].pop("identity")
+        self.assertEqual(left_out.found(), [("ILLEGAL_STEP", 3)])
+        other = life_of("PENDING")
+        other.entries[2]["body"]["identity"] = "KNOWN"
+        self.assertEqual(other.found(), [("RULE_BROKEN", 3)])
 
     def test_exact_quorum(self) -> None:
         life = Life()

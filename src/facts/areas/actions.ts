@@ -38,6 +38,8 @@ export const POLICY_OUTCOMES = ["PERMIT", "REQUIRE", "FORBID"] as const;
 export const VERDICTS = ["APPROVE", "DENY"] as const;
 export const CHANNELS = ["API", "CONSOLE", "SLACK", "TEAMS", "WEBHOOK"] as const;
 export const OUTCOMES = ["SUCCEEDED", "FAILED"] as const;
+/** What is recorded of who approved, where it matters. */
+export const IDENTITIES = ["UNKNOWN"] as const;
 /** Why the server voids an approval. */
 export const REVOCATION_REASONS = ["APPROVER_SUSPENDED"] as const;
 /** Why an attempt to decide is refused, and one to collect or spend a grant. A caller is refused with the same codes. */
@@ -109,7 +111,7 @@ export const ACTION = defineState("ACTION", {
       AMBIGUOUS: ["expiresAt"],
     },
     deadline: ["expiresAt", "grant.expiresAt"],
-    quorum: { status: "APPROVED", by: "ACTION_APPROVED", requirements: "policy.requirements" },
+    quorum: { status: "APPROVED", by: "ACTION_APPROVED", requirements: "policy.requirements", unknown: "identity" },
   },
 });
 
@@ -210,7 +212,14 @@ export const ACTIONS = {
     }),
     defineFact("ACTION_APPROVED", {
       description: "one person approved; the action stays PENDING until enough have",
-      members: { ...laterTerms, decision },
+      members: {
+        ...laterTerms,
+        decision,
+        identity: code(
+          IDENTITIES,
+          "that it is not known whether the actor is another person than those who asked for it, and than those who approved before",
+        ).optional(),
+      },
       moves: { ACTION: steps(["PENDING"], ["PENDING", "APPROVED"]) },
       permits: true,
       conditions: {

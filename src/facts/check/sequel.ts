@@ -141,20 +141,22 @@ function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: s
   const { kind, body, before, after, maker } = sequel;
   if (quorum === undefined || quorum.by !== body.type) return;
   const { requirements } = askedBy(maker, quorum.requirements);
-  const { repeated, seats } = approvalsWith(sequel, requirements);
+  const { repeated, seats } = approvalsWith(sequel, requirements, quorum.unknown);
   if (repeated.length > 0) problems.push(`${repeated.join(", ")} approved before: one person is one approval`);
   if (before.status === quorum.status) return;
   if (after.status !== quorum.status) {
-    if (seats.isFull) problems.push(`the ${kind} is ${textOf(after.status)} with all approvals needed`);
+    if (seats.isEnough) problems.push(`the ${kind} is ${textOf(after.status)} with all approvals needed`);
     return;
   }
-  if (seats.isFull) return;
+  if (seats.isEnough) return;
   const have = seats.counts();
-  for (const [at, { group, needed }] of requirements.entries()) {
+  const missing = requirements.flatMap(({ group, needed }, at) => {
     const got = have[at] ?? 0;
-    if (got < needed)
-      problems.push(`the ${kind} is ${quorum.status} with ${got} of the ${needed} approvals needed of ${group}`);
-  }
+    if (got >= needed) return [];
+    return [`the ${kind} is ${quorum.status} with ${got} of the ${needed} approvals needed of ${group}`];
+  });
+  const oneMore = `the ${kind} is ${quorum.status} with an approval that has ${quorum.unknown}, and not with one more`;
+  problems.push(...(missing.length > 0 ? missing : [oneMore]));
 }
 
 /** Approvals of a thing, as far as they were counted. */
@@ -171,7 +173,7 @@ interface Counted {
 const counted = new WeakMap<readonly JsonObject[], Counted>();
 
 /** The approvals of a thing, that of the entry included. */
-function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApprovals[]): Counted {
+function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApprovals[], unknown: string): Counted {
   let known = counted.get(votes);
   const [have, all] = [known?.bodies ?? [], votes.length + 1];
   // Another entry claims to be the next one.
@@ -184,7 +186,7 @@ function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApp
     known = { bodies: [], people: new Set(), seats: new Seats(requirements), repeated: NONE };
     counted.set(votes, known);
   }
-  for (let at = known.bodies.length; at < all; at += 1) count(known, votes[at] ?? body);
+  for (let at = known.bodies.length; at < all; at += 1) count(known, votes[at] ?? body, unknown);
   return known;
 }
 
@@ -194,10 +196,12 @@ function isOther(have: readonly JsonObject[], votes: readonly JsonObject[]): boo
   return last >= 0 && last < votes.length && have[last] !== votes[last];
 }
 
-function count(known: Counted, body: JsonObject): void {
+function count(known: Counted, body: JsonObject, unknown: string): void {
   const people = peopleOf(body);
   known.repeated = people.filter((id) => known.people.has(id));
-  if (people.length > 0 && known.repeated.length === 0) known.seats.add(groupsOf(body));
+  if (people.length > 0 && known.repeated.length === 0) {
+    known.seats.add({ groups: groupsOf(body), isUnknown: memberAt(body, unknown) !== undefined });
+  }
   for (const id of people) known.people.add(id);
   known.bodies.push(body);
 }

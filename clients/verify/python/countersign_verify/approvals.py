@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .members import at, is_integer, same
 
@@ -10,10 +10,12 @@ HUMAN = "HUMAN"
 
 
 class Approval(NamedTuple):
-    """One entry that approves: its people and the groups of its actor."""
+    """One entry that approves: its people, the groups of its actor, and whether it has the member that says that one of its
+    people may be a person who asked for the thing, or who approved before."""
 
     people: FrozenSet[str]
     groups: FrozenSet[str]
+    unknown: bool = False
 
 
 def people(body: Dict[str, Any]) -> FrozenSet[str]:
@@ -37,14 +39,16 @@ def places(requirements: Any) -> List[Tuple[str, int]]:
 
 
 _Ways = Dict[str, Optional[Tuple[str, int]]]
-_Found = Tuple[str, _Ways, FrozenSet[str]]
+# Somebody who has a place of a group and could have one of another: all their groups that are asked, and whether unknown.
+_Movable = Tuple[FrozenSet[str], bool]
 
 
 class Seats:
     """Assigns approvals, one after the other, to places as well as possible (augmenting paths of a bipartite matching).
 
     Places are those of a group. Who finds no place now finds none later, and nobody else does at the groups that were tried:
-    these are closed, so that each is tried in vain once.
+    these are closed, so that each is tried in vain once. Everybody who has a place of a closed group can be done without: the
+    one who found none would take it.
     """
 
     def __init__(self, requirements: Any) -> None:
@@ -52,63 +56,87 @@ class Seats:
         for group, needed in places(requirements):
             self._free[group] = self._free.get(group, 0) + needed
         self._left = sum(self._free.values())
-        # Of those who have a place of a group, who could have one of another: each with all its groups that are asked.
-        self._movable: Dict[str, List[FrozenSet[str]]] = {group: [] for group in self._free}
+        self._movable: Dict[str, List[_Movable]] = {group: [] for group in self._free}
+        # Of the places of a group, how many are taken by approvals that are unknown.
+        self._unknown: Dict[str, int] = {group: 0 for group in self._free}
+        # How many of those cannot be done without: the ones of groups that are not closed.
+        self._needed = 0
         self._closed: Set[str] = set()
         self._seen: Set[str] = set()
 
     @property
-    def full(self) -> bool:
-        """Whether all places are taken."""
-        return self._left == 0
+    def enough(self) -> bool:
+        """Whether all places are taken, and would be without any one of the approvals that are unknown."""
+        return self._left == 0 and self._needed == 0
 
     def add(self, approval: Approval) -> None:
         """Count the next approval, unless it has no people or one that an earlier one has."""
-        found = self._place_for(approval)
+        if self._counts(approval):
+            asked, came_from, place = self._search(approval)
+            if place is None:
+                self._close(came_from)
+            else:
+                self._move(place, came_from, (asked, approval.unknown))
         self._seen |= approval.people
-        if found is not None:
-            self._move(*found)
 
-    def full_with(self, approval: Approval) -> bool:
-        """Whether all places are taken once this is the next approval."""
-        return self.full or (self._left == 1 and self._place_for(approval) is not None)
+    def enough_with(self, approval: Approval) -> bool:
+        """Whether there are enough once this is the next approval."""
+        if self._left > 1 or not self._counts(approval):
+            return self.enough
+        _, came_from, place = self._search(approval)
+        if place is not None:
+            return self._left == 1 and self._needed == 0 and not approval.unknown
+        return self._left == 0 and self._needed == sum(self._unknown[group] for group in came_from)
 
-    def _place_for(self, approval: Approval) -> Optional[_Found]:
-        if not approval.people or approval.people & self._seen:
-            return None
+    def _counts(self, approval: Approval) -> bool:
+        return bool(approval.people) and not approval.people & self._seen
+
+    def _search(self, approval: Approval) -> Tuple[FrozenSet[str], _Ways, Optional[str]]:
+        """The groups of an approval that are asked, how the search came to each group, and where it found a free place."""
         asked = frozenset(group for group in approval.groups if group in self._free)
-        # How the search came to a group: from whose place of which group, or None where it began.
+        # From whose place of which group, or None where it began.
         came_from: _Ways = {group: None for group in asked - self._closed}
         waiting = list(came_from)
         for group in waiting:
             if self._free[group] > 0:
-                return group, came_from, asked
-            for index, others in enumerate(self._movable[group]):
+                return asked, came_from, group
+            for index, (others, _) in enumerate(self._movable[group]):
                 for other in others - self._closed:
                     if other not in came_from:
                         came_from[other] = (group, index)
                         waiting.append(other)
-        self._closed.update(came_from)
-        return None
+        return asked, came_from, None
 
-    def _move(self, group: str, came_from: _Ways, asked: FrozenSet[str]) -> None:
+    def _close(self, groups_: Iterable[str]) -> None:
+        for group in groups_:
+            self._closed.add(group)
+            self._needed -= self._unknown[group]
+
+    def _move(self, group: str, came_from: _Ways, last: _Movable) -> None:
+        """Move everybody on the way to a free place of the group by one, and put the last one where the way begins."""
         self._free[group] -= 1
         self._left -= 1
+        self._needed += last[1]
         step = came_from[group]
         while step is not None:
             before, index = step
-            self._movable[group].append(self._movable[before][index])
-            last = self._movable[before].pop()
+            moved = self._movable[before][index]
+            end = self._movable[before].pop()
             if index < len(self._movable[before]):
-                self._movable[before][index] = last
+                self._movable[before][index] = end
+            self._movable[group].append(moved)
+            self._unknown[group] += moved[1]
+            self._unknown[before] -= moved[1]
             group, step = before, came_from[before]
-        if len(asked) > 1:
-            self._movable[group].append(asked)
+        if len(last[0]) > 1:
+            self._movable[group].append(last)
+        self._unknown[group] += last[1]
 
 
 def enough(approvals: Sequence[Approval], requirements: Any) -> bool:
-    """Whether all places of the requirements are taken, with the approvals assigned as well as possible."""
+    """Whether all places of the requirements are taken, with the approvals assigned as well as possible, and would be
+    without any one of those that are unknown."""
     seats = Seats(requirements)
     for approval in approvals:
         seats.add(approval)
-    return seats.full
+    return seats.enough

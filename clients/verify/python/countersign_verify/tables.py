@@ -153,7 +153,7 @@ TYPES: Dict[str, Type] = {
         signed=True,
     ),
     "ACTION_APPROVED": Type(
-        {**_ABOUT_ACTION, **_DECISION, **_SIGNATURE},
+        {**_ABOUT_ACTION, **_DECISION, "identity?": "=UNKNOWN", **_SIGNATURE},
         moves=("ACTION",),
         rules=(EntryIs("decision.verdict", "APPROVE"), StateHasNot(("grant.id", "grant.hash"))),
         history=(By(("APPROVER",)), *_SAME_ACTION, OneMore("approvals"), BeforeDeadline()),
@@ -410,7 +410,7 @@ KINDS: Dict[str, Kind] = {
             "BLOCKED": ("expiresAt", "grant", "startedAt"),
         },
         deadline=("expiresAt", "grant.expiresAt"),
-        approvals=("APPROVED", "ACTION_APPROVED", "policy.requirements"),
+        approvals=("APPROVED", "ACTION_APPROVED", "policy.requirements", "identity"),
     ),
     "CHAIN": Kind(
         {"status": "=OPEN|CLOSED", "number": "integer", "platform": "string"},

@@ -161,7 +161,8 @@ class Kind:
     Conditions: `when_made` for an entry that makes it (RULE_BROKEN), and `numbered` the member that counts on from the
     thing in whose place it comes (RULE_BROKEN); `fixed` members never change, `replaced` for an entry that puts another
     in its place, `depended` for one that depends on it (ILLEGAL_STEP). `approvals` is the status that takes enough
-    approvals, the type that approves and the requirements in the entry that made it (ILLEGAL_STEP)."""
+    approvals, the type that approves, the requirements in the entry that made it, and the member of one that may be by somebody
+    who asked for it (ILLEGAL_STEP)."""
 
     members: Members
     steps: Tuple[Step, ...]
@@ -176,4 +177,4 @@ class Kind:
     fixed: Tuple[str, ...] = ()
     replaced: Tuple[Condition, ...] = ()
     depended: Tuple[Condition, ...] = ()
-    approvals: Optional[Tuple[str, str, str]] = None
+    approvals: Optional[Tuple[str, str, str, str]] = None

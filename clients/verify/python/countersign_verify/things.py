@@ -7,12 +7,12 @@ form: its form is checked by itself (`body`), and checks are independent of each
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from . import terms
 from .approvals import Approval, Seats, groups, people
 from .conditions import Maker, Move, history_wrong, maker_of
-from .members import at, first_difference, is_integer
+from .members import MISSING, at, first_difference, is_integer
 from .report import quote
 from .tables import DEPENDENCIES, KINDS, TYPES
 from .terms import ANY
@@ -49,6 +49,10 @@ def _is_readable(item: Any) -> bool:
 def _type(body: Dict[str, Any]) -> str:
     name = body.get("type")
     return name if isinstance(name, str) else ""
+
+
+def _approval(body: Dict[str, Any], persons: FrozenSet[str], unknown: str) -> Approval:
+    return Approval(persons, groups(body), at(body, unknown) is not MISSING)
 
 
 def _status(kind: str, state: Dict[str, Any]) -> str:
@@ -91,7 +95,7 @@ class Things:
                 persons = people(body)
                 thing.approved |= persons
                 if thing.seats is not None:
-                    thing.seats.add(Approval(persons, groups(body)))
+                    thing.seats.add(_approval(body, persons, spec[3]))
 
     def _dependencies(self, body: Dict[str, Any], recorded_at: str) -> Iterator[str]:
         moved = {(item["kind"], item["id"]) for item in readable_states(body)}
@@ -173,6 +177,6 @@ class Things:
         if thing.seats is None:
             return None
         reached = _status(move.kind, move.state) == spec[0]
-        if thing.seats.full_with(Approval(persons, groups(move.body))) is reached:
+        if thing.seats.enough_with(_approval(move.body, persons, spec[3])) is reached:
             return None
         return "%s without enough approvals" % spec[0] if reached else "enough approvals, and not %s" % spec[0]
