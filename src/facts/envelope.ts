@@ -13,9 +13,12 @@ export const CONFIDENCES = ["SIGNED", "REGISTERED", "NETWORK", "HEADER", "UNKNOW
 export interface Profile {
   readonly displayName?: string | undefined;
   readonly email?: string | undefined;
+  readonly emailVerified?: boolean | undefined;
 }
 
-export const profile = erasable<Profile>("`displayName` and `email`, as far as they are known").optional();
+export const profile = erasable<Profile>(
+  "`displayName`, `email`, and `emailVerified` where it is `true`, as far as they are known",
+).optional();
 
 const principal = (description: string) =>
   object(

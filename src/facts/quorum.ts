@@ -29,6 +29,17 @@ export function isEnough(requirements: readonly NeededApprovals[], voters: reado
   return seat(requirements, voters).isEnough;
 }
 
+/**
+ * Whether it helps that `one` approves too: they take a place, or stand in for somebody who is unknown, so that that one is not
+ * needed.
+ */
+export function helps(requirements: readonly NeededApprovals[], voters: readonly Approver[], one: Approver): boolean {
+  const seats = seat(requirements, voters);
+  const { free, needed } = seats;
+  seats.add(one);
+  return seats.free < free || seats.needed < needed;
+}
+
 function seat(requirements: readonly NeededApprovals[], voters: readonly Approver[]): Seats {
   const seats = new Seats(requirements);
   for (const voter of voters) seats.add(voter);
@@ -64,22 +75,23 @@ type Way = { readonly from: Table; readonly at: number } | undefined;
 export class Seats {
   readonly #requirements: readonly NeededApprovals[];
   readonly #tables = new Map<string, Table>();
-  #free = 0;
+  /** Places that nobody has taken. */
+  free = 0;
   /** People who are unknown, and have a place that nobody else could take. */
-  #needed = 0;
+  needed = 0;
 
   constructor(requirements: readonly NeededApprovals[]) {
     this.#requirements = requirements;
     for (const [group, all] of Map.groupBy(requirements, (one) => one.group)) {
       const places = all.reduce((sum, { needed }) => sum + needed, 0);
-      this.#free += places;
+      this.free += places;
       this.#tables.set(group, { order: this.#tables.size, places, taken: 0, movable: [], unknown: 0, closed: false });
     }
   }
 
   /** Whether every place is taken, and would be without any one of the people who are unknown. */
   get isEnough(): boolean {
-    return this.#free <= 0 && this.#needed === 0;
+    return this.free <= 0 && this.needed === 0;
   }
 
   /** Gives a person of these groups a place, moving others where that makes room. */
@@ -100,7 +112,7 @@ export class Seats {
     for (const table of ways.keys()) {
       table.closed = true;
       table.movable.length = 0;
-      this.#needed -= table.unknown;
+      this.needed -= table.unknown;
     }
   }
 
@@ -123,8 +135,8 @@ export class Seats {
   /** Moves everybody on the way to `free` by one table, and puts `person` where the way begins. */
   #sit(free: Table, ways: ReadonlyMap<Table, Way>, person: Movable): void {
     free.taken += 1;
-    this.#free -= 1;
-    if (person.isUnknown) this.#needed += 1;
+    this.free -= 1;
+    if (person.isUnknown) this.needed += 1;
     let table = free;
     for (let way = ways.get(table); way !== undefined; way = ways.get(table)) {
       const { from, at } = way;

@@ -14,7 +14,7 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "statusOf" | "onSuspended">;
+  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "refresh" | "people">;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
@@ -29,7 +29,18 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
   const { pool } = database;
   const policy = createPolicy(catalog);
   const { statusOf } = directory;
-  const actions = createActions({ ledgers, isSigned, pool, policy, statusOf, keys, config, attribution, refusals });
+  const actions = createActions({
+    ledgers,
+    isSigned,
+    pool,
+    policy,
+    statusOf,
+    known: directory,
+    keys,
+    config,
+    attribution,
+    refusals,
+  });
   directory.onSuspended(actions.voidApprovals);
   return actions;
 }

@@ -56,6 +56,7 @@ const claims = readerFor({
   subjectPrefix: "",
   reservedPrefixes: [],
   claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind" },
+  emailVerified: "claim",
   clients: {},
 });
 const house = { sub: "u", org: "acme", kind: "HUMAN" };

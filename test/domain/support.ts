@@ -25,7 +25,16 @@ import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 export const LEDGER: LedgerId = "acme/eu";
 
 export function human(id: string, more: Partial<Principal> = {}): Principal {
-  return { id, kind: "HUMAN", organization: "acme", email: `${id}@acme.example`, roles: [], groups: [], ...more };
+  return {
+    id,
+    kind: "HUMAN",
+    organization: "acme",
+    email: `${id}@acme.example`,
+    emailVerified: true,
+    roles: [],
+    groups: [],
+    ...more,
+  };
 }
 
 export const member = human("member", { roles: ["member"] });

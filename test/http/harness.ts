@@ -219,6 +219,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     pool,
     policy,
     statusOf: people.statusOf,
+    known: people,
     keys,
     config,
     attribution: sessions,

@@ -327,7 +327,7 @@ function personalClaims(
   const user = users[token.accountId];
   if (user === undefined) return {};
   const amr = oidc.entities.AuthorizationCode?.amr ?? user.amr;
-  return { ...user, ...(amr === undefined ? {} : { amr }) };
+  return { email_verified: true, ...user, ...(amr === undefined ? {} : { amr }) };
 }
 
 /** The page a person signs in on: GET shows it, POST `login=<id>` signs in, POST `abort=1` does not. */

@@ -48,11 +48,16 @@ export function tokenExchange({ issuer, keys, agents, resourceServer }: TokenExc
     if (params.subject_token_type !== ACCESS_TOKEN || params.subject_token === undefined) {
       throw new errors.InvalidRequest("the subject token has to be an access token");
     }
-    const { sub, name, email, roles, groups, amr, act } = await verified(params.subject_token, issuer, keys());
+    const { sub, name, email, email_verified, roles, groups, amr, act } = await verified(
+      params.subject_token,
+      issuer,
+      keys(),
+    );
     const actor = { sub: client.clientId, ...agents[client.clientId]?.claims };
     exchanged.set(context, {
       name,
       email,
+      email_verified,
       roles,
       groups,
       amr,

@@ -1,6 +1,8 @@
 import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
+import type { Responsible } from "../directory/organization.ts";
+import type { People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
@@ -79,6 +81,8 @@ export interface ActionView {
 /** Who approved, and the position of the entry that says so. */
 export interface Voter extends Principal {
   readonly seq: bigint;
+  /** Whether the entry says that they may be a person who asked for the action, or who approved before. */
+  readonly isUnknown: boolean;
 }
 
 /** What today's policy says of an action that is not started, and how those stand who asked for it and approved it. */
@@ -89,6 +93,8 @@ export interface Today {
   readonly rules: readonly string[];
   /** Id of whoever proposed it, or is the person it is for, and is suspended. */
   readonly suspendedRequester: string | undefined;
+  /** Who is responsible for the agents that asked for it. */
+  readonly responsible: readonly Responsible[];
   /** Id of an approver who is suspended, or was since they approved. */
   readonly suspendedVoter: string | undefined;
 }
@@ -102,6 +108,8 @@ export interface Situation {
   readonly updatedAt: Date;
   /** Values that a decision rests on are not there: nobody can know what they decide on. */
   readonly contentMissing?: boolean;
+  /** Compares people by all that is known of them; undefined: by what their tokens said. */
+  readonly people?: People | undefined;
   /** Undefined for commands that do not depend on it. */
   readonly today?: Today | undefined;
 }

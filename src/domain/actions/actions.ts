@@ -7,7 +7,9 @@ import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { createCommit } from "../commit.ts";
 import { createCommitTogether } from "../commit-together.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
+import type { KnownPeople } from "../directory/known-people.ts";
 import type { Keys } from "../identity/keys.ts";
+import { PEOPLE_AS_TOLD } from "../identity/people.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
@@ -18,6 +20,7 @@ import type { ActionView } from "./action.ts";
 import { contentProblem } from "./content.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
+import { peopleCompared } from "./decide/people.ts";
 import type { NextState } from "./decide/transition.ts";
 import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
@@ -96,8 +99,11 @@ export interface Actions {
   voidApprovals(caller: Caller, principalId: string): Promise<void>;
   /** undefined when the caller's organization has no such action. */
   load(caller: Caller, actionId: string): Promise<ActionView | undefined>;
-  /** Codes of all reasons why `principal` cannot approve, most important first; empty when they can. */
-  blockedBecause(view: ActionView, principal: Principal): readonly string[];
+  /**
+   * Codes of all reasons why `principal` cannot approve, most important first; empty when they can. Of a sealed view by what it has:
+   * there may be more. Throws LedgerUnavailableError.
+   */
+  blockedBecause(view: ActionView, principal: Principal): Promise<readonly string[]>;
   /** Expires and marks ambiguous what is due in every ledger of the database, at most `limit` actions. */
   settleDue(limit: number): Promise<DueSettled>;
 }
@@ -123,6 +129,8 @@ export interface ActionsOptions {
   readonly policy: Policy;
   /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
+  /** What is known of people beside what their tokens say. Default: nothing. */
+  readonly known?: KnownPeople | undefined;
   readonly keys: Keys;
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
@@ -133,9 +141,11 @@ export interface ActionsOptions {
 
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
 const DEFAULT_EXECUTION_LIMIT = 86_400;
+const NOTHING_KNOWN: KnownPeople = { refresh: async () => {}, people: async () => PEOPLE_AS_TOLD };
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
+  const { known = NOTHING_KNOWN } = options;
   const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
   const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
@@ -145,7 +155,7 @@ export function createActions(options: ActionsOptions): Actions {
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
   const judge = createJudge({ policy, statusOf: options.statusOf });
-  const executor = createExecutor({ commit, load, clock, judge });
+  const executor = createExecutor({ commit, load, clock, judge, known });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
@@ -267,13 +277,18 @@ export function createActions(options: ActionsOptions): Actions {
     async load(caller, actionId) {
       return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
     },
-    blockedBecause(view, principal) {
+    async blockedBecause(view, principal) {
       const { state, proposal, voters = [] } = view;
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
       const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
-      const today = state.status === "PENDING" ? judge(terms, voters) : undefined;
-      const situation = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
+      const today = state.status === "PENDING" ? judge(terms, voters, state.proposedSeq) : undefined;
+      const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
+      const isCompared = today !== undefined && view.sealed !== true;
+      const people = isCompared
+        ? await known.people(principal.organization, peopleCompared(told, principal))
+        : undefined;
+      const situation = { ...told, people };
       const found = [...objections(situation, principal, now), ...approvalObjections(situation, principal)];
       const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
       return [...new Set([...found.map(({ code }) => code), ...altered])];

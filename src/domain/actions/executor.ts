@@ -1,6 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { CommitFunction, CommitRefusal } from "../commit.ts";
+import type { KnownPeople } from "../directory/known-people.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
@@ -10,6 +11,7 @@ import { alteredContent, contentProblem, restsOnContent } from "./content.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
+import { peopleCompared } from "./decide/people.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import type { Loaded } from "./load.ts";
@@ -29,6 +31,7 @@ export interface ExecutorOptions {
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
   readonly judge: Judge;
+  readonly known: KnownPeople;
 }
 
 export interface Executor {
@@ -46,7 +49,7 @@ export interface Executor {
   ): Promise<ActionResult>;
 }
 
-export function createExecutor({ commit, load, clock, judge }: ExecutorOptions): Executor {
+export function createExecutor({ commit, load, clock, judge, known }: ExecutorOptions): Executor {
   return {
     apply: (ledger, id, by, command, complete) =>
       commit<Loaded, ActionResult>({
@@ -60,7 +63,7 @@ export function createExecutor({ commit, load, clock, judge }: ExecutorOptions):
           return loaded;
         },
         async decide(loaded) {
-          const result = decide(situationOf(loaded, command, judge), command, loaded.now);
+          const result = decide(await situationOf(loaded, command, judge, known), command, loaded.now);
           if (result.kind === "refusal") return refusalOf(loaded, command, result);
           const next = complete === undefined ? result.next : await complete(result.next, loaded);
           const { state, proposal } = loaded.view;
@@ -80,13 +83,28 @@ export function createExecutor({ commit, load, clock, judge }: ExecutorOptions):
 }
 
 /** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
-function situationOf({ situation, view }: Loaded, command: FollowUp, judge: Judge): Situation {
+async function situationOf(
+  { situation, view }: Loaded,
+  command: FollowUp,
+  judge: Judge,
+  known: KnownPeople,
+): Promise<Situation> {
   if (!restsOnContent(command)) return situation;
-  const { terms, voters } = situation;
+  const { terms, voters, state } = situation;
   const problem = contentProblem(view.proposal, voters);
   if (problem === "ALTERED") throw alteredContent(view.proposal);
-  const today = command.type === "deny" ? undefined : judge(terms, voters);
-  return { ...situation, contentMissing: problem === "MISSING", today };
+  const isDecided = command.type === "approve" || command.type === "deny";
+  const isCompared = isDecided || voters.length > 0;
+  const { organization } = terms.requestedBy;
+  // Before anything is judged, so that what it brings up to date is.
+  if (isCompared) await known.refresh(organization);
+  const today = command.type === "deny" ? undefined : judge(terms, voters, state.proposedSeq);
+  const judged = { ...situation, contentMissing: problem === "MISSING", today };
+  if (!isCompared) return judged;
+  return {
+    ...judged,
+    people: await known.people(organization, peopleCompared(judged, isDecided ? command.by : undefined)),
+  };
 }
 
 /** The conversation of what `by` does about an action: for its proposer that of the proposal. */

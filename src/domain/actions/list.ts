@@ -47,17 +47,20 @@ export async function listDecidable(
   ledger: LedgerId,
   viewer: Viewer,
   range: ActionRange,
-  blockedBecause: (view: ActionView, principal: Principal) => readonly string[],
+  blockedBecause: (view: ActionView, principal: Principal) => Promise<readonly string[]>,
 ): Promise<ActionPage> {
-  const free = (view: ActionView) => blockedBecause(view, viewer.principal).length === 0;
+  const free = async (views: readonly ActionView[]) => {
+    const blocked = await Promise.all(views.map((view) => blockedBecause(view, viewer.principal)));
+    return views.filter((_, at) => blocked[at]?.length === 0);
+  };
   const size = Math.max(range.limit, BATCH);
   const found: ActionView[] = [];
   let { before } = range;
   for (let read = 0; read < MAX_READ; read += size) {
     const batch = await readPage(db, ledger, viewer, { ...range, before, limit: size });
     // With payload and voters there can be more objections, never fewer: only the others have to be opened.
-    const opened = await openViews(db, ledger, batch.filter(free));
-    found.push(...opened.filter(free));
+    const opened = await openViews(db, ledger, await free(batch));
+    found.push(...(await free(opened)));
     if (found.length >= range.limit) return { actions: found.slice(0, range.limit), stoppedAt: undefined };
     if (batch.length < size) return { actions: found, stoppedAt: undefined };
     before = batch.at(-1)?.proposal.seq;

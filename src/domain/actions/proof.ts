@@ -10,6 +10,7 @@ import { actorOf } from "../identity/recorded.ts";
 import type { ActionState, ActionView, Situation, Voter } from "./action.ts";
 import { isOver } from "./decide/eligibility.ts";
 import { isMet } from "./decide/quorum.ts";
+import { voterOf } from "./store.ts";
 import { termsOf } from "./terms.ts";
 
 /** An action as its entries say it is. */
@@ -122,7 +123,7 @@ function provenVoters(
     if (isOver(expiresAt === undefined ? null : new Date(expiresAt), new Date(entry.recordedAt))) {
       throw fault("approves an action after its deadline");
     }
-    const voter = actorOf(entry);
+    const voter = voterOf(entry);
     if (
       voter.kind !== "HUMAN" ||
       voters.some((other) => sharePerson(other, voter)) ||
@@ -132,7 +133,7 @@ function provenVoters(
       throw fault("is an approval of somebody who could not approve");
     }
     if (entry.body.digest !== digest) throw fault("approves another digest than was proposed");
-    voters.push({ ...voter, seq: entry.seq });
+    voters.push(voter);
     before = item;
   }
   return voters;

@@ -53,9 +53,12 @@ export async function loadActions(
 
 /** Who approved, according to the entries of an action; in the order in which they did. */
 export function votersAmong(entries: readonly LedgerEntry[]): readonly Voter[] {
-  return entries
-    .filter(({ type }) => type === "ACTION_APPROVED")
-    .map((entry) => ({ ...actorOf(entry), seq: entry.seq }));
+  return entries.filter(({ type }) => type === "ACTION_APPROVED").map(voterOf);
+}
+
+/** Who approved by `entry`, an ACTION_APPROVED. */
+export function voterOf(entry: LedgerEntry): Voter {
+  return { ...actorOf(entry), seq: entry.seq, isUnknown: entry.body.identity !== undefined };
 }
 
 /** Positions of the entries of an action after its proposal. */

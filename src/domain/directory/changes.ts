@@ -104,8 +104,8 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
       return { organization, entry };
     },
     async subject(organization, id, { kind }, profile) {
-      const { displayName, email } = profile ?? (await profileOf(db, organization, id));
-      return { id, kind, profile: new Erasable({ displayName, email }) };
+      const { displayName, email, emailVerified } = profile ?? (await profileOf(db, organization, id));
+      return { id, kind, profile: new Erasable({ displayName, email, emailVerified }) };
     },
   };
   return changes;

@@ -7,6 +7,8 @@ import type { Caller } from "../identity/principal.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
+import { createKnownPeople, type KnownPeople } from "./known-people.ts";
+import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
 import { Projections } from "./projections.ts";
 import type { PublicJwk } from "./record.ts";
@@ -22,10 +24,18 @@ export interface PrincipalStatus {
   isSuspended(principalId: string, since: bigint): boolean;
   /** The platforms that an agent may use; undefined: any. */
   platformsOf(agentId: string): readonly string[] | undefined;
+  /** Who owns an agent or did after position `since`, and who changed what the directory says of it after that. */
+  responsibleFor(agentId: string, since: bigint): readonly Responsible[];
 }
 
 /** The principals of each organization: who may call, and with which roles. */
-export interface Directory extends Pick<Admission, "admit" | "watch">, Agents, PrincipalAccess, Setup, Views {
+export interface Directory
+  extends Pick<Admission, "admit" | "watch">,
+    Agents,
+    KnownPeople,
+    PrincipalAccess,
+    Setup,
+    Views {
   /** Reads the database. For every area that has something for administrators. Throws LedgerUnavailableError. */
   readonly administers: Administers;
   /** The gateway of the organization that signs with the key of this RFC 7638 thumbprint, if it may now. */
@@ -84,6 +94,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       return admission.administers(organization, principal);
     },
     ...createAgents(changes, db, platforms),
+    ...createKnownPeople({ projections, db, isSigned, ledgers }),
     ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
@@ -93,6 +104,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       return (
         organization && {
           isSuspended: (id, since) => organization.wasSuspended(id, since),
+          responsibleFor: (id, since) => organization.responsibleFor(id, since),
           platformsOf: (id) => organization.principals.get(id)?.state.platforms,
         }
       );

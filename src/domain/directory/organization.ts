@@ -14,6 +14,19 @@ import {
 } from "./record.ts";
 import { SeenPrincipals } from "./seen-principals.ts";
 
+/** A person who is responsible for what an agent does. */
+export interface Responsible {
+  readonly id: string;
+  /** OWNER: owns the agent, or did. CHANGED: changed what the directory says of it. */
+  readonly because: "OWNER" | "CHANGED";
+}
+
+/** Of an agent, by ids of people: where another came in the place of one who owned it, and where they last changed it. */
+interface AgentHistory {
+  readonly replaced: Map<string, bigint>;
+  readonly changed: Map<string, bigint>;
+}
+
 /** Never the same for two states of a directory, whatever organization's and however often it was loaded. */
 let generations = 0;
 
@@ -42,6 +55,7 @@ export class Organization {
   readonly #gateways = new Map<string, string>();
   /** Of who is suspended or was: the last position at which they were. */
   readonly #suspended = new Map<string, bigint>();
+  readonly #agents = new Map<string, AgentHistory>();
 
   constructor(name: string, region: string) {
     this.name = name;
@@ -80,10 +94,7 @@ export class Organization {
         const what = `entry ${entry.seq} makes version ${version} of ${kind} ${id}, and there is no entry of version ${known + 1}`;
         throw new LedgerDamagedError(this.ledger, what);
       }
-      if (this.apply(kind, id, { version, state, updatedSeq: entry.seq })) {
-        changed = true;
-        this.#countCodes(kind, entry);
-      }
+      if (this.#take(kind, id, { version, state, updatedSeq: entry.seq }, entry)) changed = true;
     }
     return changed;
   }
@@ -96,9 +107,7 @@ export class Organization {
   /** Applies an entry that this process recorded. */
   applyEntry({ kind, id, version, state }: Moved, entry: LedgerEntry): boolean {
     this.#observe(entry);
-    if (!this.apply(kind, id, { version, state, updatedSeq: entry.seq })) return false;
-    this.#countCodes(kind, entry);
-    return true;
+    return this.#take(kind, id, { version, state, updatedSeq: entry.seq }, entry);
   }
 
   /** Counts the wrong codes of people. Each entry that moves the setup code is applied once, in order. */
@@ -108,6 +117,21 @@ export class Organization {
     const { id } = objectOf(body.actor);
     if (body.type !== "SETUP_CODE_REFUSED" || typeof id !== "string") return;
     this.wrongCodes.set(id, (this.wrongCodes.get(id) ?? 0) + 1);
+  }
+
+  #take(kind: string, id: string, record: DirectoryRecord<unknown>, entry: LedgerEntry): boolean {
+    const { body, seq } = entry;
+    const before = kind === "PRINCIPAL" ? this.principals.get(id)?.state : undefined;
+    if (!this.apply(kind, id, record)) return false;
+    this.#countCodes(kind, entry);
+    const after = kind === "PRINCIPAL" ? this.principals.get(id)?.state : undefined;
+    if (after?.kind !== "AGENT") return true;
+    const history = this.#agents.get(id) ?? { replaced: new Map(), changed: new Map() };
+    this.#agents.set(id, history);
+    if (before?.owner !== undefined && before.owner !== after.owner) history.replaced.set(before.owner, seq);
+    const actor = objectOf(body.actor);
+    if (actor.kind === "HUMAN" && typeof actor.id === "string") history.changed.set(actor.id, seq);
+    return true;
   }
 
   #observe({ body, seq }: LedgerEntry): void {
@@ -138,6 +162,19 @@ export class Organization {
   /** Whether the principal is suspended, or was after position `since`. */
   wasSuspended(principalId: string, since: bigint): boolean {
     return this.isSuspended(principalId) || (this.#suspended.get(principalId) ?? since) > since;
+  }
+
+  /** Who owns an agent, who did after position `since`, and who changed its record after that. */
+  responsibleFor(agentId: string, since: bigint): readonly Responsible[] {
+    const owner = this.principals.get(agentId)?.state.owner;
+    const { replaced, changed } = this.#agents.get(agentId) ?? { replaced: [], changed: [] };
+    const after = (positions: Iterable<readonly [string, bigint]>) =>
+      [...positions].flatMap(([id, seq]) => (seq > since ? [id] : []));
+    const owners = new Set([...(owner === undefined ? [] : [owner]), ...after(replaced)]);
+    return [
+      ...[...owners].map((id) => ({ id, because: "OWNER" }) as const),
+      ...after(changed).flatMap((id) => (owners.has(id) ? [] : [{ id, because: "CHANGED" } as const])),
+    ];
   }
 
   /** Ids of the administrators appointed here who can act. */

@@ -43,7 +43,7 @@ export async function readOwner(
   for (const row of found.toReversed()) {
     const entry = provenEntry(ledger, row);
     if (!isSigned(entry)) continue;
-    const { kind, email, displayName, withheld, groups, id: actor, onBehalfOf } = actorOf(entry);
+    const { kind, email, emailVerified, displayName, withheld, groups, id: actor, onBehalfOf } = actorOf(entry);
     if (actor !== id || kind !== "HUMAN" || onBehalfOf !== undefined) continue;
     if (withheld !== undefined) throw unknownOwner(entry);
     return {
@@ -51,6 +51,7 @@ export async function readOwner(
       kind,
       organization: name,
       ...(email === undefined ? {} : { email }),
+      ...(emailVerified === undefined ? {} : { emailVerified }),
       ...(displayName === undefined ? {} : { displayName }),
       roles: [],
       groups,

@@ -1,5 +1,6 @@
 import type { JWTPayload } from "jose";
 import { z } from "zod";
+import { isAddress } from "./addresses.ts";
 import {
   actClaimOf,
   badClaim,
@@ -34,6 +35,8 @@ export interface ClaimRules {
   readonly claims: ClaimPaths;
   /** From the issuer's roles to ours; a role that is not in it counts for nothing. Undefined: roles are taken as they are. */
   readonly roleMap?: Readonly<Record<string, string>> | undefined;
+  /** Whose addresses are verified: "claim", where the token says so; "always", those of all accounts of the issuer. */
+  readonly emailVerified: "claim" | "always";
   /** What a client is that signs in as itself; AGENT when it is not listed. */
   readonly clients: Readonly<Record<string, "SERVICE" | "AGENT">>;
 }
@@ -60,15 +63,29 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
     return [...new Set(mapped)];
   }
 
+  /**
+   * The e-mail address, unless the issuer marks it as unverified or it is none: it is used to tell people apart. `email_verified` is
+   * about the claim `email` beside it (OpenID Connect Core 1.0, section 5.1), and about no other.
+   */
+  function addressIn(source: JWTPayload): Pick<Principal, "email" | "emailVerified"> {
+    const given = valueAt(source, paths.email);
+    if (given === undefined) return {};
+    const email = read(emailSchema, given, paths.email);
+    const path = paths.email.replace(/(?<![^.])email$/, "email_verified");
+    const stated = [source.email_verified, path === paths.email ? undefined : valueAt(source, path)];
+    if (stated.some((one) => one === false || one === "false") || !isAddress(email)) return {};
+    const isStated = path !== paths.email && (stated[1] === true || stated[1] === "true");
+    return isStated || rules.emailVerified === "always" ? { email, emailVerified: true } : { email };
+  }
+
   /** The account `source` describes: the token's subject, or the actor in its `act`. */
   function accountOf(source: JWTPayload, id: string, kind: PrincipalKind): Principal {
-    const email = verifiedEmail(source, paths.email);
     const name = valueAt(source, paths.name);
     return {
       id,
       kind,
       organization,
-      ...(email === undefined ? {} : { email: read(emailSchema, email, paths.email) }),
+      ...addressIn(source),
       ...(name === undefined ? {} : { displayName: read(displayNameSchema, name, paths.name) }),
       roles: rolesOf(source),
       groups: read(nameListSchema, valueAt(source, paths.groups) ?? [], paths.groups),
@@ -93,10 +110,4 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
       agent: actor && accountOf(actor, idOf(actor.sub, "act"), "AGENT"),
     });
   };
-}
-
-/** The e-mail address, unless the issuer marks it as unverified: it is used to identify people. */
-function verifiedEmail(source: JWTPayload, path: string): unknown {
-  const verified = source.email_verified;
-  return verified === false || verified === "false" ? undefined : valueAt(source, path);
 }

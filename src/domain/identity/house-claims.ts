@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAddress } from "./addresses.ts";
 import {
   actClaimOf,
   badClaim,
@@ -19,7 +20,8 @@ const houseSchema = z.object({
   org: organizationSchema,
   kind: kindSchema,
   name: displayNameSchema.exactOptional(),
-  email: emailSchema.exactOptional(),
+  email: emailSchema.refine(isAddress, "is no e-mail address").exactOptional(),
+  email_verified: z.boolean().exactOptional(),
   roles: nameListSchema.default([]),
   groups: nameListSchema.default([]),
   /** How the person signed in. */
@@ -34,11 +36,13 @@ export const readHouseClaims: ClaimsReader = (claims) => {
   const parsed = houseSchema.safeParse(claims);
   if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]), nameProblemIn(parsed.error));
   const { sub: id, org: organization, kind, name, email, roles, groups, method, sid } = parsed.data;
+  // A browser session was signed in by a provider: what that said of the address is in the token. Others are of our own people.
+  const emailVerified = parsed.data.email_verified ?? sid === undefined;
   const subject = {
     id,
     kind,
     organization,
-    ...(email === undefined ? {} : { email }),
+    ...(email === undefined ? {} : { email, ...(emailVerified ? { emailVerified } : {}) }),
     ...(name === undefined ? {} : { displayName: name }),
     roles,
     groups,

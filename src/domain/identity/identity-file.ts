@@ -95,6 +95,7 @@ const issuerSchema = z
         kind: path.default("kind"),
       })
       .prefault({}),
+    emailVerified: z.enum(["claim", "always"]).default("claim"),
     roleMap: z.record(nameSchema, nameSchema).optional(),
     clients: z.record(nameSchema, z.enum(["SERVICE", "AGENT"])).default({}),
     dpop: z.enum(["optional", "required"]).default("optional"),

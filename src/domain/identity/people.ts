@@ -1,4 +1,4 @@
-import { domainToASCII } from "node:url";
+import { type Folding, foldedAddress, NO_FOLDING } from "./addresses.ts";
 import type { Principal } from "./principal.ts";
 
 /** The humans that `principal` acts for: itself if it is human, and everyone in its chain of `onBehalfOf`. */
@@ -10,26 +10,82 @@ export function peopleBehind(principal: Principal): readonly Principal[] {
   return people;
 }
 
-/**
- * Whether one human is behind both, by id or by e-mail address: a second account of the same person is still the same
- * person.
- */
+/** Whether two accounts are of one human. UNKNOWN: nobody can tell from what is known of them. */
+export type Comparison = "SAME" | "DIFFERENT" | "UNKNOWN";
+
+/** An e-mail address of a person. */
+export interface Address {
+  readonly email: string;
+  /** Whether the person was proven to be reached at it, as who signed them in says. */
+  readonly isVerified: boolean;
+}
+
+/** Compares people by all that is known of them. */
+export interface People {
+  /**
+   * SAME if one human is behind both: an id, or an address in any spelling, that both have. DIFFERENT if for each two of those behind
+   * them verified addresses are known, and none that both have, and where nobody is behind one of them. Else UNKNOWN.
+   */
+  compare(one: Principal, other: Principal): Comparison;
+}
+
+/** Further addresses that are known of the person with an id, beside those that a principal has with it. */
+export type KnownAddresses = (id: string) => readonly Address[];
+
+export function createPeople(known: KnownAddresses, folding: Folding): People {
+  const mailboxes = (person: Principal) => mailboxesOf([...addressOf(person), ...known(person.id)], folding);
+  return {
+    compare(one, other) {
+      const others = peopleBehind(other).map((person) => ({ id: person.id, boxes: mailboxes(person) }));
+      let found: Comparison = "DIFFERENT";
+      for (const person of others.length === 0 ? [] : peopleBehind(one)) {
+        const boxes = mailboxes(person);
+        for (const candidate of others) {
+          if (person.id === candidate.id || isShared(boxes.all, candidate.boxes.all)) return "SAME";
+          if (!(boxes.hasVerified && candidate.boxes.hasVerified)) found = "UNKNOWN";
+        }
+      }
+      return found;
+    },
+  };
+}
+
+/** By what the two principals have with them, and by spellings that are one mailbox everywhere. */
+export const PEOPLE_AS_TOLD: People = createPeople(() => [], NO_FOLDING);
+
+/** Whether one human is known to be behind both, by id or address: a second account of the same person is the same person. */
 export function sharePerson(one: Principal, other: Principal): boolean {
-  const others = peopleBehind(other);
-  return peopleBehind(one).some((person) => others.some((candidate) => samePerson(person, candidate)));
+  return PEOPLE_AS_TOLD.compare(one, other) === "SAME";
 }
 
-function samePerson(one: Principal, other: Principal): boolean {
-  if (one.id === other.id) return true;
-  return one.email !== undefined && other.email !== undefined && folded(one.email) === folded(other.email);
+interface Mailboxes {
+  readonly all: ReadonlySet<string>;
+  readonly hasVerified: boolean;
 }
 
-/** An address as everybody would read it: without case, width, ligatures, and whether its domain is spelt in ASCII. */
-function folded(email: string): string {
-  const text = email.normalize("NFKC").trim().toUpperCase().toLowerCase().normalize("NFKC");
-  const at = text.lastIndexOf("@");
-  const domain = text.slice(at + 1).replace(/\.$/, "");
-  return `${text.slice(0, at + 1)}${domainToASCII(domain) || domain}`;
+function mailboxesOf(addresses: readonly Address[], folding: Folding): Mailboxes {
+  const all = new Set<string>();
+  let hasVerified = false;
+  for (const { email, isVerified } of addresses) {
+    const mailbox = foldedAddress(email, folding);
+    // What is no address can be the same text, and proves nothing more.
+    all.add(mailbox ?? `text ${email.normalize("NFKC").trim().toLowerCase()}`);
+    if (mailbox !== undefined && isVerified) hasVerified = true;
+  }
+  return { all, hasVerified };
+}
+
+function isShared(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  for (const item of one) if (other.has(item)) return true;
+  return false;
+}
+
+/** The address that comes with a principal, if one does. */
+export function addressOf({
+  email,
+  emailVerified = false,
+}: Pick<Principal, "email" | "emailVerified">): readonly Address[] {
+  return email === undefined ? [] : [{ email, isVerified: emailVerified }];
 }
 
 /** Whether both are the same caller: the same account acting for the same one, all the way. */

@@ -8,6 +8,8 @@ export interface Principal {
   readonly kind: PrincipalKind;
   readonly organization: string;
   readonly email?: string;
+  /** True where who signed the person in says that they are reached at the address. */
+  readonly emailVerified?: boolean;
   readonly displayName?: string;
   /** Of one that an entry recorded: why neither can be known, though they were recorded. */
   readonly withheld?: WithheldBecause;

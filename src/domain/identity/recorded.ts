@@ -40,8 +40,16 @@ function recorded<Subject extends object, Member>(
   return member;
 }
 
-function principalFacts({ id, kind, roles, groups, displayName, email }: Principal): EnvelopeDraft["actor"] {
-  return { id, kind, roles, groups, profile: new Erasable({ displayName, email }) };
+function principalFacts({
+  id,
+  kind,
+  roles,
+  groups,
+  displayName,
+  email,
+  emailVerified,
+}: Principal): EnvelopeDraft["actor"] {
+  return { id, kind, roles, groups, profile: new Erasable({ displayName, email, emailVerified }) };
 }
 
 function clientFacts({ evidence, ...client }: ClientIdentity): EnvelopeDraft["client"] {
@@ -62,6 +70,7 @@ export function actorOf(entry: LedgerEntry): Principal {
 export interface Profile {
   readonly displayName?: string;
   readonly email?: string;
+  readonly emailVerified?: boolean;
   /** Why neither can be known, though the entry recorded them. */
   readonly withheld?: WithheldBecause;
 }
@@ -72,10 +81,11 @@ export function profileIn(entry: LedgerEntry, path: string): Profile {
   if (found === undefined) return {};
   if (found instanceof Withheld) return { withheld: found.problem };
   // An entry that no server made may have committed to anything.
-  const { displayName, email } = objectOf(found);
+  const { displayName, email, emailVerified } = objectOf(found);
   return {
     ...(typeof displayName === "string" ? { displayName } : {}),
     ...(typeof email === "string" ? { email } : {}),
+    ...(emailVerified === true ? { emailVerified } : {}),
   };
 }
 

@@ -44,12 +44,13 @@ export function createSessionTokens({
       inCookie: true,
     }),
     sign({ principal, sessionId, method, signedInAt, expiresAt }) {
-      const { organization, kind, displayName, email, roles, groups } = principal;
+      const { organization, kind, displayName, email, emailVerified = false, roles, groups } = principal;
       return new SignJWT({
         org: organization,
         kind,
         name: displayName,
         email,
+        email_verified: emailVerified,
         roles,
         groups,
         method,

@@ -1,6 +1,6 @@
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
-import { Channel, Verdict } from "../base/enums.ts";
+import { ApproverIdentity, Channel, Verdict } from "../base/enums.ts";
 import { type EntryNode, entryOf, revealed, shownText } from "../base/rows.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
@@ -11,6 +11,7 @@ interface DecisionShape {
   readonly verdict: "APPROVE" | "DENY";
   readonly note: string | null;
   readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
+  readonly identity: "DIFFERENT" | "UNKNOWN" | null;
   readonly entry: EntryNode;
   /** Of the action it was decided on. */
   readonly proposal: LedgerEntry;
@@ -31,7 +32,9 @@ export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryNode[]): 
     if (approver === undefined || decision === undefined) return [];
     const { verdict, channel } = decision;
     const note = shownText(revealed(entry, "decision.note")) ?? null;
-    return [{ approver, verdict, channel, note, entry: row, proposal }];
+    const recorded = entry.body.identity === undefined ? "DIFFERENT" : "UNKNOWN";
+    const identity = verdict === "APPROVE" ? recorded : null;
+    return [{ approver, verdict, channel, note, identity, entry: row, proposal }];
   });
 }
 
@@ -46,6 +49,12 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
         "The remark recorded with the decision; null when there is none. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
     }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
+    identity: t.expose("identity", {
+      type: ApproverIdentity,
+      nullable: true,
+      description:
+        "Of an approval: what was known when it was given of whether the approver is another person than those who asked for the action, who are responsible for its agent, and who approved before. Null for a denial.",
+    }),
     decidedAt: t.field({
       type: "DateTime",
       description: "When it was recorded.",

@@ -1,7 +1,8 @@
-import { approvalsOf } from "../../domain/actions/decide/quorum.ts";
+import { approvalsOf, type RequirementCount } from "../../domain/actions/decide/quorum.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 import { votersOf } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
@@ -67,15 +68,22 @@ const Requirement = builder.objectRef<RequirementShape>("Requirement").implement
   fields: (t) => ({
     id: t.exposeID("id", { description: "The id of the requirement in the policy." }),
     group: t.exposeString("group", { description: "The group that approvers must belong to." }),
-    needed: t.exposeInt("needed", { description: "How many different people must approve." }),
+    needed: t.int({
+      description:
+        "How many different people must approve: as many as the policy requires, and one more while it is not known of one who did whether they are another person than those who asked for the action (`Decision.identity`).",
+      resolve: async (requirement, _args, context) => (await countOf(requirement, context)).needed,
+    }),
     have: t.int({
       description:
         "How many approvals it has. A person counts for one requirement only; approvals are assigned so that as many as possible are met.",
-      resolve: async ({ id, action }, _args, context) =>
-        approvalsOf(viewOf(action).proposal, await votersOf(context, action)).get(id) ?? 0,
+      resolve: async (requirement, _args, context) => (await countOf(requirement, context)).have,
     }),
   }),
 });
+
+async function countOf({ id, needed, action }: RequirementShape, context: Context): Promise<RequirementCount> {
+  return approvalsOf(viewOf(action).proposal, await votersOf(context, action)).get(id) ?? { have: 0, needed };
+}
 
 export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation").implement({
   description: "The policy evaluation of an action at the time it was proposed.",

@@ -87,6 +87,6 @@ export async function blockedBecause(context: Context, action: ActionNode): Prom
 /** Whether the caller may approve `action` now. */
 export async function mayDecide(context: Context, action: ActionNode): Promise<boolean> {
   // The requester's address, which is in the payload, can identify them as the same person: it only adds objections.
-  const objections = context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
+  const objections = await context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
   return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
 }

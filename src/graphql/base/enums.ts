@@ -71,6 +71,15 @@ export const Verdict = builder.enumType("Verdict", {
   values: described({ APPROVE: "The action is approved.", DENY: "The action is denied." }),
 });
 
+export const ApproverIdentity = builder.enumType("ApproverIdentity", {
+  description: "What is known of who approved.",
+  values: described({
+    DIFFERENT: "They are another person.",
+    UNKNOWN:
+      "They may be one of those: no verified address is known of one of the two. One more person has to approve.",
+  }),
+});
+
 export const Channel = builder.enumType("Channel", {
   description: "The channel a decision came in by.",
   values: described({

@@ -109,6 +109,7 @@ describe("admit", () => {
         kind: "HUMAN",
         organization: name,
         email: mia.email,
+        emailVerified: true,
         displayName: "Mia",
         roles: [],
         groups: ["sales"],

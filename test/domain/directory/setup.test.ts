@@ -77,7 +77,11 @@ describe("claimAdministrator", () => {
       type: "PRINCIPAL_ROLES_CHANGED",
       states: [{ id: "mia", state: { kind: "HUMAN", suspended: false, roles: ["admin"] } }],
     });
-    expect(entry.payload?.["subject.profile"]?.value).toEqual({ displayName: "Mia", email: mia.email });
+    expect(entry.payload?.["subject.profile"]?.value).toEqual({
+      displayName: "Mia",
+      email: mia.email,
+      emailVerified: true,
+    });
     expect((await two.directory.admit(signedIn(mia))).principal.roles).toEqual(["admin"]);
     expect(await typesOf(one, ledger)).toEqual([
       "LEDGER_CREATED",

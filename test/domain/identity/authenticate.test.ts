@@ -90,6 +90,7 @@ describe("the built-in issuer", () => {
         kind: "HUMAN",
         organization: "acme",
         email: "member@acme.example",
+        emailVerified: true,
         displayName: "Demo member",
         roles: ["member"],
         groups: [],

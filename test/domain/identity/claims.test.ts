@@ -215,6 +215,32 @@ describe("claims", () => {
     expect(read({ email: "ceo@acme.example", email_verified: true }).principal.email).toBe("ceo@acme.example");
   });
 
+  it.each<readonly [JWTPayload, object, boolean | undefined]>([
+    [{ email_verified: true }, {}, true],
+    [{ email_verified: "true" }, {}, true],
+    [{}, {}, undefined],
+    [{ email_verified: 1 }, {}, undefined],
+    [{}, { emailVerified: "always" }, true],
+    // The statement is about the claim `email` beside it.
+    [{ email_verified: true, upn: "ada@acme.example" }, { claims: { email: "upn" } }, undefined],
+    [
+      { email_verified: true, profile: { email: "ada@acme.example" } },
+      { claims: { email: "profile.email" } },
+      undefined,
+    ],
+    [{ profile: { email: "ada@acme.example", email_verified: true } }, { claims: { email: "profile.email" } }, true],
+    [{ upn: "ada@acme.example" }, { claims: { email: "upn" }, emailVerified: "always" }, true],
+  ])("%j with %j have a verified address: %s", (claims, rules, verified) => {
+    const { principal } = read({ email: "ada@acme.example", ...claims }, rules);
+    expect([principal.email, principal.emailVerified]).toEqual(["ada@acme.example", verified]);
+  });
+
+  it("have no address that is none", () => {
+    const { principal } = read({ email: "Ada <ada@acme.example>", email_verified: true });
+    expect(principal).not.toHaveProperty("email");
+    expect(principal).not.toHaveProperty("emailVerified");
+  });
+
   it("make ids that no other issuer of the organization could make", () => {
     const [plain, prefixed] = parseIdentityFile({
       issuers: [

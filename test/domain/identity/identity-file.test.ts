@@ -36,6 +36,7 @@ describe("the identity file", () => {
           claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind" },
           clients: {},
           dpop: "optional",
+          emailVerified: "claim",
         },
       ],
       trustedProxies: [],

@@ -49,6 +49,14 @@ describe("the token in a browser's cookie", () => {
     expect(tokens.issuerOf(token)).toBe("https://idp.example");
   });
 
+  it.each([true, undefined])("says whether the provider had verified the address: %s", async (emailVerified) => {
+    const tokens = createSessionTokens({ keys, audience });
+    const { authenticate } = createAuthenticator({ issuers: [tokens.trusted] });
+    const principal = { ...session.principal, ...(emailVerified === undefined ? {} : { emailVerified }) };
+    const token = await tokens.sign({ ...session, principal });
+    expect((await authenticate({ scheme: "Cookie", token })).principal).toEqual(principal);
+  });
+
   it("is for cookies alone, and nothing else is", async () => {
     const tokens = createSessionTokens({ keys, audience });
     const builtin = createBuiltinIssuer({ keys, audience });

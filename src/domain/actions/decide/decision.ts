@@ -4,6 +4,7 @@ import type { Situation } from "../action.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
+import { isUnknown } from "./people.ts";
 import { isMet } from "./quorum.ts";
 import { type NextState, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
 
@@ -12,13 +13,18 @@ export function approve(situation: Situation, command: Approve, now: Date): Tran
   const { state, terms, voters } = situation;
   const refused = refuse(situation, command, now, approvalObjections(situation, command.by));
   if (refused !== undefined) return refused;
+  const unknown = isUnknown(situation, command.by, voters);
   const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
   return {
     kind: "transition",
-    next: isMet(terms.requirements, [...voters, command.by])
+    next: isMet(terms.requirements, [...voters, { ...command.by, isUnknown: unknown }])
       ? { ...next, status: "APPROVED", grant: { expiresAt: secondsAfter(now, command.grantTtl) } }
       : { ...next, expiresAt: state.expiresAt ?? undefined },
-    fact: { type: "ACTION_APPROVED", decision: decisionFacts(command) },
+    fact: {
+      type: "ACTION_APPROVED",
+      decision: decisionFacts(command),
+      identity: unknown ? "UNKNOWN" : undefined,
+    },
     notAfter: state.expiresAt ?? undefined,
   };
 }

@@ -1,8 +1,8 @@
 import type { DecisionRefusal } from "../../../facts/areas/actions.ts";
-import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
-import { tally } from "./quorum.ts";
+import { compare, isRequester, isUnknown, responsibleAs } from "./people.ts";
+import { isWanted } from "./quorum.ts";
 import { policyChanged } from "./today.ts";
 
 /** What to do when values are gone from the database that a decision would rest on. */
@@ -50,23 +50,33 @@ export function approvalObjections(situation: Situation, by: Principal): readonl
   return changed === undefined ? objections : [...objections, objection("POLICY_CHANGED", `${changed}; ${AGAIN}`)];
 }
 
-function votingObjections({ terms, voters }: Situation, by: Principal): readonly Objection[] {
-  if (voters.some((voter) => sharePerson(voter, by))) {
+function votingObjections(situation: Situation, by: Principal): readonly Objection[] {
+  const { terms, voters } = situation;
+  const responsible = responsibleAs(situation, by);
+  if (responsible !== undefined) return [objection("REQUESTER_CANNOT_DECIDE", RESPONSIBLE_AS[responsible.because])];
+  if (voters.some((voter) => compare(situation, voter, by) === "SAME")) {
     return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
   }
-  const sum = (people: readonly Principal[]) => tally(terms.requirements, people).reduce((a, b) => a + b, 0);
-  if (terms.requirements.some(({ group }) => by.groups.includes(group)) && sum([...voters, by]) === sum(voters)) {
+  const isAsked = terms.requirements.some(({ group }) => by.groups.includes(group));
+  const vote = { ...by, isUnknown: isUnknown(situation, by, voters) };
+  if (isAsked && !isWanted(terms.requirements, voters, vote)) {
     return [objection("NOT_ELIGIBLE", "your groups have given all the approvals needed of them")];
   }
   return [];
 }
 
-function personal({ terms }: Situation, by: Principal): readonly Objection[] {
+const RESPONSIBLE_AS = {
+  OWNER: "the owner of an agent, also one it had since it proposed the action, cannot approve what it does",
+  CHANGED: "you changed this agent in the directory after it proposed the action, so another person has to approve it",
+} as const;
+
+function personal(situation: Situation, by: Principal): readonly Objection[] {
+  const { terms } = situation;
   const found: Objection[] = [];
   if (by.kind !== "HUMAN") {
     found.push(objection("AGENT_CANNOT_DECIDE", "only a person can decide; agents and services never can"));
   }
-  if (by.id === terms.requestedBy.id || sharePerson(by, terms.requestedBy)) {
+  if (isRequester(situation, by)) {
     found.push(
       objection("REQUESTER_CANNOT_DECIDE", "the requester of an action, and the person they act for, cannot decide it"),
     );

@@ -1,5 +1,6 @@
 import type { Requirement } from "../../policy/evaluate.ts";
 import type { Situation } from "../action.ts";
+import { isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isMet } from "./quorum.ts";
 
 /**
@@ -7,12 +8,20 @@ import { isMet } from "./quorum.ts";
  * where it is stricter; where it asks for less, what was asked for holds.
  */
 export function policyChanged(situation: Situation, command: "approve" | "claim" | "redeem"): string | undefined {
-  const { state, terms, voters, today } = situation;
+  const { state, terms, today } = situation;
   if (today === undefined) return undefined;
   const { outcome, requirements, rules, suspendedRequester, suspendedVoter } = today;
   if (suspendedRequester !== undefined) return `${suspendedRequester}, for whom it would be done, is suspended`;
   if (suspendedVoter !== undefined) return `${suspendedVoter}, who approved it, was suspended since`;
   if (outcome === "FORBID") return `the policy forbids it now, by ${rules[0]}`;
+  const barred = situation.voters.find((one) => isRequester(situation, one) || responsibleAs(situation, one));
+  if (barred !== undefined)
+    return `${barred.id}, who approved it, is a person who asked for it or is responsible for its agent`;
+  // What was not known when somebody approved stays so; of people who are responsible for the agent since, something may be.
+  const voters = situation.voters.map((one) => ({ ...one, isUnknown: one.isUnknown || isUnknown(situation, one, []) }));
+  if (state.status === "APPROVED" && !isMet(terms.requirements, voters)) {
+    return "one more person has to approve it: it is not known whether one who did is another person than those who are responsible for its agent";
+  }
   if (outcome === "PERMIT") return undefined;
   if (command === "approve") {
     const more = requirements.find((one) => !isCovered(one, terms.requirements));

@@ -45,7 +45,7 @@ function situation(status: ActionStatus, left = 60): Situation {
       requestedBy: agent,
       requirements: [{ id: "r", group: "approvers", needed: 1 }],
     },
-    voters: status === "APPROVED" ? [{ ...approver, seq: 2n }] : [],
+    voters: status === "APPROVED" ? [{ ...approver, seq: 2n, isUnknown: false }] : [],
     updatedAt: ahead(-3),
   };
 }
@@ -172,7 +172,11 @@ describe("decide", () => {
     expect(decide(first, COMMANDS.approve, NOW)).toMatchObject({
       next: { status: "PENDING", approvals: 1, expiresAt: ahead(60) },
     });
-    const voted = { ...first, state: { ...first.state, approvals: 1 }, voters: [{ ...approver, seq: 2n }] };
+    const voted = {
+      ...first,
+      state: { ...first.state, approvals: 1 },
+      voters: [{ ...approver, seq: 2n, isUnknown: false }],
+    };
     expect(decide(voted, COMMANDS.approve, NOW)).toMatchObject({ code: "ALREADY_VOTED" });
     const account = { ...approver, id: "approver-again" };
     expect(decide(voted, { ...COMMANDS.approve, by: account }, NOW)).toMatchObject({ code: "ALREADY_VOTED" });

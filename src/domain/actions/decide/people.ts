@@ -1,0 +1,38 @@
+import type { Responsible } from "../../directory/organization.ts";
+import { type Comparison, PEOPLE_AS_TOLD, peopleBehind } from "../../identity/people.ts";
+import type { Principal } from "../../identity/principal.ts";
+import type { Situation, Voter } from "../action.ts";
+
+/** How `one` and `other` compare, by all that is known of them. */
+export function compare({ people = PEOPLE_AS_TOLD }: Situation, one: Principal, other: Principal): Comparison {
+  return people.compare(one, other);
+}
+
+/** Whether `by` is the caller that proposed the action, or a person that it acts for. */
+export function isRequester(situation: Situation, by: Principal): boolean {
+  const { requestedBy } = situation.terms;
+  return by.id === requestedBy.id || compare(situation, by, requestedBy) === "SAME";
+}
+
+/** As whom `by` is responsible for the agent that proposed the action, or for one it acts for; undefined: as nobody. */
+export function responsibleAs(situation: Situation, by: Principal): Responsible | undefined {
+  const all = situation.today?.responsible ?? [];
+  return all.find((one) => compare(situation, by, personOf(one, by)) === "SAME");
+}
+
+/** Whether nobody can tell that `by` is another person than those who asked for it, are responsible for its agent, or are in `voters`. */
+export function isUnknown(situation: Situation, by: Principal, voters: readonly Voter[]): boolean {
+  const { terms, today } = situation;
+  const responsible = (today?.responsible ?? []).map((one) => personOf(one, by));
+  return [terms.requestedBy, ...responsible, ...voters].some((other) => compare(situation, by, other) === "UNKNOWN");
+}
+
+function personOf({ id }: Responsible, { organization }: Principal): Principal {
+  return { id, kind: "HUMAN", organization, roles: [], groups: [] };
+}
+
+/** The people whom the comparisons about an action are about, as their tokens and entries have them. */
+export function peopleCompared({ terms, voters, today }: Situation, by?: Principal): readonly Principal[] {
+  const people = [terms.requestedBy, ...voters, ...(by === undefined ? [] : [by])].flatMap(peopleBehind);
+  return [...people, ...(today?.responsible ?? []).map((one) => personOf(one, terms.requestedBy))];
+}
