@@ -230,3 +230,57 @@ describe("those who answer for an invited agent", () => {
     expect(denial.action?.status).toBe("DENIED");
   });
 });
+
+describe("the setting of the organization", () => {
+  const set = (providers: boolean, domains: object[], by: "admin" | "approver" = "admin") =>
+    act(
+      api,
+      "setAddressFolding",
+      { providers, domains },
+      by,
+      "addressFolding{providers domains{domain plus dots}} entry{type} userErrors{code path}",
+    );
+  const domain = "b\u00fccher.example";
+  const ascii = "xn--bcher-kva.example";
+  afterAll(() => set(true, []));
+
+  it("says which further addresses are one mailbox, and what was one for an action stays one", async () => {
+    const [one, other] = [addressed({ email: `f.lo+x@${domain}` }), addressed({ email: `flo@${ascii}` })];
+    const before = await proposedFor(one);
+    expect((await approve(before, other)).action?.status).toBe("APPROVED");
+    expect(await set(true, [{ domain, plus: true, dots: true }])).toEqual({
+      addressFolding: { providers: true, domains: [{ domain: ascii, plus: true, dots: true }] },
+      entry: { type: "SETTINGS_CHANGED" },
+      userErrors: [],
+    });
+    // What was approved is looked at again.
+    expect(codes(await claim(before, one))).toEqual(["POLICY_CHANGED"]);
+    const action = await proposedFor(one);
+    expect(codes(await approve(action, other))).toEqual(["REQUESTER_CANNOT_DECIDE"]);
+    await set(false, []);
+    expect(codes(await approve(action, other))).toEqual(["REQUESTER_CANNOT_DECIDE"]);
+    expect((await approve(await proposedFor(one), other)).action?.status).toBe("APPROVED");
+    const gmail = await proposedFor(addressed({ email: "f.lo@gmail.com" }));
+    expect((await approve(gmail, addressed({ email: "flo@gmail.com" }))).action?.status).toBe("APPROVED");
+    const { data } = await api.gql("{addressFolding{providers domains{domain}}}", {}, { as: "member" });
+    expect(data).toEqual({ addressFolding: { providers: false, domains: [] } });
+  });
+
+  it("is for administrators, and names domains", async () => {
+    const domains = (...names: string[]) => names.map((name) => ({ domain: name, plus: true, dots: false }));
+    expect(codes(await set(true, [], "approver"))).toEqual(["ADMINISTRATORS_ONLY"]);
+    await set(true, domains("acme.example"));
+    expect(codes(await set(true, domains("ACME.example")))).toEqual(["NOTHING_CHANGED"]);
+    for (const wrong of [
+      ["acme"],
+      ["ada@acme.example"],
+      ["acme.example", "ACME.example"],
+      Array(101).fill("a.example"),
+    ]) {
+      expect(await set(true, domains(...wrong)), wrong[0]).toMatchObject({
+        entry: null,
+        userErrors: [{ code: "INVALID_INPUT", path: ["input", "domains"] }],
+      });
+    }
+  });
+});

@@ -112,6 +112,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     sessions: only(list(`sessions(first:100){nodes${SESSIONS}}`)),
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
     principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
+    addressFolding: only(whole("organization", "addressFolding{ledger providers domains{domain plus dots}}")),
     teams: only(principals(list("teams{id name leads{id} members(first:20){nodes{id}}}"))),
   },
   mutation: {
@@ -150,6 +151,11 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     reinstatePrincipal: only(principals(each(`reinstatePrincipal(input:{principalId:$doer,reason:" "})${CHANGED}`))),
     setPrincipalRoles: only(principals(each(`setPrincipalRoles(input:{principalId:$doer,roles:[""]})${CHANGED}`))),
     revokeToken: only(list(`revokeToken(input:{tokenId:"",reason:" "}){entry${ENTRIES} userErrors{code}}`)),
+    setAddressFolding: only(
+      list(
+        `setAddressFolding(input:{providers:true,domains:[{domain:"",plus:true,dots:true}]}){addressFolding{providers} entry${ENTRIES} userErrors{code}}`,
+      ),
+    ),
     claimAdministrator: only(principals(list(`claimAdministrator(input:{code:"x"})${CHANGED}`))),
   },
   subscription: {

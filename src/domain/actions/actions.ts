@@ -286,7 +286,7 @@ export function createActions(options: ActionsOptions): Actions {
       const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
       const isCompared = today !== undefined && view.sealed !== true;
       const people = isCompared
-        ? await known.people(principal.organization, peopleCompared(told, principal))
+        ? await known.people(principal.organization, peopleCompared(told, principal), state.proposedSeq)
         : undefined;
       const situation = { ...told, people };
       const found = [...objections(situation, principal, now), ...approvalObjections(situation, principal)];

@@ -103,7 +103,11 @@ async function situationOf(
   if (!isCompared) return judged;
   return {
     ...judged,
-    people: await known.people(organization, peopleCompared(judged, isDecided ? command.by : undefined)),
+    people: await known.people(
+      organization,
+      peopleCompared(judged, isDecided ? command.by : undefined),
+      state.proposedSeq,
+    ),
   };
 }
 

@@ -4,6 +4,7 @@ import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import type { Attribute } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
+import { type AddressFolding, createAddressFolding } from "./address-folding.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
@@ -31,6 +32,7 @@ export interface PrincipalStatus {
 /** The principals of each organization: who may call, and with which roles. */
 export interface Directory
   extends Pick<Admission, "admit" | "watch">,
+    AddressFolding,
     Agents,
     KnownPeople,
     PrincipalAccess,
@@ -93,6 +95,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       await projections.refresh(organization);
       return admission.administers(organization, principal);
     },
+    ...createAddressFolding(changes, projections),
     ...createAgents(changes, db, platforms),
     ...createKnownPeople({ projections, db, isSigned, ledgers }),
     ...createPrincipalAccess(changes, projections, db),

@@ -5,7 +5,6 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import { provenEntry, provenFact } from "../../ledger/proof.ts";
 import { type Queryable, readEntryRows } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
-import { DEFAULT_FOLDING } from "../identity/addresses.ts";
 import { type Address, addressOf, createPeople, type People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
@@ -20,9 +19,10 @@ export interface KnownPeople {
   refresh(organization: string): Promise<void>;
   /**
    * Compares `people`: by every address that comes with one of an id, that the directory has of it, and that the ledger last saw it
-   * with. Of these an address counts as verified only if a server signed an entry that says so. Throws LedgerUnavailableError.
+   * with. Of these an address counts as verified only if a server signed an entry that says so. Two are one mailbox by the setting
+   * of the organization, or by one that was in force after position `since`. Throws LedgerUnavailableError.
    */
-  people(organization: string, people: readonly Principal[]): Promise<People>;
+  people(organization: string, people: readonly Principal[], since: bigint): Promise<People>;
 }
 
 /** Starts of sessions of a person that are looked at, the latest first. */
@@ -87,14 +87,14 @@ export function createKnownPeople({ projections, db, isSigned, ledgers }: KnownP
     async refresh(name) {
       await projections.refresh(await projections.open(name));
     },
-    async people(name, people) {
+    async people(name, people, since) {
       const organization = await projections.open(name);
       const asked = [...Map.groupBy(people, ({ id }) => id)];
       const recorded = await Promise.all(asked.map(([id]) => loader.load({ organization, id })));
       const known = new Map(
         asked.map(([id, told], at) => [id, [...told.flatMap(addressOf), ...(recorded[at] ?? [])]] as const),
       );
-      return createPeople((id) => known.get(id) ?? [], DEFAULT_FOLDING);
+      return createPeople((id) => known.get(id) ?? [], organization.foldingsSince(since));
     },
   };
 }

@@ -2,10 +2,13 @@ import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts"
 import { objectOf } from "../../facts/members.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenFact } from "../../ledger/proof.ts";
+import { DEFAULT_FOLDING, type Folding } from "../identity/addresses.ts";
 import {
   ADMINISTRATOR,
   type DirectoryRecord,
   type Moved,
+  ORGANIZATION_ID,
+  type OrganizationState,
   type PrincipalState,
   type PublicJwk,
   type RecordKind,
@@ -41,6 +44,7 @@ export class Organization {
   setup: DirectoryRecord<SetupState> | undefined;
   /** How many wrong codes people tried since the setup code was issued, by their ids. */
   readonly wrongCodes = new Map<string, number>();
+  settings: DirectoryRecord<OrganizationState> | undefined;
   /** Where people last changed the directory, by their ids. */
   readonly changedAt = new Map<string, bigint>();
   /** Another one after every change. */
@@ -56,6 +60,8 @@ export class Organization {
   /** Of who is suspended or was: the last position at which they were. */
   readonly #suspended = new Map<string, bigint>();
   readonly #agents = new Map<string, AgentHistory>();
+  /** Settings that were in force, by their text, and where others last came in their place. */
+  readonly #foldings = new Map<string, { readonly folding: Folding; readonly replacedAt: bigint }>();
 
   constructor(name: string, region: string) {
     this.name = name;
@@ -74,7 +80,12 @@ export class Organization {
       this.#indexGateway(id, record.state as PrincipalState);
       if ((record.state as PrincipalState).suspended) this.#suspended.set(id, record.updatedSeq);
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
-    else this.setup = record as DirectoryRecord<SetupState>;
+    else if (kind === "SETUP") this.setup = record as DirectoryRecord<SetupState>;
+    else {
+      const { folding } = this;
+      this.#foldings.set(JSON.stringify(folding), { folding, replacedAt: record.updatedSeq });
+      this.settings = record as DirectoryRecord<OrganizationState>;
+    }
     this.generation = ++generations;
     return true;
   }
@@ -101,7 +112,8 @@ export class Organization {
 
   /** Whether this is a record of a directory. Kinds of newer code are not, nor a set-up code that nobody can use. */
   keeps(kind: string, id: string): boolean {
-    return kind === "PRINCIPAL" || kind === "TOKEN" || (kind === "SETUP" && id === ADMINISTRATOR);
+    if (kind === "SETUP") return id === ADMINISTRATOR;
+    return kind === "PRINCIPAL" || kind === "TOKEN" || (kind === "ORGANIZATION" && id === ORGANIZATION_ID);
   }
 
   /** Applies an entry that this process recorded. */
@@ -142,6 +154,7 @@ export class Organization {
   find(kind: string, id: string): DirectoryRecord<unknown> | undefined {
     if (kind === "PRINCIPAL") return this.principals.get(id);
     if (kind === "TOKEN") return this.tokens.get(id);
+    if (kind === "ORGANIZATION" && id === ORGANIZATION_ID) return this.settings;
     return kind === "SETUP" && id === ADMINISTRATOR ? this.setup : undefined;
   }
 
@@ -162,6 +175,17 @@ export class Organization {
   /** Whether the principal is suspended, or was after position `since`. */
   wasSuspended(principalId: string, since: bigint): boolean {
     return this.isSuspended(principalId) || (this.#suspended.get(principalId) ?? since) > since;
+  }
+
+  /** Which e-mail addresses are taken for one mailbox. */
+  get folding(): Folding {
+    return this.settings?.state.addresses ?? DEFAULT_FOLDING;
+  }
+
+  /** The same, and what was in force after position `since`: who changes it does not make two people of one. */
+  foldingsSince(since: bigint): readonly Folding[] {
+    const before = [...this.#foldings.values()].filter(({ replacedAt }) => replacedAt > since);
+    return [this.folding, ...before.map(({ folding }) => folding)];
   }
 
   /** Who owns an agent, who did after position `since`, and who changed its record after that. */

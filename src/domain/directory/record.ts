@@ -9,8 +9,11 @@ export type TokenState = State<"TOKEN">;
 /** The one-time code of the first administrator. */
 export type SetupState = State<"SETUP">;
 
+/** The settings of an organization. */
+export type OrganizationState = State<"ORGANIZATION">;
+
 /** The kinds of thing a directory has. */
-export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP">;
+export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP" | "ORGANIZATION">;
 
 /** One thing of a directory as its latest entry left it. Version 1 was its first. */
 export interface DirectoryRecord<State> {
@@ -22,5 +25,7 @@ export interface DirectoryRecord<State> {
 /** A thing that an entry of the directory moves: the append moves the record, if its version is still the one before. */
 export type Moved<Kind extends RecordKind = RecordKind> = StateOf<Kind>;
 
+/** The id of the only ORGANIZATION record. */
+export const ORGANIZATION_ID = "organization";
 /** The id of the only SETUP record. */
 export const ADMINISTRATOR = "administrator";

@@ -76,6 +76,12 @@ export function foldedAddress(text: string, folding: Folding): string | undefine
   return `${localPart === "" ? mailbox.localPart : localPart}@${domain}`;
 }
 
+/** The ASCII form of a domain name in lower case (RFC 5891); undefined: it is none that an address can have. */
+export function asciiDomain(domain: string): string | undefined {
+  const ascii = mailboxOf(`a@${domain}`)?.domain;
+  return ascii?.startsWith("[") ? undefined : ascii;
+}
+
 function ruleOf(domain: string, { providers, domains }: Folding): Rule {
   const own = domains.find((one) => one.domain === domain);
   if (own !== undefined) return { domain, plus: own.plus, ignored: own.dots ? "." : "" };

@@ -32,8 +32,9 @@ export interface People {
 /** Further addresses that are known of the person with an id, beside those that a principal has with it. */
 export type KnownAddresses = (id: string) => readonly Address[];
 
-export function createPeople(known: KnownAddresses, folding: Folding): People {
-  const mailboxes = (person: Principal) => mailboxesOf([...addressOf(person), ...known(person.id)], folding);
+/** `foldings`: two addresses are one mailbox if any of these says so. */
+export function createPeople(known: KnownAddresses, foldings: readonly Folding[]): People {
+  const mailboxes = (person: Principal) => mailboxesOf([...addressOf(person), ...known(person.id)], foldings);
   return {
     compare(one, other) {
       const others = peopleBehind(other).map((person) => ({ id: person.id, boxes: mailboxes(person) }));
@@ -51,7 +52,7 @@ export function createPeople(known: KnownAddresses, folding: Folding): People {
 }
 
 /** By what the two principals have with them, and by spellings that are one mailbox everywhere. */
-export const PEOPLE_AS_TOLD: People = createPeople(() => [], NO_FOLDING);
+export const PEOPLE_AS_TOLD: People = createPeople(() => [], [NO_FOLDING]);
 
 /** Whether one human is known to be behind both, by id or address: a second account of the same person is the same person. */
 export function sharePerson(one: Principal, other: Principal): boolean {
@@ -63,14 +64,15 @@ interface Mailboxes {
   readonly hasVerified: boolean;
 }
 
-function mailboxesOf(addresses: readonly Address[], folding: Folding): Mailboxes {
+function mailboxesOf(addresses: readonly Address[], foldings: readonly Folding[]): Mailboxes {
   const all = new Set<string>();
   let hasVerified = false;
   for (const { email, isVerified } of addresses) {
-    const mailbox = foldedAddress(email, folding);
+    const spellings = foldings.flatMap((folding) => foldedAddress(email, folding) ?? []);
     // What is no address can be the same text, and proves nothing more.
-    all.add(mailbox ?? `text ${email.normalize("NFKC").trim().toLowerCase()}`);
-    if (mailbox !== undefined && isVerified) hasVerified = true;
+    if (spellings.length === 0) all.add(`text ${email.normalize("NFKC").trim().toLowerCase()}`);
+    for (const mailbox of spellings) all.add(mailbox);
+    if (spellings.length > 0 && isVerified) hasVerified = true;
   }
   return { all, hasVerified };
 }

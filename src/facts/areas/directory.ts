@@ -57,6 +57,33 @@ export const SETUP = defineState("SETUP", {
   ),
 });
 
+export const ORGANIZATION = defineState("ORGANIZATION", {
+  description: "settings of an organization",
+  id: "`organization`; servers read no other, and no condition forbids one",
+  state: object(
+    {
+      addresses: object(
+        {
+          providers: flag("whether the spellings that well-known providers have for one mailbox are taken for one"),
+          domains: list(
+            object(
+              {
+                domain: text("in ASCII, in lower case"),
+                plus: flag("whether what follows a plus sign names no other mailbox"),
+                dots: flag("whether dots before the at sign name no other mailbox"),
+              },
+              "a domain",
+            ),
+            "further domains, for which this holds in place of what the providers say",
+          ),
+        },
+        "which e-mail addresses are taken for one mailbox",
+      ),
+    },
+    "the settings from this entry on",
+  ),
+});
+
 const subject = object(
   { id: text("its id"), kind: code(PRINCIPAL_KINDS, "what it is"), profile },
   "the principal the entry is about",
@@ -72,7 +99,7 @@ const invited = ["owner", "invitedAt", "platforms", "key", "gatewayKey"];
 const records = { "subject.kind": "kind" };
 
 export const DIRECTORY = {
-  states: [PRINCIPAL, TOKEN, SETUP],
+  states: [PRINCIPAL, TOKEN, SETUP, ORGANIZATION],
   facts: [
     defineFact("PRINCIPAL_INVITED", {
       description: "an agent was registered, with its owner",
@@ -118,6 +145,13 @@ export const DIRECTORY = {
       moves: { TOKEN: made(ANY) },
       permits: true,
       conditions: { by: ["HUMAN"] },
+    }),
+    defineFact("SETTINGS_CHANGED", {
+      description: "settings of the organization are others from here on",
+      members: {},
+      moves: { ORGANIZATION: anyStep },
+      permits: true,
+      conditions: { by: ["ADMINISTRATOR"] },
     }),
     defineFact("SETUP_CODE_ISSUED", {
       description: "the one-time code of the first administrator was made",

@@ -2,3 +2,4 @@
 import "./directory.ts";
 import "./mutations.ts";
 import "./principal.ts";
+import "./settings.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  asciiDomain,
   DEFAULT_FOLDING,
   type Folding,
   foldedAddress,
@@ -94,4 +95,11 @@ describe("two spellings", () => {
     expect(same("a.da@acme.example", "ada@acme.example", own(false, true))).toBe(true);
     expect(same("ada+x@gmail.com", "ada@gmail.com", { ...own(true, true), providers: false })).toBe(false);
   });
+});
+
+it("has the ASCII form of a domain, and of nothing else", () => {
+  expect(asciiDomain("Bücher.example")).toBe("xn--bcher-kva.example");
+  for (const text of ["", "acme", "ada@acme.example", "acme example", "[192.0.2.1]", "-a.example"]) {
+    expect(asciiDomain(text), text).toBeUndefined();
+  }
 });

@@ -313,6 +313,7 @@ TYPES: Dict[str, Type] = {
         _SUBJECT, ("PRINCIPAL",), (By(("HUMAN", "SYSTEM")), _KIND_OF_SUBJECT), _principal_but("roles"), True
     ),
     "TOKEN_REVOKED": Type({"note?": "commitment", **_SIGNATURE}, ("TOKEN",), (By(("HUMAN",)),), signed=True),
+    "SETTINGS_CHANGED": Type(_SIGNATURE, ("ORGANIZATION",), (By(("ADMINISTRATOR",)),), signed=True),
     "SETUP_CODE_ISSUED": Type(
         _SIGNATURE, ("SETUP",), (By(("SYSTEM",)), StateIs("attempts", 0), StateHasNot(("usedBy",))), signed=True
     ),
@@ -471,6 +472,17 @@ KINDS: Dict[str, Kind] = {
             (ANY, ANY, "SETUP_CODE_REFUSED"),
             (ANY, ANY, "SETUP_CODE_USED"),
         ),
+    ),
+    "ORGANIZATION": Kind(
+        {
+            "addresses": "object",
+            "addresses.providers": "boolean",
+            "addresses.domains": "objects",
+            "addresses.domains[].domain": "string",
+            "addresses.domains[].plus": "boolean",
+            "addresses.domains[].dots": "boolean",
+        },
+        steps=((None, ANY, "SETTINGS_CHANGED"), (ANY, ANY, "SETTINGS_CHANGED")),
     ),
 }
 
