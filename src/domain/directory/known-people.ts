@@ -5,7 +5,7 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import { provenEntry, provenFact } from "../../ledger/proof.ts";
 import { type Queryable, readEntryRows } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
-import { type Address, addressOf, createPeople, type People } from "../identity/people.ts";
+import { type Address, addressOf, createPeople, type People, peopleBehind } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -18,7 +18,7 @@ export interface KnownPeople {
   /** Takes in what was recorded of the directory before this call. Throws LedgerUnavailableError. */
   refresh(organization: string): Promise<void>;
   /**
-   * Compares `people`: by every address that comes with one of an id, that the directory has of it, and that the ledger last saw it
+   * Compares `people`, and whom they act for: by every address that comes with one of an id, that the directory has of it, and that the ledger last saw it
    * with. Of these an address counts as verified only if a server signed an entry that says so. Two are one mailbox by the setting
    * of the organization, or by one that was in force after position `since`. Throws LedgerUnavailableError.
    */
@@ -89,7 +89,7 @@ export function createKnownPeople({ projections, db, isSigned, ledgers }: KnownP
     },
     async people(name, people, since) {
       const organization = await projections.open(name);
-      const asked = [...Map.groupBy(people, ({ id }) => id)];
+      const asked = [...Map.groupBy(people.flatMap(peopleBehind), ({ id }) => id)];
       const recorded = await Promise.all(asked.map(([id]) => loader.load({ organization, id })));
       const known = new Map(
         asked.map(([id, told], at) => [id, [...told.flatMap(addressOf), ...(recorded[at] ?? [])]] as const),

@@ -1,5 +1,5 @@
 import type { Responsible } from "../../directory/organization.ts";
-import { type Comparison, PEOPLE_AS_TOLD, peopleBehind } from "../../identity/people.ts";
+import { type Comparison, PEOPLE_AS_TOLD } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Voter } from "../action.ts";
 
@@ -31,8 +31,8 @@ function personOf({ id }: Responsible, { organization }: Principal): Principal {
   return { id, kind: "HUMAN", organization, roles: [], groups: [] };
 }
 
-/** The people whom the comparisons about an action are about, as their tokens and entries have them. */
+/** Those whom the comparisons about an action are about, as their tokens and entries have them. */
 export function peopleCompared({ terms, voters, today }: Situation, by?: Principal): readonly Principal[] {
-  const people = [terms.requestedBy, ...voters, ...(by === undefined ? [] : [by])].flatMap(peopleBehind);
-  return [...people, ...(today?.responsible ?? []).map((one) => personOf(one, terms.requestedBy))];
+  const responsible = (today?.responsible ?? []).map((one) => personOf(one, terms.requestedBy));
+  return [terms.requestedBy, ...voters, ...responsible, ...(by === undefined ? [] : [by])];
 }
