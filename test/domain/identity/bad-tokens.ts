@@ -208,6 +208,12 @@ export const BAD_TOKENS: readonly BadToken[] = [
     },
   }),
   claiming("with a client that is an object", { client_id: {} }),
+  claiming("for several clients", { client_id: ["console", "nightly-export"] }),
+  claiming("for a person's client by one claim and a machine's by another", {
+    azp: "console",
+    appid: "nightly-export",
+  }),
+  claiming("for a machine's client by one claim and a person's by another", { cid: "nightly-export", azp: "console" }),
   claiming("bound to a key that is no thumbprint", { cnf: { jkt: "x" } }),
   claiming("bound to a certificate", { cnf: { "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" } }),
 ];
