@@ -18,9 +18,9 @@ export interface KnownPeople {
   /** Takes in what was recorded of the directory before this call. Throws LedgerUnavailableError. */
   refresh(organization: string): Promise<void>;
   /**
-   * Compares `people`, and whom they act for: by every address that comes with one of an id, that the directory has of it, and that the ledger last saw it
-   * with. Of these an address counts as verified only if a server signed an entry that says so. Two are one mailbox by the setting
-   * of the organization, or by one that was in force after position `since`. Throws LedgerUnavailableError.
+   * Compares `people`, and whom they act for: by every address that comes with one of an id, that the directory has of it, and that
+   * the ledger last saw it with. Of these an address counts as verified only if a server signed an entry that says so. Two are one
+   * mailbox by the setting of the organization, or by one that was in force after position `since`. Throws LedgerUnavailableError.
    */
   people(organization: string, people: readonly Principal[], since: bigint): Promise<People>;
 }
