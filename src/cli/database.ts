@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
-import { readRecord } from "../db/embedded/record.ts";
+import type { Login } from "../db/embedded/logins.ts";
+import { loginUrl, readRecord } from "../db/embedded/record.ts";
 import { classify } from "../db/errors.ts";
 import { createPool } from "../db/pool.ts";
 import { serverRole } from "../db/session.ts";
@@ -11,7 +12,7 @@ import { settings } from "./options.ts";
 /** An option that is an address, or `true` when given without one. */
 export type DatabaseOption = string | true;
 
-const auditorRole = "oc_auditor";
+const auditorRole = "oc_auditor" satisfies Login;
 
 export interface CommandPoolOptions {
   readonly source: DatabaseOption;
@@ -27,7 +28,7 @@ interface Target {
   readonly whenUnreachable: string;
 }
 
-async function findDatabase({ source, dataDir }: CommandPoolOptions): Promise<Target> {
+async function findDatabase(role: Login, { source, dataDir }: CommandPoolOptions): Promise<Target> {
   const named = (url: string) => ({
     url,
     whenUnreachable: `the database at ${URL.parse(url)?.host} cannot be reached`,
@@ -42,7 +43,12 @@ async function findDatabase({ source, dataDir }: CommandPoolOptions): Promise<Ta
       "`countersign serve` starts it";
     // Its port may be somebody else's by now, who need not be offered the password.
     if (record.pid === null) throw new CommandError("UNREACHABLE", whenUnreachable);
-    return { url: record.url, whenUnreachable };
+    const url = loginUrl(record, role);
+    if (url === undefined) {
+      const message = `the server on data directory ${config.dataDir} is of an earlier version: start it again`;
+      throw new CommandError("UNREACHABLE", message);
+    }
+    return { url, whenUnreachable };
   }
   throw new CommandError(
     "USAGE",
@@ -79,11 +85,11 @@ export function withServerPool<Result>(
 }
 
 async function withPool<Result>(
-  role: string,
+  role: Login,
   options: CommandPoolOptions,
   work: (pool: Pool) => Promise<Result>,
 ): Promise<Result> {
-  const target = await findDatabase(options);
+  const target = await findDatabase(role, options);
   const pool = createPool({
     connectionString: target.url,
     max: options.max,

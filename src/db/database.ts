@@ -1,10 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { Client, escapeLiteral, type Pool } from "pg";
+import type { Pool } from "pg";
 import { startEmbeddedPostgres } from "./embedded.ts";
 import type { Log } from "./log.ts";
 import { type Migrated, migrate } from "./migrate.ts";
 import { createPool } from "./pool.ts";
-import { outliveLoss } from "./session.ts";
 import { TIME_LIMITS, type TimeLimits } from "./time-limits.ts";
 
 export interface DatabaseOptions {
@@ -58,7 +56,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   try {
     const migrated = await migrate({ connectionString: postgres.url, log });
-    return connect(await appLogin(postgres.url), migrated, options, () => postgres.stop());
+    return connect(await postgres.letIn("oc_app"), migrated, options, () => postgres.stop());
   } catch (error) {
     await postgres.stop();
     throw error;
@@ -115,24 +113,4 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
       await stop();
     },
   };
-}
-
-/**
- * Lets `oc_app` log in to our own server, with a password nobody else learns and that changes at every start: the
- * server's connections then have no login behind them that could do more.
- */
-async function appLogin(superuserUrl: string): Promise<string> {
-  const password = randomBytes(24).toString("base64url");
-  const client = new Client({ connectionString: superuserUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000 });
-  outliveLoss(client);
-  await client.connect();
-  try {
-    await client.query(`ALTER ROLE oc_app LOGIN PASSWORD ${escapeLiteral(password)}`);
-  } finally {
-    await client.end();
-  }
-  const url = new URL(superuserUrl);
-  url.username = "oc_app";
-  url.password = password;
-  return url.href;
 }

@@ -9,6 +9,7 @@ import { type Binaries, findBinaries } from "./embedded/binaries.ts";
 import { claimDirectory } from "./embedded/claim.ts";
 import { createCluster, exists, newPassword, resetPassword, superuser } from "./embedded/cluster.ts";
 import { EmbeddedPostgresError } from "./embedded/error.ts";
+import { type Login, letIn } from "./embedded/logins.ts";
 import { endStragglers, stopOrphan } from "./embedded/orphans.ts";
 import {
   freePort,
@@ -17,13 +18,12 @@ import {
   spawnPostmaster,
   waitUntilReady,
 } from "./embedded/postmaster.ts";
-import { type ClusterRecord, clusterUrl, readRecord, writeRecord } from "./embedded/record.ts";
+import { type ClusterRecord, clusterUrl, DATABASE, loginUrl, readRecord, writeRecord } from "./embedded/record.ts";
 import type { Log } from "./log.ts";
 import { outliveLoss } from "./session.ts";
 
 export { EmbeddedPostgresError } from "./embedded/error.ts";
 
-const database = "countersign";
 const startAttempts = 5;
 const longestPause = 5_000;
 const fastShutdownPatience = 60_000;
@@ -39,8 +39,13 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** Superuser URL of database `countersign`. */
+  /** Superuser URL of database `countersign`, for migrations. */
   readonly url: string;
+  /**
+   * Lets the server and the commands that read log in without a superuser, once the database is migrated. Resolves with the address
+   * for `login`; those of the others are in postgres.json.
+   */
+  letIn(login: Login): Promise<string>;
   /** The postmaster at this moment; another one after a restart. */
   readonly pid: number;
   /** Fast shutdown: open transactions roll back, committed ones are on disk. Idempotent. */
@@ -62,7 +67,7 @@ async function prepareCluster(
   const known = await readRecord(dataDir);
   const secret = { user: superuser, password: known?.password ?? newPassword() };
   const port = await freePort(known?.port);
-  const record = { ...secret, port, url: clusterUrl({ ...secret, port }, database), pid: null, owner: process.pid };
+  const record = { ...secret, port, url: clusterUrl({ ...secret, port }, DATABASE), pid: null, owner: process.pid };
   if (!initialised) {
     log.info({ cluster }, "creating the built-in PostgreSQL database");
     // The password must be on disk before the cluster that knows it.
@@ -83,8 +88,8 @@ async function ensureDatabase(record: ClusterRecord): Promise<void> {
   outliveLoss(client);
   await client.connect();
   try {
-    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(database)}`);
+    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [DATABASE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(DATABASE)}`);
   } finally {
     await client.end();
   }
@@ -132,6 +137,12 @@ class Supervisor implements EmbeddedPostgres {
     return this.#postmaster.pid;
   }
 
+  async letIn(login: Login): Promise<string> {
+    this.#record = { ...this.#record, logins: await letIn(this.url) };
+    await writeRecord(this.#dataDir, this.#record);
+    return loginUrl(this.#record, login)!;
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#shutDown();
     return this.#stopped;
@@ -157,7 +168,9 @@ class Supervisor implements EmbeddedPostgres {
         if (this.#stopping.signal.aborted) return;
         this.#postmaster = await spawnPostmaster(this.#options, this.#record.port);
         if (this.#stopping.signal.aborted) return;
-        await waitUntilReady(this.#postmaster, clusterUrl(this.#record, "postgres"));
+        // Who else has the superuser's password may have changed it: the server needs it at its start alone.
+        const url = loginUrl(this.#record, "oc_app") ?? clusterUrl(this.#record, "postgres");
+        await waitUntilReady(this.#postmaster, url);
         break;
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
@@ -222,7 +235,7 @@ async function firstStart(options: PostmasterOptions, dataDir: string, initial: 
       // Somebody may have taken the port since we looked, or backends of a killed postmaster may still be leaving.
       await sleep(100 * 2 ** attempt);
       const port = await freePort(record.port);
-      record = { ...record, port, url: clusterUrl({ ...record, port }, database) };
+      record = { ...record, port, url: clusterUrl({ ...record, port }, DATABASE) };
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 
 /** The role a server works as: it may call the append functions and read, and cannot write a ledger table itself. */
-export const serverRole = "oc_app";
+export const serverRole = "oc_app" as const;
 
 /** Milliseconds that confining a connection may take, if not said otherwise. */
 const SETUP_TIMEOUT = 5_000;

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { replaceDurably } from "../../files.ts";
 
+/** The database of the cluster that is Countersign's. */
+export const DATABASE = "countersign";
+
 const Record = z.object({
   /** Superuser URL of database `countersign`. */
   url: z.string(),
@@ -13,6 +16,8 @@ const Record = z.object({
   pid: z.number().int().nullable(),
   /** The server process that keeps it running; null while stopped. */
   owner: z.number().int().nullable(),
+  /** Passwords of the logins that are no superuser, by role, new at every start; a record of an earlier version has none. */
+  logins: z.record(z.string(), z.string()).optional(),
 });
 
 /** The content of `<dataDir>/postgres.json`: address and processes of the built-in PostgreSQL. Contains a secret. */
@@ -23,6 +28,12 @@ const file = (dataDir: string) => join(dataDir, "postgres.json");
 /** The address of `database` on the cluster's port of this machine, with the password. */
 export function clusterUrl(at: { user: string; password: string; port: number }, database: string): string {
   return `postgresql://${at.user}:${at.password}@127.0.0.1:${at.port}/${database}`;
+}
+
+/** The address of database `countersign` for a login of `letIn` (logins.ts); undefined when the record has no such login. */
+export function loginUrl({ logins, port }: ClusterRecord, role: string): string | undefined {
+  const password = logins?.[role];
+  return password === undefined ? undefined : clusterUrl({ user: role, password, port }, DATABASE);
 }
 
 /** Undefined when there is no record, or none that can be used. */
