@@ -10,6 +10,7 @@ import { claimDirectory } from "./embedded/claim.ts";
 import { createCluster, exists, newPassword, resetPassword, superuser } from "./embedded/cluster.ts";
 import { EmbeddedPostgresError } from "./embedded/error.ts";
 import { type Login, letIn } from "./embedded/logins.ts";
+import { assertSameMajor } from "./embedded/major.ts";
 import { endStragglers, stopOrphan } from "./embedded/orphans.ts";
 import {
   freePort,
@@ -62,6 +63,7 @@ async function prepareCluster(
   const initialised = await exists(join(cluster, "PG_VERSION"));
   if (initialised) {
     await assertReachable(account, cluster, "write");
+    await assertSameMajor(dataDir, binaries.postgres);
     await stopOrphan(cluster, log);
   }
   const known = await readRecord(dataDir);

@@ -242,6 +242,25 @@ describe("startEmbeddedPostgres", () => {
     expect(await read(second.url)).toBe("still here");
   });
 
+  it.each([
+    ["17", "countersign backup DIRECTORY"],
+    ["19", "newer version of Countersign"],
+  ])("refuses a directory of PostgreSQL %s, changes nothing, and names the way", async (version, way) => {
+    const dataDir = await dataDirectory();
+    const first = await start(dataDir);
+    await write(first.url);
+    await first.stop();
+    const file = join(dataDir, "postgres/PG_VERSION");
+    const record = await readFile(join(dataDir, "postgres.json"), "utf8");
+    await writeFile(file, `${version}\n`);
+    const refused = startEmbeddedPostgres({ dataDir, log: silent, settings });
+    await expect(refused).rejects.toMatchObject({ code: "OTHER_POSTGRES_VERSION" });
+    await expect(refused).rejects.toThrow(new RegExp(`is of PostgreSQL ${version}, .* runs PostgreSQL 18.*${way}`));
+    expect(await readFile(join(dataDir, "postgres.json"), "utf8")).toBe(record);
+    await writeFile(file, "18\n");
+    expect(await read((await start(dataDir)).url)).toBe("still here");
+  });
+
   it("begins anew after it was interrupted while it was being created", async () => {
     const dataDir = await dataDirectory();
     await mkdir(join(dataDir, "postgres.new"));

@@ -4,6 +4,7 @@ export type EmbeddedPostgresErrorCode =
   | "NO_UNPRIVILEGED_USER"
   | "UNREACHABLE_DIRECTORY"
   | "DATA_DIR_IN_USE"
+  | "OTHER_POSTGRES_VERSION"
   | "INIT_FAILED"
   | "START_FAILED"
   | "STOP_FAILED";
