@@ -165,6 +165,9 @@ const settings = z.object({
   READ_TIMEOUT: duration({ default: 10, from: 0.1, to: 600 }),
   SNAPSHOT_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
   JOB_TIMEOUT: duration({ default: 60, from: 1, to: 3_600 }),
+  REPORT_TIMEOUT: duration({ default: 300, from: 1, to: 86_400 }),
+  AUDIT_TIMEOUT: duration({ default: 14_400, from: 1, to: 7 * DAY }),
+  READER_CONNECTIONS: wholeNumber({ default: 20, from: 1, to: 1_000, unit: "connections" }),
   READINESS_TIMEOUT: duration({ default: 2, from: 0.1, to: 2 }),
   WATCH_ACTION: oneOf(["stop", "alarm"], "stop"),
   WATCH_SHARE: wholeNumber({ default: 5, from: 1, to: 100, unit: "percent" }),
@@ -257,6 +260,8 @@ export interface Config {
   readonly timeLimits: Readonly<
     Record<"appendMs" | "headLockMs" | "readMs" | "snapshotMs" | "jobMs" | "readinessMs", number>
   >;
+  /** Of logins of `oc_bi` (report) and `oc_auditor` (audit): seconds of a transaction, and connections of a login. */
+  readonly readerLimits: { readonly report: number; readonly audit: number; readonly connections: number };
   /** How the ledgers are verified while the server runs. */
   readonly watch: {
     /** Whether a problem of a ledger stops appends to it, or is only reported. */
@@ -357,6 +362,11 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       snapshotMs: value.SNAPSHOT_TIMEOUT * 1_000,
       jobMs: value.JOB_TIMEOUT * 1_000,
       readinessMs: value.READINESS_TIMEOUT * 1_000,
+    },
+    readerLimits: {
+      report: value.REPORT_TIMEOUT,
+      audit: value.AUDIT_TIMEOUT,
+      connections: value.READER_CONNECTIONS,
     },
     watch: {
       stops: value.WATCH_ACTION === "stop",

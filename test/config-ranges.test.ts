@@ -27,6 +27,8 @@ const USES: Readonly<Partial<Record<SettingName, "timer" | "rest" | "instant" | 
   READ_TIMEOUT: "timer",
   SNAPSHOT_TIMEOUT: "timer",
   JOB_TIMEOUT: "timer",
+  REPORT_TIMEOUT: "instant",
+  AUDIT_TIMEOUT: "instant",
   READINESS_TIMEOUT: "timer",
   WATCH_INTERVAL: "rest",
   WATCH_WHOLE_INTERVAL: "rest",

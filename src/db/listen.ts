@@ -9,7 +9,8 @@ const longestPause = 10_000;
 
 export interface ListenerOptions {
   readonly connectionString: string;
-  readonly channel?: string;
+  /** SQL without parameters that finds the name of the channel, in its one row and column; asked on each new connection. */
+  readonly channel: string;
   readonly role?: string;
   readonly log: Log;
   readonly onNotify: (payload: string) => void;
@@ -69,7 +70,7 @@ class ReconnectingListener implements Listener {
   }
 
   async #run(stop: AbortSignal, onFirst: () => void): Promise<void> {
-    const { log, channel, onReconnect } = this.#options;
+    const { log, onReconnect } = this.#options;
     for (let attempt = 0, missed = false; !stop.aborted; ) {
       this.#state = "connecting";
       try {
@@ -82,7 +83,7 @@ class ReconnectingListener implements Listener {
       } catch (error) {
         if (stop.aborted) return;
         const wait = pause(attempt);
-        log.warn({ err: error, channel, wait }, "lost the notification channel, connecting again");
+        log.warn({ err: error, wait }, "lost the notification channel, connecting again");
         attempt += 1;
         missed = true;
         await sleep(wait, undefined, { signal: stop }).catch(() => undefined);
@@ -108,14 +109,17 @@ class ReconnectingListener implements Listener {
         onNotify(payload);
       } catch (error) {
         // Anybody with a connection can notify; an exception here would end the process.
-        log.warn({ err: error, channel }, "a notification could not be taken in");
+        log.warn({ err: error }, "a notification could not be taken in");
       }
     });
     const either = AbortSignal.any([stop, broken.signal]);
     try {
       await client.connect();
       await prepareSession(client, { role, statementTimeoutMs: heartbeatTimeoutMs, idleInTransactionTimeoutMs: 0 });
-      await client.query(`LISTEN ${escapeIdentifier(channel)}`);
+      const { rows } = await client.query<[unknown]>({ text: channel, rowMode: "array" });
+      const name = rows[0]?.[0];
+      if (typeof name !== "string") throw new Error("The database does not say on which channel to listen.");
+      await client.query(`LISTEN ${escapeIdentifier(name)}`);
       if (stop.aborted) return;
       onListening();
       while (!stop.aborted) {
@@ -133,7 +137,6 @@ class ReconnectingListener implements Listener {
 /** Follows one NOTIFY channel on its own connection, and reconnects when the connection is lost. */
 export function createListener(options: ListenerOptions): Listener {
   return new ReconnectingListener({
-    channel: "oc_ledger",
     role: serverRole,
     heartbeatIntervalMs: 10_000,
     heartbeatTimeoutMs: 5_000,

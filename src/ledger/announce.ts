@@ -18,8 +18,14 @@ export interface Announcer {
 // Within an append the notification would take a lock of the whole cluster until its commit is on disk, and ledgers would
 // commit one after the other. On its own it has nothing to wait for: losing it delays a follower until its next poll.
 const NOTIFY = `
-  SELECT set_config('synchronous_commit', 'off', true),
-         (SELECT count(pg_notify('oc_ledger', n.payload)) FROM unnest($1::text[]) AS n(payload))`;
+  SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(c.channel, n.payload))
+    FROM oc_work.announcement_channel c, unnest($1::text[]) AS n(payload)`;
+
+/**
+ * Finds the name of the channel, which servers alone can read: PostgreSQL lets everybody with a connection listen, and announcements
+ * say which organizations record something, and how much.
+ */
+export const CHANNEL = "SELECT channel FROM oc_work.announcement_channel";
 
 export interface AnnouncerOptions {
   readonly pool: Pick<Pool, "query">;
@@ -27,7 +33,7 @@ export interface AnnouncerOptions {
   readonly onLost?: ((error: unknown) => void) | undefined;
 }
 
-/** Notifies on channel `oc_ledger`, `<ledger> <seq>` a ledger, in one statement at a time for all that have grown since. */
+/** Notifies on the channel of this database, `<ledger> <seq>` a ledger, in one statement at a time for all that have grown since. */
 export function createAnnouncer({ pool, onLost }: AnnouncerOptions): Announcer {
   const grown = new Map<LedgerId, bigint>();
   let sending: Promise<void> | undefined;

@@ -26,7 +26,7 @@ export interface Follower {
   ): AsyncIterable<Followed>;
   /** Iterations that run, over all ledgers. */
   following(): number;
-  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`, and anything else is ignored. */
+  /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`, and anything else is ignored. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
 }

@@ -11,8 +11,8 @@ export function isLedgerId(text: string): text is LedgerId {
 }
 
 /**
- * The ledger that a notification on channel `oc_ledger`, `<ledger> <seq>`, is about; undefined for anything else. Everybody with a
- * connection to the database can notify, so that the ledger need not exist.
+ * The ledger that an announcement, `<ledger> <seq>`, is about; undefined for anything else. Who has learned the name of the channel
+ * can notify, so that the ledger need not exist.
  */
 export function announcedLedger(payload: string): LedgerId | undefined {
   const name = ANNOUNCEMENT.exec(payload)?.[1];

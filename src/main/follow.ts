@@ -1,5 +1,6 @@
 import type { Database } from "../db/database.ts";
 import { createListener } from "../db/listen.ts";
+import { CHANNEL } from "../ledger/announce.ts";
 import { createFollower, type Follower } from "../ledger/follow.ts";
 import type { Start } from "./start.ts";
 
@@ -19,6 +20,7 @@ export async function startFollowing(
   const notified = [follower, ...others];
   const listener = createListener({
     connectionString: database.url,
+    channel: CHANNEL,
     log,
     onNotify(payload) {
       for (const one of notified) one.onNotify(payload);

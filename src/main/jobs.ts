@@ -2,12 +2,16 @@ import type { Database } from "../db/database.ts";
 import type { Actions } from "../domain/actions/actions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
 import { startPartitions } from "../jobs/partitions.ts";
+import { startReaderLimits } from "../jobs/reader-limits.ts";
 import { startSearchIndex } from "../jobs/search-index.ts";
 import { startSweep } from "../jobs/sweep.ts";
 import { startForgetting } from "../jobs/used-once.ts";
 import type { Start } from "./start.ts";
 
-/** What happens without a caller: deadlines that pass, partitions for the months to come, the search index, what may be used once. */
+/**
+ * What happens without a caller: deadlines that pass, partitions for the months to come, the search index, what may be used once,
+ * limits of readers.
+ */
 export function startJobs(
   { config, log, closing }: Start,
   { jobPool: pool }: Database,
@@ -22,4 +26,6 @@ export function startJobs(
   closing.add(() => forgetting.stop());
   const searchIndex = startSearchIndex({ pool, log });
   closing.add(() => searchIndex.stop());
+  const readerLimits = startReaderLimits({ pool, limits: config.readerLimits, log });
+  closing.add(() => readerLimits.stop());
 }

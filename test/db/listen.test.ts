@@ -28,6 +28,7 @@ function listen(options: Partial<ListenerOptions> = {}): { listener: Listener; h
   const heard: Heard = { payloads: [], reconnects: 0 };
   const listener = createListener({
     connectionString: database.appUrl,
+    channel: "SELECT 'heard by tests'",
     log: silent,
     onNotify: (payload) => heard.payloads.push(payload),
     onReconnect() {
@@ -40,7 +41,7 @@ function listen(options: Partial<ListenerOptions> = {}): { listener: Listener; h
 }
 
 const execute = (sql: string) => withClient(database.superuserUrl, (client) => client.query(sql));
-const notify = (payload: string) => execute(`NOTIFY oc_ledger, '${payload}'`);
+const notify = (payload: string) => execute(`NOTIFY "heard by tests", '${payload}'`);
 const ofListener = `FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'countersign-listen'`;
 
 /** Between client and server; while frozen it holds the bytes back, and tells nobody. */

@@ -21,6 +21,7 @@ import type { Services } from "../../src/graphql/base/services.ts";
 import type { CallIdentity } from "../../src/http/call.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { createHttpServer, type HttpServerDeps } from "../../src/http/server.ts";
+import { CHANNEL } from "../../src/ledger/announce.ts";
 import { createFollower } from "../../src/ledger/follow.ts";
 import { createLedgers } from "../../src/ledger/ledger.ts";
 import { createSignatureCheck } from "../../src/ledger/signatures/check.ts";
@@ -201,6 +202,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const people = identity.directory;
   const listener = createListener({
     connectionString: databaseUrl,
+    channel: CHANNEL,
     log,
     onNotify: (payload) => {
       follower.onNotify(payload);

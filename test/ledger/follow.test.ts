@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
+import { CHANNEL } from "../../src/ledger/announce.ts";
 import { createFollower, type Followed, type Follower, type FollowerOptions } from "../../src/ledger/follow.ts";
 import { PAGE_ENTRIES } from "../../src/ledger/read.ts";
 import { createLedgers } from "../support/ledgers.ts";
@@ -33,7 +34,13 @@ async function follow(options: Partial<FollowerOptions> & { readonly listening?:
   const follower = createFollower({ pool: scene.pool, pollSeconds: never, idleSeconds: never, ...others });
   if (listening) {
     const { onNotify, onReconnect } = follower;
-    const listener = createListener({ connectionString: scene.database.appUrl, log: silent, onNotify, onReconnect });
+    const listener = createListener({
+      connectionString: scene.database.appUrl,
+      channel: CHANNEL,
+      log: silent,
+      onNotify,
+      onReconnect,
+    });
     endings.push(() => listener.stop());
     await listener.start();
   }

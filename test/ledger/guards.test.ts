@@ -219,7 +219,7 @@ const WEAKENINGS: readonly string[] = [
   "DROP TABLE oc_audit_log_default",
   "DROP TABLE oc_audit_payload",
   "DROP TABLE oc_audit_payload_default",
-  "DROP TABLE oc_ledger_month",
+  "DROP TABLE oc_ledger_month CASCADE",
   "DROP TABLE oc_ledger_head CASCADE",
   "DROP TABLE oc_state CASCADE",
   "DROP VIEW oc_action CASCADE",

@@ -156,7 +156,7 @@ export const OF_TABLES: Manipulations = {
     "a view of other rows": to(
       "public.oc_report_lineage",
       `DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW oc_report_lineage AS ' || replace(pg_get_viewdef('oc_report_lineage'::regclass),
-         'ACTION_PROPOSED', 'ACTION_ALTERED'); END $$`,
+         'oc_report_lineage_between()', 'oc_report_lineage_between(''2030-01-01'')'); END $$`,
       /^unexpected: definition sha256 /,
     ),
     "a view with the rights of its owner": to(

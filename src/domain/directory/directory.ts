@@ -49,7 +49,7 @@ export interface Directory
   statusOf(organization: string): PrincipalStatus | undefined;
   /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
   membersOf(organization: string, team: string): ReadonlySet<string>;
-  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`. */
+  /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
   /** Ends what keeps the directory up to date. */

@@ -101,7 +101,7 @@ export class Projections {
     for (const watcher of [...watchers]) watcher();
   }
 
-  /** `<ledger> <seq>`, as the channel `oc_ledger` has it. */
+  /** `<ledger> <seq>`, as it is announced. */
   onNotify(payload: string): void {
     const [ledger = ""] = payload.split(" ", 1);
     const organization = this.#organizations.get(ledger.slice(0, Math.max(0, ledger.indexOf("/"))));

@@ -90,7 +90,7 @@ export interface Watch {
   /** Takes in an acknowledgement that was recorded. */
   acknowledged(ledger: LedgerId): Promise<void>;
   status(): WatchStatus;
-  /** Give these two to the listener on channel `oc_ledger`; the payload is `<ledger> <seq>`, and anything else is ignored. */
+  /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`, and anything else is ignored. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
   stop(): Promise<void>;
