@@ -20,7 +20,7 @@ const GRACE = 3_600;
 const MAX_GRACE = 7 * 86_400;
 
 /** The key file of an installation. Throws CommandError USAGE where there is none: these commands never make one. */
-async function keyFile({ dataDir }: KeysOptions): Promise<string> {
+export async function keyFile({ dataDir }: KeysOptions): Promise<string> {
   const file = settings(dataDir === undefined ? {} : { dataDir }).signingKeyFile;
   try {
     await stat(file);

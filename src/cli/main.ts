@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
+import { defineBackup } from "./backup.ts";
 import { defineCheck } from "./check.ts";
 import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
 import { defineExport } from "./export.ts";
@@ -8,6 +9,7 @@ import { defineHealth } from "./health.ts";
 import { defineKeys } from "./keys.ts";
 import { defineMigrate } from "./migrate.ts";
 import { defineReplay } from "./replay.ts";
+import { defineRestore } from "./restore.ts";
 import { defineSearchIndex } from "./search-index.ts";
 import { defineServe } from "./serve.ts";
 import { defineToken } from "./token.ts";
@@ -49,6 +51,8 @@ Examples:
     defineExport,
     defineHealth,
     defineSearchIndex,
+    defineBackup,
+    defineRestore,
   ]) {
     define(program);
   }

@@ -20,6 +20,7 @@ import {
   waitUntilReady,
 } from "./embedded/postmaster.ts";
 import { type ClusterRecord, clusterUrl, DATABASE, loginUrl, readRecord, writeRecord } from "./embedded/record.ts";
+import { assertNotRestoring } from "./embedded/restoring.ts";
 import type { Log } from "./log.ts";
 import { outliveLoss } from "./session.ts";
 
@@ -257,6 +258,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const dataDir = await realpath(options.dataDir);
   const claim = await claimDirectory(dataDir);
   try {
+    await assertNotRestoring(dataDir);
     const record = await prepareCluster(dataDir, binaries, account, log);
     const about = { program: binaries.postgres, cluster: join(dataDir, "postgres"), account, settings, log };
     const started = await firstStart(about, dataDir, record);

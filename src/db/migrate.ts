@@ -39,6 +39,8 @@ export interface MigrateOptions {
   readonly connectionString: string;
   /** Where the numbered files are; files of any other name are ignored. */
   readonly directory?: string;
+  /** The last migration to apply, without `.sql`; all of them unless given. */
+  readonly through?: string;
   readonly log: Log;
   readonly onProgress?: (progress: MigrationProgress) => void;
 }
@@ -158,8 +160,12 @@ async function apply(client: Client, directory: string, name: string, log: Log):
  * @throws MigrationError when the database is newer than the code, the order is broken, or a file fails.
  */
 export async function migrate(options: MigrateOptions): Promise<Migrated> {
-  const { directory = checkoutDirectory, log, onProgress } = options;
-  const known = await namesInCode(directory);
+  const { directory = checkoutDirectory, through, log, onProgress } = options;
+  const all = await namesInCode(directory);
+  if (through !== undefined && !all.includes(through)) {
+    throw new MigrationError("DATABASE_NEWER", `This code does not know migration ${through}. Upgrade the code.`);
+  }
+  const known = through === undefined ? all : all.slice(0, all.indexOf(through) + 1);
   if (known.length === 0) throw new MigrationError("MIGRATION_MISSING", `No migrations in ${directory}.`);
   const client = await connect(options.connectionString);
   try {

@@ -261,6 +261,20 @@ describe("startEmbeddedPostgres", () => {
     expect(await read((await start(dataDir)).url)).toBe("still here");
   });
 
+  it("does not begin anew where a restore was interrupted, and goes on where it had come to its end", async () => {
+    const dataDir = await dataDirectory();
+    await mkdir(join(dataDir, "restore.new"));
+    const refused = startEmbeddedPostgres({ dataDir, log: silent, settings });
+    await expect(refused).rejects.toMatchObject({ code: "RESTORE_UNFINISHED" });
+    await expect(stat(join(dataDir, "postgres"))).rejects.toMatchObject({ code: "ENOENT" });
+    await rm(join(dataDir, "restore.new"), { recursive: true });
+    const first = await start(dataDir);
+    await write(first.url);
+    await first.stop();
+    await mkdir(join(dataDir, "restore.new"));
+    expect(await read((await start(dataDir)).url)).toBe("still here");
+  });
+
   it("begins anew after it was interrupted while it was being created", async () => {
     const dataDir = await dataDirectory();
     await mkdir(join(dataDir, "postgres.new"));

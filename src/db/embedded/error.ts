@@ -5,6 +5,7 @@ export type EmbeddedPostgresErrorCode =
   | "UNREACHABLE_DIRECTORY"
   | "DATA_DIR_IN_USE"
   | "OTHER_POSTGRES_VERSION"
+  | "RESTORE_UNFINISHED"
   | "INIT_FAILED"
   | "START_FAILED"
   | "STOP_FAILED";
