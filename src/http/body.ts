@@ -7,15 +7,19 @@ import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
 /** Bytes a request may have. */
 export const MAX_BODY = 1_000_000;
+/** The same without a token, with which little can be asked for. */
+export const MAX_ANONYMOUS_BODY = 65_536;
 
 function refuse(status: number, message: string) {
   return graphqlError("BAD_USER_INPUT", message, { http: { status } });
 }
 
-/** The body of a request. Throws 413 as soon as it is known to be larger than MAX_BODY; the rest is then discarded. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  const tooLarge = () => refuse(413, `The request is larger than ${MAX_BODY} bytes.`);
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) {
+/** The body of a request. Throws 413 as soon as it is known to be larger than it may be; the rest is then discarded. */
+function readBody(request: IncomingMessage, anonymous: boolean): Promise<Buffer> {
+  const most = anonymous ? MAX_ANONYMOUS_BODY : MAX_BODY;
+  const tooLarge = () =>
+    refuse(413, `The request is larger than ${most} bytes.${anonymous ? " With a token it may be larger." : ""}`);
+  if (Number(request.headers["content-length"] ?? 0) > most) {
     request.resume();
     return Promise.reject(tooLarge());
   }
@@ -28,7 +32,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
     const collect = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size <= MAX_BODY) return;
+      if (size <= most) return;
       stop();
       request.resume();
       reject(tooLarge());
@@ -67,9 +71,12 @@ function strict(text: string): unknown {
 }
 
 /** The GraphQL parameters of a POST. What they hold is Yoga's to check. */
-export async function readPost(request: IncomingMessage): Promise<GraphQLParams> {
+export async function readPost(
+  request: IncomingMessage,
+  { anonymous = false }: { readonly anonymous?: boolean } = {},
+): Promise<GraphQLParams> {
   checkContentType(request.headers["content-type"]);
-  const body = await readBody(request);
+  const body = await readBody(request, anonymous);
   const digest = request.headers["content-digest"];
   // The signature covers only the digest: the body must match it.
   if (digest !== undefined && !contentDigestHolds(String(digest), body)) {

@@ -104,7 +104,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     try {
       signedIn = await signInOf(request);
       if (wantsStream(request)) watched();
-      if (request.method === "POST") params = await readPost(request);
+      if (request.method === "POST") params = await readPost(request, { anonymous: signedIn === undefined });
       else if (request.method === "GET") params = readGet(request);
     } catch (error) {
       request.resume();

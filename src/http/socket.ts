@@ -17,6 +17,12 @@ export interface SocketOptions {
 /** Pings of a client, in messages and frames together, that are accepted between two of the server's own. */
 const MAX_PINGS = 20;
 
+/** Bytes of the message that presents a token. */
+const MAX_FIRST_MESSAGE = 32_768;
+
+/** RFC 6455, section 7.4.1. */
+const MESSAGE_TOO_BIG = 1009;
+
 /** RFC 6455, section 7.4.1: the client breaks a rule that has no code of its own. */
 const POLICY_VIOLATION = 1008;
 
@@ -83,6 +89,10 @@ export function serveSocket<Extra>(
         socket.on("message", (data, isBinary) => {
           // What arrives between our close frame and the client's.
           if (socket.readyState !== socket.OPEN) return;
+          // A token has to fit into a header as well. Who has presented none has nothing else to say.
+          if (!initialised && byteLength(data) > MAX_FIRST_MESSAGE) {
+            return socket.close(MESSAGE_TOO_BIG, `The first message has at most ${MAX_FIRST_MESSAGE} bytes`);
+          }
           const { problem, message, type } = read(data, isBinary);
           if (problem !== undefined) return socket.close(CloseCode.BadRequest, closeReason(problem));
           if (type === "connection_init") initialised = true;
@@ -119,6 +129,10 @@ interface Read {
   readonly message?: unknown;
   /** Its `type`, whatever that is. */
   readonly type?: unknown;
+}
+
+function byteLength(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }
 
 /** Reads a message of the protocol. */

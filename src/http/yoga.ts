@@ -3,7 +3,9 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   GraphQLError,
+  type ParseOptions,
   parse,
+  type Source,
   type ValidationRule,
   validate,
 } from "graphql";
@@ -14,16 +16,11 @@ import { asError } from "../errors.ts";
 import { checkComplexity } from "../graphql/base/complexity.ts";
 import { type Context, createContext, executeInSnapshot } from "../graphql/base/context.ts";
 import { decides } from "../graphql/base/decides.ts";
-import { publicError } from "../graphql/base/errors.ts";
-import {
-  checkBrackets,
-  MAX_TOKENS,
-  NoNulRule,
-  ShallowIntrospectionRule,
-  SizeLimitRule,
-} from "../graphql/base/limits.ts";
+import { graphqlError, publicError } from "../graphql/base/errors.ts";
+import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule } from "../graphql/base/limits.ts";
 import { FaithfulJsonRule, VariableNameRule } from "../graphql/base/literal-variables.ts";
 import type { Services } from "../graphql/base/services.ts";
+import { ANONYMOUS_SHAPE_BUDGET, SHAPE_BUDGET, shapeProblem } from "../graphql/base/shape.ts";
 import { schema } from "../graphql/schema.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -62,26 +59,67 @@ const executedBefore: OurPlugin = {
   },
 };
 
-/** What validation found, by document. Yoga's own cache would spell out the names of all rules to look a verdict up. */
+/**
+ * Documents by their text, of callers with a token alone: others could replace those of all callers with theirs. Texts may be a
+ * megabyte, so what they hold together is bounded too.
+ */
+const documents = new LRUCache<string, DocumentNode>({
+  max: 1_000,
+  maxSize: 500_000,
+  maxEntrySize: 100_000,
+  sizeCalculation: (_, text) => text.length + 1,
+});
+
+/** What validation found, by document. */
 const validated = new WeakMap<DocumentNode, readonly GraphQLError[]>();
-const validatedAnonymous = new WeakMap<DocumentNode, readonly GraphQLError[]>();
+
+function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
+  checkBrackets(String(typeof source === "string" ? source : source.body));
+  return parse(source, { ...options, maxTokens: MAX_TOKENS });
+}
+
+function signInFirst(): GraphQLError {
+  const message = "Sign in: without a token only a small query of the type names is read.";
+  return graphqlError("UNAUTHENTICATED", message, { http: { status: 401, spec: false } });
+}
+
+/** Stands for a document that nobody reads: what a caller without a token may ask for is small, and this one is not. */
+const UNREAD = parse("{__typename}");
+validated.set(UNREAD, [signInFirst()]);
 
 const limits: OurPlugin = {
-  onParse({ setParseFn }) {
-    setParseFn((source, options) => {
-      checkBrackets(String(source));
-      return parse(source, { ...options, maxTokens: MAX_TOKENS });
-    });
+  onParse({ context, params, setParsedDocument, setParseFn }) {
+    const text = String(params.source);
+    if (context.call.caller === undefined) {
+      if (text.length > ANONYMOUS_SHAPE_BUDGET.length) setParsedDocument(UNREAD);
+      else setParseFn(parseBounded);
+      return undefined;
+    }
+    const known = documents.get(text);
+    if (known !== undefined) {
+      setParsedDocument(known);
+      return undefined;
+    }
+    setParseFn(parseBounded);
+    return ({ result }) => {
+      if (result !== null && !(result instanceof Error)) documents.set(text, result as DocumentNode);
+    };
   },
   onValidate({ addValidationRule, context, params: { documentAST }, setResult, setValidationFn }) {
     const anonymous = context.call.caller === undefined;
-    const verdicts = anonymous ? validatedAnonymous : validated;
-    const known = verdicts.get(documentAST);
+    const known = validated.get(documentAST);
     if (known !== undefined) {
       setResult(known);
       return undefined;
     }
-    addValidationRule(SizeLimitRule satisfies ValidationRule);
+    // Before validation, whose cost grows with the square of what it is given.
+    const problem = shapeProblem(documentAST, anonymous ? ANONYMOUS_SHAPE_BUDGET : SHAPE_BUDGET);
+    if (problem !== undefined) {
+      const found = [anonymous && problem.extensions.code === "QUERY_TOO_COMPLEX" ? signInFirst() : problem];
+      validated.set(documentAST, found);
+      setResult(found);
+      return undefined;
+    }
     addValidationRule(NoNulRule satisfies ValidationRule);
     addValidationRule(FaithfulJsonRule satisfies ValidationRule);
     addValidationRule(VariableNameRule satisfies ValidationRule);
@@ -93,7 +131,7 @@ const limits: OurPlugin = {
       );
     }
     return ({ result }) => {
-      verdicts.set(documentAST, result as readonly GraphQLError[]);
+      validated.set(documentAST, result as readonly GraphQLError[]);
     };
   },
   onExecute({ args, context, executeFn, setExecuteFn, setResultAndStopExecution }) {
@@ -176,16 +214,6 @@ function withoutSuggestion(error: GraphQLError): GraphQLError {
   });
 }
 
-/** Caches by the text of a document; texts may be a megabyte, so what they hold together is bounded too. */
-function textCache<Value extends object>() {
-  return new LRUCache<string, Value>({
-    max: 1_000,
-    maxSize: 2_000_000,
-    maxEntrySize: 200_000,
-    sizeCalculation: (_, text) => text.length + 1,
-  });
-}
-
 export type Yoga = ReturnType<typeof createCountersignYoga>;
 
 /** Yoga with our schema and rules; knows nothing of how a request reached us. */
@@ -230,11 +258,8 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     // The body is read, and bounded, before Yoga sees the request.
     maxRequestBodySize: false,
     healthCheckEndpoint: "/livez",
-    parserAndValidationCache: {
-      documentCache: textCache<DocumentNode>(),
-      errorCache: textCache<Error>(),
-      validationCache: false,
-    },
+    // Documents are cached by `limits`, by caller.
+    parserAndValidationCache: false,
     disposeOnProcessTerminate: false,
   });
   return { yoga, finish };

@@ -191,7 +191,7 @@ describe("over a WebSocket's parameters, a token", () => {
     expect(await written()).toEqual([]);
   });
 
-  it.each([17_000, 100_000, 900_000])("of %i bytes is refused before it is verified", async (bytes) => {
+  it.each([17_000, 32_000])("of %i bytes is refused before it is verified", async (bytes) => {
     const token = `x${"y".repeat(bytes)}`;
     const { status, text } = await initialise({ authorization: `Bearer ${token}` });
     expect(status).toBe(4403);
