@@ -102,6 +102,9 @@ const settings = z.object({
   STREAM_LIMIT: wholeNumber({ default: 32, from: 1, to: 10_000, unit: "streams" }),
   PERSON_STREAM_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "streams" }),
   OPERATION_LIMIT: wholeNumber({ default: 64, from: 1, to: 10_000, unit: "operations" }),
+  REQUEST_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "requests" }),
+  RESPONSE_BYTES: wholeNumber({ default: 8_388_608, from: 65_536, to: 67_108_864, unit: "bytes" }),
+  RESPONSE_MEMORY: wholeNumber({ default: 134_217_728, from: 67_108_864, to: 68_719_476_736, unit: "bytes" }),
   HEADER_TIMEOUT: duration({ default: 10, from: 0.1, to: 120 }),
   IDLE_TIMEOUT: duration({ default: 65, from: 0.1, to: 3_600 }),
   SEND_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
@@ -210,10 +213,20 @@ export interface Config {
   readonly connectionLimits: Readonly<
     Record<"connections" | "connectionsPerAddress" | "headerTimeout" | "idleTimeout" | "sendTimeout", number>
   >;
-  /** Of event streams and WebSockets. `sendTimeout` is milliseconds, `bufferedBytes` what may wait to be sent on one connection. */
+  /** Of requests, event streams and WebSockets. `sendTimeout` is milliseconds, `bufferedBytes` what may wait to be sent on one connection. */
   readonly socketLimits: Readonly<
-    Record<"streamsPerPrincipal" | "streamsPerPerson" | "operationsPerSocket" | "sendTimeout" | "bufferedBytes", number>
+    Record<
+      | "requestsPerPrincipal"
+      | "streamsPerPrincipal"
+      | "streamsPerPerson"
+      | "operationsPerSocket"
+      | "sendTimeout"
+      | "bufferedBytes",
+      number
+    >
   >;
+  /** Bytes of one answer, and of all that wait for their clients to read them. */
+  readonly answerLimits: Readonly<Record<"answerBytes" | "unreadBytes", number>>;
   readonly production: boolean;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
@@ -326,12 +339,14 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       sendTimeout: value.SEND_TIMEOUT * 1_000,
     },
     socketLimits: {
+      requestsPerPrincipal: value.REQUEST_LIMIT,
       streamsPerPrincipal: value.STREAM_LIMIT,
       streamsPerPerson: value.PERSON_STREAM_LIMIT,
       operationsPerSocket: value.OPERATION_LIMIT,
       sendTimeout: value.SEND_TIMEOUT * 1_000,
       bufferedBytes: value.SEND_BUFFER,
     },
+    answerLimits: { answerBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
     production: value.NODE_ENV === "production",
     dataDir,
     databaseUrl: value.DATABASE_URL,

@@ -90,6 +90,8 @@ async function startAreas(start: Start): Promise<Addresses> {
       pool: database.snapshotPool,
       ledgers,
       maxSeconds: config.timeLimits.snapshotMs / 1_000,
+      // What is read is more than what is answered: rows are read whole.
+      maxBytes: config.answerLimits.answerBytes * 4,
     }),
     follower,
     verify,

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { LedgerId } from "../facts/entry.ts";
 import { exportLines, exportPayloads } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
-import { createApi, type Operation } from "./api.ts";
+import { type Api, createApi, type Operation } from "./api.ts";
 import { auditorToken } from "./auditor-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
@@ -34,14 +34,29 @@ const page = z.object({
 });
 
 const READ_PAGE: Operation<z.infer<typeof page>> = {
-  document: `query ReadPage($fromSeq: Sequence, $toSeq: Sequence, $after: String) {
+  document: `query ReadPage($first: Int!, $fromSeq: Sequence, $toSeq: Sequence, $after: String) {
     ledger { head { seq } }
-    auditEntries(first: 100, fromSeq: $fromSeq, toSeq: $toSeq, after: $after) {
+    auditEntries(first: $first, fromSeq: $fromSeq, toSeq: $toSeq, after: $after) {
       nodes { seq canonical } pageInfo { hasNextPage endCursor }
     }
   }`,
   answer: page,
 };
+
+/** The page, or a shorter one when it would be larger than a response may be. */
+async function readPage(
+  api: Api,
+  variables: Readonly<Record<string, unknown>>,
+  first = 100,
+): Promise<z.infer<typeof page>> {
+  try {
+    return (await api.run(READ_PAGE, { ...variables, first })).data;
+  } catch (error) {
+    const tooLarge = error instanceof CommandError && error.message.startsWith("RESPONSE_TOO_LARGE");
+    if (!tooLarge || first === 1) throw error;
+    return readPage(api, variables, Math.ceil(first / 4));
+  }
+}
 
 interface Line {
   readonly text: string;
@@ -59,7 +74,7 @@ async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncG
   let after: string | null = null;
   do {
     const variables: Readonly<Record<string, unknown>> = { fromSeq: from ?? null, toSeq, after };
-    const { data }: { readonly data: z.infer<typeof page> } = await api.run(READ_PAGE, variables);
+    const data = await readPage(api, variables);
     toSeq ??= data.ledger.head.seq;
     const last: bigint = BigInt(toSeq);
     for (const { seq, canonical } of data.auditEntries.nodes) {

@@ -1,4 +1,4 @@
-import type { ClientBase, Pool, PoolClient, QueryArrayResult, QueryResult } from "pg";
+import { Client, type ClientBase, type Pool, type PoolClient, type QueryArrayResult, type QueryResult } from "pg";
 import { asError, DomainError } from "../errors.ts";
 import { connectionLost } from "./errors.ts";
 
@@ -6,6 +6,13 @@ import { connectionLost } from "./errors.ts";
 export class SnapshotExpiredError extends DomainError<"QUERY_TOO_COMPLEX"> {
   constructor(seconds: number) {
     super("QUERY_TOO_COMPLEX", `Reading took longer than ${seconds} seconds in all. Ask for less at a time.`);
+  }
+}
+
+/** A read of a snapshot that brought more than one may read. */
+export class SnapshotTooLargeError extends DomainError<"RESPONSE_TOO_LARGE"> {
+  constructor(bytes: number) {
+    super("RESPONSE_TOO_LARGE", `More than ${bytes} bytes would have to be read. Ask for fewer at a time (\`first\`).`);
   }
 }
 
@@ -20,6 +27,8 @@ export interface Snapshot<First> extends Pick<ClientBase, "query"> {
 export interface SnapshotOptions<First> {
   /** How long a snapshot may be open. A connection is held no longer, whatever its reader does. */
   readonly maxSeconds: number;
+  /** Bytes that all reads together may bring; the connection is closed at the next one. Unlimited when omitted. */
+  readonly maxBytes?: number | undefined;
   /** SQL, without parameters, that is run with BEGIN in one round trip. */
   readonly statement: string;
   /**
@@ -41,13 +50,14 @@ type Query = (...parameters: unknown[]) => Promise<QueryResult & QueryArrayResul
  * each other. Code that holds a snapshot must not need a second connection of the same pool.
  */
 export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First>): Snapshot<First> {
-  const { maxSeconds, statement, tables = [], read } = options;
+  const { maxSeconds, maxBytes, statement, tables = [], read } = options;
   const lock = tables.map((table) => `LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE; `).join("");
   let opening: Promise<{ readonly client: PoolClient; readonly first: First }> | undefined;
   let over: Error | undefined;
   let running = 0;
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<unknown> = Promise.resolve();
+  let stopCounting = () => {};
 
   /** Does `work` when all before it is done, however that ended: a connection takes one statement at a time. */
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -74,6 +84,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
       const first = await begin(client);
       if (over !== undefined) throw over;
       timer = setTimeout(() => expire(client), maxSeconds * 1000);
+      if (maxBytes !== undefined) countBytes(client, maxBytes);
       return { client, first };
     } catch (error) {
       client.release(true);
@@ -81,7 +92,23 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     }
   }
 
+  /** Counts what arrives, as it arrives: rows are held until their statement is complete. */
+  function countBytes(client: PoolClient, most: number): void {
+    if (!(client instanceof Client)) return;
+    const { stream } = client.connection;
+    let left = most;
+    const count = (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left >= 0) return;
+      stopCounting();
+      abandon(client, new SnapshotTooLargeError(most));
+    };
+    stopCounting = () => void stream.off("data", count);
+    stream.on("data", count);
+  }
+
   function expire(client: PoolClient): void {
+    stopCounting();
     const expired = new SnapshotExpiredError(maxSeconds);
     if (running === 0) return void close(client, expired);
     // A statement under way can be left only together with its connection.
@@ -93,6 +120,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
   function abandon(client: PoolClient, why: Error): void {
     over = why;
     clearTimeout(timer);
+    stopCounting();
     client.release(true);
   }
 
@@ -101,6 +129,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     if (over !== undefined) return;
     over = why;
     clearTimeout(timer);
+    stopCounting();
     try {
       await inTurn(() => client.query("COMMIT"));
       client.release();

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
+import { ANSWER_BYTES } from "../graphql/base/answer-budget.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
@@ -18,9 +19,10 @@ import type { Metrics } from "./metrics.ts";
 import { originOf } from "./origin.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { type Checks, createProbes } from "./probes.ts";
-import { createSlots } from "./slots.ts";
+import { createSlots, ownerOf } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
-import { createWebSockets, refuseUpgrade, SOCKET_LIMITS, type SocketLimits } from "./websocket.ts";
+import { createUnread, holdUnread } from "./unread.ts";
+import { createWebSockets, refuseUpgrade, SOCKET_LIMITS, type SocketLimits, tooManyRequests } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
 /** The dependencies, passed in by `main.ts`. */
@@ -42,9 +44,20 @@ export interface HttpServerDeps {
   readonly peers?: Peers;
   readonly connectionLimits?: Partial<ConnectionLimits>;
   readonly socketLimits?: Partial<SocketLimits>;
+  readonly answerLimits?: Partial<AnswerLimits>;
   /** false: Yoga responds to every operation, to compare the responses; they are the same. */
   readonly jsonRoute?: boolean;
 }
+
+/** Bytes. */
+export interface AnswerLimits {
+  /** Of one answer, or one event of a subscription. */
+  readonly answerBytes: number;
+  /** Of all responses that wait for their clients to read them. */
+  readonly unreadBytes: number;
+}
+
+export const ANSWER_LIMITS: AnswerLimits = { answerBytes: ANSWER_BYTES, unreadBytes: 128 * 1024 * 1024 };
 
 export interface HttpServer {
   /** Starts listening. Resolves to the port; port 0 is any free one. */
@@ -69,7 +82,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const stopping = new AbortController();
   // Request lines contain only what logRequest puts there, so they need no redaction, which would cost more than the line.
   const requestLog = log.child({}, { redact: [] });
-  const yoga = createCountersignYoga({ services, log, corsOrigins, onError: metrics.error });
+  const answerLimits = { ...ANSWER_LIMITS, ...deps.answerLimits };
+  const unread = createUnread(answerLimits.unreadBytes, metrics.slowSubscriber);
+  const yoga = createCountersignYoga({
+    services,
+    log,
+    corsOrigins,
+    answerBytes: answerLimits.answerBytes,
+    onError: metrics.error,
+  });
   const jsonRoute = createJsonRoute(yoga, { corsOrigins });
   const accepting = () => server.listening && !stopping.signal.aborted;
   const probe = checks && createProbes({ checks, accepting, log });
@@ -79,6 +100,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const connectionLimits = { ...CONNECTION_LIMITS, ...deps.connectionLimits };
   const limits = { ...SOCKET_LIMITS, ...deps.socketLimits };
   const slots = createSlots(limits);
+  const requests = createSlots({ streamsPerPrincipal: limits.requestsPerPrincipal });
   const sockets = createWebSockets({
     yoga,
     identity,
@@ -88,6 +110,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     corsOrigins,
     stopping: stopping.signal,
     slots,
+    requests,
+    unread,
     limits,
   });
 
@@ -104,6 +128,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     try {
       signedIn = await signInOf(request);
       if (wantsStream(request)) watched();
+      else if (signedIn !== undefined) admitRequest(response, signedIn);
       if (request.method === "POST") params = await readPost(request, { anonymous: signedIn === undefined });
       else if (request.method === "GET") params = readGet(request);
     } catch (error) {
@@ -140,6 +165,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     }
   }
 
+  /** Counts a request as under way until its answer was read. Throws RATE_LIMITED. */
+  function admitRequest(response: ServerResponse, signedIn: SignedIn): void {
+    holdUnread(response, unread, ownerOf(signedIn));
+    if (response.closed) return;
+    const release = requests.take(signedIn);
+    if (release === undefined) throw tooManyRequests(limits.requestsPerPrincipal);
+    response.once("close", release);
+  }
+
   /** Takes a slot for a stream and closes it when it is not read. Returns a signal that aborts when the token is revoked. */
   function admitStream(response: ServerResponse, signedIn: SignedIn | undefined): AbortSignal | undefined {
     // A proxy such as nginx would collect events until its buffer is full (docs of nginx, `proxy_buffering`).
@@ -152,6 +186,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
     }
     response.once("close", release);
+    holdUnread(response, unread, ownerOf(signedIn));
     cutWhenSlow(response, connectionLimits.sendTimeout, metrics.slowSubscriber);
     const revoked = new AbortController();
     const unwatch = identity.watch?.(signedIn, () => revoked.abort());

@@ -2,8 +2,9 @@ import { peopleBehind } from "../domain/identity/people.ts";
 import type { SignedIn } from "./call.ts";
 
 /**
- * Limits the open connections and streams together: those of a principal, which an agent is another one of for each person it acts
- * for, and those of a person, with all agents that act for them. Those of one person do not take the place of another's.
+ * Limits the open connections and streams together, or the requests that are under way: those of a principal, which an agent is another
+ * one of for each person it acts for, and those of a person, with all agents that act for them. Those of one person do not take the
+ * place of another's.
  */
 export interface Slots {
   /** Takes a slot; undefined when all are taken. Returns a function that releases it; further calls do nothing. */
@@ -12,10 +13,20 @@ export interface Slots {
 
 export interface SlotLimits {
   readonly streamsPerPrincipal: number;
-  readonly streamsPerPerson: number;
+  /** Unlimited when omitted. */
+  readonly streamsPerPerson?: number;
 }
 
-export function createSlots({ streamsPerPrincipal, streamsPerPerson }: SlotLimits): Slots {
+/** The caller whose streams, requests and unread responses are counted together. */
+export function ownerOf({ principal }: Pick<SignedIn, "principal">): string {
+  const { organization, id, onBehalfOf } = principal;
+  return JSON.stringify([organization, id, onBehalfOf?.id]);
+}
+
+export function createSlots({
+  streamsPerPrincipal,
+  streamsPerPerson = Number.POSITIVE_INFINITY,
+}: SlotLimits): Slots {
   const taken = new Map<string, number>();
 
   function release(key: string): void {
@@ -26,8 +37,8 @@ export function createSlots({ streamsPerPrincipal, streamsPerPerson }: SlotLimit
 
   return {
     take({ principal }) {
-      const { organization, id, onBehalfOf } = principal;
-      const limits = new Map([[JSON.stringify([organization, id, onBehalfOf?.id]), streamsPerPrincipal]]);
+      const { organization } = principal;
+      const limits = new Map([[ownerOf({ principal }), streamsPerPrincipal]]);
       for (const person of peopleBehind(principal)) {
         limits.set(JSON.stringify(["person", organization, person.id]), streamsPerPerson);
       }

@@ -10,6 +10,8 @@ export interface SocketOptions {
   readonly sendTimeout: number;
   /** Bytes that may wait to be sent. */
   readonly bufferedBytes: number;
+  /** Counts bytes that wait to be sent until the returned function is called; `drop` closes the connection. */
+  readonly hold: (bytes: number, drop: () => void) => () => void;
   readonly onSlow: () => void;
   readonly onError: (error: unknown) => void;
 }
@@ -36,7 +38,7 @@ export function serveSocket<Extra>(
   extra: Extra,
   options: SocketOptions,
 ): void {
-  const { pingInterval, sendTimeout, bufferedBytes, onSlow, onError } = options;
+  const { pingInterval, sendTimeout, bufferedBytes, hold, onSlow, onError } = options;
   let alive = true;
   let initialised = false;
   let pinged = 0;
@@ -72,10 +74,17 @@ export function serveSocket<Extra>(
         closeSlow();
         return resolve();
       }
+      const release = hold(Buffer.byteLength(data), () => socket.terminate());
+      // Dropped at once, for what waited before.
+      if (socket.readyState !== socket.OPEN) {
+        release();
+        return resolve();
+      }
       const late = setTimeout(closeSlow, sendTimeout);
       // Failing to send closes the connection, which is how everybody learns of it.
       socket.send(data, () => {
         clearTimeout(late);
+        release();
         resolve();
       });
     });

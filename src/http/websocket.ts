@@ -12,8 +12,9 @@ import { MAX_BODY } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn, whenExpired } from "./call.ts";
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Slots } from "./slots.ts";
+import { ownerOf, type Slots } from "./slots.ts";
 import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
+import type { Unread } from "./unread.ts";
 import type { Yoga } from "./yoga.ts";
 
 /** Times are milliseconds. */
@@ -21,6 +22,8 @@ export interface SocketLimits {
   readonly initTimeout: number;
   readonly pingInterval: number;
   readonly sendTimeout: number;
+  /** Requests over HTTP and operations over WebSocket that are under way, streams and subscriptions aside. */
+  readonly requestsPerPrincipal: number;
   /** Connections and event streams together. */
   readonly streamsPerPrincipal: number;
   /** The same of a person and all agents that act for them. */
@@ -34,6 +37,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   initTimeout: 3_000,
   pingInterval: 12_000,
   sendTimeout: 30_000,
+  requestsPerPrincipal: 256,
   streamsPerPrincipal: 32,
   streamsPerPerson: 256,
   operationsPerSocket: 64,
@@ -50,6 +54,9 @@ export interface WebSocketDeps {
   readonly corsOrigins: readonly string[];
   readonly stopping: AbortSignal;
   readonly slots: Slots;
+  /** Of requests that are under way. */
+  readonly requests: Slots;
+  readonly unread: Unread;
   readonly limits: SocketLimits;
 }
 
@@ -97,7 +104,7 @@ export function refuseUpgrade(stream: Duplex, status: string): void {
 
 /** graphql-transport-ws on `/graphql`. */
 export function createWebSockets(deps: WebSocketDeps) {
-  const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, limits } = deps;
+  const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, requests, unread, limits } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
   /** Connections that requested an upgrade, which neither `sockets` nor the HTTP server tracks yet. */
   const upgrading = new Set<Duplex>();
@@ -172,7 +179,7 @@ export function createWebSockets(deps: WebSocketDeps) {
       }
       extra.calls.set(id, call);
       metrics.operationStarted();
-      return prepare(call, params);
+      return prepare(extra, call, params);
     },
     onOperation(connection, id, _params, _args, result) {
       const call = connection.extra.calls.get(id);
@@ -199,6 +206,7 @@ export function createWebSockets(deps: WebSocketDeps) {
 
   /** What the protocol executes, or why it does not. */
   async function prepare(
+    { signedIn }: Extra,
     call: Call,
     params: {
       readonly query: string;
@@ -217,11 +225,26 @@ export function createWebSockets(deps: WebSocketDeps) {
         operationName: params.operationName ?? undefined,
         variableValues: params.variables ?? undefined,
         contextValue: await enveloped.contextFactory(),
-        execute: enveloped.execute,
+        execute: (args: ExecutionArgs) => whileCounted(signedIn, call, () => enveloped.execute(args)),
         subscribe: enveloped.subscribe,
       } as unknown as Prepared;
     } catch (error) {
       return publish(call, [error]);
+    }
+  }
+
+  /** Executes an operation that is counted among those under way, unless there are too many. */
+  async function whileCounted<Result>(
+    signedIn: SignedIn | undefined,
+    call: Call,
+    execute: () => Result | Promise<Result>,
+  ): Promise<Result | ExecutionResult> {
+    const release = signedIn === undefined ? () => {} : requests.take(signedIn);
+    if (release === undefined) return { errors: [...publish(call, [tooManyRequests(limits.requestsPerPrincipal)])] };
+    try {
+      return await execute();
+    } finally {
+      release();
     }
   }
 
@@ -237,6 +260,7 @@ export function createWebSockets(deps: WebSocketDeps) {
       pingInterval: limits.pingInterval,
       sendTimeout: limits.sendTimeout,
       bufferedBytes: limits.bufferedBytes,
+      hold: (bytes, drop) => unread.hold(extra.signedIn === undefined ? "" : ownerOf(extra.signedIn), bytes, drop),
       onSlow: metrics.slowSubscriber,
       onError: (error) => log.debug({ err: error }, "a connection failed"),
     });
@@ -287,6 +311,15 @@ export function createWebSockets(deps: WebSocketDeps) {
 /** Whether `error` refuses credentials; otherwise they could not be checked, and may be accepted later. */
 function isFinal(error: unknown): boolean {
   return error instanceof AuthenticationError || error instanceof GraphQLError;
+}
+
+/** Why a request of a principal who has so many under way is refused. */
+export function tooManyRequests(limit: number): GraphQLError {
+  const message = `You have ${limit} requests under way. Wait for their responses, and read them.`;
+  return graphqlError("RATE_LIMITED", message, {
+    facts: { retryAfterSeconds: 1 },
+    http: { status: 429, headers: { "retry-after": "1" } },
+  });
 }
 
 /** Errors in the form sent to the client, without the extensions for HTTP. */

@@ -12,7 +12,7 @@ import {
 import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/identity/principal.ts";
-import { asError } from "../errors.ts";
+import { asError, DomainError } from "../errors.ts";
 import { checkComplexity } from "../graphql/base/complexity.ts";
 import { type Context, createContext, executeInSnapshot } from "../graphql/base/context.ts";
 import { decides } from "../graphql/base/decides.ts";
@@ -39,6 +39,8 @@ export interface YogaDeps {
   readonly services: Services;
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
+  /** Bytes that an answer may have. */
+  readonly answerBytes?: number | undefined;
   /** Called with each `extensions.code` sent to a client. */
   readonly onError: (code: string) => void;
 }
@@ -217,10 +219,16 @@ function withoutSuggestion(error: GraphQLError): GraphQLError {
 export type Yoga = ReturnType<typeof createCountersignYoga>;
 
 /** Yoga with our schema and rules; knows nothing of how a request reached us. */
-export function createCountersignYoga({ services, log, corsOrigins, onError }: YogaDeps) {
+export function createCountersignYoga({ services, log, corsOrigins, answerBytes, onError }: YogaDeps) {
   /** The result a client gets: each of its errors is public, and counted. */
-  const finish = (result: ExecutionResult, { caller, traceId, seen }: Call): ExecutionResult => {
+  const finish = (result: ExecutionResult, call: Call): ExecutionResult => {
     if (result.errors === undefined || result.errors.length === 0) return result;
+    if (result.errors.length > 1 || result.data !== null) {
+      // A part of an answer would look like all there is, and its errors be as many as its fields.
+      const tooLarge = result.errors.find((error) => codeOf(error) === "RESPONSE_TOO_LARGE");
+      if (tooLarge !== undefined) return finish({ data: null, errors: [tooLarge] }, call);
+    }
+    const { caller, traceId, seen } = call;
     const report = (fault: unknown) => log.error({ err: fault, traceId }, "a call failed");
     const published = result.errors.map((error) => publicError(error, traceId, report));
     const errors = caller === undefined ? published.map(withoutSuggestion) : published;
@@ -241,7 +249,7 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
 
   const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
-    context: ({ call }) => createContext(services, call),
+    context: ({ call }) => createContext(services, call, answerBytes),
     graphqlEndpoint: "/graphql",
     plugins: [ownParameters, executedBefore, limits, finishing],
     cors:
@@ -263,6 +271,12 @@ export function createCountersignYoga({ services, log, corsOrigins, onError }: Y
     disposeOnProcessTerminate: false,
   });
   return { yoga, finish };
+}
+
+/** The code of `error`, or of what it wraps: an error of a resolver is located in another one. */
+function codeOf({ extensions, originalError }: Partial<GraphQLError>): unknown {
+  if (extensions?.code !== undefined) return extensions.code;
+  return originalError instanceof DomainError ? originalError.code : undefined;
 }
 
 /** `results`, each as `change` makes it. Ends its source when it is ended. */

@@ -18,16 +18,19 @@ export interface LedgerSnapshotsOptions {
   readonly ledgers: Pick<Ledgers, "ensure">;
   /** How long one may be open. */
   readonly maxSeconds?: number;
+  /** Bytes that may be read in one. */
+  readonly maxBytes?: number | undefined;
 }
 
 const MAX_SECONDS = 30;
 
 /** Makes snapshots. Nothing is read, and no connection taken, before the first read of one. */
 export function createLedgerSnapshots(options: LedgerSnapshotsOptions): (ledger: LedgerId) => LedgerSnapshot {
-  const { pool, ledgers, maxSeconds = MAX_SECONDS } = options;
+  const { pool, ledgers, maxSeconds = MAX_SECONDS, maxBytes } = options;
   return (ledger) => {
     const snapshot = createSnapshot<LedgerHead>(pool, {
       maxSeconds,
+      maxBytes,
       tables: ["oc_audit_log", "oc_audit_payload"],
       statement: `SELECT seq, encode(hash, 'hex') AS hash FROM oc_ledger_head WHERE ledger = ${escapeLiteral(ledger)}`,
       read({ rows }) {

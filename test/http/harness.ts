@@ -77,7 +77,14 @@ export interface AnswerError {
 export type ApiOptions = Partial<
   Pick<
     HttpServerDeps,
-    "corsOrigins" | "socketLimits" | "connectionLimits" | "peers" | "checks" | "jsonRoute" | "publicUrl"
+    | "answerLimits"
+    | "corsOrigins"
+    | "socketLimits"
+    | "connectionLimits"
+    | "peers"
+    | "checks"
+    | "jsonRoute"
+    | "publicUrl"
   >
 > & {
   readonly heartbeat?: number;
@@ -95,7 +102,7 @@ export type ApiOptions = Partial<
   readonly keyFile?: string;
   /** The sample catalog when left out. */
   readonly catalog?: Catalog;
-  readonly snapshots?: { readonly connections?: number; readonly maxSeconds?: number };
+  readonly snapshots?: { readonly connections?: number; readonly maxSeconds?: number; readonly maxBytes?: number };
   readonly services?: (services: Services) => Services;
   readonly identity?: (identity: CallIdentity) => CallIdentity;
   /** What an identity file says; nothing: the built-in issuer. */
@@ -254,6 +261,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     corsOrigins: options.corsOrigins ?? [],
     socketLimits: options.socketLimits ?? {},
     connectionLimits: options.connectionLimits ?? {},
+    answerLimits: options.answerLimits ?? {},
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     jsonRoute: options.jsonRoute ?? true,
     publicUrl: options.publicUrl,

@@ -2,6 +2,7 @@ import { OBJECTION_CODES } from "../../domain/actions/decide/eligibility.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
+import { LARGE_VALUE } from "../base/answer-budget.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { ActionStatus, Effect } from "../base/enums.ts";
@@ -72,6 +73,7 @@ export const ActionRef = builder.prismaNode("Action", {
       resolve: (row) => text(proposalOf(row), "region"),
     }),
     arguments: t.field({
+      complexity: LARGE_VALUE,
       type: "JSON",
       description:
         'The arguments to call the tool with. When the stored ones are missing, or are not those that were recorded, their commitment with the reason: `{"commit": "<64 hex digits of a SHA-256>", "problem": "MISSING"}` or `"ALTERED"`.',
@@ -81,18 +83,21 @@ export const ActionRef = builder.prismaNode("Action", {
       },
     }),
     userRequest: t.string({
+      complexity: LARGE_VALUE,
       nullable: true,
       description:
         "What the person asked the agent for, as the agent passed it on; null when it passed nothing on. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
       resolve: (row, _args, context) => freeText(context, row, "userRequest"),
     }),
     rationale: t.string({
+      complexity: LARGE_VALUE,
       nullable: true,
       description:
         "The agent's reason for this step, in its own words; null when it gave none. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
       resolve: (row, _args, context) => freeText(context, row, "rationale"),
     }),
     rendered: t.string({
+      complexity: LARGE_VALUE,
       description:
         "The text that approvers decide on: one member a line, in lines of at most 100 columns. What could not be seen, or could be taken for something else, is marked in ⟨⟩; long values are shortened, with length and hash. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded: then nobody can decide.",
       resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? "[missing]",
@@ -156,6 +161,7 @@ export const ActionRef = builder.prismaNode("Action", {
       },
     }),
     result: t.field({
+      complexity: LARGE_VALUE,
       type: "JSON",
       nullable: true,
       description:

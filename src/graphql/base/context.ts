@@ -2,6 +2,7 @@ import type { Caller, Principal } from "../../domain/identity/principal.ts";
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
+import { ANSWER_BYTES, type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { graphqlError } from "./errors.ts";
 import type { Services } from "./services.ts";
 
@@ -24,14 +25,18 @@ export interface Context {
   readonly db: Queryable;
   /** In a query. */
   readonly snapshot: LedgerSnapshot | undefined;
+  /** What is left of the bytes that the answer may have. */
+  readonly answer: AnswerBudget;
 }
 
 export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "onRefusal">;
 
-export function createContext(services: Services, operation: OperationOptions): Context {
+/** @param answerBytes what the answer may have, or each event of a subscription */
+export function createContext(services: Services, operation: OperationOptions, answerBytes = ANSWER_BYTES): Context {
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger = ledgerOf(caller?.principal.organization ?? "", services.region);
-  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined };
+  const answer = createAnswerBudget(answerBytes);
+  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined, answer };
 }
 
 /**

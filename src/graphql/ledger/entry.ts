@@ -1,6 +1,7 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { opened } from "../actions/reads.ts";
+import { LARGE_VALUE } from "../base/answer-budget.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
@@ -91,6 +92,7 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: (row) => text(entryOf(row), "sourceChain"),
     }),
     arguments: t.field({
+      complexity: LARGE_VALUE,
       type: "JSON",
       nullable: true,
       description:
@@ -98,6 +100,7 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: (row, _args, context) => argumentsOf(row, context),
     }),
     result: t.field({
+      complexity: LARGE_VALUE,
       type: "JSON",
       nullable: true,
       description:
@@ -110,12 +113,14 @@ export const EntryRef = builder.prismaNode("Entry", {
       resolve: (row) => latencyOf(entryOf(row).body),
     }),
     body: t.field({
+      complexity: LARGE_VALUE,
       type: "JSON",
       description:
         'All members of the entry (see src/facts/FORMAT.md), with personal and free-text values filled in. In place of a value that is missing, or is not the one that was recorded, stands its commitment with the reason, as `{"commit": …, "problem": "MISSING"}` or `"ALTERED"`.',
       resolve: (row) => bodyWithValues(entryOf(row)),
     }),
     canonical: t.string({
+      complexity: LARGE_VALUE,
       description: "The stored text of the entry. `hash` is the SHA-256 of its UTF-8 bytes.",
       resolve: ({ entry }) => entry,
     }),
