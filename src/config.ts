@@ -166,6 +166,7 @@ const settings = z.object({
   APPEND_TIMEOUT: duration({ default: 5, from: 0.2, to: 60 }),
   HEAD_LOCK_TIMEOUT: duration({ default: 2, from: 0.1, to: 60 }),
   READ_TIMEOUT: duration({ default: 10, from: 0.1, to: 600 }),
+  SEARCH_TIMEOUT: duration({ default: 10, from: 0.1, to: 600 }),
   SNAPSHOT_TIMEOUT: duration({ default: 30, from: 0.1, to: 600 }),
   JOB_TIMEOUT: duration({ default: 60, from: 1, to: 3_600 }),
   REPORT_TIMEOUT: duration({ default: 300, from: 1, to: 86_400 }),
@@ -271,7 +272,7 @@ export interface Config {
   readonly sweepInterval: number;
   /** How long the database may take; the settings are seconds. */
   readonly timeLimits: Readonly<
-    Record<"appendMs" | "headLockMs" | "readMs" | "snapshotMs" | "jobMs" | "readinessMs", number>
+    Record<"appendMs" | "headLockMs" | "readMs" | "searchMs" | "snapshotMs" | "jobMs" | "readinessMs", number>
   >;
   /** Of logins of `oc_bi` (report) and `oc_auditor` (audit): seconds of a transaction, and connections of a login. */
   readonly readerLimits: { readonly report: number; readonly audit: number; readonly connections: number };
@@ -374,6 +375,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       appendMs: value.APPEND_TIMEOUT * 1_000,
       headLockMs: value.HEAD_LOCK_TIMEOUT * 1_000,
       readMs: value.READ_TIMEOUT * 1_000,
+      searchMs: value.SEARCH_TIMEOUT * 1_000,
       snapshotMs: value.SNAPSHOT_TIMEOUT * 1_000,
       jobMs: value.JOB_TIMEOUT * 1_000,
       readinessMs: value.READINESS_TIMEOUT * 1_000,

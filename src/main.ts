@@ -1,7 +1,6 @@
 import type { Config } from "./config.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import { createMetrics } from "./http/metrics.ts";
-import { createLedgerSnapshots } from "./ledger/snapshot.ts";
 import type { Logger } from "./log.ts";
 import { countPending, startActions } from "./main/actions.ts";
 import { createClosing } from "./main/closing.ts";
@@ -12,6 +11,7 @@ import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/ide
 import { startJobs } from "./main/jobs.ts";
 import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
+import { createReads } from "./main/reads.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
@@ -86,13 +86,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     readingLog,
     ledgers,
     pool: database.pool,
-    snapshots: createLedgerSnapshots({
-      pool: database.snapshotPool,
-      ledgers,
-      maxSeconds: config.timeLimits.snapshotMs / 1_000,
-      // What is read is more than what is answered: rows are read whole.
-      maxBytes: config.answerLimits.answerBytes * 4,
-    }),
+    ...createReads(start, database, ledgers),
     follower,
     verify,
     watch,

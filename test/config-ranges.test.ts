@@ -25,6 +25,7 @@ const USES: Readonly<Partial<Record<SettingName, "timer" | "rest" | "instant" | 
   APPEND_TIMEOUT: "timer",
   HEAD_LOCK_TIMEOUT: "timer",
   READ_TIMEOUT: "timer",
+  SEARCH_TIMEOUT: "timer",
   SNAPSHOT_TIMEOUT: "timer",
   JOB_TIMEOUT: "timer",
   REPORT_TIMEOUT: "instant",

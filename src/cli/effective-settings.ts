@@ -66,6 +66,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   APPEND_TIMEOUT: ({ timeLimits }) => timeLimits.appendMs / 1_000,
   HEAD_LOCK_TIMEOUT: ({ timeLimits }) => timeLimits.headLockMs / 1_000,
   READ_TIMEOUT: ({ timeLimits }) => timeLimits.readMs / 1_000,
+  SEARCH_TIMEOUT: ({ timeLimits }) => timeLimits.searchMs / 1_000,
   SNAPSHOT_TIMEOUT: ({ timeLimits }) => timeLimits.snapshotMs / 1_000,
   JOB_TIMEOUT: ({ timeLimits }) => timeLimits.jobMs / 1_000,
   REPORT_TIMEOUT: ({ readerLimits }) => readerLimits.report,

@@ -11,7 +11,7 @@ export interface DatabaseOptions {
   /** The owner's connection, for migrations only; undefined: the same as `databaseUrl`. */
   readonly migrationDatabaseUrl: string | undefined;
   readonly dataDir: string;
-  /** Connections for everything but appends: one half for snapshots, the other for all the rest. */
+  /** Connections for calls: one half for decisions and all the rest, the other for queries, a quarter of it for slow ones. */
   readonly connections: number;
   readonly limits?: TimeLimits;
   readonly log: Log;
@@ -26,6 +26,10 @@ export interface Database {
   readonly appendPool: Pool;
   /** For snapshots only: code that holds one may wait for a connection of another pool, but never of this one. */
   readonly snapshotPool: Pool;
+  /** For snapshots of queries that search, walk or export: slow, and therefore few at a time. */
+  readonly slowPool: Pool;
+  /** For subscriptions: what they read does not keep a decision waiting. */
+  readonly followPool: Pool;
   /** For jobs. Their statements may take longer. */
   readonly jobPool: Pool;
   /** For readiness checks, which have to be fast when nothing else is. */
@@ -35,6 +39,7 @@ export interface Database {
 }
 
 const APPEND_CONNECTIONS = 8;
+const FOLLOW_CONNECTIONS = 4;
 const JOB_CONNECTIONS = 2;
 const READINESS_CONNECTIONS = 2;
 
@@ -72,10 +77,24 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
     applicationName: "countersign",
     statementTimeoutMs: limits.readMs,
   });
+  const queries = Math.max(2, Math.floor(options.connections / 2));
+  const slow = Math.max(1, Math.floor(queries / 4));
   const snapshotPool = createPool({
     ...all,
-    max: Math.max(1, Math.floor(options.connections / 2)),
+    max: queries - slow,
     applicationName: "countersign-read",
+    statementTimeoutMs: limits.readMs,
+  });
+  const slowPool = createPool({
+    ...all,
+    max: slow,
+    applicationName: "countersign-search",
+    statementTimeoutMs: limits.searchMs,
+  });
+  const followPool = createPool({
+    ...all,
+    max: FOLLOW_CONNECTIONS,
+    applicationName: "countersign-follow",
     statementTimeoutMs: limits.readMs,
   });
   const appendPool = createPool({
@@ -99,12 +118,14 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
     statementTimeoutMs: limits.readinessMs,
     connectionTimeoutMs: limits.readinessMs,
   });
-  const pools = [pool, appendPool, snapshotPool, jobPool, readinessPool];
+  const pools = [pool, appendPool, snapshotPool, slowPool, followPool, jobPool, readinessPool];
   return {
     url,
     pool,
     appendPool,
     snapshotPool,
+    slowPool,
+    followPool,
     jobPool,
     readinessPool,
     migrated,

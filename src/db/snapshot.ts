@@ -29,6 +29,8 @@ export interface SnapshotOptions<First> {
   readonly maxSeconds: number;
   /** Bytes that all reads together may bring; the connection is closed at the next one. Unlimited when omitted. */
   readonly maxBytes?: number | undefined;
+  /** Resolves when a connection may be taken, to a function that is called when it was given back. At once when omitted. */
+  readonly turn?: (() => Promise<() => void>) | undefined;
   /** SQL, without parameters, that is run with BEGIN in one round trip. */
   readonly statement: string;
   /**
@@ -50,7 +52,7 @@ type Query = (...parameters: unknown[]) => Promise<QueryResult & QueryArrayResul
  * each other. Code that holds a snapshot must not need a second connection of the same pool.
  */
 export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First>): Snapshot<First> {
-  const { maxSeconds, maxBytes, statement, tables = [], read } = options;
+  const { maxSeconds, maxBytes, turn: takeTurn, statement, tables = [], read } = options;
   const lock = tables.map((table) => `LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE; `).join("");
   let opening: Promise<{ readonly client: PoolClient; readonly first: First }> | undefined;
   let over: Error | undefined;
@@ -58,6 +60,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let stopCounting = () => {};
+  let endTurn = () => {};
 
   /** Does `work` when all before it is done, however that ended: a connection takes one statement at a time. */
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -78,8 +81,20 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     throw new Error("what a snapshot begins with is not there");
   }
 
+  function giveBack(client: PoolClient, error?: Error | boolean): void {
+    client.release(error);
+    endTurn();
+  }
+
   async function open() {
-    const client = await pool.connect();
+    endTurn = (await takeTurn?.()) ?? endTurn;
+    let client: PoolClient;
+    try {
+      client = await pool.connect();
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
     try {
       const first = await begin(client);
       if (over !== undefined) throw over;
@@ -87,7 +102,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
       if (maxBytes !== undefined) countBytes(client, maxBytes);
       return { client, first };
     } catch (error) {
-      client.release(true);
+      giveBack(client, true);
       throw error;
     }
   }
@@ -113,7 +128,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     if (running === 0) return void close(client, expired);
     // A statement under way can be left only together with its connection.
     over = expired;
-    client.release(true);
+    giveBack(client, true);
   }
 
   /** A connection that is lost, or does not respond, is not waited for again. */
@@ -121,7 +136,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     over = why;
     clearTimeout(timer);
     stopCounting();
-    client.release(true);
+    giveBack(client, true);
   }
 
   /** Gives the connection back, once what is under way on it has come to its end. */
@@ -132,9 +147,9 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
     stopCounting();
     try {
       await inTurn(() => client.query("COMMIT"));
-      client.release();
+      giveBack(client);
     } catch (error) {
-      client.release(asError(error));
+      giveBack(client, asError(error));
     }
   }
 

@@ -6,6 +6,8 @@ export interface TimeLimits {
   readonly headLockMs: number;
   /** A statement that reads for a decision, a query or a subscription. */
   readonly readMs: number;
+  /** The same of a query that searches, walks or exports. */
+  readonly searchMs: number;
   /** All reads of one snapshot together. */
   readonly snapshotMs: number;
   /** A statement of a job. */
@@ -32,6 +34,7 @@ export const TIME_LIMITS: TimeLimits = {
   appendMs: 5_000,
   headLockMs: 2_000,
   readMs: 10_000,
+  searchMs: 10_000,
   snapshotMs: 30_000,
   jobMs: 60_000,
   readinessMs: 2_000,

@@ -6,7 +6,7 @@ import { isAsyncIterable } from "graphql-yoga";
 import { type WebSocket, WebSocketServer } from "ws";
 import { AuthenticationError } from "../domain/identity/errors.ts";
 import type { ClientIdentity } from "../domain/identity/principal.ts";
-import { graphqlError } from "../graphql/base/errors.ts";
+import { graphqlError, rateLimited } from "../graphql/base/errors.ts";
 import type { Logger } from "../log.ts";
 import { MAX_BODY } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn, whenExpired } from "./call.ts";
@@ -316,10 +316,7 @@ function isFinal(error: unknown): boolean {
 /** Why a request of a principal who has so many under way is refused. */
 export function tooManyRequests(limit: number): GraphQLError {
   const message = `You have ${limit} requests under way. Wait for their responses, and read them.`;
-  return graphqlError("RATE_LIMITED", message, {
-    facts: { retryAfterSeconds: 1 },
-    http: { status: 429, headers: { "retry-after": "1" } },
-  });
+  return rateLimited(message, 1);
 }
 
 /** Errors in the form sent to the client, without the extensions for HTTP. */

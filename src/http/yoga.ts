@@ -14,13 +14,14 @@ import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/identity/principal.ts";
 import { asError, DomainError } from "../errors.ts";
 import { checkComplexity } from "../graphql/base/complexity.ts";
-import { type Context, createContext, executeInSnapshot } from "../graphql/base/context.ts";
+import { type Context, createContext, executeInSnapshot, followingContext } from "../graphql/base/context.ts";
 import { decides } from "../graphql/base/decides.ts";
 import { graphqlError, publicError } from "../graphql/base/errors.ts";
 import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule } from "../graphql/base/limits.ts";
 import { FaithfulJsonRule, VariableNameRule } from "../graphql/base/literal-variables.ts";
 import type { Services } from "../graphql/base/services.ts";
 import { ANONYMOUS_SHAPE_BUDGET, SHAPE_BUDGET, shapeProblem } from "../graphql/base/shape.ts";
+import { isSlow } from "../graphql/base/slow.ts";
 import { schema } from "../graphql/schema.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -145,7 +146,13 @@ const limits: OurPlugin = {
     const errors = inspect(args, context.call);
     if (errors.length > 0) setResultAndStopExecution({ errors });
     // The span ends when the subscription has started: the stream may last for ever.
-    else setSubscribeFn((given) => traced(context.call, async () => subscribeFn(given)));
+    else {
+      setSubscribeFn((given) =>
+        traced(context.call, async () =>
+          subscribeFn({ ...given, contextValue: followingContext(given.contextValue as Context) }),
+        ),
+      );
+    }
   },
 };
 
@@ -166,7 +173,9 @@ async function run(
     return executeFn({ ...args, contextValue: { ...(args.contextValue as Context), caller } });
   }
   if (call.seen.operation !== "query") return executeFn(args);
-  return executeInSnapshot(args.contextValue as Context, (contextValue) => executeFn({ ...args, contextValue }));
+  return executeInSnapshot(args.contextValue as Context, { slow: isSlow(args.document) }, (contextValue) =>
+    executeFn({ ...args, contextValue }),
+  );
 }
 
 /** Runs an operation in its own span. Operation names come from clients, so they are not used as span names. */

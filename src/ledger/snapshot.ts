@@ -1,5 +1,6 @@
 import { escapeLiteral, type Pool } from "pg";
 import { createSnapshot } from "../db/snapshot.ts";
+import type { Turns } from "../db/turns.ts";
 import type { LedgerHead, LedgerId } from "../facts/entry.ts";
 import type { Ledgers } from "./ledger.ts";
 import type { Queryable } from "./read.ts";
@@ -18,6 +19,8 @@ export interface LedgerSnapshotsOptions {
   readonly ledgers: Pick<Ledgers, "ensure">;
   /** How long one may be open. */
   readonly maxSeconds?: number;
+  /** Whose turn it is to take a connection, by organization; omitted: whoever comes first. */
+  readonly turns?: Turns | undefined;
   /** Bytes that may be read in one. */
   readonly maxBytes?: number | undefined;
 }
@@ -25,12 +28,15 @@ export interface LedgerSnapshotsOptions {
 const MAX_SECONDS = 30;
 
 /** Makes snapshots. Nothing is read, and no connection taken, before the first read of one. */
-export function createLedgerSnapshots(options: LedgerSnapshotsOptions): (ledger: LedgerId) => LedgerSnapshot {
-  const { pool, ledgers, maxSeconds = MAX_SECONDS, maxBytes } = options;
-  return (ledger) => {
+export function createLedgerSnapshots(
+  options: LedgerSnapshotsOptions,
+): (ledger: LedgerId, principal?: string) => LedgerSnapshot {
+  const { pool, ledgers, maxSeconds = MAX_SECONDS, maxBytes, turns } = options;
+  return (ledger, principal = "") => {
     const snapshot = createSnapshot<LedgerHead>(pool, {
       maxSeconds,
       maxBytes,
+      turn: turns && (() => turns.take(ledger, principal)),
       tables: ["oc_audit_log", "oc_audit_payload"],
       statement: `SELECT seq, encode(hash, 'hex') AS hash FROM oc_ledger_head WHERE ledger = ${escapeLiteral(ledger)}`,
       read({ rows }) {

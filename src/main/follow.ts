@@ -16,7 +16,7 @@ export async function startFollowing(
   database: Database,
   ...others: readonly Notified[]
 ): Promise<Follower> {
-  const follower = createFollower({ pool: database.pool, idleSeconds: config.heartbeat });
+  const follower = createFollower({ pool: database.followPool, idleSeconds: config.heartbeat });
   const notified = [follower, ...others];
   const listener = createListener({
     connectionString: database.url,

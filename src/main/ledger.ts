@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Database } from "../db/database.ts";
 import { createPool } from "../db/pool.ts";
+import { createTurns } from "../db/turns.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -13,7 +14,11 @@ import type { Watch } from "../ledger/watch/watch.ts";
 import type { Start } from "./start.ts";
 import { startWatch } from "./watch.ts";
 
-const VERIFY_WORKERS = 2;
+/** Verifications at a time, each of another organization, and what each uses of the machine: together two cores. */
+const VERIFICATIONS = 2;
+const VERIFY_WORKERS = 1;
+/** Milliseconds that one waits for its turn. */
+const MAX_WAIT = 60_000;
 
 export interface LedgerParts {
   readonly ledgers: Ledgers;
@@ -34,7 +39,7 @@ export async function startLedger(
   const guardExceptions = await loadGuardExceptions(config.guardExceptions);
   const verifying = createPool({
     connectionString: database.url,
-    max: VERIFY_WORKERS + 2,
+    max: VERIFICATIONS * (VERIFY_WORKERS + 2),
     applicationName: "countersign-verify",
     statementTimeoutMs: 0,
     log,
@@ -84,15 +89,21 @@ export async function startLedger(
     },
   });
   closing.add(() => ledgers.close());
-  const verify = sharing(async (ledger, range) =>
-    verifyLedger(verifying, ledger, {
-      ...range,
-      keys: keys.facts.published,
-      ...(await headOptions(heads.known(ledger))),
-      workers: VERIFY_WORKERS,
-      guardExceptions,
-    }),
-  );
+  const turns = createTurns({ at: VERIFICATIONS, perOrganization: 1, waitingPerPrincipal: 8, maxWaitMs: MAX_WAIT });
+  const verify = sharing(async (ledger, range) => {
+    const endTurn = await turns.take(ledger, "");
+    try {
+      return await verifyLedger(verifying, ledger, {
+        ...range,
+        keys: keys.facts.published,
+        ...(await headOptions(heads.known(ledger))),
+        workers: VERIFY_WORKERS,
+        guardExceptions,
+      });
+    } finally {
+      endTurn();
+    }
+  });
   return { ledgers, verify, watch, isSigned: signatures.isSigned };
 }
 

@@ -11,6 +11,8 @@ type Started =
   | "ledgers"
   | "pool"
   | "snapshots"
+  | "slowSnapshots"
+  | "following"
   | "follower"
   | "verify"
   | "watch"

@@ -39,15 +39,22 @@ export function createContext(services: Services, operation: OperationOptions, a
   return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined, answer };
 }
 
+/** `context` of a subscription, whose reads keep no decision waiting. */
+export function followingContext(context: Context): Context {
+  return { ...context, db: context.services.following ?? context.services.pool };
+}
+
 /**
  * Executes a query with `run` in a context with a snapshot: all fields read the same data. The first field that reads opens
  * the snapshot; it is closed when `run` settles.
  */
 export async function executeInSnapshot<Result>(
   context: Context,
+  { slow }: { readonly slow: boolean },
   run: (context: Context) => Result | Promise<Result>,
 ): Promise<Result> {
-  const snapshot = context.services.snapshots(context.ledger);
+  const { snapshots, slowSnapshots = snapshots } = context.services;
+  const snapshot = (slow ? slowSnapshots : snapshots)(context.ledger, context.caller?.principal.id);
   try {
     return await run({ ...context, db: snapshot, snapshot });
   } finally {

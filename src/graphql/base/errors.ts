@@ -1,5 +1,6 @@
 import { GraphQLError } from "graphql";
 import { classify } from "../../db/errors.ts";
+import { BusyError } from "../../db/turns.ts";
 import { DomainError } from "../../errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { VerificationRangeError } from "../../ledger/verify.ts";
@@ -12,7 +13,8 @@ export const ERROR_CODES = {
   QUERY_TOO_COMPLEX:
     "The document is too complex, or reading took too long. Narrow it, or split it into several requests.",
   RESPONSE_TOO_LARGE: "The answer would be larger than one may be. Ask for fewer at a time, or for fewer fields.",
-  RATE_LIMITED: "Too many concurrent requests. Retry later, or send fewer in parallel.",
+  RATE_LIMITED:
+    "Too many requests at a time, or too many changes in a while. Retry after `retryAfterSeconds`, or send fewer.",
   LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Retry after `retryAfterSeconds`.",
   LEDGER_LOCKED: "Another session of the database holds the head of the ledger. Retry after `retryAfterSeconds`.",
   LEDGER_CORRUPT:
@@ -91,6 +93,7 @@ export function publicError(error: unknown, traceId: string, report: (fault: unk
   const located = error instanceof GraphQLError ? { source: error } : {};
   if (cause instanceof GraphQLError) return publicGraphQLError(cause, located, traceId, report);
   if (cause instanceof LedgerUnavailableError) return unavailable(cause, located);
+  if (cause instanceof BusyError) return busy(cause, located);
   if (cause instanceof VerificationRangeError) return graphqlError("BAD_USER_INPUT", cause.message, located);
   if (cause instanceof DomainError && isErrorCode(cause.code) && cause.code !== "INTERNAL_SERVER_ERROR") {
     return graphqlError(cause.code, cause.message, located);
@@ -122,6 +125,20 @@ function unavailable(cause: LedgerUnavailableError, located: Located): GraphQLEr
     ...located,
     facts: { retryAfterSeconds: seconds, outcome },
     http: { status: 503, spec: true, headers: { "retry-after": String(seconds) } },
+  });
+}
+
+function busy({ message, retryAfterSeconds }: BusyError, located: Located): GraphQLError {
+  return rateLimited(message, retryAfterSeconds, located);
+}
+
+/** RATE_LIMITED, with when to try again. */
+export function rateLimited(message: string, retryAfterSeconds: number, located: Located = {}): GraphQLError {
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
+  return graphqlError("RATE_LIMITED", message, {
+    ...located,
+    facts: { retryAfterSeconds: seconds },
+    http: { status: 429, spec: false, headers: { "retry-after": String(seconds) } },
   });
 }
 

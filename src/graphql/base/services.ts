@@ -20,10 +20,14 @@ export interface Services {
   /** Where reading the audit log is recorded. */
   readonly readingLog?: Pick<ReadingLog, "record">;
   readonly ledgers: Pick<Ledgers, "append" | "damaged" | "ensure">;
-  /** What mutations and subscriptions read through. */
+  /** What mutations read through, and subscriptions unless there is `following`. */
   readonly pool: Pool;
-  /** A snapshot of a ledger for one query to read. */
-  readonly snapshots: (ledger: LedgerId) => LedgerSnapshot;
+  /** What subscriptions read through. */
+  readonly following?: Pool | undefined;
+  /** A snapshot of a ledger for one query of a principal to read. */
+  readonly snapshots: (ledger: LedgerId, principal?: string) => LedgerSnapshot;
+  /** The same for a query that searches, walks or exports; `snapshots` when omitted. */
+  readonly slowSnapshots?: Services["snapshots"] | undefined;
   readonly follower: Pick<Follower, "follow">;
   /** Re-hashes a range from stored bytes; both ends belong to it. */
   readonly verify: (

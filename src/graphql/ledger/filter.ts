@@ -1,5 +1,6 @@
 import { unknownPlatform } from "../../domain/policy/unknown-platform.ts";
 import { FACT_TYPES } from "../../facts/registry.ts";
+import { wordsOf } from "../../ledger/search/filter.ts";
 import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
@@ -8,6 +9,12 @@ import { badUserInput } from "../base/errors.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";
 import { searchForPage } from "./reads.ts";
+
+/** What a search may ask for: each word, and each part of a value, is looked for in every entry that the index does not exclude. */
+const MAX_WORDS = 16;
+const MAX_TEXT = 1_000;
+/** Characters of the JSON of `contains`. */
+const MAX_FRAGMENT = 4_000;
 
 /** Characters of a value that a message repeats. */
 const MAX_SHOWN = 200;
@@ -39,7 +46,7 @@ export const AuditFilter = builder.inputType("AuditFilter", {
     recordedFrom: t.field({ type: "DateTime", description: "Recorded at this instant or later." }),
     recordedTo: t.field({ type: "DateTime", description: "Recorded at this instant or earlier." }),
     text: t.string({
-      description: "Words separated by spaces. Each must occur, ignoring case, in some value of the entry.",
+      description: "Words separated by spaces, at most 16. Each must occur, ignoring case, in some value of the entry.",
     }),
     contains: t.field({
       type: "JSON",
@@ -57,6 +64,7 @@ type Given = typeof AuditFilter.$inferInput;
  */
 export async function entryFilter(context: Context, given: Given | null | undefined): Promise<EntryFilter> {
   if (given === null || given === undefined) return {};
+  checkExtent(given);
   const { ledger } = context;
   const { sessionId, actionId, ...rest } = given;
   const unknown = rest.types?.find((type) => !FACT_TYPES.some((known) => known === type));
@@ -70,6 +78,20 @@ export async function entryFilter(context: Context, given: Given | null | undefi
     ...(isGiven(sessionId) ? { sessionId: uuidOfNodeId("Session", ledger, sessionId) } : {}),
     ...(isGiven(actionId) ? { actionId: uuidOfNodeId("Action", ledger, actionId) } : {}),
   };
+}
+
+/** Throws BAD_USER_INPUT for more than can be searched for in a time that others do not notice. */
+function checkExtent(given: Given): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== "string" || value.length <= MAX_TEXT || name === "contains") continue;
+    throw badUserInput(`\`${name}\` has at most ${MAX_TEXT} characters.`);
+  }
+  const words = wordsOf(given.text).length;
+  if (words > MAX_WORDS) throw badUserInput(`\`text\` has at most ${MAX_WORDS} words, not ${words}.`);
+  if ((given.types?.length ?? 0) > FACT_TYPES.length) throw badUserInput("`types` names each type once.");
+  if (given.contains !== undefined && JSON.stringify(given.contains).length > MAX_FRAGMENT) {
+    throw badUserInput(`\`contains\` has at most ${MAX_FRAGMENT} characters.`);
+  }
 }
 
 /**
