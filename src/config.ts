@@ -102,6 +102,9 @@ const settings = z.object({
   STREAM_LIMIT: wholeNumber({ default: 32, from: 1, to: 10_000, unit: "streams" }),
   PERSON_STREAM_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "streams" }),
   OPERATION_LIMIT: wholeNumber({ default: 64, from: 1, to: 10_000, unit: "operations" }),
+  CHANGE_RATE: wholeNumber({ default: 5_000, from: 1, to: 1_000_000, unit: "changes" }),
+  PERSON_CHANGE_RATE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "changes" }),
+  ANONYMOUS_RATE: wholeNumber({ default: 200, from: 1, to: 1_000_000, unit: "requests" }),
   REQUEST_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "requests" }),
   RESPONSE_BYTES: wholeNumber({ default: 8_388_608, from: 65_536, to: 67_108_864, unit: "bytes" }),
   RESPONSE_MEMORY: wholeNumber({ default: 134_217_728, from: 67_108_864, to: 68_719_476_736, unit: "bytes" }),
@@ -226,6 +229,8 @@ export interface Config {
       number
     >
   >;
+  /** What callers may do in a second, on average over ten. */
+  readonly rateLimits: Readonly<Record<"changesPerPrincipal" | "changesPerPerson" | "anonymousPerAddress", number>>;
   /** Bytes of one answer, and of all that wait for their clients to read them. */
   readonly answerLimits: Readonly<Record<"answerBytes" | "unreadBytes", number>>;
   readonly production: boolean;
@@ -346,6 +351,11 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       operationsPerSocket: value.OPERATION_LIMIT,
       sendTimeout: value.SEND_TIMEOUT * 1_000,
       bufferedBytes: value.SEND_BUFFER,
+    },
+    rateLimits: {
+      changesPerPrincipal: value.CHANGE_RATE,
+      changesPerPerson: value.PERSON_CHANGE_RATE,
+      anonymousPerAddress: value.ANONYMOUS_RATE,
     },
     answerLimits: { answerBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
     production: value.NODE_ENV === "production",

@@ -3,6 +3,7 @@ import type { Authentication, Credentials } from "../domain/identity/authenticat
 import type { Caller, ClientIdentity } from "../domain/identity/principal.ts";
 import { graphqlError } from "../graphql/base/errors.ts";
 import { LedgerUnavailableError } from "../ledger/errors.ts";
+import type { Rates } from "./rates.ts";
 import { traceIdFor } from "./trace.ts";
 
 /** An authenticated caller who may use the API. */
@@ -52,6 +53,8 @@ export interface Call {
   /** A signal that aborts when a subscription of the call must end. Releases its resources when `over` aborts. */
   readonly ends: (over: AbortSignal) => AbortSignal;
   readonly onRefusal: (code: string) => void;
+  /** Counts changes that the call is about to make. Returns the seconds to wait when its caller makes too many. */
+  readonly mayChange: (changes: number) => Promise<number | undefined>;
   /** Filled in during the call, for the log and the metrics. */
   readonly seen: { operation?: string; name?: string; readonly codes: string[] };
 }
@@ -114,6 +117,7 @@ export interface CallOptions {
    */
   readonly watched?: (() => AbortSignal | undefined) | undefined;
   readonly onRefusal: (code: string) => void;
+  readonly rates: Pick<Rates, "change" | "refused">;
 }
 
 export function requestHeadOf(request: IncomingMessage): RequestHead {
@@ -122,7 +126,7 @@ export function requestHeadOf(request: IncomingMessage): RequestHead {
 }
 
 export function createCall(options: CallOptions): Call {
-  const { facts, signedIn, client, address, onRefusal, forDecision } = options;
+  const { facts, signedIn, client, address, onRefusal, rates, forDecision } = options;
   const { traceparent } = facts.headers;
   const traceId = traceIdFor(typeof traceparent === "string" ? traceparent : undefined);
   const callerOf = ({ principal, method, key, sessionId, expiresAt }: SignedIn): Caller => ({
@@ -144,7 +148,11 @@ export function createCall(options: CallOptions): Call {
     },
     traceId,
     ends: (over) => endOf(options, over),
-    onRefusal,
+    onRefusal(code) {
+      onRefusal(code);
+      if (signedIn !== undefined) rates.refused(signedIn);
+    },
+    mayChange: async (changes) => (signedIn === undefined ? undefined : rates.change(signedIn, changes)),
     seen: { codes: [] },
   };
 }

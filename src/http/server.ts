@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
 import { ANSWER_BYTES } from "../graphql/base/answer-budget.ts";
-import { graphqlError } from "../graphql/base/errors.ts";
+import { rateLimited } from "../graphql/base/errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -19,10 +19,11 @@ import type { Metrics } from "./metrics.ts";
 import { originOf } from "./origin.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { type Checks, createProbes } from "./probes.ts";
+import { createRates, RATE_LIMITS, type RateLimits } from "./rates.ts";
 import { createSlots, ownerOf } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createUnread, holdUnread } from "./unread.ts";
-import { createWebSockets, refuseUpgrade, SOCKET_LIMITS, type SocketLimits, tooManyRequests } from "./websocket.ts";
+import { createWebSockets, isFinal, refuseUpgrade, SOCKET_LIMITS, type SocketLimits, tooManyRequests } from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
 /** The dependencies, passed in by `main.ts`. */
@@ -44,6 +45,7 @@ export interface HttpServerDeps {
   readonly peers?: Peers;
   readonly connectionLimits?: Partial<ConnectionLimits>;
   readonly socketLimits?: Partial<SocketLimits>;
+  readonly rateLimits?: Partial<RateLimits>;
   readonly answerLimits?: Partial<AnswerLimits>;
   /** false: Yoga responds to every operation, to compare the responses; they are the same. */
   readonly jsonRoute?: boolean;
@@ -100,6 +102,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const connectionLimits = { ...CONNECTION_LIMITS, ...deps.connectionLimits };
   const limits = { ...SOCKET_LIMITS, ...deps.socketLimits };
   const slots = createSlots(limits);
+  const rates = createRates({ ...RATE_LIMITS, ...deps.rateLimits });
   const requests = createSlots({ streamsPerPrincipal: limits.requestsPerPrincipal });
   const sockets = createWebSockets({
     yoga,
@@ -110,6 +113,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     corsOrigins,
     stopping: stopping.signal,
     slots,
+    rates,
     requests,
     unread,
     limits,
@@ -127,6 +131,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     let problem: unknown;
     try {
       signedIn = await signInOf(request);
+      if (signedIn === undefined) await admitAnonymous(request);
       if (wantsStream(request)) watched();
       else if (signedIn !== undefined) admitRequest(response, signedIn);
       if (request.method === "POST") params = await readPost(request, { anonymous: signedIn === undefined });
@@ -147,6 +152,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       stopping: stopping.signal,
       watched,
       onRefusal: metrics.refusal,
+      rates,
     });
     const readParams = () => {
       if (problem !== undefined) throw problem;
@@ -155,12 +161,19 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     return { call, readParams };
   }
 
+  /** Throws RATE_LIMITED when too many requests of this address are of nobody who signed in. Others of the address are not counted. */
+  async function admitAnonymous(request: IncomingMessage): Promise<void> {
+    const wait = await rates.anonymous(identity.addressOf(requestHeadOf(request)));
+    if (wait !== undefined) throw rateLimited("Too many requests without a valid token come from your address.", wait);
+  }
+
   async function signInOf(request: IncomingMessage): Promise<SignedIn | undefined> {
     try {
       const presented = credentialsOf(request, publicUrl) ?? identity.cookie?.(request);
       return presented && (await identity.authenticate(presented));
     } catch (error) {
       identity.refused?.(error, requestHeadOf(request));
+      if (isFinal(error)) await admitAnonymous(request);
       throw error;
     }
   }
@@ -183,7 +196,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     if (response.closed) return AbortSignal.abort();
     const release = slots.take(signedIn);
     if (release === undefined) {
-      throw graphqlError("RATE_LIMITED", "You have too many streams and connections.", { http: { status: 429 } });
+      throw rateLimited("You have too many streams and connections.", 1);
     }
     response.once("close", release);
     holdUnread(response, unread, ownerOf(signedIn));

@@ -12,6 +12,7 @@ import { MAX_BODY } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn, whenExpired } from "./call.ts";
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Rates } from "./rates.ts";
 import { ownerOf, type Slots } from "./slots.ts";
 import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
 import type { Unread } from "./unread.ts";
@@ -54,6 +55,7 @@ export interface WebSocketDeps {
   readonly corsOrigins: readonly string[];
   readonly stopping: AbortSignal;
   readonly slots: Slots;
+  readonly rates: Rates;
   /** Of requests that are under way. */
   readonly requests: Slots;
   readonly unread: Unread;
@@ -104,7 +106,8 @@ export function refuseUpgrade(stream: Duplex, status: string): void {
 
 /** graphql-transport-ws on `/graphql`. */
 export function createWebSockets(deps: WebSocketDeps) {
-  const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, requests, unread, limits } = deps;
+  const { yoga, identity, publicUrl, metrics, log, corsOrigins, stopping, slots, rates, requests, unread, limits } =
+    deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY, handleProtocols, clientTracking: true });
   /** Connections that requested an upgrade, which neither `sockets` nor the HTTP server tracks yet. */
   const upgrading = new Set<Duplex>();
@@ -170,6 +173,7 @@ export function createWebSockets(deps: WebSocketDeps) {
         address: identity.addressOf(requestHeadOf(extra.request)),
         stopping,
         onRefusal: metrics.refusal,
+        rates,
       });
       if (problem !== undefined) return publish(call, [problem]);
       if (running > limits.operationsPerSocket) {
@@ -281,7 +285,9 @@ export function createWebSockets(deps: WebSocketDeps) {
       } catch (error) {
         identity.refused?.(error, requestHeadOf(request));
         log.debug({ err: error }, "an upgrade was refused");
-        return refuseUpgrade(stream, isFinal(error) ? "401 Unauthorized" : "503 Service Unavailable");
+        if (!isFinal(error)) return refuseUpgrade(stream, "503 Service Unavailable");
+        const wait = await rates.anonymous(identity.addressOf(requestHeadOf(request)));
+        return refuseUpgrade(stream, wait === undefined ? "401 Unauthorized" : "429 Too Many Requests");
       }
       // Refused meanwhile, by `close`, or gone.
       if (!upgrading.delete(stream)) return;
@@ -309,7 +315,7 @@ export function createWebSockets(deps: WebSocketDeps) {
 }
 
 /** Whether `error` refuses credentials; otherwise they could not be checked, and may be accepted later. */
-function isFinal(error: unknown): boolean {
+export function isFinal(error: unknown): boolean {
   return error instanceof AuthenticationError || error instanceof GraphQLError;
 }
 

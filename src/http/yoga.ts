@@ -13,10 +13,11 @@ import { createYoga, type GraphQLParams, isAsyncIterable, type Plugin } from "gr
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/identity/principal.ts";
 import { asError, DomainError } from "../errors.ts";
+import { changesIn } from "../graphql/base/changes.ts";
 import { checkComplexity } from "../graphql/base/complexity.ts";
 import { type Context, createContext, executeInSnapshot, followingContext } from "../graphql/base/context.ts";
 import { decides } from "../graphql/base/decides.ts";
-import { graphqlError, publicError } from "../graphql/base/errors.ts";
+import { graphqlError, publicError, rateLimited } from "../graphql/base/errors.ts";
 import { checkBrackets, MAX_TOKENS, NoNulRule, ShallowIntrospectionRule } from "../graphql/base/limits.ts";
 import { FaithfulJsonRule, VariableNameRule } from "../graphql/base/literal-variables.ts";
 import type { Services } from "../graphql/base/services.ts";
@@ -163,6 +164,8 @@ async function run(
   executeFn: (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>,
 ): Promise<ExecutionResult> {
   if (call.seen.operation === "mutation") {
+    const wait = await call.mayChange(changesIn(args));
+    if (wait !== undefined) return { errors: [rateLimited(TOO_MANY_CHANGES, wait)] };
     if (!decides(args.document, args.operationName ?? undefined)) return executeFn(args);
     let caller: Caller | undefined;
     try {
@@ -177,6 +180,8 @@ async function run(
     executeFn({ ...args, contextValue }),
   );
 }
+
+const TOO_MANY_CHANGES = "You make too many changes, or too many that are refused. Nothing was done. Try again later.";
 
 /** Runs an operation in its own span. Operation names come from clients, so they are not used as span names. */
 function traced<Result>({ seen }: Call, work: () => Promise<Result>): Promise<Result> {

@@ -55,6 +55,7 @@ export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses
     connectionLimits: config.connectionLimits,
     socketLimits: config.socketLimits,
     answerLimits: config.answerLimits,
+    rateLimits: config.rateLimits,
   });
   // Before the API, so that it is closed after it: until then the probes say what happens.
   const operations = await startOperations(start, { checks, accepting: server.accepting, metrics });

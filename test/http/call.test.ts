@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createCall } from "../../src/http/call.ts";
+import { createRates, RATE_LIMITS } from "../../src/http/rates.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { connect } from "./client.ts";
 import { type Api, startApi } from "./harness.ts";
@@ -20,6 +21,7 @@ function callExpiring(expiresAt: number, stopping: AbortSignal) {
     stopping,
     forDecision: undefined,
     onRefusal: () => undefined,
+    rates: createRates(RATE_LIMITS),
   });
 }
 

@@ -78,6 +78,7 @@ export type ApiOptions = Partial<
   Pick<
     HttpServerDeps,
     | "answerLimits"
+    | "rateLimits"
     | "corsOrigins"
     | "socketLimits"
     | "connectionLimits"
@@ -262,6 +263,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     socketLimits: options.socketLimits ?? {},
     connectionLimits: options.connectionLimits ?? {},
     answerLimits: options.answerLimits ?? {},
+    rateLimits: options.rateLimits ?? {},
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     jsonRoute: options.jsonRoute ?? true,
     publicUrl: options.publicUrl,

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createCall, requestHeadOf } from "../../src/http/call.ts";
 import { createJsonRoute } from "../../src/http/json-route.ts";
+import { createRates, RATE_LIMITS } from "../../src/http/rates.ts";
 import { createCountersignYoga } from "../../src/http/yoga.ts";
 import { createLogger } from "../../src/log.ts";
 import { withClient } from "../support/postgres.ts";
@@ -161,6 +162,7 @@ it("responds by itself to what succeeds, and to nothing else", async () => {
       stopping: new AbortController().signal,
       forDecision: undefined,
       onRefusal: () => undefined,
+      rates: createRates(RATE_LIMITS),
     });
     const left = await route.serve(request, response, { call, readParams: () => params });
     if (left !== undefined) response.writeHead(501).end(left.executed === undefined ? "not executed" : "executed");
