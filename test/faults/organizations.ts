@@ -9,6 +9,8 @@ const MEMBERS = {
   agent: { sub: "mia", roles: ["agent"], act: { sub: "bot" } },
   approver: { sub: "ada", roles: ["approver"], groups: ["approvers"] },
   auditor: { sub: "olga", roles: ["auditor"] },
+  hostileAgent: { sub: "mallory", roles: ["agent"], act: { sub: "rogue" } },
+  hostileAuditor: { sub: "mallory", roles: ["auditor"] },
 };
 export type Member = keyof typeof MEMBERS;
 
