@@ -106,7 +106,7 @@ const settings = z.object({
   PERSON_CHANGE_RATE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "changes" }),
   ANONYMOUS_RATE: wholeNumber({ default: 200, from: 1, to: 1_000_000, unit: "requests" }),
   REQUEST_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "requests" }),
-  RESPONSE_BYTES: wholeNumber({ default: 8_388_608, from: 65_536, to: 67_108_864, unit: "bytes" }),
+  RESPONSE_BYTES: wholeNumber({ default: 4_194_304, from: 65_536, to: 67_108_864, unit: "bytes" }),
   RESPONSE_MEMORY: wholeNumber({ default: 134_217_728, from: 67_108_864, to: 68_719_476_736, unit: "bytes" }),
   HEADER_TIMEOUT: duration({ default: 10, from: 0.1, to: 120 }),
   IDLE_TIMEOUT: duration({ default: 65, from: 0.1, to: 3_600 }),

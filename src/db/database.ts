@@ -39,7 +39,7 @@ export interface Database {
 }
 
 const APPEND_CONNECTIONS = 8;
-const FOLLOW_CONNECTIONS = 4;
+const FOLLOW_CONNECTIONS = 2;
 const JOB_CONNECTIONS = 2;
 const READINESS_CONNECTIONS = 2;
 

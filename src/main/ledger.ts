@@ -17,6 +17,9 @@ import { startWatch } from "./watch.ts";
 /** Verifications at a time, each of another organization, and what each uses of the machine: together two cores. */
 const VERIFICATIONS = 2;
 const VERIFY_WORKERS = 1;
+/** How many times as long as a verification took its organization waits for the next one, and how many milliseconds at most. */
+const REST = 2;
+const MAX_REST = 10_000;
 /** Milliseconds that one waits for its turn. */
 const MAX_WAIT = 60_000;
 
@@ -92,6 +95,7 @@ export async function startLedger(
   const turns = createTurns({ at: VERIFICATIONS, perOrganization: 1, waitingPerPrincipal: 8, maxWaitMs: MAX_WAIT });
   const verify = sharing(async (ledger, range) => {
     const endTurn = await turns.take(ledger, "");
+    const started = performance.now();
     try {
       return await verifyLedger(verifying, ledger, {
         ...range,
@@ -101,7 +105,8 @@ export async function startLedger(
         guardExceptions,
       });
     } finally {
-      endTurn();
+      const rest = Math.min((performance.now() - started) * REST, MAX_REST);
+      setTimeout(endTurn, rest).unref();
     }
   });
   return { ledgers, verify, watch, isSigned: signatures.isSigned };

@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
 
 /** Bytes that one answer may have, or one event of a subscription. */
-export const ANSWER_BYTES = 8 * 1024 * 1024;
+export const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** What a value costs of whose size the type says nothing: a free text, or any JSON. That of a field is 1. */
 export const LARGE_VALUE = 2;
@@ -91,17 +91,34 @@ function isPromise(value: unknown): value is Promise<unknown> {
 const SCALAR_BYTES = 24;
 
 /** Bytes of the JSON of `value`, an upper bound for what is no text. */
-export function bytesOf(value: unknown): number {
+function bytesOf(value: unknown): number {
   if (typeof value === "string") return bytesOfText(value);
   if (typeof value !== "object" || value === null) return SCALAR_BYTES;
+  // Under several aliases it is the same object.
+  let bytes = measured.get(value);
+  if (bytes === undefined) {
+    bytes = bytesOfMembers(value);
+    measured.set(value, bytes);
+  }
+  return bytes;
+}
+
+const measured = new WeakMap<object, number>();
+
+function bytesInside(value: unknown): number {
+  if (typeof value === "string") return bytesOfText(value);
+  return typeof value === "object" && value !== null ? bytesOfMembers(value) : SCALAR_BYTES;
+}
+
+function bytesOfMembers(value: object): number {
   let bytes = 2;
   if (Array.isArray(value)) {
-    for (const member of value) bytes += bytesOf(member) + 1;
+    for (const member of value) bytes += bytesInside(member) + 1;
     return bytes;
   }
   // Not Object.entries, which would make a list for each pair.
   for (const name in value)
-    bytes += bytesOfText(name) + 2 + bytesOf((value as Readonly<Record<string, unknown>>)[name]);
+    bytes += bytesOfText(name) + 2 + bytesInside((value as Readonly<Record<string, unknown>>)[name]);
   return bytes;
 }
 
