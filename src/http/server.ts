@@ -23,7 +23,14 @@ import { createRates, RATE_LIMITS, type RateLimits } from "./rates.ts";
 import { createSlots, ownerOf } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createUnread, holdUnread } from "./unread.ts";
-import { createWebSockets, isFinal, refuseUpgrade, SOCKET_LIMITS, type SocketLimits, tooManyRequests } from "./websocket.ts";
+import {
+  createWebSockets,
+  isFinal,
+  refuseUpgrade,
+  SOCKET_LIMITS,
+  type SocketLimits,
+  tooManyRequests,
+} from "./websocket.ts";
 import { createCountersignYoga } from "./yoga.ts";
 
 /** The dependencies, passed in by `main.ts`. */

@@ -23,10 +23,7 @@ export function ownerOf({ principal }: Pick<SignedIn, "principal">): string {
   return JSON.stringify([organization, id, onBehalfOf?.id]);
 }
 
-export function createSlots({
-  streamsPerPrincipal,
-  streamsPerPerson = Number.POSITIVE_INFINITY,
-}: SlotLimits): Slots {
+export function createSlots({ streamsPerPrincipal, streamsPerPerson = Number.POSITIVE_INFINITY }: SlotLimits): Slots {
   const taken = new Map<string, number>();
 
   function release(key: string): void {
