@@ -11,14 +11,19 @@ const MEMORY = 2 ** 30;
 const LIVEZ = 500;
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "60" }, honest: { type: "string", default: "16" } },
+  options: {
+    seconds: { type: "string", default: "60" },
+    honest: { type: "string", default: "16" },
+    "at-once": { type: "string", default: "1" },
+  },
 });
 const seconds = wholeNumber("seconds", values.seconds, 1, 3_600);
 const honest = wholeNumber("honest", values.honest, 2, 256);
+const atOnce = wholeNumber("at-once", values["at-once"], 1, 64);
 const load = () => loadavg()[0]?.toFixed(1);
 
 const begun = load();
-const { before, beside, attacked, errors } = await runLoad({ seconds, honest });
+const { before, beside, attacked, errors } = await runLoad({ seconds, honest, atOnce });
 const row = (name: string, phase: Phase, kind: "propose" | "approve") => {
   const { count, p50, p99 }: Latencies = phase[kind];
   return [`${kind}, ${name}`, (count / seconds).toFixed(0), p50.toFixed(1), p99.toFixed(1)];
@@ -47,7 +52,7 @@ const attacks = Object.entries(attacked).map(([attack, codes]) => [
     .join(", "),
 ]);
 process.stdout.write(
-  `${seconds} s, ${honest} honest clients, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${begun} to ${load()}\n\n` +
+  `${seconds} s, ${honest} honest clients, 8 hostile ones with ${atOnce} at once, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${begun} to ${load()}\n\n` +
     `${table(["", "per second", "p50 ms", "p99 ms"], rows)}\n\n` +
     `${table(
       ["", "found", ""],

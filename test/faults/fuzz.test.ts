@@ -4,7 +4,7 @@ import { runFuzz, TARGET_NAMES } from "../campaign/fuzz/run.ts";
 /** Seconds in CI; `npm run fuzz` fuzzes as long as it is told. */
 const { FUZZ_SECONDS } = process.env;
 const LONG = 1_000;
-const INPUTS = 60;
+const INPUTS = 80;
 const SEED = 20_261_126;
 const amount = FUZZ_SECONDS === undefined ? { seconds: LONG, inputs: INPUTS } : { seconds: Number(FUZZ_SECONDS) };
 

@@ -1,3 +1,4 @@
+import { createTurns } from "../../db/turns.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
@@ -20,6 +21,22 @@ export function followLedger<Event>(
 }
 
 /**
+ * Events of all subscriptions that may be made in one turn of the event loop. Those who read a ledger from its beginning always have a
+ * next one at once: without a limit, other requests would wait for an event of each of them, again and again.
+ */
+const EVENTS = createTurns({
+  at: 4,
+  perOrganization: 3,
+  waitingPerPrincipal: Number.POSITIVE_INFINITY,
+  maxWaitMs: 600_000,
+});
+
+async function whenOthersHadTheirs({ ledger, caller }: Context): Promise<void> {
+  const end = await EVENTS.take(ledger, caller?.principal.id ?? "");
+  setImmediate(end);
+}
+
+/**
  * The events of the generator that `start` returns, which has to end soon after its signal aborts. Ends when the consumer stops;
  * throws UNAUTHENTICATED when the token expires.
  */
@@ -33,7 +50,10 @@ export function endingWith<Event>(
   const next = async () => {
     try {
       const step = await generator.next();
-      if (step.done !== true) return step;
+      if (step.done !== true) {
+        await whenOthersHadTheirs(context);
+        return step;
+      }
       stopped.abort();
       if (ends.aborted) throw ends.reason;
       return step;

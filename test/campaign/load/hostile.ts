@@ -6,6 +6,8 @@ import { WebSocket } from "ws";
 /** What hostile clients are told: where the server is, and tokens of theirs, which nobody else has. */
 export interface HostileData {
   readonly url: string;
+  /** What each hostile client does at a time. */
+  readonly atOnce: number;
   /** Of somebody who acts through an agent, and of somebody who may read the whole ledger. */
   readonly tokens: readonly { readonly agent: string; readonly auditor: string }[];
 }
@@ -13,7 +15,7 @@ export interface HostileData {
 /** How often each attack got a response, by its code. */
 export type Attacked = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const { url, tokens } = workerData as HostileData;
+const { url, atOnce, tokens } = workerData as HostileData;
 const { hostname, port } = new URL(url);
 const counts: Record<string, Record<string, number>> = {};
 let going = true;
@@ -74,14 +76,16 @@ async function flood(token: string): Promise<void> {
       resolve();
     });
   });
-  socket.on("open", () => {
-    socket.send('{"type":"connection_init"}');
+  socket.on("open", () => socket.send('{"type":"connection_init"}'));
+  // The connection is acknowledged.
+  socket.once("message", () => {
     for (let id = 0; id < 100; id++) {
       const query = `subscription{auditEntries(after:"${id}"){entry{body canonical}}}`;
       socket.send(JSON.stringify({ type: "subscribe", id: String(id), payload: { query } }));
     }
     for (let at = 0; at < 15; at++) socket.ping();
   });
+  socket.on("message", () => note("streams", "EVENT"));
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3_000))]);
   socket.terminate();
 }
@@ -92,7 +96,7 @@ const name = () => `Q${randomUUID().replaceAll("-", "")}`;
 
 type Tokens = HostileData["tokens"][number];
 
-/** One hostile client each, which goes on as long as it may, four times at once. */
+/** One hostile client each, which goes on as long as it may. */
 const ATTACKS: readonly ((tokens: Tokens) => Promise<void>)[] = [
   async ({ agent }) => {
     await post("overlapping fragments, anonymous", dear(name()), {});
@@ -139,7 +143,7 @@ const ATTACKS: readonly ((tokens: Tokens) => Promise<void>)[] = [
   async ({ auditor }) => {
     const query = `{auditEntries(first:100,newestFirst:true){nodes{seq canonical}} ledger{head{seq}}}`;
     await post("exports", query, {}, auditor);
-    await post("lineage", "{actions(first:50){nodes{lineage{from{seq} to{seq}}}}}", {}, auditor);
+    await post("lineage", "{actions(first:50){nodes{lineage{__typename} entries{derived{seq}}}}}", {}, auditor);
   },
   async ({ auditor }) => {
     await post("verification", `{verifyLedger(fromSeq:"${1 + Math.floor(Math.random() * 50)}"){verdict}}`, {}, auditor);
@@ -160,7 +164,7 @@ for (const [client, attack] of ATTACKS.entries()) {
   const go = async () => {
     while (going) await attack(tokens[client % tokens.length]!);
   };
-  for (let at = 0; at < 4; at++) void go();
+  for (let at = 0; at < atOnce; at++) void go();
 }
 parentPort?.once("message", () => {
   going = false;

@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly seconds: number;
   /** Honest clients, half of them in each organization. */
   readonly honest: number;
+  /** What each of the eight hostile clients does at a time; one thing when omitted. */
+  readonly atOnce?: number;
   readonly databaseUrl?: string;
 }
 
@@ -49,7 +51,7 @@ interface Honest {
 }
 
 /** Has honest clients propose and approve, first alone and then beside hostile ones, on a server of their own. */
-export async function runLoad({ seconds, honest, databaseUrl }: LoadOptions): Promise<LoadResult> {
+export async function runLoad({ seconds, honest, atOnce = 1, databaseUrl }: LoadOptions): Promise<LoadResult> {
   const dataDir = await makeDataDir();
   const organizations = await startOrganizations(2, dataDir);
   let app: App | undefined;
@@ -72,7 +74,7 @@ export async function runLoad({ seconds, honest, databaseUrl }: LoadOptions): Pr
     // Compiles what is called often, which would count for the first phase alone.
     await phase(app, callers, Math.min(5, seconds / 2));
     const before = await phase(app, callers, seconds);
-    const hostile = await startHostile(app.url, organizations);
+    const hostile = await startHostile(app.url, organizations, atOnce);
     const beside = await phase(app, callers, seconds);
     const attacked = await hostile.stop();
     const errors = app.lines.filter((line) => line.includes('"level":"error"') || line.includes('"level":"fatal"'));
@@ -84,7 +86,7 @@ export async function runLoad({ seconds, honest, databaseUrl }: LoadOptions): Pr
   }
 }
 
-async function startHostile(url: string, organizations: Organizations) {
+async function startHostile(url: string, organizations: Organizations, atOnce: number) {
   const tokens = await Promise.all(
     organizations.names.map(async (organization) => ({
       agent: await organizations.token(organization, "hostileAgent"),
@@ -93,7 +95,7 @@ async function startHostile(url: string, organizations: Organizations) {
   );
   // A thread of its own, so that it does not delay the clients that are measured.
   const worker = new Worker(new URL("./hostile.ts", import.meta.url), {
-    workerData: { url, tokens } satisfies HostileData,
+    workerData: { url, atOnce, tokens } satisfies HostileData,
   });
   await once(worker, "message");
   return {
