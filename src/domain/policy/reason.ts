@@ -7,7 +7,17 @@ export const RULE_IDS = {
   writes: "writes-one-approver",
   unknownTool: "unknown-tool-forbidden",
   foreignPlatform: "agent-platforms",
+  notCovered: "not-covered",
+  missingArguments: "missing-arguments",
 } as const;
+
+/** Of rules that no document has. */
+export const BUILT_IN_IDS: ReadonlySet<string> = new Set([
+  RULE_IDS.unknownTool,
+  RULE_IDS.foreignPlatform,
+  RULE_IDS.notCovered,
+  RULE_IDS.missingArguments,
+]);
 
 /** Why `rule` applies, for people; for a FORBID also what to do about it. */
 export function reasonOf({ ruleId, outcome, because }: MatchedRule): string {

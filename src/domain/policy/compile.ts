@@ -1,0 +1,163 @@
+import type { JsonValue } from "../../facts/canonical.ts";
+import type { Hash } from "../../facts/hash.ts";
+import { ConditionError } from "./conditions/check.ts";
+import { valueAtPath } from "./conditions/reads.ts";
+import { bindingsOf, type Situation, type ToolFacts } from "./conditions/variables.ts";
+import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts";
+import type { ReadPolicy } from "./document/read.ts";
+import type { PolicyDocument } from "./document/schema.ts";
+import type { PolicyOutcome, Requirement } from "./evaluate.ts";
+import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
+import { type CompiledRule, compileRule, type RuleExplanation, unionOf } from "./rules.ts";
+
+/** What a policy says of a situation. */
+export interface Verdict {
+  readonly outcome: PolicyOutcome;
+  /** Of the rules that led to the outcome and of all others that matched, the strictest first. */
+  readonly matched: readonly RuleExplanation[];
+  /** Of every rule, in the order of the document; those that are built in come last, and only where they matched. */
+  readonly explanation: readonly RuleExplanation[];
+  /** Empty unless `outcome` is REQUIRE. */
+  readonly requirements: readonly Requirement[];
+  readonly tool: ToolFacts;
+}
+
+export interface CompiledPolicy {
+  readonly hash: Hash;
+  readonly document: PolicyDocument;
+  /** Pure. `allowed`: the platforms that the agent was invited for; undefined: any. */
+  judge(situation: Situation, allowed?: readonly string[]): Verdict;
+}
+
+type Tool = PolicyDocument["catalog"]["tools"][number];
+type Place = ReadPolicy["placeOf"];
+
+/** The region of a platform nobody has catalogued. */
+export const UNKNOWN_REGION = "unknown";
+const STRICTNESS: readonly PolicyOutcome[] = ["FORBID", "REQUIRE", "PERMIT"];
+/** Who is asked about a WRITE that no rule covers. */
+const FALLBACK: Requirement = { id: RULE_IDS.notCovered, group: "approvers", needed: 1 };
+const keyOf = (platform: string, name: string) => JSON.stringify([platform, name]);
+
+function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonly PolicyProblem[] {
+  const seen = new Set<string>();
+  return catalog.tools.flatMap(({ platform, name }, at) => {
+    const path = ["catalog", "tools", at];
+    const known = Object.hasOwn(catalog.platforms, platform);
+    const key = keyOf(platform, name);
+    if (known && !seen.has(key)) {
+      seen.add(key);
+      return [];
+    }
+    const message = known ? `lists ${name} on ${platform} again` : `is on platform ${platform}, which is not listed`;
+    return [{ path: path.join("."), message, ...placeOf(path) }];
+  });
+}
+
+/** Compiles all rules. Throws PolicyDocumentError with every problem. */
+function compileRules({ rules }: PolicyDocument, placeOf: Place): readonly CompiledRule[] {
+  const problems: PolicyProblem[] = [];
+  const seen = new Set<string>();
+  const compiled = rules.flatMap((rule, at) => {
+    const add = (member: string, message: string) => {
+      const path = ["rules", at, member];
+      problems.push({ path: path.join("."), message, ...placeOf(path) });
+    };
+    if (seen.has(rule.id)) add("id", `there is a rule ${rule.id} before this one`);
+    if (BUILT_IN_IDS.has(rule.id)) add("id", `${rule.id} is the id of a built-in rule: choose another one`);
+    seen.add(rule.id);
+    const groups = (rule.require ?? []).map(({ group }) => group);
+    if (new Set(groups).size < groups.length) add("require", "names a group twice: add the numbers up");
+    try {
+      return [compileRule(rule)];
+    } catch (error) {
+      if (!(error instanceof ConditionError)) throw error;
+      add("when", `${error.message} (character ${error.offset + 1} of the condition)`);
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new PolicyDocumentError(problems);
+  return compiled;
+}
+
+/** Makes a document that was read ready to be evaluated. Throws PolicyDocumentError with every problem. */
+export function compilePolicy({ document, hash, placeOf }: ReadPolicy): CompiledPolicy {
+  const problems = problemsOfCatalog(document, placeOf);
+  if (problems.length > 0) throw new PolicyDocumentError(problems);
+  const rules = compileRules(document, placeOf);
+  const tools = new Map(document.catalog.tools.map((tool) => [keyOf(tool.platform, tool.name), tool]));
+  const regions = new Map(Object.entries(document.catalog.platforms).map(([name, { region }]) => [name, region]));
+
+  function factsOf({ platform }: Situation, listed: Tool | undefined): ToolFacts {
+    const region = regions.get(platform) ?? UNKNOWN_REGION;
+    return listed === undefined
+      ? { effect: "UNKNOWN", data: [], region }
+      : { effect: listed.effect, data: listed.data, region };
+  }
+
+  return {
+    hash,
+    document,
+    judge(situation, allowed) {
+      const listed = tools.get(keyOf(situation.platform, situation.tool));
+      const tool = factsOf(situation, listed);
+      const bindings = bindingsOf(situation, tool);
+      const values = { ...bindings, args: situation.arguments, now: situation.now.toISOString() } as JsonValue;
+      const stated = rules.map((rule) => rule.explain(bindings, values));
+      const floor = floorOf(situation, listed, tool, allowed);
+      const covered = [...stated, ...floor].some(({ matched }) => matched);
+      const explanation = [...stated, ...floor, ...(covered ? [] : [uncovered(tool)])];
+      const matched = STRICTNESS.flatMap((outcome) =>
+        explanation.filter((rule) => rule.matched && rule.outcome === outcome),
+      );
+      const outcome = matched[0]?.outcome ?? "FORBID";
+      const asked = rules.filter((_, at) => stated[at]?.matched).flatMap(({ requirements }) => requirements);
+      const requirements = asked.length === 0 ? [FALLBACK] : unionOf(asked);
+      return { outcome, matched, explanation, requirements: outcome === "REQUIRE" ? requirements : [], tool };
+    },
+  };
+}
+
+/**
+ * What no document changes: what the catalog does not list is forbidden, so that no rule written for what it lists reaches further; an agent acts
+ * where it was invited, with all arguments that the catalog requires.
+ */
+function floorOf(
+  { platform, tool: name, arguments: given }: Situation,
+  listed: Tool | undefined,
+  tool: ToolFacts,
+  allowed: readonly string[] | undefined,
+): readonly RuleExplanation[] {
+  const forbidden = { outcome: "FORBID", matched: true } as const;
+  const found: RuleExplanation[] = [];
+  if (listed === undefined) {
+    const reason =
+      `The catalog lists no tool ${name} on platform ${platform}, and what it does not list is forbidden: ` +
+      "correct platform and tool, or add the tool to the catalog.";
+    found.push({ ...forbidden, ruleId: RULE_IDS.unknownTool, reason, values: { "tool.effect": tool.effect } });
+  }
+  if (allowed !== undefined && !allowed.includes(platform)) {
+    const reason =
+      `The agent was not invited to platform ${platform}${allowed.length === 0 ? "" : `, only to ${allowed.join(", ")}`}: ` +
+      "an administrator can change that with updateAgent.";
+    found.push({ ...forbidden, ruleId: RULE_IDS.foreignPlatform, reason, values: { platform, allowed } });
+  }
+  const missing = (listed?.required ?? []).filter((name) => valueAtPath(given, [name]) === undefined);
+  if (missing.length > 0) {
+    const reason = `The catalog requires arguments that are missing: ${missing.join(", ")}.`;
+    found.push({
+      ...forbidden,
+      ruleId: RULE_IDS.missingArguments,
+      reason,
+      values: { "tool.effect": tool.effect, missing },
+    });
+  }
+  return found;
+}
+
+/** What follows where no rule matches: never a PERMIT. */
+function uncovered({ effect }: ToolFacts): RuleExplanation {
+  const values = { "tool.effect": effect };
+  const reason = "No rule of the policy covers this, so one of the approvers must approve it.";
+  return { ruleId: RULE_IDS.notCovered, matched: true, outcome: "REQUIRE", reason, values };
+}

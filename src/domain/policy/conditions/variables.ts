@@ -1,0 +1,69 @@
+import type { CelInput } from "@bufbuild/cel";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { JsonValue } from "../../../facts/canonical.ts";
+import type { Confidence, PrincipalKind } from "../../identity/principal.ts";
+
+/** What a policy is evaluated for: a proposal, and what the server knows about it. */
+export interface Situation {
+  readonly principal: {
+    readonly id: string;
+    readonly kind: PrincipalKind;
+    readonly roles: readonly string[];
+    readonly groups: readonly string[];
+  };
+  /** The person an agent acts for; for a person, that person. Undefined: nobody is known. */
+  readonly person:
+    | { readonly id: string; readonly roles: readonly string[]; readonly groups: readonly string[] }
+    | undefined;
+  readonly client: {
+    readonly name: string;
+    readonly confidence: Confidence;
+    readonly model: string | undefined;
+    readonly modelConfidence: Confidence;
+  };
+  readonly platform: string;
+  readonly tool: string;
+  readonly arguments: JsonValue;
+  /** The region data would go to, as the caller said. */
+  readonly targetRegion: string | undefined;
+  /** By the database's clock. */
+  readonly now: Date;
+}
+
+/** What the catalog says of the tool. `effect` is UNKNOWN for a tool that is not listed. */
+export interface ToolFacts {
+  readonly effect: "READ" | "WRITE" | "UNKNOWN";
+  readonly data: readonly string[];
+  readonly region: string;
+}
+
+/** The members of each variable; undefined: any. */
+export const VARIABLES: ReadonlyMap<string, readonly string[] | undefined> = new Map([
+  ["principal", ["id", "kind", "roles", "groups"]],
+  ["person", ["id", "roles", "groups"]],
+  ["client", ["name", "confidence", "model", "modelConfidence"]],
+  ["tool", ["platform", "name", "effect", "data"]],
+  ["region", []],
+  ["targetRegion", []],
+  ["args", undefined],
+  ["now", []],
+]);
+
+export type Bindings = Readonly<Record<string, CelInput>>;
+
+const NOBODY = { id: "", roles: [], groups: [] };
+
+/** The values of the variables. What is not known is an empty text or list, so that every condition can be evaluated. */
+export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
+  const { principal, person = NOBODY, client } = situation;
+  return {
+    principal: { ...principal, roles: [...principal.roles], groups: [...principal.groups] },
+    person: { id: person.id, roles: [...person.roles], groups: [...person.groups] },
+    client: { ...client, model: client.model ?? "" },
+    tool: { platform: situation.platform, name: situation.tool, effect: tool.effect, data: [...tool.data] },
+    region: tool.region,
+    targetRegion: situation.targetRegion ?? "",
+    args: situation.arguments as CelInput,
+    now: timestampFromDate(situation.now),
+  };
+}

@@ -1,0 +1,30 @@
+import { describePlace } from "../../../json-text.ts";
+
+/** Something wrong with a policy document. Line and column count from 1. */
+export interface PolicyProblem {
+  readonly message: string;
+  /** The member at fault, such as `rules.3.when`. */
+  readonly path?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** Problems that a document is refused for beyond this many are not listed. */
+const LISTED = 20;
+
+/** `rules.3.when at line 12, column 5: …` */
+export function describeProblem({ message, path, line, column }: PolicyProblem): string {
+  const place = line === undefined || column === undefined ? "" : ` at ${describePlace({ line, column })}`;
+  return `${path === undefined || path === "" ? "the document" : path}${place}${path === undefined || path === "" ? " " : ": "}${message}`;
+}
+
+/** A policy document cannot be used. */
+export class PolicyDocumentError extends Error {
+  override readonly name = "PolicyDocumentError";
+  readonly problems: readonly PolicyProblem[];
+
+  constructor(problems: readonly PolicyProblem[]) {
+    super(problems.slice(0, LISTED).map(describeProblem).join("; "));
+    this.problems = problems.slice(0, LISTED);
+  }
+}

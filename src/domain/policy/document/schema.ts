@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { nameSchema } from "../../identity/names.ts";
+import { MAX_CONDITION } from "../conditions/check.ts";
+
+const region = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+/** An id of a rule: it appears in entries, in messages and on the command line. */
+const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "has to be of small letters, digits and hyphens, at most 64");
+const text = z.string().min(1).max(1_000);
+const MAX_NEEDED = 20;
+
+const platform = z.strictObject({
+  region: region.describe("where the platform keeps its data"),
+});
+
+const tool = z.strictObject({
+  platform: nameSchema,
+  name: nameSchema,
+  effect: z.enum(["READ", "WRITE"]).describe("READ leaves the platform as it was; WRITE may not"),
+  data: z.array(nameSchema).max(20).default([]).describe("categories of data that it handles, such as personal"),
+  required: z.array(nameSchema).max(100).default([]).describe("arguments without which a call is forbidden"),
+});
+
+const requirement = z.strictObject({
+  group: nameSchema.describe("whose members approve"),
+  needed: z.int().min(1).max(MAX_NEEDED).describe("how many different people"),
+});
+
+const rule = z
+  .strictObject({
+    id,
+    when: z
+      .string()
+      .min(1)
+      .max(MAX_CONDITION)
+      .optional()
+      .describe("a condition in CEL; without one, the rule always matches"),
+    permit: z.literal(true).optional(),
+    forbid: z.literal(true).optional(),
+    require: z.array(requirement).min(1).max(10).optional().describe("who must approve; all of them"),
+    reason: text.describe("why, for the agent and for approvers"),
+  })
+  .refine(
+    ({ permit, forbid, require }) => [permit, forbid, require].filter((outcome) => outcome !== undefined).length === 1,
+    "has to have exactly one of permit, forbid and require",
+  );
+
+const somebody = {
+  id: nameSchema.optional(),
+  roles: z.array(nameSchema).max(100).optional(),
+  groups: z.array(nameSchema).max(100).optional(),
+};
+const confidence = z.enum(["SIGNED", "REGISTERED", "NETWORK", "HEADER", "UNKNOWN"]);
+
+const situation = z.strictObject({
+  platform: nameSchema,
+  tool: nameSchema,
+  arguments: z.json().optional(),
+  principal: z.strictObject({ ...somebody, kind: z.enum(["HUMAN", "AGENT", "SERVICE"]).optional() }).optional(),
+  person: z.strictObject(somebody).optional(),
+  client: z
+    .strictObject({
+      name: nameSchema.optional(),
+      confidence: confidence.optional(),
+      model: nameSchema.optional(),
+      modelConfidence: confidence.optional(),
+    })
+    .optional(),
+  targetRegion: nameSchema.optional(),
+  now: z.iso.datetime({ offset: true }).optional().describe("RFC 3339; left out, the time of the test"),
+});
+
+const expectation = z.strictObject({
+  outcome: z.enum(["PERMIT", "REQUIRE", "FORBID"]),
+  rules: z.array(id).max(100).optional().describe("ids of exactly the rules that match"),
+  requirements: z.array(requirement).max(10).optional().describe("exactly who must approve"),
+});
+
+const example = z.strictObject({ name: text, given: situation, expect: expectation });
+
+export const policySchema = z.strictObject({
+  policy: z.literal(1).describe("version of this notation"),
+  catalog: z.strictObject({
+    platforms: z.record(nameSchema, platform),
+    tools: z.array(tool).max(5_000),
+  }),
+  rules: z.array(rule).max(500),
+  cases: z.array(example).max(5_000).default([]).describe("examples, which are evaluated before the document is used"),
+});
+
+/** A policy document that was read and checked for its form. */
+export type PolicyDocument = z.infer<typeof policySchema>;
+export type PolicyRule = PolicyDocument["rules"][number];
+export type PolicyCase = PolicyDocument["cases"][number];

@@ -1,0 +1,75 @@
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import { type Condition, compileCondition } from "./conditions/condition.ts";
+import { describePath, valueAtPath } from "./conditions/reads.ts";
+import type { Bindings } from "./conditions/variables.ts";
+import type { PolicyRule } from "./document/schema.ts";
+import type { PolicyOutcome, Requirement } from "./evaluate.ts";
+
+/** What one rule says of a situation, for explanations. */
+export interface RuleExplanation {
+  readonly ruleId: string;
+  /** A rule whose condition cannot be evaluated counts as one that matches, unless it would permit. */
+  readonly matched: boolean;
+  readonly outcome: PolicyOutcome;
+  readonly reason: string;
+  /** The values its condition read, by their path, such as `args.amount`. */
+  readonly values: JsonObject;
+  /** Why the condition could not be evaluated. */
+  readonly error?: string;
+}
+
+/** A rule that can be evaluated. */
+export interface CompiledRule {
+  readonly id: string;
+  readonly outcome: PolicyOutcome;
+  readonly requirements: readonly Requirement[];
+  explain(bindings: Bindings, values: JsonValue): RuleExplanation;
+}
+
+/** Of a value in an explanation: whoever reads it sees the whole value elsewhere. */
+const LONGEST = 200;
+const ALWAYS: Pick<Condition, "reads" | "evaluate"> = { reads: [], evaluate: () => ({ matches: true }) };
+
+function shortened(value: JsonValue): JsonValue {
+  if (typeof value === "string" && value.length <= LONGEST) return value;
+  if (typeof value !== "object" && typeof value !== "string") return value;
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`.toWellFormed();
+}
+
+/** Compiles the condition of `rule`. Throws ConditionError. */
+export function compileRule(rule: PolicyRule): CompiledRule {
+  const { id, when, reason, require = [] } = rule;
+  const outcome: PolicyOutcome = rule.forbid === true ? "FORBID" : rule.permit === true ? "PERMIT" : "REQUIRE";
+  const condition = when === undefined ? ALWAYS : compileCondition(when);
+  const requirements = require.map(({ group, needed }) => ({
+    id: require.length === 1 ? id : `${id}:${group}`,
+    group,
+    needed,
+  }));
+  return {
+    id,
+    outcome,
+    requirements,
+    explain(bindings, values) {
+      const result = condition.evaluate(bindings, values);
+      const read = condition.reads.flatMap((path) => {
+        const value = valueAtPath(values, path);
+        return value === undefined ? [] : [[describePath(path), shortened(value)] as const];
+      });
+      const explained = { ruleId: id, outcome, reason, values: Object.fromEntries(read) };
+      if ("matches" in result) return { ...explained, matched: result.matches };
+      return { ...explained, matched: outcome !== "PERMIT", error: result.error };
+    },
+  };
+}
+
+/** The strictest union: of each group, the largest number. */
+export function unionOf(requirements: readonly Requirement[]): readonly Requirement[] {
+  const strictest = new Map<string, Requirement>();
+  for (const requirement of requirements) {
+    const known = strictest.get(requirement.group);
+    if (known === undefined || known.needed < requirement.needed) strictest.set(requirement.group, requirement);
+  }
+  return [...strictest.values()].sort((one, other) => (one.group < other.group ? -1 : 1));
+}
