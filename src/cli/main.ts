@@ -8,6 +8,7 @@ import { defineExport } from "./export.ts";
 import { defineHealth } from "./health.ts";
 import { defineKeys } from "./keys.ts";
 import { defineMigrate } from "./migrate.ts";
+import { definePolicy } from "./policy.ts";
 import { defineReplay } from "./replay.ts";
 import { defineRestore } from "./restore.ts";
 import { defineSearchIndex } from "./search-index.ts";
@@ -46,6 +47,7 @@ Examples:
     defineMigrate,
     defineToken,
     defineKeys,
+    definePolicy,
     defineReplay,
     defineVerify,
     defineExport,

@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import { runCases } from "../domain/policy/cases.ts";
+import { loadCatalog } from "../domain/policy/catalog.ts";
+import { type CompiledPolicy, compilePolicy } from "../domain/policy/compile.ts";
+import { describeProblem, PolicyDocumentError } from "../domain/policy/document/problems.ts";
+import { readPolicy } from "../domain/policy/document/read.ts";
+import { starterDocument } from "../domain/policy/document/starter.ts";
+import { asError } from "../errors.ts";
+import { CommandError, exitCodesHelp } from "./exit.ts";
+
+/** Reads a policy document. Throws CommandError USAGE after printing each problem on a line. */
+async function compiled(file: string): Promise<CompiledPolicy> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    throw new CommandError("USAGE", `${file} cannot be read as text in UTF-8: ${asError(cause).message}`, { cause });
+  }
+  try {
+    return compilePolicy(readPolicy(text));
+  } catch (error) {
+    if (!(error instanceof PolicyDocumentError)) throw error;
+    for (const problem of error.problems) process.stdout.write(`${describeProblem(problem)}\n`);
+    throw new CommandError("USAGE", `${file} is no policy document (problems: ${error.problems.length})`);
+  }
+}
+
+async function test(file: string): Promise<void> {
+  const policy = await compiled(file);
+  const { passed, failed, untested } = runCases(policy, new Date());
+  for (const { name, problem } of failed) process.stdout.write(`failed: ${name}: ${problem}\n`);
+  for (const id of untested) process.stdout.write(`untested: rule ${id} matches in no case\n`);
+  process.stdout.write(
+    `${policy.hash}: ${passed} cases passed, ${failed.length} failed, ${untested.length} rules untested\n`,
+  );
+  if (failed.length > 0 || untested.length > 0) {
+    throw new CommandError("FAILED", "a policy whose cases fail, or that has rules without a case, must not be used");
+  }
+}
+
+async function starter({ catalog }: { readonly catalog?: string }): Promise<void> {
+  process.stdout.write(stringify(starterDocument(await loadCatalog(catalog)), { lineWidth: 120 }));
+}
+
+export function definePolicy(program: Command): void {
+  const policy = program
+    .command("policy")
+    .summary("test policy documents")
+    .description("Commands for policy documents: YAML or JSON with a catalog, rules and cases.");
+  policy
+    .command("test")
+    .summary("evaluate the cases of a policy document")
+    .description(
+      "Reads a policy document, prints every problem with its line and column, and evaluates its cases: prints each whose outcome, rules or " +
+        "requirements are not as it says, and each rule that matches in none. Connects to nothing.",
+    )
+    .argument("<file>", "policy document, in YAML or JSON")
+    .addHelpText("after", "\nExamples:\n  countersign policy test policy.yaml")
+    .addHelpText(
+      "after",
+      exitCodesHelp({
+        OK: "all cases pass, and each rule matches in one",
+        FAILED: "a case fails, or a rule has none",
+        USAGE: true,
+      }),
+    )
+    .action(test);
+  policy
+    .command("starter")
+    .summary("print the policy document that an installation begins with")
+    .description("Prints, in YAML, the policy document that a server with this catalog evaluates.")
+    .option("--catalog <file>", "file of the tools and platforms (default: the sample)")
+    .addHelpText("after", "\nExamples:\n  countersign policy starter --catalog catalog.json > policy.yaml")
+    .addHelpText("after", exitCodesHelp({ OK: true, USAGE: true }))
+    .action(starter);
+}
