@@ -160,11 +160,13 @@ export function createActions(options: ActionsOptions): Actions {
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
   const earlier = createFindEarlier({ db, load });
-  const propose = createProposer({ commit, routing, policy, entries, supersede, earlier });
+  const now = () => clock.now() ?? new Date();
+  const propose = createProposer({ commit, routing, policy, now, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
     commit: createCommitTogether({ ledgers, attribute: attribution.attribute }),
     routing,
     policy,
+    now,
     entries,
     supersede,
     load,
@@ -282,7 +284,7 @@ export function createActions(options: ActionsOptions): Actions {
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
       const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
-      const today = state.status === "PENDING" ? judge(terms, voters, state.proposedSeq) : undefined;
+      const today = state.status === "PENDING" ? judge(proposal, voters, now) : undefined;
       const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
       const isCompared = today !== undefined && view.sealed !== true;
       const people = isCompared

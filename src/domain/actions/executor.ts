@@ -84,7 +84,7 @@ export function createExecutor({ commit, load, clock, judge, known }: ExecutorOp
 
 /** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
 async function situationOf(
-  { situation, view }: Loaded,
+  { situation, view, now }: Loaded,
   command: FollowUp,
   judge: Judge,
   known: KnownPeople,
@@ -98,7 +98,7 @@ async function situationOf(
   const { organization } = terms.requestedBy;
   // Before anything is judged, so that what it brings up to date is.
   if (isCompared) await known.refresh(organization);
-  const today = command.type === "deny" ? undefined : judge(terms, voters, state.proposedSeq);
+  const today = command.type === "deny" ? undefined : judge(view.proposal, voters, now);
   const judged = { ...situation, contentMissing: problem === "MISSING", today };
   if (!isCompared) return judged;
   return {

@@ -17,12 +17,15 @@ import {
   repetition,
   routeKeyOf,
 } from "./proposal-entry.ts";
+import { proposedSituation } from "./situation.ts";
 import type { Supersede } from "./supersede.ts";
 
 export interface BatchProposerOptions {
   readonly commit: CommitTogetherFunction;
   readonly routing: Routing;
   readonly policy: Policy;
+  /** The database's clock, as far as it is known. */
+  readonly now: () => Date;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly load: ActionLoader;
@@ -49,7 +52,7 @@ interface Fresh {
  * recorded before are returned, as those of a repeated call are.
  */
 export function createBatchProposer(options: BatchProposerOptions) {
-  const { commit, routing, policy, entries, supersede, load, earlier } = options;
+  const { commit, routing, policy, now, entries, supersede, load, earlier } = options;
 
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
@@ -70,7 +73,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
           continue;
         }
         if (proposal.supersedes !== undefined) await supersede.check(caller, ledger, proposal.supersedes, id);
-        const evaluation = policy.evaluate(proposal.platform, proposal.tool, caller.principal.platforms);
+        const evaluation = policy.evaluate(proposedSituation(item, now()), caller.principal.platforms);
         const { open, denied } = evaluation.outcome === "REQUIRE" ? await find(item) : {};
         if (open !== undefined && answersWithOpen(proposal)) {
           outcomes[item.at] = { action: open, entry: open.proposal };

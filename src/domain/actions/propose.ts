@@ -13,12 +13,15 @@ import {
   type ProposeResult,
   routeKeyOf,
 } from "./proposal-entry.ts";
+import { proposedSituation } from "./situation.ts";
 import type { Supersede } from "./supersede.ts";
 
 export interface ProposerOptions {
   readonly commit: CommitFunction;
   readonly routing: Routing;
   readonly policy: Policy;
+  /** The database's clock, as far as it is known. */
+  readonly now: () => Date;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly earlier: () => FindEarlier;
@@ -29,12 +32,12 @@ export interface ProposerOptions {
  * the caller's pending and denied actions are read: one that waits already is the result, unless it is meant twice. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
  * the other is still pending, and repeating the call cancels it.
  */
-export function createProposer({ commit, routing, policy, entries, supersede, earlier }: ProposerOptions) {
+export function createProposer({ commit, routing, policy, now, entries, supersede, earlier }: ProposerOptions) {
   /** The proposal as an action: a new one, or the one its key made before. */
   async function record(proposed: Proposed): Promise<ProposeResult> {
     const { caller, ledger, proposal } = proposed;
-    const { platform, tool, conversationId } = proposal;
-    const evaluation = policy.evaluate(platform, tool, caller.principal.platforms);
+    const { platform, conversationId } = proposal;
+    const evaluation = policy.evaluate(proposedSituation(proposed, now()), caller.principal.platforms);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
     return commit<RoutedStep, ProposeResult>({

@@ -1,8 +1,12 @@
+import { factOfType } from "../../facts/decode.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Policy } from "../policy/evaluate.ts";
-import type { Terms, Today, Voter } from "./action.ts";
+import type { Today, Voter } from "./action.ts";
+import { recordedSituation } from "./situation.ts";
+import { termsOf } from "./terms.ts";
 
 export interface JudgeOptions {
   readonly policy: Policy;
@@ -11,31 +15,38 @@ export interface JudgeOptions {
 }
 
 /**
- * What an action that was proposed at position `since`, and that people or the policy allowed, would be given today. Throws
- * LedgerUnavailableError where that is not known.
+ * What an action that was proposed, and that people or the policy allowed, would be given at `now`. Throws LedgerUnavailableError
+ * where that is not known.
  */
-export type Judge = (terms: Terms, voters: readonly Voter[], since: bigint) => Today;
+export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date) => Today;
 
 /** Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. */
 export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
-  return ({ platform, tool, requestedBy }, voters, since) => {
+  return (proposal, voters, now) => {
+    const { requestedBy, requirements: asked } = termsOf(proposal);
     const directory = statusOf?.(requestedBy.organization);
     if (statusOf !== undefined && directory === undefined) {
       throw new LedgerUnavailableError("the directory of the organization cannot be read now; nothing was recorded", 1);
     }
     // An agent that was not invited has the platforms that it proposed with: none are recorded, so any.
     const allowed = directory?.platformsOf(requestedBy.id);
-    const { outcome, requirements, rules } = policy.evaluate(platform, tool, allowed);
+    const { isWhole, ...situation } = recordedSituation(proposal, now);
+    const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
+    // Without its arguments, nobody knows what such a policy says of it.
+    const known = isWhole || !policy.readsArguments;
+    const { outcome, requirements, rules } = known
+      ? policy.evaluate(situation, allowed)
+      : { outcome: then.outcome, requirements: asked, rules: then.rules };
     const isSuspended = (id: string, since: bigint) => directory?.isSuspended(id, since) === true;
     const requesters = [requestedBy, ...(requestedBy.onBehalfOf === undefined ? [] : [requestedBy.onBehalfOf])];
     const agents = requesters.filter(({ kind }) => kind === "AGENT");
-    const now = (principal: Principal) => isSuspended(principal.id, NEVER);
+    const isOut = (principal: Principal) => isSuspended(principal.id, NEVER);
     return {
       outcome,
       requirements,
       rules: rules.map(({ ruleId }) => ruleId),
-      responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, since) ?? []),
-      suspendedRequester: requesters.find(now)?.id,
+      responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, BigInt(proposal.seq)) ?? []),
+      suspendedRequester: requesters.find(isOut)?.id,
       suspendedVoter: voters.find(({ id, seq }) => isSuspended(id, seq))?.id,
     };
   };

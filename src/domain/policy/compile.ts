@@ -25,6 +25,8 @@ export interface Verdict {
 export interface CompiledPolicy {
   readonly hash: Hash;
   readonly document: PolicyDocument;
+  /** Whether any condition, or the catalog, reads arguments. */
+  readonly readsArguments: boolean;
   /** Pure. `allowed`: the platforms that the agent was invited for; undefined: any. */
   judge(situation: Situation, allowed?: readonly string[]): Verdict;
 }
@@ -98,6 +100,8 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
   return {
     hash,
     document,
+    readsArguments:
+      rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
     judge(situation, allowed) {
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
@@ -130,17 +134,17 @@ function floorOf(
 ): readonly RuleExplanation[] {
   const forbidden = { outcome: "FORBID", matched: true } as const;
   const found: RuleExplanation[] = [];
-  if (listed === undefined) {
-    const reason =
-      `The catalog lists no tool ${name} on platform ${platform}, and what it does not list is forbidden: ` +
-      "correct platform and tool, or add the tool to the catalog.";
-    found.push({ ...forbidden, ruleId: RULE_IDS.unknownTool, reason, values: { "tool.effect": tool.effect } });
-  }
   if (allowed !== undefined && !allowed.includes(platform)) {
     const reason =
       `The agent was not invited to platform ${platform}${allowed.length === 0 ? "" : `, only to ${allowed.join(", ")}`}: ` +
       "an administrator can change that with updateAgent.";
     found.push({ ...forbidden, ruleId: RULE_IDS.foreignPlatform, reason, values: { platform, allowed } });
+  }
+  if (listed === undefined) {
+    const reason =
+      `The catalog lists no tool ${name} on platform ${platform}, and what it does not list is forbidden: ` +
+      "correct platform and tool, or add the tool to the catalog (CATALOG).";
+    found.push({ ...forbidden, ruleId: RULE_IDS.unknownTool, reason, values: { platform, tool: name, known: false } });
   }
   const missing = (listed?.required ?? []).filter((name) => valueAtPath(given, [name]) === undefined);
   if (missing.length > 0) {

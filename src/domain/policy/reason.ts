@@ -1,7 +1,6 @@
-import { listOf, textOf } from "../../facts/members.ts";
 import type { MatchedRule, PolicyOutcome } from "./evaluate.ts";
 
-/** The ids of the rules every installation begins with. */
+/** The ids of the rules of the starter, and of those that are built in. */
 export const RULE_IDS = {
   reads: "reads-permitted",
   writes: "writes-one-approver",
@@ -20,32 +19,15 @@ export const BUILT_IN_IDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Why `rule` applies, for people; for a FORBID also what to do about it. */
-export function reasonOf({ ruleId, outcome, because }: MatchedRule): string {
-  const { platform, tool } = because;
-  switch (ruleId) {
-    case RULE_IDS.reads:
-      return `The catalog lists ${textOf(tool)} on ${textOf(platform)} as a READ, which the policy permits.`;
-    case RULE_IDS.writes:
-      return `The catalog lists ${textOf(tool)} on ${textOf(platform)} as a WRITE, which one of the approvers must approve.`;
-    case RULE_IDS.unknownTool:
-      return (
-        `The catalog lists no tool ${textOf(tool)} on platform ${textOf(platform)}, and what it does not list is forbidden: ` +
-        "correct platform and tool, or add the tool to the server's catalog (CATALOG)."
-      );
-    case RULE_IDS.foreignPlatform: {
-      const allowed = listOf(because.allowed).map(textOf).join(", ");
-      return (
-        `The agent was not invited to platform ${textOf(platform)}` +
-        `${allowed === "" ? "" : `, only to ${allowed}`}: an administrator can change that with updateAgent.`
-      );
-    }
-    default:
-      return `Rule ${ruleId} of the policy has the outcome ${outcome}.`;
-  }
+export function reasonOf({ ruleId, outcome, reason, failed }: Partial<MatchedRule>): string {
+  const why = reason ?? `Rule ${ruleId} of the policy has the outcome ${outcome}.`;
+  return failed === true
+    ? `${why} (The condition of rule ${ruleId} could not be evaluated, so the rule applies in its strictest reading.)`
+    : why;
 }
 
 /** Why the policy has this `outcome`: the reasons of the rules that led to it. */
-export function reasonFor(outcome: PolicyOutcome, rules: readonly MatchedRule[]): string {
+export function reasonFor(outcome: PolicyOutcome, rules: readonly Partial<MatchedRule>[]): string {
   return rules
     .filter((rule) => rule.outcome === outcome)
     .map(reasonOf)

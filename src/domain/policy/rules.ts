@@ -23,6 +23,7 @@ export interface CompiledRule {
   readonly id: string;
   readonly outcome: PolicyOutcome;
   readonly requirements: readonly Requirement[];
+  readonly readsArguments: boolean;
   explain(bindings: Bindings, values: JsonValue): RuleExplanation;
 }
 
@@ -51,6 +52,7 @@ export function compileRule(rule: PolicyRule): CompiledRule {
     id,
     outcome,
     requirements,
+    readsArguments: condition.reads.some(([variable]) => variable === "args"),
     explain(bindings, values) {
       const result = condition.evaluate(bindings, values);
       const read = condition.reads.flatMap((path) => {

@@ -138,7 +138,9 @@ const policy = object(
         {
           ruleId: text("its id"),
           outcome: code(POLICY_OUTCOMES, "what it says"),
-          because: anyObject("the values it looked at"),
+          because: anyObject("the values it looked at, without those of arguments"),
+          reason: text("why, for people").optional(),
+          failed: always(true, "its condition could not be evaluated, so its strictest reading counts").optional(),
         },
         "a rule that matched",
       ),

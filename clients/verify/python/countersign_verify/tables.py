@@ -128,6 +128,8 @@ TYPES: Dict[str, Type] = {
             "policy.rules[].ruleId": "string",
             "policy.rules[].outcome": _OUTCOMES,
             "policy.rules[].because": "object",
+            "policy.rules[].reason?": "string",
+            "policy.rules[].failed?": "true",
             "policy.requirements": "objects",
             "policy.requirements[].id": "string",
             "policy.requirements[].group": "string",

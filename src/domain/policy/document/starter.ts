@@ -8,7 +8,11 @@ import type { PolicyCase, PolicyDocument } from "./schema.ts";
  */
 export function starterDocument(catalog: Catalog): PolicyDocument {
   const platforms = [...catalog.platforms.values()];
-  const tools = platforms.flatMap((platform) => [...platform.tools.values()]);
+  const order = ({ platform, name }: Tool) => JSON.stringify([platform, name]);
+  // However the catalog lists them, it is the same document.
+  const tools = platforms
+    .flatMap((platform) => [...platform.tools.values()])
+    .sort((one, other) => (order(one) < order(other) ? -1 : 1));
   return {
     policy: 1,
     catalog: {

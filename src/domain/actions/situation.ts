@@ -1,0 +1,44 @@
+import type { JsonValue } from "../../facts/canonical.ts";
+import { factOfType } from "../../facts/decode.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { valueAt, Withheld } from "../../facts/payload.ts";
+import type { ClientIdentity, Principal } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
+import type { Situation } from "../policy/conditions/variables.ts";
+import type { Proposed } from "./proposal-entry.ts";
+
+type Client = Pick<ClientIdentity, "name" | "confidence" | "modelConfidence"> & { readonly model?: string | undefined };
+
+function situationOf(
+  principal: Principal,
+  client: Client,
+  rest: Omit<Situation, "principal" | "person" | "client">,
+): Situation {
+  const { id, kind, roles, groups, onBehalfOf } = principal;
+  const person = onBehalfOf ?? (kind === "HUMAN" ? principal : undefined);
+  const { name, confidence, model, modelConfidence } = client;
+  return {
+    principal: { id, kind, roles, groups },
+    person,
+    client: { name, confidence, model, modelConfidence },
+    ...rest,
+  };
+}
+
+/** What a proposal that is made at `now` is evaluated for. */
+export function proposedSituation({ caller, proposal }: Proposed, now: Date): Situation {
+  const { platform, tool, targetRegion } = proposal;
+  const given = JSON.parse(proposal.arguments.text) as JsonValue;
+  return situationOf(caller.principal, caller.client, { platform, tool, arguments: given, targetRegion, now });
+}
+
+const NO_CLIENT: Client = { name: "", confidence: "UNKNOWN", modelConfidence: "UNKNOWN" };
+
+/** What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty. */
+export function recordedSituation(proposal: LedgerEntry, now: Date): Situation & { readonly isWhole: boolean } {
+  const given = valueAt(proposal, "arguments");
+  const isWhole = given !== undefined && !(given instanceof Withheld);
+  const { platform, tool, targetRegion, client = NO_CLIENT } = factOfType(proposal, "ACTION_PROPOSED");
+  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now };
+  return { ...situationOf(actorOf(proposal), client, rest), isWhole };
+}
