@@ -1,6 +1,6 @@
-import type { JsonValue } from "../../facts/canonical.ts";
 import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { parseJson } from "../../facts/parse-json.ts";
 import { valueAt, Withheld } from "../../facts/payload.ts";
 import type { ClientIdentity, Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
@@ -28,7 +28,7 @@ function situationOf(
 /** What a proposal that is made at `now` is evaluated for. */
 export function proposedSituation({ caller, proposal }: Proposed, now: Date): Situation {
   const { platform, tool, targetRegion } = proposal;
-  const given = JSON.parse(proposal.arguments.text) as JsonValue;
+  const given = parseJson(proposal.arguments.text);
   return situationOf(caller.principal, caller.client, { platform, tool, arguments: given, targetRegion, now });
 }
 
