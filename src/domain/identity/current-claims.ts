@@ -304,7 +304,9 @@ async function withPatience<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 function isSame(one: Principal, other: Principal): boolean {
-  return keeps(one, other) && keeps(other, one) && one.email === other.email && one.displayName === other.displayName;
+  const profile = ({ email, emailVerified, displayName }: Principal) =>
+    JSON.stringify([email, emailVerified, displayName]);
+  return keeps(one, other) && keeps(other, one) && profile(one) === profile(other);
 }
 
 /** Whether `now` has every group and role of `before`. */

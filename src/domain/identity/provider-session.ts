@@ -41,6 +41,7 @@ const sessionSchema = z.strictObject({
       kind: z.literal("HUMAN"),
       organization: z.string(),
       email: z.string().exactOptional(),
+      emailVerified: z.boolean().exactOptional(),
       displayName: z.string().exactOptional(),
       roles: z.array(z.string()),
       groups: z.array(z.string()),
@@ -57,8 +58,9 @@ const sessionSchema = z.strictObject({
 /** Encrypts what the database keeps of sessions: whoever reads or writes it can neither use a token nor add a group. */
 export function createSealedSessions(secret: Uint8Array): SealedSessions {
   return {
-    seal: (sessionId, session) =>
-      new EncryptJWT({ session })
+    // What could not be opened again is found out here, not when the person comes back.
+    seal: async (sessionId, session) =>
+      new EncryptJWT({ session: sessionSchema.parse(session) })
         .setProtectedHeader({ ...KEYS, typ: TYPE })
         .setSubject(sessionId)
         .encrypt(secret),
