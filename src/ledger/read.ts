@@ -135,8 +135,8 @@ export async function readHead(db: Queryable, ledger: LedgerId): Promise<LedgerH
 }
 
 /** Entries and bytes of text in a page at most; an entry that is larger is a page alone. */
-export const PAGE_ENTRIES = 256;
-export const PAGE_BYTES = 1024 * 1024;
+export const PAGE_ENTRIES = 64;
+export const PAGE_BYTES = 256 * 1024;
 
 const READ_PAGE = {
   name: "oc_read_page",

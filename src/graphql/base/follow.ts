@@ -25,8 +25,8 @@ export function followLedger<Event>(
  * next one at once: without a limit, other requests would wait for an event of each of them, again and again.
  */
 const EVENTS = createTurns({
-  at: 4,
-  perOrganization: 3,
+  at: 2,
+  perOrganization: 1,
   waitingPerPrincipal: Number.POSITIVE_INFINITY,
   maxWaitMs: 600_000,
 });
