@@ -7,8 +7,8 @@ export const PIECE_STATES = 20_000;
 /** State rows of one position that are looked at. An entry of 4 MiB, the largest a batch takes, moves fewer things. */
 export const MAX_POSITION_STATES = 100_000;
 
-/** Entries up to which starting threads costs more than they save. */
-export const THREADLESS_SIZE = 2_000n;
+/** Entries up to which no thread is started: verifying their signatures takes this thread some 50 ms at most. */
+export const THREADLESS_SIZE = 250n;
 
 /** Default number of threads of a verification, each with its own connection. */
 export const DEFAULT_WORKERS = 2;
