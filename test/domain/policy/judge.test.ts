@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Situation } from "../../../src/domain/policy/conditions/variables.ts";
+import type { JsonObject } from "../../../src/facts/canonical.ts";
 import { policyOf, situation } from "./situations.ts";
 
 const rule = (id: string, when: string, outcome: string) =>
@@ -51,6 +52,15 @@ const ROWS: readonly Row[] = [
   ["a text in another", 'args.to.endsWith("@b.example")', true],
   ["a pattern", 'args.to.matches("^[a-z]+@b[.]example$")', true],
   ["a pattern that explodes elsewhere", '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!".matches("^(a+)+$")', false],
+  ["a text split", 'args.to.split("@").size() == 2', true],
+  ["a text split into 1,001", 'args.to.split(",").size() == 2', "error", { arguments: { to: ",".repeat(1_000) } }],
+  ["a text replaced", 'args.to.replace("@", " at ") == "a at b.example"', true],
+  [
+    "a text that grows when it is replaced",
+    'args.to.replace("a", args.to).size() > 0',
+    "error",
+    { arguments: { to: "a".repeat(1_000) } },
+  ],
   ["small letters", 'args.to.lowerAscii() == "a@b.example"', true, { arguments: { to: "A@B.example" } }],
   ["the tool", 'tool.platform == "vouchers" && tool.name == "send"', true],
   ["the effect", 'tool.effect == "WRITE"', true],
@@ -107,6 +117,36 @@ describe("a rule that forbids or requires", () => {
     expect(policyOf(rules + rule("it", condition, TWO)).judge(situation(changed)).outcome).toBe(
       strict ? "REQUIRE" : "PERMIT",
     );
+  });
+});
+
+describe("arguments that pretend to be something else", () => {
+  const struct = (amount: number) => ({ fields: { amount: { kind: { case: "numberValue", value: amount } } } });
+  const pretending: readonly JsonObject[] = [
+    { $typeName: "google.protobuf.Struct", ...struct(5), amount: 1_000_000 },
+    { $typeName: "google.protobuf.Value", kind: { case: "structValue", value: struct(5) }, amount: 1_000_000 },
+    { constructor: { name: "Map" }, amount: 1_000_000 },
+    { ["__proto__"]: { amount: 5 }, amount: 1_000_000 },
+    { amount: 1_000_000, toString: 1, valueOf: 1, $typeName: "x" },
+  ];
+
+  it.each(pretending)("are read as the object they are: %j", (given) => {
+    const policy = policyOf(
+      `${rule("small", "args.amount <= 50", PERMIT)}\n${rule("large", "args.amount > 200", TWO)}`,
+    );
+    const verdict = policy.judge(situation({ arguments: given }));
+    expect(verdict).toMatchObject({
+      outcome: "REQUIRE",
+      matched: [{ ruleId: "large", values: { "args.amount": 1_000_000 } }],
+    });
+    expect(verdict.matched[0]?.error).toBeUndefined();
+  });
+
+  it("are read so within lists and objects, too", () => {
+    const item = { $typeName: "google.protobuf.DoubleValue", value: 1 };
+    const policy = policyOf(rule("list", 'args.items.exists(i, i["$typeName"] != "") && args.one.value == 1', FORBID));
+    const verdict = policy.judge(situation({ arguments: { items: [item], one: item } }));
+    expect([verdict.outcome, verdict.matched[0]?.error]).toEqual(["FORBID", undefined]);
   });
 });
 

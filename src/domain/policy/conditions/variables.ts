@@ -1,6 +1,6 @@
 import type { CelInput } from "@bufbuild/cel";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { JsonValue } from "../../../facts/canonical.ts";
+import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
 import type { Confidence, PrincipalKind } from "../../identity/principal.ts";
 
 /** What a policy is evaluated for: a proposal, and what the server knows about it. */
@@ -49,6 +49,16 @@ export const VARIABLES: ReadonlyMap<string, readonly string[] | undefined> = new
   ["now", []],
 ]);
 
+/**
+ * `value` with its objects as maps. Of a plain object CEL takes one with a member `$typeName` for a protobuf message, and reads other members of it than
+ * the tool will.
+ */
+function plain(value: JsonValue): CelInput {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return new Map(Object.entries(value as JsonObject).map(([name, member]) => [name, plain(member as JsonValue)]));
+}
+
 export type Bindings = Readonly<Record<string, CelInput>>;
 
 const NOBODY = { id: "", roles: [], groups: [] };
@@ -63,7 +73,7 @@ export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
     tool: { platform: situation.platform, name: situation.tool, effect: tool.effect, data: [...tool.data] },
     region: tool.region,
     targetRegion: situation.targetRegion ?? "",
-    args: situation.arguments as CelInput,
+    args: plain(situation.arguments),
     now: timestampFromDate(situation.now),
   };
 }
