@@ -28,7 +28,7 @@ const REFUSAL = 49;
 export interface Rates {
   /** Counts `changes` that `caller` is about to make. Returns the seconds to wait when there were too many. */
   change(caller: Pick<SignedIn, "principal">, changes: number): Promise<number | undefined>;
-  /** Counts that a change of `caller` was refused. */
+  /** Counts that a change of `caller` was refused: against the caller alone, so that an agent cannot keep its person from deciding. */
   refused(caller: Pick<SignedIn, "principal">): void;
   /** Counts a request that nobody signed in made from `address`. Returns the seconds to wait when there were too many. */
   anonymous(address: string | undefined): Promise<number | undefined>;
@@ -47,7 +47,6 @@ export function createRates(limits: RateLimits): Rates {
     },
     refused(caller) {
       void principals.penalty(ownerOf(caller), REFUSAL);
-      void people.penalty(personOf(caller), REFUSAL);
     },
     anonymous: (address) => consume(addresses, networkOf(address) ?? "unknown", 1),
   };
