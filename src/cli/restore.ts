@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
-import { Client } from "pg";
+import { Client, type Pool } from "pg";
 import type { Config } from "../config.ts";
 import { claimDirectory } from "../db/embedded/claim.ts";
 import { stopOrphan } from "../db/embedded/orphans.ts";
@@ -121,6 +121,7 @@ async function verifyAll(
   });
   const progress = startProgress("verify", manifest.ledgers.length);
   try {
+    wrong.push(...(await ledgersBeside(pool, manifest)));
     for (const { ledger, seq, hash } of manifest.ledgers) {
       const knownHead = seq === "0" ? undefined : { seq: BigInt(seq), hash };
       const options = { keys: keys.facts.published, knownHead, workers: WORKERS, guardExceptions };
@@ -139,6 +140,16 @@ async function verifyAll(
     progress.finish();
     await pool.end();
   }
+}
+
+/** Ledgers that were restored although the manifest does not name them: nobody would look at these. */
+async function ledgersBeside(pool: Pool, { ledgers }: BackupManifest): Promise<readonly string[]> {
+  const named = new Set<string>(ledgers.map(({ ledger }) => ledger));
+  const { rows } = await pool.query<{ ledger: string }>(
+    "SELECT ledger FROM oc_ledger_head UNION SELECT DISTINCT ledger FROM oc_audit_log",
+  );
+  const beside = rows.filter(({ ledger }) => !named.has(ledger));
+  return beside.map(({ ledger }) => `${ledger} is in the backup, and its manifest does not name it`);
 }
 
 /** Loads and verifies in the folder of the data directory that a server does not start on. After a failure the folder stays, empty. */
