@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
 import { ANSWER_BYTES } from "../graphql/base/answer-budget.ts";
-import { rateLimited } from "../graphql/base/errors.ts";
+import { graphqlError, rateLimited } from "../graphql/base/errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -188,10 +188,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   /** Counts a request as under way until its answer was read. Throws RATE_LIMITED. */
   function admitRequest(response: ServerResponse, signedIn: SignedIn): void {
     holdUnread(response, unread, ownerOf(signedIn));
-    if (response.closed) return;
+    // Its client has left: nothing is begun for it.
+    if (response.closed) throw graphqlError("BAD_USER_INPUT", "The request broke off.", { http: { status: 400 } });
     const release = requests.take(signedIn);
     if (release === undefined) throw tooManyRequests(limits.requestsPerPrincipal);
-    response.once("close", release);
+    // Whoever leaves early does not end what was begun.
+    response.once("close", () => void (works.get(response) ?? Promise.resolve()).finally(release));
   }
 
   /** Takes a slot for a stream and closes it when it is not read. Returns a signal that aborts when the token is revoked. */
@@ -214,8 +216,21 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     return revoked.signal;
   }
 
+  /** What is done for responses. */
+  const works = new WeakMap<ServerResponse, Promise<void>>();
+
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (wantsGraphiql(request)) return serveGraphiQL(request, identity, publicUrl, response);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    works.set(response, promise);
+    try {
+      await execute(request, response);
+    } finally {
+      resolve();
+    }
+  }
+
+  async function execute(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
     const { call, readParams } = await prepare(request, response);
     whenClosed(response, () => {

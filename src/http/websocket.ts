@@ -181,9 +181,17 @@ export function createWebSockets(deps: WebSocketDeps) {
           graphqlError("RATE_LIMITED", `A connection has at most ${limits.operationsPerSocket} operations.`),
         ]);
       }
+      // Of two operations with one id that begin at once, nobody could end the first.
+      if (extra.calls.has(id)) {
+        extra.socket.close(CloseCode.SubscriberAlreadyExists, "There is an operation with this id");
+        return publish(call, [graphqlError("BAD_USER_INPUT", "There is an operation with this id.")]);
+      }
       extra.calls.set(id, call);
       metrics.operationStarted();
-      return prepare(extra, call, params);
+      const prepared = await prepare(extra, call, params);
+      // What is refused is never completed.
+      if (Array.isArray(prepared) && extra.calls.delete(id)) metrics.operationEnded();
+      return prepared;
     },
     onOperation(connection, id, _params, _args, result) {
       const call = connection.extra.calls.get(id);
