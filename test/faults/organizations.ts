@@ -4,13 +4,16 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
+/** Claims of a verified address: of people without one nobody knows whether they are different, so one more has to approve. */
+const at = (mailbox: string) => ({ email: `${mailbox}@tenant.example`, email_verified: true });
+
 /** Who there is in each organization, by the claims of their tokens. */
 const MEMBERS = {
-  agent: { sub: "mia", roles: ["agent"], act: { sub: "bot" } },
-  approver: { sub: "ada", roles: ["approver"], groups: ["approvers"] },
-  auditor: { sub: "olga", roles: ["auditor"] },
-  hostileAgent: { sub: "mallory", roles: ["agent"], act: { sub: "rogue" } },
-  hostileAuditor: { sub: "mallory", roles: ["auditor"] },
+  agent: { sub: "mia", ...at("mia"), roles: ["agent"], act: { sub: "bot" } },
+  approver: { sub: "ada", ...at("ada"), roles: ["approver"], groups: ["approvers"] },
+  auditor: { sub: "olga", ...at("olga"), roles: ["auditor"] },
+  hostileAgent: { sub: "mallory", ...at("mallory"), roles: ["agent"], act: { sub: "rogue" } },
+  hostileAuditor: { sub: "mallory", ...at("mallory"), roles: ["auditor"] },
 };
 export type Member = keyof typeof MEMBERS;
 
