@@ -10,7 +10,13 @@ import { makeDataDir } from "../support/server.ts";
 import { type Outcome, propose } from "./load.ts";
 
 /** Short, so that the test is; what is shown is that no caller waits longer than what follows from them. */
-const LIMITS = { APPEND_TIMEOUT: "1", READ_TIMEOUT: "1", READINESS_TIMEOUT: "1", HEAD_LOCK_TIMEOUT: "0.5" };
+const LIMITS = {
+  APPEND_TIMEOUT: "1",
+  READ_TIMEOUT: "1",
+  READINESS_TIMEOUT: "1",
+  HEAD_LOCK_TIMEOUT: "0.5",
+  JOB_TIMEOUT: "10",
+};
 /** Milliseconds: a read or an append, ten seconds in which its outcome is looked for, and something for a slow machine. */
 const LONGEST = 25_000;
 
@@ -32,7 +38,7 @@ afterEach(async () => {
   await proxy.close();
   await postgres.stop();
   await rm(databaseDir, { recursive: true, force: true });
-});
+}, 120_000);
 
 async function ready(): Promise<number> {
   return (await fetch(new URL("/readyz", app.url))).status;
