@@ -186,6 +186,17 @@ describe("a restore is refused", () => {
     await expect(stat(dataDir)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
+  it("when the manifest no longer names a ledger that is in it", async () => {
+    const forged = await changed(async (directory) => {
+      const ledgers = manifest.ledgers.filter(({ ledger }) => ledger !== "acme/eu");
+      expect(ledgers.length).toBeLessThan(manifest.ledgers.length);
+      await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ ...manifest, ledgers }));
+    });
+    const { code, stderr } = await restore(forged, path.join(folder, "unnamed"), ...withKeys());
+    expect(stderr).toContain("acme/eu is in the backup, and its manifest does not name it");
+    expect(code).toBe(exitCodes.FAILED);
+  });
+
   it("when values were changed and the manifest was made to agree, because nothing in a backup is believed", async () => {
     const dataDir = await newDataDir();
     const forged = await changed(async (directory) => {

@@ -126,6 +126,15 @@ describe("a connection is closed with", () => {
     expect(await client.closed).toMatchObject({ code: 4409 });
   });
 
+  it("4409 when it uses the id of an operation that was taken back before it began", async () => {
+    const client = await connect(api.wsUrl, await api.token("auditor"));
+    // At once: the second comes while the first is prepared.
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    client.send({ type: "complete", id: "1" });
+    client.send({ type: "subscribe", id: "1", payload: { query: FOLLOW } });
+    expect(await client.closed).toMatchObject({ code: 4409 });
+  });
+
   it("4409 also when that id is too long for a close frame in UTF-8", async () => {
     const client = await connect(api.wsUrl, await api.token("auditor"));
     const id = "€".repeat(60);
@@ -300,4 +309,18 @@ describe("a subscriber that does not read", () => {
     client.socket.resume();
     await client.closed;
   });
+});
+
+it("keeps nothing of operations that are refused", async () => {
+  const underWay = async () => Number(/^countersign_websocket_operations (\d+)$/m.exec(await api.metrics())?.[1]);
+  // Of other tests, operations may be about to end.
+  await expect.poll(underWay).toBe(0);
+  const client = await connect(api.wsUrl, await api.token("auditor"));
+  for (let n = 0; n < 20; n++) {
+    client.send({ type: "subscribe", id: `bad ${n}`, payload: { query: "{nothing}" } });
+    await client.next(({ id }) => id === `bad ${n}`);
+  }
+  expect(await underWay()).toBe(0);
+  client.socket.close();
+  await client.closed;
 });
