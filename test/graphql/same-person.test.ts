@@ -266,6 +266,28 @@ describe("the setting of the organization", () => {
     expect(data).toEqual({ addressFolding: { providers: false, domains: [] } });
   });
 
+  it("makes two who approved one person, who counts once", async () => {
+    const two = await startApi(database.appUrl, { approvers: 2 });
+    try {
+      const [one, other] = [addressed({ email: `al.ice@${domain}` }), addressed({ email: `alice@${domain}` })];
+      const signed = async (claims: JWTPayload) => ({ token: await two.sign(claims) });
+      const agent = await signed(addressed({ act: { sub: "their-agent", roles: ["agent"] } }));
+      const { id: actionId, digest } = (await propose(two, {}, agent)).action;
+      for (const by of [one, other]) {
+        const { userErrors } = await act(two, "approveAction", { actionId, digest }, await signed(by), SELECTION);
+        expect(userErrors).toEqual([]);
+      }
+      await set(false, [{ domain, plus: true, dots: true }]);
+      const claimed = await act(two, "claimGrant", { actionId }, agent, "grant{token} userErrors{code message}");
+      expect(claimed.userErrors).toMatchObject([
+        { code: "POLICY_CHANGED", message: expect.stringContaining("one person now") },
+      ]);
+    } finally {
+      await set(false, []);
+      await two.close();
+    }
+  });
+
   it("is for administrators, and names domains", async () => {
     const domains = (...names: string[]) => names.map((name) => ({ domain: name, plus: true, dots: false }));
     expect(codes(await set(true, [], "approver"))).toEqual(["ADMINISTRATORS_ONLY"]);

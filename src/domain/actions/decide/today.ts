@@ -1,6 +1,6 @@
 import type { Requirement } from "../../policy/evaluate.ts";
 import type { Situation } from "../action.ts";
-import { isRequester, isUnknown, responsibleAs } from "./people.ts";
+import { compare, isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isMet } from "./quorum.ts";
 
 /**
@@ -18,7 +18,13 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   if (barred !== undefined)
     return `${barred.id}, who approved it, is a person who asked for it or is responsible for its agent`;
   // What was not known when somebody approved stays so; of people who are responsible for the agent since, something may be.
-  const voters = situation.voters.map((one) => ({ ...one, isUnknown: one.isUnknown || isUnknown(situation, one, []) }));
+  const people = situation.voters.filter(
+    (one, at) => !situation.voters.slice(0, at).some((other) => compare(situation, one, other) === "SAME"),
+  );
+  if (state.status === "APPROVED" && people.length < situation.voters.length && !isMet(terms.requirements, people)) {
+    return "two who approved it are known to be one person now";
+  }
+  const voters = people.map((one) => ({ ...one, isUnknown: one.isUnknown || isUnknown(situation, one, []) }));
   if (state.status === "APPROVED" && !isMet(terms.requirements, voters)) {
     return "one more person has to approve it: it is not known whether one who did is another person than those who are responsible for its agent";
   }
