@@ -95,6 +95,8 @@ async function* run<Event>(
   for await (const entries of context.services.follower.follow(context.ledger, cursor, signal, () => sentAt)) {
     const followed: FollowedEntries =
       entries === "idle" ? { entries: [], cursor } : { entries, cursor: entries.at(-1)?.seq ?? cursor };
+    // A page of which nothing is wanted makes no event, and took work all the same.
+    await whenOthersHadTheirs(context);
     for await (const event of toEvents(followed)) {
       yield event;
       sentAt = performance.now();
