@@ -9,13 +9,14 @@ import { AuthenticationError, ProviderUnavailableError } from "./errors.ts";
 import type { Principal } from "./principal.ts";
 import { createSealedSessions, type ProviderSession, type StoredProviderSession } from "./provider-session.ts";
 import { createProviderSessionStore } from "./provider-session-store.ts";
+import { createWatchers, type Watched } from "./watchers.ts";
 
-/** Asks an identity provider again. Throws ProviderUnavailableError when it gives no answer that counts. */
+/** Asks an identity provider again. Throws ProviderUnavailableError when it does not respond, or not as OpenID Connect says. */
 export type AskProvider = (issuer: string, session: ProviderSession) => Promise<ProviderSession | "OVER">;
 
 /** Groups and roles of people in browser sessions, as their identity provider has them now. */
 export interface CurrentClaims {
-  /** Stores a new session, which the provider has just vouched for. Throws LedgerUnavailableError. */
+  /** Stores a new session, which the provider has just confirmed. Throws LedgerUnavailableError. */
   begin(sessionId: string, issuer: string, session: ProviderSession, expiresAt: number): Promise<void>;
   /** Forgets a session that its person ended. Throws LedgerUnavailableError. */
   end(sessionId: string): Promise<void>;
@@ -48,16 +49,18 @@ export interface CurrentClaimsOptions {
   readonly now?: () => number;
 }
 
-/** Sessions whose claims are in memory. */
+/** Sessions that are kept in memory with their claims; the least recently used one goes first. */
 const MAX_KNOWN = 10_000;
 /** Milliseconds a call waits for a provider. A check that takes longer goes on, and serves later calls. */
 const PATIENCE = 8_000;
 /** Milliseconds after a failed check in which readers cause no other. */
 const RETRY = 5_000;
-/** Milliseconds between two looks at what another server found out. */
+/** Milliseconds between two looks at what another server stored. */
 const LOOK = 100;
 /** Sessions with open streams that are checked at once. */
 const LOOKS_AT_ONCE = 16;
+/** Milliseconds between two looks at sessions with open streams, at most. */
+const LONGEST_LOOK = 15_000;
 
 interface Known {
   /** Of the last check. */
@@ -73,10 +76,8 @@ interface Check {
   readonly result: Promise<Known>;
 }
 
-interface Watcher {
-  readonly authentication: Authentication;
+interface Watcher extends Watched {
   readonly before: Principal;
-  readonly onLost: (error: AuthenticationError) => void;
 }
 
 export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaims {
@@ -85,8 +86,7 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
   const store = createProviderSessionStore(db);
   const known = new LRUCache<string, Known>({ max: MAX_KNOWN });
   const checking = new Map<string, Check>();
-  const watchers = new Set<Watcher>();
-  let timer: NodeJS.Timeout | undefined;
+  const watchers = createWatchers<Watcher>(Math.min(maxAge, LONGEST_LOOK), lookAtAll);
 
   function remember(presented: Authentication, { identity, checkedAt }: StoredProviderSession): Known {
     const id = sessionOf(presented);
@@ -135,15 +135,15 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
       // Another server was faster.
       if (isSince(before, since)) return remember(presented, before);
       const checkedAt = now();
-      const answer = await ask(before.issuer, before);
-      if (answer === "OVER" || !isOf(presented, answer)) {
+      const asked = await ask(before.issuer, before);
+      if (asked === "OVER" || !isOf(presented, asked)) {
         log.info({ organization: presented.principal.organization, session: id }, "the provider ended a session");
         await revoke(presented.principal.organization, id);
         await store.remove(id);
         known.delete(id);
         throw over(presented);
       }
-      const session = { ...answer, issuer: before.issuer, checkedAt };
+      const session = { ...asked, issuer: before.issuer, checkedAt };
       replaced = await sealed.seal(id, session);
       return remember(presented, session);
     } finally {
@@ -192,7 +192,7 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
     const at = now();
     if (isSince(current, at - maxAge)) return current.authentication;
     if (current.failedAt !== 0) {
-      // Nobody waits a second time for a provider that gave no answer.
+      // No call waits again for a provider that did not respond.
       const isDue = at - current.failedAt >= RETRY && !checking.has(sessionOf(presented));
       if (isDue) begin(presented, at - maxAge);
       return current.authentication;
@@ -208,7 +208,7 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
   }
 
   async function look(watcher: Watcher): Promise<void> {
-    const { authentication, before, onLost } = watcher;
+    const { authentication, before } = watcher;
     let lost: AuthenticationError | undefined;
     try {
       const { principal } = await forReading(authentication);
@@ -219,26 +219,13 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
       if (error instanceof AuthenticationError) lost = error;
       else log.warn({ err: asError(error) }, "the claims of a session could not be checked");
     }
-    if (lost !== undefined && watchers.delete(watcher)) onLost(lost);
+    if (lost !== undefined) watchers.end(watcher, lost);
   }
 
   /** Some at a time: a server with many streams does not ask a provider for all at once. */
-  async function lookAtAll(): Promise<void> {
-    const all = [...watchers];
+  async function lookAtAll(watched: readonly Watcher[]): Promise<void> {
+    const all = [...watched];
     while (all.length > 0) await Promise.all(all.splice(0, LOOKS_AT_ONCE).map(look));
-  }
-
-  function wait(): void {
-    if (timer !== undefined || watchers.size === 0) return;
-    timer = setTimeout(
-      () => {
-        void lookAtAll().finally(() => {
-          timer = undefined;
-          wait();
-        });
-      },
-      Math.min(maxAge, 15_000),
-    ).unref();
   }
 
   return {
@@ -257,18 +244,12 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
       const isFresh = decisionMaxAge > 0 && current !== undefined && isSince(current, since);
       return (isFresh ? current : await shared(presented, since)).authentication;
     },
-    watch(authentication, onLost) {
+    watch(authentication, onOver) {
       if (authentication.sessionId === undefined) return () => undefined;
       const { principal } = known.get(authentication.sessionId)?.authentication ?? authentication;
-      const watcher = { authentication, before: principal, onLost };
-      watchers.add(watcher);
-      wait();
-      return () => void watchers.delete(watcher);
+      return watchers.add({ authentication, before: principal, onOver });
     },
-    stop() {
-      watchers.clear();
-      clearTimeout(timer);
-    },
+    stop: watchers.stop,
   };
 }
 
@@ -284,7 +265,7 @@ function sessionOf({ sessionId }: Authentication): string {
 }
 
 function over({ principal }: Authentication): AuthenticationError {
-  return new AuthenticationError("REVOKED", "the identity provider no longer vouches for this session: sign in again", {
+  return new AuthenticationError("REVOKED", "the identity provider has ended this session: sign in again", {
     principal,
   });
 }

@@ -6,6 +6,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
+import { createWatchers, type Watched } from "../identity/watchers.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { createSessionProofs, idOfMark, SESSION_MARK } from "./proof.ts";
 
@@ -52,19 +53,13 @@ interface SessionKey {
   readonly id: string;
 }
 
-interface Watcher {
-  readonly authentication: Authentication;
-  readonly onEnded: (error: AuthenticationError) => void;
-}
-
 export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
   const { ledgers, db, region, log, freshness = 1_000 } = options;
   const proofs = createSessionProofs(db, ledgers);
   const open = new LRUCache<string, Promise<boolean>>({ max: MAX_KNOWN, ttl: freshness });
   /** What has ended stays so. */
   const ended = new LRUCache<string, true>({ max: MAX_KNOWN });
-  const watchers = new Set<Watcher>();
-  let timer: NodeJS.Timeout | undefined;
+  const watchers = createWatchers(freshness, lookAt);
 
   const keyOf = ({ principal, sessionId = "" }: Authentication): SessionKey => ({
     ledger: ledgerOf(principal.organization, region),
@@ -99,36 +94,24 @@ export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
   }
 
   /** Tells watchers of sessions of one ledger that have ended. */
-  async function look(ledger: LedgerId, watched: readonly Watcher[]): Promise<void> {
+  async function look(ledger: LedgerId, watched: readonly Watched[]): Promise<void> {
     const ids = new Set(watched.map(({ authentication }) => keyOf(authentication).id));
     const found = await find(ledger, [...ids]);
     for (const watcher of watched) {
-      const { authentication, onEnded } = watcher;
-      const key = keyOf(authentication);
-      if (found.has(key.id) || !watchers.delete(watcher)) continue;
+      const key = keyOf(watcher.authentication);
+      if (found.has(key.id)) continue;
       ended.set(textOf(key), true);
-      onEnded(over(authentication));
+      watchers.end(watcher, over(watcher.authentication));
     }
   }
 
   /** One ledger after the other. One that cannot be read keeps no other from it. */
-  async function lookAtAll(): Promise<void> {
-    for (const [ledger, watched] of Map.groupBy(watchers, ({ authentication }) => keyOf(authentication).ledger)) {
+  async function lookAt(all: readonly Watched[]): Promise<void> {
+    for (const [ledger, watched] of Map.groupBy(all, ({ authentication }) => keyOf(authentication).ledger)) {
       await look(ledger, watched).catch((error: unknown) =>
         log.warn({ err: error }, "open sessions could not be checked"),
       );
     }
-  }
-
-  function wait(): void {
-    if (timer !== undefined || watchers.size === 0) return;
-    timer = setTimeout(() => {
-      void lookAtAll().finally(() => {
-        timer = undefined;
-        wait();
-      });
-    }, freshness);
-    timer.unref();
   }
 
   return {
@@ -136,17 +119,11 @@ export function createOpenSessions(options: OpenSessionsOptions): OpenSessions {
       if (authentication.sessionId !== undefined && !(await isOpen(keyOf(authentication)))) throw over(authentication);
       return authentication;
     },
-    watch(authentication, onEnded) {
+    watch(authentication, onOver) {
       if (authentication.sessionId === undefined) return () => undefined;
-      const watcher = { authentication, onEnded };
-      watchers.add(watcher);
-      wait();
-      return () => void watchers.delete(watcher);
+      return watchers.add({ authentication, onOver });
     },
-    stop() {
-      watchers.clear();
-      clearTimeout(timer);
-    },
+    stop: watchers.stop,
   };
 }
 
