@@ -1,24 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { JWTPayload } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../http/harness.ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { startApi } from "../http/harness.ts";
+import { serveApi } from "../http/served-api.ts";
 import { verifyLedger } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, type Proposed, propose } from "./steps.ts";
 
 /** Whether an approver is another person than those who asked, when tokens leave out what would tell. */
-let database: TestDatabase;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  api = await startApi(database.appUrl);
-});
+const { api, database } = serveApi();
 
 afterAll(async () => {
   expect((await verifyLedger(api.snapshotPool, "acme/eu")).verdict).toBe("INTACT");
-  await api?.close();
-  await database?.drop();
 });
 
 /** A person whom nobody has seen. An address is verified unless `more` says otherwise. */
