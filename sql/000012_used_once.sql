@@ -1,12 +1,13 @@
 -- What may be used once: proofs of keys, nonces of signatures and states of sign-ins, remembered for all servers until none of them
--- accepts them any more. Losing a row lets its proof in a second time, until it is over: nothing else of oc_work permits anything.
+-- accepts them any more. A proof whose row is lost is accepted a second time until it expires: nothing else of oc_work permits anything.
 
 SET LOCAL ROLE oc_owner;
 
 CREATE TABLE oc_work.used_once (
-  -- The kind, and whose room the row takes: `proof acme`, `sign-in https://login.acme.example`.
+  -- The kind, and the organization, agent or issuer whose capacity the row counts towards: `proof acme`,
+  -- `sign-in https://login.acme.example`.
   scope      text        NOT NULL,
-  -- Who used it: the thumbprint of a key, or nobody in particular.
+  -- The thumbprint of the key that it was made with; empty when there is none.
   holder     text        NOT NULL,
   -- SHA-256 of it.
   id         bytea       NOT NULL CHECK (octet_length(id) = 32),

@@ -32,8 +32,8 @@ BEGIN
 END
 $$;
 
--- B. Servers tell each other which ledgers have grown on a channel whose name only they can read: everybody may LISTEN, and nobody can
--- be kept from NOTIFY. Whoever notifies there all the same wakes servers, which then find nothing new.
+-- B. Servers notify each other of new entries on a channel with a random name, which only oc_app can read: PostgreSQL lets every role use
+-- LISTEN and NOTIFY. A forged notification makes servers read the ledger once, and find nothing new.
 SET LOCAL ROLE oc_owner;
 CREATE TABLE oc_work.announcement_channel (
   channel text NOT NULL CHECK (channel ~ '^oc_[0-9a-f]{32}$'),

@@ -231,8 +231,8 @@ export interface Config {
   >;
   /** What callers may do in a second, on average over ten. */
   readonly rateLimits: Readonly<Record<"changesPerPrincipal" | "changesPerPerson" | "anonymousPerAddress", number>>;
-  /** Bytes of one answer, and of all that wait for their clients to read them. */
-  readonly answerLimits: Readonly<Record<"answerBytes" | "unreadBytes", number>>;
+  /** Bytes of one response, and of all that wait for their clients to read them. */
+  readonly responseLimits: Readonly<Record<"responseBytes" | "unreadBytes", number>>;
   readonly production: boolean;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
@@ -357,7 +357,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       changesPerPerson: value.PERSON_CHANGE_RATE,
       anonymousPerAddress: value.ANONYMOUS_RATE,
     },
-    answerLimits: { answerBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
+    responseLimits: { responseBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
     production: value.NODE_ENV === "production",
     dataDir,
     databaseUrl: value.DATABASE_URL,

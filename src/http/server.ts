@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
-import { ANSWER_BYTES } from "../graphql/base/answer-budget.ts";
 import { graphqlError, rateLimited } from "../graphql/base/errors.ts";
+import { RESPONSE_BYTES } from "../graphql/base/response-budget.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Logger } from "../log.ts";
 import { inSpan } from "../telemetry.ts";
@@ -53,20 +53,20 @@ export interface HttpServerDeps {
   readonly connectionLimits?: Partial<ConnectionLimits>;
   readonly socketLimits?: Partial<SocketLimits>;
   readonly rateLimits?: Partial<RateLimits>;
-  readonly answerLimits?: Partial<AnswerLimits>;
+  readonly responseLimits?: Partial<ResponseLimits>;
   /** false: Yoga responds to every operation, to compare the responses; they are the same. */
   readonly jsonRoute?: boolean;
 }
 
 /** Bytes. */
-export interface AnswerLimits {
-  /** Of one answer, or one event of a subscription. */
-  readonly answerBytes: number;
+export interface ResponseLimits {
+  /** Of one response, or one event of a subscription. */
+  readonly responseBytes: number;
   /** Of all responses that wait for their clients to read them. */
   readonly unreadBytes: number;
 }
 
-export const ANSWER_LIMITS: AnswerLimits = { answerBytes: ANSWER_BYTES, unreadBytes: 128 * 1024 * 1024 };
+export const RESPONSE_LIMITS: ResponseLimits = { responseBytes: RESPONSE_BYTES, unreadBytes: 128 * 1024 * 1024 };
 
 export interface HttpServer {
   /** Starts listening. Resolves to the port; port 0 is any free one. */
@@ -91,13 +91,13 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const stopping = new AbortController();
   // Request lines contain only what logRequest puts there, so they need no redaction, which would cost more than the line.
   const requestLog = log.child({}, { redact: [] });
-  const answerLimits = { ...ANSWER_LIMITS, ...deps.answerLimits };
-  const unread = createUnread(answerLimits.unreadBytes, metrics.slowSubscriber);
+  const responseLimits = { ...RESPONSE_LIMITS, ...deps.responseLimits };
+  const unread = createUnread(responseLimits.unreadBytes, metrics.slowSubscriber);
   const yoga = createCountersignYoga({
     services,
     log,
     corsOrigins,
-    answerBytes: answerLimits.answerBytes,
+    responseBytes: responseLimits.responseBytes,
     onError: metrics.error,
   });
   const jsonRoute = createJsonRoute(yoga, { corsOrigins });
@@ -185,7 +185,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     }
   }
 
-  /** Counts a request as under way until its answer was read. Throws RATE_LIMITED. */
+  /** Counts a request as under way until its response was read. Throws RATE_LIMITED. */
   function admitRequest(response: ServerResponse, signedIn: SignedIn): void {
     holdUnread(response, unread, ownerOf(signedIn));
     // Its client has left: nothing is begun for it.

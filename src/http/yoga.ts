@@ -41,8 +41,8 @@ export interface YogaDeps {
   readonly services: Services;
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
-  /** Bytes that an answer may have. */
-  readonly answerBytes?: number | undefined;
+  /** Bytes that a response may have. */
+  readonly responseBytes?: number | undefined;
   /** Called with each `extensions.code` sent to a client. */
   readonly onError: (code: string) => void;
 }
@@ -233,12 +233,12 @@ function withoutSuggestion(error: GraphQLError): GraphQLError {
 export type Yoga = ReturnType<typeof createCountersignYoga>;
 
 /** Yoga with our schema and rules; knows nothing of how a request reached us. */
-export function createCountersignYoga({ services, log, corsOrigins, answerBytes, onError }: YogaDeps) {
+export function createCountersignYoga({ services, log, corsOrigins, responseBytes, onError }: YogaDeps) {
   /** The result a client gets: each of its errors is public, and counted. */
   const finish = (result: ExecutionResult, call: Call): ExecutionResult => {
     if (result.errors === undefined || result.errors.length === 0) return result;
     if (result.errors.length > 1 || result.data !== null) {
-      // A part of an answer would look like all there is, and its errors be as many as its fields.
+      // A part of a response would look like all there is, and its errors be as many as its fields.
       const tooLarge = result.errors.find((error) => codeOf(error) === "RESPONSE_TOO_LARGE");
       if (tooLarge !== undefined) return finish({ data: null, errors: [tooLarge] }, call);
     }
@@ -263,7 +263,7 @@ export function createCountersignYoga({ services, log, corsOrigins, answerBytes,
 
   const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
-    context: ({ call }) => createContext(services, call, answerBytes),
+    context: ({ call }) => createContext(services, call, responseBytes),
     graphqlEndpoint: "/graphql",
     plugins: [ownParameters, executedBefore, limits, finishing],
     cors:

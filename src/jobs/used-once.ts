@@ -8,7 +8,7 @@ const INTERVAL_SECONDS = 10;
 /** Rows of one statement, so that none takes long. */
 const BATCH = 5_000;
 
-/** Deletes proofs, nonces and states that are over, so that they take no room, and tokens of sessions that are over. */
+/** Deletes proofs, nonces and states that are over, so that they do not count towards capacities, and tokens of sessions that are over. */
 export function startForgetting({
   pool,
   log,

@@ -54,7 +54,7 @@ export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses
     peers: createPeers(trustedProxies),
     connectionLimits: config.connectionLimits,
     socketLimits: config.socketLimits,
-    answerLimits: config.answerLimits,
+    responseLimits: config.responseLimits,
     rateLimits: config.rateLimits,
   });
   // Before the API, so that it is closed after it: until then the probes say what happens.

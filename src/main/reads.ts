@@ -16,14 +16,14 @@ export function createReads(
   { snapshotPool, slowPool, followPool }: Database,
   ledgers: Pick<Ledgers, "ensure">,
 ): Pick<Services, "snapshots" | "slowSnapshots" | "following"> {
-  const { timeLimits, answerLimits } = config;
+  const { timeLimits, responseLimits } = config;
   const snapshotsOf = (pool: typeof snapshotPool, waitingPerPrincipal: number) =>
     createLedgerSnapshots({
       pool,
       ledgers,
       maxSeconds: timeLimits.snapshotMs / 1_000,
-      // What is read is more than what is answered: rows are read whole.
-      maxBytes: answerLimits.answerBytes * 4,
+      // More is read than is returned: rows are read whole.
+      maxBytes: responseLimits.responseBytes * 4,
       turns: createTurns({
         at: pool.options.max,
         perOrganization: shareOf(pool.options.max),

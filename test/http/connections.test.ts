@@ -155,7 +155,7 @@ describe("a response that is not read", () => {
   it("is given up after a time, and does not stay in memory", async () => {
     const api = await start({
       connectionLimits: { sendTimeout: 300 },
-      answerLimits: { answerBytes: 32 * 1_048_576 },
+      responseLimits: { responseBytes: 32 * 1_048_576 },
     });
     const text = "x".repeat(50_000);
     const query = "mutation($input:ProposeActionInput!){proposeAction(input:$input){userErrors{code}}}";

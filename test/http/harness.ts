@@ -77,7 +77,7 @@ export interface AnswerError {
 export type ApiOptions = Partial<
   Pick<
     HttpServerDeps,
-    | "answerLimits"
+    | "responseLimits"
     | "rateLimits"
     | "corsOrigins"
     | "socketLimits"
@@ -262,7 +262,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     corsOrigins: options.corsOrigins ?? [],
     socketLimits: options.socketLimits ?? {},
     connectionLimits: options.connectionLimits ?? {},
-    answerLimits: options.answerLimits ?? {},
+    responseLimits: options.responseLimits ?? {},
     rateLimits: options.rateLimits ?? {},
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     jsonRoute: options.jsonRoute ?? true,

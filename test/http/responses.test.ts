@@ -18,11 +18,11 @@ let generous: Api;
 beforeAll(async () => {
   database = await createTestDatabase();
   api = await startApi(database.appUrl, {
-    answerLimits: { answerBytes: 6 * MEGABYTE },
+    responseLimits: { responseBytes: 6 * MEGABYTE },
     snapshots: { connections: 2, maxBytes: 2 * MEGABYTE },
   });
   generous = await startApi(database.appUrl, {
-    answerLimits: { answerBytes: 32 * MEGABYTE, unreadBytes: 80 * MEGABYTE },
+    responseLimits: { responseBytes: 32 * MEGABYTE, unreadBytes: 80 * MEGABYTE },
     socketLimits: { requestsPerPrincipal: 4 },
   });
   for (let at = 0; at < ENTRIES; at++) {

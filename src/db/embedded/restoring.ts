@@ -17,8 +17,8 @@ export async function assertNotRestoring(dataDir: string): Promise<void> {
 }
 
 /**
- * Makes the cluster in the folder that of the data directory, whose claim the caller holds. The last step puts the cluster itself in
- * place; until then the restore counts as unfinished.
+ * Moves a restored cluster to its place in the data directory. The caller must hold the lock of the data directory. The cluster itself is
+ * moved last; until then the restore counts as unfinished.
  */
 export async function putInPlace(dataDir: string): Promise<void> {
   const from = join(dataDir, RESTORING);

@@ -27,7 +27,7 @@ export interface KnownPeople {
 
 /** Starts of sessions of a person that are looked at, the latest first. */
 const MAX_STARTS = 5;
-/** People whose entries one query looks for. */
+/** Ids of people in one query at most. */
 const MAX_PEOPLE = 500;
 
 // Each by an index: the latest starts of sessions, and the latest entries by them and for them.

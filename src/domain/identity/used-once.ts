@@ -6,7 +6,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 
 /** Something that may be used once: a proof of a key, the nonce of a signature, the state of a sign-in. */
 export interface Use {
-  /** Its kind, and whose room it takes: an organization, an agent or an issuer. */
+  /** Its kind, and the organization, agent or issuer whose capacity it counts towards. */
   readonly scope: string;
   /** The thumbprint of the key that it was made with; empty when there is none. */
   readonly holder: string;
@@ -26,25 +26,25 @@ export type Used = "FIRST" | "USED" | "OVER" | "FULL";
 export interface UsedOnce {
   /** Of all servers that ask at once, one gets FIRST. Throws LedgerUnavailableError. */
   use(use: Use): Promise<Used>;
-  /** Forgets a use that came to nothing, so that it takes no room. Throws LedgerUnavailableError. */
+  /** Forgets a use that came to nothing, so that it does not count towards a capacity. Throws LedgerUnavailableError. */
   forget(use: Use): Promise<void>;
 }
 
 /** How much is remembered, in rows. */
-export interface UsedOnceRoom {
+export interface UsedOnceCapacity {
   readonly scope: number;
-  /** Less than that of a scope, so that one holder cannot take the room of all. */
+  /** Less than that of a scope, so that one holder cannot use up the capacity of the scope. */
   readonly holder: number;
 }
 
 export interface UsedOnceOptions {
   readonly db: Queryable;
-  readonly room?: UsedOnceRoom;
+  readonly capacity?: UsedOnceCapacity;
   /** Milliseconds for which the count of a scope or a holder is used, with what this server added. */
   readonly counted?: number;
 }
 
-const ROOM: UsedOnceRoom = { scope: 400_000, holder: 200_000 };
+const CAPACITY: UsedOnceCapacity = { scope: 400_000, holder: 200_000 };
 const COUNTED = 1_000;
 /** Uses of one statement at most. */
 const MAX_BATCH = 512;
@@ -74,10 +74,10 @@ const USE = `
 
 const COUNT = `
   SELECT g.n, CASE WHEN g.holder IS NULL
-              THEN (SELECT count(*) FROM (SELECT FROM oc_work.used_once u WHERE u.scope = g.scope LIMIT g.room) c)
+              THEN (SELECT count(*) FROM (SELECT FROM oc_work.used_once u WHERE u.scope = g.scope LIMIT g.capacity) c)
               ELSE (SELECT count(*) FROM (SELECT FROM oc_work.used_once u WHERE u.scope = g.scope AND u.holder = g.holder
-                                           LIMIT g.room) c) END::integer AS rows
-    FROM json_to_recordset($1::json) AS g(n integer, scope text, holder text, room integer)`;
+                                           LIMIT g.capacity) c) END::integer AS rows
+    FROM json_to_recordset($1::json) AS g(n integer, scope text, holder text, capacity integer)`;
 
 const FORGET = "DELETE FROM oc_work.used_once u WHERE u.scope = $1 AND u.holder = $2 AND u.id = decode($3, 'hex')";
 
@@ -91,19 +91,19 @@ interface Counted {
   rows: number;
 }
 
-export function createUsedOnce({ db, room = ROOM, counted = COUNTED }: UsedOnceOptions): UsedOnce {
+export function createUsedOnce({ db, capacity = CAPACITY, counted = COUNTED }: UsedOnceOptions): UsedOnce {
   /** Rows of scopes and holders, those added here included. */
   const counts = new LRUCache<string, Counted>({ max: 10_000, ttl: counted });
   let running: Promise<unknown> = Promise.resolve();
 
-  const roomsOf = ({ scope, holder }: Use) => [
-    { key: JSON.stringify([scope]), scope, holder: null, room: room.scope },
-    { key: JSON.stringify([scope, holder]), scope, holder, room: room.holder },
+  const capacitiesOf = ({ scope, holder }: Use) => [
+    { key: JSON.stringify([scope]), scope, holder: null, capacity: capacity.scope },
+    { key: JSON.stringify([scope, holder]), scope, holder, capacity: capacity.holder },
   ];
 
   /** How many rows the scopes and holders have, by key. Those that were not counted lately are counted. */
   async function count(uses: readonly Use[]): Promise<ReadonlyMap<string, Counted>> {
-    const wanted = new Map(uses.flatMap(roomsOf).map((one) => [one.key, one]));
+    const wanted = new Map(uses.flatMap(capacitiesOf).map((one) => [one.key, one]));
     const found = new Map<string, Counted>();
     for (const key of wanted.keys()) {
       const known = counts.get(key);
@@ -122,11 +122,11 @@ export function createUsedOnce({ db, room = ROOM, counted = COUNTED }: UsedOnceO
     return found;
   }
 
-  /** Takes room for a use; false when there is none. */
+  /** Counts a use; false when a capacity is used up. */
   function take(use: Use, found: ReadonlyMap<string, Counted>): boolean {
-    const rooms = roomsOf(use).map(({ key, room: most }) => ({ of: found.get(key), most }));
-    if (rooms.some(({ of, most }) => of === undefined || of.rows >= most)) return false;
-    for (const { of } of rooms) if (of !== undefined) of.rows += 1;
+    const capacities = capacitiesOf(use).map(({ key, capacity: most }) => ({ of: found.get(key), most }));
+    if (capacities.some(({ of, most }) => of === undefined || of.rows >= most)) return false;
+    for (const { of } of capacities) if (of !== undefined) of.rows += 1;
     return true;
   }
 

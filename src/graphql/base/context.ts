@@ -2,8 +2,8 @@ import type { Caller, Principal } from "../../domain/identity/principal.ts";
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
-import { ANSWER_BYTES, type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { graphqlError } from "./errors.ts";
+import { createResponseBudget, RESPONSE_BYTES, type ResponseBudget } from "./response-budget.ts";
 import type { Services } from "./services.ts";
 
 /** What resolvers know about one operation. Never shared between operations: scopes are cached by it. */
@@ -25,18 +25,22 @@ export interface Context {
   readonly db: Queryable;
   /** In a query. */
   readonly snapshot: LedgerSnapshot | undefined;
-  /** What is left of the bytes that the answer may have. */
-  readonly answer: AnswerBudget;
+  /** What is left of the bytes that the response may have. */
+  readonly budget: ResponseBudget;
 }
 
 export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "onRefusal">;
 
-/** @param answerBytes what the answer may have, or each event of a subscription */
-export function createContext(services: Services, operation: OperationOptions, answerBytes = ANSWER_BYTES): Context {
+/** @param responseBytes what the response may have, or each event of a subscription */
+export function createContext(
+  services: Services,
+  operation: OperationOptions,
+  responseBytes = RESPONSE_BYTES,
+): Context {
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger = ledgerOf(caller?.principal.organization ?? "", services.region);
-  const answer = createAnswerBudget(answerBytes);
-  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined, answer };
+  const budget = createResponseBudget(responseBytes);
+  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined, budget };
 }
 
 /** `context` of a subscription, whose reads keep no decision waiting. */

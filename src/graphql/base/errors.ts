@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
   QUERY_TOO_COMPLEX:
     "The document is too complex, or reading took too long. Narrow it, or split it into several requests.",
-  RESPONSE_TOO_LARGE: "The answer would be larger than one may be. Ask for fewer at a time, or for fewer fields.",
+  RESPONSE_TOO_LARGE: "The response would be larger than one may be. Ask for fewer at a time, or for fewer fields.",
   RATE_LIMITED:
     "Too many requests at a time, or too many changes in a while. Retry after `retryAfterSeconds`, or send fewer.",
   LEDGER_UNAVAILABLE: "The ledger cannot be written or read now; see `outcome`. Retry after `retryAfterSeconds`.",

@@ -11,28 +11,28 @@ import {
 import type { Context } from "./context.ts";
 import { graphqlError } from "./errors.ts";
 
-/** Bytes that one answer may have, or one event of a subscription. */
-export const ANSWER_BYTES = 4 * 1024 * 1024;
+/** Bytes that one response may have, or one event of a subscription. */
+export const RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /** What a value costs of whose size the type says nothing: a free text, or any JSON. That of a field is 1. */
 export const LARGE_VALUE = 2;
 
-/** Counts the bytes of one answer while it is put together, so that none grows beyond what may be sent. */
-export interface AnswerBudget {
-  /** Adds what one field brings to the answer. Throws RESPONSE_TOO_LARGE when that is too much, and at every call from then on. */
+/** Counts the bytes of one response while it is put together, so that none grows beyond what may be sent. */
+export interface ResponseBudget {
+  /** Adds what one field brings to the response. Throws RESPONSE_TOO_LARGE when that is too much, and at every call from then on. */
   spend(bytes: number): void;
-  /** Begins the next answer of a subscription. */
+  /** Begins the next response of a subscription. */
   reset(): void;
 }
 
-export function createAnswerBudget(limit: number): AnswerBudget {
+export function createResponseBudget(limit: number): ResponseBudget {
   let left = limit;
   let exceeded: GraphQLError | undefined;
   return {
     spend(bytes) {
       left -= bytes;
       if (left >= 0) return;
-      // One for all fields: there may be as many as the answer was to have.
+      // One for all fields: there may be as many as the response was to have.
       exceeded ??= tooLarge(limit);
       throw exceeded;
     },
@@ -44,37 +44,37 @@ export function createAnswerBudget(limit: number): AnswerBudget {
 }
 
 function tooLarge(limit: number): GraphQLError {
-  const message = `The answer would have more than ${limit} bytes. Ask for fewer at a time (\`first\`), or for fewer fields; what a mutation did is done.`;
+  const message = `The response would have more than ${limit} bytes. Ask for fewer at a time (\`first\`), or for fewer fields; what a mutation did is done.`;
   return graphqlError("RESPONSE_TOO_LARGE", message);
 }
 
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 
 /**
- * Has every field of `schema` count what it brings to the answer, in bytes of JSON. When it is too much, the fields that are still to
+ * Has every field of `schema` count what it brings to the response, in bytes of JSON. When it is too much, the fields that are still to
  * be resolved load nothing.
  */
-export function countAnswers(schema: GraphQLSchema): void {
+export function countResponses(schema: GraphQLSchema): void {
   const subscription = schema.getSubscriptionType();
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || isIntrospectionType(type)) continue;
-    const startsAnswer = type === subscription;
+    const startsResponse = type === subscription;
     for (const field of Object.values(type.getFields())) {
       const resolve: Resolver = field.resolve ?? defaultFieldResolver;
       const isLeaf = isLeafType(getNamedType(field.type));
       const counted: Resolver = (parent, args, context, info) => {
-        const { answer } = context;
-        if (startsAnswer) answer.reset();
+        const { budget } = context;
+        if (startsResponse) budget.reset();
         // `"key":` and a comma, or braces.
-        answer.spend(String(info.path.key).length + 6);
+        budget.spend(String(info.path.key).length + 6);
         const value = resolve(parent, args, context, info);
         if (!isLeaf) return value;
         if (!isPromise(value)) {
-          answer.spend(bytesOf(value));
+          budget.spend(bytesOf(value));
           return value;
         }
         return value.then((loaded) => {
-          answer.spend(bytesOf(loaded));
+          budget.spend(bytesOf(loaded));
           return loaded;
         });
       };

@@ -1,12 +1,12 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { opened } from "../actions/reads.ts";
-import { LARGE_VALUE } from "../base/answer-budget.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Effect } from "../base/enums.ts";
 import { LATENCY_DESCRIPTION, latencyOf } from "../base/latency.ts";
 import { addNode } from "../base/node.ts";
+import { LARGE_VALUE } from "../base/response-budget.ts";
 import { bodyWithValues, ENTRY_SELECT, type EntryNode, entryOf, revealed, shownJson } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient } from "../directory/principal.ts";
 import { LISTED_FACT_TYPES } from "./fact-types.ts";

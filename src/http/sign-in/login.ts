@@ -99,7 +99,7 @@ export function createLogin({ providers, transactions, sessions, publicUrl, used
       const use = await claim(transaction);
       response.appendHeader("set-cookie", setCookie(base, name, "", 0));
       const session = await provider.finish(transaction, address).catch(async (error: unknown) => {
-        // Nobody signed in. Anybody can make such states, and must not take the room of people who do.
+        // Nobody signed in. Anybody can make such states, and must not use up the capacity for people who do.
         await usedOnce.forget(use).catch(() => undefined);
         throw error instanceof AuthenticationError ? new SignInRefusal("CLAIMS_REFUSED", error) : error;
       });

@@ -75,7 +75,7 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
     },
     async finish({ state, nonce, verifier }, callback) {
       const configuration = await discovered();
-      const answer = await oidc
+      const granted = await oidc
         .authorizationCodeGrant(configuration, callback, {
           expectedState: state,
           expectedNonce: nonce,
@@ -85,14 +85,14 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
         .catch((error: unknown) => {
           throw asRefusal(error);
         });
-      const claims = answer.claims();
+      const claims = granted.claims();
       if (claims === undefined) throw new SignInRefusal("ID_TOKEN_REFUSED");
       const identity = read({ ...claims });
       return {
         // `amr` is optional; without it the method is still known to be a browser sign-in.
         identity: identity.method === BEARER_TOKEN ? { ...identity, method: OPENID_CONNECT } : identity,
         subject: claims.sub,
-        tokens: tokensOf(answer),
+        tokens: tokensOf(granted),
       };
     },
     async ask({ identity: before, subject, tokens }) {
@@ -120,10 +120,10 @@ function createProvider(settings: SignInSettings, trusted: IssuerSettings, now: 
   };
 }
 
-type TokenAnswer = Awaited<ReturnType<typeof oidc.refreshTokenGrant>>;
+type TokenResponse = Awaited<ReturnType<typeof oidc.refreshTokenGrant>>;
 
 /** An access token is kept when there is nothing better: it is long, and of use until it expires. */
-function tokensOf({ refresh_token: refreshToken, access_token: accessToken }: TokenAnswer): ProviderTokens {
+function tokensOf({ refresh_token: refreshToken, access_token: accessToken }: TokenResponse): ProviderTokens {
   return refreshToken === undefined ? { accessToken } : { refreshToken };
 }
 
@@ -135,9 +135,9 @@ async function askAgain(
   if (refreshToken === undefined) {
     return { claims: await oidc.fetchUserInfo(configuration, accessToken, subject), tokens: { accessToken } };
   }
-  const answer = await oidc.refreshTokenGrant(configuration, refreshToken);
-  const claims = answer.claims() ?? (await oidc.fetchUserInfo(configuration, answer.access_token, subject));
-  return { claims, tokens: { refreshToken: answer.refresh_token ?? refreshToken } };
+  const response = await oidc.refreshTokenGrant(configuration, refreshToken);
+  const claims = response.claims() ?? (await oidc.fetchUserInfo(configuration, response.access_token, subject));
+  return { claims, tokens: { refreshToken: response.refresh_token ?? refreshToken } };
 }
 
 /** Errors of a token endpoint that say that the person has to sign in again (RFC 6749, section 5.2; OpenID Connect Core, 3.1.2.6). */

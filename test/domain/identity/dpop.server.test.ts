@@ -199,7 +199,7 @@ describe("a proof", () => {
   });
 
   it("for which there is no room to remember it is refused with another code", async () => {
-    const checker = createProofChecker({ usedOnce: createUsedOnce({ db, room: { scope: 1, holder: 1 } }) });
+    const checker = createProofChecker({ usedOnce: createUsedOnce({ db, capacity: { scope: 1, holder: 1 } }) });
     const of = { token, key: holder.thumbprint, organization: randomUUID() };
     const show = async () => checker.check({ jwt: await prove(), method: "POST", url: URL_OF_CALL }, of);
     await show();

@@ -82,14 +82,16 @@ describe("what may be used once", () => {
     }
   });
 
-  it("is refused when there is no room, for a holder and in all, until some is over and deleted", async () => {
+  it("is refused when a capacity is used up, for a holder and in all, until some is over and deleted", async () => {
     const scope = `proof ${randomUUID()}`;
-    const server = createUsedOnce({ db, room: { scope: 3, holder: 2 }, counted: 1 });
+    const server = createUsedOnce({ db, capacity: { scope: 3, holder: 2 }, counted: 1 });
     const by = (holder: string) => server.use(fresh({ scope, holder }));
     expect([await by("a"), await by("a"), await by("a")]).toEqual(["FIRST", "FIRST", "FULL"]);
     expect([await by("b"), await by("c")]).toEqual(["FIRST", "FULL"]);
     // Another server counts the same rows.
-    expect(await createUsedOnce({ db, room: { scope: 3, holder: 2 } }).use(fresh({ scope, holder: "d" }))).toBe("FULL");
+    expect(await createUsedOnce({ db, capacity: { scope: 3, holder: 2 } }).use(fresh({ scope, holder: "d" }))).toBe(
+      "FULL",
+    );
     expect(await rowsOf(scope)).toBe(3);
     await age(scope, 300);
     while (await deleteOver(db, 2));
@@ -97,9 +99,9 @@ describe("what may be used once", () => {
     await expect.poll(() => by("a"), { timeout: 20_000 }).toBe("FIRST");
   });
 
-  it("takes no more room than there is when many come at once", async () => {
+  it("never exceeds a capacity when many come at once", async () => {
     const scope = `proof ${randomUUID()}`;
-    const server = createUsedOnce({ db, room: { scope: 10, holder: 10 } });
+    const server = createUsedOnce({ db, capacity: { scope: 10, holder: 10 } });
     const used = await Promise.all(Array.from({ length: 50 }, () => server.use(fresh({ scope }))));
     expect(used.filter((one) => one === "FIRST")).toHaveLength(10);
     expect(used.filter((one) => one === "FULL")).toHaveLength(40);

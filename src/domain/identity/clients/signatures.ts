@@ -91,7 +91,7 @@ export interface Demand {
   readonly components: readonly SignatureComponent[];
   /** Undefined: no signature is accepted. */
   readonly usedOnce: UsedOnce | undefined;
-  /** Who is identified by the key: whose room the nonce takes. */
+  /** The organization or agent that the key identifies, whose capacity the nonce counts towards. */
   readonly scope: string;
   /** Seconds since the epoch. */
   readonly now: number;
