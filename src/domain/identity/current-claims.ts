@@ -70,12 +70,6 @@ interface Known {
   failedAt: number;
 }
 
-/** A check under way. */
-interface Check {
-  readonly beganAt: number;
-  readonly result: Promise<Known>;
-}
-
 interface Watcher extends Watched {
   readonly before: Principal;
 }
@@ -85,7 +79,8 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
   const sealed = createSealedSessions(secret);
   const store = createProviderSessionStore(db);
   const known = new LRUCache<string, Known>({ max: MAX_KNOWN });
-  const checking = new Map<string, Check>();
+  /** Checks under way. */
+  const checking = new Map<string, Promise<Known>>();
   const watchers = createWatchers<Watcher>(Math.min(maxAge, LONGEST_LOOK), lookAtAll);
 
   function remember(presented: Authentication, { identity, checkedAt }: StoredProviderSession): Known {
@@ -151,29 +146,28 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
     }
   }
 
-  function begin(presented: Authentication, since: number): Check {
+  function begin(presented: Authentication, since: number): Promise<Known> {
     const id = sessionOf(presented);
     const result = check(presented, since).finally(() => checking.delete(id));
-    const begun = { beganAt: now(), result };
-    checking.set(id, begun);
+    checking.set(id, result);
     result.catch((error: unknown) => {
       if (!(error instanceof ProviderUnavailableError)) return;
       const current = known.get(id);
       if (current !== undefined) current.failedAt = now();
       log.warn({ err: asError(error.cause ?? error) }, "an identity provider could not be asked about a session");
     });
-    return begun;
+    return result;
   }
 
   /** Those who ask for one session at once share one check. */
   async function shared(presented: Authentication, since: number): Promise<Known> {
-    const underWay = checking.get(sessionOf(presented));
-    if (underWay !== undefined) {
-      const found = await withPatience(underWay.result);
-      // One that was content with less may have found what another server knew before.
-      if (found.checkedAt >= Math.min(since, underWay.beganAt)) return found;
+    const id = sessionOf(presented);
+    for (let underWay = checking.get(id); underWay !== undefined; underWay = checking.get(id)) {
+      const found = await withPatience(underWay);
+      // Of one that began earlier, the provider may have been asked before `since`.
+      if (found.checkedAt >= since) return found;
     }
-    return withPatience(begin(presented, since).result);
+    return withPatience(begin(presented, since));
   }
 
   /** What was found out before, here or by another server, however long ago. */
@@ -194,7 +188,7 @@ export function createCurrentClaims(options: CurrentClaimsOptions): CurrentClaim
     if (current.failedAt !== 0) {
       // No call waits again for a provider that did not respond.
       const isDue = at - current.failedAt >= RETRY && !checking.has(sessionOf(presented));
-      if (isDue) begin(presented, at - maxAge);
+      if (isDue) void begin(presented, at - maxAge);
       return current.authentication;
     }
     try {
