@@ -20,7 +20,7 @@ import { originOf } from "./origin.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createRates, RATE_LIMITS, type RateLimits } from "./rates.ts";
-import { createSlots, ownerOf } from "./slots.ts";
+import { createSlots, readerOf } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createUnread, holdUnread } from "./unread.ts";
 import {
@@ -187,7 +187,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   /** Counts a request as under way until its response was read. Throws RATE_LIMITED. */
   function admitRequest(response: ServerResponse, signedIn: SignedIn): void {
-    holdUnread(response, unread, ownerOf(signedIn));
+    holdUnread(response, unread, readerOf(signedIn));
     // Its client has left: nothing is begun for it.
     if (response.closed) throw graphqlError("BAD_USER_INPUT", "The request broke off.", { http: { status: 400 } });
     const release = requests.take(signedIn);
@@ -208,7 +208,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       throw rateLimited("You have too many streams and connections.", 1);
     }
     response.once("close", release);
-    holdUnread(response, unread, ownerOf(signedIn));
+    holdUnread(response, unread, readerOf(signedIn));
     cutWhenSlow(response, connectionLimits.sendTimeout, metrics.slowSubscriber);
     const revoked = new AbortController();
     const unwatch = identity.watch?.(signedIn, () => revoked.abort());

@@ -1,5 +1,6 @@
 import { peopleBehind } from "../domain/identity/people.ts";
 import type { SignedIn } from "./call.ts";
+import type { Reader } from "./unread.ts";
 
 /**
  * Limits the open connections and streams together, or the requests that are under way: those of a principal, which an agent is another
@@ -21,6 +22,11 @@ export interface SlotLimits {
 export function ownerOf({ principal }: Pick<SignedIn, "principal">): string {
   const { organization, id, onBehalfOf } = principal;
   return JSON.stringify([organization, id, onBehalfOf?.id]);
+}
+
+/** The same as who reads responses. */
+export function readerOf(signedIn: Pick<SignedIn, "principal">): Reader {
+  return { organization: signedIn.principal.organization, id: ownerOf(signedIn) };
 }
 
 export function createSlots({ streamsPerPrincipal, streamsPerPerson = Number.POSITIVE_INFINITY }: SlotLimits): Slots {

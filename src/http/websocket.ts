@@ -13,9 +13,9 @@ import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn,
 import { credentials, credentialsOf } from "./credentials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Rates } from "./rates.ts";
-import { ownerOf, type Slots } from "./slots.ts";
+import { readerOf, type Slots } from "./slots.ts";
 import { serveSocket, TRY_AGAIN_LATER } from "./socket.ts";
-import type { Unread } from "./unread.ts";
+import type { Reader, Unread } from "./unread.ts";
 import type { Yoga } from "./yoga.ts";
 
 /** Times are milliseconds. */
@@ -103,6 +103,9 @@ export function refuseUpgrade(stream: Duplex, status: string): void {
   stream.once("finish", () => stream.destroy());
   stream.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
+
+/** Who reads before somebody signed in. */
+const NOBODY: Reader = { organization: "", id: "" };
 
 /** graphql-transport-ws on `/graphql`. */
 export function createWebSockets(deps: WebSocketDeps) {
@@ -272,7 +275,7 @@ export function createWebSockets(deps: WebSocketDeps) {
       pingInterval: limits.pingInterval,
       sendTimeout: limits.sendTimeout,
       bufferedBytes: limits.bufferedBytes,
-      hold: (bytes, drop) => unread.hold(extra.signedIn === undefined ? "" : ownerOf(extra.signedIn), bytes, drop),
+      hold: (bytes, drop) => unread.hold(extra.signedIn === undefined ? NOBODY : readerOf(extra.signedIn), bytes, drop),
       onSlow: metrics.slowSubscriber,
       onError: (error) => log.debug({ err: error }, "a connection failed"),
     });
