@@ -22,6 +22,8 @@ const REST = 2;
 const MAX_REST = 10_000;
 /** Milliseconds that one waits for its turn. */
 const MAX_WAIT = 60_000;
+/** Verifications of one principal that may wait. */
+const WAITING_PER_PRINCIPAL = 8;
 
 export interface LedgerParts {
   readonly ledgers: Ledgers;
@@ -92,21 +94,39 @@ export async function startLedger(
     },
   });
   closing.add(() => ledgers.close());
-  const turns = createTurns({ at: VERIFICATIONS, perOrganization: 1, waitingPerPrincipal: 8, maxWaitMs: MAX_WAIT });
-  const verify = sharing(async (ledger, range) => {
-    const endTurn = await turns.take(ledger, "");
-    const started = performance.now();
+  const all = createTurns({
+    at: VERIFICATIONS,
+    perOrganization: VERIFICATIONS,
+    waitingPerPrincipal: Number.POSITIVE_INFINITY,
+    maxWaitMs: MAX_WAIT,
+  });
+  const own = createTurns({
+    at: Number.POSITIVE_INFINITY,
+    perOrganization: 1,
+    waitingPerPrincipal: WAITING_PER_PRINCIPAL,
+    maxWaitMs: MAX_WAIT,
+  });
+  const verify = sharing(async (ledger, range, principal = "") => {
+    const endOwn = await own.take(ledger, principal);
+    let took = 0;
     try {
-      return await verifyLedger(verifying, ledger, {
-        ...range,
-        keys: keys.facts.published,
-        ...(await headOptions(heads.known(ledger))),
-        workers: VERIFY_WORKERS,
-        guardExceptions,
-      });
+      const end = await all.take(ledger, principal);
+      const started = performance.now();
+      try {
+        return await verifyLedger(verifying, ledger, {
+          ...range,
+          keys: keys.facts.published,
+          ...(await headOptions(heads.known(ledger))),
+          workers: VERIFY_WORKERS,
+          guardExceptions,
+        });
+      } finally {
+        took = performance.now() - started;
+        end();
+      }
     } finally {
-      const rest = Math.min((performance.now() - started) * REST, MAX_REST);
-      setTimeout(endTurn, rest).unref();
+      // The organization rests; others may verify meanwhile.
+      setTimeout(endOwn, Math.min(took * REST, MAX_REST)).unref();
     }
   });
   return { ledgers, verify, watch, isSigned: signatures.isSigned };
@@ -115,9 +135,9 @@ export async function startLedger(
 /** Callers that ask for a range that is being verified share the result: a re-hash costs as much as it costs. */
 function sharing(verify: Services["verify"]): Services["verify"] {
   const verifications = new Map<string, ReturnType<Services["verify"]>>();
-  return (ledger, range) => {
+  return (ledger, range, principal) => {
     const key = `${ledger} ${range.fromSeq ?? ""} ${range.toSeq ?? ""}`;
-    const running = verifications.get(key) ?? verify(ledger, range).finally(() => verifications.delete(key));
+    const running = verifications.get(key) ?? verify(ledger, range, principal).finally(() => verifications.delete(key));
     verifications.set(key, running);
     return running;
   };

@@ -29,10 +29,11 @@ export interface Services {
   /** The same for a query that searches, walks or exports; `snapshots` when omitted. */
   readonly slowSnapshots?: Services["snapshots"] | undefined;
   readonly follower: Pick<Follower, "follow">;
-  /** Re-hashes a range from stored bytes; both ends belong to it. */
+  /** Re-hashes a range from stored bytes; both ends belong to it. Those of one organization wait for each other, in turn by principal. */
   readonly verify: (
     ledger: LedgerId,
     range: { readonly fromSeq?: bigint; readonly toSeq?: bigint },
+    principal?: string,
   ) => Promise<LedgerVerification>;
   readonly watch: Pick<Watch, "health" | "follow" | "toAcknowledge" | "acknowledged">;
   readonly acknowledgements: Acknowledgements;

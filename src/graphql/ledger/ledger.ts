@@ -188,15 +188,16 @@ builder.queryField("verifyLedger", (t) =>
       fromSeq: t.arg({ type: "Sequence", description: "The first position to check. Default: 1." }),
       toSeq: t.arg({ type: "Sequence", description: "The last position to check. Default: the end of the ledger." }),
     },
-    async resolve(_root, { fromSeq, toSeq }, { services, ledger }) {
+    async resolve(_root, { fromSeq, toSeq }, { services, ledger, caller }) {
       // A ledger begins with its first reader, also with one who verifies it. What is wrong with one is what verifying is for.
       await services.ledgers.ensure(ledger).catch((error: unknown) => {
         if (!(error instanceof LedgerUnavailableError) || error.code === "LEDGER_UNAVAILABLE") throw error;
       });
-      return services.verify(ledger, {
+      const range = {
         ...(fromSeq === undefined || fromSeq === null ? {} : { fromSeq }),
         ...(toSeq === undefined || toSeq === null ? {} : { toSeq }),
-      });
+      };
+      return services.verify(ledger, range, caller?.principal.id);
     },
   }),
 );
