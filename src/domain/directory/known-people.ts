@@ -117,7 +117,9 @@ async function readAddresses(
       id,
       seqs.flatMap((seq) => {
         const entry = entries.get(seq);
-        return entry === undefined ? [] : addressesIn(entry, id, isSigned(entry));
+        // Without it, nobody could tell which account is whose.
+        if (entry === undefined) throw new LedgerDamagedError(ledger, `entry ${seq}, which names ${id}, is missing`);
+        return addressesIn(entry, id, isSigned(entry));
       }),
     ]),
   );
@@ -141,6 +143,6 @@ function addressesIn(entry: LedgerEntry, id: string, isSigned: boolean): readonl
   const { onBehalfOf, ...actor } = actorOf(entry);
   const told = [actor, onBehalfOf].filter((one) => one?.id === id && one.kind === "HUMAN");
   const all = [...told, recordedProfile(entry, id)].flatMap((one) => (one === undefined ? [] : addressOf(one)));
-  // An address that nobody vouches for can show that two are one person, and never that they are two.
+  // An address in an unsigned entry can show that two are one person, and never that they are two.
   return all.map(({ email, isVerified }) => ({ email, isVerified: isVerified && isSigned }));
 }
