@@ -121,7 +121,9 @@ async function verifyAll(
   });
   const progress = startProgress("verify", manifest.ledgers.length);
   try {
-    wrong.push(...(await ledgersBeside(pool, manifest)));
+    const beside = await ledgersBeside(pool, manifest);
+    // Nobody would look at these, and no acknowledgement be asked for.
+    if (beside.length > 0) throw new CommandError("FAILED", beside.join("\n"));
     for (const { ledger, seq, hash } of manifest.ledgers) {
       const knownHead = seq === "0" ? undefined : { seq: BigInt(seq), hash };
       const options = { keys: keys.facts.published, knownHead, workers: WORKERS, guardExceptions };
@@ -142,7 +144,7 @@ async function verifyAll(
   }
 }
 
-/** Ledgers that were restored although the manifest does not name them: nobody would look at these. */
+/** Ledgers that were restored although the manifest does not name them. */
 async function ledgersBeside(pool: Pool, { ledgers }: BackupManifest): Promise<readonly string[]> {
   const named = new Set<string>(ledgers.map(({ ledger }) => ledger));
   const { rows } = await pool.query<{ ledger: string }>(
