@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import packageJson from "../../../package.json" with { type: "json" };
 import { type Connection, openConnection } from "../../bench/api/connection.ts";
 import { approveBody, proposeBody } from "../../bench/api/requests.ts";
 import { percentile } from "../../bench/load.ts";
@@ -8,6 +9,9 @@ import { type Organizations, startOrganizations } from "../../faults/organizatio
 import { type App, startApp } from "../../support/app.ts";
 import { makeDataDir } from "../../support/server.ts";
 import type { Attacked, HostileData } from "./hostile.ts";
+
+/** The server's heap is bounded as `npm start` bounds it. */
+const [HEAP = ""] = /--max-old-space-size=\d+/.exec(packageJson.scripts.start) ?? [];
 
 export interface LoadOptions {
   /** Of each phase: without the hostile clients, and with them. */
@@ -59,7 +63,7 @@ export async function runLoad({ seconds, honest, atOnce = 1, databaseUrl }: Load
     app = await startApp({
       dataDir,
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
-      environment: { IDENTITY_FILE: organizations.identityFile, METRICS_PORT: "0" },
+      environment: { IDENTITY_FILE: organizations.identityFile, METRICS_PORT: "0", NODE_OPTIONS: HEAP },
     });
     const callers = await Promise.all(
       Array.from({ length: honest }, async (_, at): Promise<Honest> => {
