@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { runCases } from "../domain/policy/cases.ts";
 import { loadCatalog } from "../domain/policy/catalog.ts";
 import { type CompiledPolicy, compilePolicy } from "../domain/policy/compile.ts";
+import { describeChanges } from "../domain/policy/diff.ts";
 import { describeProblem, PolicyDocumentError } from "../domain/policy/document/problems.ts";
 import { readPolicy } from "../domain/policy/document/read.ts";
 import { starterDocument } from "../domain/policy/document/starter.ts";
@@ -40,6 +41,14 @@ async function test(file: string): Promise<void> {
   }
 }
 
+async function diff(oldFile: string, newFile: string): Promise<void> {
+  const { document: before } = await compiled(oldFile);
+  const { document: after } = await compiled(newFile);
+  const changes = describeChanges(before, after);
+  for (const change of changes) process.stdout.write(`${change}\n`);
+  if (changes.length > 0) throw new CommandError("FAILED", "the documents differ");
+}
+
 async function starter({ catalog }: { readonly catalog?: string }): Promise<void> {
   process.stdout.write(stringify(starterDocument(await loadCatalog(catalog)), { lineWidth: 120 }));
 }
@@ -47,7 +56,7 @@ async function starter({ catalog }: { readonly catalog?: string }): Promise<void
 export function definePolicy(program: Command): void {
   const policy = program
     .command("policy")
-    .summary("test policy documents")
+    .summary("test and compare policy documents")
     .description("Commands for policy documents: YAML or JSON with a catalog, rules and cases.");
   policy
     .command("test")
@@ -67,6 +76,18 @@ export function definePolicy(program: Command): void {
       }),
     )
     .action(test);
+  policy
+    .command("diff")
+    .summary("say how two policy documents differ")
+    .description(
+      "Prints in words what NEW changes of OLD, one line for each change: what loosens the policy first, then what may loosen it, because conditions " +
+        "decide, then everything else. Order, comments and notation are no difference. Connects to nothing.",
+    )
+    .argument("<old>", "policy document, in YAML or JSON")
+    .argument("<new>", "policy document, in YAML or JSON")
+    .addHelpText("after", "\nExamples:\n  countersign policy diff policy.yaml policy.new.yaml")
+    .addHelpText("after", exitCodesHelp({ OK: "they say the same", FAILED: "they differ", USAGE: true }))
+    .action(diff);
   policy
     .command("starter")
     .summary("print the policy document that an installation begins with")

@@ -64,6 +64,34 @@ describe("policy test", () => {
   });
 });
 
+describe("policy diff", () => {
+  async function diff(before: string, after: string) {
+    const files = [path.join(folder, "old.yaml"), path.join(folder, "new.yaml")] as const;
+    await Promise.all([writeFile(files[0], before), writeFile(files[1], after)]);
+    return countersign(["policy", "diff", ...files]);
+  }
+
+  it("prints nothing for documents that say the same", async () => {
+    const { code, stdout } = await diff(POLICY, `# A comment\n${POLICY}`);
+    expect({ code, stdout }).toEqual({ code: exitCodes.OK, stdout: "" });
+  });
+
+  it("prints what differs, what loosens the policy first", async () => {
+    const after = POLICY.replace("<= 200, permit: true", "<= 200, forbid: true").replace("needed: 2", "needed: 1");
+    const { code, stdout } = await diff(POLICY, after);
+    expect(stdout).toBe(
+      "loosens: rule large: REQUIRE 2 of approvers → REQUIRE 1 of approvers\nrule small: PERMIT → FORBID\n",
+    );
+    expect(code).toBe(exitCodes.FAILED);
+  });
+
+  it("refuses what is no policy document, with line and column", async () => {
+    const { code, stdout } = await diff(POLICY, POLICY.replace("policy: 1", "policy: 2"));
+    expect(stdout).toMatch(/^policy at line 1, column 9/);
+    expect(code).toBe(exitCodes.USAGE);
+  });
+});
+
 describe("policy starter", () => {
   it("prints a document that passes the test", async () => {
     const { code, stdout } = await countersign(["policy", "starter"]);
