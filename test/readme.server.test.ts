@@ -56,6 +56,7 @@ describe("the shell blocks of the README", () => {
       ['ask "$APPROVER"', /cancel_reservation/, /"status":"APPROVED"/, /"userErrors":\[\]/],
       ["GRANT=", /"status":"EXECUTING".*"userErrors":\[\]/, /"status":"SUCCEEDED".*"userErrors":\[\]/],
       ["both()", /"results":\[\{"action":\{"tool":"get_reservation_details","status":"ALLOWED"\}.*"status":"ALLOWED"/],
+      ["decision()", /"results":\[\{"action":\{"status":"APPROVED"\}.*"status":"DENIED"\}/],
       [
         "LIST=",
         /"nodes":\[.*\],"asOf":\[\{"ledger":"acme\/eu","seq":"\d+"\}\]/,

@@ -27,6 +27,7 @@ export const SELECTION =
 export interface TwoServers {
   readonly api: Api;
   readonly other: Api;
+  readonly databaseUrl: string;
   /** Stops them. Throws when the ledger is not INTACT. */
   close(): Promise<void>;
 }
@@ -37,6 +38,7 @@ export async function startTwoServers(): Promise<TwoServers> {
   return {
     api,
     other,
+    databaseUrl: database.appUrl,
     async close() {
       const verified = await verifyLedger(api.services.pool, "acme/eu");
       await other.close();

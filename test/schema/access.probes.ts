@@ -130,6 +130,11 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     },
     approveAction: only(each(`approveAction(input:{actionId:$action,digest:$digest}){${RECEIPT}}`)),
     denyAction: only(each(`denyAction(input:{actionId:$action,digest:$digest,note:"no"}){${RECEIPT}}`)),
+    decideActions: only(
+      each(
+        `decideActions(input:{decisions:[{actionId:$action,digest:$digest,verdict:APPROVE}]}){results{${RECEIPT}} userErrors{code}}`,
+      ),
+    ),
     claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),
     redeemGrant: only(list(`redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
     completeAction: only(each(`completeAction(input:{actionId:$action,outcome:FAILED}){${RECEIPT}}`)),

@@ -22,6 +22,7 @@ import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
 import { peopleCompared } from "./decide/people.ts";
 import type { NextState } from "./decide/transition.ts";
+import { createBatchDecider, type DecideOutcome, decisionCommand, type JointDecision } from "./decide-together.ts";
 import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
@@ -76,6 +77,11 @@ export interface Actions {
   proposeTogether(caller: Caller, inputs: readonly ProposeInput[]): Promise<readonly ProposeOutcome[]>;
   approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   deny(caller: Caller, input: DecisionInput): Promise<ActionResult>;
+  /**
+   * Decides several actions, at most 100, as if each were approved or denied after the one before it, and records that in one
+   * transaction, but for refusals and further decisions on the same action. Returns the result or the refusal of each, in order.
+   */
+  decideTogether(caller: Caller, decisions: readonly JointDecision[]): Promise<readonly DecideOutcome[]>;
   /** Takes back an approval of an action that was not started; it is DENIED then. */
   revokeApproval(caller: Caller, input: { readonly actionId: string; readonly note: string }): Promise<ActionResult>;
   cancel(
@@ -155,7 +161,9 @@ export function createActions(options: ActionsOptions): Actions {
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
   const judge = createJudge({ policy, statusOf: options.statusOf });
-  const executor = createExecutor({ commit, load, clock, judge, known });
+  const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
+  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known });
+  const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
@@ -163,7 +171,7 @@ export function createActions(options: ActionsOptions): Actions {
   const now = () => clock.now() ?? new Date();
   const propose = createProposer({ commit, routing, policy, now, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
-    commit: createCommitTogether({ ledgers, attribute: attribution.attribute }),
+    commit: commitTogether,
     routing,
     policy,
     now,
@@ -197,14 +205,12 @@ export function createActions(options: ActionsOptions): Actions {
     propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
     proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
     async approve(caller, { actionId, ...decision }) {
-      checkText(decision.note, "note", MAX_NOTE);
-      return apply(caller, actionId, { type: "approve", by: caller.principal, grantTtl, ...decision });
+      return apply(caller, actionId, decisionCommand(caller, { verdict: "APPROVE", ...decision }, grantTtl));
     },
     async deny(caller, { actionId, ...decision }) {
-      checkText(decision.note, "note", MAX_NOTE);
-      checkReason(decision.note, "must say why the action is denied");
-      return apply(caller, actionId, { type: "deny", by: caller.principal, ...decision });
+      return apply(caller, actionId, decisionCommand(caller, { verdict: "DENY", ...decision }, grantTtl));
     },
+    decideTogether: (caller, decisions) => decideTogether(caller, ledgerOfCaller(caller), decisions),
     async revokeApproval(caller, { actionId, note }) {
       checkText(note, "note", MAX_NOTE);
       checkReason(note, "must say why the approval is taken back");

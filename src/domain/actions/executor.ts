@@ -1,8 +1,10 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { CommitFunction, CommitRefusal } from "../commit.ts";
+import type { CommitDecision, CommitFunction, CommitRefusal } from "../commit.ts";
+import type { CommitTogetherFunction } from "../commit-together.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
 import { sameCaller } from "../identity/people.ts";
+import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import type { ActionView, Situation, Terms } from "./action.ts";
@@ -27,6 +29,7 @@ export interface ActionResult {
 
 export interface ExecutorOptions {
   readonly commit: CommitFunction;
+  readonly commitTogether: CommitTogetherFunction;
   /** Loads the action that a command is decided on. */
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
@@ -40,47 +43,104 @@ export interface Executor {
    * state. Throws ActionRefusal, or LedgerUnavailableError when nothing could be recorded. `complete` may add to the new
    * state what must only be made for a permitted command (a signature).
    */
-  apply(
+  apply(ledger: LedgerId, id: string, by: By, command: FollowUp, complete?: Complete): Promise<ActionResult>;
+  /**
+   * The same for commands on different actions, recorded in one transaction. Returns the result of each, or why there is none. One
+   * that is refused, and has an entry for that, has it in a transaction of its own.
+   */
+  applyTogether(
     ledger: LedgerId,
-    id: string,
-    by: By,
-    command: FollowUp,
-    complete?: (next: NextState, loaded: Loaded) => Promise<NextState>,
-  ): Promise<ActionResult>;
+    by: Caller,
+    commands: readonly ActionCommand[],
+  ): Promise<readonly PromiseSettledResult<ActionResult>[]>;
 }
 
-export function createExecutor({ commit, load, clock, judge, known }: ExecutorOptions): Executor {
+/** A command on the action with this id. */
+export interface ActionCommand {
+  readonly id: string;
+  readonly command: FollowUp;
+}
+
+type Complete = (next: NextState, loaded: Loaded) => Promise<NextState>;
+
+export function createExecutor({ commit, commitTogether, load, clock, judge, known }: ExecutorOptions): Executor {
+  async function loadOne(ledger: LedgerId, id: string): Promise<Loaded> {
+    const loaded = await load({ ledger, id });
+    if (loaded === undefined) throw notFound(["actionId"]);
+    clock.observe(loaded.now);
+    return loaded;
+  }
+
+  async function decideOn(
+    loaded: Loaded,
+    command: FollowUp,
+    complete?: Complete,
+  ): Promise<Extract<CommitDecision<ActionResult>, { readonly kind: "record" | "refuse" }>> {
+    const result = decide(await situationOf(loaded, command, judge, known), command, loaded.now);
+    if (result.kind === "refusal") return refusalOf(loaded, command, result);
+    const next = complete === undefined ? result.next : await complete(result.next, loaded);
+    const { state, proposal } = loaded.view;
+    return {
+      kind: "record",
+      fact: {
+        ...termFacts(loaded.situation.terms),
+        ...result.fact,
+        ...stateFacts(state.id, next),
+      },
+      notAfter: result.notAfter,
+      result: (entry) => ({ action: { state: nextActionState(state, state, next, entry), proposal }, entry }),
+    };
+  }
+
+  const apply: Executor["apply"] = (ledger, id, by, command, complete) =>
+    commit<Loaded, ActionResult>({
+      ledger,
+      by,
+      conversation: (loaded) => conversationOf(loaded, by),
+      load: () => loadOne(ledger, id),
+      decide: (loaded) => decideOn(loaded, command, complete),
+    });
+
   return {
-    apply: (ledger, id, by, command, complete) =>
-      commit<Loaded, ActionResult>({
+    apply,
+    async applyTogether(ledger, by, commands) {
+      const outcomes = await commitTogether<ActionCommand, Loaded | Error, ActionResult>({
         ledger,
         by,
-        conversation: (loaded) => conversationOf(loaded, by),
-        async load() {
-          const loaded = await load({ ledger, id });
-          if (loaded === undefined) throw notFound(["actionId"]);
-          clock.observe(loaded.now);
-          return loaded;
+        items: commands,
+        conversation: () => undefined,
+        load: (items) =>
+          Promise.all(
+            items.map(({ id }) =>
+              loadOne(ledger, id).catch((error: unknown) =>
+                error instanceof Error ? error : new Error("an action could not be loaded", { cause: error }),
+              ),
+            ),
+          ),
+        async decide({ command }, loaded) {
+          if (loaded instanceof Error) throw loaded;
+          const decision = await decideOn(loaded, command);
+          if (decision.kind === "record") return decision;
+          throw decision.fact === undefined ? decision.error(undefined) : new ToBeRecorded();
         },
-        async decide(loaded) {
-          const result = decide(await situationOf(loaded, command, judge, known), command, loaded.now);
-          if (result.kind === "refusal") return refusalOf(loaded, command, result);
-          const next = complete === undefined ? result.next : await complete(result.next, loaded);
-          const { state, proposal } = loaded.view;
-          return {
-            kind: "record",
-            fact: {
-              ...termFacts(loaded.situation.terms),
-              ...result.fact,
-              ...stateFacts(id, next),
-            },
-            notAfter: result.notAfter,
-            result: (entry) => ({ action: { state: nextActionState(state, state, next, entry), proposal }, entry }),
-          };
-        },
-      }),
+      });
+      return Promise.all(
+        outcomes.map(async (outcome, at): Promise<PromiseSettledResult<ActionResult>> => {
+          const one = commands[at];
+          if (one === undefined || outcome.status === "fulfilled" || !(outcome.reason instanceof ToBeRecorded)) {
+            return outcome;
+          }
+          // Decided once more by itself: it is refused in an entry, unless what it was refused for has changed.
+          const [again] = await Promise.allSettled([apply(ledger, one.id, by, one.command)]);
+          return again;
+        }),
+      );
+    },
   };
 }
+
+/** A command was refused, and its refusal is an entry. */
+class ToBeRecorded extends Error {}
 
 /** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
 async function situationOf(

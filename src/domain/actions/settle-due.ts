@@ -43,7 +43,7 @@ interface DueRow {
  * can be recorded now.
  */
 export async function settleDue(
-  { db, executor }: { readonly db: Queryable; readonly executor: Executor },
+  { db, executor }: { readonly db: Queryable; readonly executor: Pick<Executor, "apply"> },
   limit: number,
 ): Promise<DueSettled> {
   const read = async (last: DueRow | undefined) => {
@@ -59,7 +59,10 @@ export async function settleDue(
   };
 }
 
-async function settle(executor: Executor, { ledger, id, status }: DueRow): Promise<"EXPIRED" | "AMBIGUOUS" | "MOVED"> {
+async function settle(
+  executor: Pick<Executor, "apply">,
+  { ledger, id, status }: DueRow,
+): Promise<"EXPIRED" | "AMBIGUOUS" | "MOVED"> {
   const command = status === "PENDING" ? ({ type: "expire" } as const) : ({ type: "markAmbiguous" } as const);
   try {
     await executor.apply(ledger, id, "system", command);

@@ -15,7 +15,13 @@ const APPROVED = `
      AND e.recorded_at > statement_timestamp() - make_interval(days => ${DAYS})`;
 
 /** Voids what `principalId` approved in `ledger` and nobody started yet. Throws LedgerUnavailableError. */
-export function createVoidApprovals({ db, executor }: { readonly db: Queryable; readonly executor: Executor }) {
+export function createVoidApprovals({
+  db,
+  executor,
+}: {
+  readonly db: Queryable;
+  readonly executor: Pick<Executor, "apply">;
+}) {
   return async (ledger: LedgerId, principalId: string): Promise<void> => {
     const { rows } = await withLedgerErrors(db.query<{ id: string }>(APPROVED, [ledger, principalId]));
     for (const { id } of rows) {

@@ -1,5 +1,6 @@
 /** Everything the area adds to the schema. */
 import "./actions.ts";
+import "./decide.ts";
 import "./execution.ts";
 import "./links.ts";
 import "./mutations.ts";

@@ -31,9 +31,9 @@ const DenyActionInput = builder.inputType("DenyActionInput", {
   }),
 });
 
-const DecideActionPayload = actionPayloadType(
+export const DecideActionPayload = actionPayloadType(
   "DecideActionPayload",
-  "The result of `approveAction`, `denyAction` and `revokeApproval`.",
+  "The result of one decision about an action.",
 );
 
 builder.mutationField("approveAction", (t) =>

@@ -68,6 +68,13 @@ export function outcomePayload<R extends Result>(
   return refusedPayload<R>(context, outcome, userError(outcome, at));
 }
 
+/** The same for one of several decisions, whose action the caller named by its id. */
+export function decidedPayload<R extends Result>(context: Context, outcome: R | Refusal, at: readonly string[]) {
+  if (!(outcome instanceof Refusal && isHidden(context, outcome))) return outcomePayload(context, outcome, at);
+  context.onRefusal(outcome.code);
+  return refusedPayload<R>(context, outcome, userError(notFound(["actionId"]), at));
+}
+
 function refusedPayload<R extends Result>(context: Context, refusal: Refusal, error: UserErrorShape): Refused<R> {
   return { ...refused(context, refusal), userErrors: [error] } as unknown as Refused<R>;
 }
