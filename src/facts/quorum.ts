@@ -1,13 +1,45 @@
-/** `needed` different people of `group` must approve. */
-export interface NeededApprovals {
+/** Whose approval is asked. */
+export interface Asked {
+  /** The group that they are in, or the role that they have. */
   readonly group: string;
+  readonly role?: boolean | undefined;
+  /** RFC 3339, UTC: from then on, whoever asked for it may approve it as well. For what nobody else could approve. */
+  readonly requesterAfter?: string | undefined;
+}
+/** `needed` different people of those must approve. */
+export interface NeededApprovals extends Asked {
   readonly needed: number;
 }
 /** Somebody who approved. */
 export interface Approver {
   readonly groups: readonly string[];
+  readonly roles?: readonly string[];
   /** It is not known whether they are another person than those who asked for it, and than those who approved before. */
   readonly isUnknown?: boolean;
+}
+
+const keyOf = ({ group, role }: Asked) => (role === true ? `role ${group}` : `group ${group}`);
+
+/** Whether `one` is among those whose approval is asked. */
+export function isAsked({ group, role }: Asked, { groups, roles = [] }: Pick<Approver, "groups" | "roles">): boolean {
+  return (role === true ? roles : groups).includes(group);
+}
+
+/** Whether `one`, who asked for it, may approve at this instant (RFC 3339, UTC). */
+export function mayConfirm(
+  requirements: readonly Asked[],
+  one: Pick<Approver, "groups" | "roles">,
+  instant: string,
+): boolean {
+  return requirements.some((asked) => {
+    const { requesterAfter: from } = asked;
+    return from !== undefined && Date.parse(from) <= Date.parse(instant) && isAsked(asked, one);
+  });
+}
+
+/** Whether two requirements ask the same people. */
+export function asksSame(one: Asked, other: Asked): boolean {
+  return keyOf(one) === keyOf(other);
 }
 
 /**
@@ -46,7 +78,7 @@ function seat(requirements: readonly NeededApprovals[], voters: readonly Approve
   return seats;
 }
 
-/** The places of all requirements of one group: a person fits any of them or none. */
+/** The places of all requirements that ask the same people: a person fits any of them or none. */
 interface Table {
   readonly order: number;
   readonly places: number;
@@ -82,10 +114,10 @@ export class Seats {
 
   constructor(requirements: readonly NeededApprovals[]) {
     this.#requirements = requirements;
-    for (const [group, all] of Map.groupBy(requirements, (one) => one.group)) {
+    for (const [key, all] of Map.groupBy(requirements, keyOf)) {
       const places = all.reduce((sum, { needed }) => sum + needed, 0);
       this.free += places;
-      this.#tables.set(group, { order: this.#tables.size, places, taken: 0, movable: [], unknown: 0, closed: false });
+      this.#tables.set(key, { order: this.#tables.size, places, taken: 0, movable: [], unknown: 0, closed: false });
     }
   }
 
@@ -94,9 +126,9 @@ export class Seats {
     return this.free <= 0 && this.needed === 0;
   }
 
-  /** Gives a person of these groups a place, moving others where that makes room. */
-  add({ groups, isUnknown = false }: Approver): void {
-    const fitting = this.#fitting(groups);
+  /** Gives a person a place, moving others where that makes room. */
+  add({ isUnknown = false, ...person }: Approver): void {
+    const fitting = this.#fitting(person);
     const ways = new Map<Table, Way>();
     for (const table of fitting) if (!table.closed) ways.set(table, undefined);
     // Tables that are found on the way are gone through as well: a Map is in the order in which things were added.
@@ -116,19 +148,21 @@ export class Seats {
     }
   }
 
-  /** How many approvals each requirement has, in order: of one group, the first is filled first. */
+  /** How many approvals each requirement has, in order: of those that ask the same people, the first is filled first. */
   counts(): readonly number[] {
-    const left = new Map([...this.#tables].map(([group, { taken }]) => [group, taken]));
-    return this.#requirements.map(({ group, needed }) => {
-      const have = Math.min(left.get(group) ?? 0, needed);
-      left.set(group, (left.get(group) ?? 0) - have);
+    const left = new Map([...this.#tables].map(([key, { taken }]) => [key, taken]));
+    return this.#requirements.map((one) => {
+      const key = keyOf(one);
+      const have = Math.min(left.get(key) ?? 0, one.needed);
+      left.set(key, (left.get(key) ?? 0) - have);
       return have;
     });
   }
 
   /** In the order of the requirements. */
-  #fitting(groups: readonly string[]): readonly Table[] {
-    const found = new Set(groups.flatMap((group) => this.#tables.get(group) ?? []));
+  #fitting({ groups, roles = [] }: Pick<Approver, "groups" | "roles">): readonly Table[] {
+    const keys = [...groups.map((group) => keyOf({ group })), ...roles.map((group) => keyOf({ group, role: true }))];
+    const found = new Set(keys.flatMap((key) => this.#tables.get(key) ?? []));
     return [...found].sort((one, other) => one.order - other.order);
   }
 

@@ -77,7 +77,7 @@ function restProblems(claim: Claim, past: Past, rules: Rules): readonly string[]
     problems.push(`it depends on ${kind} ${id}, which had expired at ${stage.expiresAt}`);
   }
   if (stage === undefined || history === undefined) return problems;
-  const found = rules.checkDependent?.({ kind, body, before: stage.state, maker: history.maker }) ?? [];
+  const found = rules.checkDependent?.({ kind, body, recordedAt, before: stage.state, maker: history.maker }) ?? [];
   return [...problems, ...found.map((problem) => `it depends on ${kind} ${id}: ${problem}`)];
 }
 

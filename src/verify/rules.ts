@@ -17,6 +17,7 @@ export interface ErasedValue {
 export interface Dependent {
   readonly kind: string;
   readonly body: JsonObject;
+  readonly recordedAt: string;
   readonly before: JsonObject;
   /** Of the entry that made the thing. */
   readonly maker: JsonObject;
@@ -24,7 +25,6 @@ export interface Dependent {
 
 /** A thing that an entry moves on, with what came before. */
 export interface Sequel extends Dependent {
-  readonly recordedAt: string;
   readonly after: JsonObject;
   /** Of the entries of a vote type since. */
   readonly votes: readonly JsonObject[];

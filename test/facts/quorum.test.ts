@@ -94,3 +94,42 @@ describe("approvals", () => {
     expect(looked).toBe(2 * votes.length);
   });
 });
+
+describe("requirements of a role", () => {
+  const requirements = [
+    { id: "floor", group: "admin", role: true, needed: 1, requesterAfter: "2026-01-02T00:00:00.000Z" },
+  ];
+  const check = createSequelCheck(VOCABULARY);
+  const maker = { type: "ACTION_PROPOSED", actor: { id: "ada", kind: "HUMAN" }, policy: { requirements } };
+
+  /** What is wrong with an approval of `actor`, which is the one that is needed. */
+  function problems(
+    actor: Readonly<Record<string, string | readonly string[]>>,
+    recordedAt: string,
+  ): readonly string[] {
+    const body = { type: "ACTION_APPROVED", actor: { kind: "HUMAN", ...actor } } as unknown as Sequel["body"];
+    const before = { status: "PENDING", approvals: 0, expiresAt: "2027" };
+    const after = { status: "APPROVED", approvals: 1 };
+    return check({ kind: "ACTION", body, recordedAt, before, after, maker, votes: [] }).filter((one) =>
+      /may not record|approvals needed/.test(one),
+    );
+  }
+
+  it("are met by people who have it, and by nobody in a group of that name", () => {
+    const at = "2026-01-01T00:00:00.000Z";
+    expect(problems({ id: "bob", roles: ["admin"], groups: [] }, at)).toEqual([]);
+    expect(problems({ id: "bob", roles: [], groups: ["admin"] }, at)).toEqual([
+      "the ACTION is APPROVED with 0 of the 1 approvals needed of role admin",
+      "bob may not record it: it is for APPROVER of what ada made",
+    ]);
+  });
+
+  it("are met by whoever asked only from the recorded time on", () => {
+    const ada = { id: "ada", roles: ["admin"], groups: [] };
+    expect(problems(ada, "2026-01-01T23:59:59.999999Z")).toEqual([
+      "ada may not record it: it is for APPROVER of what ada made",
+    ]);
+    expect(problems(ada, "2026-01-02T00:00:00.000000Z")).toEqual([]);
+    expect(problems({ ...ada, roles: [] }, "2026-01-03T00:00:00.000000Z")).not.toEqual([]);
+  });
+});

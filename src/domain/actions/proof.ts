@@ -1,5 +1,6 @@
 import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { isAsked, mayConfirm } from "../../facts/quorum.ts";
 import type { StateOf } from "../../facts/registry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenEntry, provenState, provenVersion, type StoredState } from "../../ledger/proof.ts";
@@ -127,8 +128,8 @@ function provenVoters(
     if (
       voter.kind !== "HUMAN" ||
       voters.some((other) => sharePerson(other, voter)) ||
-      sharePerson(voter, requestedBy) ||
-      !requirements.some(({ group }) => voter.groups.includes(group))
+      (sharePerson(voter, requestedBy) && !mayConfirm(requirements, voter, entry.recordedAt)) ||
+      !requirements.some((one) => isAsked(one, voter))
     ) {
       throw fault("is an approval of somebody who could not approve");
     }

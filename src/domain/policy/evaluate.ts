@@ -24,7 +24,11 @@ export interface MatchedRule {
 export interface Requirement {
   readonly id: string;
   readonly group: string;
+  /** `group` is a role. */
+  readonly role?: true | undefined;
   readonly needed: number;
+  /** From then on, whoever asked for it may approve as well (RFC 3339, UTC). Only of what nobody else could approve. */
+  readonly requesterAfter?: string | undefined;
 }
 
 /** The `policy` member of a proposal, as canonical text. */

@@ -151,7 +151,11 @@ const policy = object(
         {
           id: text("its id"),
           group: text("whose members are asked"),
+          role: always(true, "`group` is a role: those who have it are asked").optional(),
           needed: positive("how many of them must approve"),
+          requesterAfter: instant(
+            "when whoever asked for it may approve as well, by the clock of the database; of what nobody else could approve",
+          ).optional(),
         },
         "a requirement",
       ),

@@ -1,12 +1,13 @@
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Author, Conditions, StateConditions } from "../conditions.ts";
 import { listOf, memberAt, objectOf, textOf } from "../members.ts";
-import type { NeededApprovals } from "../quorum.ts";
+import { type Approver, isAsked, mayConfirm, type NeededApprovals } from "../quorum.ts";
 import { areKnownAlone, isAdministrator, isHuman, isSystem } from "./agreement.ts";
 
 /** An entry that does something about a thing, and the entry that made that. */
 export interface Authored {
   readonly body: JsonObject;
+  readonly recordedAt: string;
   readonly before: JsonObject;
   readonly maker: JsonObject;
 }
@@ -31,7 +32,7 @@ export function authorProblems(
 
 const named = (one: NonNullable<Conditions["by"]>[number]) => (typeof one === "string" ? one : one.author);
 
-function isBy(author: Author, { body, maker }: Authored, state: StateConditions): boolean {
+function isBy(author: Author, { body, maker, recordedAt }: Authored, state: StateConditions): boolean {
   switch (author) {
     case "SYSTEM":
       return isSystem(body);
@@ -42,7 +43,7 @@ function isBy(author: Author, { body, maker }: Authored, state: StateConditions)
     case "MAKER":
       return isSameCaller(body, maker);
     case "APPROVER":
-      return isApprover(body, maker, state);
+      return isApprover(body, maker, recordedAt, state);
     case "CALLER":
       return idOf(body.actor) === idOf(maker.actor) && idOf(body.onBehalfOf) === idOf(maker.onBehalfOf);
     case "DELEGATE":
@@ -64,12 +65,13 @@ function isSameCaller(one: JsonObject, other: JsonObject): boolean {
   });
 }
 
-function isApprover(body: JsonObject, maker: JsonObject, { quorum }: StateConditions): boolean {
+function isApprover(body: JsonObject, maker: JsonObject, recordedAt: string, { quorum }: StateConditions): boolean {
   if (!isHuman(body)) return false;
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
-  if (peopleOf(body).some((id) => requester.includes(id))) return false;
-  const { groups } = askedBy(maker, quorum?.requirements);
-  return groupsOf(body).some((group) => groups.has(group));
+  const approver = rightsOf(body);
+  const { kinds, requirements } = askedBy(maker, quorum?.requirements);
+  if (peopleOf(body).some((id) => requester.includes(id))) return mayConfirm(requirements, approver, recordedAt);
+  return kinds.some((one) => isAsked(one, approver));
 }
 
 /** Ids of the people who act in an entry: its actor, and whom that acts for. */
@@ -80,15 +82,20 @@ export function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
   });
 }
 
-export const groupsOf = ({ actor }: JsonObject) => listOf(objectOf(actor).groups).map(textOf);
+/** What its actor may approve by. */
+export function rightsOf({ actor }: JsonObject): Pick<Approver, "groups" | "roles"> {
+  const { groups, roles } = objectOf(actor);
+  return { groups: listOf(groups).map(textOf), roles: listOf(roles).map(textOf) };
+}
 
 /** Who is asked to approve. */
 export interface Asked {
   readonly requirements: readonly NeededApprovals[];
-  readonly groups: ReadonlySet<string>;
+  /** One of those that ask the same people. */
+  readonly kinds: readonly NeededApprovals[];
 }
 
-const NOBODY: Asked = { requirements: [], groups: new Set() };
+const NOBODY: Asked = { requirements: [], kinds: [] };
 /** By the entry that made the thing: a proposal may have thousands of each, requirements and approvals. */
 const known = new WeakMap<JsonObject, { readonly path: string; readonly asked: Asked }>();
 
@@ -98,10 +105,14 @@ export function askedBy(maker: JsonObject, path: string | undefined): Asked {
   const before = known.get(maker);
   if (before?.path === path) return before.asked;
   const requirements = listOf(memberAt(maker, path)).flatMap((item) => {
-    const { group, needed } = objectOf(item);
-    return typeof group === "string" && isPlaces(needed) ? [{ group, needed }] : [];
+    const { group, role, needed, requesterAfter: from } = objectOf(item);
+    if (typeof group !== "string" || !isPlaces(needed)) return [];
+    return [{ group, role: role === true, needed, requesterAfter: typeof from === "string" ? from : undefined }];
   });
-  const asked = { requirements, groups: new Set(requirements.map(({ group }) => group)) };
+  const kinds = [...Map.groupBy(requirements, ({ group, role }) => `${role} ${group}`).values()].flatMap(
+    ([one]) => one ?? [],
+  );
+  const asked = { requirements, kinds };
   known.set(maker, { path, asked });
   return asked;
 }

@@ -5,7 +5,7 @@ import { type NeededApprovals, Seats } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { conditionsFor } from "./agreement.ts";
-import { type Authored, askedBy, authorProblems, groupsOf, peopleOf } from "./authors.ts";
+import { type Authored, askedBy, authorProblems, peopleOf, rightsOf } from "./authors.ts";
 
 /** A thing that an entry depends on, with the entry that made it. Bodies are those that `remembered` makes. */
 export interface Dependent extends Authored {
@@ -14,7 +14,6 @@ export interface Dependent extends Authored {
 
 /** A thing that an entry moves on, with what came before. */
 export interface Sequel extends Dependent {
-  readonly recordedAt: string;
   readonly after: JsonObject;
   /** The entries so far that count for its quorum. */
   readonly votes: readonly JsonObject[];
@@ -150,10 +149,11 @@ function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: s
   }
   if (seats.isEnough) return;
   const have = seats.counts();
-  const missing = requirements.flatMap(({ group, needed }, at) => {
+  const missing = requirements.flatMap(({ group, role, needed }, at) => {
     const got = have[at] ?? 0;
     if (got >= needed) return [];
-    return [`the ${kind} is ${quorum.status} with ${got} of the ${needed} approvals needed of ${group}`];
+    const whom = role === true ? `role ${group}` : group;
+    return [`the ${kind} is ${quorum.status} with ${got} of the ${needed} approvals needed of ${whom}`];
   });
   const oneMore = `the ${kind} is ${quorum.status} with an approval that has ${quorum.unknown}, and not with one more`;
   problems.push(...(missing.length > 0 ? missing : [oneMore]));
@@ -200,7 +200,7 @@ function count(known: Counted, body: JsonObject, unknown: string): void {
   const people = peopleOf(body);
   known.repeated = people.filter((id) => known.people.has(id));
   if (people.length > 0 && known.repeated.length === 0) {
-    known.seats.add({ groups: groupsOf(body), isUnknown: memberAt(body, unknown) !== undefined });
+    known.seats.add({ ...rightsOf(body), isUnknown: memberAt(body, unknown) !== undefined });
   }
   for (const id of people) known.people.add(id);
   known.bodies.push(body);

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from .members import at, is_integer, same
 
 HUMAN = "HUMAN"
 
 
+# Whom a requirement asks: the name of a group, or of a role in a tuple, which is no name of a group.
+_Key = Union[str, Tuple[str]]
+
+
 class Approval(NamedTuple):
-    """One entry that approves: its people, the groups of its actor, and whether it has the member that says that one of its
+    """One entry that approves: its people, the keys of what its actor may approve by, and whether it has the member that says that one of its
     people may be a person who asked for the thing, or who approved before."""
 
     people: FrozenSet[str]
-    groups: FrozenSet[str]
+    groups: FrozenSet[_Key]
     unknown: bool = False
 
 
@@ -25,22 +29,49 @@ def people(body: Dict[str, Any]) -> FrozenSet[str]:
     return frozenset(name for name in ids if isinstance(name, str))
 
 
-def groups(body: Dict[str, Any]) -> FrozenSet[str]:
-    """The groups of the actor of an entry."""
-    listed = at(body, "actor.groups")
-    return frozenset(group for group in listed if isinstance(group, str)) if isinstance(listed, list) else frozenset()
+def _names(listed: Any) -> List[str]:
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
-def places(requirements: Any) -> List[Tuple[str, int]]:
-    """The group and the number of places of each requirement, of those that are of the form of section 3."""
+def groups(body: Dict[str, Any]) -> FrozenSet[_Key]:
+    """What the actor of an entry may approve by: its groups and its roles."""
+    roles: List[_Key] = [(name,) for name in _names(at(body, "actor.roles"))]
+    return frozenset([*_names(at(body, "actor.groups")), *roles])
+
+
+def key_of(requirement: Any) -> _Key:
+    """The same for two requirements that ask the same people."""
+    group = at(requirement, "group")
+    return (group,) if at(requirement, "role") is True else group
+
+
+def asked(requirements: Any) -> List[Any]:
+    """The requirements that are of the form of section 3."""
     listed = requirements if isinstance(requirements, list) else []
-    pairs = ((at(requirement, "group"), at(requirement, "needed")) for requirement in listed)
-    return [(group, needed) for group, needed in pairs if isinstance(group, str) and is_integer(needed) and needed > 0]
+    return [
+        requirement
+        for requirement in listed
+        if isinstance(at(requirement, "group"), str)
+        and is_integer(at(requirement, "needed"))
+        and at(requirement, "needed") > 0
+    ]
 
 
-_Ways = Dict[str, Optional[Tuple[str, int]]]
+def places(requirements: Any) -> List[Tuple[_Key, int]]:
+    """Whom each requirement asks, and its number of places."""
+    return [(key_of(requirement), at(requirement, "needed")) for requirement in asked(requirements)]
+
+
+def may_confirm(requirements: Any, body: Dict[str, Any], instant: str) -> bool:
+    """Whether somebody who asked for a thing may approve it at this instant."""
+    rights = groups(body)
+    starts = (at(one, "requesterAfter") for one in asked(requirements) if key_of(one) in rights)
+    return any(isinstance(start, str) and start <= instant for start in starts)
+
+
+_Ways = Dict[_Key, Optional[Tuple[_Key, int]]]
 # Somebody who has a place of a group and could have one of another: all their groups that are asked, and whether unknown.
-_Movable = Tuple[FrozenSet[str], bool]
+_Movable = Tuple[FrozenSet[_Key], bool]
 
 
 class Seats:
@@ -52,16 +83,16 @@ class Seats:
     """
 
     def __init__(self, requirements: Any) -> None:
-        self._free: Dict[str, int] = {}
+        self._free: Dict[_Key, int] = {}
         for group, needed in places(requirements):
             self._free[group] = self._free.get(group, 0) + needed
         self._left = sum(self._free.values())
-        self._movable: Dict[str, List[_Movable]] = {group: [] for group in self._free}
+        self._movable: Dict[_Key, List[_Movable]] = {group: [] for group in self._free}
         # Of the places of a group, how many are taken by approvals that are unknown.
-        self._unknown: Dict[str, int] = {group: 0 for group in self._free}
+        self._unknown: Dict[_Key, int] = {group: 0 for group in self._free}
         # How many of those cannot be done without: the ones of groups that are not closed.
         self._needed = 0
-        self._closed: Set[str] = set()
+        self._closed: Set[_Key] = set()
         self._seen: Set[str] = set()
 
     @property
@@ -91,7 +122,7 @@ class Seats:
     def _counts(self, approval: Approval) -> bool:
         return bool(approval.people) and not approval.people & self._seen
 
-    def _search(self, approval: Approval) -> Tuple[FrozenSet[str], _Ways, Optional[str]]:
+    def _search(self, approval: Approval) -> Tuple[FrozenSet[_Key], _Ways, Optional[_Key]]:
         """The groups of an approval that are asked, how the search came to each group, and where it found a free place."""
         asked = frozenset(group for group in approval.groups if group in self._free)
         # From whose place of which group, or None where it began.
@@ -107,12 +138,12 @@ class Seats:
                         waiting.append(other)
         return asked, came_from, None
 
-    def _close(self, groups_: Iterable[str]) -> None:
+    def _close(self, groups_: Iterable[_Key]) -> None:
         for group in groups_:
             self._closed.add(group)
             self._needed -= self._unknown[group]
 
-    def _move(self, group: str, came_from: _Ways, last: _Movable) -> None:
+    def _move(self, group: _Key, came_from: _Ways, last: _Movable) -> None:
         """Move everybody on the way to a free place of the group by one, and put the last one where the way begins."""
         self._free[group] -= 1
         self._left -= 1

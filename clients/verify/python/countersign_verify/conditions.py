@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import terms
-from .approvals import HUMAN, groups, people, places
+from .approvals import HUMAN, groups, may_confirm, people, places
 from .members import MISSING, at, first_difference, is_integer, same
 from .report import quote
 from .tables import KINDS, TYPES
@@ -82,10 +82,14 @@ def deadline(kind: str, state: Dict[str, Any]) -> Optional[str]:
 
 def _is_approver(move: Move, maker: Maker) -> bool:
     spec = KINDS[move.kind].approvals
-    asked = {group for group, _ in places(maker.values.get(spec[2]) if spec else None)}
+    requirements = maker.values.get(spec[2]) if spec else None
+    asked = {key for key, _ in places(requirements)}
     asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
-    human = same(at(move.body, "actor.kind"), HUMAN)
-    return human and bool(asked & groups(move.body)) and not asking & people(move.body)
+    if not same(at(move.body, "actor.kind"), HUMAN):
+        return False
+    if asking & people(move.body):
+        return may_confirm(requirements, move.body, move.recorded_at)
+    return bool(asked & groups(move.body))
 
 
 def _is_one_of(name: str, move: Move) -> Optional[bool]:

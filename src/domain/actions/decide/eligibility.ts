@@ -1,7 +1,8 @@
 import type { DecisionRefusal } from "../../../facts/areas/actions.ts";
+import { type Asked, isAsked } from "../../../facts/quorum.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
-import { compare, isRequester, isUnknown, responsibleAs } from "./people.ts";
+import { compare, confirms, isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isWanted } from "./quorum.ts";
 import { policyChanged } from "./today.ts";
 
@@ -40,7 +41,7 @@ export function objections(
   now: Date,
   verdict: "APPROVE" | "DENY" = "APPROVE",
 ): readonly Objection[] {
-  return [...personal(situation, by), ...timely(situation, now, verdict), ...readable(situation)];
+  return [...personal(situation, by, now), ...timely(situation, now, verdict), ...readable(situation)];
 }
 
 /** Reasons against an approval that do not apply to a denial: an approver may still deny. */
@@ -57,9 +58,9 @@ function votingObjections(situation: Situation, by: Principal): readonly Objecti
   if (voters.some((voter) => compare(situation, voter, by) === "SAME")) {
     return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
   }
-  const isAsked = terms.requirements.some(({ group }) => by.groups.includes(group));
+  const isConcerned = terms.requirements.some((one) => isAsked(one, by));
   const vote = { ...by, isUnknown: isUnknown(situation, by, voters) };
-  if (isAsked && !isWanted(terms.requirements, voters, vote)) {
+  if (isConcerned && !isWanted(terms.requirements, voters, vote)) {
     return [objection("NOT_ELIGIBLE", "your groups have given all the approvals needed of them")];
   }
   return [];
@@ -70,21 +71,24 @@ const RESPONSIBLE_AS = {
   CHANGED: "you changed this agent in the directory after it proposed the action, so another person has to approve it",
 } as const;
 
-function personal(situation: Situation, by: Principal): readonly Objection[] {
+function personal(situation: Situation, by: Principal, now: Date): readonly Objection[] {
   const { terms } = situation;
   const found: Objection[] = [];
   if (by.kind !== "HUMAN") {
     found.push(objection("AGENT_CANNOT_DECIDE", "only a person can decide; agents and services never can"));
   }
-  if (isRequester(situation, by)) {
-    found.push(
-      objection("REQUESTER_CANNOT_DECIDE", "the requester of an action, and the person they act for, cannot decide it"),
-    );
+  if (isRequester(situation, by) && !confirms(situation, by, now)) {
+    const message = "the requester of an action, and the person they act for, cannot decide it";
+    const { requesterAfter } =
+      terms.requirements.find((one) => one.requesterAfter !== undefined && isAsked(one, by)) ?? {};
+    const until = requesterAfter === undefined ? "" : `; as the only one who could, you can from ${requesterAfter} on`;
+    found.push(objection("REQUESTER_CANNOT_DECIDE", `${message}${until}`));
   }
-  if (!terms.requirements.some(({ group }) => by.groups.includes(group))) {
-    const groups = terms.requirements.map(({ group }) => group).join(", ");
+  if (!terms.requirements.some((one) => isAsked(one, by))) {
     const message =
-      groups === "" ? "the policy requires no approval of this action" : `only members of ${groups} can decide`;
+      terms.requirements.length === 0
+        ? "the policy requires no approval of this action"
+        : `only ${terms.requirements.map(whoIsAsked).join(", ")} can decide`;
     found.push(objection("NOT_ELIGIBLE", message));
   }
   return found;
@@ -107,6 +111,10 @@ function timely({ state }: Situation, now: Date, verdict: "APPROVE" | "DENY"): r
 
 function readable({ contentMissing }: Situation): readonly Objection[] {
   return contentMissing === true ? [objection("CONTENT_MISSING", CONTENT_MISSING)] : [];
+}
+
+function whoIsAsked({ group, role }: Asked): string {
+  return role === true ? `people with the role ${group}` : `members of ${group}`;
 }
 
 /** A deadline has passed at its exact instant. */

@@ -1,3 +1,4 @@
+import { mayConfirm } from "../../../facts/quorum.ts";
 import type { Responsible } from "../../directory/organization.ts";
 import { type Comparison, PEOPLE_AS_TOLD } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
@@ -12,6 +13,12 @@ export function compare({ people = PEOPLE_AS_TOLD }: Situation, one: Principal, 
 export function isRequester(situation: Situation, by: Principal): boolean {
   const { requestedBy } = situation.terms;
   return by.id === requestedBy.id || compare(situation, by, requestedBy) === "SAME";
+}
+
+/** Whether `by` asked for it, and may approve all the same from now on, because nobody else could. */
+export function confirms(situation: Situation, by: Principal, now: Date): boolean {
+  const { requestedBy, requirements } = situation.terms;
+  return by.kind === "HUMAN" && by.id === requestedBy.id && mayConfirm(requirements, by, now.toISOString());
 }
 
 /** As whom `by` is responsible for the agent that proposed the action, or for one it acts for; undefined: as nobody. */

@@ -1,3 +1,5 @@
+import { asksSame } from "../../../facts/quorum.ts";
+import type { Principal } from "../../identity/principal.ts";
 import type { Requirement } from "../../policy/evaluate.ts";
 import type { Situation } from "../action.ts";
 import { compare, isRequester, isUnknown, responsibleAs } from "./people.ts";
@@ -14,7 +16,9 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   if (suspendedRequester !== undefined) return `${suspendedRequester}, for whom it would be done, is suspended`;
   if (suspendedVoter !== undefined) return `${suspendedVoter}, who approved it, was suspended since`;
   if (outcome === "FORBID") return `the policy forbids it now, by ${rules[0]}`;
-  const barred = situation.voters.find((one) => isRequester(situation, one) || responsibleAs(situation, one));
+  const barred = situation.voters.find(
+    (one) => (isRequester(situation, one) && !hasConfirmed(situation, one)) || responsibleAs(situation, one),
+  );
   if (barred !== undefined)
     return `${barred.id}, who approved it, is a person who asked for it or is responsible for its agent`;
   // What was not known when somebody approved stays so; of people who are responsible for the agent since, something may be.
@@ -37,10 +41,17 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   return `the policy now requires ${requirements.map(described).join(" and ")}`;
 }
 
-function isCovered({ group, needed }: Requirement, by: readonly Requirement[]): boolean {
-  return by.some((one) => one.group === group && one.needed >= needed);
+/** Whether an approval of who asked for it was recorded: nothing else of the kind is proven. */
+function hasConfirmed({ terms }: Situation, one: Principal): boolean {
+  return (
+    one.id === terms.requestedBy.id && terms.requirements.some(({ requesterAfter }) => requesterAfter !== undefined)
+  );
 }
 
-function described({ needed, group }: Requirement): string {
-  return `${needed === 1 ? "an approval" : `${needed} approvals`} of ${group}`;
+function isCovered(required: Requirement, by: readonly Requirement[]): boolean {
+  return by.some((one) => asksSame(one, required) && one.needed >= required.needed);
+}
+
+function described({ needed, group, role }: Requirement): string {
+  return `${needed === 1 ? "an approval" : `${needed} approvals`} of ${role === true ? `role ${group}` : group}`;
 }
