@@ -7,18 +7,23 @@ import { openDemoTokens } from "./tokens.ts";
 interface TokenOptions {
   readonly as: DemoName;
   readonly role?: readonly string[];
+  readonly amr?: readonly string[];
   readonly ttl: number;
   readonly dataDir?: string;
 }
 
-function addRole(role: string, earlier: readonly string[] = []): readonly string[] {
+function addName(role: string, earlier: readonly string[] = []): readonly string[] {
   if (!/^[\w.:-]{1,64}$/.test(role)) throw new InvalidArgumentError("It has to be letters, digits and _ . : - only.");
   return [...earlier, role];
 }
 
-async function token({ as, role, ttl, dataDir }: TokenOptions): Promise<void> {
+async function token({ as, role, amr, ttl, dataDir }: TokenOptions): Promise<void> {
   const tokens = await openDemoTokens(settings(dataDir === undefined ? {} : { dataDir }));
-  const signed = await tokens.sign(as, role === undefined ? { ttl } : { ttl, roles: role });
+  const signed = await tokens.sign(as, {
+    ttl,
+    ...(role === undefined ? {} : { roles: role }),
+    ...(amr === undefined ? {} : { amr }),
+  });
   process.stdout.write(`${signed}\n`);
 }
 
@@ -33,13 +38,15 @@ export function defineToken(program: Command): void {
     .addOption(
       new Option("--as <principal>", "the principal to sign a token for").choices(DEMO_NAMES).makeOptionMandatory(),
     )
-    .option("--role <role>", "a role instead of the principal's own; may be repeated", addRole)
+    .option("--role <role>", "a role instead of the principal's own; may be repeated", addName)
+    .option("--amr <method>", "how the person signed in, such as mfa or hwk (RFC 8176); may be repeated", addName)
     .option("--ttl <seconds>", "lifetime of the token", wholeNumber(1, 86_400), 3_600)
     .option("--data-dir <directory>", "data directory of the server (default: DATA_DIR, then .data)")
     .addHelpText(
       "after",
       "\nExamples:\n  countersign token --as approver\n  TOKEN=$(countersign token --as agent --ttl 600)\n" +
-        "  countersign token --as agent --role approver   # still cannot approve: it is an agent",
+        "  countersign token --as agent --role approver   # still cannot approve: it is an agent\n" +
+        "  countersign token --as approver --amr pwd --amr otp   # where the policy wants a second factor",
     )
     .addHelpText(
       "after",

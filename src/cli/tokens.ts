@@ -1,20 +1,14 @@
 import { access } from "node:fs/promises";
 import type { Config } from "../config.ts";
-import { createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
+import { createBuiltinIssuer, type DemoTokenOptions } from "../domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../domain/identity/demo-principals.ts";
 import { loadIdentityFile } from "../domain/identity/identity-file.ts";
 import { loadKeys } from "../domain/identity/keys.ts";
 import { CommandError } from "./exit.ts";
 
-export interface TokenRequest {
-  readonly roles?: readonly string[];
-  /** Seconds. */
-  readonly ttl?: number;
-}
-
 /** Signs tokens of the demo principals with the keys of a data directory, as the server there does. */
 export interface DemoTokens {
-  sign(as: DemoName, request?: TokenRequest): Promise<string>;
+  sign(as: DemoName, request?: DemoTokenOptions): Promise<string>;
   /** Returns a token that is valid for a while; signs a new one only when needed. */
   keep(as: DemoName): () => Promise<string>;
 }
@@ -39,7 +33,7 @@ export async function openDemoTokens(config: Config): Promise<DemoTokens> {
     throw new CommandError("USAGE", message, { cause });
   }
   const issuer = createBuiltinIssuer({ keys: await loadKeys(config.signingKeyFile), audience: "countersign" });
-  const sign = (as: DemoName, request: TokenRequest = {}) => issuer.sign(as, request);
+  const sign = (as: DemoName, request: DemoTokenOptions = {}) => issuer.sign(as, request);
   return {
     sign,
     keep(as) {

@@ -129,11 +129,12 @@ export function createCall(options: CallOptions): Call {
   const { facts, signedIn, client, address, onRefusal, rates, forDecision } = options;
   const { traceparent } = facts.headers;
   const traceId = traceIdFor(typeof traceparent === "string" ? traceparent : undefined);
-  const callerOf = ({ principal, method, key, sessionId, expiresAt }: SignedIn): Caller => ({
+  const callerOf = ({ principal, method, assurance, key, sessionId, expiresAt }: SignedIn): Caller => ({
     principal,
     client,
     traceId,
     method,
+    assurance,
     address,
     key,
     sessionId,

@@ -32,6 +32,11 @@ describe("token", () => {
     expect(claims).toMatchObject({ sub: "member", act: { sub: "agent", roles: ["approver", "admin"] } });
   });
 
+  it("says how the person signed in, as a provider would", async () => {
+    const args = ["token", "--as", "approver", "--amr", "pwd", "--amr", "otp", "--data-dir", dataDir];
+    expect(decodeJwt((await countersign(args)).stdout.trim())).toMatchObject({ sub: "approver", amr: ["pwd", "otp"] });
+  });
+
   it("is refused in production", async () => {
     const environment = { DATA_DIR: dataDir, NODE_ENV: "production" };
     const { code, stdout, stderr } = await countersign(["token", "--as", "approver"], environment);

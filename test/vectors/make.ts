@@ -139,7 +139,7 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
         region: "eu",
         digest: sha("d"),
         chain: id(0xc0),
-        decision: { verdict: "APPROVE", channel: "API", note: new Erasable("einverstanden 👍") },
+        decision: { verdict: "APPROVE", channel: "API", assurance: "MFA", note: new Erasable("einverstanden 👍") },
       },
     ],
   ],

@@ -1,6 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Caller } from "../identity/principal.ts";
+import { decisionBy } from "./decide/attribution.ts";
 import type { Approve, Channel, Deny } from "./decide/command.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import type { ActionCommand, ActionResult, Executor } from "./executor.ts";
@@ -21,15 +22,16 @@ export type DecideOutcome = ActionResult | ActionRefusal;
 
 /** The command that a decision is. Throws ActionRefusal INVALID_INPUT for a note that cannot be taken, and a denial without one. */
 export function decisionCommand(
-  { principal: by }: Caller,
+  caller: Caller,
   decision: Omit<JointDecision, "actionId">,
   grantTtl: number,
 ): Approve | Deny {
   const { verdict, digest, note, channel } = decision;
+  const made = decisionBy(caller, { digest, note, channel });
   checkText(note, "note", MAX_NOTE);
-  if (verdict === "APPROVE") return { type: "approve", by, grantTtl, digest, note, channel };
+  if (verdict === "APPROVE") return { ...made, type: "approve", grantTtl };
   checkReason(note, "must say why the action is denied");
-  return { type: "deny", by, digest, note, channel };
+  return { ...made, type: "deny" };
 }
 
 /** Throws ActionRefusal INVALID_INPUT for more decisions than one batch may have. */

@@ -1,3 +1,4 @@
+import type { SignInAssurance } from "./assurance.ts";
 import type { Principal } from "./principal.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface Authentication {
    * `openid-connect` for a browser sign-in at a provider that does not report it; `bearer-token` for a token without it.
    */
   readonly method: string;
+  /** How sure the issuer was of the person, by `acr` and `amr`. Default: SESSION, which says nothing beyond a token. */
+  readonly assurance?: SignInAssurance | undefined;
   /** The OAuth client the token was issued to: `client_id` or `azp`. */
   readonly clientId?: string | undefined;
   /** RFC 7638 thumbprint of the key the token is bound to, whose possession was proven. */

@@ -9,15 +9,23 @@ import { isLoopback } from "./secure-url.ts";
 export const BUILTIN_ISSUER = "urn:countersign:builtin";
 const DEFAULT_TTL_SECONDS = 3600;
 
+export interface DemoTokenOptions {
+  readonly roles?: readonly string[];
+  /** Seconds. */
+  readonly ttl?: number;
+  readonly amr?: readonly string[];
+}
+
 export interface BuiltinIssuer {
   readonly issuer: string;
   /** What the authenticator needs to accept tokens of this issuer. */
   readonly trusted: TrustedIssuer;
   /**
    * A bearer token for a demo principal. `roles` replaces what the token claims of its caller (rights never follow from
-   * a role alone); `ttl` is in seconds and may be negative, for a token that is already over.
+   * a role alone); `ttl` is in seconds and may be negative, for a token that is already over; `amr`: how a person signed in
+   * (RFC 8176).
    */
-  sign(name: DemoName, options?: { readonly roles?: readonly string[]; readonly ttl?: number }): Promise<string>;
+  sign(name: DemoName, options?: DemoTokenOptions): Promise<string>;
 }
 
 /** Refuses to accept tokens that anybody can get where anybody can connect. Throws ConfigurationError. */
@@ -47,9 +55,9 @@ export function createBuiltinIssuer(options: { readonly keys: Keys; readonly aud
         "the token was signed with the keys of another data directory: print one with `countersign token` and the " +
         "DATA_DIR (or SIGNING_KEY_FILE) of this server",
     }),
-    async sign(name, { roles, ttl = DEFAULT_TTL_SECONDS } = {}) {
+    async sign(name, { roles, amr, ttl = DEFAULT_TTL_SECONDS } = {}) {
       const now = Math.floor(Date.now() / 1000);
-      return new SignJWT(claims(name, roles))
+      return new SignJWT({ ...claims(name, roles), ...(amr === undefined ? {} : { amr: [...amr] }) })
         .setProtectedHeader({
           alg: SIGNATURE_ALGORITHM,
           typ: ACCESS_TOKEN_TYPE,

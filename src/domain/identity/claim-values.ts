@@ -1,5 +1,6 @@
 import type { JWTPayload } from "jose";
 import { z } from "zod";
+import { assuranceOf, type SignInAssurance } from "./assurance.ts";
 import { AuthenticationError } from "./errors.ts";
 import { nameSchema } from "./names.ts";
 import type { Principal } from "./principal.ts";
@@ -10,6 +11,8 @@ export interface ClaimedIdentity {
   readonly principal: Principal;
   /** See `Authentication.method`. */
   readonly method: string;
+  /** See `Authentication.assurance`. */
+  readonly assurance?: SignInAssurance;
   readonly clientId?: string;
   readonly sessionId?: string;
 }
@@ -86,15 +89,20 @@ interface Parties {
   readonly machine: boolean;
   readonly subject: Principal;
   readonly agent: Principal | undefined;
+  /** What values of `acr` mean at this issuer, beyond those that mean the same everywhere. */
+  readonly acr?: Readonly<Record<string, SignInAssurance>>;
 }
 
-export function identityOf(claims: JWTPayload, { machine, client, subject, agent }: Parties): ClaimedIdentity {
+export function identityOf(claims: JWTPayload, { machine, client, subject, agent, acr }: Parties): ClaimedIdentity {
   // Nobody acts for himself.
   if (agent?.id === subject.id) throw badClaim("act");
+  const signIn = { acr: claims.acr, amr: claims.amr };
   const direct = machine ? CLIENT_CREDENTIALS : methodOf(claims);
   return {
     principal: agent === undefined ? subject : { ...agent, onBehalfOf: subject },
     method: agent === undefined ? direct : TOKEN_EXCHANGE,
+    // Whoever calls for a person was not signed in as they were.
+    ...(agent === undefined && !machine && subject.kind === "HUMAN" ? { assurance: assuranceOf(signIn, acr) } : {}),
     ...(client === undefined ? {} : { clientId: client }),
   };
 }

@@ -1,6 +1,7 @@
 import type { JWTPayload } from "jose";
 import { z } from "zod";
 import { isAddress } from "./addresses.ts";
+import type { SignInAssurance } from "./assurance.ts";
 import {
   actClaimOf,
   badClaim,
@@ -39,6 +40,8 @@ export interface ClaimRules {
   readonly emailVerified: "claim" | "always";
   /** What a client is that signs in as itself; AGENT when it is not listed. */
   readonly clients: Readonly<Record<string, "SERVICE" | "AGENT">>;
+  /** What values of `acr` mean, beyond those that mean the same everywhere. */
+  readonly acr?: Readonly<Record<string, SignInAssurance>>;
 }
 
 /** An issuer's own roles before mapping, which need not be valid names of ours. */
@@ -46,7 +49,7 @@ const unmappedSchema = z.array(z.string()).max(1_000);
 
 /** Reads the tokens of an identity provider. */
 export function readerFor(rules: ClaimRules): ClaimsReader {
-  const { organization, subjectPrefix, reservedPrefixes, claims: paths, clients } = rules;
+  const { organization, subjectPrefix, reservedPrefixes, claims: paths, clients, acr } = rules;
   const roleMap = rules.roleMap && new Map(Object.entries(rules.roleMap));
   const registered = new Map(Object.entries(clients));
 
@@ -108,6 +111,7 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
       machine,
       subject: accountOf(claims, id, kind),
       agent: actor && accountOf(actor, idOf(actor.sub, "act"), "AGENT"),
+      ...(acr === undefined ? {} : { acr }),
     });
   };
 }

@@ -26,6 +26,8 @@ const houseSchema = z.object({
   groups: nameListSchema.default([]),
   /** How the person signed in. */
   method: nameSchema.exactOptional(),
+  /** How sure the provider was of the person who signed in at it. */
+  assurance: z.enum(["SESSION", "MFA", "KEY"]).exactOptional(),
   /** The browser session. */
   sid: z.uuid().exactOptional(),
 });
@@ -35,7 +37,7 @@ const actorSchema = houseSchema.pick({ name: true, roles: true, groups: true });
 export const readHouseClaims: ClaimsReader = (claims) => {
   const parsed = houseSchema.safeParse(claims);
   if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]), nameProblemIn(parsed.error));
-  const { sub: id, org: organization, kind, name, email, roles, groups, method, sid } = parsed.data;
+  const { sub: id, org: organization, kind, name, email, roles, groups, method, sid, assurance } = parsed.data;
   // A browser session was signed in by a provider: what that said of the address is in the token. Others are of our own people.
   const emailVerified = parsed.data.email_verified ?? sid === undefined;
   const subject = {
@@ -56,6 +58,7 @@ export const readHouseClaims: ClaimsReader = (claims) => {
   return {
     ...identity,
     ...(method === undefined ? {} : { method }),
+    ...(sid === undefined || assurance === undefined ? {} : { assurance }),
     ...(sid === undefined ? {} : { sessionId: sid }),
   };
 };

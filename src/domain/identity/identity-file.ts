@@ -98,6 +98,7 @@ const issuerSchema = z
     emailVerified: z.enum(["claim", "always"]).default("claim"),
     roleMap: z.record(nameSchema, nameSchema).optional(),
     clients: z.record(nameSchema, z.enum(["SERVICE", "AGENT"])).default({}),
+    acr: z.record(nameSchema, z.enum(["SESSION", "MFA", "KEY"])).default({}),
     dpop: z.enum(["optional", "required"]).default("optional"),
   })
   .refine(({ issuer, jwksUri }) => jwksUri !== undefined || !issuer.startsWith("urn:"), {

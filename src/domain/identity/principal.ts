@@ -1,4 +1,5 @@
 import type { WithheldBecause } from "../../facts/payload.ts";
+import type { SignInAssurance } from "./assurance.ts";
 
 export type PrincipalKind = "HUMAN" | "AGENT" | "SERVICE";
 
@@ -43,6 +44,8 @@ export interface Caller {
   readonly traceId?: string | undefined;
   /** How the principal signed in. */
   readonly method?: string | undefined;
+  /** How sure who signed them in was of them. Default: SESSION. */
+  readonly assurance?: SignInAssurance | undefined;
   /** Where the call came from: an IP address. */
   readonly address?: string | undefined;
   /** RFC 7638 thumbprint of the key the caller proved to hold. */

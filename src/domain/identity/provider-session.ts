@@ -47,6 +47,7 @@ const sessionSchema = z.strictObject({
       groups: z.array(z.string()),
     }),
     method: z.string(),
+    assurance: z.enum(["SESSION", "MFA", "KEY"]).exactOptional(),
     clientId: z.string().exactOptional(),
   }),
   subject: z.string(),

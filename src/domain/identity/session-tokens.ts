@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { decodeJwt, SignJWT } from "jose";
+import type { SignInAssurance } from "./assurance.ts";
 import { SESSION_TOKEN_TYPE, type TrustedIssuer, trustOurselves } from "./issuers.ts";
 import { type Keys, SIGNATURE_ALGORITHM } from "./keys.ts";
 import type { Principal } from "./principal.ts";
@@ -14,6 +15,7 @@ export interface BrowserSession {
   readonly sessionId: string;
   /** How the person signed in, and at which issuer. */
   readonly method: string;
+  readonly assurance?: SignInAssurance | undefined;
   readonly signedInAt: string;
   /** Seconds since the epoch. */
   readonly expiresAt: number;
@@ -43,7 +45,7 @@ export function createSessionTokens({
       publicKey: keys.issuer.publicKey,
       inCookie: true,
     }),
-    sign({ principal, sessionId, method, signedInAt, expiresAt }) {
+    sign({ principal, sessionId, method, assurance, signedInAt, expiresAt }) {
       const { organization, kind, displayName, email, emailVerified = false, roles, groups } = principal;
       return new SignJWT({
         org: organization,
@@ -54,6 +56,7 @@ export function createSessionTokens({
         roles,
         groups,
         method,
+        assurance,
         sid: sessionId,
         signed_in_at: signedInAt,
       })

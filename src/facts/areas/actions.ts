@@ -1,3 +1,4 @@
+import { ASSURANCES } from "../assurance.ts";
 import { defineFact, defineState, made, type Step, steps } from "../definition.ts";
 import type { AnyJson } from "../envelope.ts";
 import {
@@ -167,7 +168,15 @@ const policy = object(
 
 const note = erasable<string>("in their own words").optional();
 const decision = object(
-  { verdict: code(VERDICTS, "yes or no"), channel: code(CHANNELS, "how it came in"), note },
+  {
+    verdict: code(VERDICTS, "yes or no"),
+    channel: code(CHANNELS, "how it came in"),
+    assurance: code(
+      ASSURANCES,
+      "how sure it is that the actor decided it: by a click in a chat, signed in, signed in with several factors, or with a key in hardware; SESSION where it is missing",
+    ).optional(),
+    note,
+  },
   "what was decided",
 );
 const grant = object(

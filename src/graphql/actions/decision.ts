@@ -1,6 +1,7 @@
+import { type Assurance as AssuranceLevel, UNSTATED_ASSURANCE } from "../../facts/assurance.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
-import { ApproverIdentity, Channel, Verdict } from "../base/enums.ts";
+import { ApproverIdentity, Assurance, Channel, Verdict } from "../base/enums.ts";
 import { type EntryNode, entryOf, revealed, shownText } from "../base/rows.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
@@ -11,6 +12,7 @@ interface DecisionShape {
   readonly verdict: "APPROVE" | "DENY";
   readonly note: string | null;
   readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
+  readonly assurance: AssuranceLevel;
   readonly identity: "DIFFERENT" | "UNKNOWN" | null;
   readonly entry: EntryNode;
   /** Of the action it was decided on. */
@@ -20,6 +22,7 @@ interface DecisionShape {
 type Recorded = {
   readonly verdict: DecisionShape["verdict"];
   readonly channel: DecisionShape["channel"];
+  readonly assurance?: AssuranceLevel;
 };
 
 /** The decisions among the entries of an action, which `proposal` proposed. */
@@ -30,11 +33,11 @@ export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryNode[]): 
     const approver = recordedActor(entry);
     const decision = entry.body.decision as Recorded | undefined;
     if (approver === undefined || decision === undefined) return [];
-    const { verdict, channel } = decision;
+    const { verdict, channel, assurance = UNSTATED_ASSURANCE } = decision;
     const note = shownText(revealed(entry, "decision.note")) ?? null;
     const recorded = entry.body.identity === undefined ? "DIFFERENT" : "UNKNOWN";
     const identity = verdict === "APPROVE" ? recorded : null;
-    return [{ approver, verdict, channel, note, identity, entry: row, proposal }];
+    return [{ approver, verdict, channel, assurance, note, identity, entry: row, proposal }];
   });
 }
 
@@ -49,6 +52,10 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
         "The remark recorded with the decision; null when there is none. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded.",
     }),
     channel: t.expose("channel", { type: Channel, description: "How the decision reached the server." }),
+    assurance: t.expose("assurance", {
+      type: Assurance,
+      description: "How sure it is that they themselves decided, by how they had signed in and by the channel.",
+    }),
     identity: t.expose("identity", {
       type: ApproverIdentity,
       nullable: true,

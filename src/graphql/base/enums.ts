@@ -91,6 +91,16 @@ export const Channel = builder.enumType("Channel", {
   }),
 });
 
+export const Assurance = builder.enumType("Assurance", {
+  description: "How sure it is that a person themselves decided. From weakest to strongest: CHAT, SESSION, MFA, KEY.",
+  values: described({
+    CHAT: "They clicked in a chat, where an integration knows them.",
+    SESSION: "They called with a token or a browser session.",
+    MFA: "They had signed in with several factors, as their identity provider says.",
+    KEY: "They had signed in with a hardware key or a smart card, as their identity provider says.",
+  }),
+});
+
 export const Outcome = builder.enumType("Outcome", {
   description: "The outcome of an executed action.",
   values: described({ SUCCEEDED: "It was carried out as intended.", FAILED: "It was not carried out as intended." }),

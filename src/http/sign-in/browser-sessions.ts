@@ -49,7 +49,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
 
   async function callerOf(request: IncomingMessage, authentication: Authentication): Promise<Caller> {
     const facts = requestHeadOf(request);
-    const { principal, method, expiresAt, sessionId } = authentication;
+    const { principal, method, assurance, expiresAt, sessionId } = authentication;
     const { traceparent } = request.headers;
     return {
       principal,
@@ -57,6 +57,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
       address: identity.addressOf(facts),
       traceId: traceIdFor(typeof traceparent === "string" ? traceparent : undefined),
       method,
+      assurance,
       expiresAt,
       sessionId,
     };
@@ -91,15 +92,15 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
 
     /** Records that a person signed in. Returns the Set-Cookie header. Throws SignInRefusal, LedgerUnavailableError. */
     async begin(request: IncomingMessage, at: SignInSettings, provided: ProviderSession): Promise<string> {
-      const { principal, method } = provided.identity;
+      const { principal, method, assurance } = provided.identity;
       if (principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) throw new SignInRefusal("NOT_A_PERSON");
       const name = cookieNames(publicUrl()).session;
       const seconds = Math.floor(now() / 1000);
-      const kept = { principal, method, signedInAt: at.issuer };
+      const kept = { principal, method, assurance, signedInAt: at.issuer };
       // A session is not recorded when its cookie would be too large.
       const trial = await sessionTokens.sign({ ...kept, sessionId: SOME_ID, expiresAt: seconds });
       if (!fitsCookie(name, trial)) throw new SignInRefusal("TOO_MUCH_SAID");
-      const signedIn = { principal, method, issuer: at.issuer, clientId: at.clientId, expiresAt: seconds };
+      const signedIn = { principal, method, assurance, issuer: at.issuer, clientId: at.clientId, expiresAt: seconds };
       const { session } = await sessions.start(await callerOf(request, await admitted(signedIn)), { alone: true });
       log.info({ organization: principal.organization, session: session.id, method }, "a person signed in");
       const expiresAt = expiryOf(session);

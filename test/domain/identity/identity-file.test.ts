@@ -35,6 +35,7 @@ describe("the identity file", () => {
           reservedPrefixes: [],
           claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind" },
           clients: {},
+          acr: {},
           dpop: "optional",
           emailVerified: "claim",
         },

@@ -74,6 +74,7 @@ _DECISION: Members = {
     "decision": "object",
     "decision.verdict": "=APPROVE|DENY",
     "decision.channel": "=API|CONSOLE|SLACK|TEAMS|WEBHOOK",
+    "decision.assurance?": "=CHAT|SESSION|MFA|KEY",
     "decision.note?": "commitment",
 }
 _SIGNATURE: Members = {"signature": "JWS"}

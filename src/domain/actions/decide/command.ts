@@ -1,3 +1,4 @@
+import type { Assurance } from "../../../facts/assurance.ts";
 import type { CanonicalText, JsonValue } from "../../../facts/canonical.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { PolicyOutcome } from "../../policy/evaluate.ts";
@@ -21,6 +22,7 @@ interface DecisionCommand {
   readonly digest: string;
   readonly note?: string | undefined;
   readonly channel: Channel;
+  readonly assurance: Assurance;
 }
 export interface Approve extends DecisionCommand {
   readonly type: "approve";

@@ -57,10 +57,16 @@ function refuse(
 }
 
 /** A decision as an entry records it, taken or refused. */
-export function decisionFacts({ type, channel, note }: Approve | Deny): FactDraft<"ACTION_APPROVED">["decision"] {
+export function decisionFacts({
+  type,
+  channel,
+  assurance,
+  note,
+}: Approve | Deny): FactDraft<"ACTION_APPROVED">["decision"] {
   return {
     verdict: type === "approve" ? "APPROVE" : "DENY",
     channel,
+    assurance,
     note: note === undefined ? undefined : new Erasable(note),
   };
 }

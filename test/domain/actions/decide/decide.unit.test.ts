@@ -52,8 +52,8 @@ function situation(status: ActionStatus, left = 60): Situation {
 
 const grant = { id: "grant", actionId: "action", audience: "agent", digest: DIGEST, expiresAt: ahead(60), hash: HASH };
 const COMMANDS = {
-  approve: { type: "approve", by: approver, digest: DIGEST, channel: "API", grantTtl: 900 },
-  deny: { type: "deny", by: approver, digest: DIGEST, channel: "API", note: "no" },
+  approve: { type: "approve", by: approver, digest: DIGEST, channel: "API", assurance: "SESSION", grantTtl: 900 },
+  deny: { type: "deny", by: approver, digest: DIGEST, channel: "API", assurance: "SESSION", note: "no" },
   revokeApproval: { type: "revokeApproval", by: approver, note: "no" },
   voidApproval: { type: "voidApproval", approver: approver.id },
   cancel: { type: "cancel", by: agent },
