@@ -77,6 +77,10 @@ const whole = (tells: "own" | "organization", call: string): Probe => ({ how: "w
 const principals = (probe: Probe): Probe => ({ ...probe, about: "principals" });
 const only = (probe: Probe) => ({ "": probe });
 
+/** A policy that reads who would act. */
+const READS_PRINCIPAL =
+  '{"policy":1,"catalog":{"platforms":{},"tools":[]},"rules":[{"id":"r","when":"[principal].size() == 0","forbid":true,"reason":"r"}]}';
+
 /** Probes by root field; `node` has one for each type that it can answer. A new root field has to be added here. */
 export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly<Record<string, Probe>>>>>> = {
   query: {
@@ -113,6 +117,13 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
     principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
     addressFolding: only(whole("organization", "addressFolding{ledger providers domains{domain plus dots}}")),
+    explainPolicy: only(
+      principals(
+        each(
+          `explainPolicy(input:{document:"""${READS_PRINCIPAL}""",platform:"crm",tool:"t",arguments:{},asPrincipalId:$doer}){outcome reason explanation{ruleId values}}`,
+        ),
+      ),
+    ),
     teams: only(principals(list("teams{id name leads{id} members(first:20){nodes{id}}}"))),
   },
   mutation: {

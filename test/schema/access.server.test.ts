@@ -63,7 +63,8 @@ type Told = { readonly text: string; readonly refusal?: undefined } | { readonly
 
 function toldBy(where: string, data: unknown, codes: readonly string[]): Told {
   const [code] = codes;
-  if (code === undefined) return { text: JSON.stringify(data) };
+  // What a query does not find is told by an error.
+  if (code === undefined || code === "NOT_FOUND") return { text: JSON.stringify(data) };
   const refusal = REFUSALS[code];
   if (refusal === undefined)
     throw new Error(`${where} was answered ${code}: are its arguments in access.probes.ts valid?`);

@@ -26,6 +26,7 @@ import { createBatchDecider, type DecideOutcome, decisionCommand, type JointDeci
 import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
+import { createExplainer, type Explainer } from "./explain.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import type { Loaded } from "./load.ts";
@@ -68,7 +69,7 @@ export interface CompleteInput {
  * Governed actions, for one process. Expected refusals are thrown as ActionRefusal; LedgerUnavailableError means that
  * nothing happened. Everything happens in the ledger of the caller's organization, so nothing of another one is found.
  */
-export interface Actions {
+export interface Actions extends Explainer {
   propose(caller: Caller, input: ProposeInput): Promise<ProposeResult>;
   /**
    * Proposes several actions, at most 100, in one transaction. Returns the result or the refusal of each input, in order.
@@ -202,6 +203,7 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
+    ...createExplainer({ policy, now }),
     propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
     proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
     async approve(caller, { actionId, ...decision }) {

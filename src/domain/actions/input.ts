@@ -59,7 +59,7 @@ export function checkProposal(input: ProposeInput): Proposal {
   };
 }
 
-function checkName(text: string | undefined, member: string): void {
+export function checkName(text: string | undefined, member: string): void {
   const problem = text === undefined ? undefined : nameProblem(text, MAX_NAME);
   if (problem !== undefined) throw invalidInput([member], problem);
 }

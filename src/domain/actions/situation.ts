@@ -1,3 +1,4 @@
+import type { JsonValue } from "../../facts/canonical.ts";
 import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { parseJson } from "../../facts/parse-json.ts";
@@ -30,6 +31,24 @@ export function proposedSituation({ caller, proposal }: Proposed, now: Date): Si
   const { platform, tool, targetRegion } = proposal;
   const given = parseJson(proposal.arguments.text);
   return situationOf(caller.principal, caller.client, { platform, tool, arguments: given, targetRegion, now });
+}
+
+/** A step that nobody proposes. */
+export interface Step {
+  readonly platform: string;
+  readonly tool: string;
+  readonly arguments: JsonValue;
+  readonly targetRegion?: string | undefined;
+}
+
+/** What `step` is evaluated for as one of `principal` at `now`. `client`: what it would call from; undefined: nothing is known. */
+export function supposedSituation(
+  principal: Principal,
+  client: ClientIdentity | undefined,
+  { platform, tool, arguments: given, targetRegion }: Step,
+  now: Date,
+): Situation {
+  return situationOf(principal, client ?? NO_CLIENT, { platform, tool, arguments: given, targetRegion, now });
 }
 
 const NO_CLIENT: Client = { name: "", confidence: "UNKNOWN", modelConfidence: "UNKNOWN" };

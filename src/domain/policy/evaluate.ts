@@ -2,7 +2,7 @@ import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canoni
 import { type Hash, hashText } from "../../facts/hash.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
-import { type CompiledPolicy, compilePolicy } from "./compile.ts";
+import { compilePolicy, type Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import { starterDocument } from "./document/starter.ts";
 import type { RuleExplanation } from "./rules.ts";
@@ -40,6 +40,8 @@ export interface Evaluation {
   readonly version: number;
   /** Those that matched, the strictest first. */
   readonly rules: readonly MatchedRule[];
+  /** Of every rule, whether it matched or not, with all values that it read. Not recorded. */
+  readonly explanation: readonly RuleExplanation[];
   readonly requirements: readonly Requirement[];
   readonly effect: Effect;
   readonly region: string;
@@ -71,7 +73,7 @@ export function createPolicy(catalog: Catalog): Policy {
     version: VERSION,
     catalog,
     readsArguments: compiled.readsArguments,
-    evaluate: (situation, allowed) => evaluationOf(compiled, situation, allowed),
+    evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, VERSION),
   };
 }
 
@@ -81,18 +83,14 @@ function recordable({ ruleId, outcome, reason, values, error }: RuleExplanation)
   return { ruleId, outcome, because, reason, ...(error === undefined ? {} : { failed: true }) };
 }
 
-function evaluationOf(
-  policy: CompiledPolicy,
-  situation: Situation,
-  allowed: readonly string[] | undefined,
-): Evaluation {
-  const { outcome, matched, requirements, tool } = policy.judge(situation, allowed);
-  const { hash: policyHash } = policy;
+/** What `verdict` of the policy with this hash and version says, as it is recorded. */
+export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
+  const { outcome, matched, explanation, requirements, tool } = verdict;
   const rules = matched.map(recordable);
   const recorded: RecordedPolicy = new CanonicalText(
     canonicalize({
       hash: policyHash,
-      version: VERSION,
+      version,
       outcome,
       rules: rules.map((rule) => ({ ...rule })),
       requirements: requirements.map((requirement) => ({ ...requirement })),
@@ -100,5 +98,6 @@ function evaluationOf(
   );
   // What nobody has catalogued may do anything, so it counts as a write.
   const effect = tool.effect === "READ" ? "READ" : "WRITE";
-  return { outcome, policyHash, version: VERSION, rules, requirements, effect, region: tool.region, recorded };
+  const { region } = tool;
+  return { outcome, policyHash, version, rules, explanation, requirements, effect, region, recorded };
 }

@@ -2,6 +2,7 @@
 import "./actions.ts";
 import "./decide.ts";
 import "./execution.ts";
+import "./explain.ts";
 import "./links.ts";
 import "./mutations.ts";
 import "./propose.ts";

@@ -1,10 +1,12 @@
 import { approvalsOf, type RequirementCount } from "../../domain/actions/decide/quorum.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
+import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { PolicyOutcome } from "../base/enums.ts";
-import { votersOf } from "./reads.ts";
+import { LARGE_VALUE } from "../base/response-budget.ts";
+import { explanationOf, votersOf } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
 
 type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
@@ -19,22 +21,24 @@ interface RequirementShape {
   readonly id: string;
   readonly group: string;
   readonly needed: number;
-  /** The action that it is about. */
-  readonly action: ActionNode;
+  /** The action that it is about; undefined for a step that is not proposed. */
+  readonly action?: ActionNode | undefined;
 }
 
-/** `body.policy` of an ACTION_PROPOSED entry. */
+/** `body.policy` of an ACTION_PROPOSED entry, or what a policy says of a step that is not proposed. */
 export interface PolicyShape {
   readonly outcome: OutcomeName;
   readonly hash: string;
   readonly version: number;
   readonly rules: readonly RuleShape[];
   readonly requirements: readonly RequirementShape[];
+  /** The rules, as they were evaluated, that the caller may see. */
+  explanation(context: Context): readonly RuleExplanation[] | Promise<readonly RuleExplanation[]>;
 }
 
 /** The policy evaluation in the proposal of `action`. */
 export function recordedPolicy(action: ActionNode): PolicyShape {
-  const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements"> & {
+  const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements" | "explanation"> & {
     readonly requirements?: readonly Omit<RequirementShape, "action">[];
   };
   return {
@@ -43,6 +47,7 @@ export function recordedPolicy(action: ActionNode): PolicyShape {
     version: policy.version,
     rules: policy.rules ?? [],
     requirements: (policy.requirements ?? []).map((requirement) => ({ ...requirement, action })),
+    explanation: (context) => explanationOf(context, action),
   };
 }
 
@@ -82,11 +87,43 @@ const Requirement = builder.objectRef<RequirementShape>("Requirement").implement
 });
 
 async function countOf({ id, needed, action }: RequirementShape, context: Context): Promise<RequirementCount> {
+  if (action === undefined) return { have: 0, needed };
   return approvalsOf(viewOf(action).proposal, await votersOf(context, action)).get(id) ?? { have: 0, needed };
 }
 
+export const RuleExplanationRef = builder.objectRef<RuleExplanation>("RuleExplanation").implement({
+  description: "One rule of a policy as it was evaluated: the values it read, whether it matched, and why.",
+  fields: (t) => ({
+    ruleId: t.exposeID("ruleId", { description: "The id of the rule in the policy." }),
+    matched: t.exposeBoolean("matched", {
+      description:
+        "Whether it applies. A rule whose condition could not be evaluated does, unless it would permit: its strictest reading counts.",
+    }),
+    outcome: t.expose("outcome", {
+      type: PolicyOutcome,
+      nullable: true,
+      description: "What it would have done, or did, by itself.",
+    }),
+    reason: t.exposeString("reason", { description: "Why there is such a rule, for people." }),
+    values: t.field({
+      type: "JSON",
+      complexity: LARGE_VALUE,
+      description: "The values that its condition read, by their path, such as `args.amount`; long ones are shortened.",
+      resolve: ({ values }) => values,
+    }),
+    error: t.exposeString("error", {
+      nullable: true,
+      description: "Why its condition could not be evaluated; null when it could.",
+    }),
+  }),
+});
+
+/** Rules that are counted for what an explanation may cost. */
+const USUAL_RULES = 20;
+
 export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation").implement({
-  description: "The policy evaluation of an action at the time it was proposed.",
+  description:
+    "The policy evaluation of an action at the time it was proposed, or of a step that is not proposed (`explainPolicy`).",
   fields: (t) => ({
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest outcome of the matched rules." }),
     reason: t.string({
@@ -94,11 +131,20 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
       resolve: ({ outcome, rules }) => reasonFor(outcome, rules),
     }),
     policyHash: t.field({ type: "Hash", description: "The hash of the policy document.", resolve: ({ hash }) => hash }),
-    version: t.exposeInt("version", { description: "The version of the policy document." }),
+    version: t.exposeInt("version", {
+      description: "The version of the policy document; 0 for a document that is no version.",
+    }),
     matchedRules: t.field({
       type: [MatchedRule],
       description: "The rules that matched.",
       resolve: ({ rules }) => [...rules],
+    }),
+    explanation: t.field({
+      type: [RuleExplanationRef],
+      complexity: { field: 20, multiplier: USUAL_RULES },
+      description:
+        "How each rule was evaluated, those that did not match included. Of an action: only the rules that matched, with the values that were recorded, when its policy or its arguments are not known any more, and for callers who may not read the whole ledger.",
+      resolve: async (evaluation, _args, context) => [...(await evaluation.explanation(context))],
     }),
     requirements: t.field({
       type: [Requirement],

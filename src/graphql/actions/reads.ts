@@ -1,6 +1,7 @@
 import type { Voter } from "../../domain/actions/action.ts";
 import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
-import { mayRead, subjectsOf } from "../../domain/visibility/visibility.ts";
+import type { RuleExplanation } from "../../domain/policy/rules.ts";
+import { mayRead, readsOrganization, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { readRelated } from "../../ledger/related.ts";
 import { type Context, viewerOf } from "../base/context.ts";
@@ -89,4 +90,11 @@ export async function mayDecide(context: Context, action: ActionNode): Promise<b
   // The requester's address, which is in the payload, can identify them as the same person: it only adds objections.
   const objections = await context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
   return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
+}
+
+/** The rules as they were evaluated for `action`, as far as the caller may see them: of the policy, others see what applied to them. */
+export async function explanationOf(context: Context, action: ActionNode): Promise<readonly RuleExplanation[]> {
+  const { actions } = context.services;
+  const rules = actions.explainRecorded(await opened(context, action));
+  return readsOrganization(viewerOf(context)) ? rules : rules.filter(({ matched }) => matched);
 }

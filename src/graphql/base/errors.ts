@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: "The call has no token, or its token is not valid or has expired.",
   FORBIDDEN: "The caller is authenticated but not permitted to do this.",
   BAD_USER_INPUT: "The request, the document or a value in it is malformed. The message says where.",
+  NOT_FOUND: "There is no such principal in the caller's organization, or the caller may not see it.",
+  POLICY_INVALID: "The policy document cannot be used. `problems` has each problem, with line and column.",
   QUERY_TOO_COMPLEX:
     "The document is too complex, or reading took too long. Narrow it, or split it into several requests.",
   RESPONSE_TOO_LARGE: "The response would be larger than one may be. Ask for fewer at a time, or for fewer fields.",

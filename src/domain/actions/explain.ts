@@ -1,0 +1,86 @@
+import { factOfType } from "../../facts/decode.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
+import { parseJson } from "../../facts/parse-json.ts";
+import type { Fact } from "../../facts/registry.ts";
+import type { ClientIdentity, Principal } from "../identity/principal.ts";
+import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
+import { type Evaluation, evaluationOf, type Policy } from "../policy/evaluate.ts";
+import { reasonOf } from "../policy/reason.ts";
+import type { RuleExplanation } from "../policy/rules.ts";
+import { canonicalJson, checkName } from "./input.ts";
+import { recordedSituation, type Step, supposedSituation } from "./situation.ts";
+
+/** Who would propose a step. */
+export interface SupposedPrincipal {
+  readonly principal: Principal;
+  /** The platforms that the agent was invited for; undefined: any. */
+  readonly platforms?: readonly string[] | undefined;
+  /** Undefined: nothing is known of it. */
+  readonly client?: ClientIdentity | undefined;
+}
+
+export interface ExplainInput extends Step {
+  /** A policy document in YAML or JSON; undefined: the active policy. */
+  readonly document?: string | undefined;
+}
+
+/** The version of a document that is none. */
+const NO_VERSION = 0;
+
+export interface ExplainOptions {
+  readonly policy: Policy;
+  readonly now: () => Date;
+  readonly tryPolicy?: TryPolicy;
+}
+
+export interface Explainer {
+  /**
+   * What a policy says of a step that is not proposed, as one of `as`; nothing is recorded. Throws ActionRefusal INVALID_INPUT,
+   * PolicyDocumentError, PolicyTooSlowError, BusyError.
+   */
+  explain(by: Principal, as: SupposedPrincipal, input: ExplainInput): Promise<Evaluation>;
+  /**
+   * Every rule, as it was evaluated for `proposal`; those that the entry records when its policy, or what it was evaluated for, is not known any more.
+   */
+  explainRecorded(proposal: LedgerEntry): readonly RuleExplanation[];
+}
+
+export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: ExplainOptions): Explainer {
+  return {
+    async explain(by, { principal, platforms, client }, { document, ...step }) {
+      checkName(step.platform, "platform");
+      checkName(step.tool, "tool");
+      checkName(step.targetRegion, "targetRegion");
+      // As a proposal would have them.
+      const given = parseJson(canonicalJson(step.arguments, "arguments").text);
+      const situation = supposedSituation(principal, client, { ...step, arguments: given }, now());
+      if (document === undefined) return policy.evaluate(situation, platforms);
+      const { hash, verdicts } = await tryPolicy(by, { document, asked: [{ situation, allowed: platforms }] });
+      const [verdict] = verdicts;
+      if (verdict === undefined) throw new Error("a policy was evaluated, and has no verdict");
+      return evaluationOf(verdict, hash, NO_VERSION);
+    },
+    explainRecorded(proposal) {
+      const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
+      const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+      if (isWhole && recorded.hash === policy.hash) {
+        const again = policy.evaluate(situation);
+        if (again.outcome === recorded.outcome && idsOf(again.rules) === idsOf(recorded.rules))
+          return again.explanation;
+      }
+      return recorded.rules.map(recordedExplanation);
+    },
+  };
+}
+
+const idsOf = (rules: readonly { readonly ruleId: string }[]) => JSON.stringify(rules.map(({ ruleId }) => ruleId));
+
+type RecordedRule = Fact<"ACTION_PROPOSED">["policy"]["rules"][number];
+
+function recordedExplanation({ ruleId, outcome, because, reason: why, failed }: RecordedRule): RuleExplanation {
+  const reason = why ?? reasonOf({ ruleId, outcome });
+  const explained = { ruleId, outcome, reason, matched: true, values: because };
+  return failed === true ? { ...explained, error: FAILED } : explained;
+}
+
+const FAILED = "The condition could not be evaluated. Why was not recorded.";
