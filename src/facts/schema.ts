@@ -100,6 +100,17 @@ export const counts = (description: string) =>
     "object of integers",
     description,
   );
+const DECIMAL = /^\d{1,18}(?:\.\d{1,18})?$/;
+/** Exact numbers from 0 by name. */
+export const decimals = (description: string) =>
+  described(
+    z.custom<{ readonly [name: string]: string }>(
+      (value) => isObject(value) && Object.values(value).every((one) => typeof one === "string" && DECIMAL.test(one)),
+      "is no object of decimals",
+    ),
+    "object of decimals",
+    description,
+  );
 /** A value that can be erased: FORMAT.md, "Erasable values". */
 export const erasable = <Value>(description: string) =>
   described(z.custom<Commitment<Value>>(isCommitment, "is no commitment"), "commitment", description);

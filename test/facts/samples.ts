@@ -16,6 +16,7 @@ const samples: Readonly<Record<string, JsonValue>> = {
   "`sha256:` and 64 hex digits": `sha256:${HEX}`,
   commitment: { commit: HEX },
   "object of integers": { entry: 3, ledger: 0 },
+  "object of decimals": { amount: "250.00", nights: "3" },
 };
 
 /** A value that `schema` accepts, with every member that it may have. */

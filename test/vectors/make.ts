@@ -73,6 +73,7 @@ const PROPOSAL: UnsealedObject = {
     rules: [{ ruleId: "writes-one-approver", outcome: "REQUIRE", because: { effect: "WRITE" } }],
     requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
   },
+  measures: { price: "188.50" },
   arguments: new Erasable({
     passengers: [{ first_name: "Zoë", last_name: "Ångström" }],
     flight: "HAT170",

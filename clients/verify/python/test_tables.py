@@ -32,7 +32,8 @@ _PATH = format_path()
 _FORMS = {
     "string": "string", "integer": "integer", "boolean": "boolean", "object": "object", "UUID": "UUID", "JWS": "JWS",
     "instant": "instant", "commitment": "commitment", "list of string": "list", "list of object": "objects",
-    "object of integers": "integers", "`sha256:` and 64 hex digits": "sha256", "64 hex digits": "hex64", "`true`": "true",
+    "object of integers": "integers", "object of decimals": "decimals",
+    "`sha256:` and 64 hex digits": "sha256", "64 hex digits": "hex64", "`true`": "true",
     "integer from 1": "from1", "32 hex digits": "hex32",
 }  # fmt: skip
 

@@ -144,6 +144,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
         sourceChain: step.source?.chain,
         digest,
         policy: evaluation.recorded,
+        measures: evaluation.measures,
         arguments: new Erasable(proposal.arguments),
         rendered: new Erasable(rendered),
         userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),

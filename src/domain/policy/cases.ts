@@ -1,6 +1,7 @@
 import type { CompiledPolicy, Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import type { PolicyCase } from "./document/schema.ts";
+import { givenWindows } from "./windows/given.ts";
 
 /** What the cases of a policy document show. */
 export interface CasesReport {
@@ -12,7 +13,7 @@ export interface CasesReport {
 }
 
 /** The situation of a case: what it leaves out is empty, and an agent called `agent` proposes. */
-function situationOf({ given }: PolicyCase, now: Date): Situation {
+function situationOf(policy: CompiledPolicy, { given }: PolicyCase, now: Date): Situation {
   const { principal, person, client } = given;
   return {
     principal: {
@@ -33,6 +34,7 @@ function situationOf({ given }: PolicyCase, now: Date): Situation {
     arguments: given.arguments ?? {},
     targetRegion: given.targetRegion,
     now: given.now === undefined ? now : new Date(given.now),
+    windows: givenWindows(policy, given.windows),
   };
 }
 
@@ -61,7 +63,7 @@ export function runCases(policy: CompiledPolicy, now: Date): CasesReport {
   const { rules, cases } = policy.document;
   const tested = new Set<string>();
   const failed = cases.flatMap((each) => {
-    const verdict = policy.judge(situationOf(each, now));
+    const verdict = policy.judge(situationOf(policy, each, now));
     for (const { ruleId } of verdict.matched) tested.add(ruleId);
     const problem = differenceOf(each, verdict);
     return problem === undefined ? [] : [{ name: each.name, problem }];

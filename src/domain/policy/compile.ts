@@ -1,14 +1,20 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { Hash } from "../../facts/hash.ts";
-import { ConditionError } from "./conditions/check.ts";
+import { ConditionError } from "./conditions/parse.ts";
 import { valueAtPath } from "./conditions/reads.ts";
 import { bindingsOf, type Situation, type ToolFacts } from "./conditions/variables.ts";
+import { WINDOWS } from "./conditions/windows.ts";
 import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts";
 import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
 import { type CompiledRule, compileRule, type RuleExplanation, unionOf } from "./rules.ts";
+import type { Decimal } from "./windows/decimal.ts";
+import { problemsOfCases } from "./windows/given.ts";
+import { createMeasure, type Measured, problemsOfMeasures } from "./windows/measures.ts";
+import { windowValues } from "./windows/values.ts";
+import type { Window } from "./windows/window.ts";
 
 /** What a policy says of a situation. */
 export interface Verdict {
@@ -19,6 +25,8 @@ export interface Verdict {
   readonly explanation: readonly RuleExplanation[];
   /** Empty unless `outcome` is REQUIRE. */
   readonly requirements: readonly Requirement[];
+  /** What is recorded of the measures of a proposal that windows count; undefined: none counts it. */
+  readonly measures: Readonly<Record<string, Decimal>> | undefined;
   readonly tool: ToolFacts;
 }
 
@@ -27,6 +35,12 @@ export interface CompiledPolicy {
   readonly document: PolicyDocument;
   /** Whether any condition, or the catalog, reads arguments. */
   readonly readsArguments: boolean;
+  /** The windows of all rules. */
+  readonly allWindows: readonly Window[];
+  /** The windows that what the policy says of the situation depends on. Most often none. Pure. */
+  windows(situation: Situation): readonly Window[];
+  /** What its measures are for the proposal. Pure. */
+  measure(situation: Situation): Measured;
   /** Pure. `allowed`: the platforms that the agent was invited for; undefined: any. */
   judge(situation: Situation, allowed?: readonly string[]): Verdict;
 }
@@ -57,9 +71,10 @@ function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonl
 }
 
 /** Compiles all rules. Throws PolicyDocumentError with every problem. */
-function compileRules({ rules }: PolicyDocument, placeOf: Place): readonly CompiledRule[] {
+function compileRules({ rules, measures = [] }: PolicyDocument, placeOf: Place): readonly CompiledRule[] {
   const problems: PolicyProblem[] = [];
   const seen = new Set<string>();
+  const measured = new Set(measures.map(({ name }) => name));
   const compiled = rules.flatMap((rule, at) => {
     const add = (member: string, message: string) => {
       const path = ["rules", at, member];
@@ -71,7 +86,7 @@ function compileRules({ rules }: PolicyDocument, placeOf: Place): readonly Compi
     const groups = (rule.require ?? []).map(({ group }) => group);
     if (new Set(groups).size < groups.length) add("require", "names a group twice: add the numbers up");
     try {
-      return [compileRule(rule)];
+      return [compileRule(rule, measured)];
     } catch (error) {
       if (!(error instanceof ConditionError)) throw error;
       add("when", `${error.message} (character ${error.offset + 1} of the condition)`);
@@ -84,11 +99,18 @@ function compileRules({ rules }: PolicyDocument, placeOf: Place): readonly Compi
 
 /** Makes a document that was read ready to be evaluated. Throws PolicyDocumentError with every problem. */
 export function compilePolicy({ document, hash, placeOf }: ReadPolicy): CompiledPolicy {
-  const problems = problemsOfCatalog(document, placeOf);
+  const problems = [...problemsOfCatalog(document, placeOf), ...problemsOfMeasures(document, placeOf)];
   if (problems.length > 0) throw new PolicyDocumentError(problems);
   const rules = compileRules(document, placeOf);
   const tools = new Map(document.catalog.tools.map((tool) => [keyOf(tool.platform, tool.name), tool]));
   const regions = new Map(Object.entries(document.catalog.platforms).map(([name, { region }]) => [name, region]));
+
+  const measure = createMeasure(document);
+  const windows = new Map(rules.flatMap((rule) => rule.windows.map((window) => [window.text, window] as const)));
+  // Proposals are counted where a rule has a window, or the document declares measures.
+  const counts = windows.size > 0 || document.measures !== undefined;
+  const ofCases = problemsOfCases(document, windows, placeOf);
+  if (ofCases.length > 0) throw new PolicyDocumentError(ofCases);
 
   function factsOf({ platform }: Situation, listed: Tool | undefined): ToolFacts {
     const region = regions.get(platform) ?? UNKNOWN_REGION;
@@ -97,17 +119,33 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       : { effect: listed.effect, data: listed.data, region };
   }
 
+  /** What conditions read, and the same as JSON. */
+  function readBy(situation: Situation, tool: ToolFacts) {
+    const values = windowValues([...windows.values()], situation, measure);
+    const bindings = { ...bindingsOf(situation, tool), [WINDOWS]: values.bound };
+    const json = { ...bindings, args: situation.arguments, now: situation.now.toISOString(), [WINDOWS]: values.json };
+    return { bindings, json: json as JsonValue, windows: values };
+  }
+
   return {
     hash,
     document,
+    allWindows: [...windows.values()],
+    windows(situation) {
+      if (windows.size === 0) return [];
+      const tool = factsOf(situation, tools.get(keyOf(situation.platform, situation.tool)));
+      const { bindings, json } = readBy({ ...situation, windows: undefined }, tool);
+      const needed = rules.flatMap((rule) => rule.needs(bindings, json));
+      return [...new Map(needed.map((window) => [window.text, window])).values()];
+    },
+    measure,
     readsArguments:
       rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
     judge(situation, allowed) {
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
-      const bindings = bindingsOf(situation, tool);
-      const values = { ...bindings, args: situation.arguments, now: situation.now.toISOString() } as JsonValue;
-      const stated = rules.map((rule) => rule.explain(bindings, values));
+      const read = readBy(situation, tool);
+      const stated = rules.map((rule) => rule.explain(read.bindings, read.json, read.windows));
       const floor = floorOf(situation, listed, tool, allowed);
       const covered = [...stated, ...floor].some(({ matched }) => matched);
       const explanation = [...stated, ...floor, ...(covered ? [] : [uncovered(tool)])];
@@ -117,7 +155,10 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       const outcome = matched[0]?.outcome ?? "FORBID";
       const asked = rules.filter((_, at) => stated[at]?.matched).flatMap(({ requirements }) => requirements);
       const requirements = asked.length === 0 ? [FALLBACK] : unionOf(asked);
-      return { outcome, matched, explanation, requirements: outcome === "REQUIRE" ? requirements : [], tool };
+      const asking = outcome === "REQUIRE" ? requirements : [];
+      // What is forbidden does not happen.
+      const measures = counts && outcome !== "FORBID" ? measure(situation).values : undefined;
+      return { outcome, matched, explanation, requirements: asking, measures, tool };
     },
   };
 }

@@ -6,6 +6,8 @@ import { compilePolicy, type Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import { starterDocument } from "./document/starter.ts";
 import type { RuleExplanation } from "./rules.ts";
+import type { Decimal } from "./windows/decimal.ts";
+import type { Window } from "./windows/window.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
 
@@ -45,6 +47,8 @@ export interface Evaluation {
   readonly requirements: readonly Requirement[];
   readonly effect: Effect;
   readonly region: string;
+  /** What is recorded of the measures of a proposal that windows count; undefined: none counts it. */
+  readonly measures: Readonly<Record<string, Decimal>> | undefined;
   /** The `policy` member of an entry's body, ready to embed. */
   readonly recorded: RecordedPolicy;
 }
@@ -55,6 +59,8 @@ export interface Policy {
   readonly catalog: Catalog;
   /** Whether any condition reads arguments. */
   readonly readsArguments: boolean;
+  /** The windows whose values before the proposal `evaluate` has to be given. Pure. */
+  windows(situation: Situation): readonly Window[];
   /** Evaluates the policy. `allowed`: the platforms the agent was invited for; undefined: any. Pure. */
   evaluate(situation: Situation, allowed?: readonly string[]): Evaluation;
 }
@@ -73,6 +79,7 @@ export function createPolicy(catalog: Catalog): Policy {
     version: VERSION,
     catalog,
     readsArguments: compiled.readsArguments,
+    windows: compiled.windows,
     evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, VERSION),
   };
 }
@@ -85,7 +92,7 @@ function recordable({ ruleId, outcome, reason, values, error }: RuleExplanation)
 
 /** What `verdict` of the policy with this hash and version says, as it is recorded. */
 export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
-  const { outcome, matched, explanation, requirements, tool } = verdict;
+  const { outcome, matched, explanation, requirements, measures, tool } = verdict;
   const rules = matched.map(recordable);
   const recorded: RecordedPolicy = new CanonicalText(
     canonicalize({
@@ -99,5 +106,5 @@ export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number
   // What nobody has catalogued may do anything, so it counts as a write.
   const effect = tool.effect === "READ" ? "READ" : "WRITE";
   const { region } = tool;
-  return { outcome, policyHash, version, rules, explanation, requirements, effect, region, recorded };
+  return { outcome, policyHash, version, rules, explanation, requirements, effect, region, measures, recorded };
 }

@@ -4,6 +4,8 @@ import { describePath, valueAtPath } from "./conditions/reads.ts";
 import type { Bindings } from "./conditions/variables.ts";
 import type { PolicyRule } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
+import type { WindowValues } from "./windows/values.ts";
+import type { Window } from "./windows/window.ts";
 
 /** What one rule says of a situation, for explanations. */
 export interface RuleExplanation {
@@ -24,12 +26,15 @@ export interface CompiledRule {
   readonly outcome: PolicyOutcome;
   readonly requirements: readonly Requirement[];
   readonly readsArguments: boolean;
-  explain(bindings: Bindings, values: JsonValue): RuleExplanation;
+  readonly windows: readonly Window[];
+  /** Its windows, where what it says depends on them: the condition is an error without their values. */
+  needs(bindings: Bindings, values: JsonValue): readonly Window[];
+  explain(bindings: Bindings, values: JsonValue, windows: WindowValues): RuleExplanation;
 }
 
 /** Of a value in an explanation: whoever reads it sees the whole value elsewhere. */
 const LONGEST = 200;
-const ALWAYS: Pick<Condition, "reads" | "evaluate"> = { reads: [], evaluate: () => ({ matches: true }) };
+const ALWAYS: Condition = { reads: [], windows: [], evaluate: () => ({ matches: true }) };
 
 function shortened(value: JsonValue): JsonValue {
   if (typeof value === "string" && value.length <= LONGEST) return value;
@@ -38,11 +43,11 @@ function shortened(value: JsonValue): JsonValue {
   return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`.toWellFormed();
 }
 
-/** Compiles the condition of `rule`. Throws ConditionError. */
-export function compileRule(rule: PolicyRule): CompiledRule {
+/** Compiles the condition of `rule`. `measures`: the names of those that windows can add up. Throws ConditionError. */
+export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): CompiledRule {
   const { id, when, reason, require = [] } = rule;
   const outcome: PolicyOutcome = rule.forbid === true ? "FORBID" : rule.permit === true ? "PERMIT" : "REQUIRE";
-  const condition = when === undefined ? ALWAYS : compileCondition(when);
+  const condition = when === undefined ? ALWAYS : compileCondition(when, measures);
   const requirements = require.map(({ group, needed }) => ({
     id: require.length === 1 ? id : `${id}:${group}`,
     group,
@@ -53,7 +58,10 @@ export function compileRule(rule: PolicyRule): CompiledRule {
     outcome,
     requirements,
     readsArguments: condition.reads.some(([variable]) => variable === "args"),
-    explain(bindings, values) {
+    windows: condition.windows,
+    needs: (bindings, values) =>
+      condition.windows.length > 0 && "error" in condition.evaluate(bindings, values) ? condition.windows : [],
+    explain(bindings, values, windows) {
       const result = condition.evaluate(bindings, values);
       const read = condition.reads.flatMap((path) => {
         const value = valueAtPath(values, path);
@@ -61,7 +69,8 @@ export function compileRule(rule: PolicyRule): CompiledRule {
       });
       const explained = { ruleId: id, outcome, reason, values: Object.fromEntries(read) };
       if ("matches" in result) return { ...explained, matched: result.matches };
-      return { ...explained, matched: outcome !== "PERMIT", error: result.error };
+      const unknown = condition.windows.map(({ text }) => windows.problems.get(text)).find((one) => one !== undefined);
+      return { ...explained, matched: outcome !== "PERMIT", error: unknown ?? result.error };
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   anyObject,
   code,
   count,
+  decimals,
   erasable,
   hash,
   hex,
@@ -208,6 +209,9 @@ export const ACTIONS = {
         conversation,
         targetRegion: text("the region data would go to").optional(),
         policy,
+        measures: decimals(
+          "what the measures of the policy are for the arguments, where the policy has measures or windows and does not forbid it",
+        ).optional(),
         arguments: erasable<AnyJson>("what the tool is to be called with"),
         rendered: erasable<string>("the text that approvers are shown"),
         userRequest: erasable<string>("what the person asked for").optional(),

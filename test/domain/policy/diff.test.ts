@@ -180,12 +180,12 @@ describe("the changes of a policy document", () => {
     const [rule] = rules;
     const further = {
       ...document,
-      measures: { amount: "args.amount" },
+      measures: [{ name: "amount", path: "amount" }],
       catalog: { platforms: { ...catalog.platforms, crm: { region: "eu", untrusted: true } }, tools: catalog.tools },
       rules: [{ ...rule!, ttl: 60 }, ...rules.slice(1)],
     };
     expect(describeChanges(document, further)).toEqual([
-      'may loosen: document: measures none → {"amount":"args.amount"}',
+      'may loosen: document: measures none → [{"name":"amount","path":"amount"}]',
       "may loosen: rule reads: ttl none → 60",
       "may loosen: platform crm: untrusted none → true",
     ]);

@@ -14,9 +14,9 @@ catalog:
     - { platform: vouchers, name: send, effect: WRITE }
 `;
 
-/** A policy with these rules, in YAML, and two platforms. */
-export function policyOf(rules: string): CompiledPolicy {
-  return compilePolicy(readPolicy(`${CATALOG}rules:\n${rules === "" ? "  []" : rules}\n`));
+/** A policy with these rules, in YAML, and two platforms; `more` are further members of the document. */
+export function policyOf(rules: string, more = ""): CompiledPolicy {
+  return compilePolicy(readPolicy(`${CATALOG}${more}rules:\n${rules === "" ? "  []" : rules}\n`));
 }
 
 /** An agent of somebody sends a voucher, but for what `changed` says. */

@@ -91,6 +91,8 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+_is_decimal = _matches(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+
 _FORMS: Dict[str, Callable[[Any], bool]] = {
     "string": _is_string,
     "integer": _is_at_least(0),
@@ -108,6 +110,7 @@ _FORMS: Dict[str, Callable[[Any], bool]] = {
     "list": _list_of(_is_string),
     "objects": _list_of(_is_object),
     "object": _is_object,
+    "decimals": lambda value: isinstance(value, dict) and all(map(_is_decimal, value.values())),
     "integers": lambda value: isinstance(value, dict) and all(map(_is_at_least(0), value.values())),
 }
 

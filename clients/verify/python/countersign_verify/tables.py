@@ -4,6 +4,7 @@ A member is `path: what it is`; `?` behind a path says that it can be missing. W
 
     string, integer, from1 (integer from 1), boolean, true, UUID, instant, commitment, JWS, sha256 (`sha256:` and 64
     hex digits), hex64 and hex32 (so many hex digits), list (of string), objects (list of object), integers (object of integers),
+    decimals (object of decimals),
     object (with the members listed under its path; with any, if none is listed), =A|B|C (one of these strings)
 """
 
@@ -137,6 +138,7 @@ TYPES: Dict[str, Type] = {
             "policy.requirements[].role?": "true",
             "policy.requirements[].needed": "from1",
             "policy.requirements[].requesterAfter?": "instant",
+            "measures?": "decimals",
             "arguments": "commitment",
             "rendered": "commitment",
             "userRequest?": "commitment",

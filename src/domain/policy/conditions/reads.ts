@@ -1,6 +1,7 @@
 import type { JsonValue } from "../../../facts/canonical.ts";
-import { below, type Expression, OUTERMOST } from "./check.ts";
+import { below, type Expression, OUTERMOST } from "./tree.ts";
 import { VARIABLES } from "./variables.ts";
+import { WINDOWS } from "./windows.ts";
 
 /** The way to a value that a condition reads: a variable, then names of members. */
 export type Path = readonly string[];
@@ -9,7 +10,7 @@ export type Path = readonly string[];
 function pathOf({ exprKind }: Expression, bound: ReadonlySet<string>): Path | undefined {
   if (exprKind.case === "identExpr") {
     const { name } = exprKind.value;
-    return !bound.has(name) && VARIABLES.has(name) ? [name] : undefined;
+    return !bound.has(name) && (VARIABLES.has(name) || name === WINDOWS) ? [name] : undefined;
   }
   if (exprKind.case === "selectExpr" && exprKind.value.operand !== undefined) {
     const path = pathOf(exprKind.value.operand, bound);
@@ -50,6 +51,7 @@ export function valueAtPath(values: JsonValue, path: Path): JsonValue | undefine
 
 /** `args.items[0]`, as people write it. */
 export function describePath(path: Path): string {
+  if (path[0] === WINDOWS && path[1] !== undefined) return path[1];
   return path.reduce((text, name) => {
     if (/^\d+$/.test(name)) return `${text}[${name}]`;
     if (/^[A-Za-z_]\w*$/.test(name)) return text === "" ? name : `${text}.${name}`;

@@ -2,6 +2,8 @@ import type { CelInput } from "@bufbuild/cel";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
 import type { Confidence, PrincipalKind } from "../../identity/principal.ts";
+import type { Decimal } from "../windows/decimal.ts";
+import type { Measured } from "../windows/measures.ts";
 
 /** What a policy is evaluated for: a proposal, and what the server knows about it. */
 export interface Situation {
@@ -28,6 +30,10 @@ export interface Situation {
   readonly targetRegion: string | undefined;
   /** By the database's clock. */
   readonly now: Date;
+  /** What windows had before the proposal, by their texts. A rule that reads another one cannot be evaluated. */
+  readonly windows?: ReadonlyMap<string, Decimal> | undefined;
+  /** What measures are, where the arguments do not say it any more. */
+  readonly measured?: Measured | undefined;
 }
 
 /** What the catalog says of the tool. `effect` is UNKNOWN for a tool that is not listed. */

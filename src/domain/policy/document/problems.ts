@@ -1,4 +1,4 @@
-import { describePlace } from "../../../json-text.ts";
+import { describePlace, type Place } from "../../../json-text.ts";
 
 /** Something wrong with a policy document. Line and column count from 1. */
 export interface PolicyProblem {
@@ -7,6 +7,15 @@ export interface PolicyProblem {
   readonly path?: string;
   readonly line?: number;
   readonly column?: number;
+}
+
+/** `message` about the member at `path`, which `placeOf` finds in the text. */
+export function problemAt(
+  path: readonly PropertyKey[],
+  message: string,
+  placeOf: (path: readonly PropertyKey[]) => Place,
+): PolicyProblem {
+  return { path: path.map(String).join("."), message, ...placeOf(path) };
 }
 
 /** Problems that a document is refused for beyond this many are not listed. */

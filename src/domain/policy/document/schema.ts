@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nameSchema } from "../../identity/names.ts";
-import { MAX_CONDITION } from "../conditions/check.ts";
+import { MAX_CONDITION } from "../conditions/parse.ts";
 
 const region = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 /** An id of a rule: it appears in entries, in messages and on the command line. */
@@ -18,6 +18,26 @@ const tool = z.strictObject({
   effect: z.enum(["READ", "WRITE"]).describe("READ leaves the platform as it was; WRITE may not"),
   data: z.array(nameSchema).max(20).default([]).describe("categories of data that it handles, such as personal"),
   required: z.array(nameSchema).max(100).default([]).describe("arguments without which a call is forbidden"),
+});
+
+/** Of a document: the database keeps their values beside the entry, and their number bounds what that takes. */
+const MAX_MEASURES = 8;
+
+const measure = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,31}$/, "has to be of small letters, digits, hyphens and underscores, at most 32"),
+  path: z
+    .string()
+    .max(200)
+    .regex(/^[^.]+(?:\.[^.]+)*$/, "has to be the names of members, with a point between two")
+    .describe("where in the arguments it is, such as amount or payment.total"),
+  tools: z
+    .array(z.strictObject({ platform: nameSchema, name: nameSchema.optional() }))
+    .min(1)
+    .max(500)
+    .optional()
+    .describe("the tools that it concerns, which have to be called with it; left out, each call that has it"),
 });
 
 const requirement = z.strictObject({
@@ -66,6 +86,10 @@ const situation = z.strictObject({
     })
     .optional(),
   targetRegion: nameSchema.optional(),
+  windows: z
+    .record(z.string(), z.union([z.number(), z.string()]))
+    .optional()
+    .describe("what windows had before the proposal, by how rules write them; 0 for those that are left out"),
   now: z.iso.datetime({ offset: true }).optional().describe("RFC 3339; left out, the time of the test"),
 });
 
@@ -83,6 +107,11 @@ export const policySchema = z.strictObject({
     platforms: z.record(nameSchema, platform),
     tools: z.array(tool).max(5_000),
   }),
+  measures: z
+    .array(measure)
+    .max(MAX_MEASURES)
+    .optional()
+    .describe("numbers of arguments that windows add up, recorded with each proposal"),
   rules: z.array(rule).max(500),
   cases: z.array(example).max(5_000).default([]).describe("examples, which are evaluated before the document is used"),
 });
