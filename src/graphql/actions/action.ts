@@ -188,7 +188,7 @@ export const ActionRef = builder.prismaNode("Action", {
 });
 
 /** The entry that reported the outcome. Read only for a status that has one. */
-async function completionOf(row: ActionNode, context: Context): Promise<LedgerEntry | undefined> {
+export async function completionOf(row: ActionNode, context: Context): Promise<LedgerEntry | undefined> {
   const { status } = viewOf(row).state;
   if (status !== "SUCCEEDED" && status !== "FAILED") return undefined;
   const rows = await readOutcomeOf(context, row);

@@ -7,3 +7,4 @@ import "./links.ts";
 import "./mutations.ts";
 import "./propose.ts";
 import "./subscriptions.ts";
+import "./times.ts";
