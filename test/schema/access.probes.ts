@@ -117,6 +117,12 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
     principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
     addressFolding: only(whole("organization", "addressFolding{ledger providers domains{domain plus dots}}")),
+    oversight: only(
+      whole(
+        "organization",
+        `oversight(from:"2026-01-01T00:00:00Z",to:"2027-01-01T00:00:00Z")${everything("Oversight", 1, true)}`,
+      ),
+    ),
     explainPolicy: only(
       principals(
         each(

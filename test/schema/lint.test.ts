@@ -103,7 +103,7 @@ describe("the schema", () => {
     expect(scopes.length).toBeGreaterThanOrEqual(23);
     for (const [name, scope] of scopes) {
       expect(Object.keys(scope ?? {}), name).toHaveLength(1);
-      expect(["signedIn", "readsLedger"], name).toContain(Object.keys(scope ?? {})[0]);
+      expect(["signedIn", "readsLedger", "oversees"], name).toContain(Object.keys(scope ?? {})[0]);
     }
   });
 

@@ -43,6 +43,8 @@ export interface Explainer {
    * Every rule, as it was evaluated for `proposal`; those that the entry records when its policy, or what it was evaluated for, is not known any more.
    */
   explainRecorded(proposal: LedgerEntry): readonly RuleExplanation[];
+  /** The ids of the rules of the policy that is in force where `by` belongs. */
+  ruleIds(by: Principal): readonly string[];
 }
 
 export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: ExplainOptions): Explainer {
@@ -70,6 +72,7 @@ export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: 
       }
       return recorded.rules.map(recordedExplanation);
     },
+    ruleIds: () => policy.document.rules.map(({ id }) => id),
   };
 }
 

@@ -4,6 +4,7 @@ import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
 import { compilePolicy, type Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
+import type { PolicyDocument } from "./document/schema.ts";
 import { starterDocument } from "./document/starter.ts";
 import type { RuleExplanation } from "./rules.ts";
 import type { Decimal } from "./windows/decimal.ts";
@@ -57,6 +58,7 @@ export interface Policy {
   readonly hash: Hash;
   readonly version: number;
   readonly catalog: Catalog;
+  readonly document: PolicyDocument;
   /** Whether any condition reads arguments. */
   readonly readsArguments: boolean;
   /** The windows whose values before the proposal `evaluate` has to be given. Pure. */
@@ -78,6 +80,7 @@ export function createPolicy(catalog: Catalog): Policy {
     hash,
     version: VERSION,
     catalog,
+    document,
     readsArguments: compiled.readsArguments,
     windows: compiled.windows,
     evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, VERSION),

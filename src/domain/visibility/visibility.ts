@@ -63,6 +63,11 @@ export function readsOrganization({ kind, roles, groups }: Principal): boolean {
   return kind === "HUMAN" && groups.some((group) => READING_GROUPS.includes(group));
 }
 
+/** Whether `principal` may read how their organization oversees its agents, and who decided how much. Never an agent. */
+export function oversees({ kind, roles }: Principal): boolean {
+  return kind !== "AGENT" && (roles.includes("admin") || roles.includes("auditor"));
+}
+
 /** The teams `principal` leads. Only a person leads: an agent or a service with such a role leads nobody. */
 export function teamsLedBy({ kind, roles }: Pick<Principal, "kind" | "roles">): readonly string[] {
   if (kind !== "HUMAN") return [];

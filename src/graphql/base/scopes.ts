@@ -1,4 +1,4 @@
-import { readsOrganization } from "../../domain/visibility/visibility.ts";
+import { oversees, readsOrganization } from "../../domain/visibility/visibility.ts";
 import type { Context } from "./context.ts";
 
 /** The scopes that a field can require of its caller. Every root field requires one of these; a test checks that. */
@@ -7,11 +7,14 @@ export interface Scopes {
   readonly signedIn: boolean;
   /** Callers who may read the organization's whole ledger: approvers, auditors and administrators, never agents. */
   readonly readsLedger: boolean;
+  /** Auditors and administrators, never agents. */
+  readonly oversees: boolean;
 }
 
 export function scopesOf({ caller }: Context): Scopes {
   return {
     signedIn: caller !== undefined,
     readsLedger: caller !== undefined && readsOrganization(caller.principal),
+    oversees: caller !== undefined && oversees(caller.principal),
   };
 }

@@ -1,0 +1,130 @@
+import type { LedgerId } from "../../facts/entry.ts";
+
+/** Entries of a ledger, by their positions and by when they were recorded. */
+export interface Recorded {
+  readonly ledger: LedgerId;
+  /** RFC 3339. */
+  readonly from: string;
+  /** RFC 3339; entries recorded then do not belong to it. */
+  readonly to: string;
+  readonly first: bigint;
+  /** The position behind the last one. */
+  readonly end: bigint;
+}
+
+/** How long before it is decided an action may have been proposed: the longest that one can wait for people is a year. */
+const WAITING = "interval '400 days'";
+
+/** What can stand in a query as a text. Ledgers and instants have nothing else. */
+function literal(text: string): string {
+  if (!/^[A-Za-z0-9_/:.-]*$/.test(text)) throw new TypeError(`${text} cannot stand in a query`);
+  return `'${text}'`;
+}
+
+/** The positions and times of `recorded`, as a condition on entries `e`. */
+function within({ ledger, from, to, first, end }: Recorded): string {
+  return `e.ledger = ${literal(ledger)} AND e.seq >= ${first} AND e.seq < ${end}
+       AND e.recorded_at >= ${literal(from)} AND e.recorded_at < ${literal(to)}`;
+}
+
+/** The body of the entry `e`; null when it cannot be read. */
+const BODY = "CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END";
+
+/**
+ * The decisions of people, each with its proposal and what separates the duties of those involved. What is missing or cannot be read counts as
+ * a violation.
+ */
+function judgedDecisions(recorded: Recorded): string {
+  const { ledger, from, to } = recorded;
+  return `WITH decided AS MATERIALIZED (
+    SELECT e.seq, e.type, e.action_id, e.actor_id, e.recorded_at, ${BODY} AS body
+      FROM public.oc_audit_log e
+     WHERE ${within(recorded)}
+       AND e.type IN ('ACTION_APPROVED', 'ACTION_DENIED')
+  ), history AS MATERIALIZED (
+    SELECT e.seq, e.type, e.action_id, e.actor_id, e.on_behalf_of_id, e.recorded_at,
+           CASE WHEN e.type = 'ACTION_PROPOSED' THEN ${BODY} END AS body
+      FROM public.oc_audit_log e
+     WHERE e.ledger = ${literal(ledger)} AND e.action_id IN (SELECT d.action_id FROM decided d)
+       AND e.recorded_at >= timestamptz ${literal(from)} - ${WAITING} AND e.recorded_at < ${literal(to)}
+       AND e.state_version IS NOT NULL AND e.type IN ('ACTION_PROPOSED', 'ACTION_APPROVED')
+  ), approvals AS (
+    SELECT h.action_id, h.actor_id, min(h.seq) AS seq FROM history h WHERE h.type = 'ACTION_APPROVED' GROUP BY 1, 2
+  ), proposals AS (
+    SELECT DISTINCT ON (h.action_id) h.* FROM history h WHERE h.type = 'ACTION_PROPOSED' ORDER BY h.action_id, h.seq
+  ), judged AS (
+    SELECT d.seq, d.type, d.actor_id, d.body, d.recorded_at, p.recorded_at AS proposed_at,
+           d.body #>> '{actor,kind}' IS DISTINCT FROM 'HUMAN' AS not_a_person,
+           p.body IS NULL AS not_proposed,
+           d.type = 'ACTION_APPROVED' AND a.seq < d.seq AS approved_before,
+           coalesce(d.actor_id IN (p.actor_id, p.on_behalf_of_id), false) AS own,
+           -- A requirement can let whoever asked approve: always the person an agent acts for, or anybody from some time on.
+           EXISTS (
+             SELECT FROM jsonb_path_query(p.body, '$.policy.requirements[*]') r
+              WHERE (r -> 'ownerConfirms' = 'true' AND d.actor_id = p.on_behalf_of_id AND d.actor_id <> p.actor_id)
+                 OR CASE WHEN pg_input_is_valid(r ->> 'requesterAfter', 'timestamptz')
+                         THEN (r ->> 'requesterAfter')::timestamptz <= d.recorded_at ELSE false END
+           ) AS permitted
+      FROM decided d
+      LEFT JOIN proposals p ON p.action_id = d.action_id
+      LEFT JOIN approvals a ON a.action_id = d.action_id AND a.actor_id = d.actor_id
+  )`;
+}
+
+/** One row: `decisions`, `violations`, `exceptions`. */
+export function separationQuery(recorded: Recorded): string {
+  return `${judgedDecisions(recorded)}
+SELECT count(*) AS decisions,
+       count(*) FILTER (WHERE not_a_person OR not_proposed OR approved_before OR own AND NOT permitted) AS violations,
+       count(*) FILTER (WHERE own AND permitted) AS exceptions
+  FROM judged`;
+}
+
+/** One row of all decisions, with `approver` null, and one for each of the `most` people who decided most often. */
+export function decisionsQuery(recorded: Recorded, most: number): string {
+  return `${judgedDecisions(recorded)}, timed AS (
+    SELECT j.actor_id, j.type, j.seq, shown.at AS shown_at,
+           extract(epoch FROM j.recorded_at - j.proposed_at)::float8 AS waited,
+           extract(epoch FROM j.recorded_at - coalesce(shown.at, j.proposed_at))::float8 AS considered
+      FROM judged j
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN pg_input_is_valid(j.body #>> '{decision,firstShownAt}', 'timestamptz')
+                    THEN (j.body #>> '{decision,firstShownAt}')::timestamptz END AS at
+      ) shown
+  )
+SELECT actor_id AS approver, grouping(actor_id) = 1 AS everybody, count(*) AS decisions,
+       count(*) FILTER (WHERE type = 'ACTION_DENIED') AS denials,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY waited) AS median,
+       count(*) FILTER (WHERE considered <= 5)::float8 / nullif(count(considered), 0) AS quick,
+       count(shown_at) AS opened
+  FROM timed
+ GROUP BY GROUPING SETS ((), (actor_id))
+ ORDER BY everybody DESC, decisions DESC, approver
+ LIMIT ${most + 1}`;
+}
+
+/** One row: `outcomes`, how many proposals had which; `rules`, the ids of those that matched; `revoked`, approvals that people took back. */
+export function proposalsQuery(recorded: Recorded): string {
+  return `WITH entries AS MATERIALIZED (
+    SELECT e.type, b.body #>> '{policy,outcome}' AS outcome, b.body #>> '{actor,kind}' AS kind,
+           ARRAY(SELECT jsonb_path_query(b.body, '$.policy.rules[*].ruleId') #>> '{}') AS rules
+      FROM public.oc_audit_log e
+     CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
+     WHERE ${within(recorded)}
+       AND e.type IN ('ACTION_PROPOSED', 'APPROVAL_REVOKED')
+  ), outcomes AS (
+    SELECT coalesce(outcome, 'UNKNOWN') AS outcome, count(*) AS proposals FROM entries WHERE type = 'ACTION_PROPOSED' GROUP BY 1
+  )
+SELECT (SELECT coalesce(jsonb_object_agg(outcome, proposals), '{}') FROM outcomes) AS outcomes,
+       ARRAY(SELECT DISTINCT rule FROM entries, unnest(rules) AS rule WHERE rule IS NOT NULL) AS rules,
+       (SELECT count(*) FROM entries WHERE type = 'APPROVAL_REVOKED' AND kind = 'HUMAN') AS revoked`;
+}
+
+/** One row for each status that actions proposed in `recorded` have now. */
+export function statusesQuery({ ledger, first, end }: Recorded, statuses: readonly string[]): string {
+  return `SELECT s.status, count(*) AS actions
+  FROM public.oc_state s
+ WHERE s.kind = 'ACTION' AND s.status IN (${statuses.map(literal).join(", ")})
+   AND s.ledger = ${literal(ledger)} AND s.first_seq >= ${first} AND s.first_seq < ${end}
+ GROUP BY s.status`;
+}

@@ -1,0 +1,2 @@
+/** Everything the area adds to the schema. */
+import "./oversight.ts";

@@ -1,0 +1,132 @@
+import {
+  type ApproverLoad,
+  MAX_APPROVERS,
+  MAX_DAYS,
+  type Oversight,
+  type Period,
+  periodProblem,
+  readOversight,
+  type SeparationOfDuties,
+} from "../../domain/oversight/oversight.ts";
+import { builder } from "../base/builder.ts";
+import { type Context, viewerOf } from "../base/context.ts";
+import { badUserInput } from "../base/errors.ts";
+import { LedgerPosition, type Position, readingAt } from "../base/position.ts";
+
+const ApproverLoadRef = builder.objectRef<ApproverLoad>("ApproverLoad").implement({
+  description: "What one person decided in a period.",
+  fields: (t) => ({
+    approverId: t.exposeID("approverId", { description: "The id of the person." }),
+    decisions: t.exposeInt("decisions", { description: "How many decisions they made." }),
+    denials: t.exposeInt("denials", { description: "How many of them were denials." }),
+    medianSecondsToDecide: t.float({
+      nullable: true,
+      description: "The median of the seconds from a proposal to their decision; null when that is not known of any.",
+      resolve: ({ medianSecondsToDecide }) => medianSecondsToDecide,
+    }),
+  }),
+});
+
+const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationOfDuties").implement({
+  description:
+    "Whether those who decided in a period were allowed to: no agent, not who had asked or for whom it was asked, and nobody twice. People are compared by their ids.",
+  fields: (t) => ({
+    decisions: t.exposeInt("decisions", { description: "Decisions that were recorded." }),
+    violations: t.exposeInt("violations", {
+      description:
+        "Decisions that somebody made who must not have, and those of which the entries do not show who had asked.",
+    }),
+    exceptions: t.exposeInt("exceptions", {
+      description: "Decisions of who had asked that the policy of the proposal permitted them.",
+    }),
+    query: t.exposeString("query", {
+      description:
+        "The SQL that counted these numbers. It has no parameters: run it as a login of `oc_auditor` to get the same row.",
+    }),
+  }),
+});
+
+interface OversightShape extends Oversight {
+  readonly unmatchedRules: readonly string[];
+  readonly asOf: readonly Position[];
+}
+
+const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
+  description: "How people oversaw what was proposed and decided in a period, counted from the entries of the ledger.",
+  fields: (t) => ({
+    proposals: t.field({
+      type: "JSON",
+      description: "How many actions were proposed, by what the policy said: `PERMIT`, `REQUIRE` and `FORBID`.",
+      resolve: ({ proposals }) => proposals,
+    }),
+    statuses: t.field({
+      type: "JSON",
+      description: "The same actions by their status now. A status that none has is left out.",
+      resolve: ({ statuses }) => statuses,
+    }),
+    medianSecondsToDecide: t.float({
+      nullable: true,
+      description: "The median of the seconds from a proposal to a decision; null when nothing was decided.",
+      resolve: ({ medianSecondsToDecide }) => medianSecondsToDecide,
+    }),
+    decidedWithinFiveSeconds: t.float({
+      nullable: true,
+      description:
+        "The share of decisions, from 0 to 1, that were made within five seconds after the action was first shown to who decided, or after it was proposed where that is not known; null when nothing was decided.",
+      resolve: ({ decidedWithinFiveSeconds }) => decidedWithinFiveSeconds,
+    }),
+    openedBeforeDeciding: t.float({
+      nullable: true,
+      description:
+        "The share of decisions, from 0 to 1, of which the entry says when the action was first shown to who decided; null when none says so.",
+      resolve: ({ openedBeforeDeciding }) => openedBeforeDeciding,
+    }),
+    overrides: t.exposeInt("overrides", {
+      description: "How often people stopped what was proposed: denials, and approvals that were taken back.",
+    }),
+    breakGlass: t.exposeInt("breakGlass", { description: "How often somebody went ahead without the approvals." }),
+    load: t.field({
+      type: [ApproverLoadRef],
+      complexity: { field: 1, multiplier: MAX_APPROVERS },
+      description: `What each person decided, who decided most first; at most ${MAX_APPROVERS} people.`,
+      resolve: ({ load }) => [...load],
+    }),
+    separationOfDuties: t.field({
+      type: SeparationOfDutiesRef,
+      description: "Whether those who decided were allowed to.",
+      resolve: ({ separationOfDuties }) => separationOfDuties,
+    }),
+    unmatchedRules: t.idList({
+      description: "The rules of the active policy that matched in no proposal of the period, by their ids.",
+      resolve: ({ unmatchedRules }) => [...unmatchedRules],
+    }),
+    asOf: t.field({
+      type: [LedgerPosition],
+      description: "Where the ledger ended when it was counted.",
+      resolve: ({ asOf }) => [...asOf],
+    }),
+  }),
+});
+
+async function oversightIn(context: Context, period: Period): Promise<OversightShape> {
+  const problem = periodProblem(period);
+  if (problem !== undefined) throw badUserInput(problem);
+  const asOf = await readingAt(context);
+  const counted = await readOversight(context.db, context.ledger, period);
+  const rules = context.services.actions.ruleIds(viewerOf(context));
+  return { ...counted, unmatchedRules: rules.filter((id) => !counted.matchedRules.has(id)), asOf };
+}
+
+builder.queryField("oversight", (t) =>
+  t.field({
+    type: OversightRef,
+    description: `How people oversaw what was proposed and decided in a period of at most ${MAX_DAYS} days. A period with too many entries to be counted in time is refused with QUERY_TOO_COMPLEX: ask for parts of it.`,
+    authScopes: { oversees: true },
+    complexity: { field: 2_000, multiplier: 1 },
+    args: {
+      from: t.arg({ type: "DateTime", required: true, description: "Recorded at this instant or later." }),
+      to: t.arg({ type: "DateTime", required: true, description: "Recorded before this instant." }),
+    },
+    resolve: (_root, period, context) => oversightIn(context, period),
+  }),
+);
