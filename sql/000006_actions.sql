@@ -7,7 +7,9 @@ SET LOCAL ROLE oc_owner;
 CREATE FUNCTION oc_asked_groups(entry text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN ARRAY(SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*].group') #>> '{}');
+  RETURN ARRAY(SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*].group') #>> '{}'
+               UNION
+               SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*].escalation.group') #>> '{}');
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN '{}';
 END $$;

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEMO_NAMES, type DemoName } from "../domain/identity/demo-principals.ts";
+import { regionSchema } from "../domain/identity/names.ts";
 import { exitCodesHelp } from "./exit.ts";
 import { settings, wholeNumber } from "./options.ts";
 import { openDemoTokens } from "./tokens.ts";
@@ -8,21 +9,28 @@ interface TokenOptions {
   readonly as: DemoName;
   readonly role?: readonly string[];
   readonly amr?: readonly string[];
+  readonly region?: string;
   readonly ttl: number;
   readonly dataDir?: string;
 }
 
-function addName(role: string, earlier: readonly string[] = []): readonly string[] {
-  if (!/^[\w.:-]{1,64}$/.test(role)) throw new InvalidArgumentError("It has to be letters, digits and _ . : - only.");
-  return [...earlier, role];
+function addName(name: string, earlier: readonly string[] = []): readonly string[] {
+  if (!/^[\w.:-]{1,64}$/.test(name)) throw new InvalidArgumentError("It has to be letters, digits and _ . : - only.");
+  return [...earlier, name];
 }
 
-async function token({ as, role, amr, ttl, dataDir }: TokenOptions): Promise<void> {
+function oneRegion(region: string): string {
+  if (regionSchema.safeParse(region).success) return region;
+  throw new InvalidArgumentError("It has to be small letters, digits and hyphens, such as eu or us-east.");
+}
+
+async function token({ as, role, amr, region, ttl, dataDir }: TokenOptions): Promise<void> {
   const tokens = await openDemoTokens(settings(dataDir === undefined ? {} : { dataDir }));
   const signed = await tokens.sign(as, {
     ttl,
     ...(role === undefined ? {} : { roles: role }),
     ...(amr === undefined ? {} : { amr }),
+    ...(region === undefined ? {} : { region }),
   });
   process.stdout.write(`${signed}\n`);
 }
@@ -40,6 +48,7 @@ export function defineToken(program: Command): void {
     )
     .option("--role <role>", "a role instead of the principal's own; may be repeated", addName)
     .option("--amr <method>", "how the person signed in, such as mfa or hwk (RFC 8176); may be repeated", addName)
+    .option("--region <region>", "where the person is, such as eu", oneRegion)
     .option("--ttl <seconds>", "lifetime of the token", wholeNumber(1, 86_400), 3_600)
     .option("--data-dir <directory>", "data directory of the server (default: DATA_DIR, then .data)")
     .addHelpText(

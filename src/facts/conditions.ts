@@ -66,12 +66,14 @@ export interface StateConditions {
   /**
    * A status that a thing comes to as soon as, and only when, enough different people have approved it: by entries of type `by`,
    * this one included, and by the requirements in member `requirements` of the entry that made it. Those that have member `unknown`
-   * are by somebody who may be the person who asked for it: there have to be enough without any one of them.
+   * are by somebody who may be the person who asked for it: there have to be enough without any one of them. Member `decision` says how
+   * it was approved, or denied.
    */
   readonly quorum?: {
     readonly status: string;
     readonly by: string;
     readonly requirements: string;
     readonly unknown: string;
+    readonly decision: string;
   };
 }

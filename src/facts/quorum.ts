@@ -1,45 +1,103 @@
+import { type Assurance, reaches, UNSTATED_ASSURANCE } from "./assurance.ts";
+
+/** Which approvers are good for a requirement: those with one of the roles, and in one of the regions. */
+export interface ApproverFilter {
+  readonly roles?: readonly string[] | undefined;
+  readonly regions?: readonly string[] | undefined;
+}
 /** Whose approval is asked. */
 export interface Asked {
   /** The group that they are in, or the role that they have. */
   readonly group: string;
   readonly role?: boolean | undefined;
+  /** All of these hold for them. */
+  readonly approver?: readonly ApproverFilter[] | undefined;
+  /** The person for whom an agent asked may approve as well, whatever groups they are in. */
+  readonly ownerConfirms?: boolean | undefined;
+  /** From an instant on (RFC 3339, UTC, six decimals), members of another group may approve as well. */
+  readonly escalation?: { readonly at: string; readonly group: string } | undefined;
   /** RFC 3339, UTC: from then on, whoever asked for it may approve it as well. For what nobody else could approve. */
   readonly requesterAfter?: string | undefined;
 }
+/** Whose approval is asked, and what it has to have. */
+export interface AskedApproval extends Asked {
+  /** An approval that is less sure does not count. */
+  readonly assurance?: Assurance | undefined;
+  /** An approval without a note does not count. */
+  readonly note?: boolean | undefined;
+}
 /** `needed` different people of those must approve. */
-export interface NeededApprovals extends Asked {
+export interface NeededApprovals extends AskedApproval {
   readonly needed: number;
 }
-/** Somebody who approved. */
-export interface Approver {
+/** Somebody who may be asked. */
+export interface Candidate {
   readonly groups: readonly string[];
   readonly roles?: readonly string[];
+  readonly region?: string | undefined;
+  /** They are the person for whom an agent asked. */
+  readonly isBehind?: boolean;
+  /** The instant (RFC 3339, UTC, six decimals) by which it is judged; undefined: before anything escalates. */
+  readonly at?: string | undefined;
+}
+/** Somebody who approved. */
+export interface Approver extends Candidate {
+  readonly assurance?: Assurance | undefined;
+  readonly hasNote?: boolean;
   /** It is not known whether they are another person than those who asked for it, and than those who approved before. */
   readonly isUnknown?: boolean;
 }
 
-const keyOf = ({ group, role }: Asked) => (role === true ? `role ${group}` : `group ${group}`);
+const nameOf = ({ group, role }: Asked) => (role === true ? `role ${group}` : `group ${group}`);
+const BEHIND = "the person for whom an agent asked";
+
+/** The same for requirements that the same approvals count for. */
+function keyOf(one: AskedApproval): string {
+  const { assurance, note = false, approver = [], ownerConfirms = false, escalation } = one;
+  if (assurance === undefined && !note && approver.length === 0 && !ownerConfirms && escalation === undefined) {
+    return nameOf(one);
+  }
+  const filters = approver.map(({ roles, regions }) => [roles ?? null, regions ?? null]);
+  const escalates = escalation === undefined ? null : [escalation.at, escalation.group];
+  return JSON.stringify([nameOf(one), assurance ?? null, note, filters, ownerConfirms, escalates]);
+}
 
 /** Whether `one` is among those whose approval is asked. */
-export function isAsked({ group, role }: Asked, { groups, roles = [] }: Pick<Approver, "groups" | "roles">): boolean {
-  return (role === true ? roles : groups).includes(group);
+export function isAsked(asked: Asked, one: Candidate): boolean {
+  return isNamed(asked, one) && (asked.approver ?? []).every((filter) => passes(filter, one));
+}
+
+function isNamed(asked: Asked, { groups, roles = [], isBehind = false, at }: Candidate): boolean {
+  const { group, role, ownerConfirms, escalation } = asked;
+  // Whoever asked through an agent confirms, and does not approve as one of a group.
+  if (isBehind) return ownerConfirms === true;
+  if ((role === true ? roles : groups).includes(group)) return true;
+  return escalation !== undefined && at !== undefined && escalation.at <= at && groups.includes(escalation.group);
+}
+
+function passes({ roles, regions }: ApproverFilter, one: Candidate): boolean {
+  if (roles !== undefined && !roles.some((role) => one.roles?.includes(role))) return false;
+  return regions === undefined || (one.region !== undefined && regions.includes(one.region));
+}
+
+/** Whether an approval of `one` counts for the requirement. */
+export function suffices(requirement: AskedApproval, one: Approver): boolean {
+  const { assurance, note } = requirement;
+  if (assurance !== undefined && !reaches(one.assurance ?? UNSTATED_ASSURANCE, assurance)) return false;
+  return (note !== true || one.hasNote === true) && isAsked(requirement, one);
 }
 
 /** Whether `one`, who asked for it, may approve at this instant (RFC 3339, UTC). */
-export function mayConfirm(
-  requirements: readonly Asked[],
-  one: Pick<Approver, "groups" | "roles">,
-  instant: string,
-): boolean {
+export function mayConfirm(requirements: readonly Asked[], one: Candidate, instant: string): boolean {
   return requirements.some((asked) => {
     const { requesterAfter: from } = asked;
     return from !== undefined && Date.parse(from) <= Date.parse(instant) && isAsked(asked, one);
   });
 }
 
-/** Whether two requirements ask the same people. */
+/** Whether two requirements ask the same group, or the same role. */
 export function asksSame(one: Asked, other: Asked): boolean {
-  return keyOf(one) === keyOf(other);
+  return nameOf(one) === nameOf(other);
 }
 
 /**
@@ -78,8 +136,9 @@ function seat(requirements: readonly NeededApprovals[], voters: readonly Approve
   return seats;
 }
 
-/** The places of all requirements that ask the same people: a person fits any of them or none. */
+/** The places of all requirements that the same approvals count for: a person fits any of them or none. */
 interface Table {
+  readonly requirement: AskedApproval;
   readonly order: number;
   readonly places: number;
   taken: number;
@@ -107,6 +166,8 @@ type Way = { readonly from: Table; readonly at: number } | undefined;
 export class Seats {
   readonly #requirements: readonly NeededApprovals[];
   readonly #tables = new Map<string, Table>();
+  /** By the name of whom they ask. */
+  readonly #named = new Map<string, Table[]>();
   /** Places that nobody has taken. */
   free = 0;
   /** People who are unknown, and have a place that nobody else could take. */
@@ -115,9 +176,18 @@ export class Seats {
   constructor(requirements: readonly NeededApprovals[]) {
     this.#requirements = requirements;
     for (const [key, all] of Map.groupBy(requirements, keyOf)) {
+      const [requirement] = all;
+      if (requirement === undefined) continue;
       const places = all.reduce((sum, { needed }) => sum + needed, 0);
       this.free += places;
-      this.#tables.set(key, { order: this.#tables.size, places, taken: 0, movable: [], unknown: 0, closed: false });
+      const order = this.#tables.size;
+      const table = { requirement, order, places, taken: 0, movable: [], unknown: 0, closed: false };
+      this.#tables.set(key, table);
+      const { escalation, ownerConfirms } = requirement;
+      const names = [nameOf(requirement), ...(escalation === undefined ? [] : [nameOf({ group: escalation.group })])];
+      for (const name of [...names, ...(ownerConfirms === true ? [BEHIND] : [])]) {
+        this.#named.set(name, [...(this.#named.get(name) ?? []), table]);
+      }
     }
   }
 
@@ -127,7 +197,8 @@ export class Seats {
   }
 
   /** Gives a person a place, moving others where that makes room. */
-  add({ isUnknown = false, ...person }: Approver): void {
+  add(person: Approver): void {
+    const { isUnknown = false } = person;
     const fitting = this.#fitting(person);
     const ways = new Map<Table, Way>();
     for (const table of fitting) if (!table.closed) ways.set(table, undefined);
@@ -148,7 +219,7 @@ export class Seats {
     }
   }
 
-  /** How many approvals each requirement has, in order: of those that ask the same people, the first is filled first. */
+  /** How many approvals each requirement has, in order: of those that the same approvals count for, the first is filled first. */
   counts(): readonly number[] {
     const left = new Map([...this.#tables].map(([key, { taken }]) => [key, taken]));
     return this.#requirements.map((one) => {
@@ -160,10 +231,13 @@ export class Seats {
   }
 
   /** In the order of the requirements. */
-  #fitting({ groups, roles = [] }: Pick<Approver, "groups" | "roles">): readonly Table[] {
-    const keys = [...groups.map((group) => keyOf({ group })), ...roles.map((group) => keyOf({ group, role: true }))];
-    const found = new Set(keys.flatMap((key) => this.#tables.get(key) ?? []));
-    return [...found].sort((one, other) => one.order - other.order);
+  #fitting(person: Approver): readonly Table[] {
+    const { groups, roles = [], isBehind = false } = person;
+    const own = [...groups.map((group) => nameOf({ group })), ...roles.map((group) => nameOf({ group, role: true }))];
+    const found = new Set((isBehind ? [BEHIND] : own).flatMap((name) => this.#named.get(name) ?? []));
+    return [...found]
+      .filter(({ requirement }) => suffices(requirement, person))
+      .sort((one, other) => one.order - other.order);
   }
 
   /** Moves everybody on the way to `free` by one table, and puts `person` where the way begins. */

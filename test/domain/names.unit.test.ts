@@ -55,7 +55,7 @@ const claims = readerFor({
   organization: "acme",
   subjectPrefix: "",
   reservedPrefixes: [],
-  claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind" },
+  claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind", region: "region" },
   emailVerified: "claim",
   clients: {},
 });

@@ -94,6 +94,7 @@ export function stateConditionParts(conditions: StateConditions): readonly strin
             `they are counted over all ${code(quorum.by)} about it, by ${code(quorum.requirements)} of the entry that made it`,
           `no ${code(quorum.by)} has people that another about it has`,
           `where an ${code(quorum.by)} has ${code(quorum.unknown)}, there are enough approvals only if there are without any one of those that have it`,
+          `how it was approved, or denied, is in ${code(quorum.decision)}`,
         ]),
     ...side("an entry that puts another in its place", replaced),
     ...side("an entry that depends on it", dependedOn),

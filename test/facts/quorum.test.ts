@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createSequelCheck, type Sequel } from "../../src/facts/check/sequel.ts";
-import { countApprovals, isEnough, type NeededApprovals, Seats } from "../../src/facts/quorum.ts";
+import { countApprovals, isEnough, type NeededApprovals, Seats, suffices } from "../../src/facts/quorum.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
 
 /** How many places can be taken at most, by trying everything. */
@@ -34,6 +34,41 @@ describe("approvals", () => {
         expect(seats.isEnough).toBe(have.every((one, at) => one === requirements[at]?.needed));
       }),
       { seed: 41, numRuns: 2_000 },
+    );
+  });
+
+  it("take places of the requirements that they count for, whatever these ask", () => {
+    const requirement = fc.record({
+      group: GROUP,
+      needed: fc.integer({ min: 1, max: 2 }),
+      assurance: fc.constantFrom(undefined, "SESSION", "MFA", "KEY"),
+      note: fc.boolean(),
+      approver: fc.constantFrom(undefined, [{ roles: ["r"] }], [{ regions: ["eu"] }]),
+      ownerConfirms: fc.boolean(),
+      escalation: fc.constantFrom(undefined, { at: "2", group: "c" }),
+    });
+    const voter = fc.record({
+      groups: fc.array(GROUP, { maxLength: 3 }),
+      roles: fc.constantFrom([], ["r"]),
+      region: fc.constantFrom(undefined, "eu"),
+      isBehind: fc.boolean(),
+      at: fc.constantFrom(undefined, "1", "3"),
+      assurance: fc.constantFrom("CHAT", "SESSION", "MFA", "KEY"),
+      hasNote: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(requirement, { maxLength: 4 }),
+        fc.array(voter, { maxLength: 5 }),
+        (requirements, voters) => {
+          // Each requirement as a group of its own, and everybody in those that they count for.
+          const plain = requirements.map(({ needed }, n) => ({ group: `${n}`, needed }));
+          const fits = voters.map((one) => requirements.flatMap((all, n) => (suffices(all, one) ? [`${n}`] : [])));
+          const taken = countApprovals(requirements, voters).reduce((sum, have) => sum + have, 0);
+          expect(taken).toBe(most(plain, fits));
+        },
+      ),
+      { seed: 47, numRuns: 2_000 },
     );
   });
 

@@ -14,6 +14,7 @@ import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { type Catalog, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
+import { recordedRequirement } from "../../src/domain/policy/requirements.ts";
 import { createRefusals } from "../../src/domain/refusals/refusals.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
@@ -332,7 +333,7 @@ function requiring(policy: Policy, options: Pick<ApiOptions, "approvers" | "requ
       const evaluation = policy.evaluate(...what);
       const own = evaluation.requirements.map((requirement) => ({ ...requirement, needed: needed ?? 1 }));
       const requirements = own.length === 0 ? own : (instead ?? own);
-      const asked = requirements.map((requirement) => ({ ...requirement }));
+      const asked = requirements.map(recordedRequirement);
       const recorded: typeof evaluation.recorded = new CanonicalText(
         canonicalize({ ...(JSON.parse(evaluation.recorded.text) as JsonObject), requirements: asked }),
       );

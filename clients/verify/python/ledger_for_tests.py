@@ -124,7 +124,9 @@ class Life:
         return {"action": ACTION, "chain": CHAIN, "digest": DIGEST, "effect": "WRITE", "platform": "p", "region": "eu", "tool": "t"}
 
     def propose(self, requirements: List[Tuple[str, int]], outcome: str = "REQUIRE") -> Entry:
-        listed = [{"group": group, "id": "r%d" % i, "needed": n} for i, (group, n) in enumerate(requirements)]
+        return self.ask([{"group": group, "id": "r%d" % i, "needed": n} for i, (group, n) in enumerate(requirements)], outcome)
+
+    def ask(self, listed: List[Entry], outcome: str = "REQUIRE") -> Entry:
         policy = {"hash": POLICY, "outcome": outcome, "requirements": listed, "rules": [], "version": 1}
         extra: Entry = {}
         if outcome == "PERMIT":

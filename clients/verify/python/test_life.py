@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unittest
 from random import Random
 from typing import Any, Callable
@@ -74,7 +76,7 @@ class Approvals(unittest.TestCase):
         def most(given: "list[Approval]", places: "list[str]") -> int:
             if not given:
                 return 0
-            rest = [most(given[1:], places[:at] + places[at + 1 :]) + 1 for at, p in enumerate(places) if p in given[0].groups]
+            rest = [most(given[1:], places[:at] + places[at + 1 :]) + 1 for at, p in enumerate(places) if p in given[0].fits]
             return max([most(given[1:], places), *rest])
 
         for _ in range(2000):
@@ -84,6 +86,25 @@ class Approvals(unittest.TestCase):
             without = [[*given[:at], *given[at + 1 :]] for at, one in enumerate(given) if one.unknown]
             expected = all(most(some, places) == len(places) for some in [given, *without])
             self.assertEqual(enough(given, [{"group": group, "needed": 1} for group in places]), expected, (given, places))
+
+
+class Asked(unittest.TestCase):
+    """Every case of approvals.json, which has what a requirement can ask, beside the vectors."""
+
+    def test_cases(self) -> None:
+        project = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
+        folder = os.path.dirname(os.environ.get("VECTORS", os.path.join(project, "test", "vectors", "entry-v1.json")))
+        with open(os.path.join(folder, "approvals.json"), encoding="utf-8") as file:
+            cases = json.load(file)
+        self.assertGreater(len(cases), 30)
+        for case in cases:
+            for verdict, status, legal in (("APPROVE", "APPROVED", case["approves"]), ("DENY", "DENIED", case["denies"])):
+                life = Life()
+                life.ask([case["requirement"]])
+                body = life.decide(case["actor"], status, int(verdict == "APPROVE"), verdict)
+                body["decision"].update(case["decision"])
+                with self.subTest(case["name"], verdict=verdict):
+                    self.assertEqual(life.found(), [] if legal else [("ILLEGAL_STEP", 3)])
 
 
 class Action(unittest.TestCase):

@@ -137,7 +137,7 @@ def history_of(spec: Kind) -> List[str]:
     found.extend("an entry that puts another in its place: " + sentence(c) for c in spec.replaced)
     found.extend("an entry that depends on it: " + sentence(c) for c in spec.depended)
     if spec.approvals:
-        status, name, path, unknown = spec.approvals
+        status, name, path, unknown, decision = spec.approvals
         found.append(
             "an `%s` brings it to `%s` where there are enough approvals with it, and otherwise leaves its status; they are "
             "counted over all `%s` about it, by `%s` of the entry that made it" % (name, status, name, path)
@@ -147,6 +147,7 @@ def history_of(spec: Kind) -> List[str]:
             "where an `%s` has `%s`, there are enough approvals only if there are without any one of those that have it"
             % (name, unknown)
         )
+        found.append("how it was approved, or denied, is in `%s`" % decision)
     return found
 
 

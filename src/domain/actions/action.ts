@@ -1,6 +1,7 @@
 import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
+import type { Approver } from "../../facts/quorum.ts";
 import type { Responsible } from "../directory/organization.ts";
 import type { People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
@@ -78,8 +79,8 @@ export interface ActionView {
   readonly sealed?: boolean;
 }
 
-/** Who approved, and the position of the entry that says so. */
-export interface Voter extends Principal {
+/** Who approved and how, and the position of the entry that says so. */
+export interface Voter extends Principal, Omit<Approver, keyof Principal | "isUnknown"> {
   readonly seq: bigint;
   /** Whether the entry says that they may be a person who asked for the action, or who approved before. */
   readonly isUnknown: boolean;
@@ -97,6 +98,8 @@ export interface Today {
   readonly responsible: readonly Responsible[];
   /** Id of an approver who is suspended, or was since they approved. */
   readonly suspendedVoter: string | undefined;
+  /** Seconds that people have today, where they are over. */
+  readonly ttlOver?: number | undefined;
 }
 
 /** Everything that a decision depends on. */

@@ -10,7 +10,7 @@ import type { PrincipalStatus } from "../directory/directory.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
 import type { Keys } from "../identity/keys.ts";
 import { PEOPLE_AS_TOLD } from "../identity/people.ts";
-import type { Caller, Principal } from "../identity/principal.ts";
+import type { Caller } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
@@ -107,10 +107,10 @@ export interface Actions extends Explainer {
   /** undefined when the caller's organization has no such action. */
   load(caller: Caller, actionId: string): Promise<ActionView | undefined>;
   /**
-   * Codes of all reasons why `principal` cannot approve, most important first; empty when they can. Of a sealed view by what it has:
+   * Codes of all reasons why `by` cannot approve, most important first; empty when they can. Of a sealed view by what it has:
    * there may be more. Throws LedgerUnavailableError.
    */
-  blockedBecause(view: ActionView, principal: Principal): Promise<readonly string[]>;
+  blockedBecause(view: ActionView, by: Pick<Caller, "principal" | "assurance">): Promise<readonly string[]>;
   /** Expires and marks ambiguous what is due in every ledger of the database, at most `limit` actions. */
   settleDue(limit: number): Promise<DueSettled>;
 }
@@ -287,7 +287,7 @@ export function createActions(options: ActionsOptions): Actions {
     async load(caller, actionId) {
       return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
     },
-    async blockedBecause(view, principal) {
+    async blockedBecause(view, { principal, assurance }) {
       const { state, proposal, voters = [] } = view;
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
@@ -299,7 +299,12 @@ export function createActions(options: ActionsOptions): Actions {
         ? await known.people(principal.organization, peopleCompared(told, principal), state.proposedSeq)
         : undefined;
       const situation = { ...told, people };
-      const found = [...objections(situation, principal, now), ...approvalObjections(situation, principal)];
+      // Whoever looks can still say why.
+      const manner = { assurance, hasNote: true };
+      const found = [
+        ...objections(situation, principal, now),
+        ...approvalObjections(situation, principal, now, manner),
+      ];
       const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
       return [...new Set([...found.map(({ code }) => code), ...altered])];
     },

@@ -2,7 +2,6 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { type RecordedBounds, readWindows } from "../../ledger/months.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { actionInScope, type Bind, entryInScope, type ReadScope } from "../../ledger/read-scope.ts";
-import type { Principal } from "../identity/principal.ts";
 import { withListErrors } from "../ledger-errors.ts";
 import { scopesOf, type Viewer } from "../visibility/visibility.ts";
 import type { ActionView } from "./action.ts";
@@ -40,17 +39,17 @@ export async function listActions(
 /**
  * Those of them that `viewer` may approve now. Reads at most a thousand actions, with two statements for each hundred.
  *
- * @param blockedBecause see `Actions`
+ * @param blockedBecause of the viewer: see `Actions`
  */
 export async function listDecidable(
   db: Queryable,
   ledger: LedgerId,
   viewer: Viewer,
   range: ActionRange,
-  blockedBecause: (view: ActionView, principal: Principal) => Promise<readonly string[]>,
+  blockedBecause: (view: ActionView) => Promise<readonly string[]>,
 ): Promise<ActionPage> {
   const free = async (views: readonly ActionView[]) => {
-    const blocked = await Promise.all(views.map((view) => blockedBecause(view, viewer.principal)));
+    const blocked = await Promise.all(views.map((view) => blockedBecause(view)));
     return views.filter((_, at) => blocked[at]?.length === 0);
   };
   const size = Math.max(range.limit, BATCH);

@@ -1,6 +1,6 @@
 import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import { isAsked, mayConfirm } from "../../facts/quorum.ts";
+import { mayConfirm, suffices } from "../../facts/quorum.ts";
 import type { StateOf } from "../../facts/registry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenEntry, provenState, provenVersion, type StoredState } from "../../ledger/proof.ts";
@@ -124,12 +124,15 @@ function provenVoters(
     if (isOver(expiresAt === undefined ? null : new Date(expiresAt), new Date(entry.recordedAt))) {
       throw fault("approves an action after its deadline");
     }
-    const voter = voterOf(entry);
+    const voter = voterOf(proposal, entry);
     if (
       voter.kind !== "HUMAN" ||
       voters.some((other) => sharePerson(other, voter)) ||
-      (sharePerson(voter, requestedBy) && !mayConfirm(requirements, voter, entry.recordedAt)) ||
-      !requirements.some((one) => isAsked(one, voter))
+      (sharePerson(voter, requestedBy) &&
+        voter.isBehind !== true &&
+        !mayConfirm(requirements, voter, entry.recordedAt)) ||
+      (voter.at !== undefined && voter.at > entry.recordedAt) ||
+      !requirements.some((one) => suffices(one, voter))
     ) {
       throw fault("is an approval of somebody who could not approve");
     }

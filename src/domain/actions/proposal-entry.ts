@@ -123,7 +123,9 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
     const { caller, ledger, id, proposal, repeats } = proposed;
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
-    const command = { type: "propose", outcome: evaluation.outcome, grantId: newId(), approvalTtl, grantTtl } as const;
+    const ttl = Math.min(approvalTtl, ...evaluation.requirements.map((one) => one.ttl ?? approvalTtl));
+    const { outcome } = evaluation;
+    const command = { type: "propose", outcome, grantId: newId(), approvalTtl: ttl, grantTtl } as const;
     const { next, grant } = await signed(proposed, digest, firstState(command, now), now);
     const { conversationId, targetRegion, userRequest, rationale, supersedes } = proposal;
     const { action, states } = stateFacts(id, next);

@@ -1,10 +1,14 @@
 import type { ActionStatus } from "../../facts/areas/actions.ts";
+import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { objectOf } from "../../facts/members.ts";
 import { type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
 import type { ActionState, ActionView, Voter } from "./action.ts";
+import { isBehind } from "./decide/approver.ts";
 import type { NextState } from "./decide/transition.ts";
+import { termsOf } from "./terms.ts";
 
 interface ActionStateRow {
   readonly id: string;
@@ -51,14 +55,26 @@ export async function loadActions(
   return new Map(rows.map((row) => [row.id, toView(ledger, row)]));
 }
 
-/** Who approved, according to the entries of an action; in the order in which they did. */
-export function votersAmong(entries: readonly LedgerEntry[]): readonly Voter[] {
-  return entries.filter(({ type }) => type === "ACTION_APPROVED").map(voterOf);
+/** Who approved, according to the entries of an action that `proposal` proposed; in the order in which they did. */
+export function votersAmong(proposal: LedgerEntry, entries: readonly LedgerEntry[]): readonly Voter[] {
+  return entries.filter(({ type }) => type === "ACTION_APPROVED").map((entry) => voterOf(proposal, entry));
 }
 
-/** Who approved by `entry`, an ACTION_APPROVED. */
-export function voterOf(entry: LedgerEntry): Voter {
-  return { ...actorOf(entry), seq: entry.seq, isUnknown: entry.body.identity !== undefined };
+/** Who approved by `entry`, an ACTION_APPROVED, what `proposal` proposed. */
+export function voterOf(proposal: LedgerEntry, entry: LedgerEntry): Voter {
+  const by = actorOf(entry);
+  const { decision } = factOfType(entry, "ACTION_APPROVED");
+  return {
+    ...by,
+    seq: entry.seq,
+    ...(decision.region === undefined ? {} : { region: decision.region }),
+    at: decision.asOf,
+    assurance: decision.assurance,
+    // Also one whose text was erased.
+    hasNote: objectOf(entry.body.decision).note !== undefined,
+    isBehind: isBehind(termsOf(proposal), by),
+    isUnknown: entry.body.identity !== undefined,
+  };
 }
 
 /** Positions of the entries of an action after its proposal. */
@@ -82,7 +98,7 @@ export async function openViews(
   return views.map((view) => {
     const { state, proposal } = view;
     const outcome = outcomePositions(view).flatMap((seq) => bySeq.get(seq) ?? []);
-    return { state, proposal: bySeq.get(proposal.seq) ?? proposal, voters: votersAmong(outcome) };
+    return { state, proposal: bySeq.get(proposal.seq) ?? proposal, voters: votersAmong(proposal, outcome) };
   });
 }
 

@@ -1,9 +1,9 @@
 import { factOfType } from "../../facts/decode.ts";
-import type { LedgerEntry } from "../../facts/entry.ts";
+import { instant, type LedgerEntry } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { Policy } from "../policy/evaluate.ts";
+import type { Policy, Requirement } from "../policy/evaluate.ts";
 import type { Today, Voter } from "./action.ts";
 import { recordedSituation } from "./situation.ts";
 import { termsOf } from "./terms.ts";
@@ -41,9 +41,12 @@ export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
     const requesters = [requestedBy, ...(requestedBy.onBehalfOf === undefined ? [] : [requestedBy.onBehalfOf])];
     const agents = requesters.filter(({ kind }) => kind === "AGENT");
     const isOut = (principal: Principal) => isSuspended(principal.id, NEVER);
+    const proposedAt = new Date(proposal.recordedAt);
+    const shortest = Math.min(...requirements.map(({ ttl = Number.POSITIVE_INFINITY }) => ttl));
     return {
       outcome,
-      requirements,
+      requirements: requirements.map((one) => since(one, proposedAt, now)),
+      ttlOver: proposedAt.getTime() + shortest * 1_000 <= now.getTime() ? shortest : undefined,
       rules: rules.map(({ ruleId }) => ruleId),
       responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, BigInt(proposal.seq)) ?? []),
       suspendedRequester: requesters.find(isOut)?.id,
@@ -54,3 +57,11 @@ export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
 
 /** A position after every other: whoever is not suspended now was not suspended after it. */
 const NEVER = 2n ** 63n;
+
+/** A requirement of an evaluation at `now`, as one at `then` has it: what escalates does so after the same time. */
+function since(requirement: Requirement, then: Date, now: Date): Requirement {
+  const { escalation } = requirement;
+  if (escalation === undefined) return requirement;
+  const after = Date.parse(escalation.at) - now.getTime();
+  return { ...requirement, escalation: { ...escalation, at: instant(new Date(then.getTime() + after)) } };
+}

@@ -14,6 +14,7 @@ export interface DemoTokenOptions {
   /** Seconds. */
   readonly ttl?: number;
   readonly amr?: readonly string[];
+  readonly region?: string;
 }
 
 export interface BuiltinIssuer {
@@ -23,7 +24,7 @@ export interface BuiltinIssuer {
   /**
    * A bearer token for a demo principal. `roles` replaces what the token claims of its caller (rights never follow from
    * a role alone); `ttl` is in seconds and may be negative, for a token that is already over; `amr`: how a person signed in
-   * (RFC 8176).
+   * (RFC 8176); `region`: where they are.
    */
   sign(name: DemoName, options?: DemoTokenOptions): Promise<string>;
 }
@@ -55,9 +56,9 @@ export function createBuiltinIssuer(options: { readonly keys: Keys; readonly aud
         "the token was signed with the keys of another data directory: print one with `countersign token` and the " +
         "DATA_DIR (or SIGNING_KEY_FILE) of this server",
     }),
-    async sign(name, { roles, amr, ttl = DEFAULT_TTL_SECONDS } = {}) {
+    async sign(name, { roles, amr, region, ttl = DEFAULT_TTL_SECONDS } = {}) {
       const now = Math.floor(Date.now() / 1000);
-      return new SignJWT({ ...claims(name, roles), ...(amr === undefined ? {} : { amr: [...amr] }) })
+      return new SignJWT({ ...claims(name, roles), region, ...(amr === undefined ? {} : { amr: [...amr] }) })
         .setProtectedHeader({
           alg: SIGNATURE_ALGORITHM,
           typ: ACCESS_TOKEN_TYPE,

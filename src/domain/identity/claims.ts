@@ -14,7 +14,7 @@ import {
   read,
   valueAt,
 } from "./claim-values.ts";
-import { displayNameSchema, emailSchema, nameListSchema, nameSchema } from "./names.ts";
+import { displayNameSchema, emailSchema, nameListSchema, nameSchema, regionSchema } from "./names.ts";
 import type { Principal, PrincipalKind } from "./principal.ts";
 
 /** The paths of claims in an issuer's tokens. A path is the name of a claim, or names joined by dots for a nested claim. */
@@ -24,6 +24,7 @@ export interface ClaimPaths {
   readonly email: string;
   readonly name: string;
   readonly kind: string;
+  readonly region: string;
 }
 
 /** How an issuer's tokens are read. */
@@ -42,6 +43,12 @@ export interface ClaimRules {
   readonly clients: Readonly<Record<string, "SERVICE" | "AGENT">>;
   /** What values of `acr` mean, beyond those that mean the same everywhere. */
   readonly acr?: Readonly<Record<string, SignInAssurance>>;
+}
+
+/** A region as platforms have them. Providers may mean something else by such a claim: that says nothing. */
+function regionIn(given: unknown): Pick<Principal, "region"> {
+  const { data: region } = regionSchema.safeParse(given);
+  return region === undefined ? {} : { region };
 }
 
 /** An issuer's own roles before mapping, which need not be valid names of ours. */
@@ -90,6 +97,7 @@ export function readerFor(rules: ClaimRules): ClaimsReader {
       organization,
       ...addressIn(source),
       ...(name === undefined ? {} : { displayName: read(displayNameSchema, name, paths.name) }),
+      ...regionIn(valueAt(source, paths.region)),
       roles: rolesOf(source),
       groups: read(nameListSchema, valueAt(source, paths.groups) ?? [], paths.groups),
     };

@@ -279,8 +279,8 @@ async function withPatience<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 function isSame(one: Principal, other: Principal): boolean {
-  const profile = ({ email, emailVerified, displayName }: Principal) =>
-    JSON.stringify([email, emailVerified, displayName]);
+  const profile = ({ email, emailVerified, displayName, region }: Principal) =>
+    JSON.stringify([email, emailVerified, displayName, region]);
   return keeps(one, other) && keeps(other, one) && profile(one) === profile(other);
 }
 

@@ -11,7 +11,14 @@ import {
   nameProblemIn,
   read,
 } from "./claim-values.ts";
-import { displayNameSchema, emailSchema, nameListSchema, nameSchema, organizationSchema } from "./names.ts";
+import {
+  displayNameSchema,
+  emailSchema,
+  nameListSchema,
+  nameSchema,
+  organizationSchema,
+  regionSchema,
+} from "./names.ts";
 import type { Principal } from "./principal.ts";
 
 /** Claims of a token that this installation signs itself. */
@@ -22,6 +29,7 @@ const houseSchema = z.object({
   name: displayNameSchema.exactOptional(),
   email: emailSchema.refine(isAddress, "is no e-mail address").exactOptional(),
   email_verified: z.boolean().exactOptional(),
+  region: regionSchema.exactOptional(),
   roles: nameListSchema.default([]),
   groups: nameListSchema.default([]),
   /** How the person signed in. */
@@ -37,7 +45,7 @@ const actorSchema = houseSchema.pick({ name: true, roles: true, groups: true });
 export const readHouseClaims: ClaimsReader = (claims) => {
   const parsed = houseSchema.safeParse(claims);
   if (!parsed.success) throw badClaim(String(parsed.error.issues[0]?.path[0]), nameProblemIn(parsed.error));
-  const { sub: id, org: organization, kind, name, email, roles, groups, method, sid, assurance } = parsed.data;
+  const { sub: id, org: organization, kind, name, email, region, roles, groups, method, sid, assurance } = parsed.data;
   // A browser session was signed in by a provider: what that said of the address is in the token. Others are of our own people.
   const emailVerified = parsed.data.email_verified ?? sid === undefined;
   const subject = {
@@ -46,6 +54,7 @@ export const readHouseClaims: ClaimsReader = (claims) => {
     organization,
     ...(email === undefined ? {} : { email, ...(emailVerified ? { emailVerified } : {}) }),
     ...(name === undefined ? {} : { displayName: name }),
+    ...(region === undefined ? {} : { region }),
     roles,
     groups,
   };

@@ -93,6 +93,7 @@ const issuerSchema = z
         email: path.default("email"),
         name: path.default("name"),
         kind: path.default("kind"),
+        region: path.default("region"),
       })
       .prefault({}),
     emailVerified: z.enum(["claim", "always"]).default("claim"),

@@ -32,3 +32,5 @@ export const displayNameSchema = z
   .pipe(nameSchema);
 /** An organization is part of a ledger's name, `<organization>/<region>`. */
 export const organizationSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+/** Where somebody or something is, as platforms have it. */
+export const regionSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);

@@ -14,6 +14,8 @@ export interface Principal {
   readonly displayName?: string;
   /** Of one that an entry recorded: why neither can be known, though they were recorded. */
   readonly withheld?: WithheldBecause;
+  /** Where the person is, as their provider says: a region, as platforms have one. */
+  readonly region?: string;
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly onBehalfOf?: Principal;

@@ -43,6 +43,7 @@ const sessionSchema = z.strictObject({
       email: z.string().exactOptional(),
       emailVerified: z.boolean().exactOptional(),
       displayName: z.string().exactOptional(),
+      region: z.string().exactOptional(),
       roles: z.array(z.string()),
       groups: z.array(z.string()),
     }),

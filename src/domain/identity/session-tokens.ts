@@ -46,13 +46,14 @@ export function createSessionTokens({
       inCookie: true,
     }),
     sign({ principal, sessionId, method, assurance, signedInAt, expiresAt }) {
-      const { organization, kind, displayName, email, emailVerified = false, roles, groups } = principal;
+      const { organization, kind, displayName, email, emailVerified = false, region, roles, groups } = principal;
       return new SignJWT({
         org: organization,
         kind,
         name: displayName,
         email,
         email_verified: emailVerified,
+        region,
         roles,
         groups,
         method,

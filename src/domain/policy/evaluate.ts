@@ -1,11 +1,14 @@
+import type { Assurance } from "../../facts/assurance.ts";
 import { CanonicalText, canonicalize, type JsonObject } from "../../facts/canonical.ts";
 import { type Hash, hashText } from "../../facts/hash.ts";
+import type { ApproverFilter } from "../../facts/quorum.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
 import { compilePolicy, type Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import { starterDocument } from "./document/starter.ts";
+import { recordedRequirement } from "./requirements.ts";
 import type { RuleExplanation } from "./rules.ts";
 import type { Decimal } from "./windows/decimal.ts";
 import type { Window } from "./windows/window.ts";
@@ -32,6 +35,20 @@ export interface Requirement {
   readonly needed: number;
   /** From then on, whoever asked for it may approve as well (RFC 3339, UTC). Only of what nobody else could approve. */
   readonly requesterAfter?: string | undefined;
+  /** An approval that is less sure does not count. */
+  readonly assurance?: Assurance | undefined;
+  /** An approval without a note does not count. */
+  readonly note?: true | undefined;
+  /** What holds for an approver: all of these. */
+  readonly approver?: readonly ApproverFilter[] | undefined;
+  /** The person for whom an agent asked may approve as well, whatever groups they are in. */
+  readonly ownerConfirms?: true | undefined;
+  /** Seconds that people have to decide at most. */
+  readonly ttl?: number | undefined;
+  /** From `at` on (RFC 3339, UTC, six decimals), members of another group may approve as well. */
+  readonly escalation?: { readonly at: string; readonly group: string } | undefined;
+  /** Nobody was known who could approve when it was proposed. */
+  readonly unreached?: true | undefined;
 }
 
 /** The `policy` member of a proposal, as canonical text. */
@@ -103,7 +120,7 @@ export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number
       version,
       outcome,
       rules: rules.map((rule) => ({ ...rule })),
-      requirements: requirements.map((requirement) => ({ ...requirement })),
+      requirements: requirements.map(recordedRequirement),
     }),
   );
   // What nobody has catalogued may do anything, so it counts as a write.

@@ -38,7 +38,10 @@ function idOf(value: LedgerEntry["body"][string] | undefined): string | undefine
 
 /** The subjects of `entry` by its own members. Those of the action it is about are in the action's proposal. */
 export function subjectsOf({ ledger, body }: LedgerEntry): Subjects {
-  const groups = listOf(objectOf(body.policy).requirements).map((requirement) => objectOf(requirement).group);
+  const groups = listOf(objectOf(body.policy).requirements).flatMap((requirement) => {
+    const { group, escalation } = objectOf(requirement);
+    return [group, objectOf(escalation).group];
+  });
   return {
     organization: ledger.slice(0, ledger.indexOf("/")),
     actorId: idOf(body.actor),

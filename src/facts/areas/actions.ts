@@ -52,6 +52,8 @@ export const DECISION_REFUSALS = [
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "ASSURANCE_TOO_LOW",
+  "NOTE_REQUIRED",
   "CONTENT_MISSING",
   "DIGEST_MISMATCH",
   "POLICY_CHANGED",
@@ -113,7 +115,13 @@ export const ACTION = defineState("ACTION", {
       AMBIGUOUS: ["expiresAt"],
     },
     deadline: ["expiresAt", "grant.expiresAt"],
-    quorum: { status: "APPROVED", by: "ACTION_APPROVED", requirements: "policy.requirements", unknown: "identity" },
+    quorum: {
+      status: "APPROVED",
+      by: "ACTION_APPROVED",
+      requirements: "policy.requirements",
+      unknown: "identity",
+      decision: "decision",
+    },
   },
 });
 
@@ -155,6 +163,31 @@ const policy = object(
           group: text("whose members are asked"),
           role: always(true, "`group` is a role: those who have it are asked").optional(),
           needed: positive("how many of them must approve"),
+          assurance: code(ASSURANCES, "how sure an approval has to be").optional(),
+          note: always(true, "an approval has to have a note").optional(),
+          approver: list(
+            object(
+              {
+                roles: list(text(""), "an approver has one of these roles").optional(),
+                regions: list(text(""), "an approver is in one of these regions").optional(),
+              },
+              "what holds for an approver",
+            ),
+            "what holds for an approver: all of these",
+          ).optional(),
+          ownerConfirms: always(
+            true,
+            "the person for whom an agent proposed may approve, whatever groups they are in",
+          ).optional(),
+          ttl: positive("for how many seconds they could decide at most").optional(),
+          escalation: object(
+            {
+              at: instant("from when on members of the other group may approve as well"),
+              group: text("the other group"),
+            },
+            "what happens when they do not decide",
+          ).optional(),
+          unreached: always(true, "nobody was known who could approve when it was proposed").optional(),
           requesterAfter: instant(
             "when whoever asked for it may approve as well, by the clock of the database; of what nobody else could approve",
           ).optional(),
@@ -176,6 +209,8 @@ const decision = object(
       ASSURANCES,
       "how sure it is that the actor decided it: by a click in a chat, signed in, signed in with several factors, or with a key in hardware; SESSION where it is missing",
     ).optional(),
+    region: text("where the actor is, by their token; where a requirement asks for it").optional(),
+    asOf: instant("by which instant it was judged, of the database's clock; where a requirement escalates").optional(),
     note,
   },
   "what was decided",

@@ -1,8 +1,11 @@
+import { ASSURANCES } from "../assurance.ts";
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Author, Conditions, StateConditions } from "../conditions.ts";
 import { listOf, memberAt, objectOf, textOf } from "../members.ts";
-import { type Approver, isAsked, mayConfirm, type NeededApprovals } from "../quorum.ts";
+import { type Approver, type AskedApproval, isAsked, mayConfirm, type NeededApprovals, suffices } from "../quorum.ts";
 import { areKnownAlone, isAdministrator, isHuman, isSystem } from "./agreement.ts";
+
+type Quorum = NonNullable<StateConditions["quorum"]>;
 
 /** An entry that does something about a thing, and the entry that made that. */
 export interface Authored {
@@ -66,12 +69,15 @@ function isSameCaller(one: JsonObject, other: JsonObject): boolean {
 }
 
 function isApprover(body: JsonObject, maker: JsonObject, recordedAt: string, { quorum }: StateConditions): boolean {
-  if (!isHuman(body)) return false;
+  if (!isHuman(body) || quorum === undefined) return false;
+  const { asOf } = objectOf(memberAt(body, quorum.decision));
+  if (typeof asOf === "string" && asOf > recordedAt) return false;
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
-  const approver = rightsOf(body);
-  const { kinds, requirements } = askedBy(maker, quorum?.requirements);
-  if (peopleOf(body).some((id) => requester.includes(id))) return mayConfirm(requirements, approver, recordedAt);
-  return kinds.some((one) => isAsked(one, approver));
+  const approver = approverIn(body, maker, quorum);
+  const { kinds, requirements } = askedBy(maker, quorum.requirements);
+  const isRequester = peopleOf(body).some((id) => requester.includes(id));
+  if (isRequester && !approver.isBehind && !mayConfirm(requirements, approver, recordedAt)) return false;
+  return kinds.some((one) => (body.type === quorum.by ? suffices : isAsked)(one, approver));
 }
 
 /** Ids of the people who act in an entry: its actor, and whom that acts for. */
@@ -82,17 +88,40 @@ export function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
   });
 }
 
-/** What its actor may approve by. */
-export function rightsOf({ actor }: JsonObject): Pick<Approver, "groups" | "roles"> {
-  const { groups, roles } = objectOf(actor);
-  return { groups: listOf(groups).map(textOf), roles: listOf(roles).map(textOf) };
+/** What the approval, or the denial, in `body` counts by. */
+export function approverIn(
+  body: JsonObject,
+  maker: JsonObject,
+  { decision }: Quorum,
+): Approver & { isBehind: boolean } {
+  const { groups, roles } = objectOf(body.actor);
+  const { assurance, note, region, asOf } = objectOf(memberAt(body, decision));
+  return {
+    groups: namesIn(groups),
+    roles: namesIn(roles),
+    region: typeof region === "string" ? region : undefined,
+    at: typeof asOf === "string" ? asOf : undefined,
+    assurance: ASSURANCES.find((one) => one === assurance),
+    hasNote: note !== undefined,
+    isBehind: isBehind(body, maker),
+  };
+}
+
+const namesIn = (list: JsonValue | undefined) => listOf(list).filter((name) => typeof name === "string");
+
+/** Whether the actor is the person for whom an agent made the thing. */
+function isBehind({ actor, onBehalfOf }: JsonObject, maker: JsonObject): boolean {
+  const [agent, person] = [objectOf(maker.actor), objectOf(maker.onBehalfOf)];
+  if (agent.kind !== "AGENT" || person.kind !== "HUMAN" || onBehalfOf !== undefined) return false;
+  const { id, kind } = objectOf(actor);
+  return kind === "HUMAN" && typeof id === "string" && id === person.id && id !== agent.id;
 }
 
 /** Who is asked to approve. */
 export interface Asked {
   readonly requirements: readonly NeededApprovals[];
   /** One of those that ask the same people. */
-  readonly kinds: readonly NeededApprovals[];
+  readonly kinds: readonly AskedApproval[];
 }
 
 const NOBODY: Asked = { requirements: [], kinds: [] };
@@ -105,16 +134,36 @@ export function askedBy(maker: JsonObject, path: string | undefined): Asked {
   const before = known.get(maker);
   if (before?.path === path) return before.asked;
   const requirements = listOf(memberAt(maker, path)).flatMap((item) => {
-    const { group, role, needed, requesterAfter: from } = objectOf(item);
-    if (typeof group !== "string" || !isPlaces(needed)) return [];
-    return [{ group, role: role === true, needed, requesterAfter: typeof from === "string" ? from : undefined }];
+    const { group, needed } = objectOf(item);
+    return typeof group === "string" && isPlaces(needed) ? [requirementIn(objectOf(item), group, needed)] : [];
   });
-  const kinds = [...Map.groupBy(requirements, ({ group, role }) => `${role} ${group}`).values()].flatMap(
-    ([one]) => one ?? [],
-  );
+  const kinds = [...new Map(requirements.map(({ needed: _, ...one }) => [JSON.stringify(one), one])).values()];
   const asked = { requirements, kinds };
   known.set(maker, { path, asked });
   return asked;
+}
+
+/** A requirement as it is recorded; what is not of its form asks for nothing. */
+function requirementIn(item: JsonObject, group: string, needed: number): NeededApprovals {
+  const { role, requesterAfter: from, assurance, note, approver, ownerConfirms, escalation } = item;
+  const { at, group: to } = objectOf(escalation);
+  return {
+    group,
+    role: role === true,
+    needed,
+    requesterAfter: typeof from === "string" ? from : undefined,
+    assurance: ASSURANCES.find((one) => one === assurance),
+    note: note === true,
+    approver: listOf(approver).map((filter) => {
+      const { roles, regions } = objectOf(filter);
+      return {
+        roles: Array.isArray(roles) ? namesIn(roles) : undefined,
+        regions: Array.isArray(regions) ? namesIn(regions) : undefined,
+      };
+    }),
+    ownerConfirms: ownerConfirms === true,
+    escalation: typeof at === "string" && typeof to === "string" ? { at, group: to } : undefined,
+  };
 }
 
 function isPlaces(needed: JsonValue | undefined): needed is number {

@@ -5,7 +5,7 @@ import { type NeededApprovals, Seats } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { conditionsFor } from "./agreement.ts";
-import { type Authored, askedBy, authorProblems, peopleOf, rightsOf } from "./authors.ts";
+import { type Authored, approverIn, askedBy, authorProblems, peopleOf } from "./authors.ts";
 
 /** A thing that an entry depends on, with the entry that made it. Bodies are those that `remembered` makes. */
 export interface Dependent extends Authored {
@@ -140,7 +140,7 @@ function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: s
   const { kind, body, before, after, maker } = sequel;
   if (quorum === undefined || quorum.by !== body.type) return;
   const { requirements } = askedBy(maker, quorum.requirements);
-  const { repeated, seats } = approvalsWith(sequel, requirements, quorum.unknown);
+  const { repeated, seats } = approvalsWith(sequel, requirements, quorum);
   if (repeated.length > 0) problems.push(`${repeated.join(", ")} approved before: one person is one approval`);
   if (before.status === quorum.status) return;
   if (after.status !== quorum.status) {
@@ -159,6 +159,8 @@ function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: s
   problems.push(...(missing.length > 0 ? missing : [oneMore]));
 }
 
+type Quorum = NonNullable<StateConditions["quorum"]>;
+
 /** Approvals of a thing, as far as they were counted. */
 interface Counted {
   /** In their order. */
@@ -173,7 +175,11 @@ interface Counted {
 const counted = new WeakMap<readonly JsonObject[], Counted>();
 
 /** The approvals of a thing, that of the entry included. */
-function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApprovals[], unknown: string): Counted {
+function approvalsWith(
+  { votes, body, maker }: Sequel,
+  requirements: readonly NeededApprovals[],
+  quorum: Quorum,
+): Counted {
   let known = counted.get(votes);
   const [have, all] = [known?.bodies ?? [], votes.length + 1];
   // Another entry claims to be the next one.
@@ -186,7 +192,7 @@ function approvalsWith({ votes, body }: Sequel, requirements: readonly NeededApp
     known = { bodies: [], people: new Set(), seats: new Seats(requirements), repeated: NONE };
     counted.set(votes, known);
   }
-  for (let at = known.bodies.length; at < all; at += 1) count(known, votes[at] ?? body, unknown);
+  for (let at = known.bodies.length; at < all; at += 1) count(known, votes[at] ?? body, maker, quorum);
   return known;
 }
 
@@ -196,11 +202,11 @@ function isOther(have: readonly JsonObject[], votes: readonly JsonObject[]): boo
   return last >= 0 && last < votes.length && have[last] !== votes[last];
 }
 
-function count(known: Counted, body: JsonObject, unknown: string): void {
+function count(known: Counted, body: JsonObject, maker: JsonObject, quorum: Quorum): void {
   const people = peopleOf(body);
   known.repeated = people.filter((id) => known.people.has(id));
   if (people.length > 0 && known.repeated.length === 0) {
-    known.seats.add({ ...rightsOf(body), isUnknown: memberAt(body, unknown) !== undefined });
+    known.seats.add({ ...approverIn(body, maker, quorum), isUnknown: memberAt(body, quorum.unknown) !== undefined });
   }
   for (const id of people) known.people.add(id);
   known.bodies.push(body);

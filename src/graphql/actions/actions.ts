@@ -1,6 +1,6 @@
 import { type ActionPage, listActions, listDecidable } from "../../domain/actions/list.ts";
 import { builder } from "../base/builder.ts";
-import type { Context } from "../base/context.ts";
+import { type Context, callerOf } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import {
@@ -85,7 +85,9 @@ builder.queryField("pendingApprovals", (t) =>
         const { db, ledger, services } = context;
         const pending = { ...range, statuses: ["PENDING"] };
         return onlyDecidable === true
-          ? listDecidable(db, ledger, readerOf(context), pending, services.actions.blockedBecause)
+          ? listDecidable(db, ledger, readerOf(context), pending, (view) =>
+              services.actions.blockedBecause(view, callerOf(context)),
+            )
           : listActions(db, ledger, readerOf(context), pending);
       }),
   }),

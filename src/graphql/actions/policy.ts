@@ -1,10 +1,12 @@
 import { approvalsOf, type RequirementCount } from "../../domain/actions/decide/quorum.ts";
+import type { Requirement } from "../../domain/policy/evaluate.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
+import type { ApproverFilter } from "../../facts/quorum.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
-import { PolicyOutcome } from "../base/enums.ts";
+import { Assurance, PolicyOutcome } from "../base/enums.ts";
 import { LARGE_VALUE } from "../base/response-budget.ts";
 import { explanationOf, votersOf } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
@@ -17,10 +19,7 @@ interface RuleShape {
   readonly because: JsonObject;
 }
 
-interface RequirementShape {
-  readonly id: string;
-  readonly group: string;
-  readonly needed: number;
+interface RequirementShape extends Requirement {
   /** The action that it is about; undefined for a step that is not proposed. */
   readonly action?: ActionNode | undefined;
 }
@@ -68,7 +67,23 @@ const MatchedRule = builder.objectRef<RuleShape>("MatchedRule").implement({
   }),
 });
 
-const Requirement = builder.objectRef<RequirementShape>("Requirement").implement({
+const ApproverFilterRef = builder.objectRef<ApproverFilter>("ApproverFilter").implement({
+  description: "What the policy requires of approvers beside their group.",
+  fields: (t) => ({
+    roles: t.stringList({
+      nullable: true,
+      description: "They have one of these roles; null: any.",
+      resolve: ({ roles }) => roles && [...roles],
+    }),
+    regions: t.stringList({
+      nullable: true,
+      description: "They are in one of these regions, as their identity provider says; null: anywhere.",
+      resolve: ({ regions }) => regions && [...regions],
+    }),
+  }),
+});
+
+const RequirementRef = builder.objectRef<RequirementShape>("Requirement").implement({
   description: "A number of approvals that the policy requires from a group.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "The id of the requirement in the policy." }),
@@ -82,6 +97,44 @@ const Requirement = builder.objectRef<RequirementShape>("Requirement").implement
       description:
         "How many approvals it has. A person counts for one requirement only; approvals are assigned so that as many as possible are met.",
       resolve: async (requirement, _args, context) => (await countOf(requirement, context)).have,
+    }),
+    assurance: t.field({
+      type: Assurance,
+      nullable: true,
+      description:
+        "How sure an approval has to be; a weaker one is refused with ASSURANCE_TOO_LOW. Null: any will do. Denying needs none.",
+      resolve: ({ assurance }) => assurance,
+    }),
+    noteRequired: t.boolean({
+      description: "Whether an approval has to have a note; without one it is refused with NOTE_REQUIRED.",
+      resolve: ({ note }) => note === true,
+    }),
+    approver: t.field({
+      type: [ApproverFilterRef],
+      description: "What holds for approvers beside their group: all of these.",
+      resolve: ({ approver = [] }) => [...approver],
+    }),
+    ownerConfirms: t.boolean({
+      description:
+        "Whether the person for whom an agent proposed may approve as well, whatever groups they are in. Never the agent, and nobody what they proposed themselves.",
+      resolve: ({ ownerConfirms }) => ownerConfirms === true,
+    }),
+    ttl: t.int({
+      nullable: true,
+      description:
+        "For how many seconds people can decide; null where only the server's APPROVAL_TTL limits it. The shortest of all is in `Action.expiresAt`.",
+      resolve: ({ ttl }) => ttl,
+    }),
+    escalatesAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When members of `escalatesTo` can decide as well; null: never.",
+      resolve: ({ escalation }) => escalation?.at,
+    }),
+    escalatesTo: t.string({
+      nullable: true,
+      description: "The group whose members can decide as well from `escalatesAt` on; null: none.",
+      resolve: ({ escalation }) => escalation?.group,
     }),
   }),
 });
@@ -147,7 +200,7 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
       resolve: async (evaluation, _args, context) => [...(await evaluation.explanation(context))],
     }),
     requirements: t.field({
-      type: [Requirement],
+      type: [RequirementRef],
       description: "The approvals needed; all requirements must be met. Empty unless `outcome` is REQUIRE.",
       resolve: ({ requirements }) => [...requirements],
     }),

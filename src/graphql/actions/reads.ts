@@ -4,7 +4,7 @@ import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import { mayRead, readsOrganization, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { readRelated } from "../../ledger/related.ts";
-import { type Context, viewerOf } from "../base/context.ts";
+import { type Context, callerOf, viewerOf } from "../base/context.ts";
 import { createLoader, perOperation } from "../base/loader.ts";
 import { type EntryNode, entryNode, entryOf } from "../base/rows.ts";
 import { readerOf } from "../base/viewer.ts";
@@ -54,7 +54,7 @@ export function readOutcomeOf(context: Context, action: ActionNode): Promise<Ent
 export async function votersOf(context: Context, action: ActionNode): Promise<readonly Voter[]> {
   const { state, voters } = viewOf(action);
   if (state.approvals === 0) return [];
-  return voters ?? votersAmong((await readOutcomeOf(context, action)).map(entryOf));
+  return voters ?? votersAmong(viewOf(action).proposal, (await readOutcomeOf(context, action)).map(entryOf));
 }
 
 /** Refused attempts on one action that are shown at most; `auditEntries(filter: { actionId })` pages through all. */
@@ -82,13 +82,13 @@ export async function blockedBecause(context: Context, action: ActionNode): Prom
     opened(context, action),
     state.status === "PENDING" ? votersOf(context, action) : [],
   ]);
-  return context.services.actions.blockedBecause({ state, proposal, voters }, viewerOf(context));
+  return context.services.actions.blockedBecause({ state, proposal, voters }, callerOf(context));
 }
 
 /** Whether the caller may approve `action` now. */
 export async function mayDecide(context: Context, action: ActionNode): Promise<boolean> {
   // The requester's address, which is in the payload, can identify them as the same person: it only adds objections.
-  const objections = await context.services.actions.blockedBecause(viewOf(action), viewerOf(context));
+  const objections = await context.services.actions.blockedBecause(viewOf(action), callerOf(context));
   return objections.length === 0 && (await blockedBecause(context, action)).length === 0;
 }
 

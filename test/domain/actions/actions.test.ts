@@ -384,14 +384,14 @@ describe("decisions", () => {
   it("returns for each viewer what keeps them from deciding", async () => {
     const { id, digest } = await pending();
     const view = (await actions.load(calling(agent), id))!;
-    expect(await actions.blockedBecause(view, approver)).toEqual([]);
-    expect(await actions.blockedBecause(view, agent)).toEqual([
+    expect(await actions.blockedBecause(view, calling(approver))).toEqual([]);
+    expect(await actions.blockedBecause(view, calling(agent))).toEqual([
       "AGENT_CANNOT_DECIDE",
       "REQUESTER_CANNOT_DECIDE",
       "NOT_ELIGIBLE",
     ]);
     const { action } = await actions.deny(calling(approver), { actionId: id, digest, note: "no", channel: "API" });
-    expect(await actions.blockedBecause(action, approver)).toEqual(["NOT_PENDING"]);
+    expect(await actions.blockedBecause(action, calling(approver))).toEqual(["NOT_PENDING"]);
   });
 
   it.each([

@@ -158,7 +158,7 @@ describe("a proposal with a value that is missing", () => {
     const action = await pending();
     await remove(action.proposal.seq);
     const view = await actions.load(calling(agent), action.id);
-    expect(view && (await actions.blockedBecause(view, approver))).toEqual(["CONTENT_MISSING"]);
+    expect(view && (await actions.blockedBecause(view, calling(approver)))).toEqual(["CONTENT_MISSING"]);
     const cancelled = await actions.cancel(calling(agent), { actionId: action.id });
     expect(cancelled.action.state.status).toBe("CANCELLED");
   });

@@ -48,7 +48,7 @@ describe("a deadline", () => {
     await untilDue(action.state.expiresAt);
     expect((await refusalOf(one.actions.approve(calling(approver), ballot))).code).toBe("EXPIRED");
     expect((await refusalOf(two.actions.cancel(calling(agent), ballot))).code).toBe("EXPIRED");
-    expect(await one.actions.blockedBecause(action, approver)).toEqual(["EXPIRED"]);
+    expect(await one.actions.blockedBecause(action, calling(approver))).toEqual(["EXPIRED"]);
 
     expect(await one.actions.settleDue(10)).toEqual({ expired: 1, ambiguous: 0, failed: [], more: false });
     const view = await one.actions.load(calling(agent), action.state.id);

@@ -211,12 +211,13 @@ describe("a browser session's token", () => {
   it("is accepted in the cookie, and identifies its session", async () => {
     const sessions = createSessionTokens({ keys, audience: "countersign" });
     const both = createAuthenticator({ issuers: [issuer.trusted, sessions.trusted] });
-    const token = await sessions.sign({ ...session, expiresAt: inAnHour() });
+    const token = await sessions.sign({ ...session, assurance: "MFA", expiresAt: inAnHour() });
     const { tokenId, expiresAt, ...believed } = await both.authenticate({ scheme: "Cookie", token });
     expect(believed).toEqual({
       principal: session.principal,
       sessionId: session.sessionId,
       method: "google",
+      assurance: "MFA",
       issuer: SESSION_ISSUER,
     });
     expect(tokenId).toBeDefined();

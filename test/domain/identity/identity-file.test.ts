@@ -33,7 +33,7 @@ describe("the identity file", () => {
           jwksMaxStale: 86_400,
           subjectPrefix: "",
           reservedPrefixes: [],
-          claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind" },
+          claims: { roles: "roles", groups: "groups", email: "email", name: "name", kind: "kind", region: "region" },
           clients: {},
           acr: {},
           dpop: "optional",

@@ -51,6 +51,7 @@ describe("a provider's token", () => {
       tokenId: "t-1",
       clientId: "console",
       method: "password",
+      assurance: "SESSION",
     });
   });
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, FrozenSet, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .members import at, is_integer, same
-
-HUMAN = "HUMAN"
-
-
-# Whom a requirement asks: the name of a group, or of a role in a tuple, which is no name of a group.
-_Key = Union[str, Tuple[str]]
-
+from .asked import HUMAN, Approver, asked, counts_for, key_of
+from .members import at, same
 
 class Approval(NamedTuple):
-    """One entry that approves: its people, the keys of what its actor may approve by, and whether it has the member that says that one of its
-    people may be a person who asked for the thing, or who approved before."""
+    """One entry that approves: its people, the keys of the requirements that it counts for, and whether it has the member that says
+    that one of its people may be a person who asked for the thing, or who approved before."""
 
     people: FrozenSet[str]
-    groups: FrozenSet[_Key]
+    fits: FrozenSet[Hashable]
     unknown: bool = False
 
 
@@ -29,49 +23,9 @@ def people(body: Dict[str, Any]) -> FrozenSet[str]:
     return frozenset(name for name in ids if isinstance(name, str))
 
 
-def _names(listed: Any) -> List[str]:
-    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-
-
-def groups(body: Dict[str, Any]) -> FrozenSet[_Key]:
-    """What the actor of an entry may approve by: its groups and its roles."""
-    roles: List[_Key] = [(name,) for name in _names(at(body, "actor.roles"))]
-    return frozenset([*_names(at(body, "actor.groups")), *roles])
-
-
-def key_of(requirement: Any) -> _Key:
-    """The same for two requirements that ask the same people."""
-    group = at(requirement, "group")
-    return (group,) if at(requirement, "role") is True else group
-
-
-def asked(requirements: Any) -> List[Any]:
-    """The requirements that are of the form of section 3."""
-    listed = requirements if isinstance(requirements, list) else []
-    return [
-        requirement
-        for requirement in listed
-        if isinstance(at(requirement, "group"), str)
-        and is_integer(at(requirement, "needed"))
-        and at(requirement, "needed") > 0
-    ]
-
-
-def places(requirements: Any) -> List[Tuple[_Key, int]]:
-    """Whom each requirement asks, and its number of places."""
-    return [(key_of(requirement), at(requirement, "needed")) for requirement in asked(requirements)]
-
-
-def may_confirm(requirements: Any, body: Dict[str, Any], instant: str) -> bool:
-    """Whether somebody who asked for a thing may approve it at this instant."""
-    rights = groups(body)
-    starts = (at(one, "requesterAfter") for one in asked(requirements) if key_of(one) in rights)
-    return any(isinstance(start, str) and start <= instant for start in starts)
-
-
-_Ways = Dict[_Key, Optional[Tuple[_Key, int]]]
+_Ways = Dict[Hashable, Optional[Tuple[Hashable, int]]]
 # Somebody who has a place of a group and could have one of another: all their groups that are asked, and whether unknown.
-_Movable = Tuple[FrozenSet[_Key], bool]
+_Movable = Tuple[FrozenSet[Hashable], bool]
 
 
 class Seats:
@@ -83,17 +37,25 @@ class Seats:
     """
 
     def __init__(self, requirements: Any) -> None:
-        self._free: Dict[_Key, int] = {}
-        for group, needed in places(requirements):
-            self._free[group] = self._free.get(group, 0) + needed
+        self._free: Dict[Hashable, int] = {}
+        # One requirement of each key.
+        self._kinds: Dict[Hashable, Any] = {}
+        for requirement in asked(requirements):
+            key = key_of(requirement)
+            self._kinds[key] = requirement
+            self._free[key] = self._free.get(key, 0) + at(requirement, "needed")
         self._left = sum(self._free.values())
-        self._movable: Dict[_Key, List[_Movable]] = {group: [] for group in self._free}
+        self._movable: Dict[Hashable, List[_Movable]] = {group: [] for group in self._free}
         # Of the places of a group, how many are taken by approvals that are unknown.
-        self._unknown: Dict[_Key, int] = {group: 0 for group in self._free}
+        self._unknown: Dict[Hashable, int] = {group: 0 for group in self._free}
         # How many of those cannot be done without: the ones of groups that are not closed.
         self._needed = 0
-        self._closed: Set[_Key] = set()
+        self._closed: Set[Hashable] = set()
         self._seen: Set[str] = set()
+
+    def fits(self, one: Approver) -> FrozenSet[Hashable]:
+        """The keys of the requirements that an approval counts for."""
+        return frozenset(key for key, requirement in self._kinds.items() if counts_for(requirement, one))
 
     @property
     def enough(self) -> bool:
@@ -103,11 +65,11 @@ class Seats:
     def add(self, approval: Approval) -> None:
         """Count the next approval, unless it has no people or one that an earlier one has."""
         if self._counts(approval):
-            asked, came_from, place = self._search(approval)
+            fitting, came_from, place = self._search(approval)
             if place is None:
                 self._close(came_from)
             else:
-                self._move(place, came_from, (asked, approval.unknown))
+                self._move(place, came_from, (fitting, approval.unknown))
         self._seen |= approval.people
 
     def enough_with(self, approval: Approval) -> bool:
@@ -122,28 +84,28 @@ class Seats:
     def _counts(self, approval: Approval) -> bool:
         return bool(approval.people) and not approval.people & self._seen
 
-    def _search(self, approval: Approval) -> Tuple[FrozenSet[_Key], _Ways, Optional[_Key]]:
-        """The groups of an approval that are asked, how the search came to each group, and where it found a free place."""
-        asked = frozenset(group for group in approval.groups if group in self._free)
+    def _search(self, approval: Approval) -> Tuple[FrozenSet[Hashable], _Ways, Optional[Hashable]]:
+        """The keys that an approval fits, how the search came to each group, and where it found a free place."""
+        fitting = frozenset(key for key in approval.fits if key in self._free)
         # From whose place of which group, or None where it began.
-        came_from: _Ways = {group: None for group in asked - self._closed}
+        came_from: _Ways = {group: None for group in fitting - self._closed}
         waiting = list(came_from)
         for group in waiting:
             if self._free[group] > 0:
-                return asked, came_from, group
+                return fitting, came_from, group
             for index, (others, _) in enumerate(self._movable[group]):
                 for other in others - self._closed:
                     if other not in came_from:
                         came_from[other] = (group, index)
                         waiting.append(other)
-        return asked, came_from, None
+        return fitting, came_from, None
 
-    def _close(self, groups_: Iterable[_Key]) -> None:
+    def _close(self, groups_: Iterable[Hashable]) -> None:
         for group in groups_:
             self._closed.add(group)
             self._needed -= self._unknown[group]
 
-    def _move(self, group: _Key, came_from: _Ways, last: _Movable) -> None:
+    def _move(self, group: Hashable, came_from: _Ways, last: _Movable) -> None:
         """Move everybody on the way to a free place of the group by one, and put the last one where the way begins."""
         self._free[group] -= 1
         self._left -= 1

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import terms
-from .approvals import HUMAN, groups, may_confirm, people, places
+from .approvals import people
+from .asked import AGENT, HUMAN, approver_in, asked, counts_for, is_asked, is_behind, may_confirm
 from .members import MISSING, at, first_difference, is_integer, same
 from .report import quote
 from .tables import KINDS, TYPES
 
-SYSTEM_ID, SERVICE, AGENT, ADMIN_ROLE = "countersign", "SERVICE", "AGENT", "admin"
+SYSTEM_ID, SERVICE, ADMIN_ROLE = "countersign", "SERVICE", "admin"
 
 
 class Maker(NamedTuple):
@@ -44,7 +45,7 @@ def _needed_paths(kind: str) -> List[str]:
     conditions = [*spec.replaced, *spec.depended]
     for name in {type_name for _, _, type_name in spec.steps}:
         conditions.extend(TYPES[name].history)
-    paths = {spec.approvals[2]} if spec.approvals else set()
+    paths = {spec.approvals.requirements} if spec.approvals else set()
     for condition in conditions:
         if isinstance(condition, terms.AsMade):
             paths.update(condition.paths)
@@ -81,15 +82,18 @@ def deadline(kind: str, state: Dict[str, Any]) -> Optional[str]:
 
 
 def _is_approver(move: Move, maker: Maker) -> bool:
-    spec = KINDS[move.kind].approvals
-    requirements = maker.values.get(spec[2]) if spec else None
-    asked = {key for key, _ in places(requirements)}
-    asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
-    if not same(at(move.body, "actor.kind"), HUMAN):
+    spec, body = KINDS[move.kind].approvals, move.body
+    if spec is None or not same(at(body, "actor.kind"), HUMAN):
         return False
-    if asking & people(move.body):
-        return may_confirm(requirements, move.body, move.recorded_at)
-    return bool(asked & groups(move.body))
+    requirements = asked(maker.values.get(spec.requirements))
+    one = approver_in(body, spec.decision, is_behind(body, maker.actor, maker.on_behalf_of))
+    if one.at is not None and one.at > move.recorded_at:
+        return False
+    asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
+    if asking & people(body) and not one.behind and not may_confirm(requirements, one, move.recorded_at):
+        return False
+    fits = counts_for if same(at(body, "type"), spec.by) else is_asked
+    return any(fits(requirement, one) for requirement in requirements)
 
 
 def _is_one_of(name: str, move: Move) -> Optional[bool]:

@@ -13,13 +13,16 @@ from __future__ import annotations
 from typing import Dict, Tuple
 
 from .terms import (
-    ANY, AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
+    ANY, AfterDeadline, Approvals, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
     OneMore, StateHas, StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
 )  # fmt: skip
 
 PRINCIPAL_KINDS = "=HUMAN|AGENT|SERVICE"
 _CONFIDENCE = "=SIGNED|REGISTERED|NETWORK|HEADER|UNKNOWN"
 _OUTCOMES = "=PERMIT|REQUIRE|FORBID"
+# From weakest to strongest.
+ASSURANCES = ("CHAT", "SESSION", "MFA", "KEY")
+_ASSURANCES = "=" + "|".join(ASSURANCES)
 
 # Section 3, table "envelope".
 ENVELOPE: Members = {
@@ -75,7 +78,9 @@ _DECISION: Members = {
     "decision": "object",
     "decision.verdict": "=APPROVE|DENY",
     "decision.channel": "=API|CONSOLE|SLACK|TEAMS|WEBHOOK",
-    "decision.assurance?": "=CHAT|SESSION|MFA|KEY",
+    "decision.assurance?": _ASSURANCES,
+    "decision.region?": "string",
+    "decision.asOf?": "instant",
     "decision.note?": "commitment",
 }
 _SIGNATURE: Members = {"signature": "JWS"}
@@ -137,6 +142,17 @@ TYPES: Dict[str, Type] = {
             "policy.requirements[].group": "string",
             "policy.requirements[].role?": "true",
             "policy.requirements[].needed": "from1",
+            "policy.requirements[].assurance?": _ASSURANCES,
+            "policy.requirements[].note?": "true",
+            "policy.requirements[].approver?": "objects",
+            "policy.requirements[].approver[].roles?": "list",
+            "policy.requirements[].approver[].regions?": "list",
+            "policy.requirements[].ownerConfirms?": "true",
+            "policy.requirements[].ttl?": "from1",
+            "policy.requirements[].escalation?": "object",
+            "policy.requirements[].escalation.at": "instant",
+            "policy.requirements[].escalation.group": "string",
+            "policy.requirements[].unreached?": "true",
             "policy.requirements[].requesterAfter?": "instant",
             "measures?": "decimals",
             "arguments": "commitment",
@@ -254,6 +270,7 @@ TYPES: Dict[str, Type] = {
             **_ABOUT_ACTION,
             **_DECISION,
             "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED|ALREADY_VOTED"
+            "|ASSURANCE_TOO_LOW|NOTE_REQUIRED"
             "|CONTENT_MISSING|DIGEST_MISMATCH|POLICY_CHANGED",
             **_REFUSED,
         }
@@ -418,7 +435,7 @@ KINDS: Dict[str, Kind] = {
             "BLOCKED": ("expiresAt", "grant", "startedAt"),
         },
         deadline=("expiresAt", "grant.expiresAt"),
-        approvals=("APPROVED", "ACTION_APPROVED", "policy.requirements", "identity"),
+        approvals=Approvals("APPROVED", "ACTION_APPROVED", "policy.requirements", "identity", "decision"),
     ),
     "CHAIN": Kind(
         {"status": "=OPEN|CLOSED", "number": "integer", "platform": "string"},

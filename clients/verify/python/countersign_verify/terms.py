@@ -152,6 +152,17 @@ Step = Tuple[Optional[str], str, str]
 ANY = "any"
 
 
+class Approvals(NamedTuple):
+    """The status that takes enough approvals, the type that approves, the requirements in the entry that made the thing, the member
+    of an approval that may be by somebody who asked for it, and the member that says how it was approved."""
+
+    status: str
+    by: str
+    requirements: str
+    unknown: str
+    decision: str
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of thing. `named_by` is the member of the entry that has its `id` too, `named_when_made` the same of the
@@ -160,9 +171,8 @@ class Kind:
 
     Conditions: `when_made` for an entry that makes it (RULE_BROKEN), and `numbered` the member that counts on from the
     thing in whose place it comes (RULE_BROKEN); `fixed` members never change, `replaced` for an entry that puts another
-    in its place, `depended` for one that depends on it (ILLEGAL_STEP). `approvals` is the status that takes enough
-    approvals, the type that approves, the requirements in the entry that made it, and the member of one that may be by somebody
-    who asked for it (ILLEGAL_STEP)."""
+    in its place, `depended` for one that depends on it (ILLEGAL_STEP). `approvals` says when
+    it has been approved (ILLEGAL_STEP)."""
 
     members: Members
     steps: Tuple[Step, ...]
@@ -177,4 +187,4 @@ class Kind:
     fixed: Tuple[str, ...] = ()
     replaced: Tuple[Condition, ...] = ()
     depended: Tuple[Condition, ...] = ()
-    approvals: Optional[Tuple[str, str, str, str]] = None
+    approvals: Optional[Approvals] = None

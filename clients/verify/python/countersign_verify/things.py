@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from . import terms
-from .approvals import Approval, Seats, groups, people
+from .approvals import Approval, Seats, people
+from .asked import approver_in, is_behind
 from .conditions import Maker, Move, history_wrong, maker_of
 from .members import MISSING, at, first_difference, is_integer
 from .report import quote
@@ -51,8 +52,9 @@ def _type(body: Dict[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _approval(body: Dict[str, Any], persons: FrozenSet[str], unknown: str) -> Approval:
-    return Approval(persons, groups(body), at(body, unknown) is not MISSING)
+def _approval(body: Dict[str, Any], seats: Seats, maker: Maker, spec: terms.Approvals) -> Approval:
+    one = approver_in(body, spec.decision, is_behind(body, maker.actor, maker.on_behalf_of))
+    return Approval(people(body), seats.fits(one), at(body, spec.unknown) is not MISSING)
 
 
 def _status(kind: str, state: Dict[str, Any]) -> str:
@@ -89,13 +91,12 @@ class Things:
             if thing.version == 1 and thing.maker is None:
                 thing.maker = maker_of(body, kind)
                 if KINDS[kind].approvals is not None:
-                    thing.seats = Seats(thing.maker.values.get(KINDS[kind].approvals[2]))
+                    thing.seats = Seats(thing.maker.values.get(KINDS[kind].approvals.requirements))
             spec = KINDS[kind].approvals
-            if spec is not None and _type(body) == spec[1]:
-                persons = people(body)
-                thing.approved |= persons
-                if thing.seats is not None:
-                    thing.seats.add(_approval(body, persons, spec[3]))
+            if spec is not None and _type(body) == spec.by:
+                thing.approved |= people(body)
+                if thing.seats is not None and thing.maker is not None:
+                    thing.seats.add(_approval(body, thing.seats, thing.maker, spec))
 
     def _dependencies(self, body: Dict[str, Any], recorded_at: str) -> Iterator[str]:
         moved = {(item["kind"], item["id"]) for item in readable_states(body)}
@@ -169,14 +170,14 @@ class Things:
     def _approval_wrong(self, thing: Thing, move: Move) -> Optional[str]:
         """Nobody approves twice, and the status that takes enough approvals is reached exactly with them."""
         spec = KINDS[move.kind].approvals
-        if spec is None or _type(move.body) != spec[1]:
+        if spec is None or _type(move.body) != spec.by:
             return None
         persons = people(move.body)
         if persons & thing.approved:
             return "%s approves twice" % quote(min(persons & thing.approved))
-        if thing.seats is None:
+        if thing.seats is None or thing.maker is None:
             return None
-        reached = _status(move.kind, move.state) == spec[0]
-        if thing.seats.enough_with(_approval(move.body, persons, spec[3])) is reached:
+        reached = _status(move.kind, move.state) == spec.status
+        if thing.seats.enough_with(_approval(move.body, thing.seats, thing.maker, spec)) is reached:
             return None
-        return "%s without enough approvals" % spec[0] if reached else "enough approvals, and not %s" % spec[0]
+        return "%s without enough approvals" % spec.status if reached else "enough approvals, and not %s" % spec.status

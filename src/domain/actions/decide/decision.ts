@@ -1,6 +1,8 @@
+import { instant } from "../../../facts/entry.ts";
 import { Erasable } from "../../../facts/erasable.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
-import type { Situation } from "../action.ts";
+import type { Situation, Terms } from "../action.ts";
+import { approverOf, asksRegion, escalates, type Manner } from "./approver.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
@@ -11,18 +13,19 @@ import { type NextState, type RefusedCommand, secondsAfter, type TransitionResul
 /** One person's yes. The last one needed starts the life of the grant. */
 export function approve(situation: Situation, command: Approve, now: Date): TransitionResult {
   const { state, terms, voters } = situation;
-  const refused = refuse(situation, command, now, approvalObjections(situation, command.by));
+  const refused = refuse(situation, command, now, approvalObjections(situation, command.by, now, mannerOf(command)));
   if (refused !== undefined) return refused;
   const unknown = isUnknown(situation, command.by, voters);
+  const vote = approverOf(terms, command.by, now, mannerOf(command));
   const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
   return {
     kind: "transition",
-    next: isMet(terms.requirements, [...voters, { ...command.by, isUnknown: unknown }])
+    next: isMet(terms.requirements, [...voters, { ...vote, isUnknown: unknown }])
       ? { ...next, status: "APPROVED", grant: { expiresAt: secondsAfter(now, command.grantTtl) } }
       : { ...next, expiresAt: state.expiresAt ?? undefined },
     fact: {
       type: "ACTION_APPROVED",
-      decision: decisionFacts(command),
+      decision: decisionFacts(command, { terms, now }),
       identity: unknown ? "UNKNOWN" : undefined,
     },
     notAfter: state.expiresAt ?? undefined,
@@ -37,7 +40,7 @@ export function deny(situation: Situation, command: Deny, now: Date): Transition
   return {
     kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "DENIED", grant: grantOf(state) },
-    fact: { type: "ACTION_DENIED", decision: decisionFacts(command) },
+    fact: { type: "ACTION_DENIED", decision: decisionFacts(command, { terms: situation.terms, now }) },
     notAfter: state.expiresAt ?? state.grantExpiresAt ?? undefined,
   };
 }
@@ -56,17 +59,22 @@ function refuse(
   return { kind: "refusal", recordedAs: "DECISION_REFUSED", code: "DIGEST_MISMATCH", message, path: ["digest"] };
 }
 
-/** A decision as an entry records it, taken or refused. */
-export function decisionFacts({
-  type,
-  channel,
-  assurance,
-  note,
-}: Approve | Deny): FactDraft<"ACTION_APPROVED">["decision"] {
+/** What requirements can ask of a decision. A note that says nothing is none. */
+function mannerOf({ assurance, note }: Approve | Deny): Manner {
+  return { assurance, hasNote: note !== undefined && note.trim() !== "" };
+}
+
+/** A decision as an entry records it, taken or refused; `judged`: by which terms it was judged, and when. */
+export function decisionFacts(
+  { type, by, channel, assurance, note }: Approve | Deny,
+  judged?: { readonly terms: Terms; readonly now: Date },
+): FactDraft<"ACTION_APPROVED">["decision"] {
   return {
     verdict: type === "approve" ? "APPROVE" : "DENY",
     channel,
     assurance,
+    region: judged !== undefined && asksRegion(judged.terms) ? by.region : undefined,
+    asOf: judged !== undefined && escalates(judged.terms) ? instant(judged.now) : undefined,
     note: note === undefined ? undefined : new Erasable(note),
   };
 }

@@ -1,7 +1,9 @@
 import type { DecisionRefusal } from "../../../facts/areas/actions.ts";
 import { type Asked, isAsked } from "../../../facts/quorum.ts";
 import type { Principal } from "../../identity/principal.ts";
+import type { Requirement } from "../../policy/evaluate.ts";
 import type { Situation } from "../action.ts";
+import { approverOf, howToReach, type Manner, tooLow } from "./approver.ts";
 import { compare, confirms, isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isWanted } from "./quorum.ts";
 import { policyChanged } from "./today.ts";
@@ -21,6 +23,8 @@ export const OBJECTION_CODES = [
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "ASSURANCE_TOO_LOW",
+  "NOTE_REQUIRED",
   "CONTENT_MISSING",
   "POLICY_CHANGED",
 ] as const satisfies readonly DecisionRefusal[];
@@ -45,25 +49,37 @@ export function objections(
 }
 
 /** Reasons against an approval that do not apply to a denial: an approver may still deny. */
-export function approvalObjections(situation: Situation, by: Principal): readonly Objection[] {
+export function approvalObjections(
+  situation: Situation,
+  by: Principal,
+  now: Date,
+  manner: Manner,
+): readonly Objection[] {
   const changed = situation.state.status === "PENDING" ? policyChanged(situation, "approve") : undefined;
-  const objections = votingObjections(situation, by);
+  const objections = votingObjections(situation, by, now, manner);
   return changed === undefined ? objections : [...objections, objection("POLICY_CHANGED", `${changed}; ${AGAIN}`)];
 }
 
-function votingObjections(situation: Situation, by: Principal): readonly Objection[] {
+function votingObjections(situation: Situation, by: Principal, now: Date, manner: Manner): readonly Objection[] {
   const { terms, voters } = situation;
+  const { requirements } = terms;
   const responsible = responsibleAs(situation, by);
   if (responsible !== undefined) return [objection("REQUESTER_CANNOT_DECIDE", RESPONSIBLE_AS[responsible.because])];
   if (voters.some((voter) => compare(situation, voter, by) === "SAME")) {
     return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
   }
-  const isConcerned = terms.requirements.some((one) => isAsked(one, by));
-  const vote = { ...by, isUnknown: isUnknown(situation, by, voters) };
-  if (isConcerned && !isWanted(terms.requirements, voters, vote)) {
+  const vote = { ...approverOf(terms, by, now, manner), isUnknown: isUnknown(situation, by, voters) };
+  const isConcerned = requirements.some((one) => isAsked(one, vote));
+  if (!isConcerned || isWanted(requirements, voters, vote)) return [];
+  if (!isWanted(requirements, voters, { ...vote, assurance: "KEY", hasNote: true })) {
     return [objection("NOT_ELIGIBLE", "your groups have given all the approvals needed of them")];
   }
-  return [];
+  const least = isWanted(requirements, voters, { ...vote, hasNote: true }) ? undefined : tooLow(requirements, vote);
+  if (least === undefined) {
+    return [objection("NOTE_REQUIRED", "the policy requires a note with this approval: say why, and decide again")];
+  }
+  const message = `the policy requires ${least} of this approval, and you signed in with ${vote.assurance ?? "SESSION"}: ${howToReach(least)}`;
+  return [objection("ASSURANCE_TOO_LOW", message)];
 }
 
 const RESPONSIBLE_AS = {
@@ -73,6 +89,7 @@ const RESPONSIBLE_AS = {
 
 function personal(situation: Situation, by: Principal, now: Date): readonly Objection[] {
   const { terms } = situation;
+  const candidate = approverOf(terms, by, now);
   const found: Objection[] = [];
   if (by.kind !== "HUMAN") {
     found.push(objection("AGENT_CANNOT_DECIDE", "only a person can decide; agents and services never can"));
@@ -84,14 +101,17 @@ function personal(situation: Situation, by: Principal, now: Date): readonly Obje
     const until = requesterAfter === undefined ? "" : `; as the only one who could, you can from ${requesterAfter} on`;
     found.push(objection("REQUESTER_CANNOT_DECIDE", `${message}${until}`));
   }
-  if (!terms.requirements.some((one) => isAsked(one, by))) {
-    const message =
-      terms.requirements.length === 0
-        ? "the policy requires no approval of this action"
-        : `only ${terms.requirements.map(whoIsAsked).join(", ")} can decide`;
-    found.push(objection("NOT_ELIGIBLE", message));
+  if (!terms.requirements.some((one) => isAsked(one, candidate))) {
+    found.push(objection("NOT_ELIGIBLE", whyNotAsked(terms.requirements, by)));
   }
   return found;
+}
+
+function whyNotAsked(requirements: readonly Requirement[], by: Principal): string {
+  if (requirements.length === 0) return "the policy requires no approval of this action";
+  const later = requirements.find(({ escalation }) => escalation !== undefined && by.groups.includes(escalation.group));
+  const until = later?.escalation === undefined ? "" : `; ${later.escalation.group} can from ${later.escalation.at} on`;
+  return `only ${requirements.map(whoIsAsked).join(", ")} can decide${until}`;
 }
 
 /** What was approved can still be denied, until it is started. */
@@ -113,8 +133,13 @@ function readable({ contentMissing }: Situation): readonly Objection[] {
   return contentMissing === true ? [objection("CONTENT_MISSING", CONTENT_MISSING)] : [];
 }
 
-function whoIsAsked({ group, role }: Asked): string {
-  return role === true ? `people with the role ${group}` : `members of ${group}`;
+function whoIsAsked({ group, role, approver = [], ownerConfirms }: Asked): string {
+  const filters = approver.flatMap(({ roles, regions }) => [
+    ...(roles === undefined ? [] : [` with the role ${roles.join(" or ")}`]),
+    ...(regions === undefined ? [] : [` in ${regions.join(" or ")}`]),
+  ]);
+  const who = role === true ? `people with the role ${group}` : `members of ${group}`;
+  return `${ownerConfirms === true ? `the person it is for or ${who}` : who}${filters.join("")}`;
 }
 
 /** A deadline has passed at its exact instant. */

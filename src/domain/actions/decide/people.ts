@@ -3,6 +3,7 @@ import type { Responsible } from "../../directory/organization.ts";
 import { type Comparison, PEOPLE_AS_TOLD } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation, Voter } from "../action.ts";
+import { confirmsAsOwner } from "./approver.ts";
 
 /** How `one` and `other` compare, by all that is known of them. */
 export function compare({ people = PEOPLE_AS_TOLD }: Situation, one: Principal, other: Principal): Comparison {
@@ -15,15 +16,23 @@ export function isRequester(situation: Situation, by: Principal): boolean {
   return by.id === requestedBy.id || compare(situation, by, requestedBy) === "SAME";
 }
 
-/** Whether `by` asked for it, and may approve all the same from now on, because nobody else could. */
+/**
+ * Whether `by` asked for it, and may approve all the same: from now on, because nobody else could, or because the policy lets the person
+ * for whom an agent asked confirm.
+ */
 export function confirms(situation: Situation, by: Principal, now: Date): boolean {
   const { requestedBy, requirements } = situation.terms;
+  if (confirmsAsOwner(situation.terms, by)) return true;
   return by.kind === "HUMAN" && by.id === requestedBy.id && mayConfirm(requirements, by, now.toISOString());
 }
 
-/** As whom `by` is responsible for the agent that proposed the action, or for one it acts for; undefined: as nobody. */
+/**
+ * As whom `by` is responsible for the agent that proposed the action, or for one it acts for; undefined: as nobody. An owner for whom it
+ * acts may be who confirms what it does.
+ */
 export function responsibleAs(situation: Situation, by: Principal): Responsible | undefined {
-  const all = situation.today?.responsible ?? [];
+  const mayOwn = confirmsAsOwner(situation.terms, by);
+  const all = (situation.today?.responsible ?? []).filter(({ because }) => !mayOwn || because !== "OWNER");
   return all.find((one) => compare(situation, by, personOf(one, by)) === "SAME");
 }
 
@@ -31,7 +40,9 @@ export function responsibleAs(situation: Situation, by: Principal): Responsible 
 export function isUnknown(situation: Situation, by: Principal, voters: readonly Voter[]): boolean {
   const { terms, today } = situation;
   const responsible = (today?.responsible ?? []).map((one) => personOf(one, by));
-  return [terms.requestedBy, ...responsible, ...voters].some((other) => compare(situation, by, other) === "UNKNOWN");
+  // It is known who confirms.
+  const others = confirmsAsOwner(terms, by) ? [] : [terms.requestedBy, ...responsible];
+  return [...others, ...voters].some((other) => compare(situation, by, other) === "UNKNOWN");
 }
 
 function personOf({ id }: Responsible, { organization }: Principal): Principal {

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from "../../../facts/entry.ts";
-import { type Approver, countApprovals, helps, isAsked, isEnough } from "../../../facts/quorum.ts";
+import { type Approver, countApprovals, helps, isEnough, suffices } from "../../../facts/quorum.ts";
 import { sharePerson } from "../../identity/people.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Requirement } from "../../policy/evaluate.ts";
@@ -29,7 +29,7 @@ export function approvalsOf(proposal: LedgerEntry, voters: readonly Voter[]): Re
     people.filter(({ isUnknown }) => isUnknown !== true),
   );
   const asked = requirements.map((one, at) => {
-    const rests = people.some((voter) => voter.isUnknown === true && isAsked(one, voter));
+    const rests = people.some((voter) => voter.isUnknown === true && suffices(one, voter));
     return rests && (known[at] ?? 0) < one.needed ? { ...one, needed: one.needed + 1 } : one;
   });
   const have = tally(asked, people);

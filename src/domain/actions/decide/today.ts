@@ -1,7 +1,5 @@
-import { asksSame } from "../../../facts/quorum.ts";
-import type { Principal } from "../../identity/principal.ts";
-import type { Requirement } from "../../policy/evaluate.ts";
-import type { Situation } from "../action.ts";
+import type { Situation, Voter } from "../action.ts";
+import { covers, described } from "./covers.ts";
 import { compare, isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isMet } from "./quorum.ts";
 
@@ -16,6 +14,9 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   if (suspendedRequester !== undefined) return `${suspendedRequester}, for whom it would be done, is suspended`;
   if (suspendedVoter !== undefined) return `${suspendedVoter}, who approved it, was suspended since`;
   if (outcome === "FORBID") return `the policy forbids it now, by ${rules[0]}`;
+  if (command === "approve" && today.ttlOver !== undefined) {
+    return `the policy now gives people ${today.ttlOver} seconds to decide, which are over`;
+  }
   const barred = situation.voters.find(
     (one) => (isRequester(situation, one) && !hasConfirmed(situation, one)) || responsibleAs(situation, one),
   );
@@ -34,7 +35,7 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   }
   if (outcome === "PERMIT") return undefined;
   if (command === "approve") {
-    const more = requirements.find((one) => !isCovered(one, terms.requirements));
+    const more = requirements.find((one) => !terms.requirements.some((asked) => covers(asked, one)));
     return more && `the policy now requires ${described(more)}`;
   }
   if (state.status !== "ALLOWED" && isMet(requirements, voters)) return undefined;
@@ -42,16 +43,9 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
 }
 
 /** Whether an approval of who asked for it was recorded: nothing else of the kind is proven. */
-function hasConfirmed({ terms }: Situation, one: Principal): boolean {
+function hasConfirmed({ terms }: Situation, one: Voter): boolean {
+  if (one.isBehind === true) return terms.requirements.some(({ ownerConfirms }) => ownerConfirms === true);
   return (
     one.id === terms.requestedBy.id && terms.requirements.some(({ requesterAfter }) => requesterAfter !== undefined)
   );
-}
-
-function isCovered(required: Requirement, by: readonly Requirement[]): boolean {
-  return by.some((one) => asksSame(one, required) && one.needed >= required.needed);
-}
-
-function described({ needed, group, role }: Requirement): string {
-  return `${needed === 1 ? "an approval" : `${needed} approvals`} of ${role === true ? `role ${group}` : group}`;
 }
