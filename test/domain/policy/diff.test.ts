@@ -10,6 +10,9 @@ catalog:
   tools:
     - { platform: crm, name: get_user, effect: READ, data: [personal, contact] }
     - { platform: shop, name: send, effect: WRITE, required: [amount, to] }
+measures:
+  - { name: amount, path: amount, tools: [{ platform: shop }] }
+  - { name: seats, path: seats }
 rules:
   - { id: reads, when: tool.effect == "READ", permit: true, reason: Reading changes nothing. }
   - id: large
@@ -132,6 +135,20 @@ describe("the changes of a policy document", () => {
       "",
       "tool send of platform shop removed, so it is forbidden",
     ],
+    // Measures
+    [
+      "  - { name: amount, path: amount,",
+      "  - { name: amount, path: payment.total,",
+      "may loosen: measure amount: path amount → payment.total",
+    ],
+    [", tools: [{ platform: shop }] }", " }", "may loosen: measure amount: tools shop → each call that has it"],
+    [
+      "[{ platform: shop }]",
+      "[{ platform: shop, name: send }]",
+      "may loosen: measure amount: tools: shop/send added, shop removed",
+    ],
+    ["  - { name: seats, path: seats }\n", "", "may loosen: measure seats removed: seats of each call that has it"],
+    ["measures:\n", "measures:\n  - { name: weight, path: kg }\n", "measure weight added: kg of each call that has it"],
     // Cases
     [
       "outcome: PERMIT, rules: [reads]",
@@ -167,6 +184,7 @@ describe("the changes of a policy document", () => {
           .map((tool) => ({ ...tool, data: tool.data.toReversed(), required: tool.required.toReversed() }))
           .reverse(),
       },
+      measures: (document.measures ?? []).toReversed(),
       rules: rules.map((rule) => ({ ...rule, ...(rule.require && { require: rule.require.toReversed() }) })).reverse(),
       cases: cases.toReversed(),
     };
@@ -180,12 +198,12 @@ describe("the changes of a policy document", () => {
     const [rule] = rules;
     const further = {
       ...document,
-      measures: [{ name: "amount", path: "amount" }],
+      owner: "risk",
       catalog: { platforms: { ...catalog.platforms, crm: { region: "eu", untrusted: true } }, tools: catalog.tools },
       rules: [{ ...rule!, ttl: 60 }, ...rules.slice(1)],
     };
     expect(describeChanges(document, further)).toEqual([
-      'may loosen: document: measures none → [{"name":"amount","path":"amount"}]',
+      'may loosen: document: owner none → "risk"',
       "may loosen: rule reads: ttl none → 60",
       "may loosen: platform crm: untrusted none → true",
     ]);

@@ -1,4 +1,4 @@
-import { canonicalize, type JsonValue } from "../../facts/canonical.ts";
+import { canonicalize, type JsonValue } from "../../../facts/canonical.ts";
 
 /** UTF-16 code units of a line: of a longer one, an approver's text would not show all. */
 const LINE = 3_900;

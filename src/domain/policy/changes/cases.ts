@@ -1,0 +1,42 @@
+import { canonicalize, type JsonValue } from "../../../facts/canonical.ts";
+import type { PolicyCase } from "../document/schema.ts";
+import { type Change, isSame } from "./change.ts";
+import { fromTo, shown } from "./wording.ts";
+
+/** Of lists without an order, those that are in one only: as often as they are there more often. */
+export function withoutEqual<Value extends JsonValue>(
+  some: readonly Value[],
+  others: readonly Value[],
+): readonly Value[] {
+  const left = new Map<string, number>();
+  for (const other of others) left.set(canonicalize(other), (left.get(canonicalize(other)) ?? 0) + 1);
+  return some.filter((value) => {
+    const key = canonicalize(value);
+    const count = left.get(key) ?? 0;
+    left.set(key, count - 1);
+    return count <= 0;
+  });
+}
+
+export function caseChanges(before: PolicyCase | undefined, after: PolicyCase | undefined): readonly Change[] {
+  const change = (text: string): Change => ({ effect: undefined, text });
+  const whole = ({ name, given, expect }: PolicyCase, what: string) =>
+    change(`case ${shown(name)} ${what}: given ${shown(given)}, expected ${shown(expect)}`);
+  if (before === undefined) return after === undefined ? [] : [whole(after, "added")];
+  if (after === undefined) return [whole(before, "removed")];
+  return (["given", "expect"] as const)
+    .filter((member) => !isSame(before[member], after[member]))
+    .map((member) => change(`case ${shown(after.name)}: ${member} ${fromTo(before[member], after[member])}`));
+}
+
+/** Cases whose lists say the same in another order are the same. */
+export function ordered({ name, given, expect }: PolicyCase): PolicyCase {
+  const { rules, requirements } = expect;
+  const byText = (one: JsonValue, other: JsonValue) => (canonicalize(one) < canonicalize(other) ? -1 : 1);
+  const sorted = {
+    ...expect,
+    ...(rules && { rules: rules.toSorted() }),
+    ...(requirements && { requirements: requirements.toSorted(byText) }),
+  };
+  return { name, given, expect: sorted };
+}

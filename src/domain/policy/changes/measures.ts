@@ -1,0 +1,38 @@
+import type { PolicyDocument } from "../document/schema.ts";
+import { namesChanged } from "./catalog.ts";
+import { type Change, otherMembers, restOf } from "./change.ts";
+import { listOf, named } from "./wording.ts";
+
+type Measure = NonNullable<PolicyDocument["measures"]>[number];
+const MEASURE_MEMBERS = ["name", "path", "tools"];
+
+/** The tools that a measure concerns, as names. */
+function toolsOf({ tools }: Measure): readonly string[] | undefined {
+  return tools?.map(({ platform, name }) => (name === undefined ? platform : `${platform}/${name}`));
+}
+
+const toolsText = (measure: Measure) => {
+  const tools = toolsOf(measure);
+  return tools === undefined ? "each call that has it" : `tools ${listOf(tools)}`;
+};
+
+/** Windows add measures up, so whatever changes one may change what they come to. */
+export function measureChanges(before: Measure | undefined, after: Measure | undefined): readonly Change[] {
+  const change = (text: string): Change => ({ effect: "may loosen", text });
+  const whole = (measure: Measure) =>
+    `${named(measure.path)} of ${toolsText(measure)}${restOf(measure, MEASURE_MEMBERS)}`;
+  if (after === undefined) {
+    return before === undefined ? [] : [change(`measure ${named(before.name)} removed: ${whole(before)}`)];
+  }
+  const what = `measure ${named(after.name)}`;
+  if (before === undefined) return [{ effect: undefined, text: `${what} added: ${whole(after)}` }];
+  const changes: Change[] = [];
+  if (before.path !== after.path) changes.push(change(`${what}: path ${named(before.path)} → ${named(after.path)}`));
+  const [old, now] = [toolsOf(before), toolsOf(after)];
+  const differing = old && now ? namesChanged(old, now) : undefined;
+  if (differing !== undefined) changes.push(change(`${what}: tools: ${differing}`));
+  else if ((old === undefined) !== (now === undefined)) {
+    changes.push(change(`${what}: ${toolsText(before)} → ${toolsText(after)}`));
+  }
+  return [...changes, ...otherMembers(what, MEASURE_MEMBERS, before, after)];
+}

@@ -1,0 +1,88 @@
+import { canonicalize, type JsonObject } from "../../../facts/canonical.ts";
+import type { PolicyRule } from "../document/schema.ts";
+import { type Change, type Effect, isSame, otherMembers, paired, restOf } from "./change.ts";
+import { fromTo, named, shown } from "./wording.ts";
+
+const STRICTNESS = ["PERMIT", "REQUIRE", "FORBID"];
+
+type Requirement = NonNullable<PolicyRule["require"]>[number];
+
+const RULE_MEMBERS = ["id", "when", "permit", "forbid", "require", "reason"];
+
+/** Who a requirement is about: everything of it but how many, and what else it demands of them. */
+function whoOf(requirement: Requirement): string {
+  const { group, role } = requirement as JsonObject;
+  const kinds = [typeof group === "string" && named(group), typeof role === "string" && `role ${named(role)}`];
+  return kinds.filter((kind) => kind !== false).join(" with ");
+}
+
+const REQUIREMENT_MEMBERS = ["group", "role", "needed"];
+
+function requirementText(requirement: Requirement): string {
+  return `${requirement.needed} of ${whoOf(requirement)}${restOf(requirement, REQUIREMENT_MEMBERS)}`;
+}
+
+function outcomeOf({ permit, forbid }: PolicyRule): string {
+  return forbid === true ? "FORBID" : permit === true ? "PERMIT" : "REQUIRE";
+}
+
+function outcomeText(rule: PolicyRule): string {
+  const outcome = outcomeOf(rule);
+  if (outcome !== "REQUIRE") return outcome;
+  return `REQUIRE ${(rule.require ?? []).map(requirementText).toSorted().join(" and ")}`;
+}
+
+/** Whether fewer people, or others, are asked. */
+function requirementsEffect(before: PolicyRule, after: PolicyRule): Effect {
+  const pairs = paired(before.require ?? [], after.require ?? [], whoOf);
+  if (pairs.some(([old, now]) => old !== undefined && (now === undefined || now.needed < old.needed))) return "loosens";
+  const otherwise = ([old, now]: (typeof pairs)[number]) =>
+    old !== undefined && now !== undefined && restOf(old, REQUIREMENT_MEMBERS) !== restOf(now, REQUIREMENT_MEMBERS);
+  return pairs.some(otherwise) ? "may loosen" : undefined;
+}
+
+function outcomeChange(what: string, before: PolicyRule, after: PolicyRule): readonly Change[] {
+  const requirements = (rule: PolicyRule) => (rule.require ?? []).map((each) => canonicalize(each)).toSorted();
+  if (outcomeOf(before) === outcomeOf(after) && isSame(requirements(before), requirements(after))) return [];
+  const easier = STRICTNESS.indexOf(outcomeOf(after)) - STRICTNESS.indexOf(outcomeOf(before));
+  const effect = easier < 0 ? "loosens" : easier > 0 ? undefined : requirementsEffect(before, after);
+  return [{ effect, text: `${what}: ${outcomeText(before)} → ${outcomeText(after)}` }];
+}
+
+/** What a rule's applying more often, or less often, does: see the README on how outcomes are combined. */
+function conditionEffect(before: PolicyRule, after: PolicyRule): Effect {
+  const permits = outcomeOf(after) === "PERMIT";
+  if (before.when === undefined) return permits ? undefined : "loosens";
+  if (after.when !== undefined) return "may loosen";
+  if (permits) return "loosens";
+  // What no rule covered was asked of the approvers; now it is of those whom the rule names.
+  return outcomeOf(after) === "FORBID" ? undefined : "may loosen";
+}
+
+export function ruleChanges(before: PolicyRule | undefined, after: PolicyRule | undefined): readonly Change[] {
+  const whole = (rule: PolicyRule) =>
+    `${outcomeText(rule)}, ${rule.when === undefined ? "always" : `when ${shown(rule.when)}`}, because ${shown(rule.reason)}` +
+    restOf(rule, RULE_MEMBERS);
+  if (after === undefined) {
+    if (before === undefined) return [];
+    const effect = outcomeOf(before) === "PERMIT" ? undefined : "loosens";
+    return [{ effect, text: `rule ${named(before.id)} removed: ${whole(before)}` }];
+  }
+  const what = `rule ${named(after.id)}`;
+  if (before === undefined) {
+    const effects = { PERMIT: "loosens", REQUIRE: "may loosen", FORBID: undefined } as const;
+    const effect = effects[outcomeOf(after) as keyof typeof effects];
+    return [{ effect, text: `${what} added: ${whole(after)}` }];
+  }
+  const changes: Change[] = [...outcomeChange(what, before, after)];
+  if (before.when !== after.when) {
+    const condition = ({ when }: PolicyRule) => (when === undefined ? "always" : `when ${shown(when)}`);
+    const both = before.when !== undefined && after.when !== undefined;
+    const text = both ? `when ${fromTo(before.when, after.when)}` : `${condition(before)} → ${condition(after)}`;
+    changes.push({ effect: conditionEffect(before, after), text: `${what}: ${text}` });
+  }
+  if (before.reason !== after.reason) {
+    changes.push({ effect: undefined, text: `${what}: because ${fromTo(before.reason, after.reason)}` });
+  }
+  return [...changes, ...otherMembers(what, RULE_MEMBERS, before, after)];
+}
