@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadActions } from "../../src/domain/actions/store.ts";
 import { createChainProofs } from "../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../src/domain/lineage/routes.ts";
+import { readOversight } from "../../src/domain/oversight/oversight.ts";
 import { readDirectoryChanges } from "../../src/ledger/directory-entries.ts";
 import { exportLines } from "../../src/ledger/export.ts";
 import { type Queryable, readEntries, readEntry, readEntryByHash, readEntryPage } from "../../src/ledger/read.ts";
@@ -121,6 +122,14 @@ describe("a ledger of many months", () => {
     const recorded = (await readEntry(scene.pool, LEDGER, middle))!.recordedAt;
     const then = { recordedFrom: recorded, recordedTo: recorded };
     expect(await planned((db) => searchEntries(db, LEDGER, then, newest))).toBeLessThanOrEqual(2);
+  });
+
+  it("counts how people oversaw a time over the partitions of that time", async () => {
+    const day = Date.parse((await readEntry(scene.pool, LEDGER, middle))!.recordedAt);
+    const at = (days: number) => new Date(day + days * 86_400_000).toISOString();
+    const count = (db: Queryable) => readOversight(db, LEDGER, { from: at(-1), to: at(1) });
+    expect(await count(client)).toMatchObject({ proposals: { UNKNOWN: 1 }, statuses: { PENDING: 1 } });
+    expect((await opened(count)).length).toBeLessThanOrEqual(1);
   });
 
   it("finds what is far back, in whatever order it is asked for", async () => {
