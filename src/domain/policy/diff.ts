@@ -1,6 +1,6 @@
 import { caseChanges, ordered, withoutEqual } from "./changes/cases.ts";
 import { platformChanges, toolChanges } from "./changes/catalog.ts";
-import { type Change, type Effect, otherMembers, paired } from "./changes/change.ts";
+import { type Change, EFFECTS, otherMembers, paired } from "./changes/change.ts";
 import { measureChanges } from "./changes/measures.ts";
 import { ruleChanges } from "./changes/rules.ts";
 import { cut } from "./changes/wording.ts";
@@ -8,13 +8,14 @@ import type { PolicyDocument } from "./document/schema.ts";
 
 /** Lines, the one that says how many are missing not counted. */
 const MOST = 100;
-const ORDER: readonly Effect[] = ["loosens", "may loosen", undefined];
+/** UTF-16 code units of all lines: they are arguments of a proposal, which have a bound. */
+const MOST_TEXT = 60_000;
 
 type Tool = PolicyDocument["catalog"]["tools"][number];
 
 /**
  * What is different in `after`, in words, one line each: what loosens the policy comes first and begins with `loosens:`, what may loosen it follows
- * with `may loosen:`. Empty: both say the same, but for order, which does not matter. At most 100 lines, and one that says how many are missing. Texts of
+ * with `may loosen:`. Empty: both say the same, but for order, which does not matter. At most 100 lines or 60,000 characters, and one that says how many are missing. Texts of
  * the documents stand in quotes, in which each character can be seen.
  */
 export function describeChanges(before: PolicyDocument, after: PolicyDocument): readonly string[] {
@@ -33,13 +34,18 @@ export function describeChanges(before: PolicyDocument, after: PolicyDocument): 
       caseChanges(...pair),
     ),
   ];
-  const sorted = ORDER.flatMap((effect) => changes.filter((change) => change.effect === effect));
+  const sorted = EFFECTS.flatMap((effect) => changes.filter((change) => change.effect === effect));
   const lines = sorted.map(({ effect, text }) => cut(effect === undefined ? text : `${effect}: ${text}`));
-  const missing = sorted.slice(MOST);
-  if (missing.length === 0) return lines;
+  let length = 0;
+  const tooMany = lines.findIndex((line, at) => {
+    length += line.length;
+    return at >= MOST || length > MOST_TEXT;
+  });
+  if (tooMany === -1) return lines;
+  const missing = sorted.slice(tooMany);
   const looser = missing.filter(({ effect }) => effect !== undefined).length;
   return [
-    ...lines.slice(0, MOST),
+    ...lines.slice(0, tooMany),
     `${missing.length} more changes are not shown; ${looser} of them loosen or may loosen`,
   ];
 }

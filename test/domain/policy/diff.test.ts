@@ -214,12 +214,51 @@ describe("the changes of a policy document", () => {
         ...(each.require && { require: each.require.map((one) => ({ ...one, ...member })) }),
       })),
     });
-    expect(describeChanges(asked({ assurance: "MFA" }), asked({ assurance: "CHAT" }))).toContain(
-      'may loosen: rule writes: REQUIRE 1 of approvers, assurance "MFA" → REQUIRE 1 of approvers, assurance "CHAT"',
+    expect(describeChanges(asked({ floor: 1 }), asked({ floor: 2 }))).toContain(
+      "may loosen: rule writes: REQUIRE 1 of approvers, floor 1 → REQUIRE 1 of approvers, floor 2",
     );
     expect(describeChanges(document, asked({ role: "admin" }))).toContain(
       "loosens: rule writes: REQUIRE 1 of approvers → REQUIRE 1 of approvers with role admin",
     );
+  });
+
+  it.each<readonly [object, object, string]>([
+    [{ assurance: "MFA" }, { assurance: "KEY" }, ": with assurance MFA → with assurance KEY"],
+    [{ assurance: "MFA" }, { assurance: "CHAT" }, "loosens: with assurance MFA → with assurance CHAT"],
+    [{ assurance: "CHAT" }, {}, "loosens: with assurance CHAT → "],
+    [{}, { note: true }, ":  → with a note"],
+    [{ note: true }, {}, "loosens: with a note → "],
+    [
+      { approver: { roles: ["lead", "boss"] } },
+      { approver: { regions: ["eu"] } },
+      "may loosen: who has a role of boss, lead → who is in a region of eu",
+    ],
+    [{ approver: { roles: ["lead"] } }, {}, "loosens: who has a role of lead → "],
+    [{}, { ownerConfirms: true }, "loosens:  → or the person the agent acts for"],
+    [{ ownerConfirms: true }, {}, ": or the person the agent acts for → "],
+    [{ ttl: "2h" }, { ttl: "1d" }, "may loosen: within 2h → within 1d"],
+    [{}, { escalate: { after: "30m", to: "chiefs" } }, "loosens:  → after 30m also of chiefs"],
+    [{ escalate: { after: "30m", to: "chiefs" } }, {}, ": after 30m also of chiefs → "],
+    [
+      { note: true },
+      { note: true, ownerConfirms: true },
+      "loosens: with a note → with a note, or the person the agent acts for",
+    ],
+    [{ note: "odd" }, { note: true }, 'may loosen: note "odd" → with a note'],
+  ])("say of a requirement that has %j and then %j what that does", (before, after, expected) => {
+    const { document } = readPolicy(TEXT);
+    const withMembers = (members: object): PolicyDocument => ({
+      ...document,
+      rules: [{ id: "w", require: [{ group: "approvers", needed: 1, ...members }], reason: "r" }],
+    });
+    const [effect, ...lines] = expected.split(": ");
+    const [was, is] = lines
+      .join(": ")
+      .split(" → ")
+      .map((text) => `REQUIRE 1 of approvers${text === "" ? "" : `, ${text}`}`);
+    expect(describeChanges(withMembers(before), withMembers(after))).toEqual([
+      `${effect === "" ? "" : `${effect}: `}rule w: ${was} → ${is}`,
+    ]);
   });
 
   it("quote what is in the documents, so that no text makes a line or hides in one", () => {
@@ -252,6 +291,13 @@ describe("the changes of a policy document", () => {
     const lines = describeChanges(readPolicy(TEXT).document, readPolicy(edited).document);
     expect(lines).toHaveLength(101);
     expect(lines.at(-1)).toBe("200 more changes are not shown; 50 of them loosen or may loosen");
+    const long = names.map(
+      (name) =>
+        `    - { platform: shop, name: ${name}, effect: WRITE, required: [${"x".repeat(190)}, ${"y".repeat(190)}, ${"z".repeat(190)}] }\n`,
+    );
+    const cutShort = changed("  tools:\n", `  tools:\n${long.join("")}`);
+    expect(cutShort.join("").length).toBeLessThan(61_000);
+    expect(cutShort.at(-1)).toMatch(/^(\d+) more changes are not shown; \1 of them loosen or may loosen$/);
     const required = Array.from({ length: 100 }, (_, at) => `${at}${"n".repeat(190)}`).join(", ");
     expect(changed("[amount, to]", `[${required}]`)[0]!.length).toBeLessThan(4_000);
   });

@@ -7,6 +7,14 @@ import { fromTo, named, shown } from "./wording.ts";
  */
 export type Effect = "loosens" | "may loosen" | undefined;
 
+/** The effects, that of which an approver must know first coming first. */
+export const EFFECTS: readonly Effect[] = ["loosens", "may loosen", undefined];
+
+/** The effect of all of them together. */
+export function worst(effects: readonly Effect[]): Effect {
+  return EFFECTS.find((effect) => effects.includes(effect));
+}
+
 export interface Change {
   readonly effect: Effect;
   readonly text: string;

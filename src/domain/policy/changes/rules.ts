@@ -1,26 +1,12 @@
-import { canonicalize, type JsonObject } from "../../../facts/canonical.ts";
+import { canonicalize } from "../../../facts/canonical.ts";
 import type { PolicyRule } from "../document/schema.ts";
-import { type Change, type Effect, isSame, otherMembers, paired, restOf } from "./change.ts";
+import { type Change, type Effect, isSame, otherMembers, restOf } from "./change.ts";
+import { requirementsEffect, requirementText } from "./requirements.ts";
 import { fromTo, named, shown } from "./wording.ts";
 
 const STRICTNESS = ["PERMIT", "REQUIRE", "FORBID"];
 
-type Requirement = NonNullable<PolicyRule["require"]>[number];
-
 const RULE_MEMBERS = ["id", "when", "permit", "forbid", "require", "reason"];
-
-/** Who a requirement is about: everything of it but how many, and what else it demands of them. */
-function whoOf(requirement: Requirement): string {
-  const { group, role } = requirement as JsonObject;
-  const kinds = [typeof group === "string" && named(group), typeof role === "string" && `role ${named(role)}`];
-  return kinds.filter((kind) => kind !== false).join(" with ");
-}
-
-const REQUIREMENT_MEMBERS = ["group", "role", "needed"];
-
-function requirementText(requirement: Requirement): string {
-  return `${requirement.needed} of ${whoOf(requirement)}${restOf(requirement, REQUIREMENT_MEMBERS)}`;
-}
 
 function outcomeOf({ permit, forbid }: PolicyRule): string {
   return forbid === true ? "FORBID" : permit === true ? "PERMIT" : "REQUIRE";
@@ -32,20 +18,12 @@ function outcomeText(rule: PolicyRule): string {
   return `REQUIRE ${(rule.require ?? []).map(requirementText).toSorted().join(" and ")}`;
 }
 
-/** Whether fewer people, or others, are asked. */
-function requirementsEffect(before: PolicyRule, after: PolicyRule): Effect {
-  const pairs = paired(before.require ?? [], after.require ?? [], whoOf);
-  if (pairs.some(([old, now]) => old !== undefined && (now === undefined || now.needed < old.needed))) return "loosens";
-  const otherwise = ([old, now]: (typeof pairs)[number]) =>
-    old !== undefined && now !== undefined && restOf(old, REQUIREMENT_MEMBERS) !== restOf(now, REQUIREMENT_MEMBERS);
-  return pairs.some(otherwise) ? "may loosen" : undefined;
-}
-
 function outcomeChange(what: string, before: PolicyRule, after: PolicyRule): readonly Change[] {
   const requirements = (rule: PolicyRule) => (rule.require ?? []).map((each) => canonicalize(each)).toSorted();
   if (outcomeOf(before) === outcomeOf(after) && isSame(requirements(before), requirements(after))) return [];
   const easier = STRICTNESS.indexOf(outcomeOf(after)) - STRICTNESS.indexOf(outcomeOf(before));
-  const effect = easier < 0 ? "loosens" : easier > 0 ? undefined : requirementsEffect(before, after);
+  const effect =
+    easier < 0 ? "loosens" : easier > 0 ? undefined : requirementsEffect(before.require ?? [], after.require ?? []);
   return [{ effect, text: `${what}: ${outcomeText(before)} → ${outcomeText(after)}` }];
 }
 
