@@ -2,6 +2,20 @@
 
 SET LOCAL ROLE oc_owner;
 
+-- The measures that the text of a proposal records, as far as they are decimals; null when it is no proposal that windows count.
+CREATE FUNCTION oc_measures(entry text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  measures jsonb := entry::jsonb #> '{body,measures}';
+BEGIN
+  IF measures IS NULL OR jsonb_typeof(measures) <> 'object' THEN
+    RETURN NULL;
+  END IF;
+  RETURN coalesce((SELECT jsonb_object_agg(m.key, m.value) FROM jsonb_each_text(measures) m
+                    WHERE m.value ~ '^[0-9]{1,18}([.][0-9]{1,18})?$'), '{}');
+END $$;
+REVOKE ALL ON FUNCTION oc_measures(text) FROM PUBLIC;
+
 -- One row is one immutable fact. `entry` is the authority: every other column is derived from it by the database
 -- in the statement that inserts it, and the verifier compares them again.
 CREATE TABLE oc_audit_log (
@@ -23,11 +37,17 @@ CREATE TABLE oc_audit_log (
   effect         text,
   chain          uuid,
   source_chain   uuid,
+  -- Of a proposal that windows count (000015).
+  measures       jsonb,
   CONSTRAINT oc_audit_log_hash CHECK (hash = sha256(convert_to(entry, 'UTF8'))),
   -- The bytes end in …"prevHash":"<64>","recordedAt":"<27>","seq":"<seq>","v":1}: they must name the column's value.
   CONSTRAINT oc_audit_log_prev_hash CHECK (
     substring(convert_to(entry, 'UTF8') FROM octet_length(entry) - 123 - length(seq::text) FOR 64)
-      = convert_to(encode(prev_hash, 'hex'), 'UTF8'))
+      = convert_to(encode(prev_hash, 'hex'), 'UTF8')),
+  -- No other value than the text has can be stored, and none left out.
+  CONSTRAINT oc_audit_log_measures CHECK (
+    measures IS NOT DISTINCT FROM
+      CASE WHEN type = 'ACTION_PROPOSED' AND strpos(entry, '"measures":{') > 0 THEN oc_measures(entry) END)
 ) PARTITION BY RANGE (recorded_at);
 
 COMMENT ON TABLE oc_audit_log IS 'Append-only: one row is one entry of format 1. Written by oc_ledger_append alone.';
@@ -50,6 +70,14 @@ CREATE INDEX oc_audit_log_attempts ON oc_audit_log (action_id, ledger, seq)
 -- at its end.
 CREATE INDEX oc_audit_log_id ON oc_audit_log (id);
 CREATE INDEX oc_audit_log_recorded_at ON oc_audit_log USING brin (recorded_at);
+
+-- The text of an entry, format 1 (docs: src/facts/FORMAT.md). The one place where the database writes it.
+CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text, seq bigint) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';
+REVOKE ALL ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
+-- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
+GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;
 
 -- Erasable values of one entry: {"<path in body>": {"salt": "<32 hex>", "value": <JSON>}, ...}, RFC 8785 text.
 -- `json`, not `jsonb`: the commitments cover these bytes, and jsonb would rewrite them.
@@ -88,7 +116,7 @@ CREATE TABLE oc_ledger_month (
 -- means. Version n is the state in the entry at entries[n].
 CREATE TABLE oc_state (
   ledger          text        NOT NULL,
-  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$' AND kind <> 'LATE'),
+  kind            text        NOT NULL CHECK (kind ~ '^[A-Z][A-Z_]{0,39}$' AND kind NOT IN ('LATE', 'WINDOW')),
   id              text        NOT NULL CHECK (length(id) BETWEEN 1 AND 400),
   version         integer     NOT NULL CHECK (version >= 1),
   state           jsonb       NOT NULL CHECK (jsonb_typeof(state) = 'object'),
@@ -257,3 +285,15 @@ REVOKE ALL ON FUNCTION oc_month_start(text, bigint), oc_months_between(text, big
 GRANT EXECUTE ON FUNCTION oc_month_start(text, bigint), oc_months_between(text, bigint, bigint),
   oc_months_before(text, timestamptz, integer), oc_entries_at(text, bigint[], boolean),
   oc_entries_between(text, bigint, bigint, bigint, boolean), oc_position_of(text, bytea) TO oc_app, oc_auditor;
+
+-- Proves that the database takes writes and commits them: writes a row and removes it. For readiness checks. It touches no head, so
+-- that it neither waits for an append nor holds one up, and no row of anybody else's.
+CREATE TABLE oc_work.probe (id uuid PRIMARY KEY);
+CREATE FUNCTION oc_probe() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO oc_work.probe (id) VALUES (gen_random_uuid());
+  DELETE FROM oc_work.probe;
+END;
+REVOKE ALL ON FUNCTION oc_probe() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_probe() TO oc_app;

@@ -2,11 +2,6 @@
 
 SET LOCAL ROLE oc_owner;
 
--- The text of an entry, format 1 (docs: src/facts/FORMAT.md). The one place where the database writes it.
-CREATE FUNCTION oc_entry_text(body text, middle text, prev_hash bytea, tail text, seq bigint) RETURNS text
-LANGUAGE sql IMMUTABLE
-RETURN '{"body":' || body || middle || encode(prev_hash, 'hex') || tail || seq::text || '","v":1}';
-
 -- What becomes columns of a draft, and what it moves, still as JSON.
 CREATE TYPE oc_draft AS (
   ordinal integer, id uuid, type text, actor_id text, on_behalf_of_id text, session_id uuid, action_id uuid, platform text,
@@ -25,7 +20,8 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 -- bodies:     the body of one draft a line, as RFC 8785 text, which never holds a raw control character.
 -- payloads:   its payload, as RFC 8785 text, or an empty line. Empty altogether: no draft has one.
 -- conditions: what must hold for drafts (by their ordinals, from 1) to be recorded, or empty:
---             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "state", "drafts"}]}
+--             {"deadlines": [{"notAfter", "drafts"}], "dependencies": [{"kind", "id", "version", "state", "drafts"}],
+--              "windows": [{"after", "scope", "id", "platform", "tool", "measure", "value", "drafts"}]}
 -- after:      for the retry of one batch after a commit with an unknown outcome: a position before everything the batch may have
 --             recorded; otherwise null. A draft with an id that is recorded after this position is not written again: the call
 --             returns its entry.
@@ -45,6 +41,8 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 --   LATE      its notAfter has passed
 --   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or a state without the members
 --             given, or has expired; of several, one that it depends on before one that it moves, then by name
+--   WINDOW    the proposals that were recorded after a position, those of this call that come before it among them, come to another
+--             value (oc_windows_last, 000015)
 -- A thing that does not exist has version 0. Of a batch of which nothing is written although others are there is one row, without an
 -- ordinal, with the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger), OC005 (the call was
 -- repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller finds it by bisection);
@@ -101,6 +99,8 @@ DECLARE
   next_touch  integer := 1;
   made        integer;
   moved       integer;
+  windows     jsonb[]; -- by ordinal, that a draft was evaluated by: it begins a run, so that it sees all before it
+  windowed    integer[] := '{}';
   updated     integer;
   written     integer;
   appended    boolean := false;
@@ -181,8 +181,8 @@ BEGIN
   -- Statements that are not needed are skipped, here and below: each one takes a noticeable part of an append of one draft.
   IF conditional THEN
     IF EXISTS (SELECT FROM unnest(p_conditions) AS c(text)
-                WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' <> '{}')) THEN
-      RAISE EXCEPTION 'conditions are deadlines and dependencies' USING ERRCODE = 'OC003';
+                WHERE c.text <> '' AND (jsonb_typeof(c.text::jsonb) <> 'object' OR c.text::jsonb - 'deadlines' - 'dependencies' - 'windows' <> '{}')) THEN
+      RAISE EXCEPTION 'conditions are deadlines, dependencies and windows' USING ERRCODE = 'OC003';
     END IF;
     FOR each IN
       SELECT c.batch, n::integer AS ordinal, d.deadline ->> 'notAfter' AS not_after
@@ -198,6 +198,21 @@ BEGIN
       END IF;
       refusals[offsets[each.batch] + each.ordinal] := coalesce(refusals[offsets[each.batch] + each.ordinal], 'LATE');
     END LOOP;
+    IF strpos(array_to_string(p_conditions, ''), '"windows"') > 0 THEN
+      FOR each IN
+        SELECT offsets[c.batch] + n::integer AS ordinal, jsonb_agg(w.read) AS reads
+          FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
+         CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'windows') AS w(read)
+          LEFT JOIN LATERAL jsonb_array_elements(w.read -> 'drafts') AS n ON true
+         GROUP BY 1 ORDER BY 1
+      LOOP
+        IF (each.ordinal BETWEEN 1 AND size) IS NOT TRUE THEN
+          RAISE EXCEPTION 'a window has the ordinals of its drafts' USING ERRCODE = 'OC003';
+        END IF;
+        windows[each.ordinal] := each.reads;
+        windowed := windowed || each.ordinal;
+      END LOOP;
+    END IF;
   END IF;
   IF p_after IS NOT NULL THEN
     -- Retries of the recent past are enough: nothing is under way for longer than connections live that broke.
@@ -237,11 +252,13 @@ BEGIN
       USING ERRCODE = 'OC003';
   END IF;
   IF size > 1 THEN
-    IF EXISTS (SELECT FROM unnest(touches) t GROUP BY t.batch, t.kind, t.id
-                HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
+    IF windowed <> '{}' OR EXISTS (SELECT FROM unnest(touches) t GROUP BY t.batch, t.kind, t.id
+                                    HAVING min(t.ordinal) < max(t.ordinal) AND bool_or(t.state IS NOT NULL)) THEN
       FOR each IN
         SELECT b.ordinal, max(b.behind) AS behind
-          FROM (SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
+          FROM (SELECT w.ordinal, w.ordinal - 1 AS behind FROM unnest(windowed) AS w(ordinal) WHERE w.ordinal > 1
+                 UNION ALL
+                SELECT t.ordinal, max(t.ordinal) FILTER (WHERE t.state IS NOT NULL) OVER (
                          PARTITION BY t.batch, t.kind, t.id ORDER BY t.ordinal RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS behind
                   FROM unnest(touches) t) b
          WHERE b.behind IS NOT NULL
@@ -275,11 +292,15 @@ BEGIN
                OR NOT s.state @> t.expected
       LOOP
         -- The same check as on oc_state: the refusal that is returned is never any other text.
-        IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind = 'LATE' THEN
-          RAISE EXCEPTION 'a thing has a kind in capitals, which is not LATE' USING ERRCODE = 'OC003';
+        IF each.kind !~ '^[A-Z][A-Z_]{0,39}$' OR each.kind IN ('LATE', 'WINDOW') THEN
+          RAISE EXCEPTION 'a thing has a kind in capitals, which is not LATE or WINDOW' USING ERRCODE = 'OC003';
         END IF;
         refusals[each.ordinal] := coalesce(refusals[each.ordinal], each.kind);
       END LOOP;
+    END IF;
+
+    IF windows[first] IS NOT NULL AND refusals[first] IS NULL AND NOT oc_windows_last(p_ledgers[batches[first]], windows[first]) THEN
+      refusals[first] := 'WINDOW';
     END IF;
 
     current := 0;
@@ -310,10 +331,11 @@ BEGIN
       last_hashes[current] := last_hash;
       -- Its trigger compares the links with the heads, and moves the heads on. Before the states: they are compared with it.
       INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id,
-                                session_id, action_id, state_version, platform, tool, effect, chain, source_chain)
+                                session_id, action_id, state_version, platform, tool, effect, chain, source_chain, measures)
       SELECT p_ledgers[batches[d.ordinal]], seqs[d.ordinal], moments[batches[d.ordinal]], texts[d.ordinal], own_hashes[d.ordinal],
              prev_hashes[d.ordinal], d.id, d.type, d.actor_id, d.on_behalf_of_id, d.session_id, d.action_id,
-             (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain
+             (d.states #>> '{0,version}')::integer, d.platform, d.tool, d.effect, d.chain, d.source_chain,
+             CASE WHEN d.type = 'ACTION_PROPOSED' AND strpos(texts[d.ordinal], '"measures":{') > 0 THEN oc_measures(texts[d.ordinal]) END
         FROM unnest(drafts[first:last]) d WHERE refusals[d.ordinal] IS NULL;
     END IF;
 
@@ -471,20 +493,8 @@ BEGIN
 END
 $$;
 
--- Proves that the database takes writes and commits them: writes a row and removes it. For readiness checks. It touches no head, so
--- that it neither waits for an append nor holds one up, and no row of anybody else's.
-CREATE TABLE oc_work.probe (id uuid PRIMARY KEY);
-CREATE FUNCTION oc_probe() RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  INSERT INTO oc_work.probe (id) VALUES (gen_random_uuid());
-  DELETE FROM oc_work.probe;
-END;
-
 REVOKE ALL ON FUNCTION oc_append_batches(text[], text[], text[], text[], bigint, uuid[], boolean, boolean), oc_append_failure(text),
   oc_ledger_append(text, text, text, text, bigint, uuid), oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean),
-  oc_ledger_create(text, text), oc_probe(), oc_entry_text(text, text, bytea, text, bigint) FROM PUBLIC;
+  oc_ledger_create(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ledger_append(text, text, text, text, bigint, uuid),
-  oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean), oc_ledger_create(text, text), oc_probe() TO oc_app;
--- Pure and harmless: anybody who verifies may write an entry's text the way the ledger does.
-GRANT EXECUTE ON FUNCTION oc_entry_text(text, text, bytea, text, bigint) TO oc_app, oc_auditor;
+  oc_ledger_append_each(text[], text[], text[], text[], uuid[], boolean), oc_ledger_create(text, text) TO oc_app;

@@ -112,8 +112,8 @@ export function createCommitTogether({ ledgers, attribute }: CommitTogetherOptio
     sessions: ReadonlyMap<number, string | undefined>,
   ): Promise<readonly PromiseSettledResult<LedgerEntry>[]> {
     try {
-      const facts = decided.map(({ due, recording: { fact, notAfter } }) => {
-        return { body: bodyOf(callerFacts(by, sessions.get(due.at)), fact), notAfter };
+      const facts = decided.map(({ due, recording: { fact, notAfter, windows } }) => {
+        return { body: bodyOf(callerFacts(by, sessions.get(due.at)), fact), notAfter, windows };
       });
       return facts.length === 0 ? [] : await ledgers.appendTogether(ledger, facts);
     } catch (reason) {

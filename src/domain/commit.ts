@@ -2,7 +2,8 @@ import { bodyOf } from "../facts/encode.ts";
 import type { LedgerEntry, LedgerId } from "../facts/entry.ts";
 import type { FactDraft } from "../facts/registry.ts";
 import { DraftRefusedError, LedgerDamagedError, LedgerUnavailableError } from "../ledger/errors.ts";
-import type { Ledgers } from "../ledger/ledger.ts";
+import type { AppendOptions, Ledgers } from "../ledger/ledger.ts";
+import type { WindowCondition } from "../ledger/windows.ts";
 import type { Caller } from "./identity/principal.ts";
 import { type By, callerFacts } from "./identity/recorded.ts";
 import type { Refusals } from "./refusals/refusals.ts";
@@ -22,6 +23,8 @@ export interface Recording<Result> {
   readonly fact: FactDraft;
   /** A deadline that has not passed; checked again by the database's clock in the transaction that records. */
   readonly notAfter?: Date | undefined;
+  /** What windows came to; checked again in that transaction. After a lost race they have to be read again. */
+  readonly windows?: readonly WindowCondition[] | undefined;
   readonly result: (entry: LedgerEntry) => Result;
   /**
    * Called when the fact could not be recorded. After a lost race (a DraftRefusedError) it may return a result, instead of
@@ -85,13 +88,13 @@ export function createCommit({ ledgers, attribute, refusals }: CommitOptions): C
   async function append<Loaded>(
     { ledger, by }: Commit<Loaded, unknown>,
     fact: FactDraft,
-    notAfter: Date | undefined,
+    options: AppendOptions,
     find: () => Promise<string | undefined>,
   ): Promise<LedgerEntry> {
     for (let lookups = 0; ; lookups += 1) {
       const session = lookups < MAX_LOOKUPS ? await find() : undefined;
       try {
-        return await ledgers.append(ledger, bodyOf(callerFacts(by, session), fact), { notAfter });
+        return await ledgers.append(ledger, bodyOf(callerFacts(by, session), fact), options);
       } catch (error) {
         const ended = error instanceof DraftRefusedError && error.moved("SESSION");
         if (session === undefined || !ended || movesSession(fact)) throw error;
@@ -134,10 +137,11 @@ export function createCommit({ ledgers, attribute, refusals }: CommitOptions): C
       };
       if (decision.kind === "refuse") {
         const { fact, error } = decision;
-        throw error(fact && (await recordRefusal(commit, fact, () => append(commit, fact, undefined, session))));
+        throw error(fact && (await recordRefusal(commit, fact, () => append(commit, fact, {}, session))));
       }
       try {
-        return decision.result(await append(commit, decision.fact, decision.notAfter, session));
+        const { fact, notAfter, windows } = decision;
+        return decision.result(await append(commit, fact, { notAfter, windows }, session));
       } catch (error) {
         const outcome = await decision.lost?.(error);
         if (!(error instanceof DraftRefusedError)) throw error;

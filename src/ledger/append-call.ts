@@ -2,20 +2,22 @@ import { DatabaseError, type Pool } from "pg";
 import type { Sealed } from "../facts/commitment.ts";
 import type { Condition } from "../facts/dependencies.ts";
 import type { LedgerId } from "../facts/entry.ts";
+import type { WindowCondition } from "./windows.ts";
 
 /**
  * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each
- * thing it depends on has that version and has not expired.
+ * thing it depends on has that version and has not expired, and each of its windows comes to what it was evaluated by.
  */
 export interface Draft extends Sealed {
   readonly id: string;
   readonly notAfter?: Date | undefined;
   readonly dependencies?: readonly Condition[] | undefined;
+  readonly windows?: readonly WindowCondition[] | undefined;
 }
 
 /** What became of one draft. Hashes are 64 hex digits. */
 export type DraftOutcome =
-  /** LATE, or the kind of the thing that stands elsewhere. */
+  /** LATE, WINDOW, or the kind of the thing that stands elsewhere. */
   | { readonly refusal: string }
   | {
       readonly refusal: undefined;
@@ -182,6 +184,10 @@ function conditionsOf(drafts: readonly Draft[]): string {
       dependencies.set(key, dependency);
     }
   }
-  if (deadlines.size === 0 && dependencies.size === 0) return "";
-  return JSON.stringify({ deadlines: [...deadlines.values()], dependencies: [...dependencies.values()] });
+  const windows = drafts.flatMap((draft, index) =>
+    (draft.windows ?? []).map((one) => ({ ...one, after: String(one.after), drafts: [index + 1] })),
+  );
+  if (deadlines.size === 0 && dependencies.size === 0 && windows.length === 0) return "";
+  const conditions = { deadlines: [...deadlines.values()], dependencies: [...dependencies.values()] };
+  return JSON.stringify(windows.length === 0 ? conditions : { ...conditions, windows });
 }

@@ -59,7 +59,8 @@ export type DraftRefusal = "LATE" | "MOVED";
 
 /**
  * Nothing of this draft was written. LATE: its deadline has passed meanwhile. MOVED: the state of kind `kind` that it changes
- * or depends on has another version, or has expired. The caller loads fresh state and decides again.
+ * or depends on has another version, or has expired; WINDOW: a window that it was evaluated by came to something else. The caller loads fresh
+ * state and decides again.
  */
 export class DraftRefusedError extends DomainError<DraftRefusal> {
   /** The kind of the state that has changed; undefined when the draft was late. */

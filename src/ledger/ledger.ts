@@ -17,11 +17,14 @@ import { DraftRefusedError, type LedgerDamagedError, LedgerUnavailableError } fr
 import { createFaults, type FaultsOptions } from "./faults.ts";
 import { createSharedTransactions } from "./shared-transactions.ts";
 import type { FactSigner } from "./signatures/signer.ts";
+import type { WindowCondition } from "./windows.ts";
 import { within } from "./within.ts";
 
 export interface AppendOptions {
   /** The deadline the caller found still ahead: judged again, by the database's clock, in the transaction that records. */
   readonly notAfter?: Date | undefined;
+  /** What windows came to: judged again in that transaction, behind what is recorded before. */
+  readonly windows?: readonly WindowCondition[] | undefined;
   /** Whether it is recorded although the ledger is stopped. For what ends that, and nothing else. */
   readonly whenStopped?: boolean | undefined;
 }
@@ -338,9 +341,9 @@ export function createLedgers(options: LedgersOptions): Ledgers {
   }
 
   return {
-    append: (ledger, body, { notAfter, whenStopped = false } = {}) =>
+    append: (ledger, body, { notAfter, windows, whenStopped = false } = {}) =>
       counted(async () => {
-        const encoded = { ...encodeFor(ledger, body), notAfter };
+        const encoded = { ...encodeFor(ledger, body), notAfter, windows };
         const outcome = await withQueue(ledger, whenStopped, (queue) => queue.append(encoded)).catch((error) => {
           throw noted(ledger, error);
         });
@@ -348,7 +351,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       }),
     appendTogether: (ledger, facts) =>
       counted(async () => {
-        const encoded = facts.map(({ body, notAfter }) => ({ ...encodeFor(ledger, body), notAfter }));
+        const encoded = facts.map(({ body, notAfter, windows }) => ({ ...encodeFor(ledger, body), notAfter, windows }));
         const outcomes = await withQueue(ledger, false, (queue) => queue.appendTogether(encoded));
         return Promise.allSettled(
           outcomes.map(async (outcome, at) => {

@@ -14,7 +14,10 @@ import { ActionRefusal } from "../../src/domain/actions/errors.ts";
 import { type Keys, loadKeys } from "../../src/domain/identity/keys.ts";
 import type { Caller, Principal } from "../../src/domain/identity/principal.ts";
 import { loadCatalog } from "../../src/domain/policy/catalog.ts";
-import { createPolicy } from "../../src/domain/policy/evaluate.ts";
+import { compilePolicy } from "../../src/domain/policy/compile.ts";
+import { readPolicy } from "../../src/domain/policy/document/read.ts";
+import { starterDocument } from "../../src/domain/policy/document/starter.ts";
+import { createPolicy, evaluationOf, type Policy } from "../../src/domain/policy/evaluate.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import type { Ledgers } from "../../src/ledger/ledger.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../src/ledger/read.ts";
@@ -86,8 +89,8 @@ export interface Process {
 export interface World {
   readonly database: TestDatabase;
   readonly keys: Keys;
-  /** Starts a further process on the same database and keys. */
-  process(config?: Partial<ActionsConfig>): Promise<Process>;
+  /** Starts a further process on the same database and keys. `policy`: in place of the first policy of an installation. */
+  process(config?: Partial<ActionsConfig>, policy?: Policy): Promise<Process>;
   close(): Promise<void>;
 }
 
@@ -97,12 +100,12 @@ export async function createWorld(): Promise<World> {
   const database = await createTestDatabase();
   const directory = await mkdtemp(path.join(tmpdir(), "countersign-keys-"));
   const keys = await loadKeys(path.join(directory, "keys.json"));
-  const policy = createPolicy(await loadCatalog());
+  const first = createPolicy(await loadCatalog());
   const processes: Process[] = [];
   return {
     database,
     keys,
-    async process(config = {}) {
+    async process(config = {}, policy = first) {
       const pool = createPool({ connectionString: database.appUrl, max: 8, applicationName: "test", log: silent });
       const ledgers = createLedgers({ pool, capacity: 10_000 });
       const actions = createActions({ ledgers, isSigned, pool, policy, keys, config: { ...CONFIG, ...config } });
@@ -120,6 +123,16 @@ export async function createWorld(): Promise<World> {
       await rm(directory, { recursive: true });
     },
   };
+}
+
+/** The policy of a document around the sample catalog; `text` are its members beside the catalog. */
+export async function policyOf(text: string): Promise<Policy> {
+  const catalog = await loadCatalog();
+  const { catalog: listed } = starterDocument(catalog);
+  const compiled = compilePolicy(readPolicy(`policy: 1\ncatalog: ${JSON.stringify(listed)}\n${text}`));
+  const evaluate: Policy["evaluate"] = (situation, allowed) =>
+    evaluationOf(compiled.judge(situation, allowed), compiled.hash, 1);
+  return { ...compiled, version: 1, catalog, evaluate };
 }
 
 /** Every entry that names the action, oldest first. */

@@ -26,7 +26,7 @@ export const OF_TABLES: Manipulations = {
     "checks that PostgreSQL does not look for": to(
       "public.oc_audit_log_default",
       "UPDATE pg_catalog.pg_class SET relchecks = 0 WHERE relname = 'oc_audit_log_default'",
-      /^unexpected: table owner oc_owner .* 0 of 4 checks$/,
+      /^unexpected: table owner oc_owner .* 0 of 5 checks$/,
     ),
     "a constraint dropped": to(
       "public.oc_audit_log",

@@ -38,7 +38,9 @@ import { type DueSettled, settleDue } from "./settle-due.ts";
 import { createSupersede } from "./supersede.ts";
 import { termsOf } from "./terms.ts";
 import { createJudge } from "./today.ts";
+import { createTurns } from "./turns.ts";
 import { createVoidApprovals } from "./void-approvals.ts";
+import { createWindowReader } from "./windows.ts";
 
 export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
@@ -161,7 +163,7 @@ export function createActions(options: ActionsOptions): Actions {
   const commit = createCommit({ ledgers, attribute: attribution.attribute, refusals: options.refusals });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
-  const judge = createJudge({ policy, statusOf: options.statusOf });
+  const judge = createJudge({ db, policy, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const executor = createExecutor({ commit, commitTogether, load, clock, judge, known });
   const decideTogether = createBatchDecider({ executor, grantTtl });
@@ -170,12 +172,14 @@ export function createActions(options: ActionsOptions): Actions {
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
   const earlier = createFindEarlier({ db, load });
   const now = () => clock.now() ?? new Date();
-  const propose = createProposer({ commit, routing, policy, now, entries, supersede, earlier });
+  const windows = createWindowReader({ db, policy, now });
+  const inTurn = createTurns();
+  const propose = createProposer({ commit, routing, windows, inTurn, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
     commit: commitTogether,
     routing,
-    policy,
-    now,
+    windows,
+    inTurn,
     entries,
     supersede,
     load,
@@ -203,7 +207,7 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
-    ...createExplainer({ policy, now }),
+    ...createExplainer({ db, region: config.region, policy, now }),
     propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
     proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
     async approve(caller, { actionId, ...decision }) {
@@ -292,7 +296,7 @@ export function createActions(options: ActionsOptions): Actions {
       const terms = termsOf(proposal);
       const now = clock.now() ?? new Date();
       const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
-      const today = state.status === "PENDING" ? judge(proposal, voters, now) : undefined;
+      const today = state.status === "PENDING" ? await judge(proposal, voters, now) : undefined;
       const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
       const isCompared = today !== undefined && view.sealed !== true;
       const people = isCompared

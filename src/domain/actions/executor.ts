@@ -158,7 +158,7 @@ async function situationOf(
   const { organization } = terms.requestedBy;
   // Before anything is judged, so that what it brings up to date is.
   if (isCompared) await known.refresh(organization);
-  const today = command.type === "deny" ? undefined : judge(view.proposal, voters, now);
+  const today = command.type === "deny" ? undefined : await judge(view.proposal, voters, now);
   const judged = { ...situation, contentMissing: problem === "MISSING", today };
   if (!isCompared) return judged;
   return {

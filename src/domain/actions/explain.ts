@@ -1,7 +1,8 @@
 import { factOfType } from "../../facts/decode.ts";
-import type { LedgerEntry } from "../../facts/entry.ts";
+import { type LedgerEntry, ledgerOf } from "../../facts/entry.ts";
 import { parseJson } from "../../facts/parse-json.ts";
 import type { Fact } from "../../facts/registry.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { ClientIdentity, Principal } from "../identity/principal.ts";
 import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import { type Evaluation, evaluationOf, type Policy } from "../policy/evaluate.ts";
@@ -9,6 +10,7 @@ import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
 import { recordedSituation, type Step, supposedSituation } from "./situation.ts";
+import { withWindows } from "./windows.ts";
 
 /** Who would propose a step. */
 export interface SupposedPrincipal {
@@ -28,6 +30,8 @@ export interface ExplainInput extends Step {
 const NO_VERSION = 0;
 
 export interface ExplainOptions {
+  readonly db: Queryable;
+  readonly region: string;
   readonly policy: Policy;
   readonly now: () => Date;
   readonly tryPolicy?: TryPolicy;
@@ -47,7 +51,8 @@ export interface Explainer {
   ruleIds(by: Principal): readonly string[];
 }
 
-export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: ExplainOptions): Explainer {
+export function createExplainer(options: ExplainOptions): Explainer {
+  const { db, region, policy, now, tryPolicy = createTryPolicy() } = options;
   return {
     async explain(by, { principal, platforms, client }, { document, ...step }) {
       checkName(step.platform, "platform");
@@ -56,7 +61,10 @@ export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: 
       // As a proposal would have them.
       const given = parseJson(canonicalJson(step.arguments, "arguments").text);
       const situation = supposedSituation(principal, client, { ...step, arguments: given }, now());
-      if (document === undefined) return policy.evaluate(situation, platforms);
+      if (document === undefined) {
+        const ledger = ledgerOf(principal.organization, region);
+        return policy.evaluate(await withWindows(db, policy, situation, ledger), platforms);
+      }
       const { hash, verdicts } = await tryPolicy(by, { document, asked: [{ situation, allowed: platforms }] });
       const [verdict] = verdicts;
       if (verdict === undefined) throw new Error("a policy was evaluated, and has no verdict");
@@ -65,7 +73,8 @@ export function createExplainer({ policy, now, tryPolicy = createTryPolicy() }: 
     explainRecorded(proposal) {
       const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
       const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
-      if (isWhole && recorded.hash === policy.hash) {
+      // What windows were is known of the rules that matched.
+      if (isWhole && recorded.hash === policy.hash && policy.windows(situation).length === 0) {
         const again = policy.evaluate(situation);
         if (again.outcome === recorded.outcome && idsOf(again.rules) === idsOf(recorded.rules))
           return again.explanation;

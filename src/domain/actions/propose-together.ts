@@ -1,9 +1,10 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { MAX_ROUNDS, tooManyRounds } from "../commit.ts";
 import type { CommitTogetherFunction } from "../commit-together.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { RoutedStep, Routing } from "../lineage/routing.ts";
-import type { Evaluation, Policy } from "../policy/evaluate.ts";
+import type { ActionView } from "./action.ts";
 import { actionIdOf } from "./action-id.ts";
 import type { FindEarlier } from "./earlier.ts";
 import { ActionRefusal } from "./errors.ts";
@@ -17,15 +18,15 @@ import {
   repetition,
   routeKeyOf,
 } from "./proposal-entry.ts";
-import { proposedSituation } from "./situation.ts";
 import type { Supersede } from "./supersede.ts";
+import type { Turns } from "./turns.ts";
+import { type Judged, type Reading, type WindowReader, whileWindowsLast } from "./windows.ts";
 
 export interface BatchProposerOptions {
   readonly commit: CommitTogetherFunction;
   readonly routing: Routing;
-  readonly policy: Policy;
-  /** The database's clock, as far as it is known. */
-  readonly now: () => Date;
+  readonly windows: WindowReader;
+  readonly inTurn: Turns;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly load: ActionLoader;
@@ -41,10 +42,11 @@ interface Item extends Proposed {
 }
 
 /** A proposal that is to be recorded, and the later ones with the same key. */
-interface Fresh {
+interface Fresh extends Judged {
   readonly item: Item;
-  readonly evaluation: Evaluation;
   readonly repetitions: readonly Item[];
+  /** An action that waits, which is the answer when people have to decide. */
+  readonly open?: ActionView | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ interface Fresh {
  * recorded before are returned, as those of a repeated call are.
  */
 export function createBatchProposer(options: BatchProposerOptions) {
-  const { commit, routing, policy, now, entries, supersede, load, earlier } = options;
+  const { commit, routing, windows, inTurn, entries, supersede, load, earlier } = options;
 
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
@@ -60,7 +62,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
    */
   async function freshOf(
     items: readonly Item[],
-    find: FindEarlier,
+    { find, reading }: { readonly find: FindEarlier; readonly reading: Reading },
     outcomes: ProposeOutcome[],
   ): Promise<Fresh | undefined> {
     const [first] = items;
@@ -73,13 +75,15 @@ export function createBatchProposer(options: BatchProposerOptions) {
           continue;
         }
         if (proposal.supersedes !== undefined) await supersede.check(caller, ledger, proposal.supersedes, id);
-        const evaluation = policy.evaluate(proposedSituation(item, now()), caller.principal.platforms);
-        const { open, denied } = evaluation.outcome === "REQUIRE" ? await find(item) : {};
-        if (open !== undefined && answersWithOpen(proposal)) {
+        const judged = reading.judge(item);
+        const asks = judged.evaluation.outcome === "REQUIRE";
+        // With those before it, windows may come to something that people have to decide.
+        const { open, denied } = asks || judged.windows.length > 0 ? await find(item) : {};
+        if (asks && open !== undefined && answersWithOpen(proposal)) {
           outcomes[item.at] = { action: open, entry: open.proposal };
           continue;
         }
-        return { item: { ...item, repeats: denied }, evaluation, repetitions: items.slice(n + 1) };
+        return { item: { ...item, repeats: denied }, ...judged, open, repetitions: items.slice(n + 1) };
       } catch (error) {
         outcomes[item.at] = refusalOr(error);
       }
@@ -88,7 +92,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
   }
 
   function record(caller: Caller, ledger: LedgerId, all: readonly Fresh[]) {
-    return commit<Fresh, RoutedStep, ProposeResult>({
+    return commit<Fresh, RoutedStep, ProposeResult | undefined>({
       ledger,
       by: caller,
       items: all,
@@ -101,7 +105,8 @@ export function createBatchProposer(options: BatchProposerOptions) {
             writes: evaluation.effect === "WRITE",
           })),
         ),
-      decide: ({ item, evaluation }, step) => entries.recording(item, evaluation, step),
+      decide: async ({ item, evaluation, windows }, step) =>
+        whileWindowsLast(await entries.recording(item, evaluation, step), windows),
     });
   }
 
@@ -114,19 +119,19 @@ export function createBatchProposer(options: BatchProposerOptions) {
     try {
       // Usually one round. A key with several proposals needs another one when its first is refused while it is recorded, and so does
       // a proposal that repeats another one of the batch.
-      for (let due = items; due.length > 0; ) {
+      // So do those whose windows count what others recorded meanwhile.
+      let due = items;
+      for (let round = 0; due.length > 0; round += 1) {
+        if (round >= MAX_ROUNDS + items.length) throw tooManyRounds();
         const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
-        const find = earlier();
-        const all = (await Promise.all(byKey.map((same) => freshOf(same, find, outcomes))))
+        const asked = { find: earlier(), reading: await windows.read(due) };
+        const all = (await Promise.all(byKey.map((same) => freshOf(same, asked, outcomes))))
           .filter((one) => one !== undefined)
           .sort((a, b) => a.item.at - b.item.at);
-        const { fresh, waiting } = apart(all);
+        const { fresh, waiting } = apart(all, asked.reading, outcomes);
         const results = await record(caller, ledger, fresh);
-        recorded ||= results.some(({ status }) => status === "fulfilled");
-        due = [
-          ...fresh.flatMap((one, n) => accept(one, results[n] as PromiseSettledResult<ProposeResult>, outcomes)),
-          ...waiting,
-        ];
+        recorded ||= results.some((one) => one.status === "fulfilled" && one.value !== undefined);
+        due = [...fresh.flatMap((one, n) => accept(one, results[n], outcomes)), ...waiting];
       }
       const superseded = await settleSuperseded(items, outcomes);
       recorded ||= superseded.size > 0;
@@ -184,23 +189,42 @@ export function createBatchProposer(options: BatchProposerOptions) {
         return [];
       }
     });
-    await propose(caller, ledger, items, outcomes);
+    const keys = [...new Set(items.flatMap(windows.keysOf))];
+    await inTurn(keys, () => propose(caller, ledger, items, outcomes));
     return outcomes;
   };
 }
 
-/** The first of proposals that repeat each other, and the others, which are answered once it is recorded. */
-function apart(all: readonly Fresh[]): { readonly fresh: readonly Fresh[]; readonly waiting: readonly Item[] } {
+/**
+ * The first of proposals that repeat each other, and the others, which are answered once it is recorded. Each is judged again with those
+ * before it, where what is said of it depends on them.
+ */
+function apart(
+  all: readonly Fresh[],
+  reading: Reading,
+  outcomes: ProposeOutcome[],
+): { readonly fresh: readonly Fresh[]; readonly waiting: readonly Item[] } {
   const seen = new Set<string>();
   const fresh: Fresh[] = [];
   const waiting: Item[] = [];
-  for (const one of all) {
-    const { item, evaluation, repetitions } = one;
+  /** Those that count. */
+  const before: Item[] = [];
+  for (const given of all) {
+    const one = given.windows.length === 0 ? given : { ...given, ...reading.judge(given.item, before) };
+    const { item, evaluation, repetitions, open } = one;
+    if (evaluation.outcome === "REQUIRE" && open !== undefined && answersWithOpen(item.proposal)) {
+      outcomes[item.at] = { action: open, entry: open.proposal };
+      waiting.push(...repetitions);
+      continue;
+    }
     const { platform, tool, targetRegion, conversationId, arguments: values } = item.proposal;
     const what = JSON.stringify([platform, tool, targetRegion ?? null, conversationId ?? null, values.text]);
     const repeats = evaluation.outcome === "REQUIRE" && answersWithOpen(item.proposal) && seen.has(what);
     if (repeats) waiting.push(item, ...repetitions);
-    else fresh.push(one);
+    else {
+      fresh.push(one);
+      if (evaluation.measures !== undefined) before.push(item);
+    }
     if (evaluation.outcome === "REQUIRE") seen.add(what);
   }
   return { fresh, waiting };
@@ -209,17 +233,21 @@ function apart(all: readonly Fresh[]): { readonly fresh: readonly Fresh[]; reado
 /** Takes over what became of a proposal and of those with the same key. Returns those that are to be proposed themselves. */
 function accept(
   { item, repetitions }: Fresh,
-  result: PromiseSettledResult<ProposeResult>,
+  result: PromiseSettledResult<ProposeResult | undefined> | undefined,
   outcomes: ProposeOutcome[],
 ): readonly Item[] {
+  if (result === undefined || (result.status === "fulfilled" && result.value === undefined)) {
+    return [item, ...repetitions];
+  }
   if (result.status === "rejected") {
     outcomes[item.at] = refusalOr(result.reason);
     return repetitions;
   }
-  outcomes[item.at] = result.value;
+  const made = result.value as ProposeResult;
+  outcomes[item.at] = made;
   for (const repeated of repetitions) {
     try {
-      outcomes[repeated.at] = repetition(repeated, result.value.action);
+      outcomes[repeated.at] = repetition(repeated, made.action);
     } catch (error) {
       outcomes[repeated.at] = refusalOr(error);
     }

@@ -1,8 +1,7 @@
 import type { LedgerId } from "../../facts/entry.ts";
-import type { CommitFunction } from "../commit.ts";
+import { type CommitFunction, MAX_ROUNDS, tooManyRounds } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { RoutedStep, Routing } from "../lineage/routing.ts";
-import type { Policy } from "../policy/evaluate.ts";
 import { actionIdOf } from "./action-id.ts";
 import type { FindEarlier } from "./earlier.ts";
 import { checkProposal, type ProposeInput } from "./input.ts";
@@ -13,15 +12,15 @@ import {
   type ProposeResult,
   routeKeyOf,
 } from "./proposal-entry.ts";
-import { proposedSituation } from "./situation.ts";
 import type { Supersede } from "./supersede.ts";
+import type { Turns } from "./turns.ts";
+import { type WindowReader, whileWindowsLast } from "./windows.ts";
 
 export interface ProposerOptions {
   readonly commit: CommitFunction;
   readonly routing: Routing;
-  readonly policy: Policy;
-  /** The database's clock, as far as it is known. */
-  readonly now: () => Date;
+  readonly windows: WindowReader;
+  readonly inTurn: Turns;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly earlier: () => FindEarlier;
@@ -32,20 +31,32 @@ export interface ProposerOptions {
  * the caller's pending and denied actions are read: one that waits already is the result, unless it is meant twice. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
  * the other is still pending, and repeating the call cancels it.
  */
-export function createProposer({ commit, routing, policy, now, entries, supersede, earlier }: ProposerOptions) {
-  /** The proposal as an action: a new one, or the one its key made before. */
-  async function record(proposed: Proposed): Promise<ProposeResult> {
+export function createProposer({ commit, routing, windows, inTurn, entries, supersede, earlier }: ProposerOptions) {
+  /** The proposal as an action: a new one, or the one its key made before. Undefined: others were recorded that its windows count. */
+  async function attempt(proposed: Proposed): Promise<ProposeResult | undefined> {
     const { caller, ledger, proposal } = proposed;
     const { platform, conversationId } = proposal;
-    const evaluation = policy.evaluate(proposedSituation(proposed, now()), caller.principal.platforms);
+    const { evaluation, windows: read } = (await windows.read([proposed])).judge(proposed);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
-    return commit<RoutedStep, ProposeResult>({
+    return commit<RoutedStep, ProposeResult | undefined>({
       ledger,
       by: caller,
       conversation: conversationId,
       load: () => routing.step(routeKeyOf(proposed), platform, evaluation.effect === "WRITE"),
-      decide: (step) => entries.recording({ ...proposed, repeats: denied }, evaluation, step),
+      decide: async (step) =>
+        whileWindowsLast(await entries.recording({ ...proposed, repeats: denied }, evaluation, step), read),
+    });
+  }
+
+  async function record(proposed: Proposed): Promise<ProposeResult> {
+    const keys = windows.keysOf(proposed);
+    return inTurn(keys, async () => {
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const result = await attempt(proposed);
+        if (result !== undefined) return result;
+      }
+      throw tooManyRounds();
     });
   }
 

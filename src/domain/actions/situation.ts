@@ -53,11 +53,17 @@ export function supposedSituation(
 
 const NO_CLIENT: Client = { name: "", confidence: "UNKNOWN", modelConfidence: "UNKNOWN" };
 
-/** What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty. */
+const GONE = "its arguments are gone, and no value of it was recorded";
+
+/**
+ * What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty, and its
+ * measures are those that were recorded.
+ */
 export function recordedSituation(proposal: LedgerEntry, now: Date): Situation & { readonly isWhole: boolean } {
   const given = valueAt(proposal, "arguments");
   const isWhole = given !== undefined && !(given instanceof Withheld);
-  const { platform, tool, targetRegion, client = NO_CLIENT } = factOfType(proposal, "ACTION_PROPOSED");
-  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now };
+  const { platform, tool, targetRegion, client = NO_CLIENT, measures = {} } = factOfType(proposal, "ACTION_PROPOSED");
+  const measured = isWhole ? undefined : { values: measures, problems: new Map<string, string>(), missing: GONE };
+  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now, measured };
   return { ...situationOf(actorOf(proposal), client, rest), isWhole };
 }

@@ -1,14 +1,17 @@
 import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Policy, Requirement } from "../policy/evaluate.ts";
 import type { Today, Voter } from "./action.ts";
 import { recordedSituation } from "./situation.ts";
 import { termsOf } from "./terms.ts";
+import { withWindows } from "./windows.ts";
 
 export interface JudgeOptions {
+  readonly db: Queryable;
   readonly policy: Policy;
   /** Returns undefined when the directory of the organization was not read lately. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
@@ -18,11 +21,14 @@ export interface JudgeOptions {
  * What an action that was proposed, and that people or the policy allowed, would be given at `now`. Throws LedgerUnavailableError
  * where that is not known.
  */
-export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date) => Today;
+export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date) => Promise<Today>;
 
-/** Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. */
-export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
-  return (proposal, voters, now) => {
+/**
+ * Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. Windows end where
+ * they ended when the action was proposed: it counts once, and what came later does not count against it.
+ */
+export function createJudge({ db, policy, statusOf }: JudgeOptions): Judge {
+  return async (proposal, voters, now) => {
     const { requestedBy, requirements: asked } = termsOf(proposal);
     const directory = statusOf?.(requestedBy.organization);
     if (statusOf !== undefined && directory === undefined) {
@@ -35,7 +41,7 @@ export function createJudge({ policy, statusOf }: JudgeOptions): Judge {
     // Without its arguments, nobody knows what such a policy says of it.
     const known = isWhole || !policy.readsArguments;
     const { outcome, requirements, rules } = known
-      ? policy.evaluate(situation, allowed)
+      ? policy.evaluate(await withWindows(db, policy, situation, proposal.ledger, proposal), allowed)
       : { outcome: then.outcome, requirements: asked, rules: then.rules };
     const isSuspended = (id: string, since: bigint) => directory?.isSuspended(id, since) === true;
     const requesters = [requestedBy, ...(requestedBy.onBehalfOf === undefined ? [] : [requestedBy.onBehalfOf])];

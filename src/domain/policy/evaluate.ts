@@ -11,6 +11,7 @@ import { starterDocument } from "./document/starter.ts";
 import { recordedRequirement } from "./requirements.ts";
 import type { RuleExplanation } from "./rules.ts";
 import type { Decimal } from "./windows/decimal.ts";
+import type { Measured } from "./windows/measures.ts";
 import type { Window } from "./windows/window.ts";
 
 export type PolicyOutcome = "PERMIT" | "REQUIRE" | "FORBID";
@@ -78,8 +79,12 @@ export interface Policy {
   readonly document: PolicyDocument;
   /** Whether any condition reads arguments. */
   readonly readsArguments: boolean;
-  /** The windows whose values before the proposal `evaluate` has to be given. Pure. */
+  /** The windows of all rules. */
+  readonly allWindows: readonly Window[];
+  /** Those whose values before the proposal `evaluate` has to be given. Pure. */
   windows(situation: Situation): readonly Window[];
+  /** What its measures are for the proposal. Pure. */
+  measure(situation: Situation): Measured;
   /** Evaluates the policy. `allowed`: the platforms the agent was invited for; undefined: any. Pure. */
   evaluate(situation: Situation, allowed?: readonly string[]): Evaluation;
 }
@@ -99,7 +104,9 @@ export function createPolicy(catalog: Catalog): Policy {
     catalog,
     document,
     readsArguments: compiled.readsArguments,
+    allWindows: compiled.allWindows,
     windows: compiled.windows,
+    measure: compiled.measure,
     evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, VERSION),
   };
 }

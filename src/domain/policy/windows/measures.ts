@@ -12,6 +12,8 @@ export interface Measured {
   readonly values: Readonly<Record<string, Decimal>>;
   /** Why there is no value, by the name of the measure. */
   readonly problems: ReadonlyMap<string, string>;
+  /** Why a measure without a value has none, where its absence does not say that it does not concern the tool. */
+  readonly missing?: string | undefined;
 }
 
 /** Measures the arguments of a proposal. Pure. */

@@ -39,8 +39,9 @@ export function windowValues(windows: readonly Window[], situation: Situation, m
   return { bound, json, problems };
 }
 
-function problemOf({ measure }: Window, { problems }: Measured): string | undefined {
-  return measure === undefined ? undefined : problems.get(measure);
+function problemOf({ measure }: Window, { values, problems, missing }: Measured): string | undefined {
+  if (measure === undefined) return undefined;
+  return problems.get(measure) ?? (Object.hasOwn(values, measure) ? undefined : missing);
 }
 
 /** What a proposal adds to a window that it is in. */

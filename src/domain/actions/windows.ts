@@ -1,0 +1,147 @@
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { DraftRefusedError } from "../../ledger/errors.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { readWindows, type WindowCondition, type WindowScope } from "../../ledger/windows.ts";
+import type { Recording } from "../commit.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import type { Situation } from "../policy/conditions/variables.ts";
+import type { Evaluation, Policy } from "../policy/evaluate.ts";
+import { addDecimals, type Decimal } from "../policy/windows/decimal.ts";
+import { contributionOf } from "../policy/windows/values.ts";
+import type { Window } from "../policy/windows/window.ts";
+import type { Proposed } from "./proposal-entry.ts";
+import { proposedSituation } from "./situation.ts";
+
+/** The proposals that `window` is about, for one proposal. */
+function scopeOf({ scope, alike, measure }: Window, { principal, person, platform, tool }: Situation): WindowScope {
+  return {
+    scope,
+    id: scope === "agent" ? principal.id : scope === "person" ? (person?.id ?? principal.id) : "",
+    ...(alike === undefined ? {} : { platform }),
+    ...(alike === "tool" ? { tool } : {}),
+    ...(measure === undefined ? {} : { measure }),
+  };
+}
+
+/** `situation` with what its windows came to before entry `at`; left out: before whatever is recorded next. */
+export async function withWindows(
+  db: Queryable,
+  policy: Pick<Policy, "windows">,
+  situation: Situation,
+  ledger: LedgerId,
+  at?: Pick<LedgerEntry, "seq" | "recordedAt">,
+): Promise<Situation> {
+  const windows = policy.windows(situation);
+  if (windows.length === 0) return situation;
+  const asked = windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) }));
+  const read = await withLedgerErrors(readWindows(db, asked));
+  return { ...situation, windows: new Map(windows.map(({ text }, n) => [text, read[n]?.value ?? ""])) };
+}
+
+/** What the policy says of a proposal, and what has to hold still when it is recorded. */
+export interface Judged {
+  readonly evaluation: Evaluation;
+  readonly windows: readonly WindowCondition[];
+}
+
+/** What proposals read of windows, at one moment. */
+export interface Reading {
+  /** `before`: proposals that will be recorded before this one, and after what was read. */
+  judge(proposed: Proposed, before?: readonly Proposed[]): Judged;
+}
+
+/**
+ * `recording`, to be recorded only while its windows come to what was read. Its result is undefined when they do not: they have to be
+ * read again.
+ */
+export function whileWindowsLast<Result>(
+  recording: Recording<Result>,
+  windows: readonly WindowCondition[],
+): Recording<Result | undefined> {
+  if (windows.length === 0) return recording;
+  return {
+    ...recording,
+    windows,
+    async lost(error) {
+      const instead = await recording.lost?.(error);
+      if (instead !== undefined) return instead;
+      return error instanceof DraftRefusedError && error.moved("WINDOW") ? { result: undefined } : undefined;
+    },
+  };
+}
+
+export interface WindowReaderOptions {
+  readonly db: Queryable;
+  readonly policy: Policy;
+  /** The database's clock, as far as it is known. */
+  readonly now: () => Date;
+}
+
+export interface WindowReader {
+  /** The keys of what has to be decided one after the other: empty when nothing said of the proposal depends on others. */
+  keysOf(proposed: Proposed): readonly string[];
+  /** Reads the windows that what is said of `all` depends on, in one round trip, and in none where there are none. */
+  read(all: readonly Proposed[]): Promise<Reading>;
+}
+
+const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, scope]);
+
+export function createWindowReader({ db, policy, now }: WindowReaderOptions): WindowReader {
+  const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
+
+  return {
+    keysOf(proposed) {
+      if (policy.allWindows.length === 0) return [];
+      const situation = proposedSituation(proposed, now());
+      const scopes = policy.windows(situation).map((window) => scopeOf(window, situation));
+      return [...new Set(scopes.map(({ scope, id }) => JSON.stringify([proposed.ledger, scope, id])))].sort();
+    },
+
+    async read(all) {
+      const moment = now();
+      const counted = policy.allWindows.length === 0 ? [] : all;
+      const needed = counted.flatMap((proposed) => {
+        const situation = proposedSituation(proposed, moment);
+        return policy.windows(situation).map((window) => {
+          const scope = scopeOf(window, situation);
+          return { key: key(proposed.ledger, scope), window, asked: { ledger: proposed.ledger, ...scope } };
+        });
+      });
+      const asked = [...new Map(needed.map((one) => [`${one.window.seconds} ${one.key}`, one])).entries()];
+      const read = await withLedgerErrors(
+        readWindows(
+          db,
+          asked.map(([, { window, asked: of }]) => ({ ...of, seconds: window.seconds })),
+        ),
+      );
+      const found = new Map(asked.map(([name], n) => [name, read[n]]));
+
+      return {
+        judge(proposed, before = []) {
+          const { ledger } = proposed;
+          const situation = proposedSituation(proposed, moment);
+          const values = new Map<string, Decimal>();
+          const windows: WindowCondition[] = [];
+          for (const window of policy.windows(situation)) {
+            const scope = scopeOf(window, situation);
+            const one = found.get(`${window.seconds} ${key(ledger, scope)}`);
+            if (one === undefined) continue;
+            const value = before.reduce((sum, other) => addDecimals(sum, shareOf(other, window, scope)), "0");
+            values.set(window.text, addDecimals(one.value, value));
+            windows.push({ ...scope, after: one.head, value });
+          }
+          const evaluation = policy.evaluate({ ...situation, windows: values }, allowedOf(proposed));
+          return { evaluation, windows };
+        },
+      };
+    },
+  };
+
+  /** What a proposal of the same ledger adds to `window`, whose proposals are those of `scope`. */
+  function shareOf(proposed: Proposed, window: Window, scope: WindowScope): Decimal {
+    const situation = proposedSituation(proposed, now());
+    const own = scopeOf(window, situation);
+    const isIn = own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;
+    return isIn ? contributionOf(window, policy.measure(situation)) : "0";
+  }
+}
