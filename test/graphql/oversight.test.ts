@@ -75,11 +75,17 @@ const TERMS = ["action", "platform", "tool", "effect", "region", "chain", "sourc
 const PEOPLE: Readonly<Record<string, JsonObject>> = {
   approver: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
   member: { id: "member", kind: "HUMAN", roles: ["member"], groups: [] },
+  boss: { id: "boss", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
   agent: { id: "agent", kind: "AGENT", roles: ["agent"], groups: ["approvers"] },
 };
 
-/** The text of an approval, or a denial, of the action of the proposal `canonical`. */
-function decided(canonical: string, who: string, version: number, verdict: "APPROVE" | "DENY" = "APPROVE"): string {
+/** The text of an approval, or a denial, of the action of the proposal `canonical`. `lender`: whose right it uses. */
+function decided(
+  canonical: string,
+  who: string,
+  version: number,
+  { verdict = "APPROVE", lender }: { readonly verdict?: "APPROVE" | "DENY"; readonly lender?: string } = {},
+): string {
   const { body } = JSON.parse(canonical) as { body: JsonObject };
   const status = verdict === "APPROVE" ? "PENDING" : "DENIED";
   const action = String(body.action);
@@ -90,7 +96,11 @@ function decided(canonical: string, who: string, version: number, verdict: "APPR
     actor: PEOPLE[who],
     policyHash: (body.policy as JsonObject).hash,
     states: [{ kind: "ACTION", id: action, version, state: { status, approvals: version - 1 } }],
-    decision: { verdict, channel: "API" },
+    decision: {
+      verdict,
+      channel: "API",
+      ...(lender === undefined ? {} : { delegatedBy: { id: lender, group: "approvers" } }),
+    },
   } as JsonObject);
 }
 
@@ -208,10 +218,37 @@ describe("separation of duties", () => {
     ["the approval of somebody else", (proposal) => [decided(proposal, "approver", 2)], 1, 0, 0],
     ["an agent that approves", (proposal) => [decided(proposal, "agent", 2)], 1, 1, 0],
     ["the person an agent acts for who approves", (proposal) => [decided(proposal, "member", 2)], 1, 1, 0],
-    ["the person an agent acts for who denies", (proposal) => [decided(proposal, "member", 2, "DENY")], 1, 1, 0],
+    [
+      "the person an agent acts for who denies",
+      (proposal) => [decided(proposal, "member", 2, { verdict: "DENY" })],
+      1,
+      1,
+      0,
+    ],
     [
       "somebody who approves twice",
       (proposal) => [decided(proposal, "approver", 2), decided(proposal, "approver", 3)],
+      2,
+      1,
+      0,
+    ],
+    [
+      "somebody in the place of another one",
+      (proposal) => [decided(proposal, "approver", 2, { lender: "boss" })],
+      1,
+      0,
+      0,
+    ],
+    [
+      "somebody in the place of who asked",
+      (proposal) => [decided(proposal, "approver", 2, { lender: "member" })],
+      1,
+      1,
+      0,
+    ],
+    [
+      "two who use the right of one",
+      (proposal) => [decided(proposal, "approver", 2, { lender: "boss" }), decided(proposal, "boss", 3)],
       2,
       1,
       0,

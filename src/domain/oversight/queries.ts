@@ -30,6 +30,9 @@ function within({ ledger, from, to, first, end }: Recorded): string {
 /** The body of the entry `e`; null when it cannot be read. */
 const BODY = "CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb -> 'body' END";
 
+/** Who decides by the entry `e`: the actor, and whose right they use where it is not their own. */
+const PEOPLE = "array_remove(ARRAY[e.actor_id, b.body #>> '{decision,delegatedBy,id}'], NULL)";
+
 /**
  * The decisions of people, each with its proposal and what separates the duties of those involved. What is missing or cannot be read counts as
  * a violation.
@@ -37,8 +40,9 @@ const BODY = "CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb 
 function judgedDecisions(recorded: Recorded): string {
   const { ledger, from, to } = recorded;
   return `WITH decided AS MATERIALIZED (
-    SELECT e.seq, e.type, e.action_id, e.actor_id, e.recorded_at, ${BODY} AS body
+    SELECT e.seq, e.type, e.action_id, e.actor_id, e.recorded_at, b.body, ${PEOPLE} AS people
       FROM public.oc_audit_log e
+     CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
      WHERE ${within(recorded)}
        AND e.type IN ('ACTION_APPROVED', 'ACTION_DENIED')
   ), history AS MATERIALIZED (
@@ -46,34 +50,44 @@ function judgedDecisions(recorded: Recorded): string {
       FROM (SELECT DISTINCT d.action_id FROM decided d) a
      -- By the index of actions, one after the other: there are far fewer decisions than entries.
      CROSS JOIN LATERAL (
-       SELECT e.seq, e.type, e.action_id, e.actor_id, e.on_behalf_of_id, e.recorded_at,
-              CASE WHEN e.type = 'ACTION_PROPOSED' THEN ${BODY} END AS body
+       SELECT e.seq, e.type, e.action_id, e.actor_id, e.on_behalf_of_id, e.recorded_at, b.body, ${PEOPLE} AS people
          FROM public.oc_audit_log e
+        CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
         WHERE e.ledger = ${literal(ledger)} AND e.action_id = a.action_id
           AND e.recorded_at >= timestamptz ${literal(from)} - ${WAITING} AND e.recorded_at < ${literal(to)}
           AND e.state_version IS NOT NULL AND e.type IN ('ACTION_PROPOSED', 'ACTION_APPROVED')
        OFFSET 0
      ) h
-  ), approvals AS (
-    SELECT h.action_id, h.actor_id, min(h.seq) AS seq FROM history h WHERE h.type = 'ACTION_APPROVED' GROUP BY 1, 2
+  ), votes AS (
+    SELECT h.action_id, person, min(h.seq) AS seq
+      FROM history h CROSS JOIN unnest(h.people) person
+     WHERE h.type = 'ACTION_APPROVED'
+     GROUP BY 1, 2
+  ), repeated AS (
+    SELECT DISTINCT d.seq
+      FROM decided d CROSS JOIN unnest(d.people) someone
+      JOIN votes v ON v.action_id = d.action_id AND v.person = someone AND v.seq < d.seq
+     WHERE d.type = 'ACTION_APPROVED'
   ), proposals AS (
-    SELECT DISTINCT ON (h.action_id) h.* FROM history h WHERE h.type = 'ACTION_PROPOSED' ORDER BY h.action_id, h.seq
+    SELECT DISTINCT ON (h.action_id) h.*, array_remove(ARRAY[h.actor_id, h.on_behalf_of_id], NULL) AS requesters
+      FROM history h WHERE h.type = 'ACTION_PROPOSED' ORDER BY h.action_id, h.seq
   ), judged AS (
     SELECT d.seq, d.type, d.actor_id, d.body, d.recorded_at, p.recorded_at AS proposed_at,
            d.body #>> '{actor,kind}' IS DISTINCT FROM 'HUMAN' AS not_a_person,
            p.body IS NULL AS not_proposed,
-           d.type = 'ACTION_APPROVED' AND a.seq < d.seq AS approved_before,
-           coalesce(d.actor_id IN (p.actor_id, p.on_behalf_of_id), false) AS own,
-           -- A requirement can let whoever asked approve: always the person an agent acts for, or anybody from some time on.
-           EXISTS (
-             SELECT FROM jsonb_path_query(p.body, '$.policy.requirements[*]') r
-              WHERE (r -> 'ownerConfirms' = 'true' AND d.actor_id = p.on_behalf_of_id AND d.actor_id <> p.actor_id)
-                 OR CASE WHEN pg_input_is_valid(r ->> 'requesterAfter', 'timestamptz')
-                         THEN (r ->> 'requesterAfter')::timestamptz <= d.recorded_at ELSE false END
+           r.seq IS NOT NULL AS approved_before,
+           coalesce(d.people && p.requesters, false) AS own,
+           -- A requirement can let whoever asked approve, not in the place of somebody else: always the person an agent acts for, or
+           -- anybody from some time on.
+           cardinality(d.people) = 1 AND EXISTS (
+             SELECT FROM jsonb_path_query(p.body, '$.policy.requirements[*]') q
+              WHERE (q -> 'ownerConfirms' = 'true' AND d.actor_id = p.on_behalf_of_id AND d.actor_id <> p.actor_id)
+                 OR CASE WHEN pg_input_is_valid(q ->> 'requesterAfter', 'timestamptz')
+                         THEN (q ->> 'requesterAfter')::timestamptz <= d.recorded_at ELSE false END
            ) AS permitted
       FROM decided d
       LEFT JOIN proposals p ON p.action_id = d.action_id
-      LEFT JOIN approvals a ON a.action_id = d.action_id AND a.actor_id = d.actor_id
+      LEFT JOIN repeated r ON r.seq = d.seq
   )`;
 }
 
