@@ -1,6 +1,7 @@
 import type { CompiledPolicy, Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import type { PolicyCase } from "./document/schema.ts";
+import { unexpected } from "./requirements.ts";
 import { givenWindows } from "./windows/given.ts";
 
 /** What the cases of a policy document show. */
@@ -41,7 +42,11 @@ function situationOf(policy: CompiledPolicy, { given }: PolicyCase, now: Date): 
 const listed = (names: readonly string[]) => (names.length === 0 ? "none" : names.toSorted().join(", "));
 
 /** How `verdict` differs from what the case expects; undefined: it does not. */
-function differenceOf({ expect }: PolicyCase, { outcome, matched, requirements }: Verdict): string | undefined {
+function differenceOf(
+  { expect }: PolicyCase,
+  { outcome, matched, requirements }: Verdict,
+  now: Date,
+): string | undefined {
   const rules = matched.map(({ ruleId }) => ruleId);
   const errors = matched
     .flatMap(({ ruleId, error }) => (error === undefined ? [] : [` (${ruleId}: ${error})`]))
@@ -51,11 +56,7 @@ function differenceOf({ expect }: PolicyCase, { outcome, matched, requirements }
   if (expect.rules !== undefined && listed(expect.rules) !== listed(rules)) {
     return `the rules that match are ${listed(rules)}${errors}, not ${listed(expect.rules)}`;
   }
-  if (expect.requirements === undefined) return undefined;
-  const asked = (all: readonly { readonly group: string; readonly needed: number }[]) =>
-    listed(all.map(({ group, needed }) => `${needed} of ${group}`));
-  const are = asked(requirements);
-  return are === asked(expect.requirements) ? undefined : `required are ${are}, not ${asked(expect.requirements)}`;
+  return expect.requirements && unexpected(requirements, expect.requirements, now);
 }
 
 /** Evaluates every case. `now` is the time of cases that say none. */
@@ -63,9 +64,10 @@ export function runCases(policy: CompiledPolicy, now: Date): CasesReport {
   const { rules, cases } = policy.document;
   const tested = new Set<string>();
   const failed = cases.flatMap((each) => {
-    const verdict = policy.judge(situationOf(policy, each, now));
+    const situation = situationOf(policy, each, now);
+    const verdict = policy.judge(situation);
     for (const { ruleId } of verdict.matched) tested.add(ruleId);
-    const problem = differenceOf(each, verdict);
+    const problem = differenceOf(each, verdict, situation.now);
     return problem === undefined ? [] : [{ name: each.name, problem }];
   });
   const untested = rules.map(({ id }) => id).filter((id) => !tested.has(id));

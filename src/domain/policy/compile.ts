@@ -9,7 +9,8 @@ import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
-import { type CompiledRule, compileRule, type RuleExplanation, unionOf } from "./rules.ts";
+import { requirementsAt, unionOf } from "./requirements.ts";
+import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts";
 import type { Decimal } from "./windows/decimal.ts";
 import { problemsOfCases } from "./windows/given.ts";
 import { createMeasure, type Measured, problemsOfMeasures } from "./windows/measures.ts";
@@ -154,7 +155,7 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       );
       const outcome = matched[0]?.outcome ?? "FORBID";
       const asked = rules.filter((_, at) => stated[at]?.matched).flatMap(({ requirements }) => requirements);
-      const requirements = asked.length === 0 ? [FALLBACK] : unionOf(asked);
+      const requirements = requirementsAt(asked.length === 0 ? [FALLBACK] : unionOf(asked), situation.now);
       const asking = outcome === "REQUIRE" ? requirements : [];
       // What is forbidden does not happen.
       const measures = counts && outcome !== "FORBID" ? measure(situation).values : undefined;

@@ -3,7 +3,8 @@ import { type Condition, compileCondition } from "./conditions/condition.ts";
 import { describePath, valueAtPath } from "./conditions/reads.ts";
 import type { Bindings } from "./conditions/variables.ts";
 import type { PolicyRule } from "./document/schema.ts";
-import type { PolicyOutcome, Requirement } from "./evaluate.ts";
+import type { PolicyOutcome } from "./evaluate.ts";
+import { type RequiredApprovals, requirementOf } from "./requirements.ts";
 import type { WindowValues } from "./windows/values.ts";
 import type { Window } from "./windows/window.ts";
 
@@ -24,7 +25,7 @@ export interface RuleExplanation {
 export interface CompiledRule {
   readonly id: string;
   readonly outcome: PolicyOutcome;
-  readonly requirements: readonly Requirement[];
+  readonly requirements: readonly RequiredApprovals[];
   readonly readsArguments: boolean;
   readonly windows: readonly Window[];
   /** Its windows, where what it says depends on them: the condition is an error without their values. */
@@ -48,11 +49,7 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
   const { id, when, reason, require = [] } = rule;
   const outcome: PolicyOutcome = rule.forbid === true ? "FORBID" : rule.permit === true ? "PERMIT" : "REQUIRE";
   const condition = when === undefined ? ALWAYS : compileCondition(when, measures);
-  const requirements = require.map(({ group, needed }) => ({
-    id: require.length === 1 ? id : `${id}:${group}`,
-    group,
-    needed,
-  }));
+  const requirements = require.map((one) => requirementOf(require.length === 1 ? id : `${id}:${one.group}`, one));
   return {
     id,
     outcome,
@@ -73,14 +70,4 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
       return { ...explained, matched: outcome !== "PERMIT", error: unknown ?? result.error };
     },
   };
-}
-
-/** The strictest union: of each group, the largest number. */
-export function unionOf(requirements: readonly Requirement[]): readonly Requirement[] {
-  const strictest = new Map<string, Requirement>();
-  for (const requirement of requirements) {
-    const known = strictest.get(requirement.group);
-    if (known === undefined || known.needed < requirement.needed) strictest.set(requirement.group, requirement);
-  }
-  return [...strictest.values()].sort((one, other) => (one.group < other.group ? -1 : 1));
 }

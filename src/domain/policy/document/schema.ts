@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { ASSURANCES } from "../../../facts/assurance.ts";
 import { nameSchema } from "../../identity/names.ts";
 import { MAX_CONDITION } from "../conditions/parse.ts";
+import { durationSchema, secondsOf } from "./duration.ts";
 
 const region = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 /** An id of a rule: it appears in entries, in messages and on the command line. */
@@ -40,10 +42,43 @@ const measure = z.strictObject({
     .describe("the tools that it concerns, which have to be called with it; left out, each call that has it"),
 });
 
-const requirement = z.strictObject({
-  group: nameSchema.describe("whose members approve"),
-  needed: z.int().min(1).max(MAX_NEEDED).describe("how many different people"),
-});
+const names = z.array(nameSchema).min(1).max(20);
+
+const requirement = z
+  .strictObject({
+    group: nameSchema.describe("whose members approve"),
+    needed: z.int().min(1).max(MAX_NEEDED).describe("how many different people"),
+    assurance: z
+      .enum(ASSURANCES)
+      .optional()
+      .describe("how sure an approval has to be, at least; from weakest to strongest CHAT, SESSION, MFA, KEY"),
+    note: z.literal(true).optional().describe("an approval has to have a note"),
+    approver: z
+      .strictObject({
+        roles: names.optional().describe("one of these roles"),
+        regions: z.array(region).min(1).max(20).optional().describe("one of these regions"),
+      })
+      .refine(({ roles, regions }) => roles !== undefined || regions !== undefined, "has to have roles or regions")
+      .optional()
+      .describe("what an approver has to have beside the group"),
+    ownerConfirms: z
+      .literal(true)
+      .optional()
+      .describe("the person for whom an agent proposes may approve as well, whatever groups they are in"),
+    ttl: durationSchema.optional().describe("how long people have to decide, such as 30m or 2h"),
+    escalate: z
+      .strictObject({ after: durationSchema, to: nameSchema })
+      .optional()
+      .describe("after which time members of another group may decide as well"),
+  })
+  .refine(({ group, escalate }) => escalate?.to !== group, {
+    path: ["escalate", "to"],
+    message: "is the group that is asked anyway: name another one",
+  })
+  .refine(({ ttl, escalate }) => !ttl || !escalate || secondsOf(escalate.after) < secondsOf(ttl), {
+    path: ["escalate", "after"],
+    message: "has to be shorter than ttl, or nobody is left to decide",
+  });
 
 const rule = z
   .strictObject({

@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** Seconds of the units that durations are written in. */
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+const LONGEST = 30 * 86_400;
+
+/** A duration as documents have it: `90s`, `15m`, `2h` or `7d`, from a second to 30 days. */
+export const durationSchema = z
+  .string()
+  .regex(/^[1-9][0-9]{0,6}[smhd]$/, "has to be a number with s, m, h or d, such as 15m")
+  .refine((text) => secondsOf(text) <= LONGEST, "has to be at most 30d");
+
+/** The seconds of a duration that `durationSchema` accepts. */
+export function secondsOf(duration: string): number {
+  return Number(duration.slice(0, -1)) * (SECONDS[duration.slice(-1)] ?? Number.NaN);
+}
