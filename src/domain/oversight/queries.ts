@@ -34,13 +34,12 @@ const BODY = "CASE WHEN pg_input_is_valid(e.entry, 'jsonb') THEN e.entry::jsonb 
 const PEOPLE = "array_remove(ARRAY[e.actor_id, b.body #>> '{decision,delegatedBy,id}'], NULL)";
 
 /**
- * The decisions of people, each with its proposal and what separates the duties of those involved. What is missing or cannot be read counts as
- * a violation.
+ * `judged`, the decisions of people, each with what separates the duties of those involved. What is missing or cannot be read counts as a violation.
  */
 function judgedDecisions(recorded: Recorded): string {
   const { ledger, from, to } = recorded;
   return `WITH decided AS MATERIALIZED (
-    SELECT e.seq, e.type, e.action_id, e.actor_id, e.recorded_at, b.body, ${PEOPLE} AS people
+    SELECT e.seq, e.type, e.action_id, e.actor_id, e.recorded_at, b.body #>> '{actor,kind}' AS kind, ${PEOPLE} AS people
       FROM public.oc_audit_log e
      CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
      WHERE ${within(recorded)}
@@ -50,7 +49,7 @@ function judgedDecisions(recorded: Recorded): string {
       FROM (SELECT DISTINCT d.action_id FROM decided d) a
      -- By the index of actions, one after the other: there are far fewer decisions than entries.
      CROSS JOIN LATERAL (
-       SELECT e.seq, e.type, e.action_id, e.actor_id, e.on_behalf_of_id, e.recorded_at, b.body, ${PEOPLE} AS people
+       SELECT e.seq, e.type, e.action_id, e.actor_id, e.on_behalf_of_id, b.body #> '{policy,requirements}' AS requirements, ${PEOPLE} AS people
          FROM public.oc_audit_log e
         CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
         WHERE e.ledger = ${literal(ledger)} AND e.action_id = a.action_id
@@ -72,15 +71,14 @@ function judgedDecisions(recorded: Recorded): string {
     SELECT DISTINCT ON (h.action_id) h.*, array_remove(ARRAY[h.actor_id, h.on_behalf_of_id], NULL) AS requesters
       FROM history h WHERE h.type = 'ACTION_PROPOSED' ORDER BY h.action_id, h.seq
   ), judged AS (
-    SELECT d.seq, d.type, d.actor_id, d.body, d.recorded_at, p.recorded_at AS proposed_at,
-           d.body #>> '{actor,kind}' IS DISTINCT FROM 'HUMAN' AS not_a_person,
-           p.body IS NULL AS not_proposed,
+    SELECT d.kind IS DISTINCT FROM 'HUMAN' AS not_a_person,
+           p.requirements IS NULL AS not_proposed,
            r.seq IS NOT NULL AS approved_before,
            coalesce(d.people && p.requesters, false) AS own,
            -- A requirement can let whoever asked approve, not in the place of somebody else: always the person an agent acts for, or
            -- anybody from some time on.
            cardinality(d.people) = 1 AND EXISTS (
-             SELECT FROM jsonb_path_query(p.body, '$.policy.requirements[*]') q
+             SELECT FROM jsonb_path_query(p.requirements, '$[*]') q
               WHERE (q -> 'ownerConfirms' = 'true' AND d.actor_id = p.on_behalf_of_id AND d.actor_id <> p.actor_id)
                  OR CASE WHEN pg_input_is_valid(q ->> 'requesterAfter', 'timestamptz')
                          THEN (q ->> 'requesterAfter')::timestamptz <= d.recorded_at ELSE false END
@@ -102,15 +100,24 @@ SELECT count(*) AS decisions,
 
 /** One row of all decisions, with `approver` null, and one for each of the `most` people who decided most often. */
 export function decisionsQuery(recorded: Recorded, most: number): string {
-  return `${judgedDecisions(recorded)}, timed AS (
-    SELECT j.actor_id, j.type, j.seq, shown.at AS shown_at,
-           extract(epoch FROM j.recorded_at - j.proposed_at)::float8 AS waited,
-           extract(epoch FROM j.recorded_at - coalesce(shown.at, j.proposed_at))::float8 AS considered
-      FROM judged j
-      CROSS JOIN LATERAL (
-        SELECT CASE WHEN pg_input_is_valid(j.body #>> '{decision,firstShownAt}', 'timestamptz')
-                    THEN (j.body #>> '{decision,firstShownAt}')::timestamptz END AS at
-      ) shown
+  const { ledger, from, to } = recorded;
+  return `WITH decided AS MATERIALIZED (
+    SELECT e.action_id, e.actor_id, e.type, e.recorded_at, ${BODY} #>> '{decision,firstShownAt}' AS shown
+      FROM public.oc_audit_log e
+     WHERE ${within(recorded)}
+       AND e.type IN ('ACTION_APPROVED', 'ACTION_DENIED')
+  ), timed AS (
+    SELECT d.actor_id, d.type, s.shown_at,
+           extract(epoch FROM d.recorded_at - p.recorded_at)::float8 AS waited,
+           extract(epoch FROM d.recorded_at - coalesce(s.shown_at, p.recorded_at))::float8 AS considered
+      FROM decided d
+     CROSS JOIN LATERAL (SELECT CASE WHEN pg_input_is_valid(d.shown, 'timestamptz') THEN d.shown::timestamptz END AS shown_at) s
+      LEFT JOIN LATERAL (
+        SELECT e.recorded_at FROM public.oc_audit_log e
+         WHERE e.ledger = ${literal(ledger)} AND e.action_id = d.action_id AND e.state_version = 1
+           AND e.recorded_at >= timestamptz ${literal(from)} - ${WAITING} AND e.recorded_at < ${literal(to)}
+         LIMIT 1
+      ) p ON true
   )
 SELECT actor_id AS approver, grouping(actor_id) = 1 AS everybody, count(*) AS decisions,
        count(*) FILTER (WHERE type = 'ACTION_DENIED') AS denials,
