@@ -88,7 +88,7 @@ export function createCommitTogether({ ledgers, attribute }: CommitTogetherOptio
     const lost = decided.flatMap((one, n) => {
       const result = appended[n] as PromiseSettledResult<LedgerEntry>;
       if (result.status === "rejected") return [{ ...one, reason: result.reason as unknown }];
-      outcomes[one.due.at] = { status: "fulfilled", value: one.recording.result(result.value) };
+      outcomes[one.due.at] = { status: "fulfilled", value: one.recording.result(result.value, []) };
       return [];
     });
     const again = lost.map(async ({ due, recording, reason }): Promise<readonly Due<Item>[]> => {

@@ -25,7 +25,12 @@ export interface Recording<Result> {
   readonly notAfter?: Date | undefined;
   /** What windows came to; checked again in that transaction. After a lost race they have to be read again. */
   readonly windows?: readonly WindowCondition[] | undefined;
-  readonly result: (entry: LedgerEntry) => Result;
+  readonly result: (entry: LedgerEntry, followers: readonly LedgerEntry[]) => Result;
+  /**
+   * What the server records after it in the same transaction. Each has to depend on `fact`, so that none is recorded without it, and
+   * `fact` on everything that they move, so that it is not recorded without them.
+   */
+  readonly followers?: readonly FactDraft[] | undefined;
   /**
    * Called when the fact could not be recorded. After a lost race (a DraftRefusedError) it may return a result, instead of
    * deciding again; any other error is rethrown.
@@ -62,7 +67,7 @@ export type CommitFunction = <Loaded, Result>(commit: Commit<Loaded, Result>) =>
 export type Attribute = (caller: Caller, conversation?: string) => Promise<string | undefined>;
 
 export interface CommitOptions {
-  readonly ledgers: Pick<Ledgers, "append" | "damaged">;
+  readonly ledgers: Pick<Ledgers, "append" | "damaged"> & Partial<Pick<Ledgers, "appendTogether">>;
   /** How the session of an entry is found when its commit does not say; "none": such entries name no session. */
   readonly attribute: Attribute | "none";
   /** Counts refusals that repeat. Default: each is an entry. */
@@ -88,18 +93,37 @@ export function createCommit({ ledgers, attribute, refusals }: CommitOptions): C
   async function append<Loaded>(
     { ledger, by }: Commit<Loaded, unknown>,
     fact: FactDraft,
-    options: AppendOptions,
+    { followers = [], ...options }: AppendOptions & Pick<Recording<unknown>, "followers">,
     find: () => Promise<string | undefined>,
-  ): Promise<LedgerEntry> {
+  ): Promise<readonly [LedgerEntry, ...LedgerEntry[]]> {
     for (let lookups = 0; ; lookups += 1) {
       const session = lookups < MAX_LOOKUPS ? await find() : undefined;
       try {
-        return await ledgers.append(ledger, bodyOf(callerFacts(by, session), fact), options);
+        const body = bodyOf(callerFacts(by, session), fact);
+        if (followers.length > 0) return await appendWith(ledger, { body, ...options }, followers);
+        return [await ledgers.append(ledger, body, options)];
       } catch (error) {
         const ended = error instanceof DraftRefusedError && error.moved("SESSION");
         if (session === undefined || !ended || movesSession(fact)) throw error;
       }
     }
+  }
+
+  /** Throws why the first was refused; those after it depend on it. */
+  async function appendWith(
+    ledger: LedgerId,
+    first: AppendOptions & { readonly body: ReturnType<typeof bodyOf> },
+    followers: readonly FactDraft[],
+  ): Promise<readonly [LedgerEntry, ...LedgerEntry[]]> {
+    const all = [first, ...followers.map((fact) => ({ body: bodyOf(callerFacts("system"), fact) }))];
+    if (ledgers.appendTogether === undefined) throw new Error("nothing can follow an entry here");
+    const [leader, ...rest] = await ledgers.appendTogether(ledger, all);
+    if (leader?.status !== "fulfilled") throw leader?.reason;
+    const recorded = rest.map((one) => {
+      if (one.status === "fulfilled") return one.value;
+      throw new Error("an entry was recorded without one that has to follow it", { cause: one.reason });
+    });
+    return [leader.value, ...recorded];
   }
 
   /** The entry of a refused attempt; undefined when it repeats another of the same minute. */
@@ -137,11 +161,13 @@ export function createCommit({ ledgers, attribute, refusals }: CommitOptions): C
       };
       if (decision.kind === "refuse") {
         const { fact, error } = decision;
-        throw error(fact && (await recordRefusal(commit, fact, () => append(commit, fact, {}, session))));
+        const record = async (refused: FactDraft) => (await append(commit, refused, {}, session))[0];
+        throw error(fact && (await recordRefusal(commit, fact, () => record(fact))));
       }
       try {
-        const { fact, notAfter, windows } = decision;
-        return decision.result(await append(commit, fact, { notAfter, windows }, session));
+        const { fact, notAfter, windows, followers } = decision;
+        const [entry, ...others] = await append(commit, fact, { notAfter, windows, followers }, session);
+        return decision.result(entry, others);
       } catch (error) {
         const outcome = await decision.lost?.(error);
         if (!(error instanceof DraftRefusedError)) throw error;

@@ -1,4 +1,8 @@
-import type { JsonObject } from "./canonical.ts";
+import type { JsonObject, JsonValue } from "./canonical.ts";
+import { objectOf } from "./members.ts";
+
+/** The id of the only POLICY record. */
+export const POLICY_ID = "policy";
 
 /** A thing as an entry found it. Version 0: it does not exist. */
 export interface Dependency {
@@ -11,12 +15,14 @@ interface Body {
   readonly type?: unknown;
   readonly session?: unknown;
   readonly chain?: unknown;
+  readonly policyRecord?: unknown;
+  readonly publication?: unknown;
   readonly states?: unknown;
 }
 
 /**
- * What an entry with this body depends on beside what it moves: the open session it is made in, and the open chain it is a
- * step of. The append refuses a draft that depends on what stands elsewhere; a verifier finds the same from the entry.
+ * What an entry with this body depends on beside what it moves: the open session it is made in, the open chain it is a step of, the
+ * policy that an approval would replace, and the approved action of a publication. The append refuses a draft that depends on what stands elsewhere; a verifier finds the same from the entry.
  */
 export function dependenciesOf(body: Body): readonly Dependency[] {
   const { type, session, chain } = body;
@@ -30,7 +36,20 @@ export function dependenciesOf(body: Body): readonly Dependency[] {
   if (type === "ACTION_PROPOSED" && typeof chain === "string" && !moves("CHAIN", chain)) {
     dependencies.push({ kind: "CHAIN", id: chain, version: 1 });
   }
+  if (type === "ACTION_APPROVED" && isPositive(body.policyRecord)) {
+    dependencies.push({ kind: "POLICY", id: POLICY_ID, version: body.policyRecord });
+  }
+  if (type === "POLICY_PUBLISHED") {
+    const { action: id, actionVersion } = objectOf(body.publication as JsonValue | undefined);
+    if (typeof id === "string" && isPositive(actionVersion)) {
+      dependencies.push({ kind: "ACTION", id, version: actionVersion });
+    }
+  }
   return dependencies;
+}
+
+function isPositive(version: unknown): version is number {
+  return typeof version === "number" && Number.isSafeInteger(version) && version > 0;
 }
 
 /** A dependency with members that the state of the thing must have, as far as the version does not say which state it is. */
@@ -47,6 +66,8 @@ export function conditionsOf(body: Body & { readonly platform?: unknown }): read
     const { platform } = body;
     return one.kind === "CHAIN" && typeof platform === "string" ? { ...one, state: { platform } } : one;
   });
+  // Nothing that a verifier could look up.
+  if (body.policyRecord === 0) conditions.push({ kind: "POLICY", id: POLICY_ID, version: 0 });
   for (const { kind, id, version, state } of Array.isArray(body.states) ? (body.states as readonly MovedChain[]) : []) {
     if (kind !== "CHAIN" || version === 1) continue;
     const { number, platform } = state;

@@ -2,6 +2,7 @@ import { ACTIONS } from "./areas/actions.ts";
 import { DIRECTORY } from "./areas/directory.ts";
 import { LEDGER } from "./areas/ledger.ts";
 import { LINEAGE } from "./areas/lineage.ts";
+import { POLICY_AREA } from "./areas/policy.ts";
 import { READING } from "./areas/reading.ts";
 import { SESSIONS } from "./areas/sessions.ts";
 import type { DraftOf, StateItem, ToldOf } from "./definition.ts";
@@ -10,7 +11,7 @@ import type { Decoded, Written } from "./schema.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
 /** What entries can say, an area a line. A new area adds its file and its line here. */
-export const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, READING] as const;
+export const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, POLICY_AREA, READING] as const;
 
 type Area = (typeof AREAS)[number];
 type Facts = Area["facts"][number];

@@ -6,6 +6,7 @@ import "./directory/index.ts";
 import "./ledger/index.ts";
 import "./lineage/index.ts";
 import "./oversight/index.ts";
+import "./policy/index.ts";
 import "./sessions/index.ts";
 
 /** The schema of the API, made of its areas. Built once: every server of a process, and every test, shares it. */

@@ -4,6 +4,7 @@ import type { Directory } from "../domain/directory/directory.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
+import { createPolicies, type Policies } from "../domain/policy/policies.ts";
 import { createRefusals } from "../domain/refusals/refusals.ts";
 import { createAttribution } from "../domain/sessions/attribution.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
@@ -14,13 +15,16 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "refresh" | "people">;
+  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "refresh" | "people" | "publishedBy">;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
 
-/** Actions under the policy of the catalog. */
-export function startActions({ config, log, closing }: Start, deps: ActionsDeps): Actions {
+/** Actions under the policies that organizations published, or that of the catalog. */
+export function startActions(
+  { config, log, closing }: Start,
+  deps: ActionsDeps,
+): { readonly actions: Actions; readonly policies: Policies } {
   const { database, ledgers, isSigned, directory, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
@@ -28,12 +32,14 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
   closing.add(() => refusals.stop());
   const { pool } = database;
   const policy = createPolicy(catalog);
-  const { statusOf } = directory;
+  const { statusOf, publishedBy } = directory;
+  const policies = createPolicies({ starter: policy, publishedBy });
   const actions = createActions({
     ledgers,
     isSigned,
     pool,
     policy,
+    policies,
     statusOf,
     known: directory,
     keys,
@@ -42,7 +48,7 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
     refusals,
   });
   directory.onSuspended(actions.voidApprovals);
-  return actions;
+  return { actions, policies };
 }
 
 /** How many actions wait for people, over all organizations. */

@@ -1,10 +1,16 @@
 import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
+import { createCommit } from "../domain/commit.ts";
 import { type Keys, publicJwks } from "../domain/identity/keys.ts";
+import { createTryPolicy } from "../domain/policy/apart.ts";
+import { createPublishing } from "../domain/publishing/publish.ts";
+import { createPolicyVersions } from "../domain/publishing/versions.ts";
 import type { Services } from "../graphql/base/services.ts";
+import type { Ledgers } from "../ledger/ledger.ts";
 
 /** What has to be started before: with settings of its own, with something to stop, or in an order. */
 type Started =
   | "actions"
+  | "policies"
   | "sessions"
   | "directory"
   | "readingLog"
@@ -22,13 +28,19 @@ type Started =
 
 export interface ServiceParts extends Pick<Services, Started> {
   readonly keys: Keys;
+  readonly ledgers: Services["ledgers"] & Pick<Ledgers, "appendTogether">;
+  /** Seconds that people have to decide. */
+  readonly approvalTtl: number;
 }
 
 /**
  * Everything that resolvers call, for a server of the product and for those of tests alike. An area that needs the
  * database, a ledger, callers and their sessions, and nothing to be stopped, is made here and nowhere else.
  */
-export function createServices({ keys, ...started }: ServiceParts): Services {
+export function createServices({ keys, approvalTtl, ...started }: ServiceParts): Services {
+  const { actions, directory, ledgers, policies, region, sessions } = started;
+  const commit = createCommit({ ledgers, attribute: sessions.attribute });
+  const tryPolicy = createTryPolicy();
   return {
     ...started,
     acknowledgements: createAcknowledgements({
@@ -37,6 +49,8 @@ export function createServices({ keys, ...started }: ServiceParts): Services {
       administers: started.directory.administers,
       attribute: started.sessions.attribute,
     }),
+    publishing: createPublishing({ actions, directory, policies, tryPolicy, commit, region, approvalTtl }),
+    policyVersions: createPolicyVersions(policies),
     publicKeys: () => JSON.parse(JSON.stringify(publicJwks(keys))),
   };
 }

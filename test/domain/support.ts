@@ -17,7 +17,7 @@ import { loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { compilePolicy } from "../../src/domain/policy/compile.ts";
 import { readPolicy } from "../../src/domain/policy/document/read.ts";
 import { starterDocument } from "../../src/domain/policy/document/starter.ts";
-import { createPolicy, evaluationOf, type Policy } from "../../src/domain/policy/evaluate.ts";
+import { policyOf as asVersion, createPolicy, type Policy } from "../../src/domain/policy/evaluate.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import type { Ledgers } from "../../src/ledger/ledger.ts";
 import { ENTRY_COLUMNS, ENTRY_TABLES, type EntryRow, toEntry } from "../../src/ledger/read.ts";
@@ -127,12 +127,8 @@ export async function createWorld(): Promise<World> {
 
 /** The policy of a document around the sample catalog; `text` are its members beside the catalog. */
 export async function policyOf(text: string): Promise<Policy> {
-  const catalog = await loadCatalog();
-  const { catalog: listed } = starterDocument(catalog);
-  const compiled = compilePolicy(readPolicy(`policy: 1\ncatalog: ${JSON.stringify(listed)}\n${text}`));
-  const evaluate: Policy["evaluate"] = (situation, allowed) =>
-    evaluationOf(compiled.judge(situation, allowed), compiled.hash, 1);
-  return { ...compiled, version: 1, catalog, evaluate };
+  const { catalog } = starterDocument(await loadCatalog());
+  return asVersion(compilePolicy(readPolicy(`policy: 1\ncatalog: ${JSON.stringify(catalog)}\n${text}`)), 1);
 }
 
 /** Every entry that names the action, oldest first. */

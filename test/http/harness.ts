@@ -14,6 +14,7 @@ import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/issuers.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { type Catalog, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
+import { createPolicies } from "../../src/domain/policy/policies.ts";
 import { recordedRequirement } from "../../src/domain/policy/requirements.ts";
 import { createRefusals } from "../../src/domain/refusals/refusals.ts";
 import { createSessions } from "../../src/domain/sessions/sessions.ts";
@@ -224,11 +225,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   await listener.start();
   const refusals = createRefusals({ ledgers, log });
+  const policies = createPolicies({ starter: policy, publishedBy: people.publishedBy });
   const actions = createActions({
     ledgers,
     isSigned,
     pool,
     policy,
+    policies,
     statusOf: people.statusOf,
     known: people,
     keys,
@@ -239,6 +242,8 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   if (options.leavesApprovals !== true) people.onSuspended(actions.voidApprovals);
   const services = createServices({
     actions,
+    policies,
+    approvalTtl: config.approvalTtl,
     sessions,
     directory: people,
     ...(options.recordsReading === true ? { readingLog: identity.readingLog } : {}),

@@ -18,7 +18,7 @@ export interface Traces {
  */
 export type Probe = {
   readonly call: string;
-  /** The area that is looked for in the answer; when left out, all of them but principals. */
+  /** The area that is looked for in the answer; when left out, all of them but principals and policies. */
   readonly about?: AreaName;
 } & ({ readonly how: "each" | "list" } | { readonly how: "whole"; readonly tells: "own" | "organization" });
 
@@ -33,8 +33,11 @@ export interface Heads {
 /** JSON that an answer to `probe` has only if it shows these traces. */
 export function marksOf({ about }: Probe, { areas }: Traces): readonly string[] {
   if (about !== undefined) return areas[about].marks;
-  return Object.entries(areas).flatMap(([area, { marks }]) => (area === "principals" ? [] : marks));
+  return Object.entries(areas).flatMap(([area, { marks }]) => (APART.has(area) ? [] : marks));
 }
+
+/** Areas of what others have in common: only probes about them look for it. */
+const APART: ReadonlySet<string> = new Set(["principals", "policies"]);
 
 const REACHES: Readonly<Record<string, readonly Relation[]>> = {
   none: [],

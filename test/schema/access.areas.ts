@@ -77,6 +77,20 @@ const principals: TracedArea = {
   nothing: () => ({ doer: "nobody-at-all" }),
 };
 
+/** Every organization has the policy that servers start with. */
+const policies: TracedArea = {
+  types: { policyVersion: "ID!" },
+  async leave({ api, token }) {
+    const { action }: Proposed = await propose(api, {}, { token });
+    const [, ledger = ""] = /^Action:(.*):/.exec(Buffer.from(action.id, "base64url").toString()) ?? [];
+    const policyVersion = nodeId("PolicyVersion", ledger, "starter");
+    return { marks: quoted(policyVersion), variables: { policyVersion } };
+  },
+  nothing: (ledger) => ({ policyVersion: nodeId("PolicyVersion", ledger, randomUUID()) }),
+};
+
 /** What everybody leaves behind, area by area. A new area has to be added here. */
-export const AREAS = { actions, sessions, principals } as const satisfies Readonly<Record<string, TracedArea>>;
+export const AREAS = { actions, sessions, principals, policies } as const satisfies Readonly<
+  Record<string, TracedArea>
+>;
 export type AreaName = keyof typeof AREAS;

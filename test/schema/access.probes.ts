@@ -10,7 +10,7 @@ import {
   isObjectType,
 } from "graphql";
 import { schema } from "../../src/graphql/schema.ts";
-import { AREAS, type Arguments, type TracedArea } from "./access.areas.ts";
+import { AREAS, type AreaName, type Arguments, type TracedArea } from "./access.areas.ts";
 import type { Probe, Traces } from "./access-reach.ts";
 
 export type Operation = "query" | "mutation" | "subscription";
@@ -67,6 +67,7 @@ function member(
 
 const [ACTION, ENTRY, SESSION] = ["Action", "AuditEntry", "Session"].map((type) => everything(type, 2, true));
 const [ACTIONS, ENTRIES, SESSIONS] = ["Action", "AuditEntry", "Session"].map((type) => everything(type, 1, false));
+const POLICY_VERSION = everything("PolicyVersion", 1, true);
 const PRINCIPAL = everything("DirectoryPrincipal", 1, true);
 const CHANGED = `{principal${PRINCIPAL} entry${ENTRIES} userErrors{code}}`;
 const RECEIPT = `action${ACTIONS} entry${ENTRIES} userErrors{code}`;
@@ -74,7 +75,8 @@ const RECEIPT = `action${ACTIONS} entry${ENTRIES} userErrors{code}`;
 const each = (call: string): Probe => ({ how: "each", call });
 const list = (call: string): Probe => ({ how: "list", call });
 const whole = (tells: "own" | "organization", call: string): Probe => ({ how: "whole", tells, call });
-const principals = (probe: Probe): Probe => ({ ...probe, about: "principals" });
+const about = (area: AreaName, probe: Probe): Probe => ({ ...probe, about: area });
+const principals = (probe: Probe): Probe => about("principals", probe);
 const only = (probe: Probe) => ({ "": probe });
 
 /** A policy that reads who would act. */
@@ -88,6 +90,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     node: {
       Action: each(`node(id:$action){id ...on Action${ACTION}}`),
       AuditEntry: each(`node(id:$entry){id ...on AuditEntry${ENTRY}}`),
+      PolicyVersion: about("policies", each(`node(id:$policyVersion){id ...on PolicyVersion${POLICY_VERSION}}`)),
       Session: each(`node(id:$session){id ...on Session${SESSION}}`),
     },
     action: { "by id": each(`action(id:$action)${ACTION}`), "by UUID": each(`action(id:$uuid)${ACTION}`) },
@@ -117,6 +120,8 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
     principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
     addressFolding: only(whole("organization", "addressFolding{ledger providers domains{domain plus dots}}")),
+    policy: only(whole("organization", `policy${POLICY_VERSION}`)),
+    policyVersions: only(whole("organization", `policyVersions(first:20){nodes${POLICY_VERSION}}`)),
     oversight: only(
       whole(
         "organization",
@@ -173,6 +178,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     reinstatePrincipal: only(principals(each(`reinstatePrincipal(input:{principalId:$doer,reason:" "})${CHANGED}`))),
     setPrincipalRoles: only(principals(each(`setPrincipalRoles(input:{principalId:$doer,roles:[""]})${CHANGED}`))),
     revokeToken: only(list(`revokeToken(input:{tokenId:"",reason:" "}){entry${ENTRIES} userErrors{code}}`)),
+    publishPolicy: only(list(`publishPolicy(input:{document:"",note:" "}){version{id} ${RECEIPT}}`)),
     setAddressFolding: only(
       list(
         `setAddressFolding(input:{providers:true,domains:[{domain:"",plus:true,dots:true}]}){addressFolding{providers} entry${ENTRIES} userErrors{code}}`,

@@ -113,7 +113,8 @@ def sentence(condition: terms.Condition) -> str:
     values = dict(vars(c), names=names(getattr(c, "paths", ())))
     if isinstance(c, terms.StateIs) and isinstance(c.value, bool):
         values["value"] = str(c.value).lower()
-    return made[type(c)].format(**values)
+    text = made[type(c)].format(**values)
+    return start + ": " + text if start else text
 
 
 def rules_of(spec: Kind) -> List[str]:

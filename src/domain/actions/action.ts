@@ -18,6 +18,7 @@ export const ACTION_ENTRY_TYPES = [
   "ACTION_EXPIRED",
   "GRANT_ISSUED",
   "GRANT_REDEEMED",
+  "ACTION_CARRIED_OUT",
   "EXECUTION_EXTENDED",
   "ACTION_COMPLETED",
   "ACTION_AMBIGUOUS",
@@ -88,6 +89,8 @@ export interface Voter extends Principal, Omit<Approver, keyof Principal | "isUn
 
 /** What today's policy says of an action that is not started, and how those stand who asked for it and approved it. */
 export interface Today {
+  /** Why what it would do is not what was shown; undefined: it is. */
+  readonly outdated?: string | undefined;
   readonly outcome: PolicyOutcome;
   readonly requirements: readonly Requirement[];
   /** Ids of the rules that matched, the strictest first. */

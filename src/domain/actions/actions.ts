@@ -14,6 +14,7 @@ import type { Caller } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
 import type { Policy } from "../policy/evaluate.ts";
+import { createPolicies, type Policies } from "../policy/policies.ts";
 import type { Refusals } from "../refusals/refusals.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
@@ -31,7 +32,7 @@ import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import type { Loaded } from "./load.ts";
 import { createActionLoader } from "./loader.ts";
-import { createProposalEntries, type IssuedGrant, type ProposeResult } from "./proposal-entry.ts";
+import { createProposalEntries, type IssuedGrant, type OwnProposal, type ProposeResult } from "./proposal-entry.ts";
 import { createProposer } from "./propose.ts";
 import { createBatchProposer, type ProposeOutcome } from "./propose-together.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
@@ -44,7 +45,7 @@ import { createWindowReader } from "./windows.ts";
 
 export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
-export type { IssuedGrant, ProposeResult } from "./proposal-entry.ts";
+export type { IssuedGrant, OwnProposal, ProposeResult } from "./proposal-entry.ts";
 
 export interface DecisionInput {
   readonly actionId: string;
@@ -78,6 +79,8 @@ export interface Actions extends Explainer {
    * Throws when there is neither of one of them; repeating the call then returns what was recorded and records the rest.
    */
   proposeTogether(caller: Caller, inputs: readonly ProposeInput[]): Promise<readonly ProposeOutcome[]>;
+  /** Proposes what the server itself carries out, in the transaction that approves it. */
+  proposeOwn(caller: Caller, input: ProposeInput, own: OwnProposal): Promise<ProposeResult>;
   approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   deny(caller: Caller, input: DecisionInput): Promise<ActionResult>;
   /**
@@ -135,7 +138,10 @@ export interface ActionsOptions {
   /** Whether a server of this installation signed an entry, without which it permits nothing. */
   readonly isSigned: IsSigned;
   readonly pool: Queryable;
+  /** The policy of every organization that has published none. */
   readonly policy: Policy;
+  /** The policies of all organizations. Default: nobody has published one. */
+  readonly policies?: Policies | undefined;
   /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
   /** What is known of people beside what their tokens say. Default: nothing. */
@@ -154,7 +160,7 @@ const NOTHING_KNOWN: KnownPeople = { refresh: async () => {}, people: async () =
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
-  const { known = NOTHING_KNOWN } = options;
+  const { known = NOTHING_KNOWN, policies = createPolicies({ starter: policy }) } = options;
   const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
   const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
@@ -163,16 +169,16 @@ export function createActions(options: ActionsOptions): Actions {
   const commit = createCommit({ ledgers, attribute: attribution.attribute, refusals: options.refusals });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
-  const judge = createJudge({ db, policy, statusOf: options.statusOf });
+  const judge = createJudge({ db, policies, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
-  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known });
+  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, policies });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
   const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
   const earlier = createFindEarlier({ db, load });
   const now = () => clock.now() ?? new Date();
-  const windows = createWindowReader({ db, policy, now });
+  const windows = createWindowReader({ db, policies, now });
   const inTurn = createTurns();
   const propose = createProposer({ commit, routing, windows, inTurn, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
@@ -207,9 +213,10 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
-    ...createExplainer({ db, region: config.region, policy, now }),
+    ...createExplainer({ db, region: config.region, policies, now }),
     propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
     proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
+    proposeOwn: (caller, input, own) => propose(caller, ledgerOfCaller(caller), input, own),
     async approve(caller, { actionId, ...decision }) {
       return apply(caller, actionId, decisionCommand(caller, { verdict: "APPROVE", ...decision }, grantTtl));
     },

@@ -7,8 +7,10 @@ import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
+import type { Policies } from "../policy/policies.ts";
 import type { ActionView, Situation, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
+import { carriedOut } from "./carry-out.ts";
 import { alteredContent, contentProblem, restsOnContent } from "./content.ts";
 import type { FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
@@ -19,6 +21,7 @@ import { ActionRefusal, notFound } from "./errors.ts";
 import type { Loaded } from "./load.ts";
 import type { ActionLoader } from "./loader.ts";
 import { nextActionState } from "./store.ts";
+import { termsOf } from "./terms.ts";
 import type { Judge } from "./today.ts";
 
 /** The new state of an action, and the entry that records it. */
@@ -35,6 +38,7 @@ export interface ExecutorOptions {
   readonly clock: DatabaseClock;
   readonly judge: Judge;
   readonly known: KnownPeople;
+  readonly policies: Policies;
 }
 
 export interface Executor {
@@ -63,7 +67,9 @@ export interface ActionCommand {
 
 type Complete = (next: NextState, loaded: Loaded) => Promise<NextState>;
 
-export function createExecutor({ commit, commitTogether, load, clock, judge, known }: ExecutorOptions): Executor {
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { commit, commitTogether, load, clock, judge, known, policies } = options;
+
   async function loadOne(ledger: LedgerId, id: string): Promise<Loaded> {
     const loaded = await load({ ledger, id });
     if (loaded === undefined) throw notFound(["actionId"]);
@@ -80,26 +86,37 @@ export function createExecutor({ commit, commitTogether, load, clock, judge, kno
     if (result.kind === "refusal") return refusalOf(loaded, command, result);
     const next = complete === undefined ? result.next : await complete(result.next, loaded);
     const { state, proposal } = loaded.view;
+    const { terms } = loaded.situation;
+    const own = command.type === "approve" ? carriedOut(proposal, terms, next, policies) : undefined;
     return {
       kind: "record",
-      fact: {
-        ...termFacts(loaded.situation.terms),
-        ...result.fact,
-        ...stateFacts(state.id, next),
-      },
+      fact: { ...termFacts(terms), ...result.fact, ...own?.rests, ...stateFacts(state.id, next) },
       notAfter: result.notAfter,
-      result: (entry) => ({ action: { state: nextActionState(state, state, next, entry), proposal }, entry }),
+      followers: own?.facts,
+      result(entry, followers) {
+        const decided = nextActionState(state, state, next, entry);
+        const last = followers.at(-1);
+        const now = own && last ? nextActionState(decided, decided, own.next, last) : decided;
+        return { action: { state: now, proposal }, entry };
+      },
     };
   }
 
-  const apply: Executor["apply"] = (ledger, id, by, command, complete) =>
-    commit<Loaded, ActionResult>({
+  const apply: Executor["apply"] = async (ledger, id, by, command, complete) => {
+    const result = await commit<Loaded, ActionResult>({
       ledger,
       by,
       conversation: (loaded) => conversationOf(loaded, by),
       load: () => loadOne(ledger, id),
       decide: (loaded) => decideOn(loaded, command, complete),
     });
+    const { state, proposal } = result.action;
+    // What was carried out is in effect here before the response is sent, on other servers soon after; it is recorded in any case.
+    if (command.type === "approve" && state.status === "SUCCEEDED") {
+      await known.refresh(termsOf(proposal).requestedBy.organization).catch(() => undefined);
+    }
+    return result;
+  };
 
   return {
     apply,
@@ -120,17 +137,20 @@ export function createExecutor({ commit, commitTogether, load, clock, judge, kno
         async decide({ command }, loaded) {
           if (loaded instanceof Error) throw loaded;
           const decision = await decideOn(loaded, command);
-          if (decision.kind === "record") return decision;
-          throw decision.fact === undefined ? decision.error(undefined) : new ToBeRecorded();
+          if (decision.kind === "record") {
+            if (decision.followers === undefined) return decision;
+            throw new ByItself();
+          }
+          throw decision.fact === undefined ? decision.error(undefined) : new ByItself();
         },
       });
       return Promise.all(
         outcomes.map(async (outcome, at): Promise<PromiseSettledResult<ActionResult>> => {
           const one = commands[at];
-          if (one === undefined || outcome.status === "fulfilled" || !(outcome.reason instanceof ToBeRecorded)) {
+          if (one === undefined || outcome.status === "fulfilled" || !(outcome.reason instanceof ByItself)) {
             return outcome;
           }
-          // Decided once more by itself: it is refused in an entry, unless what it was refused for has changed.
+          // Decided once more: it is refused in an entry, or carried out, unless what that was for has changed.
           const [again] = await Promise.allSettled([apply(ledger, one.id, by, one.command)]);
           return again;
         }),
@@ -139,8 +159,8 @@ export function createExecutor({ commit, commitTogether, load, clock, judge, kno
   };
 }
 
-/** A command was refused, and its refusal is an entry. */
-class ToBeRecorded extends Error {}
+/** A command has more than one entry, or a refusal that is one: in a transaction of its own. */
+class ByItself extends Error {}
 
 /** What `command` is decided on. Throws LedgerUnavailableError when it rests on a value that was altered. */
 async function situationOf(

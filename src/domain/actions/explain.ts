@@ -5,11 +5,13 @@ import type { Fact } from "../../facts/registry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { ClientIdentity, Principal } from "../identity/principal.ts";
 import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
-import { type Evaluation, evaluationOf, type Policy } from "../policy/evaluate.ts";
+import { type Evaluation, evaluationOf } from "../policy/evaluate.ts";
+import type { Policies } from "../policy/policies.ts";
 import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
 import { recordedSituation, type Step, supposedSituation } from "./situation.ts";
+import { termsOf } from "./terms.ts";
 import { withWindows } from "./windows.ts";
 
 /** Who would propose a step. */
@@ -32,7 +34,7 @@ const NO_VERSION = 0;
 export interface ExplainOptions {
   readonly db: Queryable;
   readonly region: string;
-  readonly policy: Policy;
+  readonly policies: Pick<Policies, "of">;
   readonly now: () => Date;
   readonly tryPolicy?: TryPolicy;
 }
@@ -52,7 +54,7 @@ export interface Explainer {
 }
 
 export function createExplainer(options: ExplainOptions): Explainer {
-  const { db, region, policy, now, tryPolicy = createTryPolicy() } = options;
+  const { db, region, policies, now, tryPolicy = createTryPolicy() } = options;
   return {
     async explain(by, { principal, platforms, client }, { document, ...step }) {
       checkName(step.platform, "platform");
@@ -62,6 +64,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       const given = parseJson(canonicalJson(step.arguments, "arguments").text);
       const situation = supposedSituation(principal, client, { ...step, arguments: given }, now());
       if (document === undefined) {
+        const policy = policies.of(by.organization);
         const ledger = ledgerOf(principal.organization, region);
         return policy.evaluate(await withWindows(db, policy, situation, ledger), platforms);
       }
@@ -73,6 +76,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
     explainRecorded(proposal) {
       const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
       const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+      const policy = policies.of(termsOf(proposal).requestedBy.organization);
       // What windows were is known of the rules that matched.
       if (isWhole && recorded.hash === policy.hash && policy.windows(situation).length === 0) {
         const again = policy.evaluate(situation);
@@ -81,7 +85,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       }
       return recorded.rules.map(recordedExplanation);
     },
-    ruleIds: () => policy.document.rules.map(({ id }) => id),
+    ruleIds: ({ organization }) => policies.of(organization).document.rules.map(({ id }) => id),
   };
 }
 

@@ -3,12 +3,14 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { newId } from "../../facts/random.ts";
+import type { FactDraft } from "../../facts/registry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Recording } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import type { RouteKey } from "../lineage/routes.ts";
 import type { RoutedStep } from "../lineage/routing.ts";
+import type { OwnSituation } from "../policy/conditions/variables.ts";
 import type { Evaluation } from "../policy/evaluate.ts";
 import type { ActionView } from "./action.ts";
 import { stateFacts } from "./body.ts";
@@ -36,6 +38,13 @@ export interface ProposeResult {
   readonly entry: LedgerEntry;
 }
 
+/** What the server itself carries out once people have approved it. */
+export interface OwnProposal extends OwnSituation {
+  readonly publishes: FactDraft<"ACTION_PROPOSED">["publishes"];
+  /** Seconds that people have to decide. */
+  readonly approvalTtl: number;
+}
+
 /** A checked proposal with the id of its action. */
 export interface Proposed {
   readonly caller: Caller;
@@ -44,6 +53,8 @@ export interface Proposed {
   readonly proposal: Proposal;
   /** Id of a denied action of the caller that it repeats. */
   readonly repeats?: string | undefined;
+  /** Of what the server itself carries out. */
+  readonly own?: OwnProposal | undefined;
 }
 
 export interface ProposalEntriesOptions {
@@ -120,10 +131,11 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
   }
 
   async function make(proposed: Proposed, evaluation: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
-    const { caller, ledger, id, proposal, repeats } = proposed;
+    const { caller, ledger, id, proposal, repeats, own } = proposed;
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
-    const ttl = Math.min(approvalTtl, ...evaluation.requirements.map((one) => one.ttl ?? approvalTtl));
+    const longest = own?.approvalTtl ?? approvalTtl;
+    const ttl = Math.min(longest, ...evaluation.requirements.map((one) => one.ttl ?? longest));
     const { outcome } = evaluation;
     const command = { type: "propose", outcome, grantId: newId(), approvalTtl: ttl, grantTtl } as const;
     const { next, grant } = await signed(proposed, digest, firstState(command, now), now);
@@ -152,6 +164,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
         userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),
         rationale: rationale === undefined ? undefined : new Erasable(rationale),
         supersedes,
+        publishes: own?.publishes,
         repeats,
       },
       result(entry) {

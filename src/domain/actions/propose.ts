@@ -7,6 +7,7 @@ import type { FindEarlier } from "./earlier.ts";
 import { checkProposal, type ProposeInput } from "./input.ts";
 import {
   answersWithOpen,
+  type OwnProposal,
   type ProposalEntries,
   type Proposed,
   type ProposeResult,
@@ -73,10 +74,10 @@ export function createProposer({ commit, routing, windows, inTurn, entries, supe
     return result;
   }
 
-  return async (caller: Caller, ledger: LedgerId, input: ProposeInput): Promise<ProposeResult> => {
+  return async (caller: Caller, ledger: LedgerId, input: ProposeInput, own?: OwnProposal): Promise<ProposeResult> => {
     const proposal = checkProposal(input);
     const id = actionIdOf(caller.principal, proposal.idempotencyKey);
-    const proposed = { caller, ledger, id, proposal };
+    const proposed = { caller, ledger, id, proposal, own };
     return proposal.supersedes === undefined ? record(proposed) : replace(proposed, proposal.supersedes);
   };
 }

@@ -27,10 +27,11 @@ function situationOf(
 }
 
 /** What a proposal that is made at `now` is evaluated for. */
-export function proposedSituation({ caller, proposal }: Proposed, now: Date): Situation {
+export function proposedSituation({ caller, proposal, own }: Proposed, now: Date): Situation {
   const { platform, tool, targetRegion } = proposal;
   const given = parseJson(proposal.arguments.text);
-  return situationOf(caller.principal, caller.client, { platform, tool, arguments: given, targetRegion, now });
+  const rest = { platform, tool, arguments: given, targetRegion, now, own };
+  return situationOf(caller.principal, caller.client, rest);
 }
 
 /** A step that nobody proposes. */
@@ -62,8 +63,17 @@ const GONE = "its arguments are gone, and no value of it was recorded";
 export function recordedSituation(proposal: LedgerEntry, now: Date): Situation & { readonly isWhole: boolean } {
   const given = valueAt(proposal, "arguments");
   const isWhole = given !== undefined && !(given instanceof Withheld);
-  const { platform, tool, targetRegion, client = NO_CLIENT, measures = {} } = factOfType(proposal, "ACTION_PROPOSED");
+  const {
+    platform,
+    tool,
+    region,
+    targetRegion,
+    publishes,
+    client = NO_CLIENT,
+    measures = {},
+  } = factOfType(proposal, "ACTION_PROPOSED");
   const measured = isWhole ? undefined : { values: measures, problems: new Map<string, string>(), missing: GONE };
-  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now, measured };
+  const own = publishes && { region };
+  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now, measured, own };
   return { ...situationOf(actorOf(proposal), client, rest), isWhole };
 }

@@ -4,15 +4,17 @@ import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { Policy, Requirement } from "../policy/evaluate.ts";
+import type { Requirement } from "../policy/evaluate.ts";
+import type { Policies } from "../policy/policies.ts";
 import type { Today, Voter } from "./action.ts";
+import { outdated } from "./carry-out.ts";
 import { recordedSituation } from "./situation.ts";
 import { termsOf } from "./terms.ts";
 import { withWindows } from "./windows.ts";
 
 export interface JudgeOptions {
   readonly db: Queryable;
-  readonly policy: Policy;
+  readonly policies: Policies;
   /** Returns undefined when the directory of the organization was not read lately. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
 }
@@ -27,7 +29,7 @@ export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date)
  * Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. Windows end where
  * they ended when the action was proposed: it counts once, and what came later does not count against it.
  */
-export function createJudge({ db, policy, statusOf }: JudgeOptions): Judge {
+export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
   return async (proposal, voters, now) => {
     const { requestedBy, requirements: asked } = termsOf(proposal);
     const directory = statusOf?.(requestedBy.organization);
@@ -36,6 +38,7 @@ export function createJudge({ db, policy, statusOf }: JudgeOptions): Judge {
     }
     // An agent that was not invited has the platforms that it proposed with: none are recorded, so any.
     const allowed = directory?.platformsOf(requestedBy.id);
+    const policy = policies.of(requestedBy.organization);
     const { isWhole, ...situation } = recordedSituation(proposal, now);
     const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
     // Without its arguments, nobody knows what such a policy says of it.
@@ -50,6 +53,7 @@ export function createJudge({ db, policy, statusOf }: JudgeOptions): Judge {
     const proposedAt = new Date(proposal.recordedAt);
     const shortest = Math.min(...requirements.map(({ ttl = Number.POSITIVE_INFINITY }) => ttl));
     return {
+      outdated: outdated(proposal, policies.publishedBy(requestedBy.organization)),
       outcome,
       requirements: requirements.map((one) => since(one, proposedAt, now)),
       ttlOver: proposedAt.getTime() + shortest * 1_000 <= now.getTime() ? shortest : undefined,

@@ -6,6 +6,7 @@ import type { Recording } from "../commit.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Situation } from "../policy/conditions/variables.ts";
 import type { Evaluation, Policy } from "../policy/evaluate.ts";
+import type { Policies } from "../policy/policies.ts";
 import { addDecimals, type Decimal } from "../policy/windows/decimal.ts";
 import { contributionOf } from "../policy/windows/values.ts";
 import type { Window } from "../policy/windows/window.ts";
@@ -72,7 +73,7 @@ export function whileWindowsLast<Result>(
 
 export interface WindowReaderOptions {
   readonly db: Queryable;
-  readonly policy: Policy;
+  readonly policies: Pick<Policies, "of">;
   /** The database's clock, as far as it is known. */
   readonly now: () => Date;
 }
@@ -86,11 +87,13 @@ export interface WindowReader {
 
 const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, scope]);
 
-export function createWindowReader({ db, policy, now }: WindowReaderOptions): WindowReader {
+export function createWindowReader({ db, policies, now }: WindowReaderOptions): WindowReader {
+  const policyFor = ({ caller }: Proposed) => policies.of(caller.principal.organization);
   const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
 
   return {
     keysOf(proposed) {
+      const policy = policyFor(proposed);
       if (policy.allWindows.length === 0) return [];
       const situation = proposedSituation(proposed, now());
       const scopes = policy.windows(situation).map((window) => scopeOf(window, situation));
@@ -99,8 +102,12 @@ export function createWindowReader({ db, policy, now }: WindowReaderOptions): Wi
 
     async read(all) {
       const moment = now();
-      const counted = policy.allWindows.length === 0 ? [] : all;
+      // What was read is evaluated by the policy that it was read for.
+      const policyOf = new Map(all.map((proposed) => [proposed.caller.principal.organization, policyFor(proposed)]));
+      const readFor = ({ caller }: Proposed) => policyOf.get(caller.principal.organization) as Policy;
+      const counted = all.filter((proposed) => readFor(proposed).allWindows.length > 0);
       const needed = counted.flatMap((proposed) => {
+        const policy = readFor(proposed);
         const situation = proposedSituation(proposed, moment);
         return policy.windows(situation).map((window) => {
           const scope = scopeOf(window, situation);
@@ -119,6 +126,7 @@ export function createWindowReader({ db, policy, now }: WindowReaderOptions): Wi
       return {
         judge(proposed, before = []) {
           const { ledger } = proposed;
+          const policy = readFor(proposed);
           const situation = proposedSituation(proposed, moment);
           const values = new Map<string, Decimal>();
           const windows: WindowCondition[] = [];
@@ -126,7 +134,7 @@ export function createWindowReader({ db, policy, now }: WindowReaderOptions): Wi
             const scope = scopeOf(window, situation);
             const one = found.get(`${window.seconds} ${key(ledger, scope)}`);
             if (one === undefined) continue;
-            const value = before.reduce((sum, other) => addDecimals(sum, shareOf(other, window, scope)), "0");
+            const value = before.reduce((sum, other) => addDecimals(sum, shareOf(policy, other, window, scope)), "0");
             values.set(window.text, addDecimals(one.value, value));
             windows.push({ ...scope, after: one.head, value });
           }
@@ -138,7 +146,7 @@ export function createWindowReader({ db, policy, now }: WindowReaderOptions): Wi
   };
 
   /** What a proposal of the same ledger adds to `window`, whose proposals are those of `scope`. */
-  function shareOf(proposed: Proposed, window: Window, scope: WindowScope): Decimal {
+  function shareOf(policy: Policy, proposed: Proposed, window: Window, scope: WindowScope): Decimal {
     const situation = proposedSituation(proposed, now());
     const own = scopeOf(window, situation);
     const isIn = own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;

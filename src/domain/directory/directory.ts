@@ -8,6 +8,7 @@ import { type AddressFolding, createAddressFolding } from "./address-folding.ts"
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
+import { createGovernance, type Governance } from "./governance.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
 import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
@@ -34,6 +35,7 @@ export interface Directory
   extends Pick<Admission, "admit" | "watch">,
     AddressFolding,
     Agents,
+    Governance,
     KnownPeople,
     PrincipalAccess,
     Setup,
@@ -97,6 +99,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     },
     ...createAddressFolding(changes, projections),
     ...createAgents(changes, db, platforms),
+    ...createGovernance(projections),
     ...createKnownPeople({ projections, db, isSigned, ledgers }),
     ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),

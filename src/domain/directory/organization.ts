@@ -1,14 +1,18 @@
+import { factOfType } from "../../facts/decode.ts";
+import { POLICY_ID } from "../../facts/dependencies.ts";
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { objectOf } from "../../facts/members.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenFact } from "../../ledger/proof.ts";
 import { DEFAULT_FOLDING, type Folding } from "../identity/addresses.ts";
+import type { PublishedDocument } from "../policy/policies.ts";
 import {
   ADMINISTRATOR,
   type DirectoryRecord,
   type Moved,
   ORGANIZATION_ID,
   type OrganizationState,
+  type PolicyState,
   type PrincipalState,
   type PublicJwk,
   type RecordKind,
@@ -45,6 +49,11 @@ export class Organization {
   /** How many wrong codes people tried since the setup code was issued, by their ids. */
   readonly wrongCodes = new Map<string, number>();
   settings: DirectoryRecord<OrganizationState> | undefined;
+  policy: DirectoryRecord<PolicyState> | undefined;
+  /** The documents that the policy names, by the number of their version. */
+  readonly publications = new Map<number, PublishedDocument>();
+  /** What was in force before the first publication. */
+  firstPolicy: PublishedDocument | undefined;
   /** Where people last changed the directory, by their ids. */
   readonly changedAt = new Map<string, bigint>();
   /** Another one after every change. */
@@ -81,6 +90,7 @@ export class Organization {
       if ((record.state as PrincipalState).suspended) this.#suspended.set(id, record.updatedSeq);
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
     else if (kind === "SETUP") this.setup = record as DirectoryRecord<SetupState>;
+    else if (kind === "POLICY") this.policy = record as DirectoryRecord<PolicyState>;
     else {
       const { folding } = this;
       this.#foldings.set(JSON.stringify(folding), { folding, replacedAt: record.updatedSeq });
@@ -113,6 +123,7 @@ export class Organization {
   /** Whether this is a record of a directory. Kinds of newer code are not, nor a set-up code that nobody can use. */
   keeps(kind: string, id: string): boolean {
     if (kind === "SETUP") return id === ADMINISTRATOR;
+    if (kind === "POLICY") return id === POLICY_ID;
     return kind === "PRINCIPAL" || kind === "TOKEN" || (kind === "ORGANIZATION" && id === ORGANIZATION_ID);
   }
 
@@ -131,11 +142,28 @@ export class Organization {
     this.wrongCodes.set(id, (this.wrongCodes.get(id) ?? 0) + 1);
   }
 
+  /** Keeps the documents that the policy names now. */
+  #publish(kind: string, entry: LedgerEntry): void {
+    if (kind !== "POLICY" || this.policy === undefined) return;
+    const { publication, replaced } = factOfType(entry, "POLICY_PUBLISHED");
+    this.firstPolicy ??= replaced;
+    for (const one of [replaced, publication]) {
+      if (one === undefined) continue;
+      const { version, hash, document } = one;
+      this.publications.set(version, { version, hash, document });
+    }
+    const { state } = this.policy;
+    for (const number of this.publications.keys()) {
+      if (number !== state.version && number !== state.shadow?.version) this.publications.delete(number);
+    }
+  }
+
   #take(kind: string, id: string, record: DirectoryRecord<unknown>, entry: LedgerEntry): boolean {
     const { body, seq } = entry;
     const before = kind === "PRINCIPAL" ? this.principals.get(id)?.state : undefined;
     if (!this.apply(kind, id, record)) return false;
     this.#countCodes(kind, entry);
+    this.#publish(kind, entry);
     const after = kind === "PRINCIPAL" ? this.principals.get(id)?.state : undefined;
     if (after?.kind !== "AGENT") return true;
     const history = this.#agents.get(id) ?? { replaced: new Map(), changed: new Map() };
@@ -155,6 +183,7 @@ export class Organization {
     if (kind === "PRINCIPAL") return this.principals.get(id);
     if (kind === "TOKEN") return this.tokens.get(id);
     if (kind === "ORGANIZATION" && id === ORGANIZATION_ID) return this.settings;
+    if (kind === "POLICY" && id === POLICY_ID) return this.policy;
     return kind === "SETUP" && id === ADMINISTRATOR ? this.setup : undefined;
   }
 

@@ -12,8 +12,11 @@ export type SetupState = State<"SETUP">;
 /** The settings of an organization. */
 export type OrganizationState = State<"ORGANIZATION">;
 
+/** Which policy documents are in force. */
+export type PolicyState = State<"POLICY">;
+
 /** The kinds of thing a directory has. */
-export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP" | "ORGANIZATION">;
+export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP" | "ORGANIZATION" | "POLICY">;
 
 /** One thing of a directory as its latest entry left it. Version 1 was its first. */
 export interface DirectoryRecord<State> {

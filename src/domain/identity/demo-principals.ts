@@ -8,7 +8,16 @@ export interface DemoPrincipal {
   readonly actsFor?: DemoName;
 }
 
-export const DEMO_NAMES = ["agent", "member", "approver", "approver2", "auditor", "admin", "outsider"] as const;
+export const DEMO_NAMES = [
+  "agent",
+  "member",
+  "approver",
+  "approver2",
+  "auditor",
+  "admin",
+  "admin2",
+  "outsider",
+] as const;
 export type DemoName = (typeof DEMO_NAMES)[number];
 
 /** Everyone the built-in issuer signs for. `outsider` approves too, but in another organization. */
@@ -19,6 +28,7 @@ export const DEMO_PRINCIPALS: Readonly<Record<DemoName, DemoPrincipal>> = {
   approver2: human("acme", "Second demo approver", "approver2", ["approver"], ["approvers"]),
   auditor: human("acme", "Demo auditor", "auditor", ["auditor"], []),
   admin: human("acme", "Demo administrator", "admin", ["admin"], ["approvers"]),
+  admin2: human("acme", "Second demo administrator", "admin2", ["admin"], ["approvers"]),
   outsider: human("globex", "Demo outsider", "outsider", ["approver"], ["approvers"]),
 };
 

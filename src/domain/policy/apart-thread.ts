@@ -1,15 +1,17 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Trial, TrialReply } from "./apart.ts";
+import { runCases } from "./cases.ts";
 import { compilePolicy } from "./compile.ts";
 import { PolicyDocumentError } from "./document/problems.ts";
 import { readPolicy } from "./document/read.ts";
 
 /** The side of the thread: see `createTryPolicy`. Any other error ends the thread with it. */
-function evaluated({ document, asked }: Trial): TrialReply {
+function evaluated({ document, asked, casesAt }: Trial): TrialReply {
   try {
     const policy = compilePolicy(readPolicy(document));
     const verdicts = asked.map(({ situation, allowed }) => policy.judge(situation, allowed));
-    return { result: { hash: policy.hash, verdicts } };
+    const cases = casesAt && runCases(policy, casesAt);
+    return { result: { hash: policy.hash, document: policy.document, cases, verdicts } };
   } catch (error) {
     if (error instanceof PolicyDocumentError) return { problems: error.problems };
     throw error;

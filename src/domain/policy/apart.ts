@@ -1,9 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { createTurns } from "../../db/turns.ts";
 import type { Hash } from "../../facts/hash.ts";
+import type { CasesReport } from "./cases.ts";
 import type { Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts";
+import type { PolicyDocument } from "./document/schema.ts";
 
 /** A situation, and the platforms that the agent was invited for; undefined: any. */
 export interface Asked {
@@ -15,10 +17,15 @@ export interface Asked {
 export interface Trial {
   readonly document: string;
   readonly asked: readonly Asked[];
+  /** The time of its cases that say none; undefined: they are not evaluated. */
+  readonly casesAt?: Date | undefined;
 }
 
 export interface TrialResult {
   readonly hash: Hash;
+  readonly document: PolicyDocument;
+  /** Undefined unless they were asked for. */
+  readonly cases: CasesReport | undefined;
   /** One for each situation, in their order. */
   readonly verdicts: readonly Verdict[];
 }

@@ -8,6 +8,7 @@ import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts"
 import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
+import { floorVerdict, OWN_PLATFORM } from "./floor.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
 import { requirementsAt, unionOf } from "./requirements.ts";
 import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts";
@@ -58,7 +59,11 @@ const keyOf = (platform: string, name: string) => JSON.stringify([platform, name
 
 function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonly PolicyProblem[] {
   const seen = new Set<string>();
-  return catalog.tools.flatMap(({ platform, name }, at) => {
+  const own = ["catalog", "platforms", OWN_PLATFORM];
+  const reserved = Object.hasOwn(catalog.platforms, OWN_PLATFORM)
+    ? [{ path: own.join("."), message: "is built in, and no document governs it", ...placeOf(own) }]
+    : [];
+  const listed = catalog.tools.flatMap(({ platform, name }, at) => {
     const path = ["catalog", "tools", at];
     const known = Object.hasOwn(catalog.platforms, platform);
     const key = keyOf(platform, name);
@@ -69,6 +74,7 @@ function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonl
     const message = known ? `lists ${name} on ${platform} again` : `is on platform ${platform}, which is not listed`;
     return [{ path: path.join("."), message, ...placeOf(path) }];
   });
+  return [...reserved, ...listed];
 }
 
 /** Compiles all rules. Throws PolicyDocumentError with every problem. */
@@ -143,6 +149,8 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     readsArguments:
       rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
     judge(situation, allowed) {
+      const own = floorVerdict(situation);
+      if (own !== undefined) return own;
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
       const read = readBy(situation, tool);

@@ -4,7 +4,7 @@ import { type Hash, hashText } from "../../facts/hash.ts";
 import type { ApproverFilter } from "../../facts/quorum.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
-import { compilePolicy, type Verdict } from "./compile.ts";
+import { type CompiledPolicy, compilePolicy, type Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import { starterDocument } from "./document/starter.ts";
@@ -75,7 +75,6 @@ export interface Evaluation {
 export interface Policy {
   readonly hash: Hash;
   readonly version: number;
-  readonly catalog: Catalog;
   readonly document: PolicyDocument;
   /** Whether any condition reads arguments. */
   readonly readsArguments: boolean;
@@ -89,7 +88,8 @@ export interface Policy {
   evaluate(situation: Situation, allowed?: readonly string[]): Evaluation;
 }
 
-const VERSION = 1;
+/** The number of the policy that servers start with. */
+const FIRST_VERSION = 1;
 /** What conditions call the arguments of a tool. */
 const OF_ARGUMENTS = /^args\b/;
 
@@ -97,17 +97,21 @@ const OF_ARGUMENTS = /^args\b/;
 export function createPolicy(catalog: Catalog): Policy {
   const document = starterDocument(catalog);
   const hash = hashText(canonicalize(document));
-  const compiled = compilePolicy({ document, hash, placeOf: () => ({ line: 1, column: 1 }) });
+  return policyOf(compilePolicy({ document, hash, placeOf: () => ({ line: 1, column: 1 }) }), FIRST_VERSION);
+}
+
+/** A compiled document as version `version` of a policy. */
+export function policyOf(compiled: CompiledPolicy, version: number): Policy {
+  const { hash, document } = compiled;
   return {
     hash,
-    version: VERSION,
-    catalog,
+    version,
     document,
     readsArguments: compiled.readsArguments,
     allWindows: compiled.allWindows,
     windows: compiled.windows,
     measure: compiled.measure,
-    evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, VERSION),
+    evaluate: (situation, allowed) => evaluationOf(compiled.judge(situation, allowed), hash, version),
   };
 }
 

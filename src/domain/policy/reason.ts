@@ -1,4 +1,5 @@
 import type { MatchedRule, PolicyOutcome } from "./evaluate.ts";
+import { FLOOR_ID } from "./floor.ts";
 
 /** The ids of the rules of the starter, and of those that are built in. */
 export const RULE_IDS = {
@@ -16,6 +17,7 @@ export const BUILT_IN_IDS: ReadonlySet<string> = new Set([
   RULE_IDS.foreignPlatform,
   RULE_IDS.notCovered,
   RULE_IDS.missingArguments,
+  FLOOR_ID,
 ]);
 
 /** Why `rule` applies, for people; for a FORBID also what to do about it. */

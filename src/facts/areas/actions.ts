@@ -18,6 +18,7 @@ import {
   uuid,
 } from "../schema.ts";
 import { CHAIN_STEPS } from "./lineage.ts";
+import { PUBLICATION_MODES } from "./policy.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
 
@@ -115,6 +116,15 @@ export const ACTION = defineState("ACTION", {
       AMBIGUOUS: ["expiresAt"],
     },
     deadline: ["expiresAt", "grant.expiresAt"],
+    dependedOn: {
+      names: { status: "status" },
+      repeats: {
+        "publication.mode": "publishes.mode",
+        "publication.version": "publishes.version",
+        "publication.hash": "publishes.hash",
+        "publication.document": "publishes.document",
+      },
+    },
     quorum: {
       status: "APPROVED",
       by: "ACTION_APPROVED",
@@ -252,6 +262,16 @@ export const ACTIONS = {
         userRequest: erasable<string>("what the person asked for").optional(),
         rationale: erasable<string>("why the agent wants it").optional(),
         supersedes: uuid("the action this one takes the place of").optional(),
+        publishes: object(
+          {
+            mode: code(PUBLICATION_MODES, "ACTIVE: to be in force. SHADOW: to be evaluated beside the one in force"),
+            version: positive("the number it would have"),
+            base: positive("the latest version that there was"),
+            hash: hash("of the RFC 8785 form of the value that the document has"),
+            document: text("as it was sent, in YAML or JSON"),
+          },
+          "the policy document that the server puts in force once this is approved; of `publish_policy` on platform `countersign`",
+        ).optional(),
         repeats: uuid("an action of the same caller with the same tool and arguments that was denied").optional(),
         grant: grant.optional(),
       },
@@ -269,6 +289,9 @@ export const ACTIONS = {
       members: {
         ...laterTerms,
         decision,
+        policyRecord: count(
+          "of an action that publishes a policy: the version of `POLICY` that stands, 0 where there is none",
+        ).optional(),
         identity: code(
           IDENTITIES,
           "that it is not known whether the actor is another person than those who asked for it, and than those who approved before",
@@ -353,6 +376,13 @@ export const ACTIONS = {
         repeats,
         deadline: "KEPT",
       },
+    }),
+    defineFact("ACTION_CARRIED_OUT", {
+      description: "the server did what was approved, in the transaction that approved it",
+      members: { ...laterTerms },
+      moves: { ACTION: steps(["APPROVED"], ["SUCCEEDED"]) },
+      permits: true,
+      conditions: { by: ["SYSTEM"], keeps: ["approvals", "grant"], lacks: ["startedAt"], repeats, deadline: "KEPT" },
     }),
     defineFact("EXECUTION_EXTENDED", {
       description: "the agent needs longer to carry it out",

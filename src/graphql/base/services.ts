@@ -2,6 +2,9 @@ import type { Pool } from "pg";
 import type { Acknowledgements } from "../../domain/acknowledgements/acknowledgements.ts";
 import type { Actions } from "../../domain/actions/actions.ts";
 import type { Directory } from "../../domain/directory/directory.ts";
+import type { Policies } from "../../domain/policy/policies.ts";
+import type { Publishing } from "../../domain/publishing/publish.ts";
+import type { PolicyVersions } from "../../domain/publishing/versions.ts";
 import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
 import type { Sessions } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
@@ -15,6 +18,9 @@ import type { Watch } from "../../ledger/watch/watch.ts";
 /** Everything the resolvers call. One object for the life of a process; `main/services.ts` makes it. */
 export interface Services {
   readonly actions: Actions;
+  readonly policies: Policies;
+  readonly publishing: Publishing;
+  readonly policyVersions: PolicyVersions;
   readonly sessions: Sessions;
   readonly directory: Directory;
   /** Where reading the audit log is recorded. */

@@ -8,6 +8,7 @@ import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts
 import { loadKeys } from "../../../src/domain/identity/keys.ts";
 import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
+import { createPolicies } from "../../../src/domain/policy/policies.ts";
 import { createAttribution } from "../../../src/domain/sessions/attribution.ts";
 import { createSessions } from "../../../src/domain/sessions/sessions.ts";
 import type { CallIdentity } from "../../../src/http/call.ts";
@@ -84,6 +85,8 @@ const attribution = mode === "with" ? createAttribution({ ledgers, db: database.
 const actions = createActions({ ledgers, isSigned, pool, policy, keys, config, attribution });
 const services = createServices({
   actions,
+  policies: createPolicies({ starter: policy }),
+  approvalTtl: config.approvalTtl,
   sessions,
   directory: identity.directory,
   ledgers,

@@ -144,11 +144,13 @@ def rule_wrong(condition: terms.Condition, move: Move) -> Optional[str]:
             return "%s of the new state is not %s" % (condition.path, quote(condition.value))
     elif isinstance(condition, (terms.StateHas, terms.StateHasNot)):
         there = isinstance(condition, terms.StateHas)
+        if isinstance(condition, terms.StateHasNot) and not _applies(condition.where, body):
+            return None
         for path in condition.paths:
             if (at(state, path) is not MISSING) is not there:
                 return "the new state has %s%s" % ("no " if there else "", path)
     elif isinstance(condition, terms.StateIsEntry):
-        if not same(at(state, condition.state_path), at(body, condition.entry_path)):
+        if _applies(condition.where, body) and not same(at(state, condition.state_path), at(body, condition.entry_path)):
             return "%s of the new state is not %s of the entry" % (condition.state_path, condition.entry_path)
     return None
 

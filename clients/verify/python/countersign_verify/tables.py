@@ -160,6 +160,12 @@ TYPES: Dict[str, Type] = {
             "userRequest?": "commitment",
             "rationale?": "commitment",
             "supersedes?": "UUID",
+            "publishes?": "object",
+            "publishes.mode": "=ACTIVE|SHADOW",
+            "publishes.version": "from1",
+            "publishes.base": "from1",
+            "publishes.hash": "sha256",
+            "publishes.document": "string",
             "repeats?": "UUID",
             "grant?": "object",
             **_GRANT,
@@ -176,7 +182,7 @@ TYPES: Dict[str, Type] = {
         signed=True,
     ),
     "ACTION_APPROVED": Type(
-        {**_ABOUT_ACTION, **_DECISION, "identity?": "=UNKNOWN", **_SIGNATURE},
+        {**_ABOUT_ACTION, **_DECISION, "policyRecord?": "integer", "identity?": "=UNKNOWN", **_SIGNATURE},
         moves=("ACTION",),
         rules=(EntryIs("decision.verdict", "APPROVE"), StateHasNot(("grant.id", "grant.hash"))),
         history=(By(("APPROVER",)), *_SAME_ACTION, OneMore("approvals"), BeforeDeadline()),
@@ -236,6 +242,13 @@ TYPES: Dict[str, Type] = {
             Stay(("approvals", "grant")),
             BeforeDeadline(),
         ),
+    ),
+    "ACTION_CARRIED_OUT": Type(
+        {**_ABOUT_ACTION, **_SIGNATURE},
+        moves=("ACTION",),
+        rules=(By(("SYSTEM",)), StateHasNot(("startedAt",))),
+        history=(*_SAME_ACTION, Stay(("approvals", "grant")), BeforeDeadline()),
+        signed=True,
     ),
     "EXECUTION_EXTENDED": Type(
         {**_ABOUT_ACTION},
@@ -355,6 +368,37 @@ TYPES: Dict[str, Type] = {
         (Stay(("hash", "expiresAt", "attempts")),),
         True,
     ),
+    "POLICY_PUBLISHED": Type(
+        {
+            "publication": "object",
+            "publication.action": "string",
+            "publication.actionVersion": "from1",
+            "publication.mode": "=ACTIVE|SHADOW",
+            "publication.version": "from1",
+            "publication.hash": "sha256",
+            "publication.document": "string",
+            "status": "=APPROVED",
+            "replaced?": "object",
+            "replaced.version": "from1",
+            "replaced.hash": "sha256",
+            "replaced.document": "string",
+            **_SIGNATURE,
+        },
+        ("POLICY",),
+        (
+            By(("SYSTEM",)),
+            StateIsEntry("latest", "publication.version"),
+            StateHasNot(("shadow",), Where("publication.mode", "ACTIVE")),
+            StateIsEntry("version", "publication.version", Where("publication.mode", "ACTIVE")),
+            StateIsEntry("hash", "publication.hash", Where("publication.mode", "ACTIVE")),
+            StateIsEntry("shadow.version", "publication.version", Where("publication.mode", "SHADOW")),
+            StateIsEntry("shadow.hash", "publication.hash", Where("publication.mode", "SHADOW")),
+        ),
+        signed=True,
+    ),
+    "POLICY_REFUSED": Type(
+        {"reason": "=POLICY_INVALID|POLICY_UNTESTED|NOTHING_CHANGED", "hash": "sha256"}, rules=(By(("HUMAN",)),)
+    ),
     "AUDIT_READ": Type(
         {
             "read": "object",
@@ -411,6 +455,7 @@ KINDS: Dict[str, Kind] = {
             ("APPROVED", "APPROVED", "GRANT_ISSUED"),
             ("ALLOWED", "EXECUTING", "GRANT_REDEEMED"),
             ("APPROVED", "EXECUTING", "GRANT_REDEEMED"),
+            ("APPROVED", "SUCCEEDED", "ACTION_CARRIED_OUT"),
             ("EXECUTING", "EXECUTING", "EXECUTION_EXTENDED"),
             ("EXECUTING", "SUCCEEDED", "ACTION_COMPLETED"),
             ("EXECUTING", "FAILED", "ACTION_COMPLETED"),
@@ -435,6 +480,13 @@ KINDS: Dict[str, Kind] = {
             "BLOCKED": ("expiresAt", "grant", "startedAt"),
         },
         deadline=("expiresAt", "grant.expiresAt"),
+        depended=(
+            EntryIsBefore("status", "status"),
+            IsMade("publication.mode", "publishes.mode"),
+            IsMade("publication.version", "publishes.version"),
+            IsMade("publication.hash", "publishes.hash"),
+            IsMade("publication.document", "publishes.document"),
+        ),
         approvals=Approvals("APPROVED", "ACTION_APPROVED", "policy.requirements", "identity", "decision"),
     ),
     "CHAIN": Kind(
@@ -508,7 +560,24 @@ KINDS: Dict[str, Kind] = {
         },
         steps=((None, ANY, "SETTINGS_CHANGED"), (ANY, ANY, "SETTINGS_CHANGED")),
     ),
+    "POLICY": Kind(
+        {
+            "version": "from1",
+            "hash": "sha256",
+            "shadow?": "object",
+            "shadow.version": "from1",
+            "shadow.hash": "sha256",
+            "latest": "from1",
+        },
+        steps=((None, ANY, "POLICY_PUBLISHED"), (ANY, ANY, "POLICY_PUBLISHED")),
+    ),
 }
 
 # Section 4, what an entry depends on: (member of the entry, kind, only entries of this type). Each at version 1.
 DEPENDENCIES = (("session", "SESSION", None), ("chain", "CHAIN", "ACTION_PROPOSED"))
+# The same at a version that the entry says, where that is at least 1: (type, kind, `id` or member that has it, member of the version).
+POLICY_ID = "policy"
+VERSIONED_DEPENDENCIES = (
+    ("ACTION_APPROVED", "POLICY", POLICY_ID, None, "policyRecord"),
+    ("POLICY_PUBLISHED", "ACTION", None, "publication.action", "publication.actionVersion"),
+)

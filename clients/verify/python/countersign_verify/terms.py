@@ -62,6 +62,7 @@ class StateHasNot:
     """the new state has no `<paths>`."""
 
     paths: Tuple[str, ...]
+    where: Optional[Where] = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class StateIsEntry:
 
     state_path: str
     entry_path: str
+    where: Optional[Where] = None
 
 
 @dataclass(frozen=True)

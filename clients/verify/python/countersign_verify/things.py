@@ -15,7 +15,7 @@ from .asked import approver_in, is_behind
 from .conditions import Maker, Move, history_wrong, maker_of
 from .members import MISSING, at, first_difference, is_integer
 from .report import quote
-from .tables import DEPENDENCIES, KINDS, TYPES
+from .tables import DEPENDENCIES, KINDS, TYPES, VERSIONED_DEPENDENCIES
 from .terms import ANY
 
 Key = Tuple[str, str]
@@ -107,15 +107,22 @@ class Things:
             if not isinstance(name, str):
                 yield "depends on a %s that cannot be" % kind
             elif (kind, name) not in moved:
-                yield from self._dependency(body, recorded_at, kind, name)
+                yield from self._dependency(body, recorded_at, kind, name, 1)
+        for only_type, kind, fixed, member, version_member in VERSIONED_DEPENDENCIES:
+            version = at(body, version_member)
+            named = fixed if member is None else at(body, member)
+            if _type(body) == only_type and isinstance(named, str) and is_integer(version) and version > 0:
+                yield from self._dependency(body, recorded_at, kind, named, version)
 
-    def _dependency(self, body: Dict[str, Any], recorded_at: str, kind: str, name: str) -> Iterator[str]:
+    def _dependency(
+        self, body: Dict[str, Any], recorded_at: str, kind: str, name: str, version: int
+    ) -> Iterator[str]:
         thing = self._things.get((kind, name))
         if thing is None:
             if not self._partial:
                 yield "depends on a %s that was never made" % kind
             return
-        if thing.version != 1:
+        if thing.version != version:
             yield "depends on a %s that is at version %d" % (kind, thing.version)
         expires = at(thing.state, "expiresAt")
         if isinstance(expires, str) and not expires > recorded_at:

@@ -10,7 +10,8 @@ import { isMet } from "./quorum.ts";
 export function policyChanged(situation: Situation, command: "approve" | "claim" | "redeem"): string | undefined {
   const { state, terms, today } = situation;
   if (today === undefined) return undefined;
-  const { outcome, requirements, rules, suspendedRequester, suspendedVoter } = today;
+  const { outdated, outcome, requirements, rules, suspendedRequester, suspendedVoter } = today;
+  if (outdated !== undefined) return outdated;
   if (suspendedRequester !== undefined) return `${suspendedRequester}, for whom it would be done, is suspended`;
   if (suspendedVoter !== undefined) return `${suspendedVoter}, who approved it, was suspended since`;
   if (outcome === "FORBID") return `the policy forbids it now, by ${rules[0]}`;

@@ -34,6 +34,15 @@ export interface Situation {
   readonly windows?: ReadonlyMap<string, Decimal> | undefined;
   /** What measures are, where the arguments do not say it any more. */
   readonly measured?: Measured | undefined;
+  /** Of what the server itself will carry out: proposed by a mutation of its own, never by proposeAction. */
+  readonly own?: OwnSituation | undefined;
+}
+
+/** What governs the installation itself. */
+export interface OwnSituation {
+  readonly region: string;
+  /** RFC 3339: nobody else could approve it, so whoever asked for it may from then on. */
+  readonly requesterAfter?: string | undefined;
 }
 
 /** What the catalog says of the tool. `effect` is UNKNOWN for a tool that is not listed. */

@@ -1,0 +1,47 @@
+import type { Principal } from "../identity/principal.ts";
+import type { PublishedPolicy } from "../policy/policies.ts";
+import { isAdministrator, type Organization } from "./organization.ts";
+import type { Projections } from "./projections.ts";
+import { latest } from "./seen-principals.ts";
+
+/** What an organization has decided about itself. */
+export interface Governance {
+  /** The documents that it published; undefined where the directory was not read lately. */
+  publishedBy(organization: string): PublishedPolicy | undefined;
+  /** Whether anybody but `principal` is known as an administrator who could approve. Throws LedgerUnavailableError. */
+  hasOtherAdministrator(principal: Principal): Promise<boolean>;
+}
+
+export function createGovernance(projections: Projections): Governance {
+  return {
+    publishedBy(name) {
+      const organization = projections.current(name);
+      return organization && publishedPolicy(organization);
+    },
+    async hasOtherAdministrator({ organization: name, id }) {
+      const organization = await projections.open(name);
+      await projections.refresh(organization);
+      await projections.see(organization);
+      return [...administratorsOf(organization)].some((one) => one !== id);
+    },
+  };
+}
+
+/** Undefined where a document is not there that entries have: nothing may be decided by another one. */
+function publishedPolicy({ policy, publications, firstPolicy }: Organization): PublishedPolicy | undefined {
+  if (policy === undefined) return { record: 0, latest: 1, active: undefined, shadow: undefined, first: undefined };
+  const { version, shadow, latest: highest } = policy.state;
+  const active = publications.get(version);
+  const beside = shadow && publications.get(shadow.version);
+  if (active === undefined || (shadow !== undefined && beside === undefined)) return undefined;
+  return { record: policy.version, latest: highest, active, shadow: beside, first: firstPolicy };
+}
+
+/** Appointed here, or seen with a token that says so. */
+function* administratorsOf(organization: Organization): Iterable<string> {
+  for (const [id, { state }] of organization.principals) if (isAdministrator(state)) yield id;
+  for (const [id, seen] of organization.seen.entries()) {
+    const { kind, roles } = latest(seen);
+    if (kind === "HUMAN" && roles.includes("admin") && !organization.isSuspended(id)) yield id;
+  }
+}

@@ -1,0 +1,109 @@
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { compilePolicy } from "./compile.ts";
+import { PolicyDocumentError } from "./document/problems.ts";
+import { readPolicy } from "./document/read.ts";
+import { type Policy, policyOf } from "./evaluate.ts";
+
+/** A policy document as it was published. */
+export interface PublishedDocument {
+  readonly version: number;
+  readonly hash: string;
+  /** YAML or JSON. */
+  readonly document: string;
+}
+
+/** What an organization has published. */
+export interface PublishedPolicy {
+  /** How often that changed: 0 before the first publication. */
+  readonly record: number;
+  /** The highest number of a version so far. */
+  readonly latest: number;
+  /** In force; undefined: the policy that servers start with. */
+  readonly active: PublishedDocument | undefined;
+  /** Evaluated as well, without effect. */
+  readonly shadow: PublishedDocument | undefined;
+  /** What was in force before the first publication; undefined before that. */
+  readonly first: PublishedDocument | undefined;
+}
+
+/** The policies of all organizations, as this server knows them. */
+export interface Policies {
+  /** The policy that servers start with. */
+  readonly starter: Policy;
+  /** The policy in force. Throws LedgerUnavailableError when it is not known, or not readable by this server. */
+  of(organization: string): Policy;
+  /** What is evaluated beside it, if anything. Throws LedgerUnavailableError. */
+  shadowOf(organization: string): Policy | undefined;
+  /** Throws LedgerUnavailableError. */
+  publishedBy(organization: string): PublishedPolicy;
+}
+
+export interface PoliciesOptions {
+  readonly starter: Policy;
+  /** Returns undefined where that was not read lately. Default: nobody has published anything. */
+  readonly publishedBy?: ((organization: string) => PublishedPolicy | undefined) | undefined;
+}
+
+/** Compiled documents that are kept. */
+const MAX_COMPILED = 200;
+const NOTHING: PublishedPolicy = { record: 0, latest: 1, active: undefined, shadow: undefined, first: undefined };
+
+export function createPolicies({ starter, publishedBy = () => NOTHING }: PoliciesOptions): Policies {
+  const compiled = new Map<string, Policy>();
+
+  function compile(published: PublishedDocument): Policy {
+    const { version, hash, document } = published;
+    const key = `${version} ${hash}`;
+    const known = compiled.get(key);
+    // The least recently used comes first.
+    compiled.delete(key);
+    const policy =
+      known ??
+      policyOf(
+        readable(published, () => compilePolicy(readPolicy(document))),
+        version,
+      );
+    compiled.set(key, policy);
+    const [oldest] = compiled.keys();
+    if (compiled.size > MAX_COMPILED && oldest !== undefined) compiled.delete(oldest);
+    return policy;
+  }
+
+  function published(organization: string): PublishedPolicy {
+    const found = publishedBy(organization);
+    if (found === undefined) {
+      throw new LedgerUnavailableError("the policy of the organization cannot be read now; nothing was recorded", 1);
+    }
+    return found;
+  }
+
+  return {
+    starter,
+    publishedBy: published,
+    of(organization) {
+      const { active } = published(organization);
+      return active === undefined ? starter : compile(active);
+    },
+    shadowOf(organization) {
+      const { shadow } = published(organization);
+      return shadow && compile(shadow);
+    },
+  };
+}
+
+/** What `compile` returns. A document that this server cannot read was published by a newer one: nothing is decided without it. */
+function readable<Compiled extends { readonly hash: string }>(
+  { version, hash }: PublishedDocument,
+  compile: () => Compiled,
+): Compiled {
+  let made: Compiled;
+  try {
+    made = compile();
+  } catch (error) {
+    if (!(error instanceof PolicyDocumentError)) throw error;
+    const message = `version ${version} of the policy was published by a newer server, and this one cannot read it: ${error.message}`;
+    throw new LedgerUnavailableError(message, 30);
+  }
+  if (made.hash === hash) return made;
+  throw new LedgerUnavailableError(`version ${version} of the policy has another hash than was recorded`, 30);
+}

@@ -1,0 +1,2 @@
+import "./publish.ts";
+import "./version.ts";
