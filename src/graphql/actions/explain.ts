@@ -15,7 +15,7 @@ const ExplainPolicyInput = builder.inputType("ExplainPolicyInput", {
   description: "A step that is not proposed, and the policy to evaluate for it.",
   fields: (t) => ({
     document: t.string({
-      description: `A policy document in YAML or JSON, at most ${MAX_DOCUMENT} characters. Default: the active policy.`,
+      description: `A policy document in YAML or JSON, at most ${MAX_DOCUMENT} characters. What its windows come to is not known, because nothing was recorded for them, so its rules with windows count in their strictest reading. Default: the active policy.`,
     }),
     platform: t.string({ required: true, description: "The platform of the tool." }),
     tool: t.string({ required: true, description: "The tool on its platform." }),

@@ -29,7 +29,7 @@ const ApproverLoadRef = builder.objectRef<ApproverLoad>("ApproverLoad").implemen
 
 const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationOfDuties").implement({
   description:
-    "Whether those who decided in a period were allowed to: no agent, not who had asked or for whom it was asked, and nobody twice; who decides in the place of another person counts as both. People are compared by their ids.",
+    "Whether those who decided in a period were allowed to: no agent, not who had asked or for whom it was asked, and nobody twice; who decides in the place of another person counts as both. People are compared by their ids; who owns an agent is not compared here, but when they decide.",
   fields: (t) => ({
     decisions: t.exposeInt("decisions", { description: "Decisions that were recorded." }),
     violations: t.exposeInt("violations", {
