@@ -100,7 +100,7 @@ export const counts = (description: string) =>
     "object of integers",
     description,
   );
-const DECIMAL = /^\d{1,18}(?:\.\d{1,18})?$/;
+const DECIMAL = /^\d{1,40}(?:\.\d{1,18})?$/;
 /** Exact numbers from 0 by name. */
 export const decimals = (description: string) =>
   described(

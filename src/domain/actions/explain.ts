@@ -77,8 +77,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
       const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
       const policy = policies.of(termsOf(proposal).requestedBy.organization);
-      // What windows were is known of the rules that matched.
-      if (isWhole && recorded.hash === policy.hash && policy.windows(situation).length === 0) {
+      if (isWhole && recorded.hash === policy.hash) {
         const again = policy.evaluate(situation);
         if (again.outcome === recorded.outcome && idsOf(again.rules) === idsOf(recorded.rules))
           return again.explanation;

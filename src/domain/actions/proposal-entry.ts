@@ -159,6 +159,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
         digest,
         policy: evaluation.recorded,
         measures: evaluation.measures,
+        windows: evaluation.windows,
         arguments: new Erasable(proposal.arguments),
         rendered: new Erasable(rendered),
         userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),

@@ -58,22 +58,24 @@ const GONE = "its arguments are gone, and no value of it was recorded";
 
 /**
  * What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty, and its
- * measures are those that were recorded.
+ * measures are those that were recorded. Windows that were read then are what they came to then.
  */
 export function recordedSituation(proposal: LedgerEntry, now: Date): Situation & { readonly isWhole: boolean } {
   const given = valueAt(proposal, "arguments");
   const isWhole = given !== undefined && !(given instanceof Withheld);
-  const {
-    platform,
-    tool,
-    region,
-    targetRegion,
-    publishes,
-    client = NO_CLIENT,
-    measures = {},
-  } = factOfType(proposal, "ACTION_PROPOSED");
+  const fact = factOfType(proposal, "ACTION_PROPOSED");
+  const { platform, tool, region, targetRegion, publishes, client = NO_CLIENT, measures = {}, windows = {} } = fact;
   const measured = isWhole ? undefined : { values: measures, problems: new Map<string, string>(), missing: GONE };
   const own = publishes && { region };
-  const rest = { platform, tool, arguments: isWhole ? given : {}, targetRegion, now, measured, own };
+  const rest = {
+    platform,
+    tool,
+    arguments: isWhole ? given : {},
+    targetRegion,
+    now,
+    measured,
+    windows: new Map(Object.entries(windows)),
+    own,
+  };
   return { ...situationOf(actorOf(proposal), client, rest), isWhole };
 }

@@ -26,8 +26,9 @@ export interface JudgeOptions {
 export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date) => Promise<Today>;
 
 /**
- * Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. Windows end where
- * they ended when the action was proposed: it counts once, and what came later does not count against it.
+ * Evaluates today's policy, catalog, platforms of agents and standing of people for actions that are not started yet. Windows have the
+ * values that were recorded with the proposal; those that a policy reads since end before it: the action counts once, and what came
+ * later does not count against it.
  */
 export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
   return async (proposal, voters, now) => {

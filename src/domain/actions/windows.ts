@@ -24,7 +24,10 @@ function scopeOf({ scope, alike, measure }: Window, { principal, person, platfor
   };
 }
 
-/** `situation` with what its windows came to before entry `at`; left out: before whatever is recorded next. */
+/**
+ * `situation` with what its windows came to before entry `at`; left out: before whatever is recorded next. Those that it has already are
+ * not read.
+ */
 export async function withWindows(
   db: Queryable,
   policy: Pick<Policy, "windows">,
@@ -32,11 +35,12 @@ export async function withWindows(
   ledger: LedgerId,
   at?: Pick<LedgerEntry, "seq" | "recordedAt">,
 ): Promise<Situation> {
-  const windows = policy.windows(situation);
+  const windows = policy.windows(situation).filter(({ text }) => situation.windows?.has(text) !== true);
   if (windows.length === 0) return situation;
   const asked = windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) }));
   const read = await withLedgerErrors(readWindows(db, asked));
-  return { ...situation, windows: new Map(windows.map(({ text }, n) => [text, read[n]?.value ?? ""])) };
+  const values = windows.map(({ text }, n) => [text, read[n]?.value ?? ""] as const);
+  return { ...situation, windows: new Map([...(situation.windows ?? []), ...values]) };
 }
 
 /** What the policy says of a proposal, and what has to hold still when it is recorded. */

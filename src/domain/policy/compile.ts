@@ -4,7 +4,7 @@ import { ConditionError } from "./conditions/parse.ts";
 import { valueAtPath } from "./conditions/reads.ts";
 import { bindingsOf, type Situation, type ToolFacts } from "./conditions/variables.ts";
 import { WINDOWS } from "./conditions/windows.ts";
-import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts";
+import { PolicyDocumentError, type PolicyProblem, problemAt } from "./document/problems.ts";
 import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
@@ -29,6 +29,8 @@ export interface Verdict {
   readonly requirements: readonly Requirement[];
   /** What is recorded of the measures of a proposal that windows count; undefined: none counts it. */
   readonly measures: Readonly<Record<string, Decimal>> | undefined;
+  /** The windows that it was given, by their texts: what they came to before; undefined: none. */
+  readonly windows: Readonly<Record<string, Decimal>> | undefined;
   readonly tool: ToolFacts;
 }
 
@@ -55,6 +57,8 @@ export const UNKNOWN_REGION = "unknown";
 const STRICTNESS: readonly PolicyOutcome[] = ["FORBID", "REQUIRE", "PERMIT"];
 /** Who is asked about a WRITE that no rule covers. */
 const FALLBACK: Requirement = { id: RULE_IDS.notCovered, group: "approvers", needed: 1 };
+/** Different windows of all rules together: each may have to be read for a proposal. */
+const MAX_WINDOWS = 32;
 const keyOf = (platform: string, name: string) => JSON.stringify([platform, name]);
 
 function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonly PolicyProblem[] {
@@ -75,6 +79,11 @@ function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonl
     return [{ path: path.join("."), message, ...placeOf(path) }];
   });
   return [...reserved, ...listed];
+}
+
+function problemsOfWindows(count: number, placeOf: Place): readonly PolicyProblem[] {
+  if (count <= MAX_WINDOWS) return [];
+  return [problemAt(["rules"], `have ${count} different windows, and at most ${MAX_WINDOWS} are read`, placeOf)];
 }
 
 /** Compiles all rules. Throws PolicyDocumentError with every problem. */
@@ -116,8 +125,8 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
   const windows = new Map(rules.flatMap((rule) => rule.windows.map((window) => [window.text, window] as const)));
   // Proposals are counted where a rule has a window, or the document declares measures.
   const counts = windows.size > 0 || document.measures !== undefined;
-  const ofCases = problemsOfCases(document, windows, placeOf);
-  if (ofCases.length > 0) throw new PolicyDocumentError(ofCases);
+  const further = [...problemsOfCases(document, windows, placeOf), ...problemsOfWindows(windows.size, placeOf)];
+  if (further.length > 0) throw new PolicyDocumentError(further);
 
   function factsOf({ platform }: Situation, listed: Tool | undefined): ToolFacts {
     const region = regions.get(platform) ?? UNKNOWN_REGION;
@@ -139,7 +148,7 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     document,
     allWindows: [...windows.values()],
     windows(situation) {
-      if (windows.size === 0) return [];
+      if (windows.size === 0 || situation.platform === OWN_PLATFORM) return [];
       const tool = factsOf(situation, tools.get(keyOf(situation.platform, situation.tool)));
       const { bindings, json } = readBy({ ...situation, windows: undefined }, tool);
       const needed = rules.flatMap((rule) => rule.needs(bindings, json));
@@ -153,8 +162,8 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       if (own !== undefined) return own;
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
-      const read = readBy(situation, tool);
-      const stated = rules.map((rule) => rule.explain(read.bindings, read.json, read.windows));
+      const { bindings, json, windows: values } = readBy(situation, tool);
+      const stated = rules.map((rule) => rule.explain(bindings, json, values));
       const floor = floorOf(situation, listed, tool, allowed);
       const covered = [...stated, ...floor].some(({ matched }) => matched);
       const explanation = [...stated, ...floor, ...(covered ? [] : [uncovered(tool)])];
@@ -167,7 +176,9 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       const asking = outcome === "REQUIRE" ? requirements : [];
       // What is forbidden does not happen.
       const measures = counts && outcome !== "FORBID" ? measure(situation).values : undefined;
-      return { outcome, matched, explanation, requirements: asking, measures, tool };
+      const given = [...(situation.windows ?? [])].filter(([text]) => windows.has(text));
+      const before = given.length === 0 ? undefined : Object.fromEntries(given);
+      return { outcome, matched, explanation, requirements: asking, measures, windows: before, tool };
     },
   };
 }

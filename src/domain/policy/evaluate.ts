@@ -68,6 +68,8 @@ export interface Evaluation {
   readonly region: string;
   /** What is recorded of the measures of a proposal that windows count; undefined: none counts it. */
   readonly measures: Readonly<Record<string, Decimal>> | undefined;
+  /** The windows that it was given, by their texts: what they came to before; undefined: none. */
+  readonly windows: Readonly<Record<string, Decimal>> | undefined;
   /** The `policy` member of an entry's body, ready to embed. */
   readonly recorded: RecordedPolicy;
 }
@@ -123,7 +125,7 @@ function recordable({ ruleId, outcome, reason, values, error }: RuleExplanation)
 
 /** What `verdict` of the policy with this hash and version says, as it is recorded. */
 export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
-  const { outcome, matched, explanation, requirements, measures, tool } = verdict;
+  const { outcome, matched, explanation, requirements, measures, windows, tool } = verdict;
   const rules = matched.map(recordable);
   const recorded: RecordedPolicy = new CanonicalText(
     canonicalize({
@@ -137,5 +139,17 @@ export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number
   // What nobody has catalogued may do anything, so it counts as a write.
   const effect = tool.effect === "READ" ? "READ" : "WRITE";
   const { region } = tool;
-  return { outcome, policyHash, version, rules, explanation, requirements, effect, region, measures, recorded };
+  return {
+    outcome,
+    policyHash,
+    version,
+    rules,
+    explanation,
+    requirements,
+    effect,
+    region,
+    measures,
+    windows,
+    recorded,
+  };
 }

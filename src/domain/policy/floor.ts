@@ -20,10 +20,10 @@ export function floorVerdict({ platform, tool, own }: Situation): Verdict | unde
   const said = (
     outcome: PolicyOutcome,
     reason: string,
-  ): Pick<Verdict, "outcome" | "matched" | "explanation" | "measures"> => {
+  ): Pick<Verdict, "outcome" | "matched" | "explanation" | "measures" | "windows"> => {
     const rule = { ruleId: FLOOR_ID, matched: true, outcome, reason, values };
     // No window counts it.
-    return { outcome, matched: [rule], explanation: [rule], measures: undefined };
+    return { outcome, matched: [rule], explanation: [rule], measures: undefined, windows: undefined };
   };
   if (own === undefined) {
     const reason = `What governs this installation has mutations of its own, such as publishPolicy: platform ${OWN_PLATFORM} cannot be proposed.`;

@@ -257,6 +257,9 @@ export const ACTIONS = {
         measures: decimals(
           "what the measures of the policy are for the arguments, where the policy has measures or windows and does not forbid it",
         ).optional(),
+        windows: decimals(
+          "what the windows that the policy depended on came to before the proposal, by how conditions write them",
+        ).optional(),
         arguments: erasable<AnyJson>("what the tool is to be called with"),
         rendered: erasable<string>("the text that approvers are shown"),
         userRequest: erasable<string>("what the person asked for").optional(),

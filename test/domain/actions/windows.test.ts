@@ -4,7 +4,20 @@ import type { ProposeInput, ProposeResult } from "../../../src/domain/actions/ac
 import { ActionRefusal } from "../../../src/domain/actions/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
 import { factOfType } from "../../../src/facts/decode.ts";
-import { agent, approver, calling, createWorld, human, type Process, policyOf, type World, write } from "../support.ts";
+import { manipulate } from "../../ledger/manipulate-states.ts";
+import { withClient } from "../../support/postgres.ts";
+import {
+  agent,
+  approver,
+  calling,
+  createWorld,
+  human,
+  type Process,
+  policyOf,
+  refusalOf,
+  type World,
+  write,
+} from "../support.ts";
 
 const POLICY = `
 measures:
@@ -63,6 +76,7 @@ describe("a window over proposals", () => {
     expect(action.state.status).toBe("PENDING");
     expect(factOfType(entry, "ACTION_PROPOSED")).toMatchObject({
       measures: {},
+      windows: { 'count("1h")': "3" },
       policy: { rules: [{ ruleId: "three", because: { 'count("1h")': 4, "tool.name": "cancel_reservation" } }, {}] },
     });
     // Another agent of the same organization has not done anything.
@@ -157,5 +171,78 @@ describe("a window over proposals", () => {
       ),
     );
     expect(counted(batches.flat().map(outcomeOf))).toEqual({ ALLOWED: 5, BLOCKED: 35 });
+  });
+});
+
+describe("an action that was proposed", () => {
+  const codeOf = async (work: Promise<unknown>) => (await refusalOf(work)).code;
+
+  it("has the windows that it was proposed with: it counts once, and later ones do not count", async () => {
+    const { bot, boss } = somebody();
+    const decider = calling({ ...approver, organization: boss.organization });
+    const all = [];
+    for (let n = 0; n < 4; n += 1) all.push(await one.actions.propose(calling(bot), cancel()));
+    for (let n = 0; n < 3; n += 1) await two.actions.propose(calling(bot), cancel());
+    const [first, , third, fourth] = all;
+    const idOf = (made?: ProposeResult) => made?.action.state.id ?? "";
+    await two.actions.claimGrant(calling(bot), { actionId: idOf(first) });
+    const { grant } = await two.actions.claimGrant(calling(bot), { actionId: idOf(third) });
+    const { digest } = factOfType(fourth!.entry, "ACTION_PROPOSED");
+    await two.actions.approve(decider, { actionId: idOf(fourth), digest, channel: "API" });
+    await two.actions.claimGrant(calling(bot), { actionId: idOf(fourth) });
+    const redeemed = factOfType(third!.entry, "ACTION_PROPOSED").digest;
+    expect(
+      (await one.actions.redeemGrant(calling(bot), { token: grant.token, digest: redeemed })).action.state.status,
+    ).toBe("EXECUTING");
+  });
+
+  it("is judged by windows of a later policy as of its proposal", async () => {
+    const { bot } = somebody();
+    const later = await world.process(
+      {},
+      await policyOf(`rules:
+  - { id: all, when: 'tool.effect == "WRITE"', permit: true, reason: r }
+  - { id: two, when: 'count("2h", "person", "tool") > 2', forbid: true, reason: r }
+`),
+    );
+    const all = [];
+    for (let n = 0; n < 3; n += 1) all.push(await one.actions.propose(calling(bot), update()));
+    const [first, second, third] = all.map(({ action }) => ({ actionId: action.state.id }));
+    await later.actions.claimGrant(calling(bot), first!);
+    await later.actions.claimGrant(calling(bot), second!);
+    expect(await codeOf(later.actions.claimGrant(calling(bot), third!))).toBe("POLICY_CHANGED");
+    expect(await statusOf(bot, update(), later)).toBe("BLOCKED");
+    // By the policy that it was proposed under, it may still be started.
+    await one.actions.claimGrant(calling(bot), third!);
+  });
+});
+
+describe("what somebody altered in the database", () => {
+  it("changes no window: states are not read, and the measures of an entry are those of its text", async () => {
+    const { bot } = somebody();
+    const { organization } = bot;
+    const { entry, action } = await one.actions.propose(calling(bot), voucher(900));
+    await manipulate(world.database.superuserUrl, "UPDATE oc_state SET status = 'DENIED' WHERE id = $1", [
+      action.state.id,
+    ]);
+    expect(await statusOf(bot, voucher(200))).toBe("BLOCKED");
+    const unguardedUpdate = (change: string) =>
+      withClient(world.database.superuserUrl, async (client) => {
+        const partition = `oc_audit_log_${entry.recordedAt.slice(0, 7).replace("-", "_")}`;
+        await client.query("BEGIN; SET LOCAL countersign.migration = 'on'");
+        await client.query(
+          `ALTER TABLE ${partition} DISABLE TRIGGER USER; ALTER TABLE oc_audit_log DISABLE TRIGGER USER`,
+        );
+        try {
+          await client.query(
+            `UPDATE ${partition} SET ${change} WHERE ledger = '${organization}/eu' AND seq = ${entry.seq}`,
+          );
+        } finally {
+          await client.query("ROLLBACK");
+        }
+      });
+    for (const change of ["measures = '{}'", "measures = NULL", `measures = '{"amount":"1"}'`, "type = 'NOTE'"]) {
+      await expect(unguardedUpdate(change)).rejects.toMatchObject({ code: "23514" });
+    }
   });
 });

@@ -91,7 +91,7 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-_is_decimal = _matches(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+_is_decimal = _matches(r"[0-9]{1,40}(\.[0-9]{1,18})?")
 
 _FORMS: Dict[str, Callable[[Any], bool]] = {
     "string": _is_string,

@@ -155,6 +155,7 @@ TYPES: Dict[str, Type] = {
             "policy.requirements[].unreached?": "true",
             "policy.requirements[].requesterAfter?": "instant",
             "measures?": "decimals",
+            "windows?": "decimals",
             "arguments": "commitment",
             "rendered": "commitment",
             "userRequest?": "commitment",
