@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
-import { propose, READ, WRITE } from "./steps.ts";
+import { act, propose, READ, WRITE } from "./steps.ts";
 
 let database: TestDatabase;
 let superuser: Client;
@@ -176,5 +176,35 @@ describe("the explanation of a recorded action", () => {
     expect(await read(action.id, "approver")).toMatchObject([
       { ruleId: "writes-one-approver", matched: true, values: { "tool.effect": "WRITE" }, error: null },
     ]);
+  });
+
+  it("has every rule of the policy it was evaluated by, when another one is in force", async () => {
+    const { action } = await propose(api);
+    const before = await read(action.id, "approver");
+    const document = `${DOCUMENT}cases:
+  - { name: small, given: { platform: shop, tool: pay, arguments: { amount: 1 } }, expect: { outcome: PERMIT } }
+  - name: for an approver
+    given: { platform: shop, tool: pay, arguments: { amount: 1 }, person: { groups: [approvers] } }
+    expect: { outcome: FORBID }
+`;
+    const input = { document, note: "Another one" };
+    const selection = "action{id digest} userErrors{code message}";
+    const { action: publication } = await act<{ action: { id: string; digest: string } }>(
+      api,
+      "publishPolicy",
+      input,
+      "admin",
+      selection,
+    );
+    await act(api, "approveAction", { actionId: publication.id, digest: publication.digest }, "admin2");
+    await waitUntil(async () => (await explain({ ...PAY, document: undefined })).explained.version > 1);
+    expect(await read(action.id, "approver")).toEqual(before);
+    expect(before).toHaveLength(2);
+    const { explained } = await explain({ ...PAY, document: undefined, arguments: { amount: 1 } });
+    expect(explained).toMatchObject({ outcome: "PERMIT", explanation: [{ ruleId: "small" }, { ruleId: "agents" }] });
+    // What no document changes.
+    const own = { platform: "countersign", tool: "publish_policy" };
+    expect((await explain({ ...own, document: DOCUMENT })).explained.outcome).not.toBe("PERMIT");
+    expect((await explain(own)).explained.outcome).not.toBe("PERMIT");
   });
 });

@@ -34,7 +34,7 @@ const NO_VERSION = 0;
 export interface ExplainOptions {
   readonly db: Queryable;
   readonly region: string;
-  readonly policies: Pick<Policies, "of">;
+  readonly policies: Pick<Policies, "of" | "withHash">;
   readonly now: () => Date;
   readonly tryPolicy?: TryPolicy;
 }
@@ -76,8 +76,8 @@ export function createExplainer(options: ExplainOptions): Explainer {
     explainRecorded(proposal) {
       const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
       const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
-      const policy = policies.of(termsOf(proposal).requestedBy.organization);
-      if (isWhole && recorded.hash === policy.hash) {
+      const policy = policies.withHash(termsOf(proposal).requestedBy.organization, recorded.hash);
+      if (isWhole && policy !== undefined) {
         const again = policy.evaluate(situation);
         if (again.outcome === recorded.outcome && idsOf(again.rules) === idsOf(recorded.rules))
           return again.explanation;

@@ -32,6 +32,8 @@ export interface Policies {
   readonly starter: Policy;
   /** The policy in force. Throws LedgerUnavailableError when it is not known, or not readable by this server. */
   of(organization: string): Policy;
+  /** The policy with this hash, where it is one that is still known: in force, beside it, or from before the first publication. Throws LedgerUnavailableError. */
+  withHash(organization: string, hash: string): Policy | undefined;
   /** What is evaluated beside it, if anything. Throws LedgerUnavailableError. */
   shadowOf(organization: string): Policy | undefined;
   /** Throws LedgerUnavailableError. */
@@ -83,6 +85,12 @@ export function createPolicies({ starter, publishedBy = () => NOTHING }: Policie
     of(organization) {
       const { active } = published(organization);
       return active === undefined ? starter : compile(active);
+    },
+    withHash(organization, hash) {
+      if (starter.hash === hash) return starter;
+      const { active, shadow, first } = published(organization);
+      const found = [active, shadow, first].find((one) => one?.hash === hash);
+      return found && compile(found);
     },
     shadowOf(organization) {
       const { shadow } = published(organization);
