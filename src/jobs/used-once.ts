@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { deleteOldShown } from "../domain/actions/first-shown.ts";
 import { deleteOverSessions } from "../domain/identity/provider-session-store.ts";
 import { deleteOver } from "../domain/identity/used-once.ts";
 import type { Logger } from "../log.ts";
@@ -8,7 +9,10 @@ const INTERVAL_SECONDS = 10;
 /** Rows of one statement, so that none takes long. */
 const BATCH = 5_000;
 
-/** Deletes proofs, nonces and states that are over, so that they do not count towards capacities, and tokens of sessions that are over. */
+/**
+ * Deletes proofs, nonces and states that are over, so that they do not count towards capacities, tokens of sessions that are over, and when
+ * actions were shown that nobody decides any more.
+ */
 export function startForgetting({
   pool,
   log,
@@ -17,7 +21,11 @@ export function startForgetting({
   readonly log: Pick<Logger, "warn">;
 }): RunningJob {
   async function run(): Promise<boolean> {
-    const more = [await deleteOver(pool, BATCH), await deleteOverSessions(pool, BATCH)];
+    const more = [
+      await deleteOver(pool, BATCH),
+      await deleteOverSessions(pool, BATCH),
+      await deleteOldShown(pool, BATCH),
+    ];
     return more.includes(true);
   }
   return schedule({ name: "used once", interval: INTERVAL_SECONDS, run }, log);

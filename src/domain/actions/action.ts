@@ -7,6 +7,7 @@ import type { People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
+import type { Shown } from "./first-shown.ts";
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
 export const ACTION_ENTRY_TYPES = [
@@ -116,6 +117,8 @@ export interface Situation {
   readonly contentMissing?: boolean;
   /** Compares people by all that is known of them; undefined: by what their tokens said. */
   readonly people?: People | undefined;
+  /** When the action was first shown to the person who decides, and by which channel; undefined: nobody knows. */
+  readonly firstShown?: Shown | undefined;
   /** Undefined for commands that do not depend on it. */
   readonly today?: Today | undefined;
 }

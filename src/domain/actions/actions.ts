@@ -19,6 +19,7 @@ import type { Refusals } from "../refusals/refusals.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { contentProblem } from "./content.ts";
+import { confirmsAsOwner } from "./decide/approver.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { approvalObjections, objections } from "./decide/eligibility.ts";
 import { peopleCompared } from "./decide/people.ts";
@@ -28,6 +29,7 @@ import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { createExplainer, type Explainer } from "./explain.ts";
+import { createFirstShown } from "./first-shown.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import type { Loaded } from "./load.ts";
@@ -116,6 +118,8 @@ export interface Actions extends Explainer {
    * there may be more. Throws LedgerUnavailableError.
    */
   blockedBecause(view: ActionView, by: Pick<Caller, "principal" | "assurance">): Promise<readonly string[]>;
+  /** Remembers when somebody who may come to decide on an action that waits was first shown it, for their decision. */
+  noteShown(caller: Caller, view: ActionView, channel: Channel): void;
   /** Expires and marks ambiguous what is due in every ledger of the database, at most `limit` actions. */
   settleDue(limit: number): Promise<DueSettled>;
 }
@@ -171,7 +175,8 @@ export function createActions(options: ActionsOptions): Actions {
   const load = createActionLoader({ db, ledgers, isSigned });
   const judge = createJudge({ db, policies, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
-  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, policies });
+  const firstShown = createFirstShown({ db });
+  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown, policies });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
@@ -318,6 +323,14 @@ export function createActions(options: ActionsOptions): Actions {
       ];
       const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
       return [...new Set([...found.map(({ code }) => code), ...altered])];
+    },
+    noteShown({ principal }, { state, proposal }, channel) {
+      if (state.status !== "PENDING" || principal.kind !== "HUMAN") return;
+      const terms = termsOf(proposal);
+      const { id, onBehalfOf } = terms.requestedBy;
+      const isRequester = principal.id === id || principal.id === onBehalfOf?.id;
+      if (isRequester && !confirmsAsOwner(terms, principal)) return;
+      firstShown.note(state.ledger, state.id, principal.id, channel);
     },
     settleDue: (limit) => settleDue({ db, executor }, limit),
   };

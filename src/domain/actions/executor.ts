@@ -18,6 +18,7 @@ import { decisionFacts } from "./decide/decision.ts";
 import { peopleCompared } from "./decide/people.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
+import { type FirstShown, plausible } from "./first-shown.ts";
 import type { Loaded } from "./load.ts";
 import type { ActionLoader } from "./loader.ts";
 import { nextActionState } from "./store.ts";
@@ -39,6 +40,7 @@ export interface ExecutorOptions {
   readonly judge: Judge;
   readonly known: KnownPeople;
   readonly policies: Policies;
+  readonly firstShown: Pick<FirstShown, "of">;
 }
 
 export interface Executor {
@@ -68,7 +70,7 @@ export interface ActionCommand {
 type Complete = (next: NextState, loaded: Loaded) => Promise<NextState>;
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { commit, commitTogether, load, clock, judge, known, policies } = options;
+  const { commit, commitTogether, load, clock, known, policies } = options;
 
   async function loadOne(ledger: LedgerId, id: string): Promise<Loaded> {
     const loaded = await load({ ledger, id });
@@ -82,7 +84,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     command: FollowUp,
     complete?: Complete,
   ): Promise<Extract<CommitDecision<ActionResult>, { readonly kind: "record" | "refuse" }>> {
-    const result = decide(await situationOf(loaded, command, judge, known), command, loaded.now);
+    const result = decide(await situationOf(loaded, command, options), command, loaded.now);
     if (result.kind === "refusal") return refusalOf(loaded, command, result);
     const next = complete === undefined ? result.next : await complete(result.next, loaded);
     const { state, proposal } = loaded.view;
@@ -166,8 +168,7 @@ class ByItself extends Error {}
 async function situationOf(
   { situation, view, now }: Loaded,
   command: FollowUp,
-  judge: Judge,
-  known: KnownPeople,
+  { judge, known, firstShown }: Pick<ExecutorOptions, "judge" | "known" | "firstShown">,
 ): Promise<Situation> {
   if (!restsOnContent(command)) return situation;
   const { terms, voters, state } = situation;
@@ -181,8 +182,10 @@ async function situationOf(
   const today = command.type === "deny" ? undefined : await judge(view.proposal, voters, now);
   const judged = { ...situation, contentMissing: problem === "MISSING", today };
   if (!isCompared) return judged;
+  const shown = isDecided ? await firstShown.of(state.ledger, state.id, command.by.id) : undefined;
   return {
     ...judged,
+    firstShown: plausible(shown, view.proposal.recordedAt, now),
     people: await known.people(
       organization,
       peopleCompared(judged, isDecided ? command.by : undefined),

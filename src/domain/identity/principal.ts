@@ -48,6 +48,11 @@ export interface Caller {
   readonly method?: string | undefined;
   /** How sure who signed them in was of them. Default: SESSION. */
   readonly assurance?: SignInAssurance | undefined;
+  /**
+   * The integration of ours through which the principal's decision came, a SERVICE: set by the server's own channels alone, and by nothing that a
+   * caller sends. Undefined: the principal called.
+   */
+  readonly submittedBy?: Principal | undefined;
   /** Where the call came from: an IP address. */
   readonly address?: string | undefined;
   /** RFC 7638 thumbprint of the key the caller proved to hold. */

@@ -221,6 +221,12 @@ const decision = object(
     ).optional(),
     region: text("where the actor is, by their token; where a requirement asks for it").optional(),
     asOf: instant("by which instant it was judged, of the database's clock; where a requirement escalates").optional(),
+    firstShownAt: instant("when the actor was first shown the action before, where that is known").optional(),
+    firstShownBy: code(CHANNELS, "by which channel").optional(),
+    submittedBy: object(
+      { id: text("its id"), kind: code(["SERVICE"], "what it is") },
+      "the integration that passed the decision on, which is nobody who decides; none where the actor called directly",
+    ).optional(),
     note,
   },
   "what was decided",

@@ -70,8 +70,11 @@ function isSameCaller(one: JsonObject, other: JsonObject): boolean {
 
 function isApprover(body: JsonObject, maker: JsonObject, recordedAt: string, { quorum }: StateConditions): boolean {
   if (!isHuman(body) || quorum === undefined) return false;
-  const { asOf } = objectOf(memberAt(body, quorum.decision));
+  const { asOf, submittedBy } = objectOf(memberAt(body, quorum.decision));
   if (typeof asOf === "string" && asOf > recordedAt) return false;
+  // What passes a decision on is nobody who decides.
+  const { id } = objectOf(submittedBy);
+  if (id !== undefined && id === objectOf(body.actor).id) return false;
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
   const approver = approverIn(body, maker, quorum);
   const { kinds, requirements } = askedBy(maker, quorum.requirements);

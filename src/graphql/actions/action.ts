@@ -12,7 +12,7 @@ import { LARGE_VALUE } from "../base/response-budget.ts";
 import { entryOf, revealed, shownJson, shownText } from "../base/rows.ts";
 import { ClientRef, PrincipalRef, recordedActor, recordedClient, UNKNOWN_CLIENT } from "../directory/principal.ts";
 import { PolicyEvaluation, recordedPolicy } from "./policy.ts";
-import { blockedBecause, mayDecide, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
+import { blockedBecause, mayDecide, noteShown, opened, readAction, readOutcomeOf, seesAction } from "./reads.ts";
 import { ACTION_SELECT, type ActionNode, viewOf } from "./rows.ts";
 
 function proposalOf(row: ActionNode): LedgerEntry {
@@ -78,6 +78,7 @@ export const ActionRef = builder.prismaNode("Action", {
       description:
         'The arguments to call the tool with. When the stored ones are missing, or are not those that were recorded, their commitment with the reason: `{"commit": "<64 hex digits of a SHA-256>", "problem": "MISSING"}` or `"ALTERED"`.',
       resolve: async (row, _args, context) => {
+        noteShown(context, row);
         // Null is a value like any other.
         return shownJson(revealed(await opened(context, row), "arguments")) ?? null;
       },
@@ -100,13 +101,19 @@ export const ActionRef = builder.prismaNode("Action", {
       complexity: LARGE_VALUE,
       description:
         "The text that approvers decide on: one member a line, in lines of at most 100 columns. What could not be seen, or could be taken for something else, is marked in ⟨⟩; long values are shortened, with length and hash. `[missing]` or `[altered]` when the stored text is gone, or is not the one that was recorded: then nobody can decide.",
-      resolve: async (row, _args, context) => (await freeText(context, row, "rendered")) ?? "[missing]",
+      resolve: async (row, _args, context) => {
+        noteShown(context, row);
+        return (await freeText(context, row, "rendered")) ?? "[missing]";
+      },
     }),
     digest: t.field({
       type: "Hash",
       description:
         "The hash that an approval is bound to: SHA-256 over the RFC 8785 form of action id, platform, tool, arguments, agent, person, region, policy and `rendered`.",
-      resolve: (row) => text(proposalOf(row), "digest"),
+      resolve: (row, _args, context) => {
+        noteShown(context, row);
+        return text(proposalOf(row), "digest");
+      },
     }),
     requestedBy: t.field({
       type: PrincipalRef,

@@ -1,5 +1,6 @@
 /** Everything the area adds to the schema. */
 import "./actions.ts";
+import "./decision-source.ts";
 import "./decide.ts";
 import "./execution.ts";
 import "./explain.ts";

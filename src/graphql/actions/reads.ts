@@ -45,6 +45,11 @@ export async function opened(context: Context, action: ActionNode): Promise<Ledg
 /** What was read for a sealed proposal, by the proposal: several fields of one action ask for it. */
 const proposals = new WeakMap<LedgerEntry, Promise<LedgerEntry>>();
 
+/** Notes that the caller is shown what `action` would do: they may decide on it later. */
+export function noteShown(context: Context, action: ActionNode): void {
+  context.services.actions.noteShown(callerOf(context), viewOf(action), "API");
+}
+
 /** The entries that changed `action` after its proposal, oldest first. */
 export function readOutcomeOf(context: Context, action: ActionNode): Promise<EntryNode[]> {
   return readPositions(context, outcomePositions(viewOf(action)));

@@ -89,6 +89,9 @@ def _is_approver(move: Move, maker: Maker) -> bool:
     one = approver_in(body, spec.decision, is_behind(body, maker.actor, maker.on_behalf_of))
     if one.at is not None and one.at > move.recorded_at:
         return False
+    passed_on = at(body, spec.decision + ".submittedBy.id")
+    if passed_on is not MISSING and same(passed_on, at(body, "actor.id")):
+        return False
     asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
     if asking & people(body) and not one.behind and not may_confirm(requirements, one, move.recorded_at):
         return False

@@ -81,6 +81,11 @@ _DECISION: Members = {
     "decision.assurance?": _ASSURANCES,
     "decision.region?": "string",
     "decision.asOf?": "instant",
+    "decision.firstShownAt?": "instant",
+    "decision.firstShownBy?": "=API|CONSOLE|SLACK|TEAMS|WEBHOOK",
+    "decision.submittedBy?": "object",
+    "decision.submittedBy.id": "string",
+    "decision.submittedBy.kind": "=SERVICE",
     "decision.note?": "commitment",
 }
 _SIGNATURE: Members = {"signature": "JWS"}

@@ -23,6 +23,8 @@ interface DecisionCommand {
   readonly note?: string | undefined;
   readonly channel: Channel;
   readonly assurance: Assurance;
+  /** The integration that passed it on; undefined: nobody did. */
+  readonly submittedBy?: Principal | undefined;
 }
 export interface Approve extends DecisionCommand {
   readonly type: "approve";

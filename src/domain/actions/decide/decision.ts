@@ -1,7 +1,8 @@
 import { instant } from "../../../facts/entry.ts";
 import { Erasable } from "../../../facts/erasable.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
-import type { Situation, Terms } from "../action.ts";
+import type { Principal } from "../../identity/principal.ts";
+import type { Situation } from "../action.ts";
 import { approverOf, asksRegion, escalates, type Manner } from "./approver.ts";
 import type { Approve, Deny } from "./command.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
@@ -25,7 +26,7 @@ export function approve(situation: Situation, command: Approve, now: Date): Tran
       : { ...next, expiresAt: state.expiresAt ?? undefined },
     fact: {
       type: "ACTION_APPROVED",
-      decision: decisionFacts(command, { terms, now }),
+      decision: decisionFacts(command, { situation, now }),
       identity: unknown ? "UNKNOWN" : undefined,
     },
     notAfter: state.expiresAt ?? undefined,
@@ -40,7 +41,7 @@ export function deny(situation: Situation, command: Deny, now: Date): Transition
   return {
     kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "DENIED", grant: grantOf(state) },
-    fact: { type: "ACTION_DENIED", decision: decisionFacts(command, { terms: situation.terms, now }) },
+    fact: { type: "ACTION_DENIED", decision: decisionFacts(command, { situation, now }) },
     notAfter: state.expiresAt ?? state.grantExpiresAt ?? undefined,
   };
 }
@@ -64,17 +65,26 @@ function mannerOf({ assurance, note }: Approve | Deny): Manner {
   return { assurance, hasNote: note !== undefined && note.trim() !== "" };
 }
 
-/** A decision as an entry records it, taken or refused; `judged`: by which terms it was judged, and when. */
+/** A decision as an entry records it, taken or refused; `judged`: on what it was judged, and when. */
 export function decisionFacts(
-  { type, by, channel, assurance, note }: Approve | Deny,
-  judged?: { readonly terms: Terms; readonly now: Date },
+  { type, by, channel, assurance, submittedBy, note }: Approve | Deny,
+  judged?: { readonly situation: Situation; readonly now: Date },
 ): FactDraft<"ACTION_APPROVED">["decision"] {
   return {
     verdict: type === "approve" ? "APPROVE" : "DENY",
     channel,
     assurance,
-    region: judged !== undefined && asksRegion(judged.terms) ? by.region : undefined,
-    asOf: judged !== undefined && escalates(judged.terms) ? instant(judged.now) : undefined,
+    submittedBy: submittedBy && { id: submittedBy.id, kind: "SERVICE" },
+    ...(judged === undefined ? {} : judgedFacts(by, judged.situation, judged.now)),
     note: note === undefined ? undefined : new Erasable(note),
+  };
+}
+
+function judgedFacts(by: Principal, { terms, firstShown }: Situation, now: Date) {
+  return {
+    region: asksRegion(terms) ? by.region : undefined,
+    asOf: escalates(terms) ? instant(now) : undefined,
+    firstShownAt: firstShown && instant(firstShown.at),
+    firstShownBy: firstShown?.channel,
   };
 }
