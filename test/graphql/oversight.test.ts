@@ -159,8 +159,10 @@ describe("oversight", () => {
       separationOfDuties: { decisions: 2, violations: 0, exceptions: 0 },
     });
     expect(counted.medianSecondsToDecide).toBeGreaterThan(0);
-    expect(counted.decidedWithinFiveSeconds).toBeGreaterThanOrEqual(0);
-    expect(counted.decidedWithinFiveSeconds).toBeLessThanOrEqual(1);
+    for (const share of [counted.decidedWithinFiveSeconds, counted.openedBeforeDeciding]) {
+      expect(share).toBeGreaterThanOrEqual(0);
+      expect(share).toBeLessThanOrEqual(1);
+    }
     // Of another organization, of the time before and of the time after, nothing.
     const past = { from: new Date(Date.now() - 60 * 86_400_000).toISOString(), to: FROM };
     const future = { from: TO, to: new Date(Date.now() + 60 * 86_400_000).toISOString() };
@@ -197,6 +199,23 @@ describe("oversight", () => {
     const token = await api.sign({ ...person, act: { sub: "bot", roles: ["admin", "auditor"], groups: [] } });
     expect((await ask({}, { token })).errors).toMatchObject([{ extensions: { code: "FORBIDDEN" } }]);
     expect((await ask({}, { as: "admin" })).errors).toBeUndefined();
+  });
+});
+
+describe("what was shown before it was decided", () => {
+  it("is counted, and from when it was shown how fast it was decided", async () => {
+    const { entry } = await propose(api);
+    const text = decided(entry.canonical, "approver", 2);
+    const { separationOfDuties, openedBeforeDeciding, decidedWithinFiveSeconds } = await numbers();
+    const before = separationOfDuties.decisions;
+    const long = new Date(Date.now() - 3_600_000).toISOString();
+    const shown = (body: JsonObject) => ({ ...(body.decision as JsonObject), firstShownAt: long });
+    const body = JSON.parse(text) as JsonObject;
+    await appendDirectly(canonicalize({ ...body, decision: shown(body) } as JsonObject));
+    const after = await numbers();
+    const share = (all: number, of: number) => (all * of) / (before + 1);
+    expect(after.openedBeforeDeciding).toBeCloseTo(share(openedBeforeDeciding ?? 0, before) + 1 / (before + 1), 9);
+    expect(after.decidedWithinFiveSeconds).toBeCloseTo(share(decidedWithinFiveSeconds ?? 0, before), 9);
   });
 });
 

@@ -36,7 +36,7 @@ export interface Oversight {
   readonly medianSecondsToDecide: number | undefined;
   /** Of the decisions, from 0 to 1; undefined when there are none. */
   readonly decidedWithinFiveSeconds: number | undefined;
-  /** Of the decisions, from 0 to 1; undefined when no entry says when an action was shown. */
+  /** The decisions of which the entry says when the action was first shown to who decided: from 0 to 1; undefined when there are none. */
   readonly openedBeforeDeciding: number | undefined;
   /** How often people denied what was proposed, or took an approval back. */
   readonly overrides: number;
@@ -77,7 +77,7 @@ async function decisionsIn(db: Queryable, recorded: Recorded) {
   return {
     medianSecondsToDecide: all?.median ?? undefined,
     decidedWithinFiveSeconds: all?.quick ?? undefined,
-    openedBeforeDeciding: opened === 0 ? undefined : opened / decisions,
+    openedBeforeDeciding: decisions === 0 ? undefined : opened / decisions,
     denials: Number(all?.denials ?? 0),
     load: people.map((row) => ({
       approverId: row.approver ?? "",

@@ -78,7 +78,7 @@ const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
     openedBeforeDeciding: t.float({
       nullable: true,
       description:
-        "The share of decisions, from 0 to 1, of which the entry says when the action was first shown to who decided; null when none says so.",
+        "The share of decisions, from 0 to 1, of which the entry says when the action was first shown to who decided, before they did; null when nothing was decided.",
       resolve: ({ openedBeforeDeciding }) => openedBeforeDeciding,
     }),
     overrides: t.exposeInt("overrides", {
