@@ -3,6 +3,7 @@ import { createCommit } from "../domain/commit.ts";
 import { type Keys, publicJwks } from "../domain/identity/keys.ts";
 import { createTryPolicy } from "../domain/policy/apart.ts";
 import { createPublishing } from "../domain/publishing/publish.ts";
+import { createSimulatePolicy } from "../domain/publishing/simulate.ts";
 import { createPolicyVersions } from "../domain/publishing/versions.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
@@ -50,6 +51,7 @@ export function createServices({ keys, approvalTtl, ...started }: ServiceParts):
       attribute: started.sessions.attribute,
     }),
     publishing: createPublishing({ actions, directory, policies, tryPolicy, commit, region, approvalTtl }),
+    simulatePolicy: createSimulatePolicy({ directory, tryPolicy }),
     policyVersions: createPolicyVersions(policies),
     publicKeys: () => JSON.parse(JSON.stringify(publicJwks(keys))),
   };

@@ -4,6 +4,7 @@ import { type Api, startApi } from "../http/harness.ts";
 import { serveApi } from "../http/served-api.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
+import { fourEyes } from "./policy-documents.ts";
 
 const { api, database } = serveApi();
 
@@ -35,28 +36,6 @@ interface Published {
   };
 }
 
-/** A policy like the starter, but that `amount` beyond `limit` needs two. */
-const document = (limit: number) => `
-policy: 1
-catalog:
-  platforms:
-    crm: { region: eu }
-  tools:
-    - { platform: crm, name: get_user_details, effect: READ }
-    - { platform: crm, name: send_certificate, effect: WRITE }
-rules:
-  - { id: reads, when: 'tool.effect == "READ"', permit: true, reason: Reads are permitted. }
-  - { id: writes, when: 'tool.effect == "WRITE"', require: [{ group: approvers, needed: 1 }], reason: Writes need one. }
-  - id: four-eyes
-    when: tool.name == "send_certificate" && number(args.amount) > ${limit}.0
-    require: [{ group: approvers, needed: 2 }]
-    reason: Large certificates need two people.
-cases:
-  - { name: a read, given: { platform: crm, tool: get_user_details }, expect: { outcome: PERMIT } }
-  - { name: a small one, given: { platform: crm, tool: send_certificate, arguments: { amount: 1 } }, expect: { outcome: REQUIRE, rules: [writes] } }
-  - { name: a large one, given: { platform: crm, tool: send_certificate, arguments: { amount: ${limit + 1} } }, expect: { outcome: REQUIRE, rules: [writes, four-eyes] } }
-`;
-
 async function publish(text: string, as: "admin" | "admin2" | "approver" | "agent" = "admin", shadow?: boolean) {
   const { data, errors } = await api.gql<Published>(
     PUBLISH,
@@ -84,12 +63,12 @@ describe("publishing a policy", () => {
     const started = await api.gql<{ policy: { version: number; state: string } }>(POLICY, {}, { as: "auditor" });
     expect(started.data?.policy).toMatchObject({ version: 1, state: "ACTIVE", publishedBy: null, activatedAt: null });
 
-    const { version, action, userErrors } = await publish(document(200));
+    const { version, action, userErrors } = await publish(fourEyes(200));
     expect(userErrors).toEqual([]);
     expect(version).toMatchObject({
       version: 2,
       state: "PROPOSED",
-      document: document(200),
+      document: fourEyes(200),
       publishedBy: { id: "admin" },
     });
     expect(action).toMatchObject({
@@ -145,7 +124,7 @@ describe("publishing a policy", () => {
         return data?.proposeAction.action.policy;
       };
       expect(await large(other)).toEqual({ version: 2, requirements: [{ needed: 2 }] });
-      const { action } = await publish(document(1_000));
+      const { action } = await publish(fourEyes(1_000));
       expect(await approve(action, "admin2")).toMatchObject({ action: { status: "SUCCEEDED" }, userErrors: [] });
       expect(await large(api)).toEqual({ version: 3, requirements: [{ needed: 1 }] });
       await waitUntil(async () => isDeepStrictEqual(await large(other), { version: 3, requirements: [{ needed: 1 }] }));
@@ -155,7 +134,7 @@ describe("publishing a policy", () => {
   });
 
   it("of two at once, only the first that is approved: the other was compared with what is not in force any more", async () => {
-    const [one, other] = await Promise.all([publish(document(300)), publish(document(400), "admin2")]);
+    const [one, other] = await Promise.all([publish(fourEyes(300)), publish(fourEyes(400), "admin2")]);
     expect([one.version?.version, other.version?.version]).toEqual([4, 4]);
     const [first, second] = await Promise.all([approve(one.action, "admin2"), approve(other.action, "admin")]);
     const refused = [first, second].filter(({ userErrors }) => userErrors.length > 0);
@@ -165,7 +144,7 @@ describe("publishing a policy", () => {
   });
 
   it("is withdrawn when somebody denies it", async () => {
-    const { action } = await publish(document(777));
+    const { action } = await publish(fourEyes(777));
     const deny = `mutation($input: DenyActionInput!) { denyAction(input: $input) { action { status } userErrors { code } } }`;
     await api.gql(deny, { input: { actionId: action?.id, digest: action?.digest, note: "no" } }, { as: "admin2" });
     const { data } = await api.gql<{ policyVersions: { nodes: object[] } }>(VERSIONS, {}, { as: "auditor" });
@@ -177,20 +156,20 @@ describe("publishing a policy", () => {
     ["an approver", "approver"],
     ["an agent", "agent"],
   ] as const)("is not for %s", async (_, as) => {
-    expect((await publish(document(1), as)).userErrors).toMatchObject([{ code: "ADMINISTRATORS_ONLY" }]);
+    expect((await publish(fourEyes(1), as)).userErrors).toMatchObject([{ code: "ADMINISTRATORS_ONLY" }]);
   });
 
   it.each([
     ["no YAML", "policy: [", "POLICY_INVALID"],
-    ["an unknown variable", document(1).replace("args.amount", "argument.amount"), "POLICY_INVALID"],
-    ["a case that contradicts", document(1).replace("outcome: PERMIT", "outcome: FORBID"), "POLICY_UNTESTED"],
-    ["a rule without a case", document(1).replace(/ {2}- \{ name: a large one.*\n/, ""), "POLICY_UNTESTED"],
+    ["an unknown variable", fourEyes(1).replace("args.amount", "argument.amount"), "POLICY_INVALID"],
+    ["a case that contradicts", fourEyes(1).replace("outcome: PERMIT", "outcome: FORBID"), "POLICY_UNTESTED"],
+    ["a rule without a case", fourEyes(1).replace(/ {2}- \{ name: a large one.*\n/, ""), "POLICY_UNTESTED"],
     [
       "the platform of the server",
-      document(1).replace("crm: { region: eu }", "crm: { region: eu }\n    countersign: { region: eu }"),
+      fourEyes(1).replace("crm: { region: eu }", "crm: { region: eu }\n    countersign: { region: eu }"),
       "POLICY_INVALID",
     ],
-    ["5 MB", document(1) + "#".repeat(900_000), "POLICY_INVALID"],
+    ["5 MB", fourEyes(1) + "#".repeat(900_000), "POLICY_INVALID"],
   ])("with %s is refused, and the attempt is recorded", async (_, text, code) => {
     const { userErrors, action, version } = await publish(text);
     expect(userErrors).toMatchObject([{ code }]);
@@ -232,7 +211,7 @@ it("a sole administrator can approve after a day, and nobody before", async () =
   try {
     const { data } = await alone.gql<Published>(
       PUBLISH,
-      { input: { document: document(200), note: "n" } },
+      { input: { document: fourEyes(200), note: "n" } },
       { as: "admin" },
     );
     const { action } = data!.publishPolicy;

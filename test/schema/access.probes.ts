@@ -120,6 +120,9 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),
     principals: only(principals(list(`principals(first:100){nodes${PRINCIPAL}}`))),
     addressFolding: only(whole("organization", "addressFolding{ledger providers domains{domain plus dots}}")),
+    simulatePolicy: only(
+      list(`simulatePolicy(document:"""${READS_PRINCIPAL}"""){changes(first:100){action${ACTIONS}}}`),
+    ),
     policy: only(whole("organization", `policy${POLICY_VERSION}`)),
     policyVersions: only(whole("organization", `policyVersions(first:20){nodes${POLICY_VERSION}}`)),
     oversight: only(

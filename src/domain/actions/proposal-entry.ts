@@ -23,6 +23,7 @@ import type { Proposal } from "./input.ts";
 import type { ActionLoader } from "./loader.ts";
 import { render } from "./render.ts";
 import { isSameProposal } from "./same-proposal.ts";
+import type { ShadowDifference } from "./shadow.ts";
 import { nextActionState } from "./store.ts";
 
 /** A signed, single-use grant. Shown once, never stored. */
@@ -55,6 +56,8 @@ export interface Proposed {
   readonly repeats?: string | undefined;
   /** Of what the server itself carries out. */
   readonly own?: OwnProposal | undefined;
+  /** What another policy would say of it. */
+  readonly shadow?: ShadowDifference | undefined;
 }
 
 export interface ProposalEntriesOptions {
@@ -131,7 +134,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
   }
 
   async function make(proposed: Proposed, evaluation: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
-    const { caller, ledger, id, proposal, repeats, own } = proposed;
+    const { caller, ledger, id, proposal, repeats, own, shadow } = proposed;
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
     const longest = own?.approvalTtl ?? approvalTtl;
@@ -166,6 +169,7 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
         rationale: rationale === undefined ? undefined : new Erasable(rationale),
         supersedes,
         publishes: own?.publishes,
+        shadow,
         repeats,
       },
       result(entry) {

@@ -11,6 +11,7 @@ import { addDecimals, type Decimal } from "../policy/windows/decimal.ts";
 import { contributionOf } from "../policy/windows/values.ts";
 import type { Window } from "../policy/windows/window.ts";
 import type { Proposed } from "./proposal-entry.ts";
+import { differenceOf, type ShadowDifference } from "./shadow.ts";
 import { proposedSituation } from "./situation.ts";
 
 /** The proposals that `window` is about, for one proposal. */
@@ -47,6 +48,8 @@ export async function withWindows(
 export interface Judged {
   readonly evaluation: Evaluation;
   readonly windows: readonly WindowCondition[];
+  /** What the policy that is evaluated beside it says, where that is something else. */
+  readonly shadow?: ShadowDifference | undefined;
 }
 
 /** What proposals read of windows, at one moment. */
@@ -77,7 +80,7 @@ export function whileWindowsLast<Result>(
 
 export interface WindowReaderOptions {
   readonly db: Queryable;
-  readonly policies: Pick<Policies, "of">;
+  readonly policies: Pick<Policies, "of" | "shadowOf">;
   /** The database's clock, as far as it is known. */
   readonly now: () => Date;
 }
@@ -107,16 +110,25 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
     async read(all) {
       const moment = now();
       // What was read is evaluated by the policy that it was read for.
-      const policyOf = new Map(all.map((proposed) => [proposed.caller.principal.organization, policyFor(proposed)]));
-      const readFor = ({ caller }: Proposed) => policyOf.get(caller.principal.organization) as Policy;
-      const counted = all.filter((proposed) => readFor(proposed).allWindows.length > 0);
-      const needed = counted.flatMap((proposed) => {
-        const policy = readFor(proposed);
+      const policiesOf = new Map(
+        all.map((proposed) => {
+          const { organization } = proposed.caller.principal;
+          return [organization, { policy: policyFor(proposed), shadow: policies.shadowOf(organization) }];
+        }),
+      );
+      const readFor = ({ caller }: Proposed) =>
+        policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
+      const needed = all.flatMap((proposed) => {
+        const { policy, shadow } = readFor(proposed);
+        const counting = [policy, ...(shadow ? [shadow] : [])].filter(({ allWindows }) => allWindows.length > 0);
+        if (counting.length === 0) return [];
         const situation = proposedSituation(proposed, moment);
-        return policy.windows(situation).map((window) => {
-          const scope = scopeOf(window, situation);
-          return { key: key(proposed.ledger, scope), window, asked: { ledger: proposed.ledger, ...scope } };
-        });
+        return counting
+          .flatMap((one) => one.windows(situation))
+          .map((window) => {
+            const scope = scopeOf(window, situation);
+            return { key: key(proposed.ledger, scope), window, asked: { ledger: proposed.ledger, ...scope } };
+          });
       });
       const asked = [...new Map(needed.map((one) => [`${one.window.seconds} ${one.key}`, one])).entries()];
       const read = await withLedgerErrors(
@@ -130,20 +142,25 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       return {
         judge(proposed, before = []) {
           const { ledger } = proposed;
-          const policy = readFor(proposed);
+          const { policy, shadow } = readFor(proposed);
           const situation = proposedSituation(proposed, moment);
-          const values = new Map<string, Decimal>();
-          const windows: WindowCondition[] = [];
-          for (const window of policy.windows(situation)) {
-            const scope = scopeOf(window, situation);
-            const one = found.get(`${window.seconds} ${key(ledger, scope)}`);
-            if (one === undefined) continue;
-            const value = before.reduce((sum, other) => addDecimals(sum, shareOf(policy, other, window, scope)), "0");
-            values.set(window.text, addDecimals(one.value, value));
-            windows.push({ ...scope, after: one.head, value });
-          }
-          const evaluation = policy.evaluate({ ...situation, windows: values }, allowedOf(proposed));
-          return { evaluation, windows };
+          const evaluate = (one: Policy) => {
+            const values = new Map<string, Decimal>();
+            const windows: WindowCondition[] = [];
+            for (const window of one.windows(situation)) {
+              const scope = scopeOf(window, situation);
+              const had = found.get(`${window.seconds} ${key(ledger, scope)}`);
+              if (had === undefined) continue;
+              const value = before.reduce((sum, other) => addDecimals(sum, shareOf(one, other, window, scope)), "0");
+              values.set(window.text, addDecimals(had.value, value));
+              windows.push({ ...scope, after: had.head, value });
+            }
+            return { evaluation: one.evaluate({ ...situation, windows: values }, allowedOf(proposed)), windows };
+          };
+          const judged = evaluate(policy);
+          if (shadow === undefined) return judged;
+          // What its windows come to decides nothing, and is not checked again.
+          return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation) };
         },
       };
     },

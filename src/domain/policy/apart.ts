@@ -6,6 +6,7 @@ import type { Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import { PolicyDocumentError, type PolicyProblem } from "./document/problems.ts";
 import type { PolicyDocument } from "./document/schema.ts";
+import type { Window } from "./windows/window.ts";
 
 /** A situation, and the platforms that the agent was invited for; undefined: any. */
 export interface Asked {
@@ -19,6 +20,8 @@ export interface Trial {
   readonly asked: readonly Asked[];
   /** The time of its cases that say none; undefined: they are not evaluated. */
   readonly casesAt?: Date | undefined;
+  /** windows: nothing is evaluated. outcomes: verdicts say nothing of rules. Default: whole verdicts. */
+  readonly only?: "windows" | "outcomes" | undefined;
 }
 
 export interface TrialResult {
@@ -26,6 +29,8 @@ export interface TrialResult {
   readonly document: PolicyDocument;
   /** Undefined unless they were asked for. */
   readonly cases: CasesReport | undefined;
+  /** Of each situation, the windows that its evaluation depends on. */
+  readonly windows: readonly (readonly Window[])[];
   /** One for each situation, in their order. */
   readonly verdicts: readonly Verdict[];
 }

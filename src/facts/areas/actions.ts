@@ -260,6 +260,15 @@ export const ACTIONS = {
         conversation,
         targetRegion: text("the region data would go to").optional(),
         policy,
+        shadow: object(
+          {
+            version: positive("its number"),
+            hash: hash("of its document"),
+            outcome: code(POLICY_OUTCOMES, "what would follow"),
+            rules: list(text("an id"), "of the rules that match, the strictest first"),
+          },
+          "what the policy that is evaluated beside the one in force says, where it would lead to something else",
+        ).optional(),
         measures: decimals(
           "what the measures of the policy are for the arguments, where the policy has measures or windows and does not forbid it",
         ).optional(),

@@ -4,6 +4,7 @@ import type { Actions } from "../../domain/actions/actions.ts";
 import type { Directory } from "../../domain/directory/directory.ts";
 import type { Policies } from "../../domain/policy/policies.ts";
 import type { Publishing } from "../../domain/publishing/publish.ts";
+import type { SimulatePolicy } from "../../domain/publishing/simulate.ts";
 import type { PolicyVersions } from "../../domain/publishing/versions.ts";
 import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
 import type { Sessions } from "../../domain/sessions/sessions.ts";
@@ -21,6 +22,7 @@ export interface Services {
   readonly policies: Policies;
   readonly publishing: Publishing;
   readonly policyVersions: PolicyVersions;
+  readonly simulatePolicy: SimulatePolicy;
   readonly sessions: Sessions;
   readonly directory: Directory;
   /** Where reading the audit log is recorded. */

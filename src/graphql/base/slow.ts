@@ -5,6 +5,7 @@ const SLOW_FIELDS: ReadonlySet<string> = new Set([
   "auditEntries",
   "derived",
   "lineage",
+  "simulatePolicy",
   "oversight",
   "sources",
   // Other fields beside it hold their snapshot while it waits for its turn.

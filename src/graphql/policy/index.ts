@@ -1,2 +1,4 @@
 import "./publish.ts";
+import "./shadow.ts";
+import "./simulate.ts";
 import "./version.ts";
