@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalize, type JsonObject } from "../../src/facts/canonical.ts";
 import type { Api } from "../http/harness.ts";
 import { serveApi } from "../http/served-api.ts";
+import { waitUntil } from "../support/wait.ts";
 import { act, propose, READ } from "./steps.ts";
 
 const LEDGER = "acme/eu";
@@ -216,6 +217,22 @@ describe("what was shown before it was decided", () => {
     const share = (all: number, of: number) => (all * of) / (before + 1);
     expect(after.openedBeforeDeciding).toBeCloseTo(share(openedBeforeDeciding ?? 0, before) + 1 / (before + 1), 9);
     expect(after.decidedWithinFiveSeconds).toBeCloseTo(share(decidedWithinFiveSeconds ?? 0, before), 9);
+  });
+
+  it("is what the approver was shown through the API", async () => {
+    const opened = async () => {
+      const { openedBeforeDeciding, separationOfDuties } = await numbers();
+      return Math.round((openedBeforeDeciding ?? 0) * separationOfDuties.decisions);
+    };
+    const before = await opened();
+    const { action } = await propose(api);
+    await api.gql("query($id:ID!){action(id:$id){rendered}}", { id: action.id }, { as: "approver" });
+    const shown = { text: "SELECT FROM oc_work.first_shown WHERE action = $1", values: [action.uuid] };
+    await waitUntil(async () => (await superuser.query(shown)).rowCount === 1);
+    await act(api, "approveAction", { actionId: action.id, digest: action.digest }, "approver");
+    const { action: unseen } = await propose(api);
+    await act(api, "approveAction", { actionId: unseen.id, digest: unseen.digest }, "approver2");
+    expect(await opened()).toBe(before + 1);
   });
 });
 
