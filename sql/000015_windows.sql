@@ -152,6 +152,10 @@ BEGIN
   FOR each IN
     SELECT * FROM jsonb_to_recordset(p_reads) AS w(after bigint, scope text, id text, platform text, tool text, measure text, value numeric)
   LOOP
+    IF (each.scope IN ('agent', 'person', 'organization') AND each.id IS NOT NULL AND each.after >= 0 AND each.value IS NOT NULL)
+       IS NOT TRUE THEN
+      RAISE EXCEPTION 'a window has a scope, an id, a position and a value' USING ERRCODE = 'OC003';
+    END IF;
     IF (oc_window_since(p_ledger, each.after, each.scope, each.id, each.platform, each.tool, each.measure) = each.value) IS NOT TRUE THEN
       RETURN false;
     END IF;

@@ -1,0 +1,134 @@
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readWindows, type WindowAsked } from "../../src/ledger/windows.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+const LEDGER = "many/eu";
+const MANY = 6_000;
+/** Seconds between two entries. */
+const APART = 20;
+let scene: Scene;
+let client: Client;
+
+// Of ten entries, nine propose, and one denies what was proposed five entries before.
+const ENTRIES = `
+  INSERT INTO oc_audit_log (ledger, seq, recorded_at, entry, hash, prev_hash, id, type, actor_id, on_behalf_of_id, action_id,
+                            state_version, platform, tool, measures)
+  SELECT '${LEDGER}', n, at, entry, sha256(convert_to(entry, 'UTF8')), prev, gen_random_uuid(), type, 'agent' || n % 3,
+         CASE WHEN n % 2 = 0 THEN 'person' || n % 4 END, md5((CASE WHEN proposes THEN n ELSE n - 5 END)::text)::uuid,
+         CASE WHEN proposes THEN 1 ELSE 2 END, 'vouchers', 'tool' || n % 5, CASE WHEN proposes THEN oc_measures(entry) END
+    FROM (SELECT x.*, CASE WHEN proposes THEN 'ACTION_PROPOSED' ELSE 'ACTION_DENIED' END AS type,
+                 '{"body":{"measures":{"amount":"' || n % 7 || '.01"}},"ledger":"${LEDGER}","prevHash":"' || encode(prev, 'hex')
+                   || '","recordedAt":"2026-01-01T00:00:00.000000Z","seq":"' || n || '","v":1}' AS entry
+            FROM (SELECT n, now() - (${MANY} - n) * interval '${APART} s' AS at, sha256(n::text::bytea) AS prev, n % 10 <> 7 AS proposes
+                    FROM generate_series(2, ${MANY}) n) x) y`;
+
+const UNGUARDED = `
+  SET LOCAL countersign.migration = 'on';
+  DO $$ DECLARE t regclass; BEGIN
+    FOR t IN SELECT 'oc_audit_log'::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = 'oc_audit_log'::regclass
+             UNION ALL SELECT 'oc_ledger_head'::regclass LOOP
+      EXECUTE format('ALTER TABLE ONLY %s DISABLE TRIGGER USER', t);
+    END LOOP;
+  END $$`;
+
+beforeAll(async () => {
+  scene = await openScene();
+  await scene.ledgers.ensure(LEDGER);
+  client = new Client({ connectionString: scene.database.superuserUrl });
+  await client.connect();
+  // Plans are made when there is next to nothing.
+  for (let n = 0; n < 6; n += 1)
+    await readWindows(
+      client,
+      [...SCOPES].flatMap(([, one]) => [asked(3_600, one)]),
+    );
+  await client.query(`BEGIN; ${UNGUARDED}; ${ENTRIES};
+    UPDATE oc_ledger_head SET seq = ${MANY} WHERE ledger = '${LEDGER}'; COMMIT`);
+});
+afterAll(async () => {
+  await client?.end();
+  await scene?.close();
+});
+
+type Scope = Omit<WindowAsked, "ledger" | "seconds">;
+const asked = (seconds: number, scope: Scope): WindowAsked => ({ ledger: LEDGER, seconds, ...scope });
+
+const SCOPES: readonly (readonly [name: string, scope: Scope, condition: string])[] = [
+  ["an agent", { scope: "agent", id: "agent1" }, "actor_id = 'agent1'"],
+  ["a person", { scope: "person", id: "person2" }, "on_behalf_of_id = 'person2'"],
+  ["nobody's agent", { scope: "person", id: "agent1" }, "on_behalf_of_id IS NULL AND actor_id = 'agent1'"],
+  ["an organization", { scope: "organization", id: "" }, "true"],
+  [
+    "one tool of an agent",
+    { scope: "agent", id: "agent2", platform: "vouchers", tool: "tool3" },
+    "actor_id = 'agent2' AND tool = 'tool3'",
+  ],
+  ["another platform", { scope: "organization", id: "", platform: "crm" }, "platform = 'crm'"],
+];
+
+/** The same, from the texts alone. */
+async function expected(seconds: number, condition: string, measure: string | undefined): Promise<string> {
+  const value =
+    measure === undefined ? "count(*)" : `coalesce(sum((entry::jsonb #>> '{body,measures,${measure}}')::numeric), 0)`;
+  const { rows } = await client.query<{ value: string }>(
+    `SELECT ${value}::text AS value FROM oc_audit_log p
+      WHERE ledger = $1 AND type = 'ACTION_PROPOSED' AND recorded_at > statement_timestamp() - make_interval(secs => $2) AND ${condition}
+        AND NOT EXISTS (SELECT FROM oc_audit_log d WHERE d.action_id = p.action_id AND d.type = 'ACTION_DENIED')`,
+    [LEDGER, seconds],
+  );
+  return rows[0]?.value ?? "";
+}
+
+/** How many entries of each index of entries this transaction has read, and rows without an index. */
+async function reads(): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ name: string; read: number }>(
+    `SELECT coalesce(p.inhparent::regclass::text, 'an index of its own') AS name,
+            sum(pg_stat_get_xact_tuples_returned(x.indexrelid))::int AS read
+       FROM pg_index x JOIN pg_inherits t ON t.inhrelid = x.indrelid AND t.inhparent = 'oc_audit_log'::regclass
+       LEFT JOIN pg_inherits p ON p.inhrelid = x.indexrelid GROUP BY 1
+      UNION ALL
+     SELECT 'no index', sum(pg_stat_get_xact_tuples_returned(t.inhrelid) - pg_stat_get_xact_tuples_fetched(t.inhrelid))::int
+       FROM pg_inherits t WHERE t.inhparent = 'oc_audit_log'::regclass`,
+  );
+  return new Map(rows.map(({ name, read }) => [name, read]));
+}
+
+describe("a window over many entries", () => {
+  it.each(SCOPES)("of %s has the value that the texts of entries have", async (_, scope, condition) => {
+    for (const seconds of [600, 3_600, 86_400]) {
+      for (const measure of [undefined, "amount", "unknown"]) {
+        const [read] = await readWindows(client, [asked(seconds, { ...scope, measure })]);
+        expect({ seconds, measure, value: Number(read?.value) }).toEqual({
+          seconds,
+          measure,
+          value: Number(await expected(seconds, condition, measure)),
+        });
+      }
+    }
+  });
+
+  it.each([
+    ["an agent", SCOPES[0]![1], "oc_audit_log_counted_agent"],
+    ["a person", SCOPES[1]![1], "oc_audit_log_counted_person"],
+    ["an organization", SCOPES[3]![1], "oc_audit_log_counted"],
+  ])("of %s reads one range of one index, and what was denied since", async (_, scope, index) => {
+    const hour = 3_600 / APART;
+    await client.query("BEGIN");
+    const before = await reads();
+    await readWindows(client, [asked(3_600, { ...scope, measure: "amount" })]);
+    const after = await reads();
+    await client.query("ROLLBACK");
+    const read = [...after].flatMap(([name, count]) => {
+      const more = count - (before.get(name) ?? 0);
+      return more > 0 ? [[name, more] as const] : [];
+    });
+    const others = read.filter(([name]) => name !== index);
+    const ranges = Object.fromEntries(read);
+    expect(ranges[index]).toBeGreaterThan(0);
+    // A tenth is denials: they are read twice at most, and each is looked up.
+    expect(ranges[index]).toBeLessThanOrEqual(2 * hour);
+    expect(others.map(([name]) => name).sort()).toEqual(["oc_audit_log_action", "oc_audit_log_over"]);
+    for (const [, count] of others) expect(count).toBeLessThanOrEqual(hour);
+  });
+});
