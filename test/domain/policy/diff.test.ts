@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { textLines } from "../../../src/domain/actions/rendering/values.ts";
 import { describeChanges } from "../../../src/domain/policy/diff.ts";
@@ -279,6 +280,20 @@ describe("the changes of a policy document", () => {
     expect(line!.length).toBeLessThan(600);
     const [whole] = describeChanges(of("1 == 1"), readPolicy(TEXT).document);
     expect(whole!.length).toBeLessThan(2_000);
+  });
+
+  it("are said of every two templates, in lines without a character that nobody sees", () => {
+    const folder = new URL("../../../src/domain/policy/templates/", import.meta.url);
+    const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+    const documents = files.map((name) => readPolicy(readFileSync(new URL(name, folder), "utf8")).document);
+    expect(documents.length).toBeGreaterThan(3);
+    for (const before of documents) {
+      for (const after of documents) {
+        const lines = describeChanges(before, after);
+        expect(lines.length === 0).toBe(before === after);
+        expect(lines.filter((line) => line.length > 4_000 || /[\p{C}]/u.test(line))).toEqual([]);
+      }
+    }
   });
 
   it("are bounded, and say how many are missing", () => {
