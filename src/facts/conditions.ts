@@ -18,6 +18,12 @@ export interface Conditions {
   readonly lacks?: readonly string[];
   /** Members of the entry, and the members of the new state that equal them. */
   readonly records?: Readonly<Record<string, string>>;
+  /** Members of the entry that are lists, and the members of the new state that are among them. */
+  readonly lists?: Readonly<Record<string, string>>;
+  /** Members of the new state of which no two are equal. */
+  readonly differ?: readonly string[];
+  /** Members of the new state that are instants, the second after the first, and at most so many days of 24 hours. */
+  readonly lasts?: { readonly from: string; readonly to: string; readonly days: number };
   /** Members of the entry, and the members of the state before that equal them. */
   readonly names?: Readonly<Record<string, string>>;
   /** Members of the state that remain what they were: where the entry makes the thing, what its kind has `initially`. */
@@ -41,7 +47,10 @@ export interface Conditions {
 export type Author = "SYSTEM" | "HUMAN" | "ADMINISTRATOR" | "MAKER" | "APPROVER" | "CALLER" | "DELEGATE";
 
 /** What an entry agrees with about a thing that is not the one each entry of its type moves. */
-export type SideConditions = Pick<Conditions, "by" | "names" | "repeats">;
+export interface SideConditions extends Pick<Conditions, "by" | "names" | "repeats"> {
+  /** The member of the state that has the instant from which on an entry may. */
+  readonly since?: string;
+}
 
 /** What holds for every state of a kind. */
 export interface StateConditions {
@@ -67,7 +76,8 @@ export interface StateConditions {
    * A status that a thing comes to as soon as, and only when, enough different people have approved it: by entries of type `by`,
    * this one included, and by the requirements in member `requirements` of the entry that made it. Those that have member `unknown`
    * are by somebody who may be the person who asked for it: there have to be enough without any one of them. Member `decision` says how
-   * it was approved, or denied.
+   * it was approved, or denied; where it has `delegatedBy`, the actor decides in the place of the person `id`, who is one of its people, as a
+   * member of `group` and nothing else.
    */
   readonly quorum?: {
     readonly status: string;

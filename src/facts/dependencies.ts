@@ -17,12 +17,13 @@ interface Body {
   readonly chain?: unknown;
   readonly policyRecord?: unknown;
   readonly publication?: unknown;
+  readonly decision?: unknown;
   readonly states?: unknown;
 }
 
 /**
  * What an entry with this body depends on beside what it moves: the open session it is made in, the open chain it is a step of, the
- * policy that an approval would replace, and the approved action of a publication. The append refuses a draft that depends on what stands elsewhere; a verifier finds the same from the entry.
+ * policy that an approval would replace, the approved action of a publication, and the delegation by which somebody decides. The append refuses a draft that depends on what stands elsewhere; a verifier finds the same from the entry.
  */
 export function dependenciesOf(body: Body): readonly Dependency[] {
   const { type, session, chain } = body;
@@ -45,11 +46,21 @@ export function dependenciesOf(body: Body): readonly Dependency[] {
       dependencies.push({ kind: "ACTION", id, version: actionVersion });
     }
   }
+  const delegation = typeof type === "string" && DECISIONS.has(type) ? delegationIn(body) : undefined;
+  if (delegation !== undefined) dependencies.push({ kind: "DELEGATION", id: delegation, version: 1 });
   return dependencies;
 }
 
 function isPositive(version: unknown): version is number {
   return typeof version === "number" && Number.isSafeInteger(version) && version > 0;
+}
+
+const DECISIONS: ReadonlySet<string> = new Set(["ACTION_APPROVED", "ACTION_DENIED"]);
+
+function delegationIn({ decision }: Body): string | undefined {
+  const { delegatedBy } = objectOf(decision as JsonValue | undefined);
+  const { delegation } = objectOf(delegatedBy);
+  return typeof delegation === "string" ? delegation : undefined;
 }
 
 /** A dependency with members that the state of the thing must have, as far as the version does not say which state it is. */

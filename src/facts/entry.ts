@@ -92,3 +92,12 @@ export function isInstant(text: string): boolean {
 export function instant(moment: Date): string {
   return moment.toISOString().replace("Z", "000Z");
 }
+
+/** Microseconds from one instant to another, both as `instant` writes them. */
+export function microsecondsBetween(one: string, other: string): number {
+  return microseconds(other) - microseconds(one);
+}
+
+function microseconds(text: string): number {
+  return Date.parse(`${text.slice(0, 23)}Z`) * 1_000 + Number(text.slice(23, 26));
+}

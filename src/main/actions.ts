@@ -1,6 +1,8 @@
 import type { Database } from "../db/database.ts";
 import { type Actions, createActions } from "../domain/actions/actions.ts";
+import type { Lending } from "../domain/directory/delegations.ts";
 import type { Directory } from "../domain/directory/directory.ts";
+import type { KnownPeople } from "../domain/directory/known-people.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
@@ -15,7 +17,7 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "refresh" | "people" | "publishedBy">;
+  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "publishedBy"> & KnownPeople & Lending;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }

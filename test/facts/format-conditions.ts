@@ -24,7 +24,7 @@ const recordLines = (records: Conditions["records"]) =>
   pairs(records).map(([path, to]) => `${code(to)} of the new state is ${code(path)} of the entry`);
 
 /** What an entry has of the state before, and of the entry that made the thing. */
-function sideLines({ names, repeats }: SideConditions): readonly string[] {
+function sideLines({ names, repeats, since }: SideConditions): readonly string[] {
   const same = pairs(repeats).filter(([here, there]) => here === there);
   const renamed = pairs(repeats).filter(([here, there]) => here !== there);
   const names_ = same.map(([here]) => here);
@@ -32,7 +32,12 @@ function sideLines({ names, repeats }: SideConditions): readonly string[] {
     ...pairs(names).map(([path, to]) => `${code(path)} is ${code(to)} of the state before`),
     ...(same.length === 0 ? [] : [`${list(names_)} ${areThose(names_)} of the entry that made the thing`]),
     ...renamed.map(([here, there]) => `${code(here)} is ${code(there)} of the entry that made the thing`),
+    ...(since === undefined ? [] : [`recorded at ${code(since)} of the state before, or later`]),
   ];
+}
+
+function lastsLine({ from, to, days }: NonNullable<Conditions["lasts"]>): string {
+  return `${code(to)} of the new state is after ${code(from)}, and ${days} days of 24 hours after it at most`;
 }
 
 function sentences(conditions: Conditions, prefix = ""): Sentences {
@@ -47,6 +52,11 @@ function sentences(conditions: Conditions, prefix = ""): Sentences {
     ...(needs === undefined ? [] : [`the new state has ${list(needs)}`]),
     ...(lacks === undefined ? [] : [`the new state has no ${list(lacks)}`]),
     ...recordLines(conditions.records),
+    ...pairs(conditions.lists).map(
+      ([path, member]) => `${code(member)} of the new state is among ${code(path)} of the entry`,
+    ),
+    ...(conditions.differ === undefined ? [] : [`no two of ${list(conditions.differ)} of the new state are equal`]),
+    ...(conditions.lasts === undefined ? [] : [lastsLine(conditions.lasts)]),
   ];
   const after = [
     ...(areKnownAlone(by) ? [] : byLines(conditions)),
@@ -93,6 +103,7 @@ export function stateConditionParts(conditions: StateConditions): readonly strin
           `an ${code(quorum.by)} brings it to ${code(quorum.status)} where there are enough approvals with it, and otherwise leaves its status; ` +
             `they are counted over all ${code(quorum.by)} about it, by ${code(quorum.requirements)} of the entry that made it`,
           `no ${code(quorum.by)} has people that another about it has`,
+          `where ${code(quorum.decision)} of an ${code(quorum.by)} has \`delegatedBy\`, \`id\` of that is one of its people, and its actor is asked as a member of \`group\` of that alone`,
           `where an ${code(quorum.by)} has ${code(quorum.unknown)}, there are enough approvals only if there are without any one of those that have it`,
           `how it was approved, or denied, is in ${code(quorum.decision)}`,
         ]),

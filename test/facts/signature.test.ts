@@ -46,6 +46,10 @@ describe("signatures of the vectors", () => {
       "SESSION_STARTED",
       "ACTION_PROPOSED",
       "ACTION_APPROVED",
+      "DELEGATION_MADE",
+      "ACTION_PROPOSED",
+      "ACTION_APPROVED",
+      "DELEGATION_ENDED",
       "PRINCIPAL_INVITED",
     ]);
     for (const { entry } of vectors.entries) {

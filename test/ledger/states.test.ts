@@ -110,7 +110,9 @@ describe("readDirectoryChanges", () => {
       "SELECT pg_get_expr(indpred, indrelid) AS predicate FROM pg_index WHERE indexrelid = 'oc_audit_log_directory'::regclass",
     );
     const types = [...VOCABULARY.facts.values()].filter(({ moves, mayMove }) =>
-      ["PRINCIPAL", "TOKEN", "SETUP", "ORGANIZATION"].some((kind) => kind in moves || kind in mayMove),
+      ["PRINCIPAL", "TOKEN", "SETUP", "ORGANIZATION", "POLICY", "DELEGATION"].some(
+        (kind) => kind in moves || kind in mayMove,
+      ),
     );
     expect([...(rows[0]?.predicate ?? "").matchAll(/'([A-Z_]+)'/g)].map(([, type]) => type).sort()).toEqual(
       types.map(({ type }) => type).sort(),

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { decodeJwt } from "jose";
 import { act, type Proposed, propose } from "../graphql/steps.ts";
 import type { Api } from "../http/harness.ts";
 
@@ -89,8 +90,38 @@ const policies: TracedArea = {
   nothing: (ledger) => ({ policyVersion: nodeId("PolicyVersion", ledger, randomUUID()) }),
 };
 
+/** A right that somebody lends the doer, or lends another person in their place where the doer is none. */
+const delegations: TracedArea = {
+  types: { delegation: "ID!" },
+  async leave({ api, id, token }) {
+    const { org, kind, act: agent } = decodeJwt(token);
+    const isPerson = kind === "HUMAN" && agent === undefined;
+    const person = (sub: string) => ({ sub, org, kind: "HUMAN", name: sub, roles: [], groups: ["lenders"] });
+    const lender = { token: await api.sign(person(`lender ${randomUUID()}`)) };
+    const friend = { token: await api.sign(person(`friend of ${id}`)) };
+    // Whom something is lent to is known.
+    await act(api, "startSession", {}, isPerson ? { token } : friend, "userErrors{code}");
+    const input = {
+      toPrincipalId: isPerson ? id : `friend of ${id}`,
+      group: "lenders",
+      endsAt: new Date(Date.now() + 86_400_000).toISOString(),
+    };
+    const selection = "delegation{id} userErrors{code}";
+    const { delegation, userErrors } = await act<{ delegation: { id: string }; userErrors: object }>(
+      api,
+      "delegateApprovals",
+      input,
+      lender,
+      selection,
+    );
+    if (delegation === null) throw new Error(JSON.stringify(userErrors));
+    return { marks: quoted(delegation.id), variables: { delegation: delegation.id } };
+  },
+  nothing: (ledger) => ({ delegation: nodeId("Delegation", ledger, randomUUID()) }),
+};
+
 /** What everybody leaves behind, area by area. A new area has to be added here. */
-export const AREAS = { actions, sessions, principals, policies } as const satisfies Readonly<
+export const AREAS = { actions, sessions, principals, policies, delegations } as const satisfies Readonly<
   Record<string, TracedArea>
 >;
 export type AreaName = keyof typeof AREAS;

@@ -92,6 +92,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
       AuditEntry: each(`node(id:$entry){id ...on AuditEntry${ENTRY}}`),
       PolicyVersion: about("policies", each(`node(id:$policyVersion){id ...on PolicyVersion${POLICY_VERSION}}`)),
       Session: each(`node(id:$session){id ...on Session${SESSION}}`),
+      Delegation: each("node(id:$delegation){id ...on Delegation{delegator{id} group}}"),
     },
     action: { "by id": each(`action(id:$action)${ACTION}`), "by UUID": each(`action(id:$uuid)${ACTION}`) },
     actions: only(list(`actions(first:100){nodes${ACTIONS}}`)),
@@ -138,6 +139,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
         ),
       ),
     ),
+    delegations: only(list("delegations{id delegator{id} delegate{id} group startsAt endsAt ended}")),
     teams: only(principals(list("teams{id name leads{id} members(first:20){nodes{id}}}"))),
   },
   mutation: {
@@ -186,6 +188,16 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
       list(
         `setAddressFolding(input:{providers:true,domains:[{domain:"",plus:true,dots:true}]}){addressFolding{providers} entry${ENTRIES} userErrors{code}}`,
       ),
+    ),
+    delegateApprovals: only(
+      principals(
+        each(
+          'delegateApprovals(input:{toPrincipalId:$doer,group:"",endsAt:"2000-01-01T00:00:00Z"}){delegation{id} entry{id} userErrors{code}}',
+        ),
+      ),
+    ),
+    endDelegation: only(
+      each(`endDelegation(input:{delegationId:$delegation}){delegation{id} entry${ENTRIES} userErrors{code}}`),
     ),
     claimAdministrator: only(principals(list(`claimAdministrator(input:{code:"x"})${CHANGED}`))),
   },

@@ -97,6 +97,30 @@ const PROPOSAL: UnsealedObject = {
   chain: id(0xc0),
 };
 
+const APPROVED: UnsealedObject = {
+  type: "ACTION_APPROVED",
+  policyHash: sha("e"),
+  platform: "reservations",
+  tool: "book_reservation",
+  effect: "WRITE",
+  region: "eu",
+  digest: sha("d"),
+  chain: id(0xc0),
+};
+const instantIn = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().replace("Z", "000Z");
+const [FROM, TO] = [instantIn(0), instantIn(30)];
+const delegation = (version: number, status: string): UnsealedObject => ({
+  delegation: id(0xd0),
+  states: [
+    {
+      kind: "DELEGATION",
+      id: id(0xd0),
+      version,
+      state: { status, delegator: "approver", delegate: "deputy", group: "approvers", startsAt: FROM, expiresAt: TO },
+    },
+  ],
+});
+
 const nameless = (n: number, more: UnsealedObject): UnsealedObject => ({
   id: id(n),
   type: "NOTE",
@@ -133,8 +157,8 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
     [
       "a decision, which gives the action its next state",
       {
+        ...APPROVED,
         id: id(3),
-        type: "ACTION_APPROVED",
         actor: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
         action: id(0xb0),
         states: [
@@ -145,13 +169,6 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
             state: { status: "APPROVED", approvals: 1, grant: { expiresAt: "2030-01-01T00:15:00.000000Z" } },
           },
         ],
-        policyHash: sha("e"),
-        platform: "reservations",
-        tool: "book_reservation",
-        effect: "WRITE",
-        region: "eu",
-        digest: sha("d"),
-        chain: id(0xc0),
         decision: {
           verdict: "APPROVE",
           channel: "API",
@@ -245,6 +262,71 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
       nameless(12, { notes: [new Erasable("first"), "kept", { text: new Erasable("third") }] }),
     ],
     ["nothing erasable", nameless(13, { reason: "GRANT_SPENT", action: id(0xb0) })],
+  ],
+  [
+    [
+      "a right to approve, lent",
+      {
+        ...delegation(1, "MADE"),
+        id: id(17),
+        type: "DELEGATION_MADE",
+        actor: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
+        note: new Erasable("holidays"),
+      },
+    ],
+    [
+      "another proposal, in the same chain",
+      {
+        ...PROPOSAL,
+        id: id(18),
+        action: id(0xb1),
+        policy: {
+          ...(PROPOSAL.policy as UnsealedObject),
+          requirements: [{ id: "writes-one-approver", group: "approvers", needed: 1 }],
+        },
+        states: [
+          {
+            kind: "ACTION",
+            id: id(0xb1),
+            version: 1,
+            state: { status: "PENDING", approvals: 0, expiresAt: "2030-01-01T00:00:00.000000Z" },
+          },
+        ],
+      },
+    ],
+  ],
+  [
+    [
+      "a decision by a right that was lent",
+      {
+        ...APPROVED,
+        id: id(19),
+        actor: { id: "deputy", kind: "HUMAN", roles: [], groups: ["others"] },
+        action: id(0xb1),
+        states: [
+          {
+            kind: "ACTION",
+            id: id(0xb1),
+            version: 2,
+            state: { status: "APPROVED", approvals: 1, grant: { expiresAt: "2030-01-01T00:15:00.000000Z" } },
+          },
+        ],
+        decision: {
+          verdict: "APPROVE",
+          channel: "API",
+          delegatedBy: { id: "approver", group: "approvers", delegation: id(0xd0) },
+        },
+      },
+    ],
+    [
+      "the end of what was lent",
+      {
+        ...delegation(2, "ENDED"),
+        id: id(20),
+        type: "DELEGATION_ENDED",
+        actor: { id: "approver", kind: "HUMAN", roles: ["approver"], groups: ["approvers"] },
+      },
+    ],
   ],
   [
     [

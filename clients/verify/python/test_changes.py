@@ -15,7 +15,9 @@ TEXTS = [vector["entry"].encode("utf-8") for vector in ENTRIES]
 ROWS = [("%s %s" % (v["seq"], v["payload"])).encode("utf-8") for v in ENTRIES if v["payload"]]
 HEAD = (len(ENTRIES), ENTRIES[-1]["hash"])
 # Positions in the vectors.
-SESSION, PROPOSAL, DECISION, NOTE, INVITED, ENDED = 2, 3, 4, 14, 15, 16
+SESSION, PROPOSAL, DECISION, NOTE, INVITED, ENDED = 2, 3, 4, 14, 19, 20
+# The second proposal, which depends on the same session and chain.
+FURTHER = 16
 
 
 class Bytes(unittest.TestCase):
@@ -73,19 +75,19 @@ class Bytes(unittest.TestCase):
         self.assertEqual(found(check(TEXTS[:7] + [other] + TEXTS[7:], keys=KEYS)), expected)
         # What makes the session and what makes the action count for nothing once they are forked.
         result = found(check(TEXTS[:2] + TEXTS[1:], keys=KEYS))
-        self.assertEqual(result, [("FORKED", 2), ("ILLEGAL_STEP", 3), ("ILLEGAL_STEP", 16)])
+        self.assertEqual(result, [("FORKED", 2), ("ILLEGAL_STEP", 3), ("ILLEGAL_STEP", FURTHER), ("ILLEGAL_STEP", ENDED)])
 
     def test_cut_at_the_end(self) -> None:
         self.assertEqual(found(check(TEXTS[:-1], keys=KEYS)), [])
-        self.assertEqual(found(check(TEXTS[:-1], keys=KEYS, heads=[HEAD])), [("ROLLED_BACK", 16)])
+        self.assertEqual(found(check(TEXTS[:-1], keys=KEYS, heads=[HEAD])), [("ROLLED_BACK", ENDED)])
         self.assertEqual(found(check(TEXTS, keys=KEYS, heads=[(5, "0" * 64)])), [("CHECKPOINT_INCONSISTENT", 5)])
         self.assertEqual(check([]).verdict, "EMPTY")
         self.assertEqual(found(check([], heads=[HEAD])), [("TRUNCATED", 1)])
         # One fault of the end is reported, and of heads that differ the first.
         rows = [b'99 {"a":{"salt":"' + b"0" * 32 + b'","value":1}}']
         self.assertEqual(found(check(TEXTS[:1], keys=KEYS, heads=[HEAD], rows=rows)), [("TRUNCATED", 2)])
-        heads = [(7, "0" * 64), (5, "0" * 64), (20, "0" * 64), (30, "0" * 64)]
-        expected = [("CHECKPOINT_INCONSISTENT", 5), ("ROLLED_BACK", 17)]
+        heads = [(7, "0" * 64), (5, "0" * 64), (ENDED + 4, "0" * 64), (30, "0" * 64)]
+        expected = [("CHECKPOINT_INCONSISTENT", 5), ("ROLLED_BACK", ENDED + 1)]
         self.assertEqual(found(check(TEXTS, keys=KEYS, heads=heads)), expected)
         self.assertEqual(check(TEXTS, keys=KEYS, heads=heads).verdict, "CHECKPOINT_INCONSISTENT")
 
@@ -245,7 +247,7 @@ class Members(unittest.TestCase):
         # Another key signs: known to nobody who has the keys of the vectors.
         self.assertEqual(
             found(check(linked(entries_of(VECTORS)), keys=KEYS)),
-            [("BAD_SIGNATURE", seq) for seq in (SESSION, PROPOSAL, DECISION, INVITED)],
+            [("BAD_SIGNATURE", seq) for seq in (SESSION, PROPOSAL, DECISION, *range(FURTHER - 1, INVITED + 1))],
         )
         good = check(linked(entries_of(VECTORS)), keys=None)
         self.assertEqual(good.verdict, "INTACT")
@@ -289,7 +291,7 @@ class Members(unittest.TestCase):
         entries = entries_of(VECTORS)
         for reorder, expected in (
             (lambda: entries.append({**copy.deepcopy(entries[NOTE - 1])}), []),
-            (lambda: entries[-1]["body"].update(id=uuid(0x99), session=uuid(0xA0)), [("ILLEGAL_STEP", 17)]),
+            (lambda: entries[-1]["body"].update(id=uuid(0x99), session=uuid(0xA0)), [("ILLEGAL_STEP", ENDED + 1)]),
         ):
             reorder()
             entries[-1]["recordedAt"] = entries[-2]["recordedAt"]
@@ -297,7 +299,7 @@ class Members(unittest.TestCase):
             self.assertEqual(found(check(linked(entries))), expected)
         entries = entries_of(VECTORS)
         entries[SESSION - 1]["body"]["states"][0]["state"]["expiresAt"] = entries[PROPOSAL - 1]["recordedAt"]
-        self.assertEqual(found(check(linked(entries))), [("ILLEGAL_STEP", PROPOSAL)])
+        self.assertEqual(found(check(linked(entries))), [("ILLEGAL_STEP", PROPOSAL), ("ILLEGAL_STEP", FURTHER)])
 
     def test_first_entry(self) -> None:
         entries = entries_of(VECTORS)
@@ -315,8 +317,8 @@ class PayloadRows(unittest.TestCase):
         self.assertEqual(self.found(ROWS[::-1]), [])
         missing = set(self.found(ROWS[1:]))
         self.assertEqual(missing, {("PAYLOAD_MISSING", 2)})
-        self.assertEqual(self.found(ROWS + [b'99 {"a":{"salt":"' + b"0" * 32 + b'","value":1}}']), [("TRUNCATED", 17)])
-        self.assertEqual(self.found(ROWS + [ROWS[-1]]), [("CONTENT_MISMATCH", 16)])
+        self.assertEqual(self.found(ROWS + [b'99 {"a":{"salt":"' + b"0" * 32 + b'","value":1}}']), [("TRUNCATED", ENDED + 1)])
+        self.assertEqual(self.found(ROWS + [ROWS[-1]]), [("CONTENT_MISMATCH", ENDED)])
         self.assertEqual(self.found(ROWS + [b"14 {}"]), [])
         self.assertEqual(self.found(ROWS + [b'14 {"a":{"salt":"' + b"0" * 32 + b'","value":1}}']), [("CONTENT_MISMATCH", 14)])
 

@@ -184,19 +184,20 @@ class Command(unittest.TestCase):
         entries = self.file("entries", TEXT)
         keys = self.file("keys", json.dumps(VECTORS["jwks"]).encode())
         rows = self.file("rows", "".join("%s %s\n" % (v["seq"], v["payload"]) for v in ENTRIES if v["payload"]).encode())
-        head = "16:" + ENTRIES[-1]["hash"]
+        head = "%d:" % len(ENTRIES) + ENTRIES[-1]["hash"]
         code, output = self.run_it(
             "--ledger", "vectors/eu-1", "--keys", keys, "--head", head, "--payloads", rows, "--json", entries
         )
         document = json.loads(output)
-        self.assertEqual((code, document["verdict"], document["entries"]), (0, "INTACT", 16))
-        self.assertEqual(document["head"], {"seq": "16", "hash": ENTRIES[-1]["hash"]})
+        self.assertEqual((code, document["verdict"], document["entries"]), (0, "INTACT", len(ENTRIES)))
+        self.assertEqual(document["head"], {"seq": str(len(ENTRIES)), "hash": ENTRIES[-1]["hash"]})
         self.assertEqual((document["problems"], document["notChecked"]), ([], []))
         code, output = self.run_it("--keys", keys, entries)
         self.assertEqual((code, output.splitlines()[0]), (0, "INTACT"))
-        code, output = self.run_it("--head", "17:" + "0" * 64, "--json", entries)
+        beyond = str(len(ENTRIES) + 1)
+        code, output = self.run_it("--head", beyond + ":" + "0" * 64, "--json", entries)
         problem = json.loads(output)["problems"][0]
-        self.assertEqual((code, problem["verdict"], problem["seq"]), (1, "ROLLED_BACK", "17"))
+        self.assertEqual((code, problem["verdict"], problem["seq"]), (1, "ROLLED_BACK", beyond))
         self.assertEqual(self.run_it(self.file("empty", b""))[0], 1)
 
     def test_as_a_module_from_standard_input(self) -> None:

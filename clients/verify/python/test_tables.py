@@ -108,6 +108,10 @@ def sentence(condition: terms.Condition) -> str:
         terms.Stay: "{names} of the state stay as they were",
         terms.OneMore: "`{path}` of the state becomes one more",
         terms.IsMade: "`{path}` is `{made_path}` of the entry that made the thing",
+        terms.Among: "`{state_path}` of the new state is among `{entry_path}` of the entry",
+        terms.Differ: "no two of {names} of the new state are equal",
+        terms.Lasts: "`{to}` of the new state is after `{start}`, and {days} days of 24 hours after it at most",
+        terms.Since: "recorded at `{path}` of the state before, or later",
         terms.BeforeDeadline: "recorded before the deadline of the state before, if that has one",
     }
     values = dict(vars(c), names=names(getattr(c, "paths", ())))
@@ -144,6 +148,10 @@ def history_of(spec: Kind) -> List[str]:
             "counted over all `%s` about it, by `%s` of the entry that made it" % (name, status, name, path)
         )
         found.append("no `%s` has people that another about it has" % name)
+        found.append(
+            "where `%s` of an `%s` has `delegatedBy`, `id` of that is one of its people, and its actor is asked as a member of `group` of that alone"
+            % (decision, name)
+        )
         found.append(
             "where an `%s` has `%s`, there are enough approvals only if there are without any one of those that have it"
             % (name, unknown)

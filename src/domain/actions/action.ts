@@ -2,11 +2,13 @@ import type { ActionStatus } from "../../facts/areas/actions.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import type { Approver } from "../../facts/quorum.ts";
+import type { LentRight } from "../directory/delegations.ts";
 import type { Responsible } from "../directory/organization.ts";
 import type { People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
+import type { DelegatedBy } from "./decide/rights.ts";
 import type { Shown } from "./first-shown.ts";
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
@@ -84,6 +86,8 @@ export interface ActionView {
 /** Who approved and how, and the position of the entry that says so. */
 export interface Voter extends Principal, Omit<Approver, keyof Principal | "isUnknown"> {
   readonly seq: bigint;
+  /** Whose right they used, on whose behalf they are then; undefined: their own. */
+  readonly delegatedBy?: DelegatedBy | undefined;
   /** Whether the entry says that they may be a person who asked for the action, or who approved before. */
   readonly isUnknown: boolean;
 }
@@ -119,6 +123,8 @@ export interface Situation {
   readonly people?: People | undefined;
   /** When the action was first shown to the person who decides, and by which channel; undefined: nobody knows. */
   readonly firstShown?: Shown | undefined;
+  /** What was lent to who decides: not ended, and void for no other reason than the time. */
+  readonly lent?: readonly LentRight[] | undefined;
   /** Undefined for commands that do not depend on it. */
   readonly today?: Today | undefined;
 }

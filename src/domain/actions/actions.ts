@@ -6,6 +6,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { createCommit } from "../commit.ts";
 import { createCommitTogether } from "../commit-together.ts";
+import type { Lending } from "../directory/delegations.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
 import type { Keys } from "../identity/keys.ts";
@@ -21,8 +22,8 @@ import type { ActionView } from "./action.ts";
 import { contentProblem } from "./content.ts";
 import { confirmsAsOwner } from "./decide/approver.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
-import { approvalObjections, objections } from "./decide/eligibility.ts";
 import { peopleCompared } from "./decide/people.ts";
+import { eligibility } from "./decide/rights.ts";
 import type { NextState } from "./decide/transition.ts";
 import { createBatchDecider, type DecideOutcome, decisionCommand, type JointDecision } from "./decide-together.ts";
 import { createFindEarlier } from "./earlier.ts";
@@ -107,7 +108,7 @@ export interface Actions extends Explainer {
   /** Moves the deadline of an EXECUTING action to `seconds` from now. */
   extend(caller: Caller, input: { readonly actionId: string; readonly seconds: number }): Promise<ActionResult>;
   /**
-   * Voids the approvals of a person who was suspended, of all actions that were not started. Until then, and where that fails, claiming
+   * Voids the approvals of a person who was suspended, and those in their place, of all actions that were not started. Until then, and where that fails, claiming
    * and redeeming are refused for it.
    */
   voidApprovals(caller: Caller, principalId: string): Promise<void>;
@@ -149,7 +150,7 @@ export interface ActionsOptions {
   /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
   /** What is known of people beside what their tokens say. Default: nothing. */
-  readonly known?: KnownPeople | undefined;
+  readonly known?: (KnownPeople & Lending) | undefined;
   readonly keys: Keys;
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
@@ -160,7 +161,13 @@ export interface ActionsOptions {
 
 const DEFAULT_SESSION_WINDOW = 12 * 3600;
 const DEFAULT_EXECUTION_LIMIT = 86_400;
-const NOTHING_KNOWN: KnownPeople = { refresh: async () => {}, people: async () => PEOPLE_AS_TOLD };
+const NOTHING_KNOWN: KnownPeople & Lending = {
+  refresh: async () => {},
+  people: async () => PEOPLE_AS_TOLD,
+  lentTo: async () => [],
+  knownToBeLent: () => [],
+  delegatesOf: () => [],
+};
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
@@ -299,7 +306,8 @@ export function createActions(options: ActionsOptions): Actions {
       if (seconds < 1) throw invalidInput(["seconds"], "must be at least 1");
       return apply(caller, actionId, { type: "extendExecution", by: caller.principal, seconds, limit });
     },
-    voidApprovals: (caller, principalId) => voidApprovals(ledgerOfCaller(caller), principalId),
+    voidApprovals: (caller, principalId) =>
+      voidApprovals(ledgerOfCaller(caller), principalId, known.delegatesOf(caller.principal.organization, principalId)),
     async load(caller, actionId) {
       return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
     },
@@ -309,7 +317,8 @@ export function createActions(options: ActionsOptions): Actions {
       const now = clock.now() ?? new Date();
       const problem = view.sealed === true ? undefined : contentProblem(proposal, voters);
       const today = state.status === "PENDING" ? await judge(proposal, voters, now) : undefined;
-      const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today };
+      const lent = known.knownToBeLent(principal.organization, principal.id);
+      const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today, lent };
       const isCompared = today !== undefined && view.sealed !== true;
       const people = isCompared
         ? await known.people(principal.organization, peopleCompared(told, principal), state.proposedSeq)
@@ -317,10 +326,7 @@ export function createActions(options: ActionsOptions): Actions {
       const situation = { ...told, people };
       // Whoever looks can still say why.
       const manner = { assurance, hasNote: true };
-      const found = [
-        ...objections(situation, principal, now),
-        ...approvalObjections(situation, principal, now, manner),
-      ];
+      const { objections: found } = eligibility(situation, principal, now, "APPROVE", manner);
       const altered = problem === "ALTERED" ? ["LEDGER_CORRUPT"] : [];
       return [...new Set([...found.map(({ code }) => code), ...altered])];
     },

@@ -2,6 +2,7 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { CommitDecision, CommitFunction, CommitRefusal } from "../commit.ts";
 import type { CommitTogetherFunction } from "../commit-together.ts";
+import type { Lending } from "../directory/delegations.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -38,7 +39,7 @@ export interface ExecutorOptions {
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
   readonly judge: Judge;
-  readonly known: KnownPeople;
+  readonly known: KnownPeople & Lending;
   readonly policies: Policies;
   readonly firstShown: Pick<FirstShown, "of">;
 }
@@ -180,7 +181,8 @@ async function situationOf(
   // Before anything is judged, so that what it brings up to date is.
   if (isCompared) await known.refresh(organization);
   const today = command.type === "deny" ? undefined : await judge(view.proposal, voters, now);
-  const judged = { ...situation, contentMissing: problem === "MISSING", today };
+  const lent = isDecided ? await known.lentTo(organization, command.by.id) : undefined;
+  const judged = { ...situation, contentMissing: problem === "MISSING", today, lent };
   if (!isCompared) return judged;
   const shown = isDecided ? await firstShown.of(state.ledger, state.id, command.by.id) : undefined;
   return {

@@ -130,7 +130,7 @@ function provenVoters(
       voters.some((other) => sharePerson(other, voter)) ||
       (sharePerson(voter, requestedBy) &&
         voter.isBehind !== true &&
-        !mayConfirm(requirements, voter, entry.recordedAt)) ||
+        (voter.delegatedBy !== undefined || !mayConfirm(requirements, voter, entry.recordedAt))) ||
       (voter.at !== undefined && voter.at > entry.recordedAt) ||
       !requirements.some((one) => suffices(one, voter))
     ) {

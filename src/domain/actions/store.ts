@@ -3,10 +3,12 @@ import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { objectOf } from "../../facts/members.ts";
 import { type EntryRow, type Queryable, readEntries, toEntry } from "../../ledger/read.ts";
+import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors, withListErrors } from "../ledger-errors.ts";
 import type { ActionState, ActionView, Voter } from "./action.ts";
 import { isBehind } from "./decide/approver.ts";
+import { inPlaceOf } from "./decide/rights.ts";
 import type { NextState } from "./decide/transition.ts";
 import { termsOf } from "./terms.ts";
 
@@ -62,8 +64,10 @@ export function votersAmong(proposal: LedgerEntry, entries: readonly LedgerEntry
 
 /** Who approved by `entry`, an ACTION_APPROVED, what `proposal` proposed. */
 export function voterOf(proposal: LedgerEntry, entry: LedgerEntry): Voter {
-  const by = actorOf(entry);
   const { decision } = factOfType(entry, "ACTION_APPROVED");
+  const { delegatedBy } = decision;
+  const actor = actorOf(entry);
+  const by = delegatedBy === undefined ? actor : inPlaceOf(actor, delegatedBy, delegatorOf(actor, delegatedBy.id));
   return {
     ...by,
     seq: entry.seq,
@@ -74,7 +78,12 @@ export function voterOf(proposal: LedgerEntry, entry: LedgerEntry): Voter {
     hasNote: objectOf(entry.body.decision).note !== undefined,
     isBehind: isBehind(termsOf(proposal), by),
     isUnknown: entry.body.identity !== undefined,
+    delegatedBy,
   };
+}
+
+function delegatorOf({ organization }: Principal, id: string): Principal {
+  return { id, kind: "HUMAN", organization, roles: [], groups: [] };
 }
 
 /** Positions of the entries of an action after its proposal. */

@@ -61,7 +61,11 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
       rules: rules.map(({ ruleId }) => ruleId),
       responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, BigInt(proposal.seq)) ?? []),
       suspendedRequester: requesters.find(isOut)?.id,
-      suspendedVoter: voters.find(({ id, seq }) => isSuspended(id, seq))?.id,
+      suspendedVoter: voters
+        .flatMap(({ id, seq, delegatedBy }) =>
+          (delegatedBy === undefined ? [] : [delegatedBy.id]).concat(id).map((one) => ({ id: one, seq })),
+        )
+        .find(({ id, seq }) => isSuspended(id, seq))?.id,
     };
   };
 }

@@ -11,10 +11,13 @@ const DAYS = 31;
 const APPROVED = `
   SELECT DISTINCT s.id
     FROM oc_audit_log e JOIN oc_state s ON s.ledger = e.ledger AND s.kind = 'ACTION' AND s.id = e.action_id::text
-   WHERE e.ledger = $1 AND e.actor_id = $2 AND e.type = 'ACTION_APPROVED' AND s.status = 'APPROVED'
+   WHERE e.ledger = $1 AND e.actor_id = ANY ($2::text[]) AND e.type = 'ACTION_APPROVED' AND s.status = 'APPROVED'
      AND e.recorded_at > statement_timestamp() - make_interval(days => ${DAYS})`;
 
-/** Voids what `principalId` approved in `ledger` and nobody started yet. Throws LedgerUnavailableError. */
+/**
+ * Voids what `principalId` approved in `ledger`, or one of `delegates` in their place, and nobody started yet. Throws
+ * LedgerUnavailableError.
+ */
 export function createVoidApprovals({
   db,
   executor,
@@ -22,8 +25,9 @@ export function createVoidApprovals({
   readonly db: Queryable;
   readonly executor: Pick<Executor, "apply">;
 }) {
-  return async (ledger: LedgerId, principalId: string): Promise<void> => {
-    const { rows } = await withLedgerErrors(db.query<{ id: string }>(APPROVED, [ledger, principalId]));
+  return async (ledger: LedgerId, principalId: string, delegates: readonly string[]): Promise<void> => {
+    const approvers = [principalId, ...delegates];
+    const { rows } = await withLedgerErrors(db.query<{ id: string }>(APPROVED, [ledger, approvers]));
     for (const { id } of rows) {
       try {
         await executor.apply(ledger, id, "system", { type: "voidApproval", approver: principalId });

@@ -29,7 +29,7 @@ export interface Admission {
 interface Admitted {
   readonly generation: number;
   readonly authentication: Authentication;
-  /** Whether the caller leads a team, so that group members must be loaded. */
+  /** Whether the caller leads a team or was lent a right, so that group members must be loaded. */
   readonly leads: boolean;
 }
 
@@ -68,7 +68,7 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     if (organization.generation !== generation) return decide(organization, authentication);
     const base = owner === undefined ? authentication.principal : { ...authentication.principal, onBehalfOf: owner };
     const principal = enriched(organization, base);
-    const leads = teamsLedBy(principal).length > 0;
+    const leads = teamsLedBy(principal).length > 0 || wasLentRights(organization, principal);
     if (leads) await projections.see(organization);
     const admission = choose(known?.authentication ?? authentication, authentication, principal);
     admitted.set(authentication, { generation, authentication: admission, leads });
@@ -147,6 +147,10 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
       return unwatch;
     },
   };
+}
+
+function wasLentRights(organization: Organization, { id }: Principal): boolean {
+  return organization.delegationsTo(id).some(({ status }) => status === "MADE");
 }
 
 type Reason = ConstructorParameters<typeof AuthenticationError>[0];

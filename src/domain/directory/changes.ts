@@ -1,3 +1,4 @@
+import type { DELEGATIONS } from "../../facts/areas/delegations.ts";
 import type { DIRECTORY } from "../../facts/areas/directory.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
@@ -18,7 +19,7 @@ import type { PrincipalState } from "./record.ts";
 import { recordedProfile } from "./snapshot.ts";
 
 /** An entry to record: it changes one state of the directory. */
-export type DirectoryFact = FactDraft<(typeof DIRECTORY)["facts"][number]["type"]>;
+export type DirectoryFact = FactDraft<(typeof DIRECTORY | typeof DELEGATIONS)["facts"][number]["type"]>;
 
 type Subject = FactDraft<"PRINCIPAL_INVITED">["subject"];
 
@@ -81,6 +82,8 @@ export function createChanges({ ledgers, db, projections, admission, attribute }
           return {
             kind: "record",
             fact: decided,
+            // Nobody makes or ends what is over.
+            notAfter: moved.kind === "DELEGATION" ? new Date(moved.state.expiresAt) : undefined,
             result(entry) {
               if (organization.applyEntry(moved, entry)) projections.notify(organization);
               return entry;

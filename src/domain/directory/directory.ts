@@ -8,6 +8,7 @@ import { type AddressFolding, createAddressFolding } from "./address-folding.ts"
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
+import { createDelegations, type Delegations, type Lending } from "./delegations.ts";
 import { createGovernance, type Governance } from "./governance.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
 import type { Responsible } from "./organization.ts";
@@ -36,7 +37,9 @@ export interface Directory
     AddressFolding,
     Agents,
     Governance,
+    Delegations,
     KnownPeople,
+    Lending,
     PrincipalAccess,
     Setup,
     Views {
@@ -51,6 +54,8 @@ export interface Directory
   statusOf(organization: string): PrincipalStatus | undefined;
   /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
   membersOf(organization: string, team: string): ReadonlySet<string>;
+  /** Groups as a member of which a person may approve now because somebody lent them that right; as new as a second or two. */
+  lentGroups(organization: string, principalId: string): readonly string[];
   /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
@@ -89,6 +94,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
     admission,
     attribute,
   });
+  const known = createKnownPeople({ projections, db, isSigned, ledgers });
+  const delegations = createDelegations({ changes, projections, admission, known, db });
   return {
     admit: admission.admit,
     watch: admission.watch,
@@ -100,7 +107,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createAddressFolding(changes, projections),
     ...createAgents(changes, db, platforms),
     ...createGovernance(projections),
-    ...createKnownPeople({ projections, db, isSigned, ledgers }),
+    ...delegations,
+    ...known,
     ...createPrincipalAccess(changes, projections, db),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
@@ -114,6 +122,13 @@ export function createDirectory(options: DirectoryOptions): Directory {
           platformsOf: (id) => organization.principals.get(id)?.state.platforms,
         }
       );
+    },
+    lentGroups(name, principalId) {
+      const now = Date.now();
+      return delegations
+        .knownToBeLent(name, principalId)
+        .filter(({ startsAt, expiresAt }) => startsAt.getTime() <= now && now < expiresAt.getTime())
+        .map(({ group }) => group);
     },
     membersOf(name, team) {
       const organization = projections.current(name);

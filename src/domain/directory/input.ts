@@ -37,6 +37,12 @@ export function checkReason(reason: string): void {
   throw refuse("INVALID_INPUT", message, "reason");
 }
 
+/** Free text that may be left out. */
+export function checkNote(note: string | undefined, path: string): void {
+  if (note === undefined || isText(note, MAX_REASON)) return;
+  throw refuse("INVALID_INPUT", `must not be blank or longer than ${MAX_REASON} characters, and without U+0000`, path);
+}
+
 /** Platforms by name, each once, in order. Each has to be one of `known`. */
 export function checkPlatforms(platforms: readonly string[], known: readonly string[]): readonly string[] {
   if (platforms.length === 0 || platforms.length > MAX_PLATFORMS) {

@@ -8,7 +8,7 @@ import type { RecordKind } from "./record.ts";
 
 const VERSIONS = `
   SELECT s.kind, s.id, s.version, s.updated_seq FROM oc_state s
-   WHERE s.ledger = $1 AND s.kind IN ('PRINCIPAL', 'TOKEN', 'SETUP', 'ORGANIZATION', 'POLICY')`;
+   WHERE s.ledger = $1 AND s.kind IN ('PRINCIPAL', 'TOKEN', 'SETUP', 'ORGANIZATION', 'POLICY', 'DELEGATION')`;
 
 interface Row {
   readonly kind: RecordKind;

@@ -6,8 +6,11 @@ import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenFact } from "../../ledger/proof.ts";
 import { DEFAULT_FOLDING, type Folding } from "../identity/addresses.ts";
 import type { PublishedDocument } from "../policy/policies.ts";
+import { LentRights } from "./lent-rights.ts";
 import {
   ADMINISTRATOR,
+  type Delegation,
+  type DelegationState,
   type DirectoryRecord,
   type Moved,
   ORGANIZATION_ID,
@@ -54,6 +57,7 @@ export class Organization {
   readonly publications = new Map<number, PublishedDocument>();
   /** What was in force before the first publication. */
   firstPolicy: PublishedDocument | undefined;
+  readonly #lent = new LentRights();
   /** Where people last changed the directory, by their ids. */
   readonly changedAt = new Map<string, bigint>();
   /** Another one after every change. */
@@ -91,6 +95,7 @@ export class Organization {
     } else if (kind === "TOKEN") this.tokens.set(id, record as DirectoryRecord<TokenState>);
     else if (kind === "SETUP") this.setup = record as DirectoryRecord<SetupState>;
     else if (kind === "POLICY") this.policy = record as DirectoryRecord<PolicyState>;
+    else if (kind === "DELEGATION") this.#lent.apply(id, record as DirectoryRecord<DelegationState>);
     else {
       const { folding } = this;
       this.#foldings.set(JSON.stringify(folding), { folding, replacedAt: record.updatedSeq });
@@ -124,6 +129,7 @@ export class Organization {
   keeps(kind: string, id: string): boolean {
     if (kind === "SETUP") return id === ADMINISTRATOR;
     if (kind === "POLICY") return id === POLICY_ID;
+    if (kind === "DELEGATION") return true;
     return kind === "PRINCIPAL" || kind === "TOKEN" || (kind === "ORGANIZATION" && id === ORGANIZATION_ID);
   }
 
@@ -182,6 +188,7 @@ export class Organization {
   find(kind: string, id: string): DirectoryRecord<unknown> | undefined {
     if (kind === "PRINCIPAL") return this.principals.get(id);
     if (kind === "TOKEN") return this.tokens.get(id);
+    if (kind === "DELEGATION") return this.#lent.find(id);
     if (kind === "ORGANIZATION" && id === ORGANIZATION_ID) return this.settings;
     if (kind === "POLICY" && id === POLICY_ID) return this.policy;
     return kind === "SETUP" && id === ADMINISTRATOR ? this.setup : undefined;
@@ -228,6 +235,23 @@ export class Organization {
       ...[...owners].map((id) => ({ id, because: "OWNER" }) as const),
       ...after(changed).flatMap((id) => (owners.has(id) ? [] : [{ id, because: "CHANGED" } as const])),
     ];
+  }
+
+  delegation(id: string): Delegation | undefined {
+    return this.#lent.get(id);
+  }
+
+  /** All that were ever made. */
+  delegations(): readonly Delegation[] {
+    return this.#lent.all();
+  }
+
+  delegationsBy(delegatorId: string): readonly Delegation[] {
+    return this.#lent.by(delegatorId);
+  }
+
+  delegationsTo(delegateId: string): readonly Delegation[] {
+    return this.#lent.to(delegateId);
   }
 
   /** Ids of the administrators appointed here who can act. */

@@ -15,8 +15,16 @@ export type OrganizationState = State<"ORGANIZATION">;
 /** Which policy documents are in force. */
 export type PolicyState = State<"POLICY">;
 
+/** A right to approve that a person lent. */
+export type DelegationState = State<"DELEGATION">;
+/** The same with its id, and the position of the entry that made it. */
+export interface Delegation extends DelegationState {
+  readonly id: string;
+  readonly madeSeq: bigint;
+}
+
 /** The kinds of thing a directory has. */
-export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP" | "ORGANIZATION" | "POLICY">;
+export type RecordKind = Extract<StateKind, "PRINCIPAL" | "TOKEN" | "SETUP" | "ORGANIZATION" | "POLICY" | "DELEGATION">;
 
 /** One thing of a directory as its latest entry left it. Version 1 was its first. */
 export interface DirectoryRecord<State> {

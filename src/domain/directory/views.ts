@@ -149,7 +149,7 @@ export function createViews(projections: Projections, db: Queryable): Views {
 }
 
 /** Administrators and auditors read the whole directory; never an agent, whatever roles its token claims. */
-function readsDirectory({ kind, roles }: Principal): boolean {
+export function readsDirectory({ kind, roles }: Principal): boolean {
   return kind !== "AGENT" && (roles.includes("admin") || roles.includes("auditor"));
 }
 

@@ -15,11 +15,14 @@ export interface Viewer {
   readonly principal: Principal;
   /** Ids of the principals in the teams the viewer leads; see `viewerFor`. */
   readonly teamMembers?: ReadonlySet<string> | undefined;
+  /** Groups for which the viewer may approve now, because a member lent them that right. */
+  readonly lentGroups?: readonly string[] | undefined;
 }
 
-/** The current members of teams. */
+/** The current members of teams, and what they lent to others. */
 export interface Teams {
   membersOf(organization: string, team: string): ReadonlySet<string>;
+  lentGroups?(organization: string, principalId: string): readonly string[];
 }
 
 /** The people an action or an entry is about: who did it, for whom, and the groups that may have to approve it. */
@@ -79,21 +82,28 @@ export function teamsLedBy({ kind, roles }: Pick<Principal, "kind" | "roles">): 
     .map((role) => role.slice(LEAD.length));
 }
 
-/** `principal` as a viewer, with the members of the teams it leads as they are now. */
+/** `principal` as a viewer, with the members of the teams it leads, and the rights it was lent, as they are now. */
 export function viewerFor(principal: Principal, teams: Teams | undefined): Viewer {
   if (teams === undefined) return { principal };
+  const viewer = principal.kind === "HUMAN" ? lentTo(principal, teams) : { principal };
   const [first, ...more] = teamsLedBy(principal).map((team) => teams.membersOf(principal.organization, team));
-  if (first === undefined) return { principal };
+  if (first === undefined) return viewer;
   // Called for every record that is checked: a large team must not be copied each time.
-  return { principal, teamMembers: more.length === 0 ? first : new Set([first, ...more].flatMap((ids) => [...ids])) };
+  return { ...viewer, teamMembers: more.length === 0 ? first : new Set([first, ...more].flatMap((ids) => [...ids])) };
+}
+
+function lentTo(principal: Principal, teams: Teams): Viewer {
+  const lentGroups = teams.lentGroups?.(principal.organization, principal.id) ?? [];
+  return lentGroups.length === 0 ? { principal } : { principal, lentGroups };
 }
 
 /**
  * Whether `viewer` may read a record about `subjects`. An agent reads what it did itself for the same person; a person what
- * they or their agents did, and what their groups may have to approve; the lead of a team also what its members or agents
+ * they or their agents did, and what their groups, or those they may approve for, may have to approve; the lead of a team also what its members or agents
  * for them did; a reader of the organization everything in it. Nobody reads another organization.
  */
-export function mayRead({ principal, teamMembers }: Viewer, subjects: Subjects): boolean {
+export function mayRead(viewer: Viewer, subjects: Subjects): boolean {
+  const { principal, teamMembers } = viewer;
   const { organization, actorId, onBehalfOfId, askedGroups } = subjects;
   if (principal.organization !== organization) return false;
   if (readsOrganization(principal)) return true;
@@ -101,15 +111,15 @@ export function mayRead({ principal, teamMembers }: Viewer, subjects: Subjects):
   if (actorId === principal.id && onBehalfOfId === principal.onBehalfOf?.id) return true;
   if (principal.kind === "AGENT") return false;
   if (onBehalfOfId === principal.id) return true;
-  if (askedGroups.some((group) => groupsOf(principal).includes(group))) return true;
+  if (askedGroups.some((group) => groupsOf(viewer).includes(group))) return true;
   // What an agent did counts as done by the person it acted for, whatever teams the agent is in.
   const personId = onBehalfOfId ?? actorId;
   return principal.kind === "HUMAN" && personId !== undefined && teamMembers?.has(personId) === true;
 }
 
 /** Groups by which `principal` may read actions that name the group: none but a person's, because only people decide. */
-function groupsOf({ kind, groups }: Principal): readonly string[] {
-  return kind === "HUMAN" ? groups : [];
+function groupsOf({ principal: { kind, groups }, lentGroups = [] }: Viewer): readonly string[] {
+  return kind === "HUMAN" ? [...groups, ...lentGroups] : [];
 }
 
 /**
@@ -118,7 +128,7 @@ function groupsOf({ kind, groups }: Principal): readonly string[] {
  */
 export function scopesOf(viewer: Viewer): "everything" | readonly ReadScope[] {
   const personal = personScopesOf(viewer);
-  const groups = groupsOf(viewer.principal);
+  const groups = groupsOf(viewer);
   return personal === "everything" || groups.length === 0 ? personal : [...personal, { askedGroups: groups }];
 }
 

@@ -49,10 +49,12 @@ export const REVOCATION_REASONS = ["APPROVER_SUSPENDED"] as const;
 export const DECISION_REFUSALS = [
   "AGENT_CANNOT_DECIDE",
   "REQUESTER_CANNOT_DECIDE",
+  "DELEGATOR_CANNOT_DECIDE",
   "NOT_ELIGIBLE",
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "DELEGATOR_ALREADY_VOTED",
   "ASSURANCE_TOO_LOW",
   "NOTE_REQUIRED",
   "CONTENT_MISSING",
@@ -211,6 +213,14 @@ const policy = object(
 );
 
 const note = erasable<string>("in their own words").optional();
+const delegatedBy = object(
+  {
+    id: text("of the person whose right it is"),
+    group: text("as a member of which group"),
+    delegation: uuid("by which it is lent"),
+  },
+  "whose right to approve the actor used, where it is not their own",
+).optional();
 const decision = object(
   {
     verdict: code(VERDICTS, "yes or no"),
@@ -228,6 +238,7 @@ const decision = object(
       "the integration that passed the decision on, which is nobody who decides; none where the actor called directly",
     ).optional(),
     note,
+    delegatedBy,
   },
   "what was decided",
 );

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../canonical.ts";
 import type { Conditions, StateConditions } from "../conditions.ts";
 import type { AnyFact } from "../definition.ts";
+import { microsecondsBetween } from "../entry.ts";
 import { isSame, listOf, memberAt, objectOf, textOf } from "../members.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { MovedThing } from "./moves.ts";
@@ -126,7 +127,8 @@ function authorProblems(body: JsonObject, { by }: Conditions, complain: Complain
   if (!authors.some(({ is }) => is(body))) complain(`actor: is not ${authors.map(({ named }) => named).join(" or ")}`);
 }
 
-function stateProblems(body: JsonObject, { kind, state }: MovedThing, conditions: Conditions, complain: Complain) {
+function stateProblems(body: JsonObject, thing: MovedThing, conditions: Conditions, complain: Complain) {
+  const { kind, state } = thing;
   const { leadsTo, sets = {}, needs = [], lacks = [], records = {} } = conditions;
   if (leadsTo !== undefined) {
     const value = textOf(memberAt(body, leadsTo.member));
@@ -144,7 +146,32 @@ function stateProblems(body: JsonObject, { kind, state }: MovedThing, conditions
     if (memberAt(state, path) !== undefined) complain(`states: ${kind} is with ${path}`);
   }
   recordProblems(body, kind, state, records, complain);
+  valueProblems(body, thing, conditions, complain);
 }
+
+/** Of members of the new state among each other, and among lists of the entry. */
+function valueProblems(body: JsonObject, { kind, state }: MovedThing, conditions: Conditions, complain: Complain) {
+  const { lists = {}, differ = [], lasts } = conditions;
+  for (const [path, inState] of Object.entries(lists)) {
+    const value = memberAt(state, inState);
+    if (!listOf(memberAt(body, path)).some((item) => isSame(item, value))) {
+      complain(`states: ${inState} of ${kind} is not among ${path} of the entry`);
+    }
+  }
+  const values = differ.map((path) => memberAt(state, path));
+  if (values.some((one, at) => values.slice(0, at).some((other) => isSame(one, other)))) {
+    complain(`states: ${differ.join(" and ")} of ${kind} are the same`);
+  }
+  if (lasts === undefined) return;
+  const { from, to, days } = lasts;
+  const time = microsecondsBetween(textOf(memberAt(state, from)), textOf(memberAt(state, to)));
+  if (!(time > 0 && time <= days * DAY)) {
+    complain(`states: ${to} of ${kind} is not after ${from}, or more than ${days} days`);
+  }
+}
+
+/** Microseconds. */
+const DAY = 86_400_000_000;
 
 function recordProblems(
   body: JsonObject,

@@ -78,6 +78,8 @@ function isApprover(body: JsonObject, maker: JsonObject, recordedAt: string, { q
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
   const approver = approverIn(body, maker, quorum);
   const { kinds, requirements } = askedBy(maker, quorum.requirements);
+  const delegator = delegatorIn(body, quorum);
+  if (delegator !== undefined && [delegator, ...peopleOf(body)].some((id) => requester.includes(id))) return false;
   const isRequester = peopleOf(body).some((id) => requester.includes(id));
   if (isRequester && !approver.isBehind && !mayConfirm(requirements, approver, recordedAt)) return false;
   return kinds.some((one) => (body.type === quorum.by ? suffices : isAsked)(one, approver));
@@ -91,6 +93,12 @@ export function peopleOf({ actor, onBehalfOf }: JsonObject): readonly string[] {
   });
 }
 
+/** The id of the person in whose place its actor decides; undefined where they decide for themselves. */
+export function delegatorIn(body: JsonObject, { decision }: Quorum): string | undefined {
+  const { delegatedBy } = objectOf(memberAt(body, decision));
+  return delegatedBy === undefined ? undefined : textOf(objectOf(delegatedBy).id);
+}
+
 /** What the approval, or the denial, in `body` counts by. */
 export function approverIn(
   body: JsonObject,
@@ -98,15 +106,17 @@ export function approverIn(
   { decision }: Quorum,
 ): Approver & { isBehind: boolean } {
   const { groups, roles } = objectOf(body.actor);
-  const { assurance, note, region, asOf } = objectOf(memberAt(body, decision));
+  const { assurance, note, region, asOf, delegatedBy } = objectOf(memberAt(body, decision));
+  const isOwn = delegatedBy === undefined;
   return {
-    groups: namesIn(groups),
-    roles: namesIn(roles),
+    // In somebody else's place, as a member of that group and nothing else.
+    groups: isOwn ? namesIn(groups) : namesIn([objectOf(delegatedBy).group ?? null]),
+    roles: isOwn ? namesIn(roles) : [],
     region: typeof region === "string" ? region : undefined,
     at: typeof asOf === "string" ? asOf : undefined,
     assurance: ASSURANCES.find((one) => one === assurance),
     hasNote: note !== undefined,
-    isBehind: isBehind(body, maker),
+    isBehind: isOwn && isBehind(body, maker),
   };
 }
 

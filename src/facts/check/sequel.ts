@@ -5,7 +5,7 @@ import { type NeededApprovals, Seats } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { conditionsFor } from "./agreement.ts";
-import { type Authored, approverIn, askedBy, authorProblems, peopleOf } from "./authors.ts";
+import { type Authored, approverIn, askedBy, authorProblems, delegatorIn, peopleOf } from "./authors.ts";
 
 /** A thing that an entry depends on, with the entry that made it. Bodies are those that `remembered` makes. */
 export interface Dependent extends Authored {
@@ -76,6 +76,9 @@ function sideProblems(
   if (conditions === undefined) return;
   authorProblems(dependent, conditions, state, problems);
   memberProblems(dependent, conditions, problems);
+  const { kind, before, recordedAt } = dependent;
+  const since = conditions.since === undefined ? undefined : memberAt(before, conditions.since);
+  if (typeof since === "string" && recordedAt < since) problems.push(`the ${kind} can be used from ${since} on`);
 }
 
 /** What of a body has to be kept to judge later entries about the things that it moves. */
@@ -203,7 +206,8 @@ function isOther(have: readonly JsonObject[], votes: readonly JsonObject[]): boo
 }
 
 function count(known: Counted, body: JsonObject, maker: JsonObject, quorum: Quorum): void {
-  const people = peopleOf(body);
+  const delegator = delegatorIn(body, quorum);
+  const people = [...peopleOf(body), ...(delegator === undefined ? [] : [delegator])];
   known.repeated = people.filter((id) => known.people.has(id));
   if (people.length > 0 && known.repeated.length === 0) {
     known.seats.add({ ...approverIn(body, maker, quorum), isUnknown: memberAt(body, quorum.unknown) !== undefined });

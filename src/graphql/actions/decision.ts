@@ -1,8 +1,11 @@
+import type { DelegatedBy } from "../../domain/actions/decide/rights.ts";
 import { type Assurance as AssuranceLevel, UNSTATED_ASSURANCE } from "../../facts/assurance.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
+import { viewerOf } from "../base/context.ts";
 import { ApproverIdentity, Assurance, Channel, Verdict } from "../base/enums.ts";
 import { type EntryNode, entryOf, revealed, shownText } from "../base/rows.ts";
+import { DelegationRef } from "../directory/delegations.ts";
 import { PrincipalRef, type PrincipalShape, recordedActor } from "../directory/principal.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { recordingEntries } from "../ledger/reads.ts";
@@ -14,6 +17,7 @@ interface DecisionShape {
   readonly channel: "API" | "CONSOLE" | "SLACK" | "TEAMS" | "WEBHOOK";
   readonly assurance: AssuranceLevel;
   readonly identity: "DIFFERENT" | "UNKNOWN" | null;
+  readonly delegatedBy: DelegatedBy | undefined;
   readonly entry: EntryNode;
   /** Of the action it was decided on. */
   readonly proposal: LedgerEntry;
@@ -23,6 +27,7 @@ type Recorded = {
   readonly verdict: DecisionShape["verdict"];
   readonly channel: DecisionShape["channel"];
   readonly assurance?: AssuranceLevel;
+  readonly delegatedBy?: DelegatedBy;
 };
 
 /** The decisions among the entries of an action, which `proposal` proposed. */
@@ -33,11 +38,11 @@ export function decisionsOf(proposal: LedgerEntry, rows: readonly EntryNode[]): 
     const approver = recordedActor(entry);
     const decision = entry.body.decision as Recorded | undefined;
     if (approver === undefined || decision === undefined) return [];
-    const { verdict, channel, assurance = UNSTATED_ASSURANCE } = decision;
+    const { verdict, channel, assurance = UNSTATED_ASSURANCE, delegatedBy } = decision;
     const note = shownText(revealed(entry, "decision.note")) ?? null;
     const recorded = entry.body.identity === undefined ? "DIFFERENT" : "UNKNOWN";
     const identity = verdict === "APPROVE" ? recorded : null;
-    return [{ approver, verdict, channel, assurance, note, identity, entry: row, proposal }];
+    return [{ approver, verdict, channel, assurance, note, identity, delegatedBy, entry: row, proposal }];
   });
 }
 
@@ -61,6 +66,24 @@ export const DecisionRef = builder.objectRef<DecisionShape>("Decision").implemen
       nullable: true,
       description:
         "Of an approval: what was known when it was given of whether the approver is another person than those who asked for the action, who are responsible for its agent, and who approved before. Null for a denial.",
+    }),
+    delegatedBy: t.field({
+      type: PrincipalRef,
+      nullable: true,
+      description:
+        "The person who lent the approver the right to decide, with the group that it is a right of; null when it was the approver's own.",
+      resolve: ({ delegatedBy: lent }) =>
+        lent && { id: lent.id, kind: "HUMAN" as const, roles: [], groups: [lent.group] },
+    }),
+    delegation: t.field({
+      type: DelegationRef,
+      nullable: true,
+      description: "The delegation by which it was decided; null when there was none, and when you may not see it.",
+      resolve: async ({ delegatedBy: lent }, _args, context) => {
+        const { ledger, services } = context;
+        const delegation = lent && (await services.directory.delegation(viewerOf(context), lent.delegation));
+        return delegation && { ledger, delegation };
+      },
     }),
     decidedAt: t.field({
       type: "DateTime",

@@ -33,7 +33,9 @@ builder.queryField("node", (t) =>
     nullable: true,
     description: "The object with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
-    args: { id: t.arg.id({ required: true, description: "The id of an action, an entry or a session." }) },
+    args: {
+      id: t.arg.id({ required: true, description: "The id of an action, an entry, a session or a delegation." }),
+    },
     resolve: (_root, { id }, context) => readNode(context, id),
   }),
 );

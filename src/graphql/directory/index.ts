@@ -1,4 +1,5 @@
 /** Everything the area adds to the schema. */
+import "./delegations.ts";
 import "./directory.ts";
 import "./mutations.ts";
 import "./principal.ts";

@@ -49,15 +49,24 @@ def is_behind(body: Dict[str, Any], agent: Tuple[Any, Any], person: Tuple[Any, A
 def approver_in(body: Dict[str, Any], decision: str, behind: bool) -> Approver:
     """The approver of an entry; `decision` is the path of how it was approved."""
     said = at(body, decision)
+    lent = at(said, "delegatedBy")
+    own = lent is MISSING
     return Approver(
-        frozenset(_names(at(body, "actor.groups"))),
-        frozenset(_names(at(body, "actor.roles"))),
+        # In somebody else's place, as a member of that group and nothing else.
+        frozenset(_names(at(body, "actor.groups") if own else [at(lent, "group")])),
+        frozenset(_names(at(body, "actor.roles")) if own else []),
         _text(at(said, "region")),
         _text(at(said, "asOf")),
         _assurance(at(said, "assurance")) or "SESSION",
         at(said, "note") is not MISSING,
-        behind,
+        behind and own,
     )
+
+
+def delegator(body: Dict[str, Any], decision: str) -> FrozenSet[str]:
+    """The person in whose place the actor of an entry decides, if there is one."""
+    name = at(body, decision + ".delegatedBy.id")
+    return frozenset((name,)) if isinstance(name, str) else frozenset()
 
 
 def asked(requirements: Any) -> List[Any]:

@@ -10,8 +10,8 @@ from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, T
 
 from . import terms
 from .approvals import people
-from .asked import AGENT, HUMAN, approver_in, asked, counts_for, is_asked, is_behind, may_confirm
-from .members import MISSING, at, first_difference, is_integer, same
+from .asked import AGENT, HUMAN, approver_in, asked, counts_for, delegator, is_asked, is_behind, may_confirm
+from .members import MISSING, at, first_difference, is_integer, microseconds_between, same
 from .report import quote
 from .tables import KINDS, TYPES
 
@@ -93,6 +93,8 @@ def _is_approver(move: Move, maker: Maker) -> bool:
     if passed_on is not MISSING and same(passed_on, at(body, "actor.id")):
         return False
     asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
+    if at(body, spec.decision + ".delegatedBy") is not MISSING and asking & (people(body) | delegator(body, spec.decision)):
+        return False
     if asking & people(body) and not one.behind and not may_confirm(requirements, one, move.recorded_at):
         return False
     fits = counts_for if same(at(body, "type"), spec.by) else is_asked
@@ -155,6 +157,24 @@ def rule_wrong(condition: terms.Condition, move: Move) -> Optional[str]:
     elif isinstance(condition, terms.StateIsEntry):
         if _applies(condition.where, body) and not same(at(state, condition.state_path), at(body, condition.entry_path)):
             return "%s of the new state is not %s of the entry" % (condition.state_path, condition.entry_path)
+    return _value_wrong(condition, move)
+
+
+def _value_wrong(condition: terms.Condition, move: Move) -> Optional[str]:
+    """What is wrong by a condition about members of the new state among each other, or among lists of the entry."""
+    state = move.state
+    if isinstance(condition, terms.Among):
+        listed, value = at(move.body, condition.entry_path), at(state, condition.state_path)
+        if not (isinstance(listed, list) and any(same(item, value) for item in listed)):
+            return "%s of the new state is not among %s" % (condition.state_path, condition.entry_path)
+    elif isinstance(condition, terms.Differ):
+        values = [at(state, path) for path in condition.paths]
+        if any(same(one, other) for index, one in enumerate(values) for other in values[:index]):
+            return "%s of the new state are the same" % " and ".join(condition.paths)
+    elif isinstance(condition, terms.Lasts):
+        time = microseconds_between(at(state, condition.start), at(state, condition.to))
+        if time is None or not 0 < time <= condition.days * 86400 * 10**6:
+            return "%s is not after %s, or more than %d days" % (condition.to, condition.start, condition.days)
     return None
 
 
@@ -200,6 +220,10 @@ def _against_before(condition: terms.Condition, move: Move, before: Dict[str, An
         was, now = at(before, condition.path), at(move.state, condition.path)
         if not (is_integer(was) and is_integer(now) and now == was + 1):
             return "%s of the state does not become one more" % condition.path
+    elif isinstance(condition, terms.Since):
+        since = at(before, condition.path)
+        if isinstance(since, str) and move.recorded_at < since:
+            return "recorded before %s" % since
     elif isinstance(condition, terms.BeforeDeadline):
         limit = deadline(move.kind, before)
         if limit is not None and not move.recorded_at < limit:

@@ -69,6 +69,14 @@ def is_instant(value: Any) -> bool:
     return True
 
 
+def microseconds_between(one: Any, other: Any) -> Optional[int]:
+    """Microseconds from one instant to another, or None if one of them is none."""
+    if not (is_instant(one) and is_instant(other)):
+        return None
+    start, end = (datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") for text in (one, other))
+    return (end - start) // datetime.timedelta(microseconds=1)
+
+
 def is_commitment(value: Any) -> bool:
     """Section 5: an object whose only member is `commit`, with 64 lowercase hex digits."""
     return isinstance(value, dict) and len(value) == 1 and _matches(_HEX + "{64}")(value.get("commit"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
+from . import delegations
 from .terms import (
     ANY, AfterDeadline, Approvals, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
     OneMore, StateHas, StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
@@ -87,6 +88,10 @@ _DECISION: Members = {
     "decision.submittedBy.id": "string",
     "decision.submittedBy.kind": "=SERVICE",
     "decision.note?": "commitment",
+    "decision.delegatedBy?": "object",
+    "decision.delegatedBy.id": "string",
+    "decision.delegatedBy.group": "string",
+    "decision.delegatedBy.delegation": "UUID",
 }
 _SIGNATURE: Members = {"signature": "JWS"}
 _SUBJECT: Members = {
@@ -293,8 +298,8 @@ TYPES: Dict[str, Type] = {
         {
             **_ABOUT_ACTION,
             **_DECISION,
-            "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED|ALREADY_VOTED"
-            "|ASSURANCE_TOO_LOW|NOTE_REQUIRED"
+            "reason": "=AGENT_CANNOT_DECIDE|REQUESTER_CANNOT_DECIDE|DELEGATOR_CANNOT_DECIDE|NOT_ELIGIBLE|NOT_PENDING|EXPIRED"
+            "|ALREADY_VOTED|DELEGATOR_ALREADY_VOTED|ASSURANCE_TOO_LOW|NOTE_REQUIRED"
             "|CONTENT_MISSING|DIGEST_MISMATCH|POLICY_CHANGED",
             **_REFUSED,
         }
@@ -410,6 +415,7 @@ TYPES: Dict[str, Type] = {
     "POLICY_REFUSED": Type(
         {"reason": "=POLICY_INVALID|POLICY_UNTESTED|NOTHING_CHANGED", "hash": "sha256"}, rules=(By(("HUMAN",)),)
     ),
+    **delegations.TYPES,
     "AUDIT_READ": Type(
         {
             "read": "object",
@@ -582,10 +588,15 @@ KINDS: Dict[str, Kind] = {
         },
         steps=((None, ANY, "POLICY_PUBLISHED"), (ANY, ANY, "POLICY_PUBLISHED")),
     ),
+    **delegations.KINDS,
 }
 
-# Section 4, what an entry depends on: (member of the entry, kind, only entries of this type). Each at version 1.
-DEPENDENCIES = (("session", "SESSION", None), ("chain", "CHAIN", "ACTION_PROPOSED"))
+# Section 4, what an entry depends on: (path in the entry, kind, only entries of these types). Each at version 1.
+DEPENDENCIES: Tuple[Tuple[str, str, Tuple[str, ...]], ...] = (
+    ("session", "SESSION", ()),
+    ("chain", "CHAIN", ("ACTION_PROPOSED",)),
+    ("decision.delegatedBy.delegation", "DELEGATION", ("ACTION_APPROVED", "ACTION_DENIED")),
+)
 # The same at a version that the entry says, where that is at least 1: (type, kind, `id` or member that has it, member of the version).
 POLICY_ID = "policy"
 VERSIONED_DEPENDENCIES = (

@@ -75,6 +75,37 @@ class StateIsEntry:
 
 
 @dataclass(frozen=True)
+class Among:
+    """`<state_path>` of the new state is among `<entry_path>` of the entry."""
+
+    state_path: str
+    entry_path: str
+
+
+@dataclass(frozen=True)
+class Differ:
+    """no two of `<paths>` of the new state are equal."""
+
+    paths: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lasts:
+    """`<to>` of the new state is after `<start>`, and `<days>` days of 24 hours after it at most."""
+
+    start: str
+    to: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Since:
+    """recorded at `<path>` of the state before, or later."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class EntryIsBefore:
     """`<entry_path>` is `<state_path>` of the state before."""
 
@@ -125,7 +156,7 @@ class AfterDeadline:
 
 Condition = Union[
     By, EntryIs, StatusWhere, StateIs, StateHas, StateHasNot, StateIsEntry, EntryIsBefore, Stay, OneMore, AsMade, IsMade,
-    BeforeDeadline, AfterDeadline,
+    BeforeDeadline, AfterDeadline, Among, Differ, Lasts, Since,
 ]  # fmt: skip
 
 # A path of a member, with `?` behind each part that can be missing, and what its value has to be.

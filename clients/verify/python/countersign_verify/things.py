@@ -11,7 +11,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from . import terms
 from .approvals import Approval, Seats, people
-from .asked import approver_in, is_behind
+from .asked import approver_in, delegator, is_behind
 from .conditions import Maker, Move, history_wrong, maker_of
 from .members import MISSING, at, first_difference, is_integer
 from .report import quote
@@ -54,7 +54,12 @@ def _type(body: Dict[str, Any]) -> str:
 
 def _approval(body: Dict[str, Any], seats: Seats, maker: Maker, spec: terms.Approvals) -> Approval:
     one = approver_in(body, spec.decision, is_behind(body, maker.actor, maker.on_behalf_of))
-    return Approval(people(body), seats.fits(one), at(body, spec.unknown) is not MISSING)
+    return Approval(_voters(body, spec), seats.fits(one), at(body, spec.unknown) is not MISSING)
+
+
+def _voters(body: Dict[str, Any], spec: terms.Approvals) -> FrozenSet[str]:
+    """The people of an entry that approves, the one included in whose place its actor decides."""
+    return people(body) | delegator(body, spec.decision)
 
 
 def _status(kind: str, state: Dict[str, Any]) -> str:
@@ -94,16 +99,16 @@ class Things:
                     thing.seats = Seats(thing.maker.values.get(KINDS[kind].approvals.requirements))
             spec = KINDS[kind].approvals
             if spec is not None and _type(body) == spec.by:
-                thing.approved |= people(body)
+                thing.approved |= _voters(body, spec)
                 if thing.seats is not None and thing.maker is not None:
                     thing.seats.add(_approval(body, thing.seats, thing.maker, spec))
 
     def _dependencies(self, body: Dict[str, Any], recorded_at: str) -> Iterator[str]:
         moved = {(item["kind"], item["id"]) for item in readable_states(body)}
-        for member, kind, only_type in DEPENDENCIES:
-            if member not in body or (only_type is not None and _type(body) != only_type):
+        for member, kind, only_types in DEPENDENCIES:
+            name = at(body, member)
+            if name is MISSING or (only_types and _type(body) not in only_types):
                 continue
-            name = body[member]
             if not isinstance(name, str):
                 yield "depends on a %s that cannot be" % kind
             elif (kind, name) not in moved:
@@ -179,7 +184,7 @@ class Things:
         spec = KINDS[move.kind].approvals
         if spec is None or _type(move.body) != spec.by:
             return None
-        persons = people(move.body)
+        persons = _voters(move.body, spec)
         if persons & thing.approved:
             return "%s approves twice" % quote(min(persons & thing.approved))
         if thing.seats is None or thing.maker is None:

@@ -1,23 +1,25 @@
 import { instant } from "../../../facts/entry.ts";
 import { Erasable } from "../../../facts/erasable.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
+import type { LentRight } from "../../directory/delegations.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
 import { approverOf, asksRegion, escalates, type Manner } from "./approver.ts";
 import type { Approve, Deny } from "./command.ts";
-import { approvalObjections, type Objection, objections } from "./eligibility.ts";
 import { grantOf } from "./grant.ts";
 import { isUnknown } from "./people.ts";
 import { isMet } from "./quorum.ts";
+import { delegatedBy, type Eligibility, eligibility } from "./rights.ts";
 import { type NextState, type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
 
 /** One person's yes. The last one needed starts the life of the grant. */
 export function approve(situation: Situation, command: Approve, now: Date): TransitionResult {
   const { state, terms, voters } = situation;
-  const refused = refuse(situation, command, now, approvalObjections(situation, command.by, now, mannerOf(command)));
+  const decider = eligibility(situation, command.by, now, "APPROVE", mannerOf(command));
+  const refused = refuse(situation, command, decider);
   if (refused !== undefined) return refused;
-  const unknown = isUnknown(situation, command.by, voters);
-  const vote = approverOf(terms, command.by, now, mannerOf(command));
+  const unknown = isUnknown(situation, decider.as, voters);
+  const vote = approverOf(terms, decider.as, now, mannerOf(command));
   const next: NextState = { version: state.version + 1, approvals: state.approvals + 1, status: "PENDING" };
   return {
     kind: "transition",
@@ -26,7 +28,7 @@ export function approve(situation: Situation, command: Approve, now: Date): Tran
       : { ...next, expiresAt: state.expiresAt ?? undefined },
     fact: {
       type: "ACTION_APPROVED",
-      decision: decisionFacts(command, { situation, now }),
+      decision: decisionFacts(command, { situation, now, lent: decider.lent }),
       identity: unknown ? "UNKNOWN" : undefined,
     },
     notAfter: state.expiresAt ?? undefined,
@@ -36,12 +38,13 @@ export function approve(situation: Situation, command: Approve, now: Date): Tran
 /** One eligible person's no ends it, whatever approvals there are, until it is started. */
 export function deny(situation: Situation, command: Deny, now: Date): TransitionResult {
   const { state } = situation;
-  const refused = refuse(situation, command, now, []);
+  const decider = eligibility(situation, command.by, now, "DENY", mannerOf(command));
+  const refused = refuse(situation, command, decider);
   if (refused !== undefined) return refused;
   return {
     kind: "transition",
     next: { version: state.version + 1, approvals: state.approvals, status: "DENIED", grant: grantOf(state) },
-    fact: { type: "ACTION_DENIED", decision: decisionFacts(command, { situation, now }) },
+    fact: { type: "ACTION_DENIED", decision: decisionFacts(command, { situation, now, lent: decider.lent }) },
     notAfter: state.expiresAt ?? state.grantExpiresAt ?? undefined,
   };
 }
@@ -49,11 +52,8 @@ export function deny(situation: Situation, command: Deny, now: Date): Transition
 function refuse(
   situation: Situation,
   command: Approve | Deny,
-  now: Date,
-  more: readonly Objection[],
+  { objections: [objection] }: Eligibility,
 ): RefusedCommand | undefined {
-  const verdict = command.type === "deny" ? "DENY" : "APPROVE";
-  const objection = [...objections(situation, command.by, now, verdict), ...more][0];
   if (objection !== undefined) return { kind: "refusal", recordedAs: "DECISION_REFUSED", ...objection };
   if (command.digest === situation.terms.digest) return undefined;
   const message = "the digest is not that of this action: look at the action as it is before deciding";
@@ -68,7 +68,7 @@ function mannerOf({ assurance, note }: Approve | Deny): Manner {
 /** A decision as an entry records it, taken or refused; `judged`: on what it was judged, and when. */
 export function decisionFacts(
   { type, by, channel, assurance, submittedBy, note }: Approve | Deny,
-  judged?: { readonly situation: Situation; readonly now: Date },
+  judged?: { readonly situation: Situation; readonly now: Date; readonly lent: LentRight | undefined },
 ): FactDraft<"ACTION_APPROVED">["decision"] {
   return {
     verdict: type === "approve" ? "APPROVE" : "DENY",
@@ -77,6 +77,7 @@ export function decisionFacts(
     submittedBy: submittedBy && { id: submittedBy.id, kind: "SERVICE" },
     ...(judged === undefined ? {} : judgedFacts(by, judged.situation, judged.now)),
     note: note === undefined ? undefined : new Erasable(note),
+    delegatedBy: delegatedBy(judged?.lent),
   };
 }
 

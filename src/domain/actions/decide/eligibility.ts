@@ -19,10 +19,12 @@ export const AGAIN = "cancel this action, and propose it again if it is still wa
 export const OBJECTION_CODES = [
   "AGENT_CANNOT_DECIDE",
   "REQUESTER_CANNOT_DECIDE",
+  "DELEGATOR_CANNOT_DECIDE",
   "NOT_ELIGIBLE",
   "NOT_PENDING",
   "EXPIRED",
   "ALREADY_VOTED",
+  "DELEGATOR_ALREADY_VOTED",
   "ASSURANCE_TOO_LOW",
   "NOTE_REQUIRED",
   "CONTENT_MISSING",
@@ -65,8 +67,13 @@ function votingObjections(situation: Situation, by: Principal, now: Date, manner
   const { requirements } = terms;
   const responsible = responsibleAs(situation, by);
   if (responsible !== undefined) return [objection("REQUESTER_CANNOT_DECIDE", RESPONSIBLE_AS[responsible.because])];
-  if (voters.some((voter) => compare(situation, voter, by) === "SAME")) {
-    return [objection("ALREADY_VOTED", "you have approved this action already; one human is one vote")];
+  const same = voters.find((voter) => compare(situation, voter, by) === "SAME");
+  if (same !== undefined) {
+    const who =
+      same.delegatedBy?.id === by.id
+        ? `${same.id} approved this action in your place`
+        : "you have approved this action already";
+    return [objection("ALREADY_VOTED", `${who}; one human is one vote`)];
   }
   const vote = { ...approverOf(terms, by, now, manner), isUnknown: isUnknown(situation, by, voters) };
   const isConcerned = requirements.some((one) => isAsked(one, vote));

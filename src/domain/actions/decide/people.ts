@@ -22,6 +22,8 @@ export function isRequester(situation: Situation, by: Principal): boolean {
  */
 export function confirms(situation: Situation, by: Principal, now: Date): boolean {
   const { requestedBy, requirements } = situation.terms;
+  // By a right of their own: nobody confirms in somebody else's place.
+  if (by.onBehalfOf !== undefined) return false;
   if (confirmsAsOwner(situation.terms, by)) return true;
   return by.kind === "HUMAN" && by.id === requestedBy.id && mayConfirm(requirements, by, now.toISOString());
 }
@@ -50,7 +52,8 @@ function personOf({ id }: Responsible, { organization }: Principal): Principal {
 }
 
 /** Those whom the comparisons about an action are about, as their tokens and entries have them. */
-export function peopleCompared({ terms, voters, today }: Situation, by?: Principal): readonly Principal[] {
+export function peopleCompared({ terms, voters, today, lent = [] }: Situation, by?: Principal): readonly Principal[] {
   const responsible = (today?.responsible ?? []).map((one) => personOf(one, terms.requestedBy));
-  return [terms.requestedBy, ...voters, ...responsible, ...(by === undefined ? [] : [by])];
+  const deciding = by === undefined ? [] : [by, ...lent.map(({ delegator }) => delegator)];
+  return [terms.requestedBy, ...voters, ...responsible, ...deciding];
 }

@@ -21,7 +21,7 @@ export function revokeApproval(situation: Situation, { by, note }: RevokeApprova
 
 /** An approver was suspended: what rests on their yes is not started any more. */
 export function voidApproval(situation: Situation, { approver }: VoidApproval, now: Date): TransitionResult {
-  if (!situation.voters.some(({ id }) => id === approver)) {
+  if (!situation.voters.some(({ id, delegatedBy }) => id === approver || delegatedBy?.id === approver)) {
     return { kind: "refusal", code: "NOT_APPROVED", message: `the action has no approval of ${approver}` };
   }
   return (
