@@ -8,7 +8,7 @@ import type { LedgerId } from "../facts/entry.ts";
 import { exportLines, exportPayloads } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
 import { type Api, createApi, type Operation } from "./api.ts";
-import { auditorToken } from "./auditor-token.ts";
+import { commandToken } from "./command-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
@@ -67,7 +67,7 @@ interface Line {
 
 async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncGenerator<Line, void> {
   const config = settings();
-  const token = await auditorToken(config);
+  const token = await commandToken(config, "auditor");
   const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
   // Where the ledger ends now, once the first page said so: an export of a busy one has to end as well.
   let toSeq: string | null = to ?? null;

@@ -10,15 +10,19 @@ import { readPolicy } from "../domain/policy/document/read.ts";
 import { starterDocument } from "../domain/policy/document/starter.ts";
 import { asError } from "../errors.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
+import { definePolicyOfServer } from "./policy-server.ts";
 
-/** Reads a policy document. Throws CommandError USAGE after printing each problem on a line. */
-async function compiled(file: string): Promise<CompiledPolicy> {
-  let text: string;
+async function readText(file: string): Promise<string> {
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
   } catch (cause) {
     throw new CommandError("USAGE", `${file} cannot be read as text in UTF-8: ${asError(cause).message}`, { cause });
   }
+}
+
+/** Reads a policy document. Throws CommandError USAGE after printing each problem on a line. */
+async function compiled(file: string): Promise<CompiledPolicy> {
+  const text = await readText(file);
   try {
     return compilePolicy(readPolicy(text));
   } catch (error) {
@@ -56,7 +60,7 @@ async function starter({ catalog }: { readonly catalog?: string }): Promise<void
 export function definePolicy(program: Command): void {
   const policy = program
     .command("policy")
-    .summary("test and compare policy documents")
+    .summary("test, compare, simulate and publish policy documents")
     .description("Commands for policy documents: YAML or JSON with a catalog, rules and cases.");
   policy
     .command("test")
@@ -96,4 +100,8 @@ export function definePolicy(program: Command): void {
     .addHelpText("after", "\nExamples:\n  countersign policy starter --catalog catalog.json > policy.yaml")
     .addHelpText("after", exitCodesHelp({ OK: true, USAGE: true }))
     .action(starter);
+  definePolicyOfServer(policy, async (file) => {
+    await compiled(file);
+    return readText(file);
+  });
 }

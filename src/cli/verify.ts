@@ -10,7 +10,7 @@ import {
   verifyLedger,
 } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
-import { auditorToken } from "./auditor-token.ts";
+import { commandToken } from "./command-token.ts";
 import { type DatabaseOption, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { keysToVerifyWith } from "./keys.ts";
@@ -33,7 +33,7 @@ interface VerifyOptions {
 
 async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Verification> {
   const config = settings();
-  const token = await auditorToken(config);
+  const token = await commandToken(config, "auditor");
   const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
   const { data } = await whileWaiting("verify", api.run(VERIFY, { fromSeq: from, toSeq: to }));
   return data.verifyLedger;
