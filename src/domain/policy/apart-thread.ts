@@ -6,14 +6,13 @@ import { PolicyDocumentError } from "./document/problems.ts";
 import { readPolicy } from "./document/read.ts";
 
 /** The side of the thread: see `createTryPolicy`. Any other error ends the thread with it. */
-function evaluated({ document, asked, casesAt, only }: Trial): TrialReply {
+function evaluated({ document, asked, casesAt, brief }: Trial): TrialReply {
   try {
     const policy = compilePolicy(readPolicy(document));
     const windows = asked.map(({ situation }) => policy.windows(situation));
-    const verdicts = only === "windows" ? [] : asked.map(({ situation, allowed }) => policy.judge(situation, allowed));
+    const verdicts = asked.map(({ situation, allowed }) => policy.judge(situation, allowed));
     const cases = casesAt && runCases(policy, casesAt);
-    const told =
-      only === "outcomes" ? verdicts.map((verdict) => ({ ...verdict, matched: [], explanation: [] })) : verdicts;
+    const told = brief === true ? verdicts.map((verdict) => ({ ...verdict, matched: [], explanation: [] })) : verdicts;
     return { result: { hash: policy.hash, document: policy.document, cases, windows, verdicts: told } };
   } catch (error) {
     if (error instanceof PolicyDocumentError) return { problems: error.problems };

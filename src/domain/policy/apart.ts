@@ -20,8 +20,8 @@ export interface Trial {
   readonly asked: readonly Asked[];
   /** The time of its cases that say none; undefined: they are not evaluated. */
   readonly casesAt?: Date | undefined;
-  /** windows: nothing is evaluated. outcomes: verdicts say nothing of rules. Default: whole verdicts. */
-  readonly only?: "windows" | "outcomes" | undefined;
+  /** Verdicts say nothing of rules. */
+  readonly brief?: boolean | undefined;
 }
 
 export interface TrialResult {

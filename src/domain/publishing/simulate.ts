@@ -10,6 +10,7 @@ import type { Directory } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
 import { withListErrors } from "../ledger-errors.ts";
 import type { Asked, TryPolicy } from "../policy/apart.ts";
+import type { Verdict } from "../policy/compile.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
 import { OWN_PLATFORM } from "../policy/floor.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
@@ -41,6 +42,11 @@ export interface Simulation {
   explain(changes: readonly SimulatedChange[]): Promise<readonly (readonly RuleExplanation[])[]>;
 }
 
+/** A proposal, and what it is evaluated for. */
+interface Replayed extends Asked {
+  readonly proposal: LedgerEntry;
+}
+
 export interface SimulationsOptions {
   readonly directory: Pick<Directory, "statusOf">;
   readonly tryPolicy: TryPolicy;
@@ -60,22 +66,35 @@ export type SimulatePolicy = (
 ) => Promise<Simulation>;
 
 export function createSimulatePolicy({ directory, tryPolicy }: SimulationsOptions): SimulatePolicy {
-  return async (db, ledger, by, document, days) => {
-    const since = instant(new Date(Date.now() - days * DAY_MS));
-    const status = directory.statusOf(by.organization);
-    const read = await proposalsSince(db, ledger, since);
-    const replayed = read.proposals.flatMap((proposal) => {
-      const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
-      if (!isWhole || situation.platform === OWN_PLATFORM) return [];
-      return [{ proposal, situation, allowed: status?.platformsOf(termsOf(proposal).requestedBy.id) }];
-    });
-    const { windows } = await tryPolicy(by, { document, asked: replayed, only: "windows" });
+  /** Evaluates once more where it shows that windows have to be read. */
+  async function evaluated(
+    db: Queryable,
+    ledger: LedgerId,
+    by: Principal,
+    document: string,
+    replayed: readonly Replayed[],
+  ): Promise<{ readonly asked: readonly Asked[]; readonly verdicts: readonly Verdict[] }> {
+    const plain = replayed.map(({ situation, allowed }) => ({ situation, allowed }));
+    const { windows, verdicts } = await tryPolicy(by, { document, asked: plain, brief: true });
+    if (windows.every((all) => all.length === 0)) return { asked: plain, verdicts };
     const asked: Asked[] = [];
     for (const [at, { proposal, situation, allowed }] of replayed.entries()) {
       const policy = { windows: () => windows[at] ?? [] };
       asked.push({ situation: await withWindows(db, policy, situation, ledger, proposal), allowed });
     }
-    const { verdicts } = await tryPolicy(by, { document, asked, only: "outcomes" });
+    return { asked, verdicts: (await tryPolicy(by, { document, asked, brief: true })).verdicts };
+  }
+
+  return async (db, ledger, by, document, days) => {
+    const since = instant(new Date(Date.now() - days * DAY_MS));
+    const status = directory.statusOf(by.organization);
+    const read = await proposalsSince(db, ledger, since);
+    const replayed = read.proposals.flatMap((proposal): readonly Replayed[] => {
+      const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+      if (!isWhole || situation.platform === OWN_PLATFORM) return [];
+      return [{ proposal, situation, allowed: status?.platformsOf(termsOf(proposal).requestedBy.id) }];
+    });
+    const { asked, verdicts } = await evaluated(db, ledger, by, document, replayed);
     const changes = replayed.flatMap(({ proposal }, at): readonly SimulatedChange[] => {
       const { policy } = factOfType(proposal, "ACTION_PROPOSED");
       const [verdict, one] = [verdicts[at], asked[at]];
