@@ -3,6 +3,7 @@ import { type Actions, createActions } from "../domain/actions/actions.ts";
 import type { Lending } from "../domain/directory/delegations.ts";
 import type { Directory } from "../domain/directory/directory.ts";
 import type { KnownPeople } from "../domain/directory/known-people.ts";
+import type { Reach } from "../domain/directory/reach.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
@@ -17,7 +18,7 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "publishedBy"> & KnownPeople & Lending;
+  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "publishedBy"> & KnownPeople & Lending & Reach;
   readonly keys: Keys;
   readonly catalog: Catalog;
 }
@@ -44,6 +45,7 @@ export function startActions(
     policies,
     statusOf,
     known: directory,
+    reach: directory,
     keys,
     config,
     attribution,

@@ -234,6 +234,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     policies,
     statusOf: people.statusOf,
     known: people,
+    reach: people,
     keys,
     config,
     attribution: sessions,

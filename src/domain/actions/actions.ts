@@ -9,6 +9,7 @@ import { createCommitTogether } from "../commit-together.ts";
 import type { Lending } from "../directory/delegations.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
+import type { Reach } from "../directory/reach.ts";
 import type { Keys } from "../identity/keys.ts";
 import { PEOPLE_AS_TOLD } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -151,6 +152,8 @@ export interface ActionsOptions {
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
   /** What is known of people beside what their tokens say. Default: nothing. */
   readonly known?: (KnownPeople & Lending) | undefined;
+  /** Whether anybody is known whom a requirement asks. Default: somebody always is. */
+  readonly reach?: Reach | undefined;
   readonly keys: Keys;
   readonly config: ActionsConfig;
   /** Finds the sessions that entries name. Default: one that this area creates. */
@@ -168,10 +171,11 @@ const NOTHING_KNOWN: KnownPeople & Lending = {
   knownToBeLent: () => [],
   delegatesOf: () => [],
 };
+const EVERYBODY_REACHED: Reach = { isReached: async () => true };
 
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
-  const { known = NOTHING_KNOWN, policies = createPolicies({ starter: policy }) } = options;
+  const { known = NOTHING_KNOWN, reach = EVERYBODY_REACHED, policies = createPolicies({ starter: policy }) } = options;
   const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
   const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
@@ -187,7 +191,7 @@ export function createActions(options: ActionsOptions): Actions {
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
-  const entries = createProposalEntries({ load, clock, grants, approvalTtl, grantTtl });
+  const entries = createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl });
   const earlier = createFindEarlier({ db, load });
   const now = () => clock.now() ?? new Date();
   const windows = createWindowReader({ db, policies, now });

@@ -6,6 +6,7 @@ import { newId } from "../../facts/random.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import { DraftRefusedError, LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Recording } from "../commit.ts";
+import type { Reach } from "../directory/reach.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
 import type { RouteKey } from "../lineage/routes.ts";
@@ -21,6 +22,7 @@ import { ActionRefusal } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import type { Proposal } from "./input.ts";
 import type { ActionLoader } from "./loader.ts";
+import { escalatedAtOnce } from "./reached.ts";
 import { render } from "./render.ts";
 import { isSameProposal } from "./same-proposal.ts";
 import type { ShadowDifference } from "./shadow.ts";
@@ -64,6 +66,7 @@ export interface ProposalEntriesOptions {
   readonly load: ActionLoader;
   readonly clock: DatabaseClock;
   readonly grants: Grants;
+  readonly reach: Reach;
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
@@ -116,7 +119,7 @@ function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step:
 export type ProposalEntries = ReturnType<typeof createProposalEntries>;
 
 /** Makes the entries of proposals, and finds those of keys that were used before. */
-export function createProposalEntries({ load, clock, grants, approvalTtl, grantTtl }: ProposalEntriesOptions) {
+export function createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl }: ProposalEntriesOptions) {
   async function signed({ caller, id }: Proposed, digest: Hash, next: NextState, issuedAt: Date) {
     const { grant } = next;
     if (grant?.id === undefined) return { next, grant: undefined };
@@ -133,7 +136,8 @@ export function createProposalEntries({ load, clock, grants, approvalTtl, grantT
     return loaded && repetition(proposed, loaded.view);
   }
 
-  async function make(proposed: Proposed, evaluation: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
+  async function make(proposed: Proposed, evaluated: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
+    const evaluation = await escalatedAtOnce(evaluated, proposed.caller, reach, clock.now() ?? new Date());
     const { caller, ledger, id, proposal, repeats, own, shadow } = proposed;
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();

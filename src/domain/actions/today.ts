@@ -1,5 +1,6 @@
 import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry } from "../../facts/entry.ts";
+import { asksSame } from "../../facts/quorum.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
@@ -56,7 +57,7 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
     return {
       outdated: outdated(proposal, policies.publishedBy(requestedBy.organization)),
       outcome,
-      requirements: requirements.map((one) => since(one, proposedAt, now)),
+      requirements: known ? requirements.map((one) => asAsked(since(one, proposedAt, now), asked)) : asked,
       ttlOver: proposedAt.getTime() + shortest * 1_000 <= now.getTime() ? shortest : undefined,
       rules: rules.map(({ ruleId }) => ruleId),
       responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, BigInt(proposal.seq)) ?? []),
@@ -79,4 +80,19 @@ function since(requirement: Requirement, then: Date, now: Date): Requirement {
   if (escalation === undefined) return requirement;
   const after = Date.parse(escalation.at) - now.getTime();
   return { ...requirement, escalation: { ...escalation, at: instant(new Date(then.getTime() + after)) } };
+}
+
+/** Milliseconds that the time of a proposal and that of its evaluation may be apart. */
+const APART = 60_000;
+
+/**
+ * `requirement` with the escalation that was recorded, where it is the same one: it was reckoned from when the policy was evaluated, or began at
+ * once because nobody was known whom it asks.
+ */
+function asAsked(requirement: Requirement, asked: readonly Requirement[]): Requirement {
+  const { escalation } = requirement;
+  const before = asked.find((one) => asksSame(one, requirement) && one.escalation?.group === escalation?.group);
+  if (escalation === undefined || before?.escalation === undefined) return requirement;
+  const apart = Math.abs(Date.parse(escalation.at) - Date.parse(before.escalation.at));
+  return before.unreached === true || apart <= APART ? { ...requirement, escalation: before.escalation } : requirement;
 }

@@ -14,6 +14,7 @@ import { createKnownPeople, type KnownPeople } from "./known-people.ts";
 import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
 import { Projections } from "./projections.ts";
+import { createReach, type Reach } from "./reach.ts";
 import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
 import { createViews, type Views } from "./views.ts";
@@ -41,6 +42,7 @@ export interface Directory
     KnownPeople,
     Lending,
     PrincipalAccess,
+    Reach,
     Setup,
     Views {
   /** Reads the database. For every area that has something for administrators. Throws LedgerUnavailableError. */
@@ -110,6 +112,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...delegations,
     ...known,
     ...createPrincipalAccess(changes, projections, db),
+    ...createReach(projections),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
     gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),

@@ -123,19 +123,24 @@ function recordable({ ruleId, outcome, reason, values, error }: RuleExplanation)
   return { ruleId, outcome, because, reason, ...(error === undefined ? {} : { failed: true }) };
 }
 
+type Recorded = Pick<Evaluation, "policyHash" | "version" | "outcome" | "rules" | "requirements">;
+
+function recordedPolicy({ policyHash: hash, version, outcome, rules, requirements }: Recorded): RecordedPolicy {
+  const stated = rules.map((rule) => ({ ...rule }));
+  const asked = requirements.map(recordedRequirement);
+  return new CanonicalText(canonicalize({ hash, version, outcome, rules: stated, requirements: asked }));
+}
+
+/** `evaluation` with other requirements. */
+export function requiringInstead(evaluation: Evaluation, requirements: readonly Requirement[]): Evaluation {
+  return { ...evaluation, requirements, recorded: recordedPolicy({ ...evaluation, requirements }) };
+}
+
 /** What `verdict` of the policy with this hash and version says, as it is recorded. */
 export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
   const { outcome, matched, explanation, requirements, measures, windows, tool } = verdict;
   const rules = matched.map(recordable);
-  const recorded: RecordedPolicy = new CanonicalText(
-    canonicalize({
-      hash: policyHash,
-      version,
-      outcome,
-      rules: rules.map((rule) => ({ ...rule })),
-      requirements: requirements.map(recordedRequirement),
-    }),
-  );
+  const recorded = recordedPolicy({ policyHash, version, outcome, rules, requirements });
   // What nobody has catalogued may do anything, so it counts as a write.
   const effect = tool.effect === "READ" ? "READ" : "WRITE";
   const { region } = tool;

@@ -1,4 +1,5 @@
 import { approvalsOf, type RequirementCount } from "../../domain/actions/decide/quorum.ts";
+import { termsOf } from "../../domain/actions/terms.ts";
 import type { Requirement } from "../../domain/policy/evaluate.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
@@ -130,6 +131,16 @@ const RequirementRef = builder.objectRef<RequirementShape>("Requirement").implem
       nullable: true,
       description: "When members of `escalatesTo` can decide as well; null: never.",
       resolve: ({ escalation }) => escalation?.at,
+    }),
+    unreached: t.boolean({
+      description:
+        "Whether nobody is known who could approve, of those who called the API so far: then it escalated at once, where it escalates at all; otherwise tell the people of the group. Regions are not looked at.",
+      resolve: async ({ unreached, action, ...asked }, _args, context) => {
+        if (unreached === true) return true;
+        if (action === undefined || viewOf(action).state.status !== "PENDING") return false;
+        const { requestedBy } = termsOf(viewOf(action).proposal);
+        return !(await context.services.directory.isReached(requestedBy, asked));
+      },
     }),
     escalatesTo: t.string({
       nullable: true,
