@@ -7,6 +7,10 @@ export interface ReplayCounts {
   writesProposed: number;
   /** Writes with at least one approval by a HUMAN, recorded before the grant was redeemed. */
   writesApproved: number;
+  /** Of these, by more than one person. */
+  writesBySeveral: number;
+  /** Writes that the policy permits without asking anybody. */
+  writesPermitted: number;
   writesExecuted: number;
   /** Steps of either kind that policy forbade. */
   blocked: number;
@@ -26,6 +30,8 @@ export function noCounts(): ReplayCounts {
     readsPermitted: 0,
     writesProposed: 0,
     writesApproved: 0,
+    writesBySeveral: 0,
+    writesPermitted: 0,
     writesExecuted: 0,
     blocked: 0,
     notRun: 0,
@@ -52,7 +58,9 @@ export function describeTotals({ run, counts, entries, milliseconds }: Totals): 
     ["steps", counts.steps],
     ["  reads permitted", counts.readsPermitted],
     ["  writes proposed", counts.writesProposed],
-    ["  writes approved", counts.writesApproved, `each by a person, before it ran (${approvals.join(", ") || "none"})`],
+    ["  writes approved", counts.writesApproved, `each by people, before it ran (${approvals.join(", ") || "none"})`],
+    ["    by several", counts.writesBySeveral],
+    ["  writes permitted", counts.writesPermitted, "without asking anybody"],
     ["  writes executed", counts.writesExecuted],
     ["  blocked", counts.blocked, "by policy"],
     ["  not run", counts.notRun, "denied, withdrawn or expired"],

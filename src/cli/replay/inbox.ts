@@ -63,20 +63,32 @@ export function openInbox(options: InboxOptions): Inbox {
     const entry = forget(actionId);
     if (entry === undefined) return;
     announced.delete(actionId);
-    const approver = options.approvers[turn++ % options.approvers.length]!;
+    const begin = turn++;
     try {
-      const { data, attempts } = await approver.run(APPROVE, {
-        input: { actionId, digest, note: "Replayed approval" },
-      });
-      const { action, userErrors } = data.approveAction;
-      const [refusal] = userErrors;
-      // An earlier attempt succeeded, and its response was lost.
-      const alreadyDone = attempts > 1 && action?.status === "APPROVED";
-      if (refusal === undefined || alreadyDone) return entry.settle.resolve("APPROVED");
-      entry.settle.resolve(await decidedElsewhere(actionId, `${refusal.code}: ${refusal.message}`));
+      // As many as it takes, which the policy says.
+      for (const at of options.approvers.keys()) {
+        const approver = options.approvers[(begin + at) % options.approvers.length]!;
+        const status = await approve(approver, actionId, digest);
+        if (status !== "PENDING") return entry.settle.resolve(status);
+      }
+      const all = options.approvers.length;
+      throw new CommandError("FAILED", `it takes more than the ${all} approvers of this replay to approve the action`);
     } catch (error) {
       entry.settle.reject(error);
     }
+  };
+
+  /** The status that the approval of `approver` leads to. */
+  const approve = async (approver: Api, actionId: string, digest: string): Promise<ActionStatus> => {
+    const { data, attempts } = await approver.run(APPROVE, {
+      input: { actionId, digest, note: "Replayed approval" },
+    });
+    const { action, userErrors } = data.approveAction;
+    const [refusal] = userErrors;
+    // An earlier attempt succeeded, and its response was lost.
+    const isDone = attempts > 1 && (action?.status === "APPROVED" || refusal?.code === "ALREADY_VOTED");
+    if (action !== null && (refusal === undefined || isDone)) return action.status;
+    return decidedElsewhere(actionId, `${refusal?.code}: ${refusal?.message}`);
   };
 
   /** The status of an action that somebody else decided; `refusal` is why it could not be decided here. */

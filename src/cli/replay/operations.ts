@@ -75,6 +75,7 @@ export const COMPLETE: Operation<{ completeAction: z.infer<typeof moved> }> = {
 const record = z.object({
   status,
   digest: z.string(),
+  policy: z.object({ outcome: z.string(), requirements: z.array(z.object({ needed: z.number() })) }),
   decisions: z.array(z.object({ verdict: z.string(), approver: z.object({ id: z.string(), kind: z.string() }) })),
   entries: z.array(z.object({ seq: z.string(), type: z.string() })),
 });
@@ -83,7 +84,9 @@ type ActionRecord = z.infer<typeof record>;
 /** An action as recorded in the ledger. */
 export const READ_ACTION: Operation<{ action: ActionRecord | null }> = {
   document: `query ReadAction($id: ID!) {
-    action(id: $id) { status digest decisions { verdict approver { id kind } } entries { seq type } }
+    action(id: $id) {
+      status digest policy { outcome requirements { needed } } decisions { verdict approver { id kind } } entries { seq type }
+    }
   }`,
   answer: z.object({ action: record.nullable() }),
 };

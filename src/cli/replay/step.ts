@@ -157,18 +157,25 @@ async function complete(run: ReplayRun, id: string, step: TraceStep): Promise<vo
   await accept(run, id, answered, answered.data.completeAction.userErrors, [outcome]);
 }
 
-/** Checks, as auditor, that the ledger has a person's approval before the redemption. */
+/** Checks, as auditor, that the ledger has the approvals that the policy asked for, of people, before the redemption. */
 async function checkApproval(run: ReplayRun, id: string): Promise<void> {
   const { action } = (await run.auditor.run(READ_ACTION, { id })).data;
-  const position = (type: string) => BigInt(action?.entries.find((entry) => entry.type === type)?.seq ?? 0);
+  const position = (type: string) => BigInt(action?.entries.findLast((entry) => entry.type === type)?.seq ?? 0);
+  if (action?.policy.outcome === "PERMIT") {
+    run.counts.writesPermitted += 1;
+    return;
+  }
+  const needed = (action?.policy.requirements ?? []).reduce((sum, one) => sum + one.needed, 0);
   const people = (action?.decisions ?? []).filter(
     ({ verdict, approver }) => verdict === "APPROVE" && approver.kind === "HUMAN",
   );
   const approvedAt = position("ACTION_APPROVED");
-  if (people.length === 0 || approvedAt === 0n || approvedAt >= position("GRANT_REDEEMED")) {
-    throw new CommandError("FAILED", `action ${id} ran without a person's approval before it`);
+  const are = new Set(people.map(({ approver }) => approver.id)).size;
+  if (are === 0 || are < needed || approvedAt === 0n || approvedAt >= position("GRANT_REDEEMED")) {
+    throw new CommandError("FAILED", `action ${id} ran without the approvals of people that it needed`);
   }
   run.counts.writesApproved += 1;
+  if (are > 1) run.counts.writesBySeveral += 1;
   for (const { approver } of people) {
     run.counts.approvals.set(approver.id, (run.counts.approvals.get(approver.id) ?? 0) + 1);
   }
