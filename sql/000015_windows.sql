@@ -17,11 +17,11 @@ CREATE INDEX oc_audit_log_over ON oc_audit_log (ledger, recorded_at) INCLUDE (se
 
 -- What the proposals of a ledger that were recorded after p_since, before position p_before, come to: their number, or the sum of
 -- p_measure. p_scope: those of agent p_id, of person p_id, or of the whole organization; p_platform and p_tool, unless null: those
--- with the same one. Without those that were denied, cancelled or expired since.
+-- with the same one. Without those that were denied, cancelled or expired since, by the entries up to position p_known.
 --
 -- Not STABLE, as oc_entries_at. `+ 0` keeps the planner off the index of positions, which has all that the ledger ever recorded.
 CREATE FUNCTION oc_window(p_ledger text, p_before bigint, p_since timestamptz, p_scope text, p_id text, p_platform text,
-                          p_tool text, p_measure text) RETURNS numeric
+                          p_tool text, p_measure text, p_known bigint) RETURNS numeric
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
@@ -58,7 +58,7 @@ BEGIN
   -- Of what counted and what is over, the fewer are looked up among the others, by the index of an action's entries.
   SELECT count(*) INTO were_over
     FROM (SELECT FROM oc_audit_log d
-           WHERE d.ledger = p_ledger AND d.recorded_at > p_since
+           WHERE d.ledger = p_ledger AND d.recorded_at > p_since AND d.seq + 0 <= p_known
              AND d.type IN ('ACTION_DENIED', 'APPROVAL_REVOKED', 'ACTION_CANCELLED', 'ACTION_EXPIRED')
            LIMIT counted) d;
   IF were_over = 0 THEN
@@ -66,7 +66,7 @@ BEGIN
   ELSIF were_over < counted THEN
     SELECT coalesce(sum(CASE WHEN p_measure IS NULL THEN 1 ELSE (p.measures ->> p_measure)::numeric END), 0) INTO taken_off
       FROM (SELECT DISTINCT d.action_id FROM oc_audit_log d
-             WHERE d.ledger = p_ledger AND d.recorded_at > p_since
+             WHERE d.ledger = p_ledger AND d.recorded_at > p_since AND d.seq + 0 <= p_known
                AND d.type IN ('ACTION_DENIED', 'APPROVAL_REVOKED', 'ACTION_CANCELLED', 'ACTION_EXPIRED')) d
      CROSS JOIN LATERAL (SELECT e.measures FROM oc_audit_log e
                           WHERE e.action_id = d.action_id AND e.ledger = p_ledger AND e.state_version = 1
@@ -76,7 +76,8 @@ BEGIN
                             AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool)
                           LIMIT 1) p;
   ELSE
-    taken_off := oc_window_over(p_ledger, p_before, p_since, p_scope, p_id, p_platform, p_tool, p_measure);
+    taken_off := oc_window_over(p_ledger, p_before, p_since, p_scope, p_id, p_platform, p_tool, p_measure,
+                                p_known);
   END IF;
   RETURN CASE WHEN p_measure IS NULL THEN counted ELSE came_to END - taken_off;
 END
@@ -84,7 +85,7 @@ $$;
 
 -- What of a window was denied, cancelled or expired: each of its proposals is looked up.
 CREATE FUNCTION oc_window_over(p_ledger text, p_before bigint, p_since timestamptz, p_scope text, p_id text, p_platform text,
-                               p_tool text, p_measure text) RETURNS numeric
+                               p_tool text, p_measure text, p_known bigint) RETURNS numeric
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
@@ -111,7 +112,7 @@ BEGIN
        AND e.seq + 0 < p_before AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool)
   LOOP
     IF EXISTS (SELECT FROM oc_audit_log d
-                WHERE d.action_id = each.action_id AND d.ledger = p_ledger AND d.state_version > 1 AND d.recorded_at > p_since
+                WHERE d.action_id = each.action_id AND d.ledger = p_ledger AND d.state_version > 1 AND d.recorded_at > p_since AND d.seq + 0 <= p_known
                   AND d.type IN ('ACTION_DENIED', 'APPROVAL_REVOKED', 'ACTION_CANCELLED', 'ACTION_EXPIRED')) THEN
       taken_off := taken_off + coalesce(each.value, 0);
     END IF;
@@ -131,13 +132,61 @@ DECLARE
   since timestamptz := oc_month_start(p_ledger, p_after + 1);
 BEGIN
   RETURN (
-    SELECT coalesce(sum(CASE WHEN p_measure IS NULL THEN 1 ELSE (e.measures ->> p_measure)::numeric END), 0)
+    SELECT coalesce(sum(CASE WHEN e.measures IS NULL THEN 0 WHEN p_measure IS NULL THEN 1
+                             ELSE (e.measures ->> p_measure)::numeric END), 0)
       FROM oc_audit_log e
-     WHERE e.ledger = p_ledger AND e.seq > p_after AND e.measures IS NOT NULL AND e.recorded_at >= since
+     WHERE e.ledger = p_ledger AND e.seq > p_after AND e.recorded_at >= since
        AND CASE p_scope WHEN 'agent' THEN e.actor_id = p_id
                         WHEN 'person' THEN coalesce(e.on_behalf_of_id, e.actor_id) = p_id
                         WHEN 'organization' THEN true END
        AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool));
+END
+$$;
+
+-- By how much a window changes whose head moves on from p_from to p_head, and its beginning from p_began to p_since: what was
+-- proposed since, without what ended since, and without what has become too old. It reads no more than these.
+CREATE FUNCTION oc_window_moved(p_ledger text, p_from bigint, p_head bigint, p_began timestamptz, p_since timestamptz, p_scope text,
+                                p_id text, p_platform text, p_tool text, p_measure text) RETURNS numeric
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  month timestamptz := oc_month_start(p_ledger, p_from + 1);
+  added numeric;
+  ended numeric;
+  aged numeric;
+BEGIN
+  -- By position: nothing here that the other indexes are for.
+  SELECT coalesce(sum(CASE WHEN e.measures IS NULL THEN 0 WHEN p_measure IS NULL THEN 1
+                           ELSE (e.measures ->> p_measure)::numeric END), 0) INTO added
+    FROM oc_audit_log e
+   WHERE e.ledger = p_ledger AND e.seq > p_from AND e.seq <= p_head AND e.recorded_at >= month
+     AND CASE p_scope WHEN 'agent' THEN e.actor_id = p_id
+                      WHEN 'person' THEN coalesce(e.on_behalf_of_id, e.actor_id) = p_id ELSE true END
+     AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool);
+  SELECT coalesce(sum(CASE WHEN p_measure IS NULL THEN 1 ELSE (p.measures ->> p_measure)::numeric END), 0) INTO ended
+    FROM (SELECT DISTINCT d.action_id FROM oc_audit_log d
+           WHERE d.ledger = p_ledger AND d.seq > p_from AND d.seq <= p_head AND d.recorded_at >= month
+             AND d.type || '' IN ('ACTION_DENIED', 'APPROVAL_REVOKED', 'ACTION_CANCELLED', 'ACTION_EXPIRED')) d
+   CROSS JOIN LATERAL (SELECT e.measures FROM oc_audit_log e
+                        WHERE e.action_id = d.action_id AND e.ledger = p_ledger AND e.state_version = 1
+                          AND e.measures IS NOT NULL AND e.recorded_at > p_began
+                          AND CASE p_scope WHEN 'agent' THEN e.actor_id = p_id
+                                           WHEN 'person' THEN coalesce(e.on_behalf_of_id, e.actor_id) = p_id ELSE true END
+                          AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool)
+                        LIMIT 1) p;
+  SELECT coalesce(sum(CASE WHEN p_measure IS NULL THEN 1 ELSE (e.measures ->> p_measure)::numeric END), 0) INTO aged
+    FROM oc_audit_log e
+   WHERE e.ledger = p_ledger AND e.measures IS NOT NULL AND e.recorded_at > p_began AND e.recorded_at <= p_since AND e.seq + 0 <= p_head
+     AND CASE p_scope WHEN 'agent' THEN e.actor_id = p_id
+                      WHEN 'person' THEN coalesce(e.on_behalf_of_id, e.actor_id) = p_id ELSE true END
+     AND (p_platform IS NULL OR e.platform = p_platform) AND (p_tool IS NULL OR e.tool = p_tool)
+     AND (SELECT 1 FROM oc_audit_log d
+           WHERE d.action_id = e.action_id AND d.ledger = p_ledger AND d.state_version > 1 AND d.recorded_at > p_began
+             AND d.seq + 0 <= p_head AND d.type IN ('ACTION_DENIED', 'APPROVAL_REVOKED', 'ACTION_CANCELLED', 'ACTION_EXPIRED')
+           LIMIT 1) IS NULL;
+  RETURN added - ended - aged;
 END
 $$;
 
@@ -164,11 +213,13 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION oc_windows_last(text, jsonb), oc_window(text, bigint, timestamptz, text, text, text, text, text),
-  oc_window_over(text, bigint, timestamptz, text, text, text, text, text),
-  oc_window_since(text, bigint, text, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION oc_window(text, bigint, timestamptz, text, text, text, text, text),
-  oc_window_over(text, bigint, timestamptz, text, text, text, text, text) TO oc_app, oc_auditor;
+REVOKE ALL ON FUNCTION oc_windows_last(text, jsonb), oc_window_since(text, bigint, text, text, text, text, text),
+  oc_window(text, bigint, timestamptz, text, text, text, text, text, bigint),
+  oc_window_over(text, bigint, timestamptz, text, text, text, text, text, bigint),
+  oc_window_moved(text, bigint, bigint, timestamptz, timestamptz, text, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_window(text, bigint, timestamptz, text, text, text, text, text, bigint),
+  oc_window_over(text, bigint, timestamptz, text, text, text, text, text, bigint),
+  oc_window_moved(text, bigint, bigint, timestamptz, timestamptz, text, text, text, text, text) TO oc_app, oc_auditor;
 
 RESET ROLE;
 SELECT oc_guard.record();

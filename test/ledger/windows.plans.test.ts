@@ -132,3 +132,58 @@ describe("a window over many entries", () => {
     for (const [, count] of others) expect(count).toBeLessThanOrEqual(hour);
   });
 });
+
+describe("a window that was read before", () => {
+  it("has the same value as one that is read as a whole, whatever was recorded, denied or became too old since", async () => {
+    const { rows } = await client.query<{ seq: number; at: string }>(
+      "SELECT seq::int AS seq, recorded_at::text AS at FROM oc_audit_log WHERE ledger = $1 AND seq % 97 = 3 ORDER BY seq",
+      [LEDGER],
+    );
+    expect(rows.length).toBeGreaterThan(50);
+    for (const [, scope] of SCOPES) {
+      for (const measure of [null, "amount"]) {
+        const terms = [scope.scope, scope.id, scope.platform ?? null, scope.tool ?? null, measure];
+        // Each is read by what the one before came to, from its head and its beginning, an hour before.
+        const { rows: wrong } = await client.query(
+          `WITH points AS (SELECT p.seq, p.at - interval '1 hour' AS since
+                             FROM unnest($2::bigint[], $3::timestamptz[]) AS p(seq, at)),
+                whole AS (SELECT p.*, oc_window($1, p.seq + 1, p.since, $4, $5, $6, $7, $8, p.seq) AS value FROM points p)
+           SELECT w.seq, w.value, w.had + oc_window_moved($1, w.from_seq, w.seq, w.began, w.since, $4, $5, $6, $7, $8) AS moved
+             FROM (SELECT w.*, lag(w.seq) OVER o AS from_seq, lag(w.since) OVER o AS began, lag(w.value) OVER o AS had
+                     FROM whole w WINDOW o AS (ORDER BY w.seq)) w
+            WHERE w.from_seq IS NOT NULL
+              AND w.value <> w.had + oc_window_moved($1, w.from_seq, w.seq, w.began, w.since, $4, $5, $6, $7, $8)`,
+          [LEDGER, rows.map(({ seq }) => seq), rows.map(({ at: moment }) => moment), ...terms],
+        );
+        expect(wrong).toEqual([]);
+      }
+    }
+  });
+
+  it("reads what has changed since, and nothing else", async () => {
+    const scope = { scope: "organization", id: "", measure: "amount" } as const;
+    const [first] = await readWindows(client, [asked(86_400, scope)]);
+    await client.query("BEGIN");
+    const before = await reads();
+    const [again] = await readWindows(client, [asked(86_400, { ...scope, from: first })]);
+    const { rows: since } = await client.query(
+      "SELECT oc_window_since($1, $2, 'agent', 'agent2', NULL, NULL, NULL) AS value",
+      [LEDGER, MANY - 2],
+    );
+    const after = await reads();
+    await client.query("ROLLBACK");
+    expect(again?.value).toBe(first?.value);
+    expect(since).toEqual([{ value: "1" }]);
+    const most = Math.max(...[...after].map(([name, count]) => count - (before.get(name) ?? 0)));
+    expect(most).toBeLessThanOrEqual(10);
+    // Where the ledger ends before what was read, or it was read by a clock that was ahead, it is read as a whole.
+    for (const from of [
+      { ...first!, head: 10n ** 9n, value: "1" },
+      { ...first!, since: "2100-01-01T00:00:00Z", value: "1" },
+      { ...first!, head: 0n - 30_000n, value: "1" },
+    ]) {
+      const [whole] = await readWindows(client, [asked(86_400, { ...scope, from })]);
+      expect(whole?.value).toBe(first?.value);
+    }
+  });
+});

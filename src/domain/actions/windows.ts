@@ -10,6 +10,7 @@ import type { Policies } from "../policy/policies.ts";
 import { addDecimals, type Decimal } from "../policy/windows/decimal.ts";
 import { contributionOf } from "../policy/windows/values.ts";
 import type { Window } from "../policy/windows/window.ts";
+import { createKnownWindows } from "./known-windows.ts";
 import type { Proposed } from "./proposal-entry.ts";
 import { differenceOf, type ShadowDifference } from "./shadow.ts";
 import { proposedSituation } from "./situation.ts";
@@ -97,6 +98,7 @@ const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, sc
 export function createWindowReader({ db, policies, now }: WindowReaderOptions): WindowReader {
   const policyFor = ({ caller }: Proposed) => policies.of(caller.principal.organization);
   const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
+  const known = createKnownWindows(db);
 
   return {
     keysOf(proposed) {
@@ -130,14 +132,10 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
             return { key: key(proposed.ledger, scope), window, asked: { ledger: proposed.ledger, ...scope } };
           });
       });
-      const asked = [...new Map(needed.map((one) => [`${one.window.seconds} ${one.key}`, one])).entries()];
-      const read = await withLedgerErrors(
-        readWindows(
-          db,
-          asked.map(([, { window, asked: of }]) => ({ ...of, seconds: window.seconds })),
-        ),
+      const asked = new Map(
+        needed.map((one) => [`${one.window.seconds} ${one.key}`, { ...one.asked, seconds: one.window.seconds }]),
       );
-      const found = new Map(asked.map(([name], n) => [name, read[n]]));
+      const found = await known.read(asked);
 
       return {
         judge(proposed, before = []) {
