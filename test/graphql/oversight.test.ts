@@ -237,6 +237,9 @@ describe("what was shown before it was decided", () => {
 });
 
 describe("separation of duties", () => {
+  /** `text` as that of somebody who approves alone. */
+  const alone = (text: string) => canonicalize({ ...(JSON.parse(text) as JsonObject), type: "ACTION_BROKEN_GLASS" });
+
   /** What `change` adds to the counts, which are the same when they are counted by hand. */
   async function addedBy(change: () => Promise<void>): Promise<object> {
     const { separationOfDuties: before } = await numbers();
@@ -289,6 +292,8 @@ describe("separation of duties", () => {
       1,
       0,
     ],
+    ["somebody who breaks the glass", (proposal) => [alone(decided(proposal, "approver", 2))], 1, 0, 0],
+    ["who asked, and breaks the glass", (proposal) => [alone(decided(proposal, "member", 2))], 1, 1, 0],
   ])("sees %s", async (_, entries, decisions, violations, exceptions) => {
     const { entry } = await propose(api);
     const added = await addedBy(async () => {
@@ -312,6 +317,13 @@ describe("separation of duties", () => {
       await appendDirectly(decided(JSON.stringify({ body: JSON.parse(proposal) as JsonObject }), who, 2));
     });
     expect(added).toMatchObject({ decisions: 1, violations, exceptions });
+  });
+
+  it("counts how often somebody broke the glass", async () => {
+    const { breakGlass } = await numbers();
+    const { entry } = await propose(api);
+    await appendDirectly(alone(decided(entry.canonical, "approver", 2)));
+    expect((await numbers()).breakGlass).toBe(breakGlass + 1);
   });
 
   it("is counted up to the same position when more was recorded since", async () => {

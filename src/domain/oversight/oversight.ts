@@ -40,6 +40,7 @@ export interface Oversight {
   readonly openedBeforeDeciding: number | undefined;
   /** How often people denied what was proposed, or took an approval back. */
   readonly overrides: number;
+  /** How often somebody approved alone, in an emergency, what would have needed more people. */
   readonly breakGlass: number;
   /** The busiest first. */
   readonly load: readonly ApproverLoad[];
@@ -116,9 +117,10 @@ async function read(db: Queryable, ledger: LedgerId, { from, to }: Period): Prom
     readonly outcomes: Readonly<Record<string, number>>;
     readonly rules: readonly string[];
     readonly revoked: string;
+    readonly broken: string;
   };
   const { rows: proposed } = await db.query<Proposals>(proposalsQuery(recorded));
-  const { outcomes, rules, revoked } = proposed[0]!;
+  const { outcomes, rules, revoked, broken } = proposed[0]!;
   const { rows: states } = await db.query<{ readonly status: string; readonly actions: string }>(
     statusesQuery(recorded, ACTION_STATUSES),
   );
@@ -128,8 +130,7 @@ async function read(db: Queryable, ledger: LedgerId, { from, to }: Period): Prom
     proposals: { PERMIT: 0, REQUIRE: 0, FORBID: 0, ...outcomes },
     statuses: Object.fromEntries(states.map(({ status, actions }) => [status, Number(actions)])),
     overrides: denials + Number(revoked),
-    // No entry says that somebody went without approval.
-    breakGlass: 0,
+    breakGlass: Number(broken),
     separationOfDuties: await separationIn(db, recorded),
     matchedRules: new Set(rules),
   };

@@ -43,7 +43,7 @@ function judgedDecisions(recorded: Recorded): string {
       FROM public.oc_audit_log e
      CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
      WHERE ${within(recorded)}
-       AND e.type IN ('ACTION_APPROVED', 'ACTION_DENIED')
+       AND e.type IN ('ACTION_APPROVED', 'ACTION_DENIED', 'ACTION_BROKEN_GLASS')
   ), history AS MATERIALIZED (
     SELECT h.*
       FROM (SELECT DISTINCT d.action_id FROM decided d) a
@@ -77,7 +77,7 @@ function judgedDecisions(recorded: Recorded): string {
            coalesce(d.people && p.requesters, false) AS own,
            -- A requirement can let whoever asked approve, not in the place of somebody else: always the person an agent acts for, or
            -- anybody from some time on.
-           cardinality(d.people) = 1 AND EXISTS (
+           d.type <> 'ACTION_BROKEN_GLASS' AND cardinality(d.people) = 1 AND EXISTS (
              SELECT FROM jsonb_path_query(p.requirements, '$[*]') q
               WHERE (q -> 'ownerConfirms' = 'true' AND d.actor_id = p.on_behalf_of_id AND d.actor_id <> p.actor_id)
                  OR CASE WHEN pg_input_is_valid(q ->> 'requesterAfter', 'timestamptz')
@@ -130,7 +130,10 @@ SELECT actor_id AS approver, grouping(actor_id) = 1 AS everybody, count(*) AS de
  LIMIT ${most + 1}`;
 }
 
-/** One row: `outcomes`, how many proposals had which; `rules`, the ids of those that matched; `revoked`, approvals that people took back. */
+/**
+ * One row: `outcomes`, how many proposals had which; `rules`, the ids of those that matched; `revoked`, approvals that people took back; `broken`,
+ * actions that somebody approved alone in an emergency.
+ */
 export function proposalsQuery(recorded: Recorded): string {
   return `WITH entries AS MATERIALIZED (
     SELECT e.type, b.body #>> '{policy,outcome}' AS outcome, b.body #>> '{actor,kind}' AS kind,
@@ -138,13 +141,14 @@ export function proposalsQuery(recorded: Recorded): string {
       FROM public.oc_audit_log e
      CROSS JOIN LATERAL (SELECT ${BODY} AS body OFFSET 0) b
      WHERE ${within(recorded)}
-       AND e.type IN ('ACTION_PROPOSED', 'APPROVAL_REVOKED')
+       AND e.type IN ('ACTION_PROPOSED', 'APPROVAL_REVOKED', 'ACTION_BROKEN_GLASS')
   ), outcomes AS (
     SELECT coalesce(outcome, 'UNKNOWN') AS outcome, count(*) AS proposals FROM entries WHERE type = 'ACTION_PROPOSED' GROUP BY 1
   )
 SELECT (SELECT coalesce(jsonb_object_agg(outcome, proposals), '{}') FROM outcomes) AS outcomes,
        ARRAY(SELECT DISTINCT rule FROM entries, unnest(rules) AS rule WHERE rule IS NOT NULL) AS rules,
-       (SELECT count(*) FROM entries WHERE type = 'APPROVAL_REVOKED' AND kind = 'HUMAN') AS revoked`;
+       (SELECT count(*) FROM entries WHERE type = 'APPROVAL_REVOKED' AND kind = 'HUMAN') AS revoked,
+       (SELECT count(*) FROM entries WHERE type = 'ACTION_BROKEN_GLASS') AS broken`;
 }
 
 /** One row for each status that actions proposed in `recorded` have now. */

@@ -31,7 +31,7 @@ const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationO
   description:
     "Whether those who decided in a period were allowed to: no agent, not who had asked or for whom it was asked, and nobody twice; who decides in the place of another person counts as both. People are compared by their ids; who owns an agent is not compared here, but when they decide.",
   fields: (t) => ({
-    decisions: t.exposeInt("decisions", { description: "Decisions that were recorded." }),
+    decisions: t.exposeInt("decisions", { description: "Decisions that were recorded, and approvals in an emergency (`breakGlass`)." }),
     violations: t.exposeInt("violations", {
       description:
         "Decisions that somebody made who must not have, and those of which the entries do not show who had asked.",
@@ -84,7 +84,9 @@ const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
     overrides: t.exposeInt("overrides", {
       description: "How often people stopped what was proposed: denials, and approvals that were taken back.",
     }),
-    breakGlass: t.exposeInt("breakGlass", { description: "How often somebody went ahead without the approvals." }),
+    breakGlass: t.exposeInt("breakGlass", {
+      description: "How often somebody approved alone, in an emergency, what would have needed more people.",
+    }),
     load: t.field({
       type: [ApproverLoadRef],
       complexity: { field: 1, multiplier: MAX_APPROVERS },
