@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 
 /** Claims of a verified address: of people without one nobody knows whether they are different, so one more has to approve. */
 const at = (mailbox: string) => ({ email: `${mailbox}@tenant.example`, email_verified: true });
@@ -23,6 +23,8 @@ export interface Organizations {
   readonly identityFile: string;
   /** An access token of somebody of `organization`; by default of its agent, which acts for a person there. */
   token(organization: string, as?: Member): Promise<string>;
+  /** An access token with these claims. */
+  sign(organization: string, claims: JWTPayload): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -40,18 +42,20 @@ export async function startOrganizations(count: number, directory: string): Prom
   const identityFile = path.join(directory, "identity.json");
   const issuers = names.map((organization) => ({ issuer: issuerOf(organization), organization, jwksUri }));
   await writeFile(identityFile, JSON.stringify({ issuers }));
+  const sign = (organization: string, claims: JWTPayload) =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: "ES256", kid: "one", typ: "at+jwt" })
+      .setIssuer(issuerOf(organization))
+      .setAudience("countersign")
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime("12h")
+      .sign(privateKey);
   return {
     names,
     identityFile,
-    token: (organization, as = "agent") =>
-      new SignJWT(MEMBERS[as])
-        .setProtectedHeader({ alg: "ES256", kid: "one", typ: "at+jwt" })
-        .setIssuer(issuerOf(organization))
-        .setAudience("countersign")
-        .setJti(crypto.randomUUID())
-        .setIssuedAt()
-        .setExpirationTime("12h")
-        .sign(privateKey),
+    sign,
+    token: (organization, as = "agent") => sign(organization, MEMBERS[as]),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
