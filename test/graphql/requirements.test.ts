@@ -1,6 +1,7 @@
 import type { JWTPayload } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Requirement } from "../../src/domain/policy/evaluate.ts";
+import { connect, dataOf } from "../http/client.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { act, propose, type Refusal } from "./steps.ts";
@@ -278,6 +279,27 @@ describe("a requirement that escalates", () => {
       { token: await api.sign(manager) },
     );
     expect(data.pendingApprovals.nodes.map((node) => node.id)).toContain(id);
+  });
+});
+
+describe("a subscription to what one can decide", () => {
+  it("adds an action once it has escalated, though no entry says so", async () => {
+    const at = new Date(Date.now() + 4_000).toISOString().replace("Z", "000Z");
+    const requirements = [{ id: "r", group: "approvers", needed: 1, escalation: { at, group: "managers" } }];
+    const api = await startApi(database.appUrl, { requirements, heartbeat: 0.2 });
+    open.push(api);
+    const client = await connect(api.wsUrl, await api.sign(human("max", { groups: ["managers"] })));
+    const query = "subscription{pendingApprovals(onlyDecidable:true){change cursor action{id viewerCanDecide}}}";
+    client.send({ type: "subscribe", id: "1", payload: { query } });
+    await client.next(({ type }) => type === "next");
+    const { id } = await pending(api);
+    const event = await client.next(({ type, payload }) => type === "next" && JSON.stringify(payload).includes(id));
+    expect(dataOf(event)).toMatchObject({
+      pendingApprovals: { change: "ADDED", action: { id, viewerCanDecide: true } },
+    });
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(at));
+    client.socket.close();
+    await client.closed;
   });
 });
 

@@ -8,6 +8,7 @@ import { PendingApprovalChange } from "../base/enums.ts";
 import { type FollowedEntries, followLedger } from "../base/follow.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { ActionRef } from "./action.ts";
+import { createEscalations, type Escalations } from "./escalations.ts";
 import { mayDecide, readAction, seesAction } from "./reads.ts";
 import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
@@ -74,6 +75,7 @@ async function* pendingEvents(
   context: Context,
   onlyDecidable: boolean,
   { entries, cursor }: FollowedEntries,
+  escalations: Escalations,
 ): AsyncGenerator<PendingEvent> {
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   const changes = entries.flatMap((entry) => {
@@ -92,8 +94,11 @@ async function* pendingEvents(
     : seen.map(({ change }) => change);
   for (const [at, event] of seen.entries()) {
     const change = shown[at];
+    if (onlyDecidable && change !== "ADDED" && event.change !== "REMOVED") escalations.note(event.action);
     if (change !== undefined) yield { ...event, change };
   }
+  // Last: whoever continues behind the cursor has had what came before it.
+  for (const action of onlyDecidable ? await escalations.due() : []) yield { cursor, change: "ADDED", action };
 }
 
 /**
@@ -140,11 +145,15 @@ builder.subscriptionField("pendingApprovals", (t) =>
       }),
       onlyDecidable: t.arg.boolean({
         description:
-          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED.",
+          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED. One that escalates to you is ADDED then, within the time of a heartbeat, if it was recorded behind `after`.",
       }),
     },
-    subscribe: (_root, { after, onlyDecidable }, context) =>
-      followLedger(context, after, (followed) => pendingEvents(context, onlyDecidable === true, followed)),
+    subscribe: (_root, { after, onlyDecidable }, context) => {
+      const escalations = createEscalations(context);
+      return followLedger(context, after, (followed) =>
+        pendingEvents(context, onlyDecidable === true, followed, escalations),
+      );
+    },
     resolve: (event) => event,
   }),
 );

@@ -1,0 +1,55 @@
+import { termsOf } from "../../domain/actions/terms.ts";
+import { type Context, viewerOf } from "../base/context.ts";
+import { mayDecide, readAction } from "./reads.ts";
+import { type ActionNode, viewOf } from "./rows.ts";
+
+/** Actions of one subscription that wait to escalate at most; beyond them, the earliest noted is forgotten. */
+const WAITING = 1_000;
+
+/** Actions that were sent to one subscriber, or could not be, and that they can decide once these escalate. No entry begins that. */
+export interface Escalations {
+  /** Remembers an action that the caller cannot decide yet. */
+  note(action: ActionNode): void;
+  /** Those that they can decide now, as they are now; each once. */
+  due(): Promise<readonly ActionNode[]>;
+}
+
+export function createEscalations(context: Context): Escalations {
+  /** When each can escalate: milliseconds since the epoch, by its id. */
+  const waiting = new Map<string, number>();
+
+  /** The earliest escalation to come that is to one of the caller's groups. */
+  function begins(action: ActionNode): number | undefined {
+    const { groups } = viewerOf(context);
+    const instants = termsOf(viewOf(action).proposal).requirements.flatMap(({ escalation }) =>
+      escalation !== undefined && groups.includes(escalation.group) ? [Date.parse(escalation.at)] : [],
+    );
+    return instants.length === 0 ? undefined : Math.min(...instants);
+  }
+
+  return {
+    note(action) {
+      const at = begins(action);
+      if (at === undefined) return;
+      waiting.set(action.id, at);
+      const [earliest] = waiting.keys();
+      if (waiting.size > WAITING && earliest !== undefined) waiting.delete(earliest);
+    },
+    async due() {
+      const now = Date.now();
+      const ids = [...waiting].filter(([, at]) => at <= now).map(([id]) => id);
+      const found = await Promise.all(ids.map((id) => readAction(context, id)));
+      const shown = await Promise.all(
+        found.map(async (action, at) => {
+          const id = ids[at];
+          const isPending = action !== null && viewOf(action).state.status === "PENDING";
+          const isDecidable = isPending && (await mayDecide(context, action));
+          // The clock of the database may not be there yet.
+          if (id !== undefined && (isDecidable || !isPending)) waiting.delete(id);
+          return isDecidable ? [action] : [];
+        }),
+      );
+      return shown.flat();
+    },
+  };
+}
