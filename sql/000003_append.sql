@@ -41,8 +41,7 @@ CREATE TYPE oc_touch AS (ordinal integer, batch integer, kind text, id text, ver
 --   LATE      its notAfter has passed
 --   <KIND>    a thing of this kind has another version than the draft depends on or moves on from, or a state without the members
 --             given, or has expired; of several, one that it depends on before one that it moves, then by name
---   WINDOW    the proposals that were recorded after a position, those of this call that come before it among them, come to another
---             value (oc_windows_last, 000015)
+--   WINDOW    the proposals after a position, with those of this call before it, come to another value (oc_windows_last, 000015)
 -- A thing that does not exist has version 0. Of a batch of which nothing is written although others are there is one row, without an
 -- ordinal, with the SQLSTATE in place of the refusal: 55P03 (the head is locked), OC001 (there is no such ledger), OC005 (the call was
 -- repeated). Given `wait`, the latter two fail the call. A malformed draft fails the whole call (the caller finds it by bisection);
@@ -203,8 +202,7 @@ BEGIN
         SELECT offsets[c.batch] + n::integer AS ordinal, jsonb_agg(w.read) AS reads
           FROM unnest(p_conditions) WITH ORDINALITY AS c(text, batch)
          CROSS JOIN LATERAL jsonb_array_elements(nullif(c.text, '')::jsonb -> 'windows') AS w(read)
-          LEFT JOIN LATERAL jsonb_array_elements(w.read -> 'drafts') AS n ON true
-         GROUP BY 1 ORDER BY 1
+          LEFT JOIN LATERAL jsonb_array_elements(w.read -> 'drafts') AS n ON true GROUP BY 1 ORDER BY 1
       LOOP
         IF (each.ordinal BETWEEN 1 AND size) IS NOT TRUE THEN
           RAISE EXCEPTION 'a window has the ordinals of its drafts' USING ERRCODE = 'OC003';
@@ -299,8 +297,10 @@ BEGIN
       END LOOP;
     END IF;
 
-    IF windows[first] IS NOT NULL AND refusals[first] IS NULL AND NOT oc_windows_last(p_ledgers[batches[first]], windows[first]) THEN
-      refusals[first] := 'WINDOW';
+    IF windows[first] IS NOT NULL AND refusals[first] IS NULL THEN
+      IF NOT oc_windows_last(p_ledgers[batches[first]], windows[first]) THEN
+        refusals[first] := 'WINDOW';
+      END IF;
     END IF;
 
     current := 0;
