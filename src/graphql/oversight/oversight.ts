@@ -31,7 +31,9 @@ const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationO
   description:
     "Whether those who decided in a period were allowed to: no agent, not who had asked or for whom it was asked, and nobody twice; who decides in the place of another person counts as both. People are compared by their ids; who owns an agent is not compared here, but when they decide.",
   fields: (t) => ({
-    decisions: t.exposeInt("decisions", { description: "Decisions that were recorded, and approvals in an emergency (`breakGlass`)." }),
+    decisions: t.exposeInt("decisions", {
+      description: "Decisions that were recorded, and approvals in an emergency (`breakGlass`).",
+    }),
     violations: t.exposeInt("violations", {
       description:
         "Decisions that somebody made who must not have, and those of which the entries do not show who had asked.",

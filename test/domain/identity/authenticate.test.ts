@@ -70,7 +70,9 @@ describe("the built-in issuer", () => {
     expect(principal.id).toBe(name);
     expect(principal.kind).toBe(name === "agent" ? "AGENT" : "HUMAN");
     expect(principal.organization).toBe(name === "outsider" ? "globex" : "acme");
-    expect(principal.groups.includes("approvers")).toBe(["approver", "approver2", "admin", "outsider"].includes(name));
+    expect(principal.groups.includes("approvers")).toBe(
+      ["approver", "approver2", "admin", "admin2", "outsider"].includes(name),
+    );
     expect(expiresAt).toBeGreaterThan(Date.now() / 1000);
     expect(tokenId).toBeDefined();
   });
