@@ -70,7 +70,7 @@ it("passes its own tests, with this FORMAT.md and these vectors", async () => {
   };
   const { stderr } = await run("python3", ["-m", "unittest", "discover", "-p", "test_*.py"], { cwd: FOLDER, env });
   expect(stderr).toMatch(/\nRan \d+ tests in [\s\S]*\nOK\n?$/);
-}, 120_000);
+}, 300_000);
 
 describe("of a ledger that servers appended", () => {
   let lines: string[];
