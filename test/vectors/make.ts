@@ -85,7 +85,6 @@ const PROPOSAL: UnsealedObject = {
     ],
   },
   measures: { price: "188.50" },
-  windows: { 'sum("24h", "price")': "250" },
   arguments: new Erasable({
     passengers: [{ first_name: "Zoë", last_name: "Ångström" }],
     flight: "HAT170",
