@@ -9,6 +9,10 @@ export interface Conditions {
   readonly by?: readonly (Author | { readonly author: Author; readonly from: string })[];
   /** Members of the entry with the value that they have. */
   readonly has?: Readonly<Record<string, string>>;
+  /** Members of the entry with a value that they do not have. */
+  readonly hasNot?: Readonly<Record<string, string>>;
+  /** A member of the new state that is an instant, at most so many seconds after the entry is recorded. */
+  readonly endsWithin?: { readonly path: string; readonly seconds: number };
   /** The status that the thing comes to, by the value of a member of the entry. */
   readonly leadsTo?: { readonly member: string; readonly status: Readonly<Record<string, string>> };
   /** Members of the new state with the value that they have. */
@@ -43,8 +47,19 @@ export interface Conditions {
  * the thing, for the same person. APPROVER: a person of a group that is asked, who is neither the maker nor a person it acts
  * for, nor on whose behalf such a person acts. CALLER: as MAKER, by ids alone, as callers are looked up in `oc_state`. DELEGATE:
  * an agent that acts for the actor of the entry that made the thing, who acted for nobody.
+ * GLASS_BREAKER: a person with the role `break-glass`, who acts for nobody, and is neither the maker nor a person it acts for. ANOTHER: a
+ * person who is none of those by whom the entry that made the thing is.
  */
-export type Author = "SYSTEM" | "HUMAN" | "ADMINISTRATOR" | "MAKER" | "APPROVER" | "CALLER" | "DELEGATE";
+export type Author =
+  | "SYSTEM"
+  | "HUMAN"
+  | "ADMINISTRATOR"
+  | "MAKER"
+  | "APPROVER"
+  | "CALLER"
+  | "DELEGATE"
+  | "GLASS_BREAKER"
+  | "ANOTHER";
 
 /** What an entry agrees with about a thing that is not the one each entry of its type moves. */
 export interface SideConditions extends Pick<Conditions, "by" | "names" | "repeats"> {

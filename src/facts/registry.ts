@@ -1,4 +1,5 @@
 import { ACTIONS } from "./areas/actions.ts";
+import { BREAK_GLASS } from "./areas/break-glass.ts";
 import { DELEGATIONS } from "./areas/delegations.ts";
 import { DIRECTORY } from "./areas/directory.ts";
 import { LEDGER } from "./areas/ledger.ts";
@@ -12,7 +13,17 @@ import type { Decoded, Written } from "./schema.ts";
 import { createVocabulary } from "./vocabulary.ts";
 
 /** What entries can say, an area a line. A new area adds its file and its line here. */
-export const AREAS = [LEDGER, ACTIONS, LINEAGE, SESSIONS, DIRECTORY, POLICY_AREA, DELEGATIONS, READING] as const;
+export const AREAS = [
+  LEDGER,
+  ACTIONS,
+  LINEAGE,
+  SESSIONS,
+  DIRECTORY,
+  POLICY_AREA,
+  DELEGATIONS,
+  BREAK_GLASS,
+  READING,
+] as const;
 
 type Area = (typeof AREAS)[number];
 type Facts = Area["facts"][number];

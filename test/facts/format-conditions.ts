@@ -36,6 +36,10 @@ function sideLines({ names, repeats, since }: SideConditions): readonly string[]
   ];
 }
 
+function endsLine({ path, seconds }: NonNullable<Conditions["endsWithin"]>): string {
+  return `${code(path)} of the new state is at most ${seconds} seconds after ${code("recordedAt")}`;
+}
+
 function lastsLine({ from, to, days }: NonNullable<Conditions["lasts"]>): string {
   return `${code(to)} of the new state is after ${code(from)}, and ${days} days of 24 hours after it at most`;
 }
@@ -45,6 +49,7 @@ function sentences(conditions: Conditions, prefix = ""): Sentences {
   const alone = [
     ...(areKnownAlone(by) ? byLines(conditions) : []),
     ...pairs(conditions.has).map(([path, value]) => `${code(path)} is ${code(value)}`),
+    ...pairs(conditions.hasNot).map(([path, value]) => `${code(path)} is not ${code(value)}`),
     ...pairs(leadsTo?.status).map(
       ([value, status]) => `where ${code(leadsTo?.member)} is ${code(value)}, the new status is ${code(status)}`,
     ),
@@ -64,6 +69,7 @@ function sentences(conditions: Conditions, prefix = ""): Sentences {
     ...(keeps === undefined ? [] : [`${list(keeps)} of the state stay as they were`]),
     ...(counts === undefined ? [] : [`${code(counts)} of the state becomes one more`]),
     ...(deadline === "KEPT" ? ["recorded before the deadline of the state before, if that has one"] : []),
+    ...(conditions.endsWithin === undefined ? [] : [endsLine(conditions.endsWithin)]),
     ...(deadline === "PASSED" ? ["the state before has a deadline, and it is recorded at that or later"] : []),
   ];
   const more = Object.entries(where?.is ?? {}).map(([value, conditions]) =>

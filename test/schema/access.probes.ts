@@ -162,6 +162,8 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
         `decideActions(input:{decisions:[{actionId:$action,digest:$digest,verdict:APPROVE}]}){results{${RECEIPT}} userErrors{code}}`,
       ),
     ),
+    breakGlass: only(each(`breakGlass(input:{actionId:$action,digest:$digest,reason:"fire"}){${RECEIPT}}`)),
+    reviewBreakGlass: only(each(`reviewBreakGlass(input:{actionId:$action,justified:true,note:"no"}){${RECEIPT}}`)),
     claimGrant: only(each(`claimGrant(input:{actionId:$action}){action${ACTIONS} userErrors{code}}`)),
     redeemGrant: only(list(`redeemGrant(input:{token:"x",digest:$digest}){${RECEIPT}}`)),
     completeAction: only(each(`completeAction(input:{actionId:$action,outcome:FAILED}){${RECEIPT}}`)),

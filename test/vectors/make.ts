@@ -107,7 +107,7 @@ const APPROVED: UnsealedObject = {
   chain: id(0xc0),
 };
 const instantIn = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().replace("Z", "000Z");
-const [FROM, TO] = [instantIn(0), instantIn(30)];
+const [FROM, TO] = [instantIn(0), instantIn(29)];
 const delegation = (version: number, status: string): UnsealedObject => ({
   delegation: id(0xd0),
   states: [

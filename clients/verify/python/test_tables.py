@@ -108,6 +108,8 @@ def sentence(condition: terms.Condition) -> str:
         terms.Stay: "{names} of the state stay as they were",
         terms.OneMore: "`{path}` of the state becomes one more",
         terms.IsMade: "`{path}` is `{made_path}` of the entry that made the thing",
+        terms.EntryIsNot: "`{path}` is not `{value}`",
+        terms.EndsWithin: "`{path}` of the new state is at most {seconds} seconds after `recordedAt`",
         terms.Among: "`{state_path}` of the new state is among `{entry_path}` of the entry",
         terms.Differ: "no two of {names} of the new state are equal",
         terms.Lasts: "`{to}` of the new state is after `{start}`, and {days} days of 24 hours after it at most",

@@ -15,6 +15,7 @@ import type { Shown } from "./first-shown.ts";
 export const ACTION_ENTRY_TYPES = [
   "ACTION_PROPOSED",
   "ACTION_APPROVED",
+  "ACTION_BROKEN_GLASS",
   "ACTION_DENIED",
   "APPROVAL_REVOKED",
   "ACTION_CANCELLED",
@@ -115,6 +116,8 @@ export interface Situation {
   readonly state: ActionState;
   readonly terms: Terms;
   readonly voters: readonly Voter[];
+  /** Who approved it alone, where somebody did and it was not started yet. */
+  readonly brokenGlass?: Voter | undefined;
   /** When the state last changed, by the database's clock. */
   readonly updatedAt: Date;
   /** Values that a decision rests on are not there: nobody can know what they decide on. */

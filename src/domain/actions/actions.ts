@@ -20,6 +20,7 @@ import { createPolicies, type Policies } from "../policy/policies.ts";
 import type { Refusals } from "../refusals/refusals.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
+import { createBreakGlassReview, type ReviewInput } from "./break-glass-review.ts";
 import { contentProblem } from "./content.ts";
 import { confirmsAsOwner } from "./decide/approver.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
@@ -92,6 +93,13 @@ export interface Actions extends Explainer {
    * transaction, but for refusals and further decisions on the same action. Returns the result or the refusal of each, in order.
    */
   decideTogether(caller: Caller, decisions: readonly JointDecision[]): Promise<readonly DecideOutcome[]>;
+  /** Approves alone what would need more people, by a person with the role for that. It has to be looked into by another. */
+  breakGlass(
+    caller: Caller,
+    input: { readonly actionId: string; readonly digest: string; readonly reason: string; readonly channel: Channel },
+  ): Promise<ActionResult>;
+  /** What another person says of that. */
+  reviewBreakGlass(caller: Caller, input: ReviewInput): Promise<ActionResult>;
   /** Takes back an approval of an action that was not started; it is DENIED then. */
   revokeApproval(caller: Caller, input: { readonly actionId: string; readonly note: string }): Promise<ActionResult>;
   cancel(
@@ -188,6 +196,7 @@ export function createActions(options: ActionsOptions): Actions {
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const firstShown = createFirstShown({ db });
   const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown, policies });
+  const review = createBreakGlassReview({ db, commit, load, known });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
@@ -240,6 +249,16 @@ export function createActions(options: ActionsOptions): Actions {
       return apply(caller, actionId, decisionCommand(caller, { verdict: "DENY", ...decision }, grantTtl));
     },
     decideTogether: (caller, decisions) => decideTogether(caller, ledgerOfCaller(caller), decisions),
+    async breakGlass(caller, { actionId, reason, ...rest }) {
+      checkText(reason, "reason", MAX_NOTE);
+      if (reason.trim() === "") throw invalidInput(["reason"], "must say why it could not wait");
+      return apply(caller, actionId, { type: "breakGlass", by: caller.principal, grantTtl, reason, ...rest });
+    },
+    async reviewBreakGlass(caller, input) {
+      checkText(input.note, "note", MAX_NOTE);
+      checkReason(input.note, "must say why it was justified, or not");
+      return review(caller, ledgerOfCaller(caller), input);
+    },
     async revokeApproval(caller, { actionId, note }) {
       checkText(note, "note", MAX_NOTE);
       checkReason(note, "must say why the approval is taken back");

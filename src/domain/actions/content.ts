@@ -20,7 +20,9 @@ function problemsOf({ withheld, onBehalfOf }: Principal): readonly WithheldBecau
 
 /** Commands that let something happen, or forbid it, because of what the proposal says. */
 export function restsOnContent({ type }: FollowUp): boolean {
-  return type === "approve" || type === "deny" || type === "claimGrant" || type === "redeemGrant";
+  return (
+    type === "approve" || type === "breakGlass" || type === "deny" || type === "claimGrant" || type === "redeemGrant"
+  );
 }
 
 /** For a value that was altered: nothing is decided, and nothing recorded, until it is restored. */

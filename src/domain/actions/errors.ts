@@ -15,6 +15,8 @@ export const ACTION_REFUSAL_CODES = [
   "NOT_EXECUTING",
   "NOT_AMBIGUOUS",
   "EXECUTION_LIMIT",
+  "NO_BREAK_GLASS",
+  "ALREADY_REVIEWED",
   // attempts that are entries
   ...DECISION_REFUSALS,
   ...GRANT_REFUSALS,

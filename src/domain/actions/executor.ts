@@ -1,5 +1,6 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
-import type { FactDraft } from "../../facts/registry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import type { FactDraft, StateOf } from "../../facts/registry.ts";
 import type { CommitDecision, CommitFunction, CommitRefusal } from "../commit.ts";
 import type { CommitTogetherFunction } from "../commit-together.ts";
 import type { Lending } from "../directory/delegations.ts";
@@ -93,7 +94,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const own = command.type === "approve" ? carriedOut(proposal, terms, next, policies) : undefined;
     return {
       kind: "record",
-      fact: { ...termFacts(terms), ...result.fact, ...own?.rests, ...stateFacts(state.id, next) },
+      fact: withStates(
+        { ...termFacts(terms), ...result.fact, ...own?.rests, ...stateFacts(state.id, next) },
+        result.alsoMoves,
+      ),
       notAfter: result.notAfter,
       followers: own?.facts,
       result(entry, followers) {
@@ -162,6 +166,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 }
 
+/** `fact` with further things that it moves. */
+function withStates(fact: FactDraft, more: readonly StateOf[] = []): FactDraft {
+  if (more.length === 0 || !("states" in fact)) return fact;
+  return { ...fact, states: [...(fact.states ?? []), ...more] } as FactDraft;
+}
+
 /** A command has more than one entry, or a refusal that is one: in a transaction of its own. */
 class ByItself extends Error {}
 
@@ -175,12 +185,16 @@ async function situationOf(
   const { terms, voters, state } = situation;
   const problem = contentProblem(view.proposal, voters);
   if (problem === "ALTERED") throw alteredContent(view.proposal);
-  const isDecided = command.type === "approve" || command.type === "deny";
-  const isCompared = isDecided || voters.length > 0;
+  const isDecided = command.type === "approve" || command.type === "deny" || command.type === "breakGlass";
+  const { brokenGlass } = situation;
+  const isCompared = isDecided || voters.length > 0 || brokenGlass !== undefined;
   const { organization } = terms.requestedBy;
   // Before anything is judged, so that what it brings up to date is.
   if (isCompared) await known.refresh(organization);
-  const today = command.type === "deny" ? undefined : await judge(view.proposal, voters, now);
+  const today =
+    command.type === "deny"
+      ? undefined
+      : await judge(view.proposal, brokenGlass === undefined ? voters : [...voters, brokenGlass], now);
   const lent = isDecided ? await known.lentTo(organization, command.by.id) : undefined;
   const judged = { ...situation, contentMissing: problem === "MISSING", today, lent };
   if (!isCompared) return judged;
@@ -221,6 +235,11 @@ function refusedFact(terms: Terms, command: FollowUp, refusal: RefusedCommand): 
   if (refusal.recordedAs === "GRANT_REFUSED") {
     const grant = command.type === "redeemGrant" && command.grant ? { id: command.grant.id } : undefined;
     return { ...about, type: "GRANT_REFUSED", grant, reason: refusal.code };
+  }
+  if (command.type === "breakGlass") {
+    const { channel, reason } = command;
+    const decision = { verdict: "APPROVE", channel, note: new Erasable(reason) } as const;
+    return { ...about, type: "DECISION_REFUSED", decision, reason: refusal.code };
   }
   if (command.type !== "approve" && command.type !== "deny") {
     throw new Error(`a refused ${command.type} is no refused decision`);

@@ -41,7 +41,7 @@ const LOAD = {
     WITH a AS MATERIALIZED (
       SELECT k.n, k.ledger, ${STORED_STATE}, s.entries::text[] AS entries, s.actor_id, s.on_behalf_of_id, s.conversation, s.now,
              ARRAY[s.updated_seq] || CASE WHEN s.status IN ('PENDING', 'ALLOWED', 'APPROVED')
-                                          THEN s.entries[:1 + least(s.approvals, cardinality(s.entries))]
+                                          THEN s.entries[:2 + least(s.approvals, cardinality(s.entries))]
                                           ELSE ARRAY[s.first_seq] END AS wanted,
              oc_action_moved_on(k.ledger, s.id::uuid, s.version, s.updated_seq) AS moved_on
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(ledger, id, n)

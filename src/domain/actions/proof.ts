@@ -1,3 +1,4 @@
+import { BREAK_GLASS_ROLE } from "../../facts/areas/break-glass.ts";
 import { factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { mayConfirm, suffices } from "../../facts/quorum.ts";
@@ -73,7 +74,12 @@ export function provenAction(
       )
     : [];
   const terms = termsOf(proposal);
-  if (item.state.status === "APPROVED" && !isMet(terms.requirements, voters)) {
+  const alone = entries.get(stored.entries[1 + item.state.approvals] ?? "");
+  const brokenGlass =
+    item.state.status === "APPROVED"
+      ? provenBreaker(ledger, proposal, item.state.approvals, alone, isSigned)
+      : undefined;
+  if (item.state.status === "APPROVED" && brokenGlass === undefined && !isMet(terms.requirements, voters)) {
     throw fault("says APPROVED, and its entries do not have the approvals that its policy requires");
   }
   if (item.state.status === "ALLOWED" && factOfType(proposal, "ACTION_PROPOSED").policy.outcome !== "PERMIT") {
@@ -85,7 +91,7 @@ export function provenAction(
   const pending = item.state.status === "PENDING" && voters.length > 0;
   return {
     view: { state, proposal, ...(pending ? { voters } : {}) },
-    situation: { state, terms, voters, updatedAt: new Date(latest.recordedAt) },
+    situation: { state, terms, voters, brokenGlass, updatedAt: new Date(latest.recordedAt) },
   };
 }
 
@@ -100,6 +106,31 @@ function isOfProposer(stored: StoredAction, proposal: LedgerEntry): boolean {
 
 function mayStillStart({ state }: State): boolean {
   return state.status === "PENDING" || state.status === "ALLOWED" || state.status === "APPROVED";
+}
+
+/** Who approved alone by `entry`, the one that follows the approvals; undefined where it does something else. */
+function provenBreaker(
+  ledger: LedgerId,
+  proposal: LedgerEntry,
+  approvals: number,
+  entry: LedgerEntry | undefined,
+  isSigned: IsSigned,
+): Voter | undefined {
+  if (entry?.type !== "ACTION_BROKEN_GLASS") return undefined;
+  const { actionId: id, digest, platform, requestedBy } = termsOf(proposal);
+  const { state } = provenVersion(ledger, entry, "ACTION", { id, version: 2 + approvals });
+  const by = actorOf(entry);
+  const may = by.kind === "HUMAN" && by.roles.includes(BREAK_GLASS_ROLE) && !sharePerson(by, requestedBy);
+  if (
+    !may ||
+    !isSigned(entry) ||
+    state.status !== "APPROVED" ||
+    platform === "countersign" ||
+    entry.body.digest !== digest
+  ) {
+    throw new LedgerDamagedError(ledger, `entry ${entry.seq} approves alone, and is not by somebody who could`);
+  }
+  return { ...by, seq: entry.seq, isUnknown: false };
 }
 
 /** Who approved, in the order in which they did. `approvals` are the entries after the proposal. */

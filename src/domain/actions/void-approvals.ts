@@ -11,7 +11,7 @@ const DAYS = 31;
 const APPROVED = `
   SELECT DISTINCT s.id
     FROM oc_audit_log e JOIN oc_state s ON s.ledger = e.ledger AND s.kind = 'ACTION' AND s.id = e.action_id::text
-   WHERE e.ledger = $1 AND e.actor_id = ANY ($2::text[]) AND e.type = 'ACTION_APPROVED' AND s.status = 'APPROVED'
+   WHERE e.ledger = $1 AND e.actor_id = ANY ($2::text[]) AND e.type IN ('ACTION_APPROVED', 'ACTION_BROKEN_GLASS') AND s.status = 'APPROVED'
      AND e.recorded_at > statement_timestamp() - make_interval(days => ${DAYS})`;
 
 /**

@@ -148,7 +148,7 @@ const terms = {
   sourceChain: uuid("the chain a write may have drawn its data from").optional(),
   digest: hash("what an approval binds: SHA-256 of the action's digest document"),
 };
-const laterTerms = { ...terms, policyHash: hash("of the policy the proposal was evaluated by") };
+export const laterTerms = { ...terms, policyHash: hash("of the policy the proposal was evaluated by") };
 
 const policy = object(
   {
@@ -256,7 +256,7 @@ const refused = object(
 ).optional();
 const conversation = text("the caller's name for the conversation").optional();
 const kept = (status: string): Step => [status, status];
-const repeats = {
+export const repeats = {
   ...Object.fromEntries(Object.keys(terms).map((name) => [name, name])),
   policyHash: "policy.hash",
 };

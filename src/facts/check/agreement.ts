@@ -52,6 +52,9 @@ export function createAgreementCheck(fact: AnyFact, states: Vocabulary["states"]
       for (const [path, value] of Object.entries(conditions.has ?? {})) {
         if (memberAt(body, path) !== value) complain(`${path}: is not ${value}`);
       }
+      for (const [path, value] of Object.entries(conditions.hasNot ?? {})) {
+        if (memberAt(body, path) === value) complain(`${path}: is ${value}`);
+      }
       if (thing === undefined) continue;
       stateProblems(body, thing, conditions, complain);
       if (thing.version === 1) madeProblems(thing, conditions, states.get(thing.kind)?.conditions, complain);

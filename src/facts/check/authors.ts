@@ -51,10 +51,23 @@ function isBy(author: Author, { body, maker, recordedAt }: Authored, state: Stat
       return idOf(body.actor) === idOf(maker.actor) && idOf(body.onBehalfOf) === idOf(maker.onBehalfOf);
     case "DELEGATE":
       return isDelegate(body, maker);
+    case "GLASS_BREAKER":
+      return isGlassBreaker(body, maker);
+    case "ANOTHER":
+      return isHuman(body) && !peopleOf(body).some((id) => peopleOf(maker).includes(id));
   }
 }
 
 const idOf = (principal: JsonValue | undefined) => objectOf(principal).id;
+
+function isGlassBreaker(body: JsonObject, maker: JsonObject): boolean {
+  if (!isHuman(body) || body.onBehalfOf !== undefined) return false;
+  const { id, roles } = objectOf(body.actor);
+  const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
+  return listOf(roles).includes(BREAK_GLASS_ROLE) && !requester.includes(textOf(id));
+}
+
+const BREAK_GLASS_ROLE = "break-glass";
 
 function isDelegate({ actor, onBehalfOf }: JsonObject, maker: JsonObject): boolean {
   if (objectOf(actor).kind !== "AGENT" || onBehalfOf === undefined || maker.onBehalfOf !== undefined) return false;

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Conditions, SideConditions, StateConditions } from "../conditions.ts";
+import { microsecondsBetween } from "../entry.ts";
 import { isSame, memberAt, objectOf, textOf } from "../members.ts";
 import { type NeededApprovals, Seats } from "../quorum.ts";
 import { VOCABULARY } from "../registry.ts";
@@ -44,6 +45,7 @@ export function createSequelCheck({ facts, states }: Vocabulary): SequelCheck {
       countProblems(sequel, conditions, problems);
       keepProblems(sequel, conditions.keeps ?? NONE, problems);
       deadlineProblems(sequel, conditions, state, problems);
+      endProblems(sequel, conditions, problems);
     }
     return problems;
   };
@@ -137,6 +139,13 @@ function deadlineProblems(
   if (deadline === "PASSED" && (typeof at !== "string" || recordedAt < at)) {
     problems.push(`the deadline of the ${kind}, ${textOf(at) || "which has none"}, had not passed`);
   }
+}
+
+function endProblems({ kind, after, recordedAt }: Sequel, { endsWithin }: Conditions, problems: string[]) {
+  if (endsWithin === undefined) return;
+  const { path, seconds } = endsWithin;
+  const time = microsecondsBetween(recordedAt, textOf(memberAt(after, path)));
+  if (!(time <= seconds * 1_000_000)) problems.push(`${path} of the ${kind} is more than ${seconds} seconds off`);
 }
 
 function quorumProblems(sequel: Sequel, { quorum }: StateConditions, problems: string[]) {

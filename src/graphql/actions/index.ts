@@ -1,6 +1,7 @@
 /** Everything the area adds to the schema. */
 import "./actions.ts";
 import "./decision-source.ts";
+import "./break-glass.ts";
 import "./decide.ts";
 import "./execution.ts";
 import "./explain.ts";

@@ -58,7 +58,7 @@ interface PendingEvent {
   readonly action: ActionNode | null;
 }
 
-const DECIDED = ["ACTION_APPROVED", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
+const DECIDED = ["ACTION_APPROVED", "ACTION_BROKEN_GLASS", "ACTION_DENIED", "ACTION_CANCELLED", "ACTION_EXPIRED"];
 
 /** How an entry changed the list of pending actions. */
 function pendingChange(
@@ -67,7 +67,7 @@ function pendingChange(
 ): "ADDED" | "UPDATED" | "REMOVED" | undefined {
   if (status === "PENDING") return type === "ACTION_PROPOSED" ? "ADDED" : "UPDATED";
   // What has a grant, and is not approved by this entry, was decided before: it was not pending any more.
-  const wasPending = type === "ACTION_APPROVED" || grant === undefined;
+  const wasPending = type === "ACTION_APPROVED" || type === "ACTION_BROKEN_GLASS" || grant === undefined;
   return wasPending && DECIDED.includes(type) ? "REMOVED" : undefined;
 }
 

@@ -154,7 +154,7 @@ const SetPrincipalRolesInput = builder.inputType("SetPrincipalRolesInput", {
     roles: t.stringList({
       required: true,
       description:
-        "The complete list, of `member`, `approver`, `auditor`, `admin` and `lead:<team>`. An agent can only have `member`.",
+        "The complete list, of `member`, `approver`, `auditor`, `admin`, `break-glass` and `lead:<team>`. An agent can only have `member`.",
     }),
   }),
 });

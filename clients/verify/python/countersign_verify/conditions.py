@@ -120,6 +120,13 @@ def _is_one_of(name: str, move: Move) -> Optional[bool]:
     if name == "DELEGATE":
         alone = same(maker.on_behalf_of[0], MISSING)
         return alone and same(actor[1], AGENT) and same(other[0], maker.actor[0]) and other[0] is not MISSING
+    if name == "ANOTHER":
+        return same(actor[1], HUMAN) and not people(move.body) & maker.people
+    if name == "GLASS_BREAKER":
+        roles = at(move.body, "actor.roles")
+        breaks = same(actor[1], HUMAN) and isinstance(roles, list) and "break-glass" in roles
+        asking = maker.people | {maker.actor[0]} if isinstance(maker.actor[0], str) else maker.people
+        return breaks and at(move.body, "onBehalfOf") is MISSING and not asking & people(move.body)
     assert name == "APPROVER"
     return _is_approver(move, maker)
 
@@ -141,6 +148,8 @@ def rule_wrong(condition: terms.Condition, move: Move) -> Optional[str]:
         return _by(condition, move) if _applies(condition.where, body) else None
     if isinstance(condition, terms.EntryIs):
         return None if same(at(body, condition.path), condition.value) else "%s is not %s" % (condition.path, condition.value)
+    if isinstance(condition, terms.EntryIsNot):
+        return "%s is %s" % (condition.path, condition.value) if same(at(body, condition.path), condition.value) else None
     if isinstance(condition, terms.StatusWhere):
         if _applies(condition.where, body) and not same(state.get("status"), condition.status):
             return "where %s is %s, the new status is %s" % (*condition.where, condition.status)
@@ -220,6 +229,10 @@ def _against_before(condition: terms.Condition, move: Move, before: Dict[str, An
         was, now = at(before, condition.path), at(move.state, condition.path)
         if not (is_integer(was) and is_integer(now) and now == was + 1):
             return "%s of the state does not become one more" % condition.path
+    elif isinstance(condition, terms.EndsWithin):
+        time = microseconds_between(move.recorded_at, at(move.state, condition.path))
+        if time is None or time > condition.seconds * 10**6:
+            return "%s is more than %d seconds off" % (condition.path, condition.seconds)
     elif isinstance(condition, terms.Since):
         since = at(before, condition.path)
         if isinstance(since, str) and move.recorded_at < since:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from . import delegations
+from . import break_glass, delegations
 from .terms import (
     ANY, AfterDeadline, Approvals, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Kind, Members,
     OneMore, StateHas, StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
@@ -416,6 +416,7 @@ TYPES: Dict[str, Type] = {
         {"reason": "=POLICY_INVALID|POLICY_UNTESTED|NOTHING_CHANGED", "hash": "sha256"}, rules=(By(("HUMAN",)),)
     ),
     **delegations.TYPES,
+    **break_glass.types(_ABOUT_ACTION, _SAME_ACTION),
     "AUDIT_READ": Type(
         {
             "read": "object",
@@ -479,6 +480,7 @@ KINDS: Dict[str, Kind] = {
             ("AMBIGUOUS", "SUCCEEDED", "ACTION_COMPLETED"),
             ("AMBIGUOUS", "FAILED", "ACTION_COMPLETED"),
             ("EXECUTING", "AMBIGUOUS", "ACTION_AMBIGUOUS"),
+            ("PENDING", "APPROVED", "ACTION_BROKEN_GLASS"),
         ),
         named_by="action",
         has={
@@ -589,6 +591,7 @@ KINDS: Dict[str, Kind] = {
         steps=((None, ANY, "POLICY_PUBLISHED"), (ANY, ANY, "POLICY_PUBLISHED")),
     ),
     **delegations.KINDS,
+    **break_glass.KINDS,
 }
 
 # Section 4, what an entry depends on: (path in the entry, kind, only entries of these types). Each at version 1.

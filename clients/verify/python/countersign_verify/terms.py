@@ -75,6 +75,22 @@ class StateIsEntry:
 
 
 @dataclass(frozen=True)
+class EntryIsNot:
+    """`<path>` is not `<value>`."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True)
+class EndsWithin:
+    """`<path>` of the new state is at most `<seconds>` seconds after `recordedAt`."""
+
+    path: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Among:
     """`<state_path>` of the new state is among `<entry_path>` of the entry."""
 
@@ -156,7 +172,8 @@ class AfterDeadline:
 
 Condition = Union[
     By, EntryIs, StatusWhere, StateIs, StateHas, StateHasNot, StateIsEntry, EntryIsBefore, Stay, OneMore, AsMade, IsMade,
-    BeforeDeadline, AfterDeadline, Among, Differ, Lasts, Since,
+    BeforeDeadline, AfterDeadline, Among, Differ, Lasts, Since, EntryIsNot,
+    EndsWithin,
 ]  # fmt: skip
 
 # A path of a member, with `?` behind each part that can be missing, and what its value has to be.

@@ -34,6 +34,17 @@ export interface Deny extends DecisionCommand {
   readonly type: "deny";
 }
 
+/** One person approves alone, in an emergency. */
+export interface BreakGlass {
+  readonly type: "breakGlass";
+  readonly by: Principal;
+  /** The digest of what the person was shown. */
+  readonly digest: string;
+  readonly reason: string;
+  readonly channel: Channel;
+  readonly grantTtl: number;
+}
+
 /** An approval is taken back by a person. */
 export interface RevokeApproval {
   readonly type: "revokeApproval";
@@ -123,6 +134,7 @@ export type Command =
   | Propose
   | Approve
   | Deny
+  | BreakGlass
   | RevokeApproval
   | VoidApproval
   | Cancel

@@ -1,4 +1,5 @@
 import type { Situation } from "../action.ts";
+import { breakGlass } from "./break-glass.ts";
 import { cancel } from "./cancel.ts";
 import type { FollowUp } from "./command.ts";
 import { completeAction, extendExecution, resolveAction } from "./complete.ts";
@@ -18,6 +19,8 @@ export function decide(situation: Situation, command: FollowUp, now: Date): Tran
       return approve(situation, command, now);
     case "deny":
       return deny(situation, command, now);
+    case "breakGlass":
+      return breakGlass(situation, command, now);
     case "revokeApproval":
       return revokeApproval(situation, command, now);
     case "voidApproval":

@@ -52,8 +52,12 @@ function personOf({ id }: Responsible, { organization }: Principal): Principal {
 }
 
 /** Those whom the comparisons about an action are about, as their tokens and entries have them. */
-export function peopleCompared({ terms, voters, today, lent = [] }: Situation, by?: Principal): readonly Principal[] {
+export function peopleCompared(
+  { terms, voters, today, brokenGlass, lent = [] }: Situation,
+  by?: Principal,
+): readonly Principal[] {
   const responsible = (today?.responsible ?? []).map((one) => personOf(one, terms.requestedBy));
   const deciding = by === undefined ? [] : [by, ...lent.map(({ delegator }) => delegator)];
+  if (brokenGlass !== undefined) deciding.push(brokenGlass);
   return [terms.requestedBy, ...voters, ...responsible, ...deciding];
 }

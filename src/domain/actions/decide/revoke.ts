@@ -21,7 +21,11 @@ export function revokeApproval(situation: Situation, { by, note }: RevokeApprova
 
 /** An approver was suspended: what rests on their yes is not started any more. */
 export function voidApproval(situation: Situation, { approver }: VoidApproval, now: Date): TransitionResult {
-  if (!situation.voters.some(({ id, delegatedBy }) => id === approver || delegatedBy?.id === approver)) {
+  const { voters, brokenGlass } = situation;
+  if (
+    brokenGlass?.id !== approver &&
+    !voters.some(({ id, delegatedBy }) => id === approver || delegatedBy?.id === approver)
+  ) {
     return { kind: "refusal", code: "NOT_APPROVED", message: `the action has no approval of ${approver}` };
   }
   return (
@@ -29,11 +33,11 @@ export function voidApproval(situation: Situation, { approver }: VoidApproval, n
   );
 }
 
-function mayRevoke({ voters, terms }: Situation, by: Principal): boolean {
+function mayRevoke({ voters, terms, brokenGlass }: Situation, by: Principal): boolean {
   if (by.kind !== "HUMAN") return false;
   return (
     by.roles.includes("admin") ||
-    voters.some((voter) => sharePerson(voter, by)) ||
+    [...voters, ...(brokenGlass === undefined ? [] : [brokenGlass])].some((voter) => sharePerson(voter, by)) ||
     by.id === terms.requestedBy.id ||
     sharePerson(by, terms.requestedBy)
   );

@@ -18,11 +18,14 @@ export function policyChanged(situation: Situation, command: "approve" | "claim"
   if (command === "approve" && today.ttlOver !== undefined) {
     return `the policy now gives people ${today.ttlOver} seconds to decide, which are over`;
   }
-  const barred = situation.voters.find(
+  const { brokenGlass } = situation;
+  const barred = [...situation.voters, ...(brokenGlass === undefined ? [] : [brokenGlass])].find(
     (one) => (isRequester(situation, one) && !hasConfirmed(situation, one)) || responsibleAs(situation, one),
   );
   if (barred !== undefined)
     return `${barred.id}, who approved it, is a person who asked for it or is responsible for its agent`;
+  // One person approved it in the place of all whom a policy could ask.
+  if (brokenGlass !== undefined) return undefined;
   // What was not known when somebody approved stays so; of people who are responsible for the agent since, something may be.
   const people = situation.voters.filter(
     (one, at) => !situation.voters.slice(0, at).some((other) => compare(situation, one, other) === "SAME"),

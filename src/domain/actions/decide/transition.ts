@@ -1,5 +1,5 @@
 import type { ActionStatus, DecisionRefusal, GrantRefusal } from "../../../facts/areas/actions.ts";
-import type { FactDraft } from "../../../facts/registry.ts";
+import type { FactDraft, StateOf } from "../../../facts/registry.ts";
 import type { ActionEntryType, RefusedEntryType } from "../action.ts";
 import type { termFacts } from "../body.ts";
 import type { ActionRefusalCode } from "../errors.ts";
@@ -36,6 +36,8 @@ export interface Transition {
   readonly kind: "transition";
   readonly fact: StepFact;
   readonly next: NextState;
+  /** What else the entry moves. */
+  readonly alsoMoves?: readonly StateOf<"GLASS">[];
   /** The deadline that had not passed. The append refuses the entry at or after this instant. */
   readonly notAfter?: Date | undefined;
 }

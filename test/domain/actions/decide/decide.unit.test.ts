@@ -54,6 +54,15 @@ const grant = { id: "grant", actionId: "action", audience: "agent", digest: DIGE
 const COMMANDS = {
   approve: { type: "approve", by: approver, digest: DIGEST, channel: "API", assurance: "SESSION", grantTtl: 900 },
   deny: { type: "deny", by: approver, digest: DIGEST, channel: "API", assurance: "SESSION", note: "no" },
+  // Nobody knows what today's policy says of it.
+  breakGlass: {
+    type: "breakGlass",
+    by: { ...approver, roles: ["break-glass"] },
+    digest: DIGEST,
+    reason: "fire",
+    channel: "API",
+    grantTtl: 900,
+  },
   revokeApproval: { type: "revokeApproval", by: approver, note: "no" },
   voidApproval: { type: "voidApproval", approver: approver.id },
   cancel: { type: "cancel", by: agent },
@@ -70,6 +79,7 @@ const COMMANDS = {
 const AHEAD: Record<FollowUp["type"], Record<ActionStatus, string>> = {
   approve: every("NOT_PENDING", { PENDING: "-> APPROVED" }),
   deny: every("NOT_PENDING", { PENDING: "-> DENIED", APPROVED: "-> DENIED" }),
+  breakGlass: every("NOT_PENDING", { PENDING: "POLICY_CHANGED" }),
   revokeApproval: every("NOT_ALLOWED", { APPROVED: "-> DENIED" }),
   voidApproval: every("NOT_APPROVED", { APPROVED: "-> DENIED" }),
   cancel: every("NOT_PENDING", { PENDING: "-> CANCELLED" }),
@@ -100,6 +110,7 @@ const AHEAD: Record<FollowUp["type"], Record<ActionStatus, string>> = {
 const PASSED: typeof AHEAD = {
   approve: { ...AHEAD.approve, PENDING: "EXPIRED" },
   deny: { ...AHEAD.deny, PENDING: "EXPIRED", APPROVED: "EXPIRED" },
+  breakGlass: { ...AHEAD.breakGlass, PENDING: "EXPIRED" },
   revokeApproval: { ...AHEAD.revokeApproval, APPROVED: "EXPIRED" },
   voidApproval: { ...AHEAD.voidApproval, APPROVED: "EXPIRED" },
   cancel: { ...AHEAD.cancel, PENDING: "EXPIRED" },

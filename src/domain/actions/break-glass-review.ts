@@ -1,0 +1,116 @@
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import { isAsked } from "../../facts/quorum.ts";
+import { provenFact, provenState, readProvenEntry, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { CommitFunction } from "../commit.ts";
+import type { KnownPeople } from "../directory/known-people.ts";
+import type { Caller, Principal } from "../identity/principal.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import { termFacts } from "./body.ts";
+import { ActionRefusal, notFound } from "./errors.ts";
+import type { ActionResult } from "./executor.ts";
+import type { ActionLoader } from "./loader.ts";
+
+export interface ReviewInput {
+  readonly actionId: string;
+  readonly justified: boolean;
+  readonly note: string;
+}
+
+const GLASS = {
+  name: "oc_load_glass",
+  text: `SELECT ${STORED_STATE} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'GLASS' AND s.id = $2`,
+};
+
+/** How an action was approved alone, as its entries say. */
+interface Glass {
+  readonly version: number;
+  readonly status: string;
+  readonly by: string;
+  readonly entry: LedgerEntry;
+}
+
+async function readGlass(db: Queryable, ledger: LedgerId, id: string): Promise<Glass | undefined> {
+  const { rows } = await withLedgerErrors(db.query<StoredState>({ ...GLASS, values: [ledger, id] }));
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const entry = await withLedgerErrors(readProvenEntry(db, ledger, BigInt(row.updated_seq)));
+  const { version, state } = provenState(ledger, "GLASS", row, entry);
+  if (entry === undefined) throw new Error(`entry ${row.updated_seq} of ${ledger} is missing`);
+  provenFact(ledger, entry);
+  return { version, status: state.status, by: state.by, entry };
+}
+
+/** Where the latest entry is of what is known of it; undefined when nobody broke the glass. Rows only tell where to look. */
+export async function readPositionOfGlass(db: Queryable, ledger: LedgerId, id: string): Promise<bigint | undefined> {
+  const { rows } = await withLedgerErrors(db.query<StoredState>({ ...GLASS, values: [ledger, id] }));
+  return rows[0] && BigInt(rows[0].updated_seq);
+}
+
+export interface ReviewOptions {
+  readonly db: Queryable;
+  readonly commit: CommitFunction;
+  readonly load: ActionLoader;
+  readonly known: KnownPeople;
+}
+
+/** Records what another person says of an action that somebody approved alone. Throws ActionRefusal, LedgerUnavailableError. */
+export function createBreakGlassReview({ db, commit, load, known }: ReviewOptions) {
+  return (caller: Caller, ledger: LedgerId, { actionId: id, justified, note }: ReviewInput): Promise<ActionResult> =>
+    commit({
+      ledger,
+      by: caller,
+      async load() {
+        const action = await load({ ledger, id });
+        if (action === undefined) throw notFound(["actionId"]);
+        return { action, glass: await readGlass(db, ledger, id) };
+      },
+      async decide({ action, glass }) {
+        const { terms, state } = action.situation;
+        const { view } = action;
+        const refuse = (code: ActionRefusal["code"], message: string) =>
+          new ActionRefusal(code, message, { action: view });
+        const by = caller.principal;
+        const isEntitled = by.roles.includes("admin") || terms.requirements.some((one) => isAsked(one, by));
+        if (by.kind !== "HUMAN" || by.onBehalfOf !== undefined || !isEntitled) {
+          throw refuse("NOT_ALLOWED", "this is for administrators, and for people whose approval the policy asked for");
+        }
+        if (glass === undefined) throw refuse("NO_BREAK_GLASS", "nobody broke the glass for this action");
+        const breaker: Principal = {
+          id: glass.by,
+          kind: "HUMAN",
+          organization: by.organization,
+          roles: [],
+          groups: [],
+        };
+        const people = await known.people(by.organization, [by, breaker, terms.requestedBy], state.proposedSeq);
+        if (by.id === glass.by || people.compare(by, breaker) === "SAME") {
+          throw refuse("NOT_ALLOWED", "somebody else than who broke the glass has to look into it");
+        }
+        if (people.compare(by, terms.requestedBy) === "SAME") {
+          throw refuse("NOT_ALLOWED", "somebody else than who asked for the action has to look into it");
+        }
+        if (glass.status !== "UNREVIEWED") throw refuse("ALREADY_REVIEWED", `it was found ${glass.status} already`);
+        const verdict = justified ? "JUSTIFIED" : "UNJUSTIFIED";
+        const next = {
+          kind: "GLASS",
+          id,
+          version: glass.version + 1,
+          state: { status: verdict, by: glass.by },
+        } as const;
+        return {
+          kind: "record",
+          fact: {
+            ...termFacts(terms),
+            type: "BREAK_GLASS_REVIEWED",
+            action: id,
+            verdict,
+            note: new Erasable(note),
+            states: [next],
+          } as const,
+          result: (entry) => ({ action: view, entry }),
+        };
+      },
+    });
+}
