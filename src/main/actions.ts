@@ -36,7 +36,7 @@ export function startActions(
   const { pool } = database;
   const policy = createPolicy(catalog);
   const { statusOf, publishedBy } = directory;
-  const policies = createPolicies({ starter: policy, publishedBy });
+  const policies = createPolicies({ starter: policy, publishedBy, open: directory.refresh });
   const actions = createActions({
     ledgers,
     isSigned,

@@ -225,7 +225,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   });
   await listener.start();
   const refusals = createRefusals({ ledgers, log });
-  const policies = createPolicies({ starter: policy, publishedBy: people.publishedBy });
+  const policies = createPolicies({ starter: policy, publishedBy: people.publishedBy, open: people.refresh });
   const actions = createActions({
     ledgers,
     isSigned,

@@ -239,9 +239,18 @@ export function createActions(options: ActionsOptions): Actions {
 
   return {
     ...createExplainer({ db, region: config.region, policies, now }),
-    propose: (caller, input) => propose(caller, ledgerOfCaller(caller), input),
-    proposeTogether: (caller, inputs) => proposeTogether(caller, ledgerOfCaller(caller), inputs),
-    proposeOwn: (caller, input, own) => propose(caller, ledgerOfCaller(caller), input, own),
+    async propose(caller, input) {
+      await policies.open(caller.principal.organization);
+      return propose(caller, ledgerOfCaller(caller), input);
+    },
+    async proposeTogether(caller, inputs) {
+      await policies.open(caller.principal.organization);
+      return proposeTogether(caller, ledgerOfCaller(caller), inputs);
+    },
+    async proposeOwn(caller, input, own) {
+      await policies.open(caller.principal.organization);
+      return propose(caller, ledgerOfCaller(caller), input, own);
+    },
     async approve(caller, { actionId, ...decision }) {
       return apply(caller, actionId, decisionCommand(caller, { verdict: "APPROVE", ...decision }, grantTtl));
     },

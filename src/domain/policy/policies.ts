@@ -30,6 +30,8 @@ export interface PublishedPolicy {
 export interface Policies {
   /** The policy that servers start with. */
   readonly starter: Policy;
+  /** Makes the policy of an organization known that nobody called for lately. Throws LedgerUnavailableError. */
+  open(organization: string): Promise<void>;
   /** The policy in force. Throws LedgerUnavailableError when it is not known, or not readable by this server. */
   of(organization: string): Policy;
   /** The policy with this hash, where it is one that is still known: in force, beside it, or from before the first publication. Throws LedgerUnavailableError. */
@@ -44,13 +46,15 @@ export interface PoliciesOptions {
   readonly starter: Policy;
   /** Returns undefined where that was not read lately. Default: nobody has published anything. */
   readonly publishedBy?: ((organization: string) => PublishedPolicy | undefined) | undefined;
+  /** Reads it. Default: there is nothing to read. */
+  readonly open?: ((organization: string) => Promise<void>) | undefined;
 }
 
 /** Compiled documents that are kept. */
 const MAX_COMPILED = 200;
 const NOTHING: PublishedPolicy = { record: 0, latest: 1, active: undefined, shadow: undefined, first: undefined };
 
-export function createPolicies({ starter, publishedBy = () => NOTHING }: PoliciesOptions): Policies {
+export function createPolicies({ starter, publishedBy = () => NOTHING, open }: PoliciesOptions): Policies {
   const compiled = new Map<string, Policy>();
 
   function compile(published: PublishedDocument): Policy {
@@ -82,6 +86,9 @@ export function createPolicies({ starter, publishedBy = () => NOTHING }: Policie
   return {
     starter,
     publishedBy: published,
+    async open(organization) {
+      if (publishedBy(organization) === undefined) await open?.(organization);
+    },
     of(organization) {
       const { active } = published(organization);
       return active === undefined ? starter : compile(active);
