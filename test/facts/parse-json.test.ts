@@ -44,3 +44,11 @@ describe("parseJson", () => {
     expect(() => parseJson(text)).toThrow(SyntaxError);
   });
 });
+
+it("refuses what is nested deeper than any parser's stack, also with an escaped name", () => {
+  for (const depth of [1_001, 200_000]) {
+    const text = `{"\\n":1,"deep":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    expect(() => parseJson(text)).toThrow(SyntaxError);
+  }
+  expect(parseJson(`{"a\\"b":"[[","deep":${"[".repeat(900)}${"]".repeat(900)}}`)).toHaveProperty(['a"b'], "[[");
+});
