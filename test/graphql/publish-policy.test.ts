@@ -4,7 +4,7 @@ import { type Api, startApi } from "../http/harness.ts";
 import { serveApi } from "../http/served-api.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
-import { fourEyes } from "./policy-documents.ts";
+import { fourEyes, putInForce } from "./policy-documents.ts";
 
 const { api, database } = serveApi();
 
@@ -133,13 +133,30 @@ describe("publishing a policy", () => {
     }
   });
 
+  it("brings platforms of its own, where agents can be invited", async () => {
+    const invite = (platform: string, agentId: string) =>
+      api.gql(
+        "mutation($input: InviteAgentInput!) { inviteAgent(input: $input) { userErrors { code message } } }",
+        { input: { agentId, displayName: "Clerk", ownerId: "admin", platforms: [platform] } },
+        { as: "admin" },
+      );
+    expect((await invite("ledgerbooks", "clerk")).data).toMatchObject({
+      inviteAgent: { userErrors: [{ code: "INVALID_INPUT" }] },
+    });
+    await putInForce(
+      api,
+      fourEyes(2_000).replace("crm: { region: eu }", "crm: { region: eu }\n    ledgerbooks: { region: eu }"),
+    );
+    expect((await invite("ledgerbooks", "clerk")).data).toMatchObject({ inviteAgent: { userErrors: [] } });
+  });
+
   it("of two at once, only the first that is approved: the other was compared with what is not in force any more", async () => {
     const [one, other] = await Promise.all([publish(fourEyes(300)), publish(fourEyes(400), "admin2")]);
-    expect([one.version?.version, other.version?.version]).toEqual([4, 4]);
+    expect([one.version?.version, other.version?.version]).toEqual([5, 5]);
     const [first, second] = await Promise.all([approve(one.action, "admin2"), approve(other.action, "admin")]);
     const refused = [first, second].filter(({ userErrors }) => userErrors.length > 0);
     expect(refused).toMatchObject([{ userErrors: [{ code: "POLICY_CHANGED" }] }]);
-    expect(refused[0]?.userErrors[0]?.message).toContain("version 4 of the policy was published since");
+    expect(refused[0]?.userErrors[0]?.message).toContain("version 5 of the policy was published since");
     expect(await verdict()).toBe("INTACT");
   });
 
@@ -148,7 +165,7 @@ describe("publishing a policy", () => {
     const deny = `mutation($input: DenyActionInput!) { denyAction(input: $input) { action { status } userErrors { code } } }`;
     await api.gql(deny, { input: { actionId: action?.id, digest: action?.digest, note: "no" } }, { as: "admin2" });
     const { data } = await api.gql<{ policyVersions: { nodes: object[] } }>(VERSIONS, {}, { as: "auditor" });
-    expect(data?.policyVersions.nodes[0]).toMatchObject({ version: 5, state: "REJECTED" });
+    expect(data?.policyVersions.nodes[0]).toMatchObject({ version: 6, state: "REJECTED" });
     expect(data?.policyVersions.nodes.at(-1)).toMatchObject({ version: 1, state: "RETIRED" });
   });
 

@@ -5,6 +5,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Changes } from "./changes.ts";
 import { refuse } from "./errors.ts";
+import { publishedPlatforms } from "./governance.ts";
 import { checkId, checkName, checkPlatforms, checkPublicKey } from "./input.ts";
 import type { Organization } from "./organization.ts";
 import { lastSighting } from "./read-seen.ts";
@@ -43,7 +44,7 @@ export interface Agents {
   updateAgent(caller: Caller, input: UpdateAgentInput): Promise<DirectoryResult>;
 }
 
-/** @param catalog the platforms there are, by name */
+/** @param catalog the platforms that the server lists, by name; those of a published policy come on top */
 export function createAgents(changes: Changes, db: Queryable, catalog: readonly string[]): Agents {
   return {
     async inviteAgent(caller, input) {
@@ -51,7 +52,8 @@ export function createAgents(changes: Changes, db: Queryable, catalog: readonly 
       const { entry } = await changes.administer(caller, async (organization) => {
         checkId(id, "agentId");
         checkName(displayName, "displayName");
-        const platforms = input.platforms && checkPlatforms(input.platforms, catalog);
+        const platforms =
+          input.platforms && checkPlatforms(input.platforms, [...catalog, ...publishedPlatforms(organization)]);
         const jwk = input.publicKey === undefined ? undefined : await checkPublicKey(input.publicKey);
         await checkNew(db, organization, caller, id);
         await checkOwner(db, organization, caller, ownerId);
@@ -82,7 +84,7 @@ export function createAgents(changes: Changes, db: Queryable, catalog: readonly 
         if (ownerId !== undefined) await checkOwner(db, organization, caller, ownerId);
         const { platforms: allowed, key: _key, gatewayKey: _gatewayKey, ...rest } = before;
         // One that it may use already stays allowed, though the catalog may have lost it.
-        const known = [...catalog, ...(allowed ?? [])];
+        const known = [...new Set([...catalog, ...publishedPlatforms(organization), ...(allowed ?? [])])];
         const platforms =
           input.platforms === undefined ? allowed : input.platforms && checkPlatforms(input.platforms, known);
         const state: PrincipalState = {

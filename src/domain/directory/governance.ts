@@ -1,4 +1,5 @@
 import type { Principal } from "../identity/principal.ts";
+import { readPolicy } from "../policy/document/read.ts";
 import type { PublishedPolicy } from "../policy/policies.ts";
 import { isAdministrator, type Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
@@ -35,6 +36,12 @@ function publishedPolicy({ policy, publications, firstPolicy }: Organization): P
   const beside = shadow && publications.get(shadow.version);
   if (active === undefined || (shadow !== undefined && beside === undefined)) return undefined;
   return { record: policy.version, latest: highest, active, shadow: beside, first: firstPolicy };
+}
+
+/** Names of the platforms in the catalog of the policy in force; none where it is the one that servers start with. */
+export function publishedPlatforms({ policy, publications }: Organization): readonly string[] {
+  const active = policy && publications.get(policy.state.version);
+  return active === undefined ? [] : Object.keys(readPolicy(active.document).document.catalog.platforms);
 }
 
 /** Appointed here, or seen with a token that says so. */
