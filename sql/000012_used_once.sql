@@ -1,10 +1,10 @@
--- What may be used once: proofs of keys, nonces of signatures and states of sign-ins, remembered for all servers until none of them
--- accepts them any more. A proof whose row is lost is accepted a second time until it expires: nothing else of oc_work permits anything.
+-- What may be used once: proofs of keys, nonces of signatures and states of sign-ins, remembered for all servers until all of them
+-- refuse them as expired. A proof whose row is lost is accepted a second time until it expires: nothing else of oc_work permits anything.
 
 SET LOCAL ROLE oc_owner;
 
 CREATE TABLE oc_work.used_once (
-  -- The kind, and the organization, agent or issuer whose capacity the row counts towards: `proof acme`,
+  -- The kind, and the organization, agent or issuer whose limit the row counts for: `proof acme`,
   -- `sign-in https://login.acme.example`.
   scope      text        NOT NULL,
   -- The thumbprint of the key that it was made with; empty when there is none.

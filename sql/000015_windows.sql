@@ -143,8 +143,8 @@ BEGIN
 END
 $$;
 
--- By how much a window changes whose head moves on from p_from to p_head, and its beginning from p_began to p_since: what was
--- proposed since, without what ended since, and without what has become too old. It reads no more than these.
+-- The difference between a window read at position p_head and the same window read earlier, at p_from; p_since and p_began are the
+-- times they begin at. Adds what was proposed in between, and subtracts what ended in between and what is now too old. Reads nothing else.
 CREATE FUNCTION oc_window_moved(p_ledger text, p_from bigint, p_head bigint, p_began timestamptz, p_since timestamptz, p_scope text,
                                 p_id text, p_platform text, p_tool text, p_measure text) RETURNS numeric
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp

@@ -14,6 +14,7 @@ const entryPoints = ["cli", "jobs", "main", "main.ts"];
 /** Anybody may import these, and they import from no layer. */
 const foundations = ["errors.ts", "files.ts", "log.ts", "telemetry.ts"];
 const longest = 500;
+const mostFiles = 30;
 const vagueNames = ["utils", "util", "helpers", "common", "services", "misc", "shared"];
 
 type Sources = ReadonlyMap<string, string>;
@@ -258,10 +259,19 @@ describe("settings", () => {
 
 describe("files", () => {
   it(`written by hand have at most ${longest} lines`, () => {
-    const written = read(find("src/**/*.ts", "test/**/*.ts", "clients/**/*.ts", "sql/*.sql"));
+    const written = read(find("src/**/*.ts", "test/**/*.ts", "clients/**/*.{ts,py}", "sql/*.sql"));
     const long = [...written].filter(([, text]) => text.split("\n").length - 1 > longest).map(([file]) => file);
     expect(written.size).toBeGreaterThan(product.size);
     expect(long).toEqual([]);
+  });
+
+  it(`are at most ${mostFiles} in a folder of src or clients`, () => {
+    const folders = Object.groupBy(find("src/**/*.{ts,md,json,yaml}", "clients/**/*.{ts,py,md}"), (file) =>
+      path.posix.dirname(file),
+    );
+    const flat = Object.entries(folders).filter(([, files = []]) => files.length > mostFiles);
+    expect(Object.keys(folders).length).toBeGreaterThan(20);
+    expect(flat.map(([folder, files]) => `${folder}: ${files?.length}`)).toEqual([]);
   });
 
   it("are named in kebab-case, and no folder after a technique", () => {

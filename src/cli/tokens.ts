@@ -1,9 +1,9 @@
 import { access } from "node:fs/promises";
 import type { Config } from "../config.ts";
-import { createBuiltinIssuer, type DemoTokenOptions } from "../domain/identity/builtin-issuer.ts";
 import type { DemoName } from "../domain/identity/demo-principals.ts";
 import { loadIdentityFile } from "../domain/identity/identity-file.ts";
 import { loadKeys } from "../domain/identity/keys.ts";
+import { createBuiltinIssuer, type DemoTokenOptions } from "../domain/identity/tokens/builtin-issuer.ts";
 import { CommandError } from "./exit.ts";
 
 /** Signs tokens of the demo principals with the keys of a data directory, as the server there does. */

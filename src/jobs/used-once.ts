@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { deleteOldShown } from "../domain/actions/first-shown.ts";
-import { deleteOverSessions } from "../domain/identity/provider-session-store.ts";
+import { deleteOldShown } from "../domain/actions/loading/first-shown.ts";
+import { deleteOverSessions } from "../domain/identity/browser/provider-session-store.ts";
 import { deleteOver } from "../domain/identity/used-once.ts";
 import type { Logger } from "../log.ts";
 import { type RunningJob, schedule } from "./schedule.ts";

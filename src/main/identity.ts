@@ -1,14 +1,14 @@
 import { createDirectory, type Directory } from "../domain/directory/directory.ts";
 import { createAuthenticator } from "../domain/identity/authenticate.ts";
 import type { Authentication } from "../domain/identity/authentication.ts";
-import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/builtin-issuer.ts";
+import { createCurrentClaims } from "../domain/identity/browser/current-claims.ts";
+import { createSessionTokens } from "../domain/identity/browser/session-tokens.ts";
 import { createClientIdentifier } from "../domain/identity/client-identity.ts";
-import { createCurrentClaims } from "../domain/identity/current-claims.ts";
 import { AuthenticationError, TooManyProofsError } from "../domain/identity/errors.ts";
 import { type IdentitySettings, loadIdentityFile, parseIdentityFile } from "../domain/identity/identity-file.ts";
-import { type TrustedIssuer, trustIssuer } from "../domain/identity/issuers.ts";
 import type { Keys } from "../domain/identity/keys.ts";
-import { createSessionTokens } from "../domain/identity/session-tokens.ts";
+import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/tokens/builtin-issuer.ts";
+import { type TrustedIssuer, trustIssuer } from "../domain/identity/tokens/issuers.ts";
 import { createUsedOnce } from "../domain/identity/used-once.ts";
 import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createOpenSessions } from "../domain/sessions/open-sessions.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { checkProposal } from "../../src/domain/actions/input.ts";
 import { checkId, checkName, checkPlatforms, checkRoles, tokenRecordId } from "../../src/domain/directory/input.ts";
-import { readToken } from "../../src/domain/identity/claim-values.ts";
-import { readerFor } from "../../src/domain/identity/claims.ts";
-import { readHouseClaims } from "../../src/domain/identity/house-claims.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
+import { readToken } from "../../src/domain/identity/tokens/claim-values.ts";
+import { readerFor } from "../../src/domain/identity/tokens/claims.ts";
+import { readHouseClaims } from "../../src/domain/identity/tokens/house-claims.ts";
 import { parseCatalog } from "../../src/domain/policy/catalog.ts";
 import { asError } from "../../src/errors.ts";
 import { nameProblem } from "../../src/facts/text.ts";

@@ -5,7 +5,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from "jos
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import { AuthenticationError } from "../../src/domain/identity/errors.ts";
-import { trustIssuer } from "../../src/domain/identity/issuers.ts";
+import { trustIssuer } from "../../src/domain/identity/tokens/issuers.ts";
 import { createUsedOnce } from "../../src/domain/identity/used-once.ts";
 import { BAD_TOKENS, INVISIBLE_TOKENS } from "../domain/identity/bad-tokens.ts";
 import { createKey, type Provider, startProvider } from "../domain/identity/provider.ts";

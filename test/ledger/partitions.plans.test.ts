@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadActions } from "../../src/domain/actions/store.ts";
+import { loadActions } from "../../src/domain/actions/loading/store.ts";
 import { createChainProofs } from "../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../src/domain/lineage/routes.ts";
 import { readOversight } from "../../src/domain/oversight/oversight.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthenticator } from "../../src/domain/identity/authenticate.ts";
 import type { AuthenticationError } from "../../src/domain/identity/errors.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
-import { trustIssuer } from "../../src/domain/identity/issuers.ts";
+import { trustIssuer } from "../../src/domain/identity/tokens/issuers.ts";
 import type { App } from "../support/app.ts";
 import { ask, bearer, type Company, codesOf, startCompany } from "../support/company.ts";
 

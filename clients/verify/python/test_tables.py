@@ -1,4 +1,4 @@
-"""Compares `tables` with the tables of FORMAT.md: members and their forms, what is moved and signed, steps,
+"""Compares `tables` and `kinds` with the tables of FORMAT.md: members and their forms, what is moved and signed, steps,
 conditions sentence by sentence, and the order of verdicts.
 
     python3 test_tables.py [FORMAT.md]     # or FORMAT=FORMAT.md; src/facts/FORMAT.md if neither is given
@@ -15,7 +15,8 @@ import sys
 from typing import Dict, Iterable, List, Tuple
 
 from countersign_verify import report, terms
-from countersign_verify.tables import ENVELOPE, KINDS, TYPES
+from countersign_verify.kinds import KINDS
+from countersign_verify.tables import ENVELOPE, TYPES
 from countersign_verify.terms import ANY, Kind
 
 

@@ -9,7 +9,7 @@ import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
 import type { DelegatedBy } from "./decide/rights.ts";
-import type { Shown } from "./first-shown.ts";
+import type { Shown } from "./loading/first-shown.ts";
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
 export const ACTION_ENTRY_TYPES = [
@@ -87,7 +87,7 @@ export interface ActionView {
 /** Who approved and how, and the position of the entry that says so. */
 export interface Voter extends Principal, Omit<Approver, keyof Principal | "isUnknown"> {
   readonly seq: bigint;
-  /** Whose right they used, on whose behalf they are then; undefined: their own. */
+  /** The delegation under which they decided; undefined: they decided in their own right. */
   readonly delegatedBy?: DelegatedBy | undefined;
   /** Whether the entry says that they may be a person who asked for the action, or who approved before. */
   readonly isUnknown: boolean;

@@ -21,36 +21,41 @@ import type { Refusals } from "../refusals/refusals.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import type { ActionView } from "./action.ts";
 import { createBreakGlassReview, type ReviewInput } from "./break-glass-review.ts";
-import { contentProblem } from "./content.ts";
 import { confirmsAsOwner } from "./decide/approver.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
 import { peopleCompared } from "./decide/people.ts";
 import { eligibility } from "./decide/rights.ts";
 import type { NextState } from "./decide/transition.ts";
 import { createBatchDecider, type DecideOutcome, decisionCommand, type JointDecision } from "./decide-together.ts";
-import { createFindEarlier } from "./earlier.ts";
 import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { createExplainer, type Explainer } from "./explain.ts";
-import { createFirstShown } from "./first-shown.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
-import type { Loaded } from "./load.ts";
-import { createActionLoader } from "./loader.ts";
-import { createProposalEntries, type IssuedGrant, type OwnProposal, type ProposeResult } from "./proposal-entry.ts";
-import { createProposer } from "./propose.ts";
-import { createBatchProposer, type ProposeOutcome } from "./propose-together.ts";
+import { contentProblem } from "./loading/content.ts";
+import { createFirstShown } from "./loading/first-shown.ts";
+import type { Loaded } from "./loading/load.ts";
+import { createActionLoader } from "./loading/loader.ts";
+import { createFindEarlier } from "./proposing/earlier.ts";
+import {
+  createProposalEntries,
+  type IssuedGrant,
+  type OwnProposal,
+  type ProposeResult,
+} from "./proposing/proposal-entry.ts";
+import { createProposer } from "./proposing/propose.ts";
+import { createBatchProposer, type ProposeOutcome } from "./proposing/propose-together.ts";
+import { createSupersede } from "./proposing/supersede.ts";
+import { createTurns } from "./proposing/turns.ts";
+import { createWindowReader } from "./proposing/windows.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
-import { createSupersede } from "./supersede.ts";
 import { termsOf } from "./terms.ts";
 import { createJudge } from "./today.ts";
-import { createTurns } from "./turns.ts";
 import { createVoidApprovals } from "./void-approvals.ts";
-import { createWindowReader } from "./windows.ts";
 
 export type { ActionResult } from "./executor.ts";
 export type { ProposeInput } from "./input.ts";
-export type { IssuedGrant, OwnProposal, ProposeResult } from "./proposal-entry.ts";
+export type { IssuedGrant, OwnProposal, ProposeResult } from "./proposing/proposal-entry.ts";
 
 export interface DecisionInput {
   readonly actionId: string;

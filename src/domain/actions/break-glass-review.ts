@@ -10,7 +10,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { termFacts } from "./body.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import type { ActionResult } from "./executor.ts";
-import type { ActionLoader } from "./loader.ts";
+import type { ActionLoader } from "./loading/loader.ts";
 
 export interface ReviewInput {
   readonly actionId: string;

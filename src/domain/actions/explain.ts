@@ -10,9 +10,9 @@ import type { Policies } from "../policy/policies.ts";
 import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
-import { recordedSituation, type Step, supposedSituation } from "./situation.ts";
+import { recordedSituation, type Step, supposedSituation } from "./proposing/situation.ts";
+import { withWindows } from "./proposing/windows.ts";
 import { termsOf } from "./terms.ts";
-import { withWindows } from "./windows.ts";
 
 /** Who would propose a step. */
 export interface SupposedPrincipal {

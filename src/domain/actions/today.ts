@@ -9,9 +9,9 @@ import type { Requirement } from "../policy/evaluate.ts";
 import type { Policies } from "../policy/policies.ts";
 import type { Today, Voter } from "./action.ts";
 import { outdated } from "./carry-out.ts";
-import { recordedSituation } from "./situation.ts";
+import { recordedSituation } from "./proposing/situation.ts";
+import { withWindows } from "./proposing/windows.ts";
 import { termsOf } from "./terms.ts";
-import { withWindows } from "./windows.ts";
 
 export interface JudgeOptions {
   readonly db: Queryable;

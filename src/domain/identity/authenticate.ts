@@ -1,12 +1,12 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import type { Authentication, Credentials } from "./authentication.ts";
-import { BUILTIN_ISSUER } from "./builtin-issuer.ts";
-import { readToken } from "./claim-values.ts";
-import { createProofChecker } from "./dpop.ts";
 import { AuthenticationError, type AuthenticationReason } from "./errors.ts";
-import type { TrustedIssuer } from "./issuers.ts";
 import type { Principal } from "./principal.ts";
+import { BUILTIN_ISSUER } from "./tokens/builtin-issuer.ts";
+import { readToken } from "./tokens/claim-values.ts";
+import { createProofChecker } from "./tokens/dpop.ts";
+import type { TrustedIssuer } from "./tokens/issuers.ts";
 import type { UsedOnce } from "./used-once.ts";
 
 export interface Authenticator {

@@ -1,11 +1,11 @@
 import type { JWK } from "jose";
 import { z } from "zod";
 import { badData, type JsonSource, readJsonFile } from "../../json-file.ts";
-import type { ClaimRules } from "./claims.ts";
+import { type SignInSettings, signInSchema } from "./browser/sign-in-settings.ts";
 import { type ClientRules, parseClientRules } from "./clients/rules.ts";
 import { nameSchema, organizationSchema } from "./names.ts";
 import { isSecureUrl } from "./secure-url.ts";
-import { type SignInSettings, signInSchema } from "./sign-in-settings.ts";
+import type { ClaimRules } from "./tokens/claims.ts";
 
 /** One identity provider, and how its tokens are read. Durations are seconds. */
 export interface IssuerSettings extends ClaimRules {

@@ -1,3 +1,4 @@
+import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { ConditionError } from "./conditions/parse.ts";
@@ -8,7 +9,7 @@ import { PolicyDocumentError, type PolicyProblem, problemAt } from "./document/p
 import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
-import { floorVerdict, OWN_PLATFORM } from "./floor.ts";
+import { floorVerdict } from "./floor.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
 import { requirementsAt, unionOf } from "./requirements.ts";
 import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts";

@@ -1,9 +1,8 @@
+import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import type { Verdict } from "./compile.ts";
 import type { Situation } from "./conditions/variables.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
 
-/** The platform of what the server itself carries out. No catalog lists it, and no document governs it. */
-export const OWN_PLATFORM = "countersign";
 /** Its tool that puts a policy document in force. */
 export const PUBLISH_POLICY = "publish_policy";
 

@@ -1,3 +1,4 @@
+import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import { canonicalize } from "../../facts/canonical.ts";
 import { instant, ledgerOf } from "../../facts/entry.ts";
 import { hashText } from "../../facts/hash.ts";
@@ -11,7 +12,7 @@ import { PolicyTooSlowError, type TrialResult, type TryPolicy } from "../policy/
 import type { CasesReport } from "../policy/cases.ts";
 import { describeChanges } from "../policy/diff.ts";
 import { PolicyDocumentError } from "../policy/document/problems.ts";
-import { OWN_PLATFORM, PUBLISH_POLICY } from "../policy/floor.ts";
+import { PUBLISH_POLICY } from "../policy/floor.ts";
 import type { Policies } from "../policy/policies.ts";
 import { PublicationRefusal, type PublicationRefusalCode } from "./errors.ts";
 

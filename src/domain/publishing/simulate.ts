@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
+import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
-import { recordedSituation } from "../actions/situation.ts";
+import { recordedSituation } from "../actions/proposing/situation.ts";
+import { withWindows } from "../actions/proposing/windows.ts";
 import { termsOf } from "../actions/terms.ts";
-import { withWindows } from "../actions/windows.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
 import { withListErrors } from "../ledger-errors.ts";
 import type { Asked, TryPolicy } from "../policy/apart.ts";
 import type { Verdict } from "../policy/compile.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
-import { OWN_PLATFORM } from "../policy/floor.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 
 /** Days that can be replayed. */

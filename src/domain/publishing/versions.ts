@@ -1,12 +1,13 @@
+import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import { canonicalize } from "../../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
 import type { ActionView } from "../actions/action.ts";
 import { publishedIn } from "../actions/carry-out.ts";
-import { loadActions } from "../actions/store.ts";
+import { loadActions } from "../actions/loading/store.ts";
 import { withListErrors } from "../ledger-errors.ts";
-import { OWN_PLATFORM, PUBLISH_POLICY } from "../policy/floor.ts";
+import { PUBLISH_POLICY } from "../policy/floor.ts";
 import type { Policies, PublishedPolicy } from "../policy/policies.ts";
 
 /** PROPOSED: waits for approval. SHADOW: evaluated without effect. RETIRED: was in force, or evaluated. REJECTED: never will be. */

@@ -1,6 +1,7 @@
 import { defineFact, defineState, made, steps } from "../definition.ts";
 import { code, erasable, object, text } from "../schema.ts";
 import { CHANNELS, laterTerms, repeats } from "./actions.ts";
+import { OWN_PLATFORM } from "./policy.ts";
 
 /** Approvals by one person alone of what would need more, in an emergency, and that somebody else looks into it afterwards. */
 
@@ -40,7 +41,7 @@ export const BREAK_GLASS = {
       permits: true,
       conditions: {
         by: ["GLASS_BREAKER"],
-        hasNot: { platform: "countersign" },
+        hasNot: { platform: OWN_PLATFORM },
         lacks: ["grant.id", "grant.hash"],
         keeps: ["approvals"],
         repeats,

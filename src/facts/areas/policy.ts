@@ -3,6 +3,8 @@ import { code, hash, object, positive, text } from "../schema.ts";
 
 /** The policy documents of an organization: what is in force, and what led to it. */
 
+/** The platform of what the server itself carries out. */
+export const OWN_PLATFORM = "countersign";
 export const PUBLICATION_MODES = ["ACTIVE", "SHADOW"] as const;
 /** Why a document is not proposed. A caller is refused with the same codes. */
 export const POLICY_REFUSALS = ["POLICY_INVALID", "POLICY_UNTESTED", "NOTHING_CHANGED"] as const;

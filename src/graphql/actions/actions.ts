@@ -1,4 +1,4 @@
-import { type ActionPage, listActions, listDecidable } from "../../domain/actions/list.ts";
+import { type ActionPage, listActions, listDecidable } from "../../domain/actions/loading/list.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";

@@ -9,6 +9,7 @@ import { ActionRef } from "./action.ts";
 import { DecideActionPayload } from "./mutations.ts";
 import { actionPayload } from "./payload.ts";
 import { readOutcomeOf } from "./reads.ts";
+import { shownAction } from "./shown.ts";
 
 const GlassReview = builder.enumType("BreakGlassReview", {
   description: "What another person said of an action that somebody approved alone.",
@@ -83,12 +84,7 @@ builder.prismaObjectField(ActionRef, "breakGlass", (t) =>
 const BreakGlassInput = builder.inputType("BreakGlassInput", {
   description: "An action to approve alone.",
   fields: (t) => ({
-    actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({
-      type: "Hash",
-      required: true,
-      description: "`Action.digest` of the content that was shown. A different digest is refused with DIGEST_MISMATCH.",
-    }),
+    ...shownAction(t),
     reason: t.string({ required: true, description: "Why it cannot wait; must not be blank." }),
   }),
 });

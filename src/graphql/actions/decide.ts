@@ -8,16 +8,12 @@ import { uuidOfNodeId } from "../base/node-id.ts";
 import { orRefusal, payloadType, type UserErrorShape, userError } from "../base/payload.ts";
 import { DecideActionPayload } from "./mutations.ts";
 import { type ActionPayload, decidedPayload } from "./payload.ts";
+import { shownAction } from "./shown.ts";
 
 const DecideActionInput = builder.inputType("DecideActionInput", {
   description: "A decision on exactly the content that the person was shown.",
   fields: (t) => ({
-    actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({
-      type: "Hash",
-      required: true,
-      description: "`Action.digest` of the content that was shown. A different digest is refused with DIGEST_MISMATCH.",
-    }),
+    ...shownAction(t),
     verdict: t.field({ type: Verdict, required: true, description: "Whether to approve or deny it." }),
     note: t.string({
       description: "A free-text remark to record with the decision. Of a denial the reason, which must not be blank.",

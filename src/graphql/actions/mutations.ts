@@ -4,16 +4,12 @@ import { present } from "../base/inputs.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { Grant, type GrantingPayload } from "./grant.ts";
 import { actionPayload, actionPayloadType } from "./payload.ts";
+import { shownAction } from "./shown.ts";
 
 const ApproveActionInput = builder.inputType("ApproveActionInput", {
   description: "An approval of exactly the content that the person was shown.",
   fields: (t) => ({
-    actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({
-      type: "Hash",
-      required: true,
-      description: "`Action.digest` of the content that was shown. A different digest is refused with DIGEST_MISMATCH.",
-    }),
+    ...shownAction(t),
     note: t.string({ description: "A free-text remark to record with the decision." }),
   }),
 });
@@ -21,12 +17,7 @@ const ApproveActionInput = builder.inputType("ApproveActionInput", {
 const DenyActionInput = builder.inputType("DenyActionInput", {
   description: "A denial.",
   fields: (t) => ({
-    actionId: t.id({ required: true, description: "The action." }),
-    digest: t.field({
-      type: "Hash",
-      required: true,
-      description: "`Action.digest` of the content that was shown. A different digest is refused with DIGEST_MISMATCH.",
-    }),
+    ...shownAction(t),
     note: t.string({ required: true, description: "The reason; must not be blank." }),
   }),
 });

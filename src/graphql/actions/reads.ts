@@ -1,5 +1,5 @@
 import type { Voter } from "../../domain/actions/action.ts";
-import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/store.ts";
+import { loadActions, outcomePositions, votersAmong } from "../../domain/actions/loading/store.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import { mayRead, readsOrganization, subjectsOf } from "../../domain/visibility/visibility.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";

@@ -1,4 +1,4 @@
-import { METHODS, MULTI_FACTOR } from "../../domain/identity/sign-in-methods.ts";
+import { METHODS, MULTI_FACTOR } from "../../domain/identity/browser/sign-in-methods.ts";
 import type { Session } from "../../domain/sessions/sessions.ts";
 import { END_REASONS, type EndReason } from "../../facts/areas/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";

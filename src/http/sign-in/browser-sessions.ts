@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Authentication } from "../../domain/identity/authentication.ts";
-import type { CurrentClaims } from "../../domain/identity/current-claims.ts";
+import type { CurrentClaims } from "../../domain/identity/browser/current-claims.ts";
+import type { ProviderSession } from "../../domain/identity/browser/provider-session.ts";
+import type { SessionTokens } from "../../domain/identity/browser/session-tokens.ts";
+import type { SignInSettings } from "../../domain/identity/browser/sign-in-settings.ts";
 import { AuthenticationError } from "../../domain/identity/errors.ts";
 import type { Caller } from "../../domain/identity/principal.ts";
-import type { ProviderSession } from "../../domain/identity/provider-session.ts";
-import type { SessionTokens } from "../../domain/identity/session-tokens.ts";
-import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import { SessionRefusal } from "../../domain/sessions/errors.ts";
 import type { Session, Sessions } from "../../domain/sessions/sessions.ts";
 import { stateIn } from "../../facts/decode.ts";

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Authentication } from "../../domain/identity/authentication.ts";
-import { OPENID_CONNECT } from "../../domain/identity/sign-in-methods.ts";
+import { OPENID_CONNECT } from "../../domain/identity/browser/sign-in-methods.ts";
 import { escapeHtml, sendPage } from "./pages.ts";
 
 /** What the page at `/` shows: where a browser lands after signing in or out. */

@@ -1,12 +1,12 @@
 import * as oidc from "openid-client";
-import type { ClaimsReader } from "../../domain/identity/claim-values.ts";
-import { readerFor } from "../../domain/identity/claims.ts";
+import type { ProviderSession, ProviderTokens } from "../../domain/identity/browser/provider-session.ts";
+import { BEARER_TOKEN, OPENID_CONNECT } from "../../domain/identity/browser/sign-in-methods.ts";
+import type { SignInSettings } from "../../domain/identity/browser/sign-in-settings.ts";
 import { AuthenticationError, ProviderUnavailableError } from "../../domain/identity/errors.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
-import type { ProviderSession, ProviderTokens } from "../../domain/identity/provider-session.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
-import { BEARER_TOKEN, OPENID_CONNECT } from "../../domain/identity/sign-in-methods.ts";
-import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
+import type { ClaimsReader } from "../../domain/identity/tokens/claim-values.ts";
+import { readerFor } from "../../domain/identity/tokens/claims.ts";
 import { ConfigurationError } from "../../errors.ts";
 import { SignInRefusal } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";

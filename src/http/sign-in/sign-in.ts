@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AskProvider } from "../../domain/identity/current-claims.ts";
+import type { AskProvider } from "../../domain/identity/browser/current-claims.ts";
+import type { SignInSettings } from "../../domain/identity/browser/sign-in-settings.ts";
 import type { IssuerSettings } from "../../domain/identity/identity-file.ts";
 import { isSecureUrl } from "../../domain/identity/secure-url.ts";
-import type { SignInSettings } from "../../domain/identity/sign-in-settings.ts";
 import type { UsedOnce } from "../../domain/identity/used-once.ts";
 import { asError } from "../../errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";

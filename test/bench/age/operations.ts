@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { createPool } from "../../../src/db/pool.ts";
 import { createPrisma } from "../../../src/db/prisma.ts";
-import { createActionLoader } from "../../../src/domain/actions/loader.ts";
+import { createActionLoader } from "../../../src/domain/actions/loading/loader.ts";
 import { lastSighting } from "../../../src/domain/directory/read-seen.ts";
 import { createChainProofs } from "../../../src/domain/lineage/proof.ts";
 import { readRoute } from "../../../src/domain/lineage/routes.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createActionLoader } from "../../../src/domain/actions/loader.ts";
+import { createActionLoader } from "../../../src/domain/actions/loading/loader.ts";
 import { ledgerOf } from "../../../src/facts/entry.ts";
 import { LedgerUnavailableError } from "../../../src/ledger/errors.ts";
 import type { Queryable } from "../../../src/ledger/read.ts";

@@ -6,17 +6,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGrants } from "../../../src/domain/actions/grants.ts";
 import { type Authenticator, createAuthenticator } from "../../../src/domain/identity/authenticate.ts";
 import type { Credentials } from "../../../src/domain/identity/authentication.ts";
+import { createSessionTokens, SESSION_ISSUER } from "../../../src/domain/identity/browser/session-tokens.ts";
+import { DEMO_NAMES } from "../../../src/domain/identity/demo-principals.ts";
+import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
+import { type Keys, loadKeys, publicJwks } from "../../../src/domain/identity/keys.ts";
 import {
   assertBuiltinAllowed,
   BUILTIN_ISSUER,
   type BuiltinIssuer,
   createBuiltinIssuer,
-} from "../../../src/domain/identity/builtin-issuer.ts";
-import { DEMO_NAMES } from "../../../src/domain/identity/demo-principals.ts";
-import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
-import { ACCESS_TOKEN_TYPE, SESSION_TOKEN_TYPE } from "../../../src/domain/identity/issuers.ts";
-import { type Keys, loadKeys, publicJwks } from "../../../src/domain/identity/keys.ts";
-import { createSessionTokens, SESSION_ISSUER } from "../../../src/domain/identity/session-tokens.ts";
+} from "../../../src/domain/identity/tokens/builtin-issuer.ts";
+import { ACCESS_TOKEN_TYPE, SESSION_TOKEN_TYPE } from "../../../src/domain/identity/tokens/issuers.ts";
 import { ConfigurationError } from "../../../src/errors.ts";
 
 let directory: string;

@@ -1,10 +1,10 @@
 import type { JWTPayload } from "jose";
 import { describe, expect, it } from "vitest";
-import { readerFor } from "../../../src/domain/identity/claims.ts";
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
-import { readHouseClaims } from "../../../src/domain/identity/house-claims.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
 import { displayNameSchema } from "../../../src/domain/identity/names.ts";
+import { readerFor } from "../../../src/domain/identity/tokens/claims.ts";
+import { readHouseClaims } from "../../../src/domain/identity/tokens/house-claims.ts";
 import { INVISIBLE } from "./bad-tokens.ts";
 
 const ISSUER = "https://login.acme.example";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
-import { createCurrentClaims } from "../../../src/domain/identity/current-claims.ts";
-import type { ProviderSession } from "../../../src/domain/identity/provider-session.ts";
+import { createCurrentClaims } from "../../../src/domain/identity/browser/current-claims.ts";
+import type { ProviderSession } from "../../../src/domain/identity/browser/provider-session.ts";
 import { silent } from "../../support/log.ts";
 import { useDatabase } from "./use-database.ts";
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAuthenticator } from "../../../src/domain/identity/authenticate.ts";
 import type { AuthenticationError } from "../../../src/domain/identity/errors.ts";
-import { trustIssuer } from "../../../src/domain/identity/issuers.ts";
+import { trustIssuer } from "../../../src/domain/identity/tokens/issuers.ts";
 import { createLogger } from "../../../src/log.ts";
 import { createKey, DISCOVERY_PATH, KEYS_PATH, type Provider, startProvider } from "./provider.ts";
 

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Authenticator, createAuthenticator, MAX_TOKEN } from "../../../src/domain/identity/authenticate.ts";
 import { AuthenticationError } from "../../../src/domain/identity/errors.ts";
-import { trustIssuer } from "../../../src/domain/identity/issuers.ts";
+import { trustIssuer } from "../../../src/domain/identity/tokens/issuers.ts";
 import { BAD_TOKENS, INVISIBLE_TOKENS } from "./bad-tokens.ts";
 import { type Provider, startProvider } from "./provider.ts";
 

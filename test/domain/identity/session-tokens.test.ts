@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthenticator } from "../../../src/domain/identity/authenticate.ts";
-import { createBuiltinIssuer } from "../../../src/domain/identity/builtin-issuer.ts";
+import { type BrowserSession, createSessionTokens } from "../../../src/domain/identity/browser/session-tokens.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
 import { type Keys, loadKeys } from "../../../src/domain/identity/keys.ts";
-import { type BrowserSession, createSessionTokens } from "../../../src/domain/identity/session-tokens.ts";
+import { createBuiltinIssuer } from "../../../src/domain/identity/tokens/builtin-issuer.ts";
 
 const audience = "countersign";
 const session: BrowserSession = {

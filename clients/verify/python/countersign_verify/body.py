@@ -8,9 +8,10 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .conditions import Move, made_wrong, rule_wrong, state_rules
 from .entries import is_seq
+from .kinds import KINDS
 from .members import LARGEST, MISSING, Table, at, is_commitment, is_instant, is_integer, same
 from .report import quote
-from .tables import ENVELOPE, KINDS, STATE_ITEM, TYPES
+from .tables import ENVELOPE, STATE_ITEM, TYPES
 from .terms import ANY, Type
 from .things import readable_states
 

@@ -11,9 +11,10 @@ from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, T
 from . import terms
 from .approvals import people
 from .asked import AGENT, HUMAN, approver_in, asked, counts_for, delegator, is_asked, is_behind, may_confirm
+from .kinds import KINDS
 from .members import MISSING, at, first_difference, is_integer, microseconds_between, same
 from .report import quote
-from .tables import KINDS, TYPES
+from .tables import TYPES
 
 SYSTEM_ID, SERVICE, ADMIN_ROLE = "countersign", "SERVICE", "admin"
 

@@ -13,9 +13,10 @@ from . import terms
 from .approvals import Approval, Seats, people
 from .asked import approver_in, delegator, is_behind
 from .conditions import Maker, Move, history_wrong, maker_of
+from .kinds import DEPENDENCIES, KINDS, VERSIONED_DEPENDENCIES
 from .members import MISSING, at, first_difference, is_integer
 from .report import quote
-from .tables import DEPENDENCIES, KINDS, TYPES, VERSIONED_DEPENDENCIES
+from .tables import TYPES
 from .terms import ANY
 
 Key = Tuple[str, str]

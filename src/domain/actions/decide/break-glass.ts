@@ -1,13 +1,11 @@
 import { BREAK_GLASS_ROLE, MAX_BREAK_GLASS_TTL } from "../../../facts/areas/break-glass.ts";
+import { OWN_PLATFORM } from "../../../facts/areas/policy.ts";
 import { Erasable } from "../../../facts/erasable.ts";
 import type { Situation } from "../action.ts";
 import type { BreakGlass } from "./command.ts";
 import { AGAIN, objections } from "./eligibility.ts";
 import { isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { type RefusedCommand, secondsAfter, type TransitionResult } from "./transition.ts";
-
-/** The platform whose tools change what governs all others. */
-const GOVERNANCE = "countersign";
 
 /**
  * One person approves alone what would need more, in an emergency: with the role for it, never what they asked for, or may have, nor what
@@ -46,7 +44,7 @@ function why(situation: Situation, { by, digest }: BreakGlass, now: Date): Why |
   if (!by.roles.includes(BREAK_GLASS_ROLE)) {
     return { code: "NOT_ELIGIBLE", message: `only people with the role ${BREAK_GLASS_ROLE} can do this` };
   }
-  if (terms.platform === GOVERNANCE) {
+  if (terms.platform === OWN_PLATFORM) {
     return { code: "NOT_ELIGIBLE", message: "what governs all actions is never approved by one person in a hurry" };
   }
   if (isUnknown(situation, by, [])) {

@@ -49,7 +49,7 @@ export function eligibility(
     .map((one) => byLentRight(situation, by, one, now, verdict, manner));
   const usable = lent.find((one) => one.objections.length === 0);
   if (usable !== undefined) return usable;
-  // Who has no right of their own is told what stands against the one that they were lent.
+  // A caller who is in none of the groups asked is told why the delegation cannot be used.
   const isOwnRight = !own.objections.some(({ code }) => code === "NOT_ELIGIBLE");
   return isOwnRight ? own : (lent[0] ?? own);
 }

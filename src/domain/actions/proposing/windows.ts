@@ -1,0 +1,174 @@
+import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
+import { DraftRefusedError } from "../../../ledger/errors.ts";
+import type { Queryable } from "../../../ledger/read.ts";
+import { readWindows, type WindowCondition, type WindowScope } from "../../../ledger/windows.ts";
+import type { Recording } from "../../commit.ts";
+import { withLedgerErrors } from "../../ledger-errors.ts";
+import type { Situation } from "../../policy/conditions/variables.ts";
+import type { Evaluation, Policy } from "../../policy/evaluate.ts";
+import type { Policies } from "../../policy/policies.ts";
+import { addDecimals, type Decimal } from "../../policy/windows/decimal.ts";
+import { contributionOf } from "../../policy/windows/values.ts";
+import type { Window } from "../../policy/windows/window.ts";
+import { createKnownWindows } from "./known-windows.ts";
+import type { Proposed } from "./proposal-entry.ts";
+import { differenceOf, type ShadowDifference } from "./shadow.ts";
+import { proposedSituation } from "./situation.ts";
+
+/** The proposals that `window` is about, for one proposal. */
+function scopeOf({ scope, alike, measure }: Window, { principal, person, platform, tool }: Situation): WindowScope {
+  return {
+    scope,
+    id: scope === "agent" ? principal.id : scope === "person" ? (person?.id ?? principal.id) : "",
+    ...(alike === undefined ? {} : { platform }),
+    ...(alike === "tool" ? { tool } : {}),
+    ...(measure === undefined ? {} : { measure }),
+  };
+}
+
+/**
+ * `situation` with what its windows came to before entry `at`; left out: before whatever is recorded next. Those that it has already are
+ * not read.
+ */
+export async function withWindows(
+  db: Queryable,
+  policy: Pick<Policy, "windows">,
+  situation: Situation,
+  ledger: LedgerId,
+  at?: Pick<LedgerEntry, "seq" | "recordedAt">,
+): Promise<Situation> {
+  const windows = policy.windows(situation).filter(({ text }) => situation.windows?.has(text) !== true);
+  if (windows.length === 0) return situation;
+  const asked = windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) }));
+  const read = await withLedgerErrors(readWindows(db, asked));
+  const values = windows.map(({ text }, n) => [text, read[n]?.value ?? ""] as const);
+  return { ...situation, windows: new Map([...(situation.windows ?? []), ...values]) };
+}
+
+/** What the policy says of a proposal, and what has to hold still when it is recorded. */
+export interface Judged {
+  readonly evaluation: Evaluation;
+  readonly windows: readonly WindowCondition[];
+  /** What the policy that is evaluated beside it says, where that is something else. */
+  readonly shadow?: ShadowDifference | undefined;
+}
+
+/** What proposals read of windows, at one moment. */
+export interface Reading {
+  /** `before`: proposals that will be recorded before this one, and after what was read. */
+  judge(proposed: Proposed, before?: readonly Proposed[]): Judged;
+}
+
+/**
+ * `recording`, to be recorded only while its windows come to what was read. Its result is undefined when they do not: they have to be
+ * read again.
+ */
+export function whileWindowsLast<Result>(
+  recording: Recording<Result>,
+  windows: readonly WindowCondition[],
+): Recording<Result | undefined> {
+  if (windows.length === 0) return recording;
+  return {
+    ...recording,
+    windows,
+    async lost(error) {
+      const instead = await recording.lost?.(error);
+      if (instead !== undefined) return instead;
+      return error instanceof DraftRefusedError && error.moved("WINDOW") ? { result: undefined } : undefined;
+    },
+  };
+}
+
+export interface WindowReaderOptions {
+  readonly db: Queryable;
+  readonly policies: Pick<Policies, "of" | "shadowOf">;
+  /** The database's clock, as far as it is known. */
+  readonly now: () => Date;
+}
+
+export interface WindowReader {
+  /** The keys of what has to be decided one after the other: empty when nothing said of the proposal depends on others. */
+  keysOf(proposed: Proposed): readonly string[];
+  /** Reads the windows that what is said of `all` depends on, in one round trip, and in none where there are none. */
+  read(all: readonly Proposed[]): Promise<Reading>;
+}
+
+const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, scope]);
+
+export function createWindowReader({ db, policies, now }: WindowReaderOptions): WindowReader {
+  const policyFor = ({ caller }: Proposed) => policies.of(caller.principal.organization);
+  const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
+  const known = createKnownWindows(db);
+
+  return {
+    keysOf(proposed) {
+      const policy = policyFor(proposed);
+      if (policy.allWindows.length === 0) return [];
+      const situation = proposedSituation(proposed, now());
+      const scopes = policy.windows(situation).map((window) => scopeOf(window, situation));
+      return [...new Set(scopes.map(({ scope, id }) => JSON.stringify([proposed.ledger, scope, id])))].sort();
+    },
+
+    async read(all) {
+      const moment = now();
+      // What was read is evaluated by the policy that it was read for.
+      const policiesOf = new Map(
+        all.map((proposed) => {
+          const { organization } = proposed.caller.principal;
+          return [organization, { policy: policyFor(proposed), shadow: policies.shadowOf(organization) }];
+        }),
+      );
+      const readFor = ({ caller }: Proposed) =>
+        policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
+      const needed = all.flatMap((proposed) => {
+        const { policy, shadow } = readFor(proposed);
+        const counting = [policy, ...(shadow ? [shadow] : [])].filter(({ allWindows }) => allWindows.length > 0);
+        if (counting.length === 0) return [];
+        const situation = proposedSituation(proposed, moment);
+        return counting
+          .flatMap((one) => one.windows(situation))
+          .map((window) => {
+            const scope = scopeOf(window, situation);
+            return { key: key(proposed.ledger, scope), window, asked: { ledger: proposed.ledger, ...scope } };
+          });
+      });
+      const asked = new Map(
+        needed.map((one) => [`${one.window.seconds} ${one.key}`, { ...one.asked, seconds: one.window.seconds }]),
+      );
+      const found = await known.read(asked);
+
+      return {
+        judge(proposed, before = []) {
+          const { ledger } = proposed;
+          const { policy, shadow } = readFor(proposed);
+          const situation = proposedSituation(proposed, moment);
+          const evaluate = (one: Policy) => {
+            const values = new Map<string, Decimal>();
+            const windows: WindowCondition[] = [];
+            for (const window of one.windows(situation)) {
+              const scope = scopeOf(window, situation);
+              const had = found.get(`${window.seconds} ${key(ledger, scope)}`);
+              if (had === undefined) continue;
+              const value = before.reduce((sum, other) => addDecimals(sum, shareOf(one, other, window, scope)), "0");
+              values.set(window.text, addDecimals(had.value, value));
+              windows.push({ ...scope, after: had.head, value });
+            }
+            return { evaluation: one.evaluate({ ...situation, windows: values }, allowedOf(proposed)), windows };
+          };
+          const judged = evaluate(policy);
+          if (shadow === undefined) return judged;
+          // What its windows come to decides nothing, and is not checked again.
+          return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation) };
+        },
+      };
+    },
+  };
+
+  /** What a proposal of the same ledger adds to `window`, whose proposals are those of `scope`. */
+  function shareOf(policy: Policy, proposed: Proposed, window: Window, scope: WindowScope): Decimal {
+    const situation = proposedSituation(proposed, now());
+    const own = scopeOf(window, situation);
+    const isIn = own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;
+    return isIn ? contributionOf(window, policy.measure(situation)) : "0";
+  }
+}
