@@ -44,11 +44,12 @@ export class PolicyTooSlowError extends Error {
 }
 
 /**
- * Evaluates a document that is not used. Throws PolicyDocumentError, PolicyTooSlowError, and BusyError when `by` tries too many at a time.
+ * Evaluates a document that is not used. Throws PolicyDocumentError, PolicyTooSlowError, and BusyError when `by` tries too many at a time. Given a
+ * function, the trial is made once it is one's turn: what it reads is not held while waiting.
  */
 export type TryPolicy = (
   by: { readonly organization: string; readonly id: string },
-  trial: Trial,
+  trial: Trial | (() => Promise<Trial>),
 ) => Promise<TrialResult>;
 
 export interface TryPolicyOptions {
@@ -69,7 +70,7 @@ export function createTryPolicy({ maxMs = MAX_MS }: TryPolicyOptions = {}): TryP
   return async ({ organization, id }, trial) => {
     const end = await turns.take(organization, id);
     try {
-      return await run(trial, maxMs);
+      return await run(typeof trial === "function" ? await trial() : trial, maxMs);
     } finally {
       end();
     }

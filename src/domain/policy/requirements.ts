@@ -99,6 +99,23 @@ export function recordedRequirement({ approver, escalation, ...requirement }: Re
   };
 }
 
+const MINUTE_MS = 60_000;
+
+/**
+ * Whether both ask the same of the same people, for an action that was proposed at `since`. Ids, which are those of rules, do not count; times of
+ * escalation count by the minute, and not where one escalated at once because nobody was known.
+ */
+export function areAlike(one: readonly Requirement[], other: readonly Requirement[], since: Date): boolean {
+  const isTimeless = [...one, ...other].some(({ unreached }) => unreached === true);
+  const texts = (all: readonly Requirement[]) =>
+    all.map(({ id: _, unreached: __, escalation, ...rest }) => {
+      const after = escalation && Math.round((Date.parse(escalation.at) - since.getTime()) / MINUTE_MS);
+      const escalate = escalation && { group: escalation.group, after: isTimeless ? 0 : (after ?? 0) };
+      return canonicalize({ ...rest, ...(escalate && { escalate }) } as JsonObject);
+    });
+  return isSame(texts(one).toSorted(), texts(other).toSorted());
+}
+
 /**
  * How far requirements of an action that is proposed at `now` are other than a case expects. What the case does not say of one is not looked
  * at, but for whom it asks and how many. Undefined: they are as expected.

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
 import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
@@ -12,7 +11,8 @@ import type { Principal } from "../identity/principal.ts";
 import { withListErrors } from "../ledger-errors.ts";
 import type { Asked, TryPolicy } from "../policy/apart.ts";
 import type { Verdict } from "../policy/compile.ts";
-import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
+import type { PolicyOutcome } from "../policy/evaluate.ts";
+import { areAlike } from "../policy/requirements.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 
 /** Days that can be replayed. */
@@ -43,8 +43,9 @@ export interface Simulation {
 }
 
 /** A proposal, and what it is evaluated for. */
-interface Replayed extends Asked {
+interface Replayed {
   readonly proposal: LedgerEntry;
+  readonly asked: Asked;
 }
 
 export interface SimulationsOptions {
@@ -66,46 +67,55 @@ export type SimulatePolicy = (
 ) => Promise<Simulation>;
 
 export function createSimulatePolicy({ directory, tryPolicy }: SimulationsOptions): SimulatePolicy {
-  /** Evaluates once more where it shows that windows have to be read. */
+  /** Evaluates once more where it shows that windows have to be read. Nothing is read before it is one's turn. */
   async function evaluated(
-    db: Queryable,
-    ledger: LedgerId,
+    { db, ledger }: { readonly db: Queryable; readonly ledger: LedgerId },
     by: Principal,
     document: string,
-    replayed: readonly Replayed[],
-  ): Promise<{ readonly asked: readonly Asked[]; readonly verdicts: readonly Verdict[] }> {
-    const plain = replayed.map(({ situation, allowed }) => ({ situation, allowed }));
-    const { windows, verdicts } = await tryPolicy(by, { document, asked: plain, brief: true });
-    if (windows.every((all) => all.length === 0)) return { asked: plain, verdicts };
-    const asked: Asked[] = [];
-    for (const [at, { proposal, situation, allowed }] of replayed.entries()) {
+    read: () => Promise<readonly Replayed[]>,
+  ): Promise<{ readonly replayed: readonly Replayed[]; readonly verdicts: readonly Verdict[] }> {
+    let replayed: readonly Replayed[] = [];
+    const { windows, verdicts } = await tryPolicy(by, async () => {
+      replayed = await read();
+      return { document, asked: replayed.map(({ asked }) => asked), brief: true };
+    });
+    if (windows.every((all) => all.length === 0)) return { replayed, verdicts };
+    const withValues: Replayed[] = [];
+    for (const [at, { proposal, asked }] of replayed.entries()) {
       const policy = { windows: () => windows[at] ?? [] };
-      asked.push({ situation: await withWindows(db, policy, situation, ledger, proposal), allowed });
+      const situation = await withWindows(db, policy, asked.situation, ledger, proposal);
+      withValues.push({ proposal, asked: { ...asked, situation } });
     }
-    return { asked, verdicts: (await tryPolicy(by, { document, asked, brief: true })).verdicts };
+    const again = await tryPolicy(by, { document, asked: withValues.map(({ asked }) => asked), brief: true });
+    return { replayed: withValues, verdicts: again.verdicts };
   }
 
   return async (db, ledger, by, document, days) => {
     const since = instant(new Date(Date.now() - days * DAY_MS));
     const status = directory.statusOf(by.organization);
-    const read = await proposalsSince(db, ledger, since);
-    const replayed = read.proposals.flatMap((proposal): readonly Replayed[] => {
-      const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
-      if (!isWhole || situation.platform === OWN_PLATFORM) return [];
-      return [{ proposal, situation, allowed: status?.platformsOf(termsOf(proposal).requestedBy.id) }];
+    let complete = true;
+    const { replayed, verdicts } = await evaluated({ db, ledger }, by, document, async () => {
+      const read = await proposalsSince(db, ledger, since);
+      complete = read.complete;
+      return read.proposals.flatMap((proposal): readonly Replayed[] => {
+        const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+        if (!isWhole || situation.platform === OWN_PLATFORM) return [];
+        const allowed = status?.platformsOf(termsOf(proposal).requestedBy.id);
+        return [{ proposal, asked: { situation, allowed } }];
+      });
     });
-    const { asked, verdicts } = await evaluated(db, ledger, by, document, replayed);
-    const changes = replayed.flatMap(({ proposal }, at): readonly SimulatedChange[] => {
+    const changes = replayed.flatMap(({ proposal, asked }, at): readonly SimulatedChange[] => {
       const { policy } = factOfType(proposal, "ACTION_PROPOSED");
-      const [verdict, one] = [verdicts[at], asked[at]];
-      if (verdict === undefined || one === undefined) throw new Error("a proposal was not evaluated");
+      const verdict = verdicts[at];
+      if (verdict === undefined) throw new Error("a proposal was not evaluated");
       const { outcome: after, requirements } = verdict;
-      const isSame = after === policy.outcome && isDeepStrictEqual(numbers(requirements), numbers(policy.requirements));
-      return isSame ? [] : [{ proposal, before: policy.outcome, after, asked: one }];
+      const isSame =
+        after === policy.outcome && areAlike(requirements, policy.requirements, new Date(proposal.recordedAt));
+      return isSame ? [] : [{ proposal, before: policy.outcome, after, asked }];
     });
     return {
       actions: replayed.length,
-      complete: read.complete,
+      complete,
       changes,
       async explain(some) {
         const { verdicts: explained } = await tryPolicy(by, { document, asked: some.map((one) => one.asked) });
@@ -130,9 +140,4 @@ async function proposalsSince(
     if (page.length < BATCH) return { proposals, complete: true };
   }
   return { proposals, complete: false };
-}
-
-/** Who has to approve, and how many: what requirements have beside that is compared by whoever looks at the explanation. */
-function numbers(requirements: readonly Pick<Requirement, "group" | "needed">[]): readonly string[] {
-  return requirements.map(({ group, needed }) => JSON.stringify([group, needed])).sort();
 }

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { covers } from "../../../src/domain/actions/decide/covers.ts";
 import { runCases } from "../../../src/domain/policy/cases.ts";
-import { type RequiredApprovals, requirementsAt, unionOf } from "../../../src/domain/policy/requirements.ts";
+import type { Requirement } from "../../../src/domain/policy/evaluate.ts";
+import { areAlike, type RequiredApprovals, requirementsAt, unionOf } from "../../../src/domain/policy/requirements.ts";
 import { type Approver, suffices } from "../../../src/facts/quorum.ts";
 import { policyOf, situation } from "./situations.ts";
 
@@ -135,5 +136,56 @@ describe("a requirement in a document", () => {
     }
     expect(failed("{ group: x, needed: 2 }")).toHaveLength(1);
     expect(failed("{ group: x, needed: 1 }, { group: y, needed: 1 }")).toHaveLength(1);
+  });
+});
+
+describe("requirements of two evaluations", () => {
+  const since = new Date("2026-01-01T00:00:00Z");
+  const asked: Requirement = { id: "a", group: "approvers", needed: 2 };
+  const at = (minutes: number) => new Date(since.getTime() + minutes * 60_000).toISOString();
+
+  it.each([
+    ["ids", asked, { ...asked, id: "b" }, true],
+    ["numbers", asked, { ...asked, needed: 3 }, false],
+    ["a role in place of a group", asked, { ...asked, role: true }, false],
+    ["assurance", asked, { ...asked, assurance: "MFA" }, false],
+    ["a note", asked, { ...asked, note: true }, false],
+    ["time to live", asked, { ...asked, ttl: 60 }, false],
+    ["filters", asked, { ...asked, approver: [{ regions: ["eu"] }] }, false],
+    ["the owner", asked, { ...asked, ownerConfirms: true }, false],
+    ["an escalation", asked, { ...asked, escalation: { at: at(15), group: "leads" } }, false],
+    [
+      "its group",
+      { ...asked, escalation: { at: at(15), group: "x" } },
+      { ...asked, escalation: { at: at(15), group: "y" } },
+      false,
+    ],
+    [
+      "its time",
+      { ...asked, escalation: { at: at(15), group: "x" } },
+      { ...asked, escalation: { at: at(20), group: "x" } },
+      false,
+    ],
+    [
+      "a second of it",
+      { ...asked, escalation: { at: at(15), group: "x" } },
+      { ...asked, escalation: { at: at(15.01), group: "x" } },
+      true,
+    ],
+    [
+      "nobody being known",
+      { ...asked, unreached: true, escalation: { at: at(0), group: "x" } },
+      { ...asked, escalation: { at: at(15), group: "x" } },
+      true,
+    ],
+  ] as const)("differ in %s, or are alike", (_, one, other, alike) => {
+    expect(areAlike([one], [other as Requirement], since)).toBe(alike);
+    expect(areAlike([other as Requirement], [one], since)).toBe(alike);
+  });
+
+  it("are alike in any order, and not with one more", () => {
+    const second: Requirement = { id: "c", group: "finance", needed: 1 };
+    expect(areAlike([asked, second], [second, asked], since)).toBe(true);
+    expect(areAlike([asked, second], [asked], since)).toBe(false);
   });
 });

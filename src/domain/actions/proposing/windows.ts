@@ -158,7 +158,7 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
           const judged = evaluate(policy);
           if (shadow === undefined) return judged;
           // What its windows come to decides nothing, and is not checked again.
-          return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation) };
+          return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation, moment) };
         },
       };
     },
