@@ -75,7 +75,7 @@ interface Row {
  * What windows came to, in their order. Of one ledger, all have the same `now` and `head`. Computed from entries alone, by the columns and
  * indexes that the database makes of their texts.
  */
-export async function readWindows(db: Queryable, asked: readonly WindowAsked[]): Promise<readonly WindowRead[]> {
+export async function readWindowValues(db: Queryable, asked: readonly WindowAsked[]): Promise<readonly WindowRead[]> {
   if (asked.length === 0) return [];
   const questions = asked.map(({ at, from, ...one }, n) => ({
     n,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { readWindows, type WindowCondition } from "../../src/ledger/windows.ts";
+import { readWindowValues, type WindowCondition } from "../../src/ledger/windows.ts";
 import { actionState, newId, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -44,7 +44,7 @@ describe("a draft that was evaluated by a window", () => {
   it("is recorded while nothing that counts was recorded since", async () => {
     const ledger = await ledgerOf();
     expect(await append(ledger, proposal("5"))).toEqual(["recorded"]);
-    const [read] = await readWindows(scene.pool, [
+    const [read] = await readWindowValues(scene.pool, [
       { ledger, seconds: 60, scope: "agent", id: "agent", measure: "amount" },
     ]);
     expect(read).toMatchObject({ value: "5", head: 2n });

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readWindows, type WindowAsked } from "../../src/ledger/windows.ts";
+import { readWindowValues, type WindowAsked } from "../../src/ledger/windows.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "many/eu";
@@ -39,7 +39,7 @@ beforeAll(async () => {
   await client.connect();
   // Plans are made when there is next to nothing.
   for (let n = 0; n < 6; n += 1)
-    await readWindows(
+    await readWindowValues(
       client,
       [...SCOPES].flatMap(([, one]) => [asked(3_600, one)]),
     );
@@ -98,7 +98,7 @@ describe("a window over many entries", () => {
   it.each(SCOPES)("of %s has the value that the texts of entries have", async (_, scope, condition) => {
     for (const seconds of [600, 3_600, 86_400]) {
       for (const measure of [undefined, "amount", "unknown"]) {
-        const [read] = await readWindows(client, [asked(seconds, { ...scope, measure })]);
+        const [read] = await readWindowValues(client, [asked(seconds, { ...scope, measure })]);
         expect({ seconds, measure, value: Number(read?.value) }).toEqual({
           seconds,
           measure,
@@ -116,7 +116,7 @@ describe("a window over many entries", () => {
     const hour = 3_600 / APART;
     await client.query("BEGIN");
     const before = await reads();
-    await readWindows(client, [asked(3_600, { ...scope, measure: "amount" })]);
+    await readWindowValues(client, [asked(3_600, { ...scope, measure: "amount" })]);
     const after = await reads();
     await client.query("ROLLBACK");
     const read = [...after].flatMap(([name, count]) => {
@@ -162,10 +162,10 @@ describe("a window that was read before", () => {
 
   it("reads what has changed since, and nothing else", async () => {
     const scope = { scope: "organization", id: "", measure: "amount" } as const;
-    const [first] = await readWindows(client, [asked(86_400, scope)]);
+    const [first] = await readWindowValues(client, [asked(86_400, scope)]);
     await client.query("BEGIN");
     const before = await reads();
-    const [again] = await readWindows(client, [asked(86_400, { ...scope, from: first })]);
+    const [again] = await readWindowValues(client, [asked(86_400, { ...scope, from: first })]);
     const { rows: since } = await client.query(
       "SELECT oc_window_since($1, $2, 'agent', 'agent2', NULL, NULL, NULL) AS value",
       [LEDGER, MANY - 2],
@@ -182,7 +182,7 @@ describe("a window that was read before", () => {
       { ...first!, since: "2100-01-01T00:00:00Z", value: "1" },
       { ...first!, head: 0n - 30_000n, value: "1" },
     ]) {
-      const [whole] = await readWindows(client, [asked(86_400, { ...scope, from })]);
+      const [whole] = await readWindowValues(client, [asked(86_400, { ...scope, from })]);
       expect(whole?.value).toBe(first?.value);
     }
   });

@@ -45,8 +45,8 @@ import {
 } from "./proposing/proposal-entry.ts";
 import { createProposer } from "./proposing/propose.ts";
 import { createBatchProposer, type ProposeOutcome } from "./proposing/propose-together.ts";
+import { createQueues } from "./proposing/queues.ts";
 import { createSupersede } from "./proposing/supersede.ts";
-import { createTurns } from "./proposing/turns.ts";
 import { createWindowReader } from "./proposing/windows.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
 import { termsOf } from "./terms.ts";
@@ -209,13 +209,13 @@ export function createActions(options: ActionsOptions): Actions {
   const earlier = createFindEarlier({ db, load });
   const now = () => clock.now() ?? new Date();
   const windows = createWindowReader({ db, policies, now });
-  const inTurn = createTurns();
-  const propose = createProposer({ commit, routing, windows, inTurn, entries, supersede, earlier });
+  const inQueues = createQueues();
+  const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
     commit: commitTogether,
     routing,
     windows,
-    inTurn,
+    inQueues,
     entries,
     supersede,
     load,

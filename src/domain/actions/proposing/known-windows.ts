@@ -1,5 +1,5 @@
 import type { Queryable } from "../../../ledger/read.ts";
-import { readWindows, type WindowAsked, type WindowRead } from "../../../ledger/windows.ts";
+import { readWindowValues, type WindowAsked, type WindowRead } from "../../../ledger/windows.ts";
 import { withLedgerErrors } from "../../ledger-errors.ts";
 
 /** Windows that are kept. */
@@ -29,7 +29,7 @@ export function createKnownWindows(db: Queryable) {
         return { name, window, had: had !== undefined && begun - had.wholeAt < LIFETIME ? had : undefined };
       });
       const read = await withLedgerErrors(
-        readWindows(
+        readWindowValues(
           db,
           all.map(({ window, had }) => ({ ...window, from: had?.read })),
         ),

@@ -18,15 +18,15 @@ import {
   repetition,
   routeKeyOf,
 } from "./proposal-entry.ts";
+import type { Queues } from "./queues.ts";
 import type { Supersede } from "./supersede.ts";
-import type { Turns } from "./turns.ts";
 import { type Judged, type Reading, type WindowReader, whileWindowsLast } from "./windows.ts";
 
 export interface BatchProposerOptions {
   readonly commit: CommitTogetherFunction;
   readonly routing: Routing;
   readonly windows: WindowReader;
-  readonly inTurn: Turns;
+  readonly inQueues: Queues;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly load: ActionLoader;
@@ -54,7 +54,7 @@ interface Fresh extends Judged {
  * recorded before are returned, as those of a repeated call are.
  */
 export function createBatchProposer(options: BatchProposerOptions) {
-  const { commit, routing, windows, inTurn, entries, supersede, load, earlier } = options;
+  const { commit, routing, windows, inQueues, entries, supersede, load, earlier } = options;
 
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
@@ -190,7 +190,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
       }
     });
     const keys = [...new Set(items.flatMap(windows.keysOf))];
-    await inTurn(keys, () => propose(caller, ledger, items, outcomes));
+    await inQueues(keys, () => propose(caller, ledger, items, outcomes));
     return outcomes;
   };
 }

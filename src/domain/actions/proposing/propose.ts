@@ -13,15 +13,15 @@ import {
   type ProposeResult,
   routeKeyOf,
 } from "./proposal-entry.ts";
+import type { Queues } from "./queues.ts";
 import type { Supersede } from "./supersede.ts";
-import type { Turns } from "./turns.ts";
 import { type WindowReader, whileWindowsLast } from "./windows.ts";
 
 export interface ProposerOptions {
   readonly commit: CommitFunction;
   readonly routing: Routing;
   readonly windows: WindowReader;
-  readonly inTurn: Turns;
+  readonly inQueues: Queues;
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly earlier: () => FindEarlier;
@@ -32,7 +32,7 @@ export interface ProposerOptions {
  * the caller's pending and denied actions are read: one that waits already is the result, unless it is meant twice. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
  * the other is still pending, and repeating the call cancels it.
  */
-export function createProposer({ commit, routing, windows, inTurn, entries, supersede, earlier }: ProposerOptions) {
+export function createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier }: ProposerOptions) {
   /** The proposal as an action: a new one, or the one its key made before. Undefined: others were recorded that its windows count. */
   async function attempt(proposed: Proposed): Promise<ProposeResult | undefined> {
     const { caller, ledger, proposal } = proposed;
@@ -52,7 +52,7 @@ export function createProposer({ commit, routing, windows, inTurn, entries, supe
 
   async function record(proposed: Proposed): Promise<ProposeResult> {
     const keys = windows.keysOf(proposed);
-    return inTurn(keys, async () => {
+    return inQueues(keys, async () => {
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         const result = await attempt(proposed);
         if (result !== undefined) return result;

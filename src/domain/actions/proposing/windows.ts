@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
 import { DraftRefusedError } from "../../../ledger/errors.ts";
 import type { Queryable } from "../../../ledger/read.ts";
-import { readWindows, type WindowCondition, type WindowScope } from "../../../ledger/windows.ts";
+import { readWindowValues, type WindowCondition, type WindowScope } from "../../../ledger/windows.ts";
 import type { Recording } from "../../commit.ts";
 import { withLedgerErrors } from "../../ledger-errors.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
@@ -40,7 +40,7 @@ export async function withWindows(
   const windows = policy.windows(situation).filter(({ text }) => situation.windows?.has(text) !== true);
   if (windows.length === 0) return situation;
   const asked = windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) }));
-  const read = await withLedgerErrors(readWindows(db, asked));
+  const read = await withLedgerErrors(readWindowValues(db, asked));
   const values = windows.map(({ text }, n) => [text, read[n]?.value ?? ""] as const);
   return { ...situation, windows: new Map([...(situation.windows ?? []), ...values]) };
 }

@@ -1,8 +1,8 @@
 /** Runs `work` when all work that was given one of `keys` before has ended. What shares no key runs at once. */
-export type Turns = <Result>(keys: readonly string[], work: () => Promise<Result>) => Promise<Result>;
+export type Queues = <Result>(keys: readonly string[], work: () => Promise<Result>) => Promise<Result>;
 
-/** Turns of one process. Nothing waits for what came after it, so whoever waits for several keys never waits forever. */
-export function createTurns(): Turns {
+/** A queue for each key, in one process. Nothing waits for what came after it, so whoever waits for several keys never waits forever. */
+export function createQueues(): Queues {
   /** Resolves when the last work with the key has ended. */
   const last = new Map<string, Promise<void>>();
   return async (keys, work) => {
