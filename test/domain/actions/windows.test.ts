@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ProposeInput, ProposeResult } from "../../../src/domain/actions/actions.ts";
 import { ActionRefusal } from "../../../src/domain/actions/errors.ts";
 import type { Principal } from "../../../src/domain/identity/principal.ts";
@@ -161,6 +161,40 @@ describe("a window over proposals", () => {
     // In one transaction.
     const moments = outcomes.map((outcome) => (outcome instanceof ActionRefusal ? "" : outcome.entry.recordedAt));
     expect(new Set(moments).size).toBe(1);
+  });
+
+  it("reads and measures the arguments of what is proposed together no more often than there are proposals", async () => {
+    const policy = await policyOf(POLICY);
+    const measured: unknown[] = [];
+    const counting = await world.process(
+      {},
+      {
+        ...policy,
+        measure(situation) {
+          measured.push(situation);
+          return policy.measure(situation);
+        },
+      },
+    );
+    const { bot } = somebody();
+    const inputs = Array.from({ length: 24 }, (_, n) =>
+      n % 3 === 0 ? voucher(`0.${n}01`) : n % 3 === 1 ? cancel() : update(),
+    );
+    const texts = new Map(inputs.map((input) => [JSON.stringify(input.arguments), 0]));
+    const parse = vi.spyOn(JSON, "parse");
+    try {
+      await counting.actions.proposeTogether(calling(bot), inputs);
+      for (const [text] of parse.mock.calls) {
+        const before = texts.get(text);
+        if (before !== undefined) texts.set(text, before + 1);
+      }
+    } finally {
+      parse.mockRestore();
+    }
+    // For the queues, for what is said of it, and for the text that people are shown.
+    expect(Math.max(...texts.values())).toBeLessThanOrEqual(3);
+    expect(measured.length).toBeLessThanOrEqual(inputs.length);
+    expect(measured.length).toBeGreaterThan(0);
   });
 
   it("lets no more pass that come together, from two servers at once", async () => {

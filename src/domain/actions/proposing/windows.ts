@@ -8,8 +8,10 @@ import type { Situation } from "../../policy/conditions/variables.ts";
 import type { Evaluation, Policy } from "../../policy/evaluate.ts";
 import type { Policies } from "../../policy/policies.ts";
 import { addDecimals, type Decimal } from "../../policy/windows/decimal.ts";
+import type { Measured } from "../../policy/windows/measures.ts";
 import { contributionOf } from "../../policy/windows/values.ts";
 import type { Window } from "../../policy/windows/window.ts";
+import type { Proposal } from "../input.ts";
 import { createKnownWindows } from "./known-windows.ts";
 import type { Proposed } from "./proposal-entry.ts";
 import { differenceOf, type ShadowDifference } from "./shadow.ts";
@@ -120,11 +122,20 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       );
       const readFor = ({ caller }: Proposed) =>
         policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
+      // Each is evaluated several times, and those before it for each that follows: arguments are read, and measured, once. By the
+      // proposal, which copies of `proposed` share.
+      const situations = keptBy((proposed: Proposed) => proposedSituation(proposed, moment));
+      const measures = new Map<Policy, (proposed: Proposed) => Measured>();
+      const measureBy = (policy: Policy) => {
+        const known = measures.get(policy) ?? keptBy((proposed) => policy.measure(situations(proposed)));
+        measures.set(policy, known);
+        return known;
+      };
       const needed = all.flatMap((proposed) => {
         const { policy, shadow } = readFor(proposed);
         const counting = [policy, ...(shadow ? [shadow] : [])].filter(({ allWindows }) => allWindows.length > 0);
         if (counting.length === 0) return [];
-        const situation = proposedSituation(proposed, moment);
+        const situation = situations(proposed);
         return counting
           .flatMap((one) => one.windows(situation))
           .map((window) => {
@@ -141,15 +152,18 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
         judge(proposed, before = []) {
           const { ledger } = proposed;
           const { policy, shadow } = readFor(proposed);
-          const situation = proposedSituation(proposed, moment);
+          const situation = situations(proposed);
           const evaluate = (one: Policy) => {
+            const measure = measureBy(one);
             const values = new Map<string, Decimal>();
             const windows: WindowCondition[] = [];
             for (const window of one.windows(situation)) {
               const scope = scopeOf(window, situation);
               const had = found.get(`${window.seconds} ${key(ledger, scope)}`);
               if (had === undefined) continue;
-              const value = before.reduce((sum, other) => addDecimals(sum, shareOf(one, other, window, scope)), "0");
+              const value = before
+                .filter((other) => isIn(scope, scopeOf(window, situations(other))))
+                .reduce((sum, other) => addDecimals(sum, contributionOf(window, measure(other))), "0");
               values.set(window.text, addDecimals(had.value, value));
               windows.push({ ...scope, after: had.head, value });
             }
@@ -163,12 +177,19 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       };
     },
   };
+}
 
-  /** What a proposal of the same ledger adds to `window`, whose proposals are those of `scope`. */
-  function shareOf(policy: Policy, proposed: Proposed, window: Window, scope: WindowScope): Decimal {
-    const situation = proposedSituation(proposed, now());
-    const own = scopeOf(window, situation);
-    const isIn = own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;
-    return isIn ? contributionOf(window, policy.measure(situation)) : "0";
-  }
+/** Whether what proposals of the scope `own` add counts in a window of the same policy over `scope`. */
+function isIn(scope: WindowScope, own: WindowScope): boolean {
+  return own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;
+}
+
+/** `make`, called once for each proposal. */
+function keptBy<Value>(make: (proposed: Proposed) => Value): (proposed: Proposed) => Value {
+  const values = new Map<Proposal, { readonly value: Value }>();
+  return (proposed) => {
+    const kept = values.get(proposed.proposal) ?? { value: make(proposed) };
+    values.set(proposed.proposal, kept);
+    return kept.value;
+  };
 }
