@@ -2,12 +2,13 @@
 
 SET LOCAL ROLE oc_owner;
 
--- The groups whose people policy asked about the action that `entry` proposes; none when it is no such entry. For an index:
--- it must not fail, whatever somebody with the owner's rights wrote there.
+-- The groups whose people policy asked about the action that `entry` proposes; none when it is no such entry. Where a requirement
+-- has `role`, its `group` is the name of a role, which is none of them. For an index: it must not fail, whatever somebody with the
+-- owner's rights wrote there.
 CREATE FUNCTION oc_asked_groups(entry text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN ARRAY(SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*].group') #>> '{}'
+  RETURN ARRAY(SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*] ? (!exists(@.role)).group') #>> '{}'
                UNION
                SELECT jsonb_path_query(entry::jsonb, '$.body.policy.requirements[*].escalation.group') #>> '{}');
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN

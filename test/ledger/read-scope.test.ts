@@ -18,10 +18,12 @@ const by = (id: string, person?: string) => ({
   ...(person === undefined ? {} : { onBehalfOf: { id: person, kind: "HUMAN" } }),
 });
 
-/** What policy requires of some of the proposals: of nobody, of one group, of two. */
+/** What policy requires of some of the proposals: of nobody, of one group, of two, of a role. */
 function asking(at: number, round: number) {
   const groups = [[], ["finance"], ["legal", "finance"]][(at + round) % 3] ?? [];
-  return { policy: { requirements: groups.map((group) => ({ group, id: group, needed: 1 })) } };
+  const asked: JsonObject[] = groups.map((group) => ({ group, id: group, needed: 1 }));
+  if (asked.length === 0) asked.push({ group: "admin", role: true, id: "floor", needed: 1 });
+  return { policy: { requirements: asked } };
 }
 
 beforeAll(async () => {
@@ -58,7 +60,7 @@ function inScope(scopes: readonly ReadScope[], { body }: LedgerEntry): boolean {
   return scopes.some((scope) => {
     if ("askedGroups" in scope) {
       const requirements = listOf(objectOf(body.policy).requirements).map(objectOf);
-      return requirements.some(({ group }) => scope.askedGroups.includes(textOf(group)));
+      return requirements.some(({ group, role }) => role !== true && scope.askedGroups.includes(textOf(group)));
     }
     const { actorIds, people } = scope;
     return (
@@ -107,6 +109,7 @@ const SCOPES: readonly (readonly [string, readonly ReadScope[]])[] = [
   ["a group that a requirement names", [{ askedGroups: ["finance"] }]],
   ["a person in such a group", [{ people: ["mia"] }, { askedGroups: ["legal", "x"] }]],
   ["a group that no requirement names", [{ askedGroups: ["nobody"] }]],
+  ["a group of the name of a role that is asked", [{ askedGroups: ["admin"] }]],
   ["no scope", []],
 ];
 

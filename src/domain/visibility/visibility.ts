@@ -42,8 +42,9 @@ function idOf(value: LedgerEntry["body"][string] | undefined): string | undefine
 /** The subjects of `entry` by its own members. Those of the action it is about are in the action's proposal. */
 export function subjectsOf({ ledger, body }: LedgerEntry): Subjects {
   const groups = listOf(objectOf(body.policy).requirements).flatMap((requirement) => {
-    const { group, escalation } = objectOf(requirement);
-    return [group, objectOf(escalation).group];
+    const { group, role, escalation } = objectOf(requirement);
+    // With `role`, `group` is the name of a role: a group of that name is another thing.
+    return [...(role === undefined ? [group] : []), objectOf(escalation).group];
   });
   return {
     organization: ledger.slice(0, ledger.indexOf("/")),
