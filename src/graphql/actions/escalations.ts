@@ -1,5 +1,6 @@
 import { termsOf } from "../../domain/actions/terms.ts";
-import { type Context, viewerOf } from "../base/context.ts";
+import type { Context } from "../base/context.ts";
+import { readerOf } from "../base/viewer.ts";
 import { mayDecide, readAction } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
 
@@ -18,9 +19,10 @@ export function createEscalations(context: Context): Escalations {
   /** When each can escalate: milliseconds since the epoch, by its id. */
   const waiting = new Map<string, number>();
 
-  /** The earliest escalation to come that is to one of the caller's groups. */
+  /** The earliest escalation to come that is to a group of the caller, or to one of whose members lent them a right. */
   function begins(action: ActionNode): number | undefined {
-    const { groups } = viewerOf(context);
+    const { principal, lentGroups = [] } = readerOf(context);
+    const groups = [...principal.groups, ...lentGroups];
     const instants = termsOf(viewOf(action).proposal).requirements.flatMap(({ escalation }) =>
       escalation !== undefined && groups.includes(escalation.group) ? [Date.parse(escalation.at)] : [],
     );

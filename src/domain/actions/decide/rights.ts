@@ -2,7 +2,7 @@ import { isAsked } from "../../../facts/quorum.ts";
 import type { LentRight } from "../../directory/delegations.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Situation } from "../action.ts";
-import type { Manner } from "./approver.ts";
+import { approverOf, type Manner } from "./approver.ts";
 import { approvalObjections, type Objection, objections } from "./eligibility.ts";
 
 /** Whose right a decision uses, where it is not that of who decides. */
@@ -42,10 +42,7 @@ export function eligibility(
   const own: Eligibility = { as: by, objections: all(situation, by, now, verdict, manner) };
   if (own.objections.length === 0 || by.kind !== "HUMAN") return own;
   const lent = (situation.lent ?? [])
-    .filter(
-      (one) =>
-        isInForce(one, now) && situation.terms.requirements.some((asked) => isAsked(asked, { groups: [one.group] })),
-    )
+    .filter((one) => isInForce(one, now) && isOfUse(situation, by, one, now))
     .map((one) => byLentRight(situation, by, one, now, verdict, manner));
   const usable = lent.find((one) => one.objections.length === 0);
   if (usable !== undefined) return usable;
@@ -56,6 +53,12 @@ export function eligibility(
 
 function isInForce({ startsAt, expiresAt }: LentRight, now: Date): boolean {
   return startsAt.getTime() <= now.getTime() && now.getTime() < expiresAt.getTime();
+}
+
+/** Whether a requirement asks `by` in the place of who lent the right: from where they are, and at this time. */
+function isOfUse({ terms }: Situation, by: Principal, lent: LentRight, now: Date): boolean {
+  const approver = approverOf(terms, inPlaceOf(by, lent, lent.delegator), now);
+  return terms.requirements.some((asked) => isAsked(asked, approver));
 }
 
 function byLentRight(
