@@ -16,7 +16,7 @@ export interface Asked {
   readonly ownerConfirms?: boolean | undefined;
   /** From an instant on (RFC 3339, UTC, six decimals), members of another group may approve as well. */
   readonly escalation?: { readonly at: string; readonly group: string } | undefined;
-  /** RFC 3339, UTC: from then on, whoever asked for it may approve it as well. For what nobody else could approve. */
+  /** RFC 3339, UTC, six decimals: from then on, whoever asked for it may approve it as well. For what nobody else could approve. */
   readonly requesterAfter?: string | undefined;
 }
 /** Whose approval is asked, and what it has to have. */
@@ -87,11 +87,11 @@ export function suffices(requirement: AskedApproval, one: Approver): boolean {
   return (note !== true || one.hasNote === true) && isAsked(requirement, one);
 }
 
-/** Whether `one`, who asked for it, may approve at this instant (RFC 3339, UTC). */
+/** Whether `one`, who asked for it, may approve at this instant (RFC 3339, UTC, six decimals, so that texts are in the order of time). */
 export function mayConfirm(requirements: readonly Asked[], one: Candidate, instant: string): boolean {
   return requirements.some((asked) => {
     const { requesterAfter: from } = asked;
-    return from !== undefined && Date.parse(from) <= Date.parse(instant) && isAsked(asked, one);
+    return from !== undefined && from <= instant && isAsked(asked, one);
   });
 }
 

@@ -3,12 +3,16 @@ import type { JsonObject } from "../../src/facts/canonical.ts";
 import { checkSequel } from "../../src/facts/check/sequel.ts";
 import cases from "../vectors/approvals.json" with { type: "json" };
 
-/** What is wrong with a decision of `actor` about what an agent proposed for somebody, as far as it is about who decides. */
+const BY_AGENT = { actor: { id: "agent", kind: "AGENT" }, onBehalfOf: { id: "member", kind: "HUMAN" } };
+
+/**
+ * What is wrong with a decision of `actor` about what `maker` proposed, or an agent for somebody where there is none, as far as it is
+ * about who decides.
+ */
 function problems(type: string, one: (typeof cases)[number]): readonly string[] {
   const maker = {
     type: "ACTION_PROPOSED",
-    actor: { id: "agent", kind: "AGENT" },
-    onBehalfOf: { id: "member", kind: "HUMAN" },
+    ...("maker" in one ? { actor: one.maker } : BY_AGENT),
     policy: { requirements: [one.requirement] },
   };
   const body = { type, actor: one.actor, decision: one.decision } as unknown as JsonObject;

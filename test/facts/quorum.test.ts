@@ -132,7 +132,7 @@ describe("approvals", () => {
 
 describe("requirements of a role", () => {
   const requirements = [
-    { id: "floor", group: "admin", role: true, needed: 1, requesterAfter: "2026-01-02T00:00:00.000Z" },
+    { id: "floor", group: "admin", role: true, needed: 1, requesterAfter: "2026-01-02T00:00:00.000000Z" },
   ];
   const check = createSequelCheck(VOCABULARY);
   const maker = { type: "ACTION_PROPOSED", actor: { id: "ada", kind: "HUMAN" }, policy: { requirements } };

@@ -100,7 +100,10 @@ class Asked(unittest.TestCase):
         for case in cases:
             for verdict, status, legal in (("APPROVE", "APPROVED", case["approves"]), ("DENY", "DENIED", case["denies"])):
                 life = Life()
-                life.ask([case["requirement"]])
+                asking = life.ask([case["requirement"]])
+                if "maker" in case:
+                    asking["actor"] = case["maker"]
+                    del asking["onBehalfOf"]
                 body = life.decide(case["actor"], status, int(verdict == "APPROVE"), verdict)
                 body["decision"].update(case["decision"])
                 with self.subTest(case["name"], verdict=verdict):

@@ -1,3 +1,4 @@
+import { instant } from "../../../facts/entry.ts";
 import { mayConfirm } from "../../../facts/quorum.ts";
 import type { Responsible } from "../../directory/organization.ts";
 import { type Comparison, PEOPLE_AS_TOLD } from "../../identity/people.ts";
@@ -25,7 +26,7 @@ export function confirms(situation: Situation, by: Principal, now: Date): boolea
   // By a right of their own: nobody confirms in somebody else's place.
   if (by.onBehalfOf !== undefined) return false;
   if (confirmsAsOwner(situation.terms, by)) return true;
-  return by.kind === "HUMAN" && by.id === requestedBy.id && mayConfirm(requirements, by, now.toISOString());
+  return by.kind === "HUMAN" && by.id === requestedBy.id && mayConfirm(requirements, by, instant(now));
 }
 
 /**
