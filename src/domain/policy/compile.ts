@@ -87,6 +87,18 @@ function problemsOfWindows(count: number, placeOf: Place): readonly PolicyProble
   return [problemAt(["rules"], `have ${count} different windows, and at most ${MAX_WINDOWS} are read`, placeOf)];
 }
 
+/** Parts of conditions that are evaluated for one action at most, for the longest lists: some tenths of a second, in which others wait. */
+const MAX_COST = 250_000;
+
+function problemsOfCost(rules: readonly CompiledRule[], placeOf: Place): readonly PolicyProblem[] {
+  const cost = rules.reduce((sum, rule) => sum + rule.cost, 0);
+  if (cost <= MAX_COST) return [];
+  const message =
+    `have conditions of which ${cost} parts may be evaluated for one action, and at most ${MAX_COST} are: ` +
+    "what goes through a list counts for each of its elements, up to 1,000";
+  return [problemAt(["rules"], message, placeOf)];
+}
+
 /** Compiles all rules. Throws PolicyDocumentError with every problem. */
 function compileRules({ rules, measures = [] }: PolicyDocument, placeOf: Place): readonly CompiledRule[] {
   const problems: PolicyProblem[] = [];
@@ -126,7 +138,11 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
   const windows = new Map(rules.flatMap((rule) => rule.windows.map((window) => [window.text, window] as const)));
   // Proposals are counted where a rule has a window, or the document declares measures.
   const counts = windows.size > 0 || document.measures !== undefined;
-  const further = [...problemsOfCases(document, windows, placeOf), ...problemsOfWindows(windows.size, placeOf)];
+  const further = [
+    ...problemsOfCases(document, windows, placeOf),
+    ...problemsOfWindows(windows.size, placeOf),
+    ...problemsOfCost(rules, placeOf),
+  ];
   if (further.length > 0) throw new PolicyDocumentError(further);
 
   function factsOf({ platform }: Situation, listed: Tool | undefined): ToolFacts {

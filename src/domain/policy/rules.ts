@@ -28,6 +28,8 @@ export interface CompiledRule {
   readonly requirements: readonly RequiredApprovals[];
   readonly readsArguments: boolean;
   readonly windows: readonly Window[];
+  /** How many parts of its condition are evaluated at most. */
+  readonly cost: number;
   /** Its windows, where what it says depends on them: the condition is an error without their values. */
   needs(bindings: Bindings, values: JsonValue): readonly Window[];
   explain(bindings: Bindings, values: JsonValue, windows: WindowValues): RuleExplanation;
@@ -35,7 +37,7 @@ export interface CompiledRule {
 
 /** Of a value in an explanation: whoever reads it sees the whole value elsewhere. */
 const LONGEST = 200;
-const ALWAYS: Condition = { reads: [], windows: [], evaluate: () => ({ matches: true }) };
+const ALWAYS: Condition = { reads: [], cost: 0, windows: [], evaluate: () => ({ matches: true }) };
 
 function shortened(value: JsonValue): JsonValue {
   if (typeof value === "string" && value.length <= LONGEST) return value;
@@ -56,6 +58,7 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
     requirements,
     readsArguments: condition.reads.some(([variable]) => variable === "args"),
     windows: condition.windows,
+    cost: condition.cost,
     needs: (bindings, values) =>
       condition.windows.length > 0 && "error" in condition.evaluate(bindings, values) ? condition.windows : [],
     explain(bindings, values, windows) {

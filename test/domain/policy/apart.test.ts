@@ -42,10 +42,20 @@ describe("a document that is tried", () => {
 
   it("is given up when it takes too long, while the server goes on", async () => {
     const slow = `args.list.exists(x, ${Array.from({ length: 60 }, () => "x == 1.0").join(" || ")})`;
-    const document = withCondition(...Array.from({ length: 300 }, () => slow));
-    const asked = [{ situation: situation({ arguments: { list: Array.from({ length: 1_000 }, (_, at) => at + 2) } }) }];
+    const list = Array.from({ length: 1_000 }, (_, at) => at + 2);
+    const asked = Array.from({ length: 1_000 }, () => ({ situation: situation({ arguments: { list } }) }));
+    const document = withCondition(slow);
     const trying = createTryPolicy({ maxMs: 1_000 })(BY, { document, asked });
     await expect(trying).rejects.toBeInstanceOf(PolicyTooSlowError);
+  });
+
+  it("is refused when its rules together could take long, however little each takes", async () => {
+    const dear = `args.list.exists(x, ${Array.from({ length: 10 }, () => "x == 1.0").join(" || ")})`;
+    const document = withCondition(...Array.from({ length: 300 }, () => dear));
+    const error = await createTryPolicy()(BY, { document, asked: [] }).catch((refusal: unknown) => refusal);
+    expect((error as PolicyDocumentError).problems).toMatchObject([
+      { path: "rules", message: expect.stringMatching(/^have conditions of which \d+ parts may be evaluated/) },
+    ]);
   });
 
   it("waits for others of its organization, and is refused when too many of one person wait", async () => {

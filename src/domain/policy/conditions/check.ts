@@ -5,6 +5,8 @@ import { below, type Expression, OUTERMOST, type Scope } from "./tree.ts";
 import { VARIABLES } from "./variables.ts";
 import { windowCalled } from "./windows.ts";
 
+/** Elements of a list that a condition reads at most. */
+export const MAX_LIST = 1_000;
 /** Nodes of its tree, macros expanded: each is visited at most as often as the list of a comprehension has elements. */
 const MAX_NODES = 500;
 
@@ -57,20 +59,30 @@ function problemOf(
   }
 }
 
+/** What a pattern costs each time, in parts: it is compiled again and again. */
+const PATTERN_COST = 50;
+
+function costOf({ exprKind }: Expression, { comprehensions }: Scope): number {
+  const once = exprKind.case === "callExpr" && exprKind.value.function === "matches" ? PATTERN_COST : 1;
+  return comprehensions > 0 ? once * MAX_LIST : once;
+}
+
 /**
- * Throws ConditionError for the first thing in the tree that a condition must not have. `measures`: the names of those that its document
- * declares.
+ * Throws ConditionError for the first thing in the tree that a condition must not have. Returns how many parts are evaluated at most, for the longest
+ * list that may be read. `measures`: the names of those that its document declares.
  */
 export function checkExpression(
   root: Expression,
   offsetOf: (expression: Expression) => number,
   measures: ReadonlySet<string>,
-): void {
+): number {
+  let cost = 0;
   const waiting: (readonly [Expression, Scope])[] = [[root, OUTERMOST]];
   for (let count = 1; ; count += 1) {
     const next = waiting.pop();
-    if (next === undefined) return;
+    if (next === undefined) return cost;
     const [expression, scope] = next;
+    cost += costOf(expression, scope);
     const problem =
       count > MAX_NODES
         ? `has more than ${MAX_NODES} parts: split it into several rules`

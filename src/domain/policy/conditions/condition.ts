@@ -1,7 +1,7 @@
 import { isCelError, plan } from "@bufbuild/cel";
 import type { JsonValue } from "../../../facts/canonical.ts";
 import type { Window } from "../windows/window.ts";
-import { checkExpression, ENVIRONMENT } from "./check.ts";
+import { checkExpression, ENVIRONMENT, MAX_LIST } from "./check.ts";
 import { parsed } from "./parse.ts";
 import { type Path, readsOf, valueAtPath } from "./reads.ts";
 import type { Bindings } from "./variables.ts";
@@ -13,14 +13,15 @@ export type ConditionResult = { readonly matches: boolean } | { readonly error: 
 export interface Condition {
   /** The values it reads. */
   readonly reads: readonly Path[];
+  /** How many parts are evaluated at most. */
+  readonly cost: number;
   /** The windows among them. */
   readonly windows: readonly Window[];
   evaluate(bindings: Bindings, values: JsonValue): ConditionResult;
 }
 
-/** UTF-16 code units and elements of what a condition reads: matching a pattern takes time in proportion. */
+/** UTF-16 code units of a text that a condition reads: matching a pattern takes time in proportion. */
 const MAX_STRING = 16_384;
-const MAX_LIST = 1_000;
 
 /** Whether `value` has a text or a list that is too long to be evaluated. */
 function isOversized(value: JsonValue | undefined): boolean {
@@ -33,12 +34,13 @@ function isOversized(value: JsonValue | undefined): boolean {
 /** Compiles `text`. `measures`: the names of those that windows can add up. Throws ConditionError. */
 export function compileCondition(text: string, measures: ReadonlySet<string> = new Set()): Condition {
   const { expr, sourceInfo } = parsed(text);
-  checkExpression(expr, ({ id }) => sourceInfo?.positions[String(id)] ?? 0, measures);
+  const cost = checkExpression(expr, ({ id }) => sourceInfo?.positions[String(id)] ?? 0, measures);
   const windows = takeWindows(expr, measures);
   const reads = readsOf(expr);
   const run = plan(ENVIRONMENT, expr) as (bindings: Bindings) => unknown;
   return {
     reads,
+    cost,
     windows,
     evaluate(bindings, values) {
       if (reads.some((path) => isOversized(valueAtPath(values, path)))) {
