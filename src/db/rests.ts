@@ -1,4 +1,6 @@
-import { createTurns, type Turns } from "./turns.ts";
+import { BusyError, createTurns, type Turns } from "./turns.ts";
+
+const RESTING = "Your slow queries have taken more than their share of the time.";
 
 export interface RestsOptions {
   /** How much of the time the turns of one principal may take, in the long run. Two at a time count twice. */
@@ -14,7 +16,7 @@ export interface RestsOptions {
 
 /**
  * `turns` of which no principal has more than its share of the time: what turns do takes processors from others, however few turns
- * there are at a time. Whoever had long turns waits for the next one; who asks now and then never does.
+ * there are at a time. Whoever had long turns waits for the next one, or is told when to come back; who asks now and then never does.
  */
 export function withRests(turns: Turns, options: RestsOptions): Turns {
   const { share, burstMs, perPrincipal, waitingPerPrincipal, maxWaitMs } = options;
@@ -41,6 +43,9 @@ export function withRests(turns: Turns, options: RestsOptions): Turns {
   return {
     async take(organization, principal) {
       const key = JSON.stringify([organization, principal]);
+      const rest = (paidAt.get(key) ?? 0) - performance.now() - burstMs / share;
+      // Nothing would be gained by waiting: the time is not over then.
+      if (rest > maxWaitMs) throw new BusyError(RESTING, Math.ceil(rest / 1_000));
       const endOwn = await own.take(key, principal);
       try {
         const end = await turns.take(organization, principal);

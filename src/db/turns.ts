@@ -2,10 +2,12 @@ import { DomainError } from "../errors.ts";
 
 /** Too many wait already, or it took too long until it was one's turn. */
 export class BusyError extends DomainError<"RATE_LIMITED"> {
-  readonly retryAfterSeconds = 1;
+  readonly retryAfterSeconds: number;
 
-  constructor(why: string) {
-    super("RATE_LIMITED", `${why} Try again in a second, with fewer at a time.`);
+  constructor(why: string, retryAfterSeconds = 1) {
+    const then = retryAfterSeconds === 1 ? "a second" : `${retryAfterSeconds} seconds`;
+    super("RATE_LIMITED", `${why} Try again in ${then}, with fewer at a time.`);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -81,3 +81,11 @@ it("a turn that is not given takes no place", async () => {
   end();
   expect(await turnOf(0, rested.take("a", "p"))).toBeLessThan(20);
 });
+
+it("whoever has to rest for longer than anybody waits is told so at once, with the time", async () => {
+  const rested = withRests(turns(), { ...options, perPrincipal: 1, maxWaitMs: 30_000 });
+  await turnOf(20_000, rested.take("a", "p"));
+  await expect(rested.take("a", "p")).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterSeconds: 77 });
+  await vi.advanceTimersByTimeAsync(50_000);
+  expect(await turnOf(0, rested.take("a", "p"))).toBeGreaterThan(20_000);
+});
