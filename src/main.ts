@@ -76,12 +76,20 @@ async function startAreas(start: Start): Promise<Addresses> {
   });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
-  const { actions, policies } = startActions(start, { database, ledgers, isSigned, directory, keys, catalog });
+  const { actions, policies, tryPolicy } = startActions(start, {
+    database,
+    ledgers,
+    isSigned,
+    directory,
+    keys,
+    catalog,
+  });
   startJobs(start, database, actions, sessions);
 
   const services = createServices({
     actions,
     policies,
+    tryPolicy,
     approvalTtl: config.approvalTtl,
     sessions,
     directory,

@@ -44,8 +44,7 @@ export interface Conditions {
 
 /**
  * SYSTEM: the server. HUMAN: a person. ADMINISTRATOR: a person with the role `admin`. MAKER: the actor of the entry that made
- * the thing, for the same person. APPROVER: a person of a group that is asked, who is neither the maker nor a person it acts
- * for, nor on whose behalf such a person acts. CALLER: as MAKER, by ids alone, as callers are looked up in `oc_state`. DELEGATE:
+ * the thing, for the same person. APPROVER: a person whose approval a requirement asks for, as FORMAT.md section 3 says. CALLER: as MAKER, by ids alone, as callers are looked up in `oc_state`. DELEGATE:
  * an agent that acts for the actor of the entry that made the thing, who acted for nobody.
  * GLASS_BREAKER: a person with the role `break-glass`, who acts for nobody, and is neither the maker nor a person it acts for. ANOTHER: a
  * person who is none of those by whom the entry that made the thing is.

@@ -5,6 +5,7 @@ import type { Directory } from "../domain/directory/directory.ts";
 import type { KnownPeople } from "../domain/directory/known-people.ts";
 import type { Reach } from "../domain/directory/reach.ts";
 import type { Keys } from "../domain/identity/keys.ts";
+import { createTryPolicy, type TryPolicy } from "../domain/policy/apart.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
 import { createPolicy } from "../domain/policy/evaluate.ts";
 import { createPolicies, type Policies } from "../domain/policy/policies.ts";
@@ -27,7 +28,7 @@ export interface ActionsDeps {
 export function startActions(
   { config, log, closing }: Start,
   deps: ActionsDeps,
-): { readonly actions: Actions; readonly policies: Policies } {
+): { readonly actions: Actions; readonly policies: Policies; readonly tryPolicy: TryPolicy } {
   const { database, ledgers, isSigned, directory, keys, catalog } = deps;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
@@ -36,6 +37,7 @@ export function startActions(
   const { pool } = database;
   const policy = createPolicy(catalog);
   const { statusOf, publishedBy } = directory;
+  const tryPolicy = createTryPolicy();
   const policies = createPolicies({ starter: policy, publishedBy, open: directory.refresh });
   const actions = createActions({
     ledgers,
@@ -43,6 +45,7 @@ export function startActions(
     pool,
     policy,
     policies,
+    tryPolicy,
     statusOf,
     known: directory,
     reach: directory,
@@ -52,7 +55,7 @@ export function startActions(
     refusals,
   });
   directory.onSuspended(actions.voidApprovals);
-  return { actions, policies };
+  return { actions, policies, tryPolicy };
 }
 
 /** How many actions wait for people, over all organizations. */

@@ -1,7 +1,7 @@
 import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
 import { createCommit } from "../domain/commit.ts";
 import { type Keys, publicJwks } from "../domain/identity/keys.ts";
-import { createTryPolicy } from "../domain/policy/apart.ts";
+import type { TryPolicy } from "../domain/policy/apart.ts";
 import { createPublishing } from "../domain/publishing/publish.ts";
 import { createSimulatePolicy } from "../domain/publishing/simulate.ts";
 import { createPolicyVersions } from "../domain/publishing/versions.ts";
@@ -30,6 +30,7 @@ type Started =
 export interface ServiceParts extends Pick<Services, Started> {
   readonly keys: Keys;
   readonly ledgers: Services["ledgers"] & Pick<Ledgers, "appendTogether">;
+  readonly tryPolicy: TryPolicy;
   /** Seconds that people have to decide. */
   readonly approvalTtl: number;
 }
@@ -38,10 +39,9 @@ export interface ServiceParts extends Pick<Services, Started> {
  * Everything that resolvers call, for a server of the product and for those of tests alike. An area that needs the
  * database, a ledger, callers and their sessions, and nothing to be stopped, is made here and nowhere else.
  */
-export function createServices({ keys, approvalTtl, ...started }: ServiceParts): Services {
+export function createServices({ keys, approvalTtl, tryPolicy, ...started }: ServiceParts): Services {
   const { actions, directory, ledgers, policies, region, sessions } = started;
   const commit = createCommit({ ledgers, attribute: sessions.attribute });
-  const tryPolicy = createTryPolicy();
   return {
     ...started,
     acknowledgements: createAcknowledgements({

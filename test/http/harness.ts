@@ -12,6 +12,7 @@ import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
 import { createBuiltinIssuer } from "../../src/domain/identity/tokens/builtin-issuer.ts";
 import { ACCESS_TOKEN_TYPE } from "../../src/domain/identity/tokens/issuers.ts";
+import { createTryPolicy } from "../../src/domain/policy/apart.ts";
 import { type Catalog, loadCatalog } from "../../src/domain/policy/catalog.ts";
 import { createPolicy, type Policy, type Requirement } from "../../src/domain/policy/evaluate.ts";
 import { createPolicies } from "../../src/domain/policy/policies.ts";
@@ -226,12 +227,14 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   await listener.start();
   const refusals = createRefusals({ ledgers, log });
   const policies = createPolicies({ starter: policy, publishedBy: people.publishedBy, open: people.refresh });
+  const tryPolicy = createTryPolicy();
   const actions = createActions({
     ledgers,
     isSigned,
     pool,
     policy,
     policies,
+    tryPolicy,
     statusOf: people.statusOf,
     known: people,
     reach: people,
@@ -244,6 +247,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const services = createServices({
     actions,
     policies,
+    tryPolicy,
     approvalTtl: config.approvalTtl,
     sessions,
     directory: people,

@@ -8,6 +8,7 @@ import type { People } from "../identity/people.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
 import type { PolicyOutcome, Requirement } from "../policy/evaluate.ts";
+import type { Published } from "../policy/policies.ts";
 import type { DelegatedBy } from "./decide/rights.ts";
 import type { Shown } from "./loading/first-shown.ts";
 
@@ -95,6 +96,8 @@ export interface Voter extends Principal, Omit<Approver, keyof Principal | "isUn
 
 /** What today's policy says of an action that is not started, and how those stand who asked for it and approved it. */
 export interface Today {
+  /** What the organization has published. */
+  readonly published: Published;
   /** Why what it would do is not what was shown; undefined: it is. */
   readonly outdated?: string | undefined;
   readonly outcome: PolicyOutcome;

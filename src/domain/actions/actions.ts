@@ -15,6 +15,7 @@ import { PEOPLE_AS_TOLD } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createRouting } from "../lineage/routing.ts";
+import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import { createPolicies, type Policies } from "../policy/policies.ts";
 import type { Refusals } from "../refusals/refusals.ts";
@@ -159,6 +160,8 @@ export interface ActionsOptions {
   readonly pool: Queryable;
   /** The policy of every organization that has published none. */
   readonly policy: Policy;
+  /** Evaluates documents that are not used. Default: one for this area alone. */
+  readonly tryPolicy?: TryPolicy | undefined;
   /** The policies of all organizations. Default: nobody has published one. */
   readonly policies?: Policies | undefined;
   /** How principals stand now. Default: nobody is suspended, and every agent may use any platform. */
@@ -189,6 +192,7 @@ const EVERYBODY_REACHED: Reach = { isReached: async () => true };
 export function createActions(options: ActionsOptions): Actions {
   const { ledgers, isSigned, pool: db, policy, keys, config } = options;
   const { known = NOTHING_KNOWN, reach = EVERYBODY_REACHED, policies = createPolicies({ starter: policy }) } = options;
+  const { tryPolicy = createTryPolicy() } = options;
   const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
   const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
@@ -200,7 +204,7 @@ export function createActions(options: ActionsOptions): Actions {
   const judge = createJudge({ db, policies, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const firstShown = createFirstShown({ db });
-  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown, policies });
+  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown });
   const review = createBreakGlassReview({ db, commit, load, known });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
@@ -243,7 +247,7 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
-    ...createExplainer({ db, region: config.region, policies, now }),
+    ...createExplainer({ db, region: config.region, policies, now, tryPolicy }),
     async propose(caller, input) {
       await policies.open(caller.principal.organization);
       return propose(caller, ledgerOfCaller(caller), input);
@@ -372,7 +376,8 @@ export function createActions(options: ActionsOptions): Actions {
       const terms = termsOf(proposal);
       const { id, onBehalfOf } = terms.requestedBy;
       const isRequester = principal.id === id || principal.id === onBehalfOf?.id;
-      if (isRequester && !confirmsAsOwner(terms, principal)) return;
+      const mayConfirm = confirmsAsOwner(terms, principal) || terms.requirements.some((one) => one.requesterAfter);
+      if (isRequester && !mayConfirm) return;
       firstShown.note(state.ledger, state.id, principal.id, channel);
     },
     settleDue: (limit) => settleDue({ db, executor }, limit),

@@ -1,9 +1,8 @@
-import { canonicalize } from "../../facts/canonical.ts";
 import { factOfType } from "../../facts/decode.ts";
 import { POLICY_ID } from "../../facts/dependencies.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
-import type { Policies, PublishedPolicy } from "../policy/policies.ts";
+import type { Published } from "../policy/policies.ts";
 import type { Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import type { NextState } from "./decide/transition.ts";
@@ -26,7 +25,7 @@ export function publishedIn(proposal: LedgerEntry): Exclude<Publishes, { readonl
 }
 
 /** Why what was shown to whoever approves `proposal` is not what would come of it; undefined: it is. */
-export function outdated(proposal: LedgerEntry, { latest }: PublishedPolicy): string | undefined {
+export function outdated(proposal: LedgerEntry, { latest }: Published): string | undefined {
   const publishes = publishedIn(proposal);
   if (publishes === undefined || publishes.base === latest) return undefined;
   return `version ${latest} of the policy was published since, and its differences were shown from version ${publishes.base}`;
@@ -37,16 +36,15 @@ export function carriedOut(
   proposal: LedgerEntry,
   terms: Terms,
   approved: NextState,
-  policies: Policies,
+  published: Published,
 ): CarriedOut | undefined {
   const publishes = publishedIn(proposal);
   if (publishes === undefined || approved.status !== "APPROVED") return undefined;
-  const { organization } = terms.requestedBy;
-  const { record } = policies.publishedBy(organization);
-  const { hash: hashBefore, version: versionBefore, document } = policies.of(organization);
+  const { record, active, starter } = published;
+  const before = active ?? starter;
   const { mode, version, hash } = publishes;
   const inForce =
-    mode === "ACTIVE" ? { version, hash } : { version: versionBefore, hash: hashBefore, shadow: { version, hash } };
+    mode === "ACTIVE" ? { version, hash } : { version: before.version, hash: before.hash, shadow: { version, hash } };
   const next: NextState = {
     version: approved.version + 1,
     approvals: approved.approvals,
@@ -65,8 +63,7 @@ export function carriedOut(
         document: publishes.document,
       },
       status: "APPROVED",
-      replaced:
-        record === 0 ? { version: versionBefore, hash: hashBefore, document: canonicalize(document) } : undefined,
+      replaced: record === 0 ? { ...starter } : undefined,
       states: [{ kind: "POLICY", id: POLICY_ID, version: record + 1, state: { ...inForce, latest: version } }],
     },
     { ...termFacts(terms), type: "ACTION_CARRIED_OUT", ...stateFacts(terms.actionId, next) },

@@ -9,7 +9,6 @@ import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
-import type { Policies } from "../policy/policies.ts";
 import type { ActionView, Situation, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import { carriedOut } from "./carry-out.ts";
@@ -41,7 +40,6 @@ export interface ExecutorOptions {
   readonly clock: DatabaseClock;
   readonly judge: Judge;
   readonly known: KnownPeople & Lending;
-  readonly policies: Policies;
   readonly firstShown: Pick<FirstShown, "of">;
 }
 
@@ -72,7 +70,7 @@ export interface ActionCommand {
 type Complete = (next: NextState, loaded: Loaded) => Promise<NextState>;
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { commit, commitTogether, load, clock, known, policies } = options;
+  const { commit, commitTogether, load, clock, known } = options;
 
   async function loadOne(ledger: LedgerId, id: string): Promise<Loaded> {
     const loaded = await load({ ledger, id });
@@ -86,12 +84,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
     command: FollowUp,
     complete?: Complete,
   ): Promise<Extract<CommitDecision<ActionResult>, { readonly kind: "record" | "refuse" }>> {
-    const result = decide(await situationOf(loaded, command, options), command, loaded.now);
+    const situation = await situationOf(loaded, command, options);
+    const result = decide(situation, command, loaded.now);
     if (result.kind === "refusal") return refusalOf(loaded, command, result);
     const next = complete === undefined ? result.next : await complete(result.next, loaded);
     const { state, proposal } = loaded.view;
-    const { terms } = loaded.situation;
-    const own = command.type === "approve" ? carriedOut(proposal, terms, next, policies) : undefined;
+    const { terms, today } = situation;
+    // By what it was judged on: what was published meanwhile refuses it in the append.
+    const own = command.type === "approve" && today ? carriedOut(proposal, terms, next, today.published) : undefined;
     return {
       kind: "record",
       fact: withStates(

@@ -4,7 +4,7 @@ import { parseJson } from "../../facts/parse-json.ts";
 import type { Fact } from "../../facts/registry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { ClientIdentity, Principal } from "../identity/principal.ts";
-import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
+import type { TryPolicy } from "../policy/apart.ts";
 import { type Evaluation, evaluationOf } from "../policy/evaluate.ts";
 import type { Policies } from "../policy/policies.ts";
 import { reasonOf } from "../policy/reason.ts";
@@ -36,7 +36,7 @@ export interface ExplainOptions {
   readonly region: string;
   readonly policies: Pick<Policies, "of" | "withHash">;
   readonly now: () => Date;
-  readonly tryPolicy?: TryPolicy;
+  readonly tryPolicy: TryPolicy;
 }
 
 export interface Explainer {
@@ -54,7 +54,7 @@ export interface Explainer {
 }
 
 export function createExplainer(options: ExplainOptions): Explainer {
-  const { db, region, policies, now, tryPolicy = createTryPolicy() } = options;
+  const { db, region, policies, now, tryPolicy } = options;
   return {
     async explain(by, { principal, platforms, client }, { document, ...step }) {
       checkName(step.platform, "platform");

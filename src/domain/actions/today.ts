@@ -41,6 +41,7 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
     // An agent that was not invited has the platforms that it proposed with: none are recorded, so any.
     const allowed = directory?.platformsOf(requestedBy.id);
     const policy = policies.of(requestedBy.organization);
+    const published = policies.publishedBy(requestedBy.organization);
     const { isWhole, ...situation } = recordedSituation(proposal, now);
     const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
     // Without its arguments, nobody knows what such a policy says of it.
@@ -55,7 +56,8 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
     const proposedAt = new Date(proposal.recordedAt);
     const shortest = Math.min(...requirements.map(({ ttl = Number.POSITIVE_INFINITY }) => ttl));
     return {
-      outdated: outdated(proposal, policies.publishedBy(requestedBy.organization)),
+      published,
+      outdated: outdated(proposal, published),
       outcome,
       requirements: known ? requirements.map((one) => asAsked(since(one, proposedAt, now), asked)) : asked,
       ttlOver: proposedAt.getTime() + shortest * 1_000 <= now.getTime() ? shortest : undefined,

@@ -1,6 +1,7 @@
 import type { Principal } from "../identity/principal.ts";
+import { PolicyDocumentError } from "../policy/document/problems.ts";
 import { readPolicy } from "../policy/document/read.ts";
-import type { PublishedPolicy } from "../policy/policies.ts";
+import type { PublishedDocument, PublishedPolicy } from "../policy/policies.ts";
 import { isAdministrator, type Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
 import { latest } from "./seen-principals.ts";
@@ -38,10 +39,31 @@ function publishedPolicy({ policy, publications, firstPolicy }: Organization): P
   return { record: policy.version, latest: highest, active, shadow: beside, first: firstPolicy };
 }
 
-/** Names of the platforms in the catalog of the policy in force; none where it is the one that servers start with. */
+/** Of documents that were read. */
+const platforms = new WeakMap<PublishedDocument, readonly string[]>();
+
+/**
+ * Names of the platforms in the catalog of the policy in force; none where it is the one that servers start with, or one that only a newer server
+ * can read.
+ */
 export function publishedPlatforms({ policy, publications }: Organization): readonly string[] {
   const active = policy && publications.get(policy.state.version);
-  return active === undefined ? [] : Object.keys(readPolicy(active.document).document.catalog.platforms);
+  if (active === undefined) return [];
+  let names = platforms.get(active);
+  if (names === undefined) {
+    names = namesIn(active);
+    platforms.set(active, names);
+  }
+  return names;
+}
+
+function namesIn({ document }: PublishedDocument): readonly string[] {
+  try {
+    return Object.keys(readPolicy(document).document.catalog.platforms);
+  } catch (error) {
+    if (error instanceof PolicyDocumentError) return [];
+    throw error;
+  }
 }
 
 /** Appointed here, or seen with a token that says so. */

@@ -39,6 +39,7 @@ export class Projections {
   readonly #organizations = new Map<string, Organization>();
   readonly #loading = new Map<string, Promise<Organization>>();
   readonly #due = new Set<Organization>();
+  readonly #refreshing = new Map<Organization, Promise<void>>();
   #poll: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -74,9 +75,18 @@ export class Projections {
     return loading;
   }
 
-  /** Reads what was committed before this call. Throws LedgerUnavailableError. */
-  async refresh(organization: Organization): Promise<void> {
-    await this.#look([organization]);
+  /** Reads what was committed before this call. Calls of one turn of the event loop share it. Throws LedgerUnavailableError. */
+  refresh(organization: Organization): Promise<void> {
+    let due = this.#refreshing.get(organization);
+    if (due === undefined) {
+      due = new Promise<void>((resolve) => process.nextTick(resolve)).then(() => {
+        // Whoever comes from now on may know of something later.
+        this.#refreshing.delete(organization);
+        return this.#look([organization]);
+      });
+      this.#refreshing.set(organization, due);
+    }
+    return due;
   }
 
   /** Brings the list of those who were seen up to date, unless it is. Throws LedgerUnavailableError. */

@@ -1,3 +1,5 @@
+import { canonicalize } from "../../facts/canonical.ts";
+import type { Hash } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { compilePolicy } from "./compile.ts";
 import { PolicyDocumentError } from "./document/problems.ts";
@@ -7,9 +9,11 @@ import { type Policy, policyOf } from "./evaluate.ts";
 /** A policy document as it was published. */
 export interface PublishedDocument {
   readonly version: number;
-  readonly hash: string;
+  readonly hash: Hash;
   /** YAML or JSON. */
   readonly document: string;
+  /** The action that proposed it; undefined for what servers start with. */
+  readonly action?: string | undefined;
 }
 
 /** What an organization has published. */
@@ -26,6 +30,11 @@ export interface PublishedPolicy {
   readonly first: PublishedDocument | undefined;
 }
 
+/** The same with the policy that servers start with. */
+export interface Published extends PublishedPolicy {
+  readonly starter: PublishedDocument;
+}
+
 /** The policies of all organizations, as this server knows them. */
 export interface Policies {
   /** The policy that servers start with. */
@@ -39,7 +48,7 @@ export interface Policies {
   /** What is evaluated beside it, if anything. Throws LedgerUnavailableError. */
   shadowOf(organization: string): Policy | undefined;
   /** Throws LedgerUnavailableError. */
-  publishedBy(organization: string): PublishedPolicy;
+  publishedBy(organization: string): Published;
 }
 
 export interface PoliciesOptions {
@@ -56,18 +65,19 @@ const NOTHING: PublishedPolicy = { record: 0, latest: 1, active: undefined, shad
 
 export function createPolicies({ starter, publishedBy = () => NOTHING, open }: PoliciesOptions): Policies {
   const compiled = new Map<string, Policy>();
+  const { version, hash, document } = starter;
+  const begun: PublishedDocument = { version, hash, document: canonicalize(document) };
 
   function compile(published: PublishedDocument): Policy {
-    const { version, hash, document } = published;
-    const key = `${version} ${hash}`;
+    const key = `${published.version} ${published.hash}`;
     const known = compiled.get(key);
     // The least recently used comes first.
     compiled.delete(key);
     const policy =
       known ??
       policyOf(
-        readable(published, () => compilePolicy(readPolicy(document))),
-        version,
+        readable(published, () => compilePolicy(readPolicy(published.document))),
+        published.version,
       );
     compiled.set(key, policy);
     const [oldest] = compiled.keys();
@@ -75,12 +85,12 @@ export function createPolicies({ starter, publishedBy = () => NOTHING, open }: P
     return policy;
   }
 
-  function published(organization: string): PublishedPolicy {
+  function published(organization: string): Published {
     const found = publishedBy(organization);
     if (found === undefined) {
       throw new LedgerUnavailableError("the policy of the organization cannot be read now; nothing was recorded", 1);
     }
-    return found;
+    return { ...found, starter: begun };
   }
 
   return {
@@ -93,10 +103,10 @@ export function createPolicies({ starter, publishedBy = () => NOTHING, open }: P
       const { active } = published(organization);
       return active === undefined ? starter : compile(active);
     },
-    withHash(organization, hash) {
-      if (starter.hash === hash) return starter;
+    withHash(organization, wanted) {
+      if (starter.hash === wanted) return starter;
       const { active, shadow, first } = published(organization);
-      const found = [active, shadow, first].find((one) => one?.hash === hash);
+      const found = [active, shadow, first].find((one) => one?.hash === wanted);
       return found && compile(found);
     },
     shadowOf(organization) {

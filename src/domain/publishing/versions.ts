@@ -1,8 +1,6 @@
 import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
-import { canonicalize } from "../../facts/canonical.ts";
-import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import { searchEntries } from "../../ledger/search.ts";
 import type { ActionView } from "../actions/action.ts";
 import { publishedIn } from "../actions/carry-out.ts";
 import { loadActions } from "../actions/loading/store.ts";
@@ -27,9 +25,35 @@ export interface PolicyVersion {
   readonly position: bigint;
 }
 
-/** Entries read at a time: a publication has a few. */
-const BATCH = 100;
+/** Proposals of the tool that one page looks at: agents can propose it too, and are blocked. */
+const MAX_READ = 1_000;
 const FIRST_POSITION = 1n;
+/** Beyond every other. */
+const LAST_POSITION = 2n ** 63n - 1n;
+
+// Without bodies and payloads, which may be large.
+const PROPOSALS = {
+  name: "oc_read_policy_proposals",
+  text: `
+    SELECT p.seq, a.id, a.status <> 'BLOCKED' AS is_publication
+      FROM (SELECT e.seq, e.action_id FROM oc_audit_log e
+             WHERE e.ledger = $1 AND e.tool = $2 AND e.platform = $3 AND e.type = 'ACTION_PROPOSED' AND e.seq < $4
+             ORDER BY e.seq DESC LIMIT ${MAX_READ}) p
+      JOIN oc_action a ON a.ledger = $1 AND a.id = p.action_id::text
+     ORDER BY p.seq DESC`,
+};
+
+interface ProposalRow {
+  readonly seq: string;
+  readonly id: string;
+  readonly is_publication: boolean;
+}
+
+/** Versions, and where looking for more ended before there were enough; undefined: there are no more, or enough. */
+export interface VersionPage {
+  readonly versions: readonly PolicyVersion[];
+  readonly stoppedAt: bigint | undefined;
+}
 
 /** Lists what an organization has proposed and published, from a snapshot of its ledger. */
 export interface PolicyVersions {
@@ -39,7 +63,7 @@ export interface PolicyVersions {
     ledger: LedgerId,
     organization: string,
     page: { readonly before: bigint | undefined; readonly limit: number },
-  ): Promise<readonly PolicyVersion[]>;
+  ): Promise<VersionPage>;
   /** What `action` proposes; undefined when it is no publication. */
   of(action: ActionView, organization: string): PolicyVersion | undefined;
   /** The version in force. */
@@ -66,63 +90,50 @@ export function createPolicyVersions(policies: Policies): PolicyVersions {
   }
 
   function first(organization: string): PolicyVersion {
-    const { starter } = policies;
-    const { first: recorded, active } = policies.publishedBy(organization);
-    const version = recorded?.version ?? starter.version;
+    const { first: recorded, starter, active } = policies.publishedBy(organization);
+    const document = recorded ?? starter;
     return {
-      version,
-      hash: recorded?.hash ?? starter.hash,
-      document: recorded?.document ?? canonicalize(starter.document),
-      state: active === undefined || active.version === version ? "ACTIVE" : "RETIRED",
+      ...document,
+      state: active === undefined || active.version === document.version ? "ACTIVE" : "RETIRED",
       action: undefined,
       position: FIRST_POSITION,
     };
   }
 
-  async function list(
+  /** The versions that actions with these ids propose, the latest first. */
+  async function load(
     db: Queryable,
     ledger: LedgerId,
     organization: string,
-    { before, limit }: { readonly before: bigint | undefined; readonly limit: number },
+    ids: readonly string[],
   ): Promise<readonly PolicyVersion[]> {
-    const found: PolicyVersion[] = [];
-    for (let end = before; found.length < limit; ) {
-      const range = { before: end, limit: BATCH, newestFirst: true };
-      const entries = await withListErrors(searchEntries(db, ledger, { tool: PUBLISH_POLICY }, range));
-      const actions = await loadActions(
-        db,
-        ledger,
-        entries.filter(isProposal).map(({ body }) => String(body.action)),
-      );
-      const views = [...actions.values()].sort((one, other) => (one.proposal.seq < other.proposal.seq ? 1 : -1));
-      found.push(...views.flatMap((view) => of(view, organization) ?? []));
-      end = entries.at(-1)?.seq;
-      if (entries.length < BATCH) break;
-    }
-    if (before === undefined || before > FIRST_POSITION) found.push(first(organization));
-    return found.slice(0, limit);
+    const actions = await loadActions(db, ledger, ids);
+    const versions = [...actions.values()].flatMap((view) => of(view, organization) ?? []);
+    return versions.sort((one, other) => (one.position < other.position ? 1 : -1));
   }
 
   return {
     of,
     first,
-    list,
+    async list(db, ledger, organization, { before, limit }) {
+      const end = before ?? LAST_POSITION;
+      const values = [ledger, PUBLISH_POLICY, OWN_PLATFORM, end];
+      const { rows } = await withListErrors(db.query<ProposalRow>({ ...PROPOSALS, values }));
+      const ids = rows.filter(({ is_publication: is }) => is).map(({ id }) => id);
+      const found = await load(db, ledger, organization, ids.slice(0, limit));
+      const isEnd = rows.length < MAX_READ;
+      if (ids.length < limit && !isEnd) return { versions: found, stoppedAt: BigInt(rows.at(-1)?.seq ?? 0) };
+      const versions = isEnd && end > FIRST_POSITION ? [...found, first(organization)] : found;
+      return { versions: versions.slice(0, limit), stoppedAt: undefined };
+    },
     async active(db, ledger, organization) {
       const { active } = policies.publishedBy(organization);
-      if (active === undefined) return first(organization);
-      for (let before: bigint | undefined; ; ) {
-        const versions = await list(db, ledger, organization, { before, limit: BATCH });
-        const inForce = versions.find(({ state }) => state === "ACTIVE");
-        if (inForce !== undefined) return inForce;
-        before = versions.at(-1)?.position;
-        if (versions.length < BATCH || before === undefined) throw new Error("the policy in force was never proposed");
-      }
+      if (active?.action === undefined) return first(organization);
+      const [version] = await load(db, ledger, organization, [active.action]);
+      if (version === undefined) throw new Error("the action that published the policy in force has no row");
+      return version;
     },
   };
-}
-
-function isProposal({ type, body }: LedgerEntry): boolean {
-  return type === "ACTION_PROPOSED" && body.platform === OWN_PLATFORM;
 }
 
 function stateOf(status: string, version: number, { active, shadow }: PublishedPolicy): PolicyStateName {

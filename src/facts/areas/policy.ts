@@ -63,6 +63,7 @@ export const POLICY_AREA = {
       conditions: {
         by: ["SYSTEM"],
         records: { "publication.version": "latest" },
+        counts: "latest",
         where: {
           member: "publication.mode",
           is: {

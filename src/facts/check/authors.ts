@@ -1,3 +1,4 @@
+import { BREAK_GLASS_ROLE } from "../areas/break-glass.ts";
 import { ASSURANCES } from "../assurance.ts";
 import type { JsonObject, JsonValue } from "../canonical.ts";
 import type { Author, Conditions, StateConditions } from "../conditions.ts";
@@ -66,8 +67,6 @@ function isGlassBreaker(body: JsonObject, maker: JsonObject): boolean {
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
   return listOf(roles).includes(BREAK_GLASS_ROLE) && !requester.includes(textOf(id));
 }
-
-const BREAK_GLASS_ROLE = "break-glass";
 
 function isDelegate({ actor, onBehalfOf }: JsonObject, maker: JsonObject): boolean {
   if (objectOf(actor).kind !== "AGENT" || onBehalfOf === undefined || maker.onBehalfOf !== undefined) return false;

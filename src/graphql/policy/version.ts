@@ -110,8 +110,9 @@ builder.queryField("policyVersions", (t) =>
       const asOf = await readingAt(context);
       const { db, ledger, services } = context;
       const page = { before: after, limit: size + 1 };
-      const nodes = await services.policyVersions.list(db, ledger, viewerOf(context).organization, page);
-      return pageOf({ nodes, size, after, asOf, positionOf: ({ position }) => position });
+      const found = await services.policyVersions.list(db, ledger, viewerOf(context).organization, page);
+      const { versions: nodes, stoppedAt } = found;
+      return pageOf({ nodes, size, after, asOf, positionOf: ({ position }) => position, stoppedAt });
     },
   }),
 );

@@ -6,6 +6,7 @@ import { createActions } from "../../../src/domain/actions/actions.ts";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
 import { loadKeys } from "../../../src/domain/identity/keys.ts";
+import { createTryPolicy } from "../../../src/domain/policy/apart.ts";
 import { loadCatalog } from "../../../src/domain/policy/catalog.ts";
 import { createPolicy } from "../../../src/domain/policy/evaluate.ts";
 import { createPolicies } from "../../../src/domain/policy/policies.ts";
@@ -86,6 +87,7 @@ const actions = createActions({ ledgers, isSigned, pool, policy, keys, config, a
 const services = createServices({
   actions,
   policies: createPolicies({ starter: policy }),
+  tryPolicy: createTryPolicy(),
   approvalTtl: config.approvalTtl,
   sessions,
   directory: identity.directory,

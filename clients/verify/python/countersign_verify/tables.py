@@ -410,6 +410,7 @@ TYPES: Dict[str, Type] = {
             StateIsEntry("shadow.version", "publication.version", Where("publication.mode", "SHADOW")),
             StateIsEntry("shadow.hash", "publication.hash", Where("publication.mode", "SHADOW")),
         ),
+        history=(OneMore("latest"),),
         signed=True,
     ),
     "POLICY_REFUSED": Type(
