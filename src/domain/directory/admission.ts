@@ -150,7 +150,9 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
 }
 
 function wasLentRights(organization: Organization, { id }: Principal): boolean {
-  return organization.delegationsTo(id).some(({ status }) => status === "MADE");
+  return organization
+    .delegationsTo(id)
+    .some(({ status, expiresAt }) => status === "MADE" && Date.parse(expiresAt) > Date.now());
 }
 
 type Reason = ConstructorParameters<typeof AuthenticationError>[0];

@@ -84,9 +84,9 @@ export function createAgents(changes: Changes, db: Queryable, catalog: readonly 
         if (ownerId !== undefined) await checkOwner(db, organization, caller, ownerId);
         const { platforms: allowed, key: _key, gatewayKey: _gatewayKey, ...rest } = before;
         // One that it may use already stays allowed, though the catalog may have lost it.
-        const known = [...new Set([...catalog, ...publishedPlatforms(organization), ...(allowed ?? [])])];
+        const known = () => [...new Set([...catalog, ...publishedPlatforms(organization), ...(allowed ?? [])])];
         const platforms =
-          input.platforms === undefined ? allowed : input.platforms && checkPlatforms(input.platforms, known);
+          input.platforms === undefined ? allowed : input.platforms && checkPlatforms(input.platforms, known());
         const state: PrincipalState = {
           ...rest,
           ...(ownerId === undefined ? {} : { owner: ownerId }),

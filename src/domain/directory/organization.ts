@@ -153,11 +153,9 @@ export class Organization {
     if (kind !== "POLICY" || this.policy === undefined) return;
     const { publication, replaced } = factOfType(entry, "POLICY_PUBLISHED");
     this.firstPolicy ??= replaced;
-    for (const one of [replaced, publication]) {
-      if (one === undefined) continue;
-      const { version, hash, document } = one;
-      this.publications.set(version, { version, hash, document });
-    }
+    if (replaced !== undefined) this.publications.set(replaced.version, replaced);
+    const { action, version, hash, document } = publication;
+    this.publications.set(version, { action, version, hash, document });
     const { state } = this.policy;
     for (const number of this.publications.keys()) {
       if (number !== state.version && number !== state.shadow?.version) this.publications.delete(number);

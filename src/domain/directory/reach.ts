@@ -18,7 +18,9 @@ export function createReach(projections: Projections): Reach {
   return {
     async isReached(requestedBy, asked, purpose) {
       const { id, kind, organization: name, onBehalfOf } = requestedBy;
-      if (asked.ownerConfirms === true && kind === "AGENT" && onBehalfOf?.kind === "HUMAN") return true;
+      if (asked.ownerConfirms === true && kind === "AGENT" && onBehalfOf?.kind === "HUMAN") {
+        if (passes(asked, onBehalfOf.roles)) return true;
+      }
       const began = performance.now();
       const organization = await projections.open(name);
       const isKnown = () => candidates(organization, asked).some((one) => one !== id && one !== onBehalfOf?.id);
@@ -44,6 +46,11 @@ function candidates(organization: Organization, { group, role, approver = [] }: 
     if ((sighting?.kind ?? record?.kind) !== "HUMAN" || organization.isSuspended(id)) return false;
     const roles = [...(sighting?.roles ?? []), ...(record?.kind === "HUMAN" ? record.roles : [])];
     if (role === true && !roles.includes(group)) return false;
-    return approver.every((filter) => filter.roles === undefined || filter.roles.some((one) => roles.includes(one)));
+    return passes({ approver }, roles);
   });
+}
+
+/** Whether somebody with these roles passes the filters, as far as they are about roles. */
+function passes({ approver = [] }: Pick<Asked, "approver">, has: readonly string[]): boolean {
+  return approver.every(({ roles }) => roles === undefined || roles.some((one) => has.includes(one)));
 }

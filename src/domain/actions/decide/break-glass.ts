@@ -55,7 +55,7 @@ function why(situation: Situation, { by, digest }: BreakGlass, now: Date): Why |
     ({ code }) => code === "NOT_PENDING" || code === "EXPIRED" || code === "CONTENT_MISSING",
   );
   if (late !== undefined) return late;
-  if (today === undefined || today.outcome === "FORBID" || today.outdated !== undefined) {
+  if (today === undefined || today.outcome === "FORBID") {
     return { code: "POLICY_CHANGED", message: `the policy forbids it now; ${AGAIN}` };
   }
   if (today.suspendedRequester !== undefined) {

@@ -24,19 +24,23 @@ function isSubset(some: readonly string[] | undefined, all: readonly string[] | 
   return all === undefined || some?.every((name) => all.includes(name)) === true;
 }
 
+/** Filters over approvers in words: `with the role manager`, `in eu or us`. */
+export function filtersInWords(filters: readonly ApproverFilter[]): readonly string[] {
+  return filters.flatMap(({ roles, regions }) => [
+    ...(roles === undefined ? [] : [`with the role ${roles.join(" or ")}`]),
+    ...(regions === undefined ? [] : [`in ${regions.join(" or ")}`]),
+  ]);
+}
+
 /** A requirement in words: `2 approvals of approvers with MFA and a note`. */
 export function described(requirement: Requirement): string {
   const { needed, group, role, assurance, note, approver = [], ownerConfirms } = requirement;
   const whom = role === true ? `role ${group}` : group;
-  const filters = approver.flatMap(({ roles, regions }) => [
-    ...(roles === undefined ? [] : [`with the role ${roles.join(" or ")}`]),
-    ...(regions === undefined ? [] : [`in ${regions.join(" or ")}`]),
-  ]);
   const wanted = [...(assurance === undefined ? [] : [assurance]), ...(note === true ? ["a note"] : [])];
   return [
     `${needed === 1 ? "an approval" : `${needed} approvals`} of ${whom}`,
     ...(ownerConfirms === true ? ["or of the person it is for"] : []),
-    ...filters,
+    ...filtersInWords(approver),
     ...(wanted.length === 0 ? [] : [`with ${wanted.join(" and ")}`]),
   ].join(" ");
 }

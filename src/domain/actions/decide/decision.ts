@@ -60,9 +60,14 @@ function refuse(
   return { kind: "refusal", recordedAs: "DECISION_REFUSED", code: "DIGEST_MISMATCH", message, path: ["digest"] };
 }
 
-/** What requirements can ask of a decision. A note that says nothing is none. */
+/** A note that says nothing is none: it is not recorded. */
+function says(note: string | undefined): note is string {
+  return note !== undefined && note.trim() !== "";
+}
+
+/** What requirements can ask of a decision. */
 function mannerOf({ assurance, note }: Approve | Deny): Manner {
-  return { assurance, hasNote: note !== undefined && note.trim() !== "" };
+  return { assurance, hasNote: says(note) };
 }
 
 /** A decision as an entry records it, taken or refused; `judged`: on what it was judged, and when. */
@@ -76,7 +81,7 @@ export function decisionFacts(
     assurance,
     submittedBy: submittedBy && { id: submittedBy.id, kind: "SERVICE" },
     ...(judged === undefined ? {} : judgedFacts(by, judged.situation, judged.now)),
-    note: note === undefined ? undefined : new Erasable(note),
+    note: says(note) ? new Erasable(note) : undefined,
     delegatedBy: delegatedBy(judged?.lent),
   };
 }

@@ -4,6 +4,7 @@ import type { Principal } from "../../identity/principal.ts";
 import type { Requirement } from "../../policy/evaluate.ts";
 import type { Situation } from "../action.ts";
 import { approverOf, howToReach, type Manner, tooLow } from "./approver.ts";
+import { filtersInWords } from "./covers.ts";
 import { compare, confirms, isRequester, isUnknown, responsibleAs } from "./people.ts";
 import { isWanted } from "./quorum.ts";
 import { policyChanged } from "./today.ts";
@@ -39,7 +40,7 @@ export interface Objection {
 
 /**
  * All reasons why `by` cannot approve, or deny, most important first: reasons of the person come before those of the action's
- * status. Roles are not considered, so no role overrides one. The same for every channel.
+ * status. No role overrides one of them. The same for every channel; how sure an approval is depends on it.
  */
 export function objections(
   situation: Situation,
@@ -141,12 +142,8 @@ function readable({ contentMissing }: Situation): readonly Objection[] {
 }
 
 function whoIsAsked({ group, role, approver = [], ownerConfirms }: Asked): string {
-  const filters = approver.flatMap(({ roles, regions }) => [
-    ...(roles === undefined ? [] : [` with the role ${roles.join(" or ")}`]),
-    ...(regions === undefined ? [] : [` in ${regions.join(" or ")}`]),
-  ]);
   const who = role === true ? `people with the role ${group}` : `members of ${group}`;
-  return `${ownerConfirms === true ? `the person it is for or ${who}` : who}${filters.join("")}`;
+  return [ownerConfirms === true ? `the person it is for or ${who}` : who, ...filtersInWords(approver)].join(" ");
 }
 
 /** A deadline has passed at its exact instant. */

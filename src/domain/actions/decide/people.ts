@@ -42,10 +42,13 @@ export function responsibleAs(situation: Situation, by: Principal): Responsible 
 /** Whether nobody can tell that `by` is another person than those who asked for it, are responsible for its agent, or are in `voters`. */
 export function isUnknown(situation: Situation, by: Principal, voters: readonly Voter[]): boolean {
   const { terms, today } = situation;
-  const responsible = (today?.responsible ?? []).map((one) => personOf(one, by));
-  // It is known who confirms.
-  const others = confirmsAsOwner(terms, by) ? [] : [terms.requestedBy, ...responsible];
-  return [...others, ...voters].some((other) => compare(situation, by, other) === "UNKNOWN");
+  const mayOwn = confirmsAsOwner(terms, by);
+  const responsible = (today?.responsible ?? []).filter(({ because }) => !mayOwn || because !== "OWNER");
+  // It is known who confirms: the account for which the agent asked.
+  const asked = mayOwn ? [] : [terms.requestedBy];
+  return [...asked, ...responsible.map((one) => personOf(one, by)), ...voters].some(
+    (other) => compare(situation, by, other) === "UNKNOWN",
+  );
 }
 
 function personOf({ id }: Responsible, { organization }: Principal): Principal {

@@ -105,6 +105,7 @@ export function createFirstShown({ db }: { readonly db: Queryable }): FirstShown
   const reader = new DataLoader<Key, Shown | undefined>(
     async (keys) => {
       if (keys.some(({ principalId }) => waiting.some((note) => note.principalId === principalId))) await flush();
+      else await writing;
       const values = [
         keys.map(({ ledger }) => ledger),
         keys.map(({ principalId }) => principalId),
