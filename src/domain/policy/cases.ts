@@ -15,7 +15,7 @@ export interface CasesReport {
 
 /** The situation of a case: what it leaves out is empty, and an agent called `agent` proposes. */
 function situationOf(policy: CompiledPolicy, { given }: PolicyCase, now: Date): Situation {
-  const { principal, person, client } = given;
+  const { principal, person, client, lineage } = given;
   return {
     principal: {
       id: principal?.id ?? "agent",
@@ -34,6 +34,12 @@ function situationOf(policy: CompiledPolicy, { given }: PolicyCase, now: Date): 
     tool: given.tool,
     arguments: given.arguments ?? {},
     targetRegion: given.targetRegion,
+    lineage: lineage && {
+      kinds: lineage.kinds ?? [],
+      platforms: lineage.platforms ?? [],
+      regions: lineage.regions ?? [],
+      evidence: lineage.evidence ?? 0,
+    },
     now: given.now === undefined ? now : new Date(given.now),
     windows: givenWindows(policy, given.windows),
   };

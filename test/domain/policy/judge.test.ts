@@ -11,6 +11,8 @@ const TWO = "require: [{ group: approvers, needed: 2 }]";
 
 type Row = readonly [name: string, condition: string, matches: boolean | "error", changed?: Partial<Situation>];
 
+const READ_IN_THE_EU = { kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 3 };
+
 /** Conditions, and what they are for a situation. */
 const ROWS: readonly Row[] = [
   ["a number compared", "args.amount > 200", true],
@@ -74,6 +76,11 @@ const ROWS: readonly Row[] = [
   ["the region", 'region == "us"', true],
   ["the region that data goes to", 'targetRegion != "" && targetRegion != region', true, { targetRegion: "eu" }],
   ["no region that data goes to", 'targetRegion != "" && targetRegion != region', false],
+  ["read in eu, written in us", '"eu" in lineage.regions && region == "us"', true, { lineage: READ_IN_THE_EU }],
+  ["the platform of a link", 'lineage.platforms == ["crm"]', true, { lineage: READ_IN_THE_EU }],
+  ["the kind of a link", 'lineage.kinds.all(k, k == "OBSERVED")', true, { lineage: READ_IN_THE_EU }],
+  ["how many values were found", "lineage.evidence >= 3", true, { lineage: READ_IN_THE_EU }],
+  ["no lineage", 'lineage.kinds == [] && !("eu" in lineage.regions) && lineage.evidence == 0', true],
   ["the principal", 'principal.kind == "AGENT" && "agent" in principal.roles', true],
   ["the person behind it", 'person.id == "member" && "support" in person.groups', true],
   ["nobody behind it", 'person.id == ""', true, { person: undefined }],

@@ -26,6 +26,8 @@ export interface Situation {
   readonly platform: string;
   readonly tool: string;
   readonly arguments: JsonValue;
+  /** Where values of the arguments came from; undefined: nothing is known of it. */
+  readonly lineage?: Lineage | undefined;
   /** The region data would go to, as the caller said. */
   readonly targetRegion: string | undefined;
   /** By the database's clock. */
@@ -36,6 +38,17 @@ export interface Situation {
   readonly measured?: Measured | undefined;
   /** Of what the server itself will carry out: proposed by a mutation of its own, never by proposeAction. */
   readonly own?: OwnSituation | undefined;
+}
+
+/** What the arguments of a proposal were linked to by evidence. Nothing links them yet, so only cases of documents have it. */
+export interface Lineage {
+  /** Of the links: OBSERVED, or POSSIBLE. */
+  readonly kinds: readonly string[];
+  /** The platforms that values were read on, and the regions where those keep their data. */
+  readonly platforms: readonly string[];
+  readonly regions: readonly string[];
+  /** How many values of the arguments were found in what was read. */
+  readonly evidence: number;
 }
 
 /** What governs the installation itself. */
@@ -61,6 +74,7 @@ export const VARIABLES: ReadonlyMap<string, readonly string[] | undefined> = new
   ["region", []],
   ["targetRegion", []],
   ["args", undefined],
+  ["lineage", ["kinds", "platforms", "regions", "evidence"]],
   ["now", []],
 ]);
 
@@ -77,10 +91,11 @@ function plain(value: JsonValue): CelInput {
 export type Bindings = Readonly<Record<string, CelInput>>;
 
 const NOBODY = { id: "", roles: [], groups: [] };
+const NO_LINEAGE: Lineage = { kinds: [], platforms: [], regions: [], evidence: 0 };
 
 /** The values of the variables. What is not known is an empty text or list, so that every condition can be evaluated. */
 export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
-  const { principal, person = NOBODY, client } = situation;
+  const { principal, person = NOBODY, client, lineage = NO_LINEAGE } = situation;
   return {
     principal: { ...principal, roles: [...principal.roles], groups: [...principal.groups] },
     person: { id: person.id, roles: [...person.roles], groups: [...person.groups] },
@@ -89,6 +104,12 @@ export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
     region: tool.region,
     targetRegion: situation.targetRegion ?? "",
     args: plain(situation.arguments),
+    lineage: {
+      kinds: [...lineage.kinds],
+      platforms: [...lineage.platforms],
+      regions: [...lineage.regions],
+      evidence: BigInt(lineage.evidence),
+    },
     now: timestampFromDate(situation.now),
   };
 }

@@ -121,6 +121,18 @@ const situation = z.strictObject({
     })
     .optional(),
   targetRegion: nameSchema.optional(),
+  lineage: z
+    .strictObject({
+      kinds: z
+        .array(z.enum(["OBSERVED", "POSSIBLE"]))
+        .max(2)
+        .optional(),
+      platforms: z.array(nameSchema).max(100).optional(),
+      regions: z.array(nameSchema).max(100).optional(),
+      evidence: z.int().min(0).max(1_000_000).optional(),
+    })
+    .optional()
+    .describe("where values of the arguments came from; left out, nothing is known of it"),
   windows: z
     .record(z.string(), z.union([z.number(), z.string()]))
     .optional()
