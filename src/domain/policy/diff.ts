@@ -3,20 +3,23 @@ import { platformChanges, toolChanges } from "./changes/catalog.ts";
 import { type Change, EFFECTS, otherMembers, paired } from "./changes/change.ts";
 import { measureChanges } from "./changes/measures.ts";
 import { ruleChanges } from "./changes/rules.ts";
-import { cut } from "./changes/wording.ts";
+import { linesOf } from "./changes/wording.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 
 /** Lines, the one that says how many are missing not counted. */
 const MOST = 100;
 /** UTF-16 code units of all lines: they are arguments of a proposal, which have a bound. */
 const MOST_TEXT = 60_000;
+/** Of one change. Both sides of the longest condition fit, even if each of its characters has to be written out. */
+const MOST_OF_ONE = 50_000;
 
 type Tool = PolicyDocument["catalog"]["tools"][number];
 
 /**
- * What is different in `after`, in words, one line each: what loosens the policy comes first and begins with `loosens:`, what may loosen it follows
- * with `may loosen:`. Empty: both say the same, but for order, which does not matter. At most 100 lines or 60,000 characters, and one that says how many are missing. Texts of
- * the documents stand in quotes, in which each character can be seen.
+ * What is different in `after`, in words, one line each, or several numbered ones: what loosens the policy comes first and begins with `loosens:`,
+ * what may loosen it follows with `may loosen:`. Empty: both say the same, but for order, which does not matter. At most 100 lines or 60,000
+ * characters, 50,000 of them for one change; one more says how many changes are missing because there was no room for them. Texts of the
+ * documents stand in quotes, in which each character can be seen.
  */
 export function describeChanges(before: PolicyDocument, after: PolicyDocument): readonly string[] {
   const toolKey = ({ platform, name }: Tool) => JSON.stringify([platform, name]);
@@ -35,17 +38,21 @@ export function describeChanges(before: PolicyDocument, after: PolicyDocument): 
     ),
   ];
   const sorted = EFFECTS.flatMap((effect) => changes.filter((change) => change.effect === effect));
-  const lines = sorted.map(({ effect, text }) => cut(effect === undefined ? text : `${effect}: ${text}`));
+  const lines: string[] = [];
+  const missing: Change[] = [];
   let length = 0;
-  const tooMany = lines.findIndex((line, at) => {
-    length += line.length;
-    return at >= MOST || length > MOST_TEXT;
-  });
-  if (tooMany === -1) return lines;
-  const missing = sorted.slice(tooMany);
+  for (const change of sorted) {
+    const { effect, text } = change;
+    const its = linesOf(effect === undefined ? "" : `${effect}: `, text, MOST_OF_ONE);
+    const further = its.reduce((sum, line) => sum + line.length, 0);
+    if (lines.length + its.length > MOST || length + further > MOST_TEXT) {
+      missing.push(change);
+      continue;
+    }
+    lines.push(...its);
+    length += further;
+  }
+  if (missing.length === 0) return lines;
   const looser = missing.filter(({ effect }) => effect !== undefined).length;
-  return [
-    ...lines.slice(0, tooMany),
-    `${missing.length} more changes are not shown; ${looser} of them loosen or may loosen`,
-  ];
+  return [...lines, `${missing.length} more changes are not shown; ${looser} of them loosen or may loosen`];
 }

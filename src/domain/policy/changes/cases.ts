@@ -1,6 +1,7 @@
 import { canonicalize, type JsonValue } from "../../../facts/canonical.ts";
+import { isSame } from "../../../facts/members.ts";
 import type { PolicyCase } from "../document/schema.ts";
-import { type Change, isSame } from "./change.ts";
+import type { Change } from "./change.ts";
 import { fromTo, shown } from "./wording.ts";
 
 /** Of lists without an order, those that are in one only: as often as they are there more often. */

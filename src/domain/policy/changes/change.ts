@@ -1,4 +1,5 @@
-import { canonicalize, type JsonObject, type JsonValue } from "../../../facts/canonical.ts";
+import type { JsonObject } from "../../../facts/canonical.ts";
+import { isSame } from "../../../facts/members.ts";
 import { fromTo, named, shown } from "./wording.ts";
 
 /**
@@ -10,18 +11,10 @@ export type Effect = "loosens" | "may loosen" | undefined;
 /** The effects, that of which an approver must know first coming first. */
 export const EFFECTS: readonly Effect[] = ["loosens", "may loosen", undefined];
 
-/** The effect of all of them together. */
-export function worst(effects: readonly Effect[]): Effect {
-  return EFFECTS.find((effect) => effects.includes(effect));
-}
-
 export interface Change {
   readonly effect: Effect;
   readonly text: string;
 }
-
-export const isSame = (one: JsonValue | undefined, other: JsonValue | undefined) =>
-  one === undefined || other === undefined ? one === other : canonicalize(one) === canonicalize(other);
 
 /** Those of both documents that have one key, `undefined` where there is none. Keys that are there several times are numbered. */
 export function paired<Value>(

@@ -1,7 +1,6 @@
 import type { PolicyDocument } from "../document/schema.ts";
-import { namesChanged } from "./catalog.ts";
 import { type Change, otherMembers, restOf } from "./change.ts";
-import { listOf, named } from "./wording.ts";
+import { listOf, named, namesChanged } from "./wording.ts";
 
 type Measure = NonNullable<PolicyDocument["measures"]>[number];
 const MEASURE_MEMBERS = ["name", "path", "tools"];

@@ -1,8 +1,9 @@
 import { ASSURANCES } from "../../../facts/assurance.ts";
 import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
+import { isSame, objectOf } from "../../../facts/members.ts";
 import type { PolicyRule } from "../document/schema.ts";
-import { type Effect, isSame, paired, restOf, worst } from "./change.ts";
-import { listOf, named, shown } from "./wording.ts";
+import { type Change, type Effect, otherMembers, paired, restOf } from "./change.ts";
+import { listOf, named, namesChanged, shown } from "./wording.ts";
 
 type Requirement = NonNullable<PolicyRule["require"]>[number];
 
@@ -10,6 +11,8 @@ type Requirement = NonNullable<PolicyRule["require"]>[number];
 interface Condition {
   /** Undefined for a value that it does not have, which is then said as it is. */
   text(value: JsonValue): string | undefined;
+  /** How both differ, if it can be said in fewer words than both take; without a text, they say the same. */
+  differing?(before: JsonValue, after: JsonValue): { readonly text: string | undefined } | undefined;
   readonly removed: Effect;
   readonly added: Effect;
   changed(before: JsonValue, after: JsonValue): Effect;
@@ -21,13 +24,22 @@ const namesOf = (value: JsonValue | undefined) =>
   Array.isArray(value) && value.every((one) => typeof one === "string") ? (value as readonly string[]) : undefined;
 const mayLoosen = (): Effect => "may loosen";
 
-function approverText(value: JsonValue): string | undefined {
-  const { roles, regions, ...others } = value as JsonObject;
-  const [named, places] = [namesOf(roles), namesOf(regions)];
-  if (Object.keys(others).length > 0) return undefined;
-  const parts = [named && `who has a role of ${listOf(named)}`, places && `who is in a region of ${listOf(places)}`];
-  return parts.filter((part) => part !== undefined).join(" and ");
-}
+/** A list of names, which is said by what is in one of both only. */
+const listed = (say: (names: string) => string, what: string): Condition => ({
+  text(value) {
+    const names = namesOf(value);
+    return names && say(listOf(names));
+  },
+  differing(before, after) {
+    const [old, now] = [namesOf(before), namesOf(after)];
+    if (old === undefined || now === undefined) return undefined;
+    const changed = namesChanged(old, now);
+    return { text: changed && `${what}: ${changed}` };
+  },
+  removed: "loosens",
+  added: undefined,
+  changed: mayLoosen,
+});
 
 const RANKS: ReadonlyMap<JsonValue, number> = new Map(ASSURANCES.map((one, at) => [one, at]));
 const rank = (value: JsonValue) => RANKS.get(value) ?? -1;
@@ -51,7 +63,8 @@ const CONDITIONS: ReadonlyMap<string, Condition> = new Map<string, Condition>([
       changed: mayLoosen,
     },
   ],
-  ["approver", { text: approverText, removed: "loosens", added: undefined, changed: mayLoosen }],
+  ["approver.roles", listed((names) => `who has a role of ${names}`, "roles of which an approver has one")],
+  ["approver.regions", listed((names) => `who is in a region of ${names}`, "regions of which an approver is in one")],
   [
     "ownerConfirms",
     {
@@ -86,47 +99,80 @@ const CONDITIONS: ReadonlyMap<string, Condition> = new Map<string, Condition>([
 ]);
 
 /** Members that say who and how many. */
-const ASKED = ["group", "role", "needed"];
+const ASKED = ["group", "needed"];
 
 /** Who a requirement is about: others than these are asked by another one. */
-export function whoOf(requirement: Requirement): string {
-  const { group, role } = requirement as JsonObject;
-  const kinds = [typeof group === "string" && named(group), typeof role === "string" && `role ${named(role)}`];
-  return kinds.filter((kind) => kind !== false).join(" with ");
+function whoOf({ group }: Requirement): string {
+  return named(group);
+}
+
+/** Its members by their paths: those of `approver` each by itself. */
+function membersOf(requirement: Requirement): JsonObject {
+  const { approver, ...members } = requirement as JsonObject;
+  const inside = Object.entries(objectOf(approver)).map(([name, value]) => [`approver.${name}`, value] as const);
+  return { ...members, ...Object.fromEntries(inside) } as JsonObject;
+}
+
+function said(name: string, { text }: Condition, value: JsonValue): string {
+  return text(value) ?? `${named(name)} ${shown(value)}`;
 }
 
 /** Such as `2 of approvers, with assurance MFA, with a note`. */
 export function requirementText(requirement: Requirement): string {
-  const members = requirement as JsonObject;
-  const said: string[] = [];
-  const known = [...ASKED];
-  for (const [name, { text }] of CONDITIONS) {
+  const members = membersOf(requirement);
+  const words = [...CONDITIONS].flatMap(([name, condition]) => {
     const value = members[name];
-    if (value === undefined) continue;
-    known.push(name);
-    said.push(text(value) ?? `${name} ${shown(value)}`);
+    return value === undefined ? [] : [said(name, condition, value)];
+  });
+  const all = [`${requirement.needed} of ${whoOf(requirement)}`, ...words].join(", ");
+  return `${all}${restOf(members, [...ASKED, ...CONDITIONS.keys()])}`;
+}
+
+function memberChanges(what: string, name: string, before: JsonObject, after: JsonObject): readonly Change[] {
+  const [condition, old, now] = [CONDITIONS.get(name), before[name], after[name]];
+  if (condition === undefined || isSame(old, now)) return [];
+  if (old === undefined || now === undefined) {
+    const word = old === undefined ? "added" : "removed";
+    const text = `${what}: ${word}: ${said(name, condition, (old ?? now) as JsonValue)}`;
+    return [{ effect: condition[word], text }];
   }
-  return `${[`${requirement.needed} of ${whoOf(requirement)}`, ...said].join(", ")}${restOf(members, known)}`;
+  const both = { text: `${said(name, condition, old)} → ${said(name, condition, now)}` };
+  const { text } = condition.differing?.(old, now) ?? both;
+  return text === undefined ? [] : [{ effect: condition.changed(old, now), text: `${what}: ${text}` }];
 }
 
-function memberEffect(name: string, before: JsonValue | undefined, after: JsonValue | undefined): Effect {
-  if (isSame(before, after)) return undefined;
-  const condition = CONDITIONS.get(name);
-  if (condition === undefined) return "may loosen";
-  if (before === undefined) return condition.added;
-  return after === undefined ? condition.removed : condition.changed(before, after);
+/** What differs, one change each: whether fewer people are asked, or others, or less of them. */
+function differences(rule: string, before: Requirement | undefined, after: Requirement | undefined): readonly Change[] {
+  if (before === undefined) {
+    return after === undefined ? [] : [{ effect: undefined, text: `${rule}: also requires ${requirementText(after)}` }];
+  }
+  if (after === undefined) {
+    return [{ effect: "loosens", text: `${rule}: no longer requires ${requirementText(before)}` }];
+  }
+  const who = whoOf(after);
+  const what = `${rule}, of ${who}`;
+  const numbers: readonly Change[] =
+    before.needed === after.needed
+      ? []
+      : [
+          {
+            effect: after.needed < before.needed ? "loosens" : undefined,
+            text: `${rule}: ${before.needed} → ${after.needed} of ${who}`,
+          },
+        ];
+  const [old, now] = [membersOf(before), membersOf(after)];
+  return [
+    ...numbers,
+    ...[...CONDITIONS.keys()].flatMap((name) => memberChanges(what, name, old, now)),
+    ...otherMembers(what, [...ASKED, ...CONDITIONS.keys()], old, now),
+  ];
 }
 
-/** What asking `after` in place of `before` does: whether fewer people are asked, or others, or less of them. */
-function requirementEffect(before: Requirement | undefined, after: Requirement | undefined): Effect {
-  if (before === undefined) return undefined;
-  if (after === undefined || after.needed < before.needed) return "loosens";
-  const [old, now] = [before as JsonObject, after as JsonObject];
-  const names = new Set([...Object.keys(old), ...Object.keys(now)].filter((name) => !ASKED.includes(name)));
-  return worst([...names].map((name) => memberEffect(name, old[name], now[name])));
-}
-
-/** The same of all requirements of a rule. */
-export function requirementsEffect(before: readonly Requirement[], after: readonly Requirement[]): Effect {
-  return worst(paired(before, after, whoOf).map((pair) => requirementEffect(...pair)));
+/** The changes of what `rule` requires, in whatever order: only of requirements that differ, and of these what differs. */
+export function requirementChanges(
+  rule: string,
+  before: readonly Requirement[],
+  after: readonly Requirement[],
+): readonly Change[] {
+  return paired(before, after, whoOf).flatMap((pair) => differences(rule, ...pair));
 }

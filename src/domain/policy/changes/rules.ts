@@ -1,7 +1,6 @@
-import { canonicalize } from "../../../facts/canonical.ts";
 import type { PolicyRule } from "../document/schema.ts";
-import { type Change, type Effect, isSame, otherMembers, restOf } from "./change.ts";
-import { requirementsEffect, requirementText } from "./requirements.ts";
+import { type Change, type Effect, otherMembers, restOf } from "./change.ts";
+import { requirementChanges, requirementText } from "./requirements.ts";
 import { fromTo, named, shown } from "./wording.ts";
 
 const STRICTNESS = ["PERMIT", "REQUIRE", "FORBID"];
@@ -12,19 +11,20 @@ function outcomeOf({ permit, forbid }: PolicyRule): string {
   return forbid === true ? "FORBID" : permit === true ? "PERMIT" : "REQUIRE";
 }
 
+const requiredBy = ({ require = [] }: PolicyRule) => require.map(requirementText).toSorted().join(" and ");
+
 function outcomeText(rule: PolicyRule): string {
   const outcome = outcomeOf(rule);
-  if (outcome !== "REQUIRE") return outcome;
-  return `REQUIRE ${(rule.require ?? []).map(requirementText).toSorted().join(" and ")}`;
+  return outcome === "REQUIRE" ? `REQUIRE ${requiredBy(rule)}` : outcome;
 }
 
-function outcomeChange(what: string, before: PolicyRule, after: PolicyRule): readonly Change[] {
-  const requirements = (rule: PolicyRule) => (rule.require ?? []).map((each) => canonicalize(each)).toSorted();
-  if (outcomeOf(before) === outcomeOf(after) && isSame(requirements(before), requirements(after))) return [];
-  const easier = STRICTNESS.indexOf(outcomeOf(after)) - STRICTNESS.indexOf(outcomeOf(before));
-  const effect =
-    easier < 0 ? "loosens" : easier > 0 ? undefined : requirementsEffect(before.require ?? [], after.require ?? []);
-  return [{ effect, text: `${what}: ${outcomeText(before)} → ${outcomeText(after)}` }];
+function outcomeChanges(what: string, before: PolicyRule, after: PolicyRule): readonly Change[] {
+  const [old, now] = [outcomeOf(before), outcomeOf(after)];
+  if (old === now) return requirementChanges(what, before.require ?? [], after.require ?? []);
+  const effect = STRICTNESS.indexOf(now) < STRICTNESS.indexOf(old) ? "loosens" : undefined;
+  // What it is now comes first: requirements may have long names.
+  const formerly = old === "REQUIRE" ? `, no longer requires ${requiredBy(before)}` : "";
+  return [{ effect, text: `${what}: ${old} → ${outcomeText(after)}${formerly}` }];
 }
 
 /** What a rule's applying more often, or less often, does: see the README on how outcomes are combined. */
@@ -52,7 +52,7 @@ export function ruleChanges(before: PolicyRule | undefined, after: PolicyRule | 
     const effect = effects[outcomeOf(after) as keyof typeof effects];
     return [{ effect, text: `${what} added: ${whole(after)}` }];
   }
-  const changes: Change[] = [...outcomeChange(what, before, after)];
+  const changes: Change[] = [...outcomeChanges(what, before, after)];
   if (before.when !== after.when) {
     const condition = ({ when }: PolicyRule) => (when === undefined ? "always" : `when ${shown(when)}`);
     const both = before.when !== undefined && after.when !== undefined;

@@ -1,13 +1,13 @@
 import { canonicalize, type JsonValue } from "../../../facts/canonical.ts";
 
-/** UTF-16 code units of a line: of a longer one, an approver's text would not show all. */
+/** UTF-16 code units of a line: of a longer text, an approver would not be shown all. */
 const LINE = 3_900;
-/** UTF-16 code units of one value in a line. */
+/** UTF-16 code units of a value of which both sides of a change are shown whole; of a longer one, what differs. */
 const LONGEST = 800;
-/** Names in a list. */
-const MOST_NAMES = 15;
 /** Of what is equal before and behind the difference of two long texts. */
 const AROUND = 60;
+/** A line ends behind a space, if one of its last units is one. */
+const LAST_WORD = 200;
 /** What can stand in a line without quotes and be taken for nothing else. */
 const PLAIN = /^[A-Za-z0-9_][A-Za-z0-9_.:@/-]*$/;
 /** Characters that nobody sees or that reorder their neighbours, and blanks but the plain space. */
@@ -27,54 +27,96 @@ export function named(name: string): string {
   return PLAIN.test(name) ? name : quote(name);
 }
 
-export function listOf(names: readonly string[]): string {
-  const some = names.map(named).toSorted().slice(0, MOST_NAMES);
-  const rest = names.length - some.length;
-  return names.length === 0 ? "none" : `${some.join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;
+/** All of `names`, sorted, each as `say` has it. */
+export function listOf(names: readonly string[], say: (name: string) => string = named): string {
+  return names.length === 0 ? "none" : names.map(say).toSorted().join(", ");
 }
 
-/** `line`, or what there is room for. */
-export function cut(line: string): string {
-  if (line.length <= LINE) return line;
-  return `${line.slice(0, LINE - 100).toWellFormed()} (${line.length - LINE + 100} more characters)`;
+/** What is in one of two lists only, whatever their order; `say` is as for `listOf`. Undefined: both have the same. */
+export function namesChanged(
+  before: readonly string[],
+  after: readonly string[],
+  say: (name: string) => string = named,
+): string | undefined {
+  const [gone, added] = [onlyIn(before, after), onlyIn(after, before)];
+  if (gone.length + added.length === 0) return undefined;
+  const words = [added.length > 0 && `${listOf(added, say)} added`, gone.length > 0 && `${listOf(gone, say)} removed`];
+  return words.filter((word) => word !== false).join(", ");
 }
 
-/** A text that is too long, by its beginning and its end. */
-function shortened(text: string): string {
-  if (text.length <= LONGEST) return quote(text);
-  const half = LONGEST / 2;
-  const first = text.slice(0, half).toWellFormed();
-  const last = text.slice(-half).toWellFormed();
-  return `${quote(first)} (${text.length - LONGEST} more characters) ${quote(last)}`;
+/** Those of `some` that are not in `others`. */
+export function onlyIn(some: readonly string[], others: readonly string[]): readonly string[] {
+  const known = new Set(others);
+  return some.filter((name) => !known.has(name));
+}
+
+/**
+ * `text` behind `mark`, in one line, or in several, each with the mark and its number: nothing that a document says begins a line. What is
+ * behind the first `most` code units is counted, not shown.
+ */
+export function linesOf(mark: string, text: string, most: number): readonly string[] {
+  const all =
+    text.length <= most ? text : `${text.slice(0, beforePair(text, most))} (${text.length - most} more characters)`;
+  if (mark.length + all.length <= LINE) return [`${mark}${all}`];
+  // A part has room for its number.
+  const room = LINE - mark.length - "(10 of 10) ".length;
+  const parts: string[] = [];
+  for (let at = 0; at < all.length; ) {
+    const full = at + room >= all.length ? all.length : beforePair(all, at + room);
+    const word = all.lastIndexOf(" ", full - 1) + 1;
+    const end = full < all.length && word > full - LAST_WORD ? word : full;
+    parts.push(all.slice(at, end));
+    at = end;
+  }
+  return parts.map((part, at) => `${mark}(${at + 1} of ${parts.length}) ${part}`);
+}
+
+/** `at`, or one less where the two halves of a surrogate pair would be parted. */
+function beforePair(text: string, at: number): number {
+  const isPair = /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(Math.max(0, at - 1), at + 1));
+  return isPair ? at - 1 : at;
 }
 
 /** `value` as JSON; a text in quotes. Undefined: there is none. */
 export function shown(value: JsonValue | undefined): string {
   if (value === undefined) return "none";
-  if (typeof value === "string") return shortened(value);
-  const text = canonicalize(value);
-  return text.length <= LONGEST ? text.replace(UNSEEN, (found) => quote(found).slice(1, -1)) : shortened(text);
+  if (typeof value === "string") return quote(value);
+  return canonicalize(value).replace(UNSEEN, (found) => quote(found).slice(1, -1));
 }
 
-/** Of two texts, how many code units at the beginning are equal, without the half of a pair. */
+/** How many code units at the beginning of two texts are equal. */
 function equalAt(one: string, other: string): number {
   let at = 0;
   while (at < one.length && at < other.length && one[at] === other[at]) at += 1;
   return at;
 }
 
+/** The same at their end. */
+function equalAtEnd(one: string, other: string): number {
+  let count = 0;
+  while (count < Math.min(one.length, other.length) && one.at(-1 - count) === other.at(-1 - count)) count += 1;
+  return count;
+}
+
 /**
- * `"a" → "b"`. Of texts that are too long, the part that differs, so that nothing can be hidden in the middle of a long text: what is equal before
- * and behind it is counted.
+ * `"a" → "b"`. Of long values, all from the first to the last character that differs, as a quoted text, and a few characters around it; those
+ * that are equal before and behind it are counted.
  */
 export function fromTo(before: JsonValue | undefined, after: JsonValue | undefined): string {
-  if (typeof before !== "string" || typeof after !== "string" || Math.max(before.length, after.length) <= LONGEST) {
+  const [old, now] = [before, after].map((value) => (typeof value === "string" ? value : canonicalize(value ?? null)));
+  if (
+    before === undefined ||
+    after === undefined ||
+    old === undefined ||
+    now === undefined ||
+    Math.max(old.length, now.length) <= LONGEST
+  ) {
     return `${shown(before)} → ${shown(after)}`;
   }
-  const reversed = (text: string) => text.split("").reverse().join("");
-  const begin = Math.max(0, equalAt(before, after) - AROUND);
-  const rest = [before.slice(begin), after.slice(begin)] as const;
-  const end = Math.max(0, equalAt(reversed(rest[0]), reversed(rest[1])) - AROUND);
-  const [was, is] = rest.map((text) => shortened(text.slice(0, text.length - end).toWellFormed()));
+  const begin = beforePair(old, Math.max(0, equalAt(old, now) - AROUND));
+  const rest = [old.slice(begin), now.slice(begin)] as const;
+  const equal = Math.max(0, equalAtEnd(...rest) - AROUND);
+  const end = rest[0].length - beforePair(rest[0], rest[0].length - equal);
+  const [was, is] = rest.map((text) => quote(text.slice(0, text.length - end)));
   return `${was} → ${is} (equal: the first ${begin} characters and the last ${end})`;
 }
