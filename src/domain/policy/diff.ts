@@ -1,9 +1,9 @@
-import { caseChanges, ordered, withoutEqual } from "./changes/cases.ts";
+import { caseChanges, ordered } from "./changes/cases.ts";
 import { platformChanges, toolChanges } from "./changes/catalog.ts";
 import { type Change, EFFECTS, otherMembers, paired } from "./changes/change.ts";
-import { measureChanges } from "./changes/measures.ts";
+import { declarationChanges, measureChanges } from "./changes/measures.ts";
 import { ruleChanges } from "./changes/rules.ts";
-import { linesOf } from "./changes/wording.ts";
+import { linesOf, onlyIn } from "./changes/wording.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 
 /** Lines, the one that says how many are missing not counted. */
@@ -27,13 +27,14 @@ export function describeChanges(before: PolicyDocument, after: PolicyDocument): 
   const changes: readonly Change[] = [
     ...otherMembers("document", ["catalog", "measures", "rules", "cases"], before, after),
     ...paired(before.rules, after.rules, ({ id }) => id).flatMap((pair) => ruleChanges(...pair)),
+    ...declarationChanges(before.measures, after.measures),
     ...paired(before.measures ?? [], after.measures ?? [], ({ name }) => name).flatMap((pair) =>
       measureChanges(...pair),
     ),
     ...otherMembers("catalog", ["platforms", "tools"], before.catalog, after.catalog),
     ...platformChanges(before.catalog, after.catalog),
     ...paired(before.catalog.tools, after.catalog.tools, toolKey).flatMap((pair) => toolChanges(...pair)),
-    ...paired(withoutEqual(oldCases, newCases), withoutEqual(newCases, oldCases), ({ name }) => name).flatMap((pair) =>
+    ...paired(onlyIn(oldCases, newCases), onlyIn(newCases, oldCases), ({ name }) => name).flatMap((pair) =>
       caseChanges(...pair),
     ),
   ];

@@ -151,11 +151,11 @@ describe("the changes of a policy document", () => {
       "  - { name: amount, path: payment.total,",
       "may loosen: measure amount: path amount → payment.total",
     ],
-    [", tools: [{ platform: shop }] }", " }", "may loosen: measure amount: tools shop → each call that has it"],
+    [", tools: [{ platform: shop }] }", " }", "may loosen: measure amount: platform shop → each call that has it"],
     [
       "[{ platform: shop }]",
       "[{ platform: shop, name: send }]",
-      "may loosen: measure amount: tools: shop/send added, shop removed",
+      "may loosen: measure amount: tools: tool send of platform shop added, platform shop removed",
     ],
     ["  - { name: seats, path: seats }\n", "", "may loosen: measure seats removed: seats of each call that has it"],
     ["measures:\n", "measures:\n  - { name: weight, path: kg }\n", "measure weight added: kg of each call that has it"],
@@ -295,6 +295,31 @@ describe("the changes of a policy document", () => {
     expect(lines.length).toBeGreaterThan(1);
     const parts = lines.map((line) => /^may loosen: \(\d of 3\) (.*)$/.exec(line)?.[1]).join("");
     for (const role of [...long("a"), ...long("c")]) expect(parts).toContain(role);
+  });
+
+  it("tell apart tools and platforms with a slash in their names", () => {
+    const { document } = readPolicy(TEXT);
+    const of = (tool: { platform: string; name?: string }) => ({
+      ...document,
+      measures: [{ name: "m", path: "n", tools: [tool] }],
+    });
+    expect(describeChanges(of({ platform: "a", name: "b/c" }), of({ platform: "a/b", name: "c" }))).toEqual([
+      "may loosen: measure m: tools: tool c of platform a/b added, tool b/c of platform a removed",
+    ]);
+    expect(describeChanges(of({ platform: "a", name: "b" }), of({ platform: "a/b" }))).toEqual([
+      "may loosen: measure m: tools: platform a/b added, tool b of platform a removed",
+    ]);
+  });
+
+  it("say that proposals are no longer recorded for windows, or newly", () => {
+    const { measures: _, ...without } = readPolicy(TEXT).document;
+    const none = { ...without, measures: [] };
+    expect(describeChanges(none, without)).toEqual([
+      "may loosen: measures no longer declared: without a window in a rule, proposals are not recorded for windows",
+    ]);
+    expect(describeChanges(without, none)).toEqual([
+      "may loosen: measures declared: proposals are recorded for windows, also without a window in a rule",
+    ]);
   });
 
   it("quote what is in the documents, so that no text makes a line or hides in one", () => {

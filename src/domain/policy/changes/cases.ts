@@ -4,21 +4,6 @@ import type { PolicyCase } from "../document/schema.ts";
 import type { Change } from "./change.ts";
 import { fromTo, shown } from "./wording.ts";
 
-/** Of lists without an order, those that are in one only: as often as they are there more often. */
-export function withoutEqual<Value extends JsonValue>(
-  some: readonly Value[],
-  others: readonly Value[],
-): readonly Value[] {
-  const left = new Map<string, number>();
-  for (const other of others) left.set(canonicalize(other), (left.get(canonicalize(other)) ?? 0) + 1);
-  return some.filter((value) => {
-    const key = canonicalize(value);
-    const count = left.get(key) ?? 0;
-    left.set(key, count - 1);
-    return count <= 0;
-  });
-}
-
 export function caseChanges(before: PolicyCase | undefined, after: PolicyCase | undefined): readonly Change[] {
   const change = (text: string): Change => ({ effect: undefined, text });
   const whole = ({ name, given, expect }: PolicyCase, what: string) =>

@@ -1,6 +1,6 @@
 import type { PolicyDocument } from "../document/schema.ts";
 import { type Change, otherMembers, own, restOf } from "./change.ts";
-import { listOf, named, namesChanged, onlyIn } from "./wording.ts";
+import { listOf, named, namesChanged } from "./wording.ts";
 
 type Tool = PolicyDocument["catalog"]["tools"][number];
 
@@ -57,7 +57,7 @@ export function toolChanges(before: Tool | undefined, after: Tool | undefined): 
     changes.push({ effect: "may loosen", text: `${toolText(after)}: categories of data: ${data}` });
   const required = namesChanged(before.required, after.required);
   if (required !== undefined) {
-    const effect = onlyIn(before.required, after.required).length > 0 ? "loosens" : undefined;
+    const effect = before.required.every((name) => after.required.includes(name)) ? undefined : "loosens";
     changes.push({ effect, text: `${toolText(after)}: required arguments: ${required}` });
   }
   return [...changes, ...otherMembers(toolText(after), TOOL_MEMBERS, before, after)];

@@ -32,22 +32,35 @@ export function listOf(names: readonly string[], say: (name: string) => string =
   return names.length === 0 ? "none" : names.map(say).toSorted().join(", ");
 }
 
-/** What is in one of two lists only, whatever their order; `say` is as for `listOf`. Undefined: both have the same. */
+/**
+ * What is in one of two lists only, or more often in one, whatever their order; `say` is as for `listOf`. Undefined: both have the same.
+ */
 export function namesChanged(
   before: readonly string[],
   after: readonly string[],
   say: (name: string) => string = named,
 ): string | undefined {
   const [gone, added] = [onlyIn(before, after), onlyIn(after, before)];
-  if (gone.length + added.length === 0) return undefined;
-  const words = [added.length > 0 && `${listOf(added, say)} added`, gone.length > 0 && `${listOf(gone, say)} removed`];
-  return words.filter((word) => word !== false).join(", ");
+  const parts = [
+    ["added", added.filter((name) => !before.includes(name))],
+    ["removed", gone.filter((name) => !after.includes(name))],
+    ["listed more often", added.filter((name) => before.includes(name))],
+    ["listed less often", gone.filter((name) => after.includes(name))],
+  ] as const;
+  const words = parts.filter(([, names]) => names.length > 0).map(([what, names]) => `${listOf(names, say)} ${what}`);
+  return words.length === 0 ? undefined : words.join(", ");
 }
 
-/** Those of `some` that are not in `others`. */
-export function onlyIn(some: readonly string[], others: readonly string[]): readonly string[] {
-  const known = new Set(others);
-  return some.filter((name) => !known.has(name));
+/** Those of `some` that are not in `others`, or more often in `some`. */
+export function onlyIn<Value extends JsonValue>(some: readonly Value[], others: readonly Value[]): readonly Value[] {
+  const left = new Map<string, number>();
+  for (const other of others) left.set(canonicalize(other), (left.get(canonicalize(other)) ?? 0) + 1);
+  return some.filter((value) => {
+    const key = canonicalize(value);
+    const count = left.get(key) ?? 0;
+    left.set(key, count - 1);
+    return count <= 0;
+  });
 }
 
 /**
