@@ -11,6 +11,7 @@ import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
 import { recordedSituation, type Step, supposedSituation } from "./proposing/situation.ts";
+import { createWindowLoader } from "./proposing/window-loader.ts";
 import { withWindows } from "./proposing/windows.ts";
 import { termsOf } from "./terms.ts";
 
@@ -55,6 +56,7 @@ export interface Explainer {
 
 export function createExplainer(options: ExplainOptions): Explainer {
   const { db, region, policies, now, tryPolicy } = options;
+  const load = createWindowLoader(db);
   return {
     async explain(by, { principal, platforms, client }, { document, ...step }) {
       checkName(step.platform, "platform");
@@ -66,7 +68,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       if (document === undefined) {
         const policy = policies.of(by.organization);
         const ledger = ledgerOf(principal.organization, region);
-        return policy.evaluate(await withWindows(db, policy, situation, ledger), platforms);
+        return policy.evaluate(await withWindows(load, policy, situation, ledger), platforms);
       }
       const { hash, verdicts } = await tryPolicy(by, { document, asked: [{ situation, allowed: platforms }] });
       const [verdict] = verdicts;

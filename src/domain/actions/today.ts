@@ -10,6 +10,7 @@ import type { Policies } from "../policy/policies.ts";
 import type { Today, Voter } from "./action.ts";
 import { outdated } from "./carry-out.ts";
 import { recordedSituation } from "./proposing/situation.ts";
+import { createWindowLoader } from "./proposing/window-loader.ts";
 import { withWindows } from "./proposing/windows.ts";
 import { termsOf } from "./terms.ts";
 
@@ -32,6 +33,8 @@ export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date)
  * later does not count against it.
  */
 export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
+  // Lists judge many actions in one turn.
+  const load = createWindowLoader(db);
   return async (proposal, voters, now) => {
     const { requestedBy, requirements: asked } = termsOf(proposal);
     const directory = statusOf?.(requestedBy.organization);
@@ -47,7 +50,7 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
     // Without its arguments, nobody knows what such a policy says of it.
     const known = isWhole || !policy.readsArguments;
     const { outcome, requirements, rules } = known
-      ? policy.evaluate(await withWindows(db, policy, situation, proposal.ledger, proposal), allowed)
+      ? policy.evaluate(await withWindows(load, policy, situation, proposal.ledger, proposal), allowed)
       : { outcome: then.outcome, requirements: asked, rules: then.rules };
     const isSuspended = (id: string, since: bigint) => directory?.isSuspended(id, since) === true;
     const requesters = [requestedBy, ...(requestedBy.onBehalfOf === undefined ? [] : [requestedBy.onBehalfOf])];

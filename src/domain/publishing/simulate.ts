@@ -4,6 +4,7 @@ import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
 import { recordedSituation } from "../actions/proposing/situation.ts";
+import { createWindowLoader } from "../actions/proposing/window-loader.ts";
 import { withWindows } from "../actions/proposing/windows.ts";
 import { termsOf } from "../actions/terms.ts";
 import type { Directory } from "../directory/directory.ts";
@@ -83,7 +84,7 @@ export function createSimulatePolicy({ directory, tryPolicy }: SimulationsOption
     const withValues: Replayed[] = [];
     for (const [at, { proposal, asked }] of replayed.entries()) {
       const policy = { windows: () => windows[at] ?? [] };
-      const situation = await withWindows(db, policy, asked.situation, ledger, proposal);
+      const situation = await withWindows(createWindowLoader(db), policy, asked.situation, ledger, proposal);
       withValues.push({ proposal, asked: { ...asked, situation } });
     }
     const again = await tryPolicy(by, { document, asked: withValues.map(({ asked }) => asked), brief: true });

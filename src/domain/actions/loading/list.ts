@@ -37,7 +37,8 @@ export async function listActions(
 }
 
 /**
- * Those of them that `viewer` may approve now. Reads at most a thousand actions, with two statements for each hundred.
+ * Those of them that `viewer` may approve now. Reads at most a thousand actions, each hundred with one statement and what may be left of
+ * it with another one, beside those of `blockedBecause`, which is asked of each hundred in one turn, before and after that.
  *
  * @param blockedBecause of the viewer: see `Actions`
  */

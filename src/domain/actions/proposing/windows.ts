@@ -1,9 +1,8 @@
 import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
 import { DraftRefusedError } from "../../../ledger/errors.ts";
 import type { Queryable } from "../../../ledger/read.ts";
-import { readWindowValues, type WindowCondition, type WindowScope } from "../../../ledger/windows.ts";
+import type { WindowCondition, WindowScope } from "../../../ledger/windows.ts";
 import type { Recording } from "../../commit.ts";
-import { withLedgerErrors } from "../../ledger-errors.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
 import type { Evaluation, Policy } from "../../policy/evaluate.ts";
 import type { Policies } from "../../policy/policies.ts";
@@ -16,6 +15,7 @@ import { createKnownWindows } from "./known-windows.ts";
 import type { Proposed } from "./proposal-entry.ts";
 import { differenceOf, type ShadowDifference } from "./shadow.ts";
 import { proposedSituation } from "./situation.ts";
+import type { LoadWindows } from "./window-loader.ts";
 
 /** The proposals that `window` is about, for one proposal. */
 function scopeOf({ scope, alike, measure }: Window, { principal, person, platform, tool }: Situation): WindowScope {
@@ -33,7 +33,7 @@ function scopeOf({ scope, alike, measure }: Window, { principal, person, platfor
  * not read.
  */
 export async function withWindows(
-  db: Queryable,
+  load: LoadWindows,
   policy: Pick<Policy, "windows">,
   situation: Situation,
   ledger: LedgerId,
@@ -41,8 +41,7 @@ export async function withWindows(
 ): Promise<Situation> {
   const windows = policy.windows(situation).filter(({ text }) => situation.windows?.has(text) !== true);
   if (windows.length === 0) return situation;
-  const asked = windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) }));
-  const read = await withLedgerErrors(readWindowValues(db, asked));
+  const read = await load(windows.map((one) => ({ ledger, seconds: one.seconds, at, ...scopeOf(one, situation) })));
   const values = windows.map(({ text }, n) => [text, read[n]?.value ?? ""] as const);
   return { ...situation, windows: new Map([...(situation.windows ?? []), ...values]) };
 }
