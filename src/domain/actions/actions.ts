@@ -247,7 +247,7 @@ export function createActions(options: ActionsOptions): Actions {
     });
 
   return {
-    ...createExplainer({ db, region: config.region, policies, now, tryPolicy }),
+    ...createExplainer({ region: config.region, policies, now, tryPolicy }),
     async propose(caller, input) {
       await policies.open(caller.principal.organization);
       return propose(caller, ledgerOfCaller(caller), input);

@@ -33,7 +33,6 @@ export interface ExplainInput extends Step {
 const NO_VERSION = 0;
 
 export interface ExplainOptions {
-  readonly db: Queryable;
   readonly region: string;
   readonly policies: Pick<Policies, "of" | "withHash">;
   readonly now: () => Date;
@@ -42,10 +41,10 @@ export interface ExplainOptions {
 
 export interface Explainer {
   /**
-   * What a policy says of a step that is not proposed, as one of `as`; nothing is recorded. Throws ActionRefusal INVALID_INPUT,
-   * PolicyDocumentError, PolicyTooSlowError, BusyError.
+   * What a policy says of a step that is not proposed, as one of `as`; nothing is recorded. Windows are read through `db`. Throws
+   * ActionRefusal INVALID_INPUT, PolicyDocumentError, PolicyTooSlowError, BusyError.
    */
-  explain(by: Principal, as: SupposedPrincipal, input: ExplainInput): Promise<Evaluation>;
+  explain(db: Queryable, by: Principal, as: SupposedPrincipal, input: ExplainInput): Promise<Evaluation>;
   /**
    * Every rule, as it was evaluated for `proposal`; those that the entry records when its policy, or what it was evaluated for, is not known any more.
    */
@@ -55,10 +54,9 @@ export interface Explainer {
 }
 
 export function createExplainer(options: ExplainOptions): Explainer {
-  const { db, region, policies, now, tryPolicy } = options;
-  const load = createWindowLoader(db);
+  const { region, policies, now, tryPolicy } = options;
   return {
-    async explain(by, { principal, platforms, client }, { document, ...step }) {
+    async explain(db, by, { principal, platforms, client }, { document, ...step }) {
       checkName(step.platform, "platform");
       checkName(step.tool, "tool");
       checkName(step.targetRegion, "targetRegion");
@@ -68,7 +66,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       if (document === undefined) {
         const policy = policies.of(by.organization);
         const ledger = ledgerOf(principal.organization, region);
-        return policy.evaluate(await withWindows(load, policy, situation, ledger), platforms);
+        return policy.evaluate(await withWindows(createWindowLoader(db), policy, situation, ledger), platforms);
       }
       const { hash, verdicts } = await tryPolicy(by, { document, asked: [{ situation, allowed: platforms }] });
       const [verdict] = verdicts;

@@ -8,6 +8,7 @@ import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { badUserInput, graphqlError } from "../base/errors.ts";
 import { present } from "../base/inputs.ts";
+import { readingAt } from "../base/position.ts";
 import { loadPrincipal } from "../directory/directory.ts";
 import { PolicyEvaluation, type PolicyShape } from "./policy.ts";
 
@@ -67,8 +68,11 @@ builder.queryField("explainPolicy", (t) =>
       const { asPrincipalId, arguments: given = null, ...step } = present(input);
       const as = await supposed(context, asPrincipalId);
       const { principal } = callerOf(context);
+      // In turn with other slow queries, also where nothing is read.
+      await readingAt(context);
       try {
-        return shapeOf(await context.services.actions.explain(principal, as, { ...step, arguments: given }));
+        const { db, services } = context;
+        return shapeOf(await services.actions.explain(db, principal, as, { ...step, arguments: given }));
       } catch (error) {
         throw refused(error);
       }
