@@ -1,7 +1,7 @@
 import path from "node:path";
 import { InvalidArgumentError } from "commander";
 import { type CheckedConfig, type Config, checkConfig, loadConfig } from "../config.ts";
-import { type LedgerId, ledgerOf } from "../facts/entry.ts";
+import { isLedgerId, type LedgerId } from "../facts/entry.ts";
 import { originOf } from "../http/origin.ts";
 
 /** Parsers of option values, and the settings every command starts from. */
@@ -62,7 +62,6 @@ export function defaultEndpoint({ host, port, tls }: Config): string {
 }
 
 export function ledgerId(text: string): LedgerId {
-  const parts = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9-]{0,62})$/.exec(text);
-  if (parts === null) throw new InvalidArgumentError("It has to be <organization>/<region>, such as acme/eu.");
-  return ledgerOf(parts[1]!, parts[2]!);
+  if (!isLedgerId(text)) throw new InvalidArgumentError("It has to be <organization>/<region>, such as acme/eu.");
+  return text;
 }

@@ -5,6 +5,15 @@ import type { Payload } from "./payload.ts";
 /** `<organization>/<region>`: names one chain of entries. */
 export type LedgerId = `${string}/${string}`;
 
+/** An organization, or a region. */
+export const LEDGER_PART = /^[a-z0-9][a-z0-9-]{0,62}$/;
+export const LEDGER_ID = /^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Whether `text` can be the name of a ledger: whoever changed the database, or notifies, may have written anything. */
+export function isLedgerId(text: string): text is LedgerId {
+  return LEDGER_ID.test(text);
+}
+
 /** The ledger that `organization` has in `region`. */
 export function ledgerOf(organization: string, region: string): LedgerId {
   return `${organization}/${region}`;

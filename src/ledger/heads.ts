@@ -1,9 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asError, DomainError } from "../errors.ts";
-import type { LedgerHead, LedgerId } from "../facts/entry.ts";
+import { isLedgerId, type LedgerHead, type LedgerId } from "../facts/entry.ts";
 import { locked, replaceDurably } from "../files.ts";
-import { isLedgerId } from "./ledger-id.ts";
 
 /** A head as it was seen outside the database. */
 export interface KnownHead extends LedgerHead {

@@ -5,13 +5,14 @@ import {
   MAX_DEPTH,
   NotCanonicalError,
 } from "../facts/canonical.ts";
+import { LEDGER_ID } from "../facts/entry.ts";
 import { isSurelyCanonical } from "./canonical-bytes.ts";
 
 const MEMBERS = "body,ledger,prevHash,recordedAt,seq,v";
 const LAST = 2n ** 63n - 1n;
 /** Of members beside the body; `recordedAt` is checked with the times before it. */
 const FORMS: readonly (readonly [string, RegExp])[] = [
-  ["ledger", /^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9-]{0,62}$/],
+  ["ledger", LEDGER_ID],
   ["prevHash", /^[0-9a-f]{64}$/],
   ["seq", /^[1-9]\d{0,18}$/],
 ];

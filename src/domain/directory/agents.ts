@@ -1,6 +1,7 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { instant } from "../../facts/entry.ts";
+import { isSame } from "../../facts/members.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Changes } from "./changes.ts";
@@ -93,7 +94,7 @@ export function createAgents(changes: Changes, db: Queryable, catalog: readonly 
           ...(platforms ? { platforms } : {}),
           ...(await nextKeys(organization, id, before, input)),
         };
-        if (displayName === undefined && sameState(state, before)) {
+        if (displayName === undefined && isSame(state, before)) {
           throw refuse("NOTHING_CHANGED", "the agent is what you ask for already");
         }
         const profile = displayName === undefined ? undefined : { displayName };
@@ -137,11 +138,6 @@ function pick({ key, gatewayKey }: Keys): Keys {
     ...(key === undefined ? {} : { key }),
     ...(gatewayKey === undefined ? {} : { gatewayKey }),
   };
-}
-
-function sameState(one: PrincipalState, other: PrincipalState): boolean {
-  const text = (state: object) => JSON.stringify(Object.entries(state).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return text(one) === text(other);
 }
 
 /** An agent is invited once, also one that was seen or suspended before it was; and nobody else becomes one. */

@@ -4,8 +4,9 @@ import { instant, type LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { uuidOf } from "../../facts/hash.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import { databaseTime } from "../database-time.ts";
 import type { Caller, Principal, PrincipalKind } from "../identity/principal.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { oversees } from "../visibility/visibility.ts";
 import type { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { refuse } from "./errors.ts";
@@ -16,7 +17,6 @@ import type { Projections } from "./projections.ts";
 import { lastSighting } from "./read-seen.ts";
 import type { Delegation } from "./record.ts";
 import { latest } from "./seen-principals.ts";
-import { readsDirectory } from "./views.ts";
 
 export interface DelegateInput {
   readonly toPrincipalId: string;
@@ -245,7 +245,7 @@ function checkPerson({ kind, onBehalfOf }: Principal): void {
 }
 
 function sees(viewer: Principal, { delegator, delegate }: Delegation): boolean {
-  if (readsDirectory(viewer)) return true;
+  if (oversees(viewer)) return true;
   return viewer.kind === "HUMAN" && (viewer.id === delegator || viewer.id === delegate);
 }
 
@@ -263,13 +263,6 @@ function idOf(organization: Organization, delegator: string, delegate: string, g
     .filter((one) => one.delegate === delegate && one.group === group);
   const { ledger } = organization;
   return uuidOf(canonicalize(["countersign/delegation/v1", ledger, delegator, delegate, group, before.length]));
-}
-
-async function databaseTime(db: Queryable): Promise<Date> {
-  const { rows } = await withLedgerErrors(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
-  const now = rows[0]?.now;
-  if (now === undefined) throw new Error("the database does not know what time it is");
-  return now;
 }
 
 /** From when on and until when, in whole milliseconds. */

@@ -1,7 +1,7 @@
 import { type Queryable, readEntries } from "../../ledger/read.ts";
 import type { Principal, PrincipalKind } from "../identity/principal.ts";
 import { withListErrors } from "../ledger-errors.ts";
-import { teamsLedBy } from "../visibility/visibility.ts";
+import { oversees, teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
 import type { DirectoryRecord, PrincipalState } from "./record.ts";
@@ -135,7 +135,7 @@ export function createViews(projections: Projections, db: Queryable): Views {
     async teams(viewer, after) {
       const organization = await open(viewer);
       const leads = leadsOf(organization);
-      const all = readsDirectory(viewer)
+      const all = oversees(viewer)
         ? [...new Set([...organization.seen.groups(), ...leads.keys()])]
         : [...new Set([...viewer.groups, ...teamsLedBy(viewer)])];
       const behind = all.filter((name) => after === undefined || byCodeUnits(name, after) > 0);
@@ -148,17 +148,12 @@ export function createViews(projections: Projections, db: Queryable): Views {
   };
 }
 
-/** Administrators and auditors read the whole directory; never an agent, whatever roles its token claims. */
-export function readsDirectory({ kind, roles }: Principal): boolean {
-  return kind !== "AGENT" && (roles.includes("admin") || roles.includes("auditor"));
-}
-
 /**
  * Whom `viewer` may see: everybody, or themselves, whom they act for, the agents that are theirs or acted for them, the
  * members of teams they lead and the leads of those they belong to.
  */
 function seesIn(organization: Organization, viewer: Principal): (id: string) => boolean {
-  if (readsDirectory(viewer)) return () => true;
+  if (oversees(viewer)) return () => true;
   const ids = new Set([viewer.id, ...(viewer.onBehalfOf === undefined ? [] : [viewer.onBehalfOf.id])]);
   if (viewer.kind !== "AGENT") {
     for (const [id, { state }] of organization.principals) if (state.owner === viewer.id) ids.add(id);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LEDGER_PART } from "../../facts/entry.ts";
 import { nameProblem } from "../../facts/text.ts";
 
 /** UTF-16 code units. */
@@ -31,6 +32,6 @@ export const displayNameSchema = z
   )
   .pipe(nameSchema);
 /** An organization is part of a ledger's name, `<organization>/<region>`. */
-export const organizationSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+export const organizationSchema = z.string().regex(LEDGER_PART);
 /** Where somebody or something is, as platforms have it. */
-export const regionSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+export const regionSchema = z.string().regex(LEDGER_PART);

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { badData, type JsonSource, readJsonFile } from "../../json-file.ts";
-import { nameSchema } from "../identity/names.ts";
+import { nameSchema, regionSchema } from "../identity/names.ts";
 
 /** READ leaves the platform as it was; WRITE may not. */
 export type Effect = "READ" | "WRITE";
@@ -34,7 +34,7 @@ export const SAMPLE_CATALOG = fileURLToPath(new URL("sample-catalog.json", impor
 
 const toolDetails = { effect: z.enum(["READ", "WRITE"]), personalData: z.boolean().default(false) };
 const platform = z.strictObject({
-  region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  region: regionSchema,
   tools: byName(z.strictObject(toolDetails)).optional(),
 });
 const document = z.strictObject({

@@ -66,7 +66,7 @@ function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonl
   const seen = new Set<string>();
   const own = ["catalog", "platforms", OWN_PLATFORM];
   const reserved = Object.hasOwn(catalog.platforms, OWN_PLATFORM)
-    ? [{ path: own.join("."), message: "is built in, and no document governs it", ...placeOf(own) }]
+    ? [problemAt(own, "is built in, and no document governs it", placeOf)]
     : [];
   const listed = catalog.tools.flatMap(({ platform, name }, at) => {
     const path = ["catalog", "tools", at];
@@ -77,7 +77,7 @@ function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonl
       return [];
     }
     const message = known ? `lists ${name} on ${platform} again` : `is on platform ${platform}, which is not listed`;
-    return [{ path: path.join("."), message, ...placeOf(path) }];
+    return [problemAt(path, message, placeOf)];
   });
   return [...reserved, ...listed];
 }
@@ -106,8 +106,7 @@ function compileRules({ rules, measures = [] }: PolicyDocument, placeOf: Place):
   const measured = new Set(measures.map(({ name }) => name));
   const compiled = rules.flatMap((rule, at) => {
     const add = (member: string, message: string) => {
-      const path = ["rules", at, member];
-      problems.push({ path: path.join("."), message, ...placeOf(path) });
+      problems.push(problemAt(["rules", at, member], message, placeOf));
     };
     if (seen.has(rule.id)) add("id", `there is a rule ${rule.id} before this one`);
     if (BUILT_IN_IDS.has(rule.id)) add("id", `${rule.id} is the id of a built-in rule: choose another one`);

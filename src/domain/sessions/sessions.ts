@@ -6,6 +6,7 @@ import { nameProblem } from "../../facts/text.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { createCommit } from "../commit.ts";
+import { databaseTime } from "../database-time.ts";
 import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
@@ -97,15 +98,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     return rows[0]?.id;
   }
 
-  /** Deadlines are the database's to judge, so its clock sets them. */
-  async function databaseTime(): Promise<Date> {
-    const { rows } = await withLedgerErrors(db.query<{ now: Date }>("SELECT clock_timestamp() AS now"));
-    return rows[0]?.now ?? new Date();
-  }
-
   /** An equal start is as good as another one while it is open and, without a conversation, no session was started after it. */
   async function beforeStart(caller: Caller, conversation: string, alone: boolean): Promise<BeforeStart> {
-    const now = await databaseTime();
+    const now = await databaseTime(db);
     if (alone) return { now, same: undefined, id: newId() };
     const ledger = ledgerOfCaller(caller);
     const ids = idsOfStart(ledger, caller, conversation, now);

@@ -70,7 +70,10 @@ export function readsOrganization({ kind, roles, groups }: Principal): boolean {
   return kind === "HUMAN" && groups.some((group) => READING_GROUPS.includes(group));
 }
 
-/** Whether `principal` may read how their organization oversees its agents, and who decided how much. Never an agent. */
+/**
+ * Whether `principal` may read the whole directory, how their organization oversees its agents, and who decided how much. Never an agent,
+ * whatever roles its token claims.
+ */
 export function oversees({ kind, roles }: Principal): boolean {
   return kind !== "AGENT" && (roles.includes("admin") || roles.includes("auditor"));
 }

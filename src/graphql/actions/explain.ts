@@ -1,6 +1,4 @@
 import type { SupposedPrincipal } from "../../domain/actions/explain.ts";
-import { PolicyTooSlowError } from "../../domain/policy/apart.ts";
-import { PolicyDocumentError } from "../../domain/policy/document/problems.ts";
 import { MAX_DOCUMENT } from "../../domain/policy/document/read.ts";
 import type { Evaluation } from "../../domain/policy/evaluate.ts";
 import { Refusal } from "../../errors.ts";
@@ -10,7 +8,7 @@ import { badUserInput, graphqlError } from "../base/errors.ts";
 import { present } from "../base/inputs.ts";
 import { readingAt } from "../base/position.ts";
 import { loadPrincipal } from "../directory/directory.ts";
-import { PolicyEvaluation, type PolicyShape } from "./policy.ts";
+import { documentError, PolicyEvaluation, type PolicyShape } from "./policy.ts";
 
 const ExplainPolicyInput = builder.inputType("ExplainPolicyInput", {
   description: "A step that is not proposed, and the policy to evaluate for it.",
@@ -47,12 +45,8 @@ function shapeOf({ outcome, policyHash, version, rules, requirements, explanatio
 
 /** `error` as the client gets it. */
 function refused(error: unknown): unknown {
-  if (error instanceof PolicyDocumentError) {
-    return graphqlError("POLICY_INVALID", error.message, { facts: { problems: error.problems } });
-  }
-  if (error instanceof PolicyTooSlowError) return graphqlError("QUERY_TOO_COMPLEX", error.message);
   if (error instanceof Refusal) return badUserInput(`input.${error.path.join(".")} ${error.message}`);
-  return error;
+  return documentError(error);
 }
 
 builder.queryField("explainPolicy", (t) =>

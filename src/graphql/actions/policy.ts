@@ -1,5 +1,7 @@
 import { approvalsOf, type RequirementCount } from "../../domain/actions/decide/quorum.ts";
 import { termsOf } from "../../domain/actions/terms.ts";
+import { PolicyTooSlowError } from "../../domain/policy/apart.ts";
+import { PolicyDocumentError } from "../../domain/policy/document/problems.ts";
 import type { Requirement } from "../../domain/policy/evaluate.ts";
 import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
@@ -8,9 +10,18 @@ import type { ApproverFilter } from "../../facts/quorum.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Assurance, PolicyOutcome } from "../base/enums.ts";
+import { graphqlError } from "../base/errors.ts";
 import { LARGE_VALUE } from "../base/response-budget.ts";
 import { explanationOf, votersOf } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
+
+/** `error` of evaluating a document that a query brings, as the client gets it. */
+export function documentError(error: unknown): unknown {
+  if (error instanceof PolicyDocumentError) {
+    return graphqlError("POLICY_INVALID", error.message, { facts: { problems: error.problems } });
+  }
+  return error instanceof PolicyTooSlowError ? graphqlError("QUERY_TOO_COMPLEX", error.message) : error;
+}
 
 type OutcomeName = "PERMIT" | "REQUIRE" | "FORBID";
 

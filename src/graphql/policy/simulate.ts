@@ -1,5 +1,3 @@
-import { PolicyTooSlowError } from "../../domain/policy/apart.ts";
-import { PolicyDocumentError } from "../../domain/policy/document/problems.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import {
   DEFAULT_DAYS,
@@ -9,12 +7,12 @@ import {
   type Simulation,
 } from "../../domain/publishing/simulate.ts";
 import { ActionRef } from "../actions/action.ts";
-import { RuleExplanationRef } from "../actions/policy.ts";
+import { documentError, RuleExplanationRef } from "../actions/policy.ts";
 import { readAction } from "../actions/reads.ts";
 import { builder } from "../base/builder.ts";
 import { viewerOf } from "../base/context.ts";
 import { PolicyOutcome } from "../base/enums.ts";
-import { badUserInput, graphqlError } from "../base/errors.ts";
+import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, encodeCursor, FIRST, pageComplexity, pageSize } from "../base/page.ts";
 
 interface ChangeShape extends SimulatedChange {
@@ -101,11 +99,7 @@ builder.queryField("simulatePolicy", (t) =>
         const { db, ledger, services } = context;
         return await services.simulatePolicy(db, ledger, viewerOf(context), document, period);
       } catch (error) {
-        if (error instanceof PolicyDocumentError) {
-          throw graphqlError("POLICY_INVALID", error.message, { facts: { problems: error.problems } });
-        }
-        if (error instanceof PolicyTooSlowError) throw graphqlError("QUERY_TOO_COMPLEX", error.message);
-        throw error;
+        throw documentError(error);
       }
     },
   }),

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "../../errors.ts";
+import { isLedgerId } from "../../facts/entry.ts";
 import { readJsonFile } from "../../json-file.ts";
-import { isLedgerId } from "../ledger-id.ts";
 import { LEDGER_TABLES } from "../tables.ts";
 
 export const MANIFEST = "manifest.json";

@@ -1,8 +1,8 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { isLedgerId } from "../../facts/entry.ts";
 import { syncDirectory } from "../../files.ts";
 import { allHeads, createHeadStore, readHeads } from "../heads.ts";
-import { isLedgerId } from "../ledger-id.ts";
 import { createProblemStore } from "../watch/problem-store.ts";
 import type { BackupManifest } from "./manifest.ts";
 

@@ -1,14 +1,14 @@
 import type { Pool } from "pg";
 import { classify } from "../../db/errors.ts";
 import { asError } from "../../errors.ts";
-import type { LedgerId } from "../../facts/entry.ts";
+import { isLedgerId, type LedgerId } from "../../facts/entry.ts";
 import type { FactKey } from "../../facts/signature.ts";
 import type { LedgerProblem } from "../../verify/verdict.ts";
 import type { LedgerUnavailableError } from "../errors.ts";
 import type { ByObject } from "../guards.ts";
 import { guardReport } from "../guards.ts";
 import type { HeadStore } from "../heads.ts";
-import { announcedLedger, isLedgerId } from "../ledger-id.ts";
+import { announcedLedger } from "../ledger-id.ts";
 import { verifyLedger } from "../verify/verify.ts";
 import { within } from "../within.ts";
 import { Agenda } from "./agenda.ts";

@@ -3,7 +3,7 @@ import { canonicalize, type JsonValue, NotCanonicalError } from "../../../facts/
 import { type Hash, hashText } from "../../../facts/hash.ts";
 import { isStorable } from "../../../facts/text.ts";
 import type { Place } from "../../../json-text.ts";
-import { PolicyDocumentError, type PolicyProblem } from "./problems.ts";
+import { PolicyDocumentError, problemAt } from "./problems.ts";
 import { type PolicyDocument, policySchema } from "./schema.ts";
 
 /** UTF-16 code units of a document. */
@@ -100,9 +100,7 @@ export function readPolicy(text: string): ReadPolicy {
   };
   const result = policySchema.safeParse(value);
   if (!result.success) {
-    const problems = result.error.issues.map(
-      ({ path, message }): PolicyProblem => ({ path: path.map(String).join("."), message, ...placeOf(path) }),
-    );
+    const problems = result.error.issues.map(({ path, message }) => problemAt(path, message, placeOf));
     throw new PolicyDocumentError(problems);
   }
   try {

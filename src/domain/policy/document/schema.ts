@@ -1,17 +1,16 @@
 import { z } from "zod";
 import { ASSURANCES } from "../../../facts/assurance.ts";
-import { nameSchema } from "../../identity/names.ts";
+import { nameSchema, regionSchema } from "../../identity/names.ts";
 import { MAX_CONDITION } from "../conditions/parse.ts";
 import { durationSchema, secondsOf } from "./duration.ts";
 
-const region = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 /** An id of a rule: it appears in entries, in messages and on the command line. */
 const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "has to be of small letters, digits and hyphens, at most 64");
 const text = z.string().min(1).max(1_000);
 const MAX_NEEDED = 20;
 
 const platform = z.strictObject({
-  region: region.describe("where the platform keeps its data"),
+  region: regionSchema.describe("where the platform keeps its data"),
 });
 
 const tool = z.strictObject({
@@ -56,7 +55,7 @@ const requirement = z
     approver: z
       .strictObject({
         roles: names.optional().describe("one of these roles"),
-        regions: z.array(region).min(1).max(20).optional().describe("one of these regions"),
+        regions: z.array(regionSchema).min(1).max(20).optional().describe("one of these regions"),
       })
       .refine(({ roles, regions }) => roles !== undefined || regions !== undefined, "has to have roles or regions")
       .optional()

@@ -1,3 +1,5 @@
+import { secondsOf } from "../document/duration.ts";
+
 /** Whose proposals a window counts. */
 export const SCOPES = ["agent", "person", "organization"] as const;
 export type WindowScope = (typeof SCOPES)[number];
@@ -19,13 +21,6 @@ export interface Window {
 /** The functions of conditions that are windows. */
 export const WINDOW_FUNCTIONS: ReadonlySet<string> = new Set(["count", "sum"]);
 
-const DURATION = /^([1-9]\d{0,6})([smhd])$/;
-const SECONDS = new Map([
-  ["s", 1],
-  ["m", 60],
-  ["h", 3_600],
-  ["d", 86_400],
-]);
 const LONGEST = 31 * 86_400;
 
 const isOneOf = <Word extends string>(words: readonly Word[], text: string | undefined): text is Word =>
@@ -51,8 +46,7 @@ export function windowOf(
   }
   if (args.includes(undefined)) return `the arguments of ${name} are texts that are written out, such as "24h"`;
   const [duration = "", ...others] = args as readonly string[];
-  const [, count, unit = ""] = DURATION.exec(duration) ?? [];
-  const seconds = Number(count) * (SECONDS.get(unit) ?? Number.NaN);
+  const seconds = secondsOf(duration);
   if (!(seconds <= LONGEST)) {
     return `${quoted(duration)} is no duration: a number and s, m, h or d, up to "31d"`;
   }
