@@ -2,15 +2,15 @@ import { type Assurance, stronger } from "../../facts/assurance.ts";
 import { canonicalize, type JsonObject, type JsonValue } from "../../facts/canonical.ts";
 import { instant } from "../../facts/entry.ts";
 import { isSame } from "../../facts/members.ts";
-import { type ApproverFilter, asksSame } from "../../facts/quorum.ts";
+import type { ApproverFilter } from "../../facts/quorum.ts";
 import { secondsOf } from "./document/duration.ts";
 import type { PolicyRule } from "./document/schema.ts";
 import type { Requirement } from "./evaluate.ts";
 
 type Written = NonNullable<PolicyRule["require"]>[number];
 
-/** A requirement as a policy has it, before it is known when the action is proposed. */
-export interface RequiredApprovals extends Omit<Requirement, "escalation" | "requesterAfter" | "unreached"> {
+/** A requirement as documents have it, before it is known when the action is proposed. */
+export interface RequiredApprovals extends Omit<Requirement, "role" | "escalation" | "requesterAfter" | "unreached"> {
   /** Seconds, after which members of another group may approve as well. */
   readonly escalate?: { readonly after: number; readonly to: string } | undefined;
 }
@@ -31,20 +31,17 @@ export function requirementOf(id: string, { ttl, escalate, approver, ...written 
  * confirmation by the owner only if all permit it, and the latest escalation, if all escalate to one group. In whatever order they are.
  */
 export function unionOf(requirements: readonly RequiredApprovals[]): readonly RequiredApprovals[] {
-  const strictest: RequiredApprovals[] = [];
+  const strictest = new Map<string, RequiredApprovals>();
   for (const requirement of requirements) {
-    const at = strictest.findIndex((one) => asksSame(one, requirement));
-    const known = strictest[at];
-    if (known === undefined) strictest.push(requirement);
-    else strictest[at] = stricter(known, requirement);
+    const known = strictest.get(requirement.group);
+    strictest.set(requirement.group, known === undefined ? requirement : stricter(known, requirement));
   }
-  const order = ({ group, role }: RequiredApprovals) => JSON.stringify([group, role === true]);
-  return strictest.sort((one, other) => (order(one) < order(other) ? -1 : 1));
+  return [...strictest.values()].sort((one, other) => (one.group < other.group ? -1 : 1));
 }
 
 function stricter(one: RequiredApprovals, other: RequiredApprovals): RequiredApprovals {
   const first = one.needed > other.needed || (one.needed === other.needed && one.id <= other.id) ? one : other;
-  const { id, group, role, needed } = first;
+  const { id, group, needed } = first;
   const assurance = strongest(one.assurance, other.assurance);
   const filters = allOf([...(one.approver ?? []), ...(other.approver ?? [])]);
   const ttl = Math.min(one.ttl ?? Number.POSITIVE_INFINITY, other.ttl ?? Number.POSITIVE_INFINITY);
@@ -52,7 +49,6 @@ function stricter(one: RequiredApprovals, other: RequiredApprovals): RequiredApp
   return {
     id,
     group,
-    ...(role === undefined ? {} : { role }),
     needed,
     ...(assurance === undefined ? {} : { assurance }),
     ...(one.note === true || other.note === true ? { note: true } : {}),
@@ -135,7 +131,7 @@ export function unexpected(
     const members = new Map(Object.entries({ ...rest, escalate } as JsonObject));
     const { id: _, ...looked } = other;
     return (
-      asksSame(one, other) &&
+      one.role !== true &&
       Object.entries(looked).every(([name, value]) => isSame(members.get(name), value as JsonValue))
     );
   };
@@ -145,9 +141,9 @@ export function unexpected(
 }
 
 function listed(all: readonly (Requirement | RequiredApprovals)[]): string {
-  const texts = all.map(({ id: _, group, role, needed, ...rest }) => {
+  const texts = all.map(({ id: _, group, needed, ...rest }) => {
     const more = canonicalize(rest as JsonObject);
-    return `${needed} of ${role === true ? `role ${group}` : group}${more === "{}" ? "" : ` with ${more}`}`;
+    return `${needed} of ${group}${more === "{}" ? "" : ` with ${more}`}`;
   });
   return texts.length === 0 ? "none" : texts.toSorted().join(", ");
 }
