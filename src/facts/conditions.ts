@@ -46,8 +46,9 @@ export interface Conditions {
  * SYSTEM: the server. HUMAN: a person. ADMINISTRATOR: a person with the role `admin`. MAKER: the actor of the entry that made
  * the thing, for the same person. APPROVER: a person whose approval a requirement asks for, as FORMAT.md section 3 says. CALLER: as MAKER, by ids alone, as callers are looked up in `oc_state`. DELEGATE:
  * an agent that acts for the actor of the entry that made the thing, who acted for nobody.
- * GLASS_BREAKER: a person with the role `break-glass`, who acts for nobody, and is neither the maker nor a person it acts for. ANOTHER: a
- * person who is none of those by whom the entry that made the thing is.
+ * GLASS_BREAKER: a person with the role `break-glass`, who acts for nobody, and is neither the maker nor a person it acts for. REVIEWER: a
+ * person who acts for nobody, and is neither one of those by whom the entry that made the thing is, nor one of those that its `requestedBy`
+ * names.
  */
 export type Author =
   | "SYSTEM"
@@ -58,7 +59,7 @@ export type Author =
   | "CALLER"
   | "DELEGATE"
   | "GLASS_BREAKER"
-  | "ANOTHER";
+  | "REVIEWER";
 
 /** What an entry agrees with about a thing that is not the one each entry of its type moves. */
 export interface SideConditions extends Pick<Conditions, "by" | "names" | "repeats"> {

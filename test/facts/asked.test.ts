@@ -29,6 +29,36 @@ function problems(type: string, one: (typeof cases)[number]): readonly string[] 
   return found.filter((problem) => /may not record|approvals needed/.test(problem));
 }
 
+const BREAKER = { id: "ann", kind: "HUMAN", roles: ["break-glass"], groups: [] };
+
+/** What is wrong with who breaks the glass for what `maker` proposed, or says afterwards whether ann was right to, as for `problems`. */
+function glassProblems(type: "ACTION_BROKEN_GLASS" | "BREAK_GLASS_REVIEWED", one: (typeof cases)[number]) {
+  const proposal = "maker" in one ? { actor: one.maker } : BY_AGENT;
+  const requestedBy = {
+    id: proposal.actor.id,
+    ...("onBehalfOf" in proposal ? { onBehalfOf: proposal.onBehalfOf.id } : {}),
+  };
+  const isReview = type === "BREAK_GLASS_REVIEWED";
+  const found = checkSequel({
+    kind: isReview ? "GLASS" : "ACTION",
+    body: { type, actor: one.actor, requestedBy } as unknown as JsonObject,
+    recordedAt: "2026-01-01T00:00:00.000000Z",
+    before: {},
+    after: {},
+    maker: (isReview ? { actor: BREAKER, requestedBy } : proposal) as unknown as JsonObject,
+    votes: [],
+  });
+  return found.filter((problem) => /may not record|requestedBy/.test(problem));
+}
+
+describe("who may break the glass, and review it", () => {
+  const all = cases.flatMap((one) => ("breaks" in one ? [[one.name, one] as const] : []));
+  it.each(all)("%s", (_, one) => {
+    expect(glassProblems("ACTION_BROKEN_GLASS", one).length === 0).toBe(one.breaks);
+    expect(glassProblems("BREAK_GLASS_REVIEWED", one).length === 0).toBe(one.reviews);
+  });
+});
+
 describe("who may decide, by what a requirement asks", () => {
   it.each(cases.map((one) => [one.name, one] as const))("%s", (_, one) => {
     expect(problems("ACTION_APPROVED", one).length === 0).toBe(one.approves);

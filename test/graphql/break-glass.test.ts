@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect, dataOf } from "../http/client.ts";
 import { type Api, startApi } from "../http/harness.ts";
+import { keepState, manipulate } from "../ledger/manipulate-states.ts";
 import { verifyLedger } from "../support/ledgers.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { type Acted, act, propose, type Refusal } from "./steps.ts";
@@ -29,7 +31,7 @@ async function person(roles: readonly string[], groups: readonly string[] = [], 
   return { token: await api.sign({ ...claims, roles: [...roles], groups: [...groups], ...more }) };
 }
 
-const SELECTION = `action{status expiresAt breakGlass{by{id} reason review reviewedBy{id} note}} entry{type recordedAt}
+const SELECTION = `action{status expiresAt breakGlass{by{id} reason review reviewedBy{id} note}} entry{seq type recordedAt}
   userErrors{code path}`;
 
 interface Broken extends Omit<Acted, "action"> {
@@ -38,7 +40,7 @@ interface Broken extends Omit<Acted, "action"> {
     readonly expiresAt: string | null;
     readonly breakGlass: object | null;
   } | null;
-  readonly entry: { readonly type: string; readonly recordedAt: string } | null;
+  readonly entry: { readonly seq: string; readonly type: string; readonly recordedAt: string } | null;
 }
 
 const breakGlass = (by: Token, { id, digest }: Action, more: object = {}) =>
@@ -53,7 +55,35 @@ const review = (by: Token, { id }: Action, more: object = {}) =>
   );
 const codes = ({ userErrors }: { readonly userErrors: readonly Refusal[] }) => userErrors.map(({ code }) => code);
 
-const pending = async () => (await propose(api)).action;
+const pending = async () => {
+  const { action, entry } = await propose(api);
+  return { ...action, proposed: entry.seq };
+};
+const claimsOf = (token: string): { readonly sub: string; readonly email?: string } =>
+  JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString());
+
+interface Listed {
+  readonly nodes: readonly { readonly id: string }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+async function list(by: Token, filter: string, after: string | null): Promise<Listed> {
+  const query = `query($after:String){actions(${filter},first:2,after:$after){nodes{id} pageInfo{hasNextPage endCursor}}}`;
+  return (await api.gql<{ actions: Listed }>(query, { after }, by)).data.actions;
+}
+
+/** The events of a subscription of `by`. */
+async function follow(by: Token, field: string) {
+  const client = await connect(api.wsUrl, by.token);
+  client.send({ type: "subscribe", id: "1", payload: { query: `subscription{${field}}` } });
+  return {
+    events: () => client.messages.filter(({ type }) => type === "next").map(dataOf<object>),
+    leave: async () => {
+      client.socket.close();
+      await client.closed;
+    },
+  };
+}
 const readers = ["approver", "break-glass"];
 
 describe("breakGlass", () => {
@@ -115,6 +145,94 @@ describe("breakGlass", () => {
     expect([one, other].map(codes).sort()).toEqual([[], ["NOT_PENDING"]]);
   });
 
+  it("is reviewed by somebody who is known to be another person than who did it, and than who asked for it", async () => {
+    const breakersAddress = `${randomUUID()}@acme.example`;
+    const breaker = await person(readers, [], { email: breakersAddress });
+    const action = await pending();
+    expect(codes(await breakGlass(breaker, action))).toEqual([]);
+    const member = await api.token("member", { roles: ["admin"] });
+    const { email: membersAddress } = claimsOf(member);
+    for (const [who, by] of Object.entries({
+      "who broke it": { token: await api.sign({ ...claimsOf(breaker.token), roles: ["admin"] }) },
+      "another account of theirs": await person(["admin"], [], { email: breakersAddress }),
+      "the person for whom the agent asked": { token: member },
+      "another account of that person": await person(["admin"], [], { email: membersAddress }),
+      "somebody of whom it is not known": await person(["admin"], [], { email_verified: false }),
+      "an agent": { token: await api.token("agent", { roles: ["admin"] }) },
+    })) {
+      expect([who, codes(await review(by, action))]).toEqual([who, ["NOT_ALLOWED"]]);
+    }
+    expect(await review(await person(["admin"]), action, { justified: false })).toMatchObject({
+      userErrors: [],
+      entry: { type: "BREAK_GLASS_REVIEWED" },
+      action: { breakGlass: { review: "UNJUSTIFIED" } },
+    });
+  });
+
+  it("is in the list of what nobody has looked into, until somebody has, for those who see the action", async () => {
+    const breaker = await person(readers);
+    const reviewer = await person([], ["legal"]);
+    const listed = async (by: Token, filter: string) => {
+      const found: string[] = [];
+      let after: string | null = null;
+      do {
+        const page: Listed = await list(by, filter, after);
+        found.push(...page.nodes.map(({ id }) => id));
+        after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+      } while (after !== null);
+      return found;
+    };
+    const UNREVIEWED = "breakGlass:UNREVIEWED";
+    const before = await listed(reviewer, UNREVIEWED);
+    const [waiting, ...broken] = [await pending(), await pending(), await pending(), await pending()];
+    for (const action of broken) expect(codes(await breakGlass(breaker, action))).toEqual([]);
+    const ids = broken.map(({ id }) => id).reverse();
+    expect(await listed(reviewer, UNREVIEWED)).toEqual([...ids, ...before]);
+    expect(await listed(reviewer, `${UNREVIEWED},status:PENDING`)).toEqual([]);
+    expect(await listed(reviewer, `${UNREVIEWED},status:[APPROVED,PENDING]`)).toEqual(expect.arrayContaining(ids));
+    expect(await listed(await person(["member"]), UNREVIEWED)).toEqual([]);
+    expect(await listed({ token: await api.token("outsider", { roles: ["admin"] }) }, UNREVIEWED)).toEqual([]);
+    expect(codes(await review(reviewer, broken[1]!, { justified: false }))).toEqual([]);
+    expect(await listed(reviewer, UNREVIEWED)).toEqual([ids[0], ids[2], ...before]);
+    expect(await listed(reviewer, "breakGlass:[JUSTIFIED,UNJUSTIFIED]")).toContain(ids[1]);
+    expect(await listed(reviewer, "breakGlass:[UNREVIEWED,JUSTIFIED,UNJUSTIFIED]")).not.toContain(waiting!.id);
+    expect(await listed(reviewer, "breakGlass:[]")).toEqual([]);
+  });
+
+  it("is told to everybody whose approval was skipped, by the entry that records it", async () => {
+    const skipped = await person([], ["legal"]);
+    const [action, breaker] = [await pending(), await person(readers)];
+    const at = `after:"${action.proposed}"`;
+    const shown = "id status breakGlass{reason review}";
+    const inbox = await follow(skipped, `pendingApprovals(${at},onlyDecidable:true){cursor change action{${shown}}}`);
+    const changes = await follow(skipped, `actionChanged(id:"${action.id}",${at}){${shown}}`);
+    const { entry } = await breakGlass(breaker, action, { reason: "nobody answers" });
+    const after = { id: action.id, status: "APPROVED", breakGlass: { reason: "nobody answers", review: "UNREVIEWED" } };
+    const removed = { pendingApprovals: { cursor: entry!.seq, change: "REMOVED", action: after } };
+    await expect.poll(() => inbox.events()).toContainEqual(removed);
+    await expect.poll(() => changes.events()).toContainEqual({ actionChanged: after });
+    await inbox.leave();
+    await changes.leave();
+  });
+
+  it("does not count as looked into because a row says so that points at the review of another action", async () => {
+    const breaker = await person(readers);
+    const [reviewed, other] = [await pending(), await pending()];
+    for (const action of [reviewed, other]) await breakGlass(breaker, action);
+    await review(await person(["admin"]), reviewed);
+    const kept = await keepState(database.superuserUrl, "GLASS", other.uuid);
+    await manipulate(
+      database.superuserUrl,
+      `UPDATE oc_state s SET (version, state, status, updated_seq, entries, hash) =
+         (SELECT o.version, o.state, o.status, o.updated_seq, o.entries, o.hash FROM oc_state o WHERE o.kind = 'GLASS' AND o.id = $2)
+        WHERE kind = 'GLASS' AND id = $1`,
+      [other.uuid, reviewed.uuid],
+    );
+    const { data } = await api.gql("query($id:ID!){action(id:$id){breakGlass{review}}}", { id: other.id }, breaker);
+    await kept.putBack();
+    expect(data).toEqual({ action: { breakGlass: { review: "UNREVIEWED" } } });
+  });
+
   it("is denied by an approver, taken back, and void when who did it is suspended", async () => {
     const [denied, revoked, voided] = [await pending(), await pending(), await pending()];
     const breaker = await person(readers);
@@ -125,7 +243,7 @@ describe("breakGlass", () => {
     });
     const back = { actionId: revoked.id, note: "no fire" };
     expect(await act(api, "revokeApproval", back, breaker)).toMatchObject({ action: { status: "DENIED" } });
-    const { sub } = JSON.parse(Buffer.from(breaker.token.split(".")[1]!, "base64url").toString()) as { sub: string };
+    const { sub } = claimsOf(breaker.token);
     const admin = { token: await api.token("admin") };
     await act(api, "suspendPrincipal", { principalId: sub, reason: "arson" }, admin, "userErrors{code}");
     const { data } = await api.gql<{ action: object }>(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
+import json
+import os
 from typing import Any, Dict, List, Optional, Tuple
 
 from countersign_verify import ed25519
@@ -99,6 +101,15 @@ MEMBER = person("member")
 ACTION, CHAIN, GRANT, OTHER_GRANT = uuid(0xB0), uuid(0xC0), uuid(0xE0), uuid(0xE1)
 DIGEST, POLICY = "sha256:" + "d" * 64, "sha256:" + "e" * 64
 COMMITMENT = {"commit": "c" * 64}
+
+
+def approval_cases() -> List[Entry]:
+    """The cases of approvals.json, which lies beside the vectors."""
+    project = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
+    folder = os.path.dirname(os.environ.get("VECTORS", os.path.join(project, "test", "vectors", "entry-v1.json")))
+    with open(os.path.join(folder, "approvals.json"), encoding="utf-8") as file:
+        cases: List[Entry] = json.load(file)
+    return cases
 
 
 class Life:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import unittest
 from random import Random
 from typing import Any, Callable
 
 from countersign_verify.approvals import Approval, enough
 from ledger_for_tests import (
-    AGENT, CHAIN, COMMITMENT, GRANT, MEMBER, OTHER_GRANT, SYSTEM, Entry, Life, check, found, instant, linked, person, uuid,
+    AGENT, CHAIN, COMMITMENT, GRANT, MEMBER, OTHER_GRANT, SYSTEM, Entry, Life, approval_cases, check, found, instant, linked, person, uuid,
 )  # fmt: skip
 
 ANN, BOB = person("ann", "x", "y"), person("bob", "x")
@@ -92,10 +90,7 @@ class Asked(unittest.TestCase):
     """Every case of approvals.json, which has what a requirement can ask, beside the vectors."""
 
     def test_cases(self) -> None:
-        project = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-        folder = os.path.dirname(os.environ.get("VECTORS", os.path.join(project, "test", "vectors", "entry-v1.json")))
-        with open(os.path.join(folder, "approvals.json"), encoding="utf-8") as file:
-            cases = json.load(file)
+        cases = approval_cases()
         self.assertGreater(len(cases), 30)
         for case in cases:
             for verdict, status, legal in (("APPROVE", "APPROVED", case["approves"]), ("DENY", "DENIED", case["denies"])):

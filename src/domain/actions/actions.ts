@@ -205,7 +205,7 @@ export function createActions(options: ActionsOptions): Actions {
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const firstShown = createFirstShown({ db });
   const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown });
-  const review = createBreakGlassReview({ db, commit, load, known });
+  const review = createBreakGlassReview({ db, commit, load, known, isSigned });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });

@@ -1,11 +1,14 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { isAsked } from "../../facts/quorum.ts";
-import { provenFact, provenState, readProvenEntry, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { provenState, readProvenEntry, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { CommitFunction } from "../commit.ts";
 import type { KnownPeople } from "../directory/known-people.ts";
-import type { Caller, Principal } from "../identity/principal.ts";
+import type { Caller } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { termFacts } from "./body.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
@@ -31,14 +34,17 @@ interface Glass {
   readonly entry: LedgerEntry;
 }
 
-async function readGlass(db: Queryable, ledger: LedgerId, id: string): Promise<Glass | undefined> {
+/** Throws LedgerDamagedError when the row says anything else than its entry, or that entry is about another action or not signed. */
+async function readGlass(db: Queryable, isSigned: IsSigned, ledger: LedgerId, id: string): Promise<Glass | undefined> {
   const { rows } = await withLedgerErrors(db.query<StoredState>({ ...GLASS, values: [ledger, id] }));
   const [row] = rows;
   if (row === undefined) return undefined;
   const entry = await withLedgerErrors(readProvenEntry(db, ledger, BigInt(row.updated_seq)));
   const { version, state } = provenState(ledger, "GLASS", row, entry);
   if (entry === undefined) throw new Error(`entry ${row.updated_seq} of ${ledger} is missing`);
-  provenFact(ledger, entry);
+  if (entry.body.action !== id || !isSigned(entry)) {
+    throw new LedgerDamagedError(ledger, `entry ${entry.seq} is not what a server says of the approval of ${id} alone`);
+  }
   return { version, status: state.status, by: state.by, entry };
 }
 
@@ -53,10 +59,11 @@ export interface ReviewOptions {
   readonly commit: CommitFunction;
   readonly load: ActionLoader;
   readonly known: KnownPeople;
+  readonly isSigned: IsSigned;
 }
 
 /** Records what another person says of an action that somebody approved alone. Throws ActionRefusal, LedgerUnavailableError. */
-export function createBreakGlassReview({ db, commit, load, known }: ReviewOptions) {
+export function createBreakGlassReview({ db, commit, load, known, isSigned }: ReviewOptions) {
   return (caller: Caller, ledger: LedgerId, { actionId: id, justified, note }: ReviewInput): Promise<ActionResult> =>
     commit({
       ledger,
@@ -64,7 +71,7 @@ export function createBreakGlassReview({ db, commit, load, known }: ReviewOption
       async load() {
         const action = await load({ ledger, id });
         if (action === undefined) throw notFound(["actionId"]);
-        return { action, glass: await readGlass(db, ledger, id) };
+        return { action, glass: await readGlass(db, isSigned, ledger, id) };
       },
       async decide({ action, glass }) {
         const { terms, state } = action.situation;
@@ -77,21 +84,21 @@ export function createBreakGlassReview({ db, commit, load, known }: ReviewOption
           throw refuse("NOT_ALLOWED", "this is for administrators, and for people whose approval the policy asked for");
         }
         if (glass === undefined) throw refuse("NO_BREAK_GLASS", "nobody broke the glass for this action");
-        const breaker: Principal = {
-          id: glass.by,
-          kind: "HUMAN",
-          organization: by.organization,
-          roles: [],
-          groups: [],
-        };
-        const people = await known.people(by.organization, [by, breaker, terms.requestedBy], state.proposedSeq);
-        if (by.id === glass.by || people.compare(by, breaker) === "SAME") {
-          throw refuse("NOT_ALLOWED", "somebody else than who broke the glass has to look into it");
-        }
-        if (people.compare(by, terms.requestedBy) === "SAME") {
-          throw refuse("NOT_ALLOWED", "somebody else than who asked for the action has to look into it");
-        }
         if (glass.status !== "UNREVIEWED") throw refuse("ALREADY_REVIEWED", `it was found ${glass.status} already`);
+        // With the addresses that were recorded with it.
+        const breaker = actorOf(glass.entry);
+        await known.refresh(by.organization);
+        const people = await known.people(by.organization, [by, breaker, terms.requestedBy], state.proposedSeq);
+        for (const [involved, who] of [
+          [breaker, "broke the glass"],
+          [terms.requestedBy, "asked for the action"],
+        ] as const) {
+          const compared = by.id === involved.id ? "SAME" : people.compare(by, involved);
+          if (compared === "DIFFERENT") continue;
+          const another = `somebody else than who ${who} has to look into it`;
+          const unknown = `${another}, and it is not known whether you are: you need a verified address, and they do`;
+          throw refuse("NOT_ALLOWED", compared === "SAME" ? another : unknown);
+        }
         const verdict = justified ? "JUSTIFIED" : "UNJUSTIFIED";
         const next = {
           kind: "GLASS",

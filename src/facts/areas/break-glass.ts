@@ -34,6 +34,10 @@ export const BREAK_GLASS = {
       description: "one person approved alone what would need more people, in an emergency",
       members: {
         ...laterTerms,
+        requestedBy: object(
+          { id: text("of who proposed it"), onBehalfOf: text("of the person that one acted for").optional() },
+          "who asked for it, as the proposal says: none of them says afterwards whether it was justified",
+        ),
         reason: erasable<string>("why it could not wait"),
         channel: code(CHANNELS, "how it came in"),
       },
@@ -44,7 +48,7 @@ export const BREAK_GLASS = {
         hasNot: { platform: OWN_PLATFORM },
         lacks: ["grant.id", "grant.hash"],
         keeps: ["approvals"],
-        repeats,
+        repeats: { ...repeats, "requestedBy.id": "actor.id", "requestedBy.onBehalfOf": "onBehalfOf.id" },
         deadline: "KEPT",
         endsWithin: { path: "grant.expiresAt", seconds: MAX_BREAK_GLASS_TTL },
       },
@@ -59,7 +63,7 @@ export const BREAK_GLASS = {
       moves: { GLASS: steps(["UNREVIEWED"], REVIEW_VERDICTS) },
       permits: true,
       conditions: {
-        by: ["ANOTHER"],
+        by: ["REVIEWER"],
         leadsTo: { member: "verdict", status: { JUSTIFIED: "JUSTIFIED", UNJUSTIFIED: "UNJUSTIFIED" } },
         repeats: sameTerms,
       },

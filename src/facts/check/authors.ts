@@ -54,8 +54,8 @@ function isBy(author: Author, { body, maker, recordedAt }: Authored, state: Stat
       return isDelegate(body, maker);
     case "GLASS_BREAKER":
       return isGlassBreaker(body, maker);
-    case "ANOTHER":
-      return isHuman(body) && !peopleOf(body).some((id) => peopleOf(maker).includes(id));
+    case "REVIEWER":
+      return isReviewer(body, maker);
   }
 }
 
@@ -66,6 +66,12 @@ function isGlassBreaker(body: JsonObject, maker: JsonObject): boolean {
   const { id, roles } = objectOf(body.actor);
   const requester = [textOf(objectOf(maker.actor).id), ...peopleOf(maker)];
   return listOf(roles).includes(BREAK_GLASS_ROLE) && !requester.includes(textOf(id));
+}
+
+function isReviewer(body: JsonObject, maker: JsonObject): boolean {
+  const { id: requester, onBehalfOf: person } = objectOf(maker.requestedBy);
+  const involved = [...peopleOf(maker), requester, person];
+  return isHuman(body) && body.onBehalfOf === undefined && !involved.includes(objectOf(body.actor).id);
 }
 
 function isDelegate({ actor, onBehalfOf }: JsonObject, maker: JsonObject): boolean {

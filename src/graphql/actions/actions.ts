@@ -16,6 +16,7 @@ import {
 import { readingAt } from "../base/position.ts";
 import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
+import { GlassReview } from "./break-glass.ts";
 import { readAction, seesAction } from "./reads.ts";
 import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
@@ -58,13 +59,19 @@ builder.queryField("actions", (t) =>
         type: [ActionStatus],
         description: "Only actions with one of these statuses. Default: all.",
       }),
+      breakGlass: t.arg({
+        type: [GlassReview],
+        description:
+          "Only actions that somebody approved alone, and of which another person said one of these. Default: all actions.",
+      }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: (_root, { status, ...page }, context) =>
-      readPage(context, page, (range) =>
-        listActions(context.db, context.ledger, readerOf(context), { ...range, statuses: status ?? undefined }),
-      ),
+    resolve: (_root, { status, breakGlass, ...page }, context) =>
+      readPage(context, page, (range) => {
+        const filter = { statuses: status ?? undefined, reviews: breakGlass ?? undefined };
+        return listActions(context.db, context.ledger, readerOf(context), { ...range, ...filter });
+      }),
   }),
 );
 

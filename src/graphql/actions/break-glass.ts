@@ -1,4 +1,5 @@
 import { readPositionOfGlass } from "../../domain/actions/break-glass-review.ts";
+import type { LedgerEntry } from "../../facts/entry.ts";
 import { builder } from "../base/builder.ts";
 import { callerOf } from "../base/context.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
@@ -11,7 +12,7 @@ import { actionPayload } from "./payload.ts";
 import { readOutcomeOf } from "./reads.ts";
 import { shownAction } from "./shown.ts";
 
-const GlassReview = builder.enumType("BreakGlassReview", {
+export const GlassReview = builder.enumType("BreakGlassReview", {
   description: "What another person said of an action that somebody approved alone.",
   values: {
     UNREVIEWED: { value: "UNREVIEWED", description: "Nobody has looked into it yet." },
@@ -19,6 +20,10 @@ const GlassReview = builder.enumType("BreakGlassReview", {
     UNJUSTIFIED: { value: "UNJUSTIFIED", description: "It was not." },
   } as const,
 });
+
+function isReviewOf({ type, body }: LedgerEntry, action: string): boolean {
+  return type === "BREAK_GLASS_REVIEWED" && body.action === action;
+}
 
 interface BreakGlassShape {
   readonly broken: EntryNode;
@@ -75,7 +80,9 @@ builder.prismaObjectField(ActionRef, "breakGlass", (t) =>
       if (broken === undefined) return null;
       const seq = await readPositionOfGlass(context.db, context.ledger, row.id);
       const [last] = seq === undefined ? [] : await readPositions(context, [seq]);
-      const reviewed = last !== undefined && entryOf(last).type === "BREAK_GLASS_REVIEWED" ? last : undefined;
+      // A row only tells where to look: what is there may be about another action.
+      const isReview = last !== undefined && isReviewOf(entryOf(last), row.id);
+      const reviewed = isReview ? last : undefined;
       return { broken, reviewed };
     },
   }),

@@ -40,6 +40,9 @@ class Move(NamedTuple):
     maker: Optional[Maker]
 
 
+_REQUESTER = ("requestedBy.id", "requestedBy.onBehalfOf")
+
+
 def _needed_paths(kind: str) -> List[str]:
     """The members of the entry that makes a thing of this kind which conditions refer to later."""
     spec = KINDS[kind]
@@ -52,6 +55,8 @@ def _needed_paths(kind: str) -> List[str]:
             paths.update(condition.paths)
         elif isinstance(condition, terms.IsMade):
             paths.add(condition.made_path)
+        elif isinstance(condition, terms.By) and "REVIEWER" in condition.who:
+            paths.update(_REQUESTER)
     return sorted(paths)
 
 
@@ -121,8 +126,9 @@ def _is_one_of(name: str, move: Move) -> Optional[bool]:
     if name == "DELEGATE":
         alone = same(maker.on_behalf_of[0], MISSING)
         return alone and same(actor[1], AGENT) and same(other[0], maker.actor[0]) and other[0] is not MISSING
-    if name == "ANOTHER":
-        return same(actor[1], HUMAN) and not people(move.body) & maker.people
+    if name == "REVIEWER":
+        involved = [*maker.people, *(maker.values[path] for path in _REQUESTER)]
+        return same(actor[1], HUMAN) and same(other[0], MISSING) and not any(same(actor[0], one) for one in involved)
     if name == "GLASS_BREAKER":
         roles = at(move.body, "actor.roles")
         breaks = same(actor[1], HUMAN) and isinstance(roles, list) and "break-glass" in roles

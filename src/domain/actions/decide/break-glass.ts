@@ -1,7 +1,7 @@
 import { BREAK_GLASS_ROLE, MAX_BREAK_GLASS_TTL } from "../../../facts/areas/break-glass.ts";
 import { OWN_PLATFORM } from "../../../facts/areas/policy.ts";
 import { Erasable } from "../../../facts/erasable.ts";
-import type { Situation } from "../action.ts";
+import type { Situation, Terms } from "../action.ts";
 import type { BreakGlass } from "./command.ts";
 import { AGAIN, objections } from "./eligibility.ts";
 import { isRequester, isUnknown, responsibleAs } from "./people.ts";
@@ -24,10 +24,20 @@ export function breakGlass(situation: Situation, command: BreakGlass, now: Date)
       status: "APPROVED",
       grant: { expiresAt: secondsAfter(now, ttl) },
     },
-    fact: { type: "ACTION_BROKEN_GLASS", reason: new Erasable(command.reason), channel: command.channel },
+    fact: {
+      type: "ACTION_BROKEN_GLASS",
+      requestedBy: requesterIn(terms),
+      reason: new Erasable(command.reason),
+      channel: command.channel,
+    },
     alsoMoves: [{ kind: "GLASS", id: terms.actionId, version: 1, state: { status: "UNREVIEWED", by: command.by.id } }],
     notAfter: state.expiresAt ?? undefined,
   };
+}
+
+/** Who cannot say afterwards whether it was justified. */
+function requesterIn({ requestedBy: { id, onBehalfOf } }: Terms) {
+  return { id, ...(onBehalfOf === undefined ? {} : { onBehalfOf: onBehalfOf.id }) };
 }
 
 type Why = Omit<Extract<RefusedCommand, { readonly recordedAs: "DECISION_REFUSED" }>, "kind" | "recordedAs">;

@@ -14,6 +14,8 @@ const BATCH = 100;
 export interface ActionRange {
   /** Any of these; every status when undefined. */
   readonly statuses?: readonly string[] | undefined;
+  /** Only what one person approved alone, and of which another has said any of these (`UNREVIEWED`: nothing); all actions when undefined. */
+  readonly reviews?: readonly string[] | undefined;
   /** Only actions proposed before this position. */
   readonly before: bigint | undefined;
   readonly limit: number;
@@ -69,8 +71,8 @@ export async function listDecidable(
 }
 
 async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
-  // By status, state rows say where they are. Else the entries are asked, the latest months first.
-  if (range.statuses !== undefined) return readWindow(db, ledger, viewer, range);
+  // By status or review, state rows say where they are. Else the entries are asked, the latest months first.
+  if (range.statuses !== undefined || range.reviews !== undefined) return readWindow(db, ledger, viewer, range);
   const found: ActionView[] = [];
   for (const recorded of await withListErrors(readWindows(db, ledger, { before: range.before }, true))) {
     const rest = { ...range, limit: range.limit - found.length };
@@ -110,7 +112,7 @@ function positionsOf(
   recorded: RecordedBounds | undefined,
   bind: Bind,
 ): readonly string[] {
-  const { statuses, before, limit } = range;
+  const { statuses, reviews, before, limit } = range;
   const parts = scopes === "everything" ? [undefined] : scopes;
   const first = bind(limit);
   const end = before === undefined ? undefined : bind(before);
@@ -119,6 +121,17 @@ function positionsOf(
     return `(SELECT ${column} AS seq FROM ${from} WHERE ${all.join(" AND ")} ORDER BY ${column} DESC LIMIT ${first}::bigint)`;
   };
   return parts.flatMap((scope) => {
+    if (reviews !== undefined) {
+      // Few of a ledger's actions: the key finds all of them.
+      const reviewed = `SELECT g.id FROM oc_state g
+         WHERE g.ledger = $1 AND g.kind = 'GLASS' AND g.status = ANY (${bind(reviews)}::text[])`;
+      return select("s.proposed_seq", "oc_action s", [
+        "s.ledger = $1",
+        `s.id = ANY (ARRAY(${reviewed}))`,
+        statuses && `s.status = ANY (${bind(statuses)}::text[])`,
+        scope && actionInScope("s", [scope], bind),
+      ]);
+    }
     if (statuses !== undefined) {
       const inScope = scope && actionInScope("s", [scope], bind);
       return [...new Set(statuses)].map((status) =>
