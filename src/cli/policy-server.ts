@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { MAX_DAYS } from "../domain/publishing/simulate.ts";
 import { type Api, createApi, type Operation } from "./api.ts";
@@ -10,16 +10,22 @@ interface ServerOptions {
   readonly url?: string;
 }
 
+/** A policy document as it was read from its file, once: what is shown, evaluated and published is the same. */
+export interface PolicyText {
+  readonly text: string;
+  readonly hash: string;
+}
+
 const published = z.object({
   publishPolicy: z.object({
     version: z.object({ version: z.number(), hash: z.string() }).nullable(),
     action: z
       .object({
-        id: z.string(),
+        uuid: z.string(),
         digest: z.string(),
-        status: z.string(),
         rendered: z.string(),
         expiresAt: z.string().nullable(),
+        policy: z.object({ reason: z.string() }),
       })
       .nullable(),
     userErrors: z.array(z.object({ code: z.string(), message: z.string() })),
@@ -28,7 +34,7 @@ const published = z.object({
 const PUBLISH: Operation<z.infer<typeof published>> = {
   document: `mutation PublishPolicy($input: PublishPolicyInput!) {
     publishPolicy(input: $input) {
-      version { version hash } action { id digest status rendered expiresAt } userErrors { code message }
+      version { version hash } action { uuid digest rendered expiresAt policy { reason } } userErrors { code message }
     }
   }`,
   answer: published,
@@ -45,110 +51,156 @@ const simulated = z.object({
         cursor: z.string(),
         before: outcome,
         after: outcome,
-        action: z.object({ id: z.string(), platform: z.string(), tool: z.string() }),
+        action: z.object({ uuid: z.string(), platform: z.string(), tool: z.string() }),
         explanation: z.array(z.object({ ruleId: z.string(), matched: z.boolean(), error: z.string().nullable() })),
       }),
     ),
   }),
 });
+/** Lines of one call. A page more would evaluate everything again. */
+const LINES = 100;
 const SIMULATE: Operation<z.infer<typeof simulated>> = {
   document: `query SimulatePolicy($document: String!, $days: Int, $after: String) {
     simulatePolicy(document: $document, days: $days) {
       actions complete changed
-      changes(first: 100, after: $after) {
-        cursor before after action { id platform tool } explanation { ruleId matched error }
+      changes(first: ${LINES}, after: $after) {
+        cursor before after action { uuid platform tool } explanation { ruleId matched error }
       }
     }
   }`,
   answer: simulated,
 };
-/** Lines of a simulation that are printed. */
-const MAX_LINES = 1_000;
 
 async function api(options: ServerOptions, as: "admin" | "auditor"): Promise<Api> {
   const config = settings();
   return createApi({ url: options.url ?? defaultEndpoint(config), token: await commandToken(config, as) });
 }
 
-async function publish(
-  document: string,
-  { note, shadow = false, ...options }: ServerOptions & { readonly note: string; readonly shadow?: boolean },
-): Promise<void> {
-  const { data } = await (await api(options, "admin")).run(PUBLISH, { input: { document, note, shadow } });
-  const { version, action, userErrors } = data.publishPolicy;
-  for (const { code, message } of userErrors) process.stdout.write(`${code}: ${message}\n`);
-  if (version === null || action === null) throw new CommandError("FAILED", "the document was not proposed");
-  process.stdout.write(
-    `${action.rendered}\n\nproposed as version ${version.version}, ${version.hash}\naction ${action.id}\ndigest ${action.digest}\n` +
-      `It is in force once another administrator has approved the action (approveAction), until ${action.expiresAt ?? "it ends"}.\n`,
-  );
+interface PublishOptions extends ServerOptions {
+  readonly note: string;
+  readonly shadow?: boolean;
+  readonly hash?: string;
 }
 
-async function simulate(
-  document: string,
-  { days, ...options }: ServerOptions & { readonly days?: number },
+function policyHash(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError("It has to be `sha256:` and 64 hex digits, as `countersign policy test` prints it.");
+}
+
+async function publish(
+  { text, hash }: PolicyText,
+  { note, shadow = false, hash: expected = hash, ...options }: PublishOptions,
 ): Promise<void> {
-  const server = await api(options, "auditor");
-  let after: string | null = null;
-  for (let lines = 0; ; ) {
-    const variables: Readonly<Record<string, unknown>> = { document, days: days ?? null, after };
-    const { simulatePolicy: found } = (await server.run(SIMULATE, variables)).data;
-    for (const change of found.changes) {
-      const rules = change.explanation
-        .filter(({ matched }) => matched)
-        .map(({ ruleId, error }) => ruleId + (error === null ? "" : "!"));
-      process.stdout.write(
-        `${change.before} -> ${change.after}  ${change.action.platform} ${change.action.tool}  ${change.action.id}  by ${rules.join(", ")}\n`,
-      );
-    }
-    lines += found.changes.length;
-    after = found.changes.at(-1)?.cursor ?? null;
-    if (found.changes.length === 100 && lines < MAX_LINES) continue;
-    const more = found.changed > lines ? `, of which ${lines} are listed` : "";
-    const part = found.complete ? "" : "; only the latest proposals were evaluated";
-    process.stdout.write(`${found.actions} actions evaluated, ${found.changed} would change${more}${part}\n`);
-    return;
+  if (hash !== expected) {
+    const again =
+      "Nothing was proposed. Compare it again with `countersign policy diff`, and publish the hash that this prints.";
+    throw new CommandError("FAILED", `the document has hash ${hash}, not ${expected}: it was changed since. ${again}`);
+  }
+  const server = await api(options, "admin");
+  const { data } = await server.run(PUBLISH, { input: { document: text, note, shadow } });
+  const { version, action, userErrors } = data.publishPolicy;
+  for (const { code, message } of userErrors) process.stdout.write(`${code}: ${message}\n`);
+  if (version === null || action === null) {
+    const forbidden = userErrors.some(({ code }) => code === "ADMINISTRATORS_ONLY");
+    throw new CommandError(
+      forbidden ? "REFUSED" : "FAILED",
+      "the document was not proposed, and the policy is as it was",
+    );
+  }
+  const { uuid, digest, rendered, expiresAt, policy } = action;
+  const input = `actionId: "${uuid}", digest: "${digest}"`;
+  const lines = [
+    rendered,
+    "",
+    `Proposed as version ${version.version} of the policy, ${version.hash}.`,
+    `Nothing changes before it is approved${expiresAt === null ? "" : `, until ${expiresAt} at the latest`}. ${policy.reason}`,
+    `They read the text above, find the action ${uuid} in the tab \`Waiting\` of ${server.url}, and approve it there or with:`,
+    `  mutation { approveAction(input: { ${input} }) { action { status } userErrors { code message } } }`,
+    `The status is SUCCEEDED once the document is ${shadow ? "evaluated beside the one in force" : "in force"}. To withdraw it before:`,
+    `  mutation { cancelAction(input: { actionId: "${uuid}" }) { action { status } userErrors { code message } } }`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  if (version.hash !== hash) {
+    const message = `the server read another document than this command, which has hash ${hash}: withdraw the action, and compare their versions`;
+    throw new CommandError("FAILED", message);
   }
 }
 
-/** Adds what a running server is asked. `read` returns the text of a document that can be used. */
-export function definePolicyOfServer(policy: Command, read: (file: string) => Promise<string>): void {
+interface SimulateOptions extends ServerOptions {
+  readonly days?: number;
+  readonly after?: string;
+}
+
+async function simulate({ text }: PolicyText, { days, after, ...options }: SimulateOptions): Promise<void> {
+  const server = await api(options, "auditor");
+  const variables = { document: text, days: days ?? null, after: after ?? null };
+  const { simulatePolicy: found } = (await server.run(SIMULATE, variables)).data;
+  for (const change of found.changes) {
+    const rules = change.explanation
+      .filter(({ matched }) => matched)
+      .map(({ ruleId, error }) => ruleId + (error === null ? "" : "!"));
+    const { platform, tool, uuid } = change.action;
+    process.stdout.write(`${change.before} -> ${change.after}  ${platform} ${tool}  ${uuid}  by ${rules.join(", ")}\n`);
+  }
+  const part = found.complete ? "" : "; only the latest proposals were evaluated";
+  const last = found.changes.at(-1)?.cursor;
+  const isAll = found.changes.length === found.changed || found.changes.length < LINES || last === undefined;
+  const more = isAll ? "" : `; what follows with --after ${last}`;
+  process.stdout.write(`${found.actions} actions evaluated, ${found.changed} would change${part}${more}\n`);
+}
+
+/** Adds what a running server is asked. `read` reads a document that can be used. */
+export function definePolicyOfServer(policy: Command, read: (file: string) => Promise<PolicyText>): void {
   policy
     .command("publish")
     .summary("propose a policy document to a running server")
     .description(
-      "Proposes a policy document, for another administrator to approve, and prints what that one is shown. Signs in with COUNTERSIGN_TOKEN, or else " +
-        "as the demo administrator.",
+      "Proposes a policy document, for another administrator to approve, and prints what that one is shown, the action, and the mutation that approves " +
+        "it. Nothing changes before that. The file is read once. Signs in with COUNTERSIGN_TOKEN, or else as the demo administrator.",
     )
     .argument("<file>", "policy document, in YAML or JSON")
     .requiredOption("--note <text>", "why the policy is changed")
     .option("--shadow", "evaluate it beside the one in force, without effect")
+    .option(
+      "--hash <hash>",
+      "refuse unless the document has this hash, as `policy test` and `policy diff` printed it",
+      policyHash,
+    )
     .option("--url <url>", "GraphQL endpoint (default: that of HOST and PORT)", endpoint)
     .addHelpText("after", '\nExamples:\n  countersign policy publish policy.yaml --note "four eyes over 200"')
     .addHelpText(
       "after",
-      exitCodesHelp({ OK: "it was proposed", FAILED: "it was refused", USAGE: true, REFUSED: true, UNREACHABLE: true }),
+      exitCodesHelp({
+        OK: "it was proposed",
+        FAILED: "it was not proposed: a case fails, it is in force already, or it has another hash",
+        USAGE: "wrong arguments or settings, or no policy document",
+        REFUSED: "refused: not authenticated, or no administrator",
+        UNREACHABLE: true,
+      }),
     )
-    .action(async (file: string, options: ServerOptions & { readonly note: string; readonly shadow?: boolean }) =>
-      publish(await read(file), options),
-    );
+    .action(async (file: string, options: PublishOptions) => publish(await read(file), options));
   policy
     .command("simulate")
     .summary("say what a policy document would have changed")
     .description(
       "Has a running server evaluate the document for what was proposed in the last days, and prints a line for each action that it would have led to " +
-        "something else: the outcomes, the tool, the action, and the rules that match (with an exclamation mark where one cannot be evaluated). Signs in " +
-        "with COUNTERSIGN_TOKEN, or else as the demo auditor.",
+        "something else, the latest first: the outcomes, the tool, the action, and the rules that match (with an exclamation mark where one cannot be " +
+        `evaluated); at most ${LINES}, and how to go on. Nothing is recorded. Signs in with COUNTERSIGN_TOKEN, or else as the demo auditor.`,
     )
     .argument("<file>", "policy document, in YAML or JSON")
     .option("--days <number>", `period in days, at most ${MAX_DAYS} (default: 30)`, wholeNumber(1, MAX_DAYS))
+    .option("--after <cursor>", "list what follows behind this, as the call before printed it")
     .option("--url <url>", "GraphQL endpoint (default: that of HOST and PORT)", endpoint)
     .addHelpText("after", "\nExamples:\n  countersign policy simulate policy.yaml --days 7")
     .addHelpText(
       "after",
-      exitCodesHelp({ OK: "it was evaluated", FAILED: true, USAGE: true, REFUSED: true, UNREACHABLE: true }),
+      exitCodesHelp({
+        OK: "it was evaluated, whatever would change",
+        FAILED: "it was not evaluated, or takes too long",
+        USAGE: "wrong arguments or settings, or no policy document",
+        REFUSED: true,
+        UNREACHABLE: true,
+      }),
     )
-    .action(async (file: string, options: ServerOptions & { readonly days?: number }) =>
-      simulate(await read(file), options),
-    );
+    .action(async (file: string, options: SimulateOptions) => simulate(await read(file), options));
 }

@@ -10,7 +10,7 @@ import { readPolicy } from "../domain/policy/document/read.ts";
 import { starterDocument } from "../domain/policy/document/starter.ts";
 import { asError } from "../errors.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
-import { definePolicyOfServer } from "./policy-server.ts";
+import { definePolicyOfServer, type PolicyText } from "./policy-server.ts";
 
 async function readText(file: string): Promise<string> {
   try {
@@ -20,11 +20,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** Reads a policy document. Throws CommandError USAGE after printing each problem on a line. */
-async function compiled(file: string): Promise<CompiledPolicy> {
+interface PolicyFile extends PolicyText {
+  readonly policy: CompiledPolicy;
+}
+
+/** Reads a policy document, once. Throws CommandError USAGE after printing each problem on a line. */
+async function readDocument(file: string): Promise<PolicyFile> {
   const text = await readText(file);
   try {
-    return compilePolicy(readPolicy(text));
+    const policy = compilePolicy(readPolicy(text));
+    return { text, hash: policy.hash, policy };
   } catch (error) {
     if (!(error instanceof PolicyDocumentError)) throw error;
     for (const problem of error.problems) process.stdout.write(`${describeProblem(problem)}\n`);
@@ -33,7 +38,7 @@ async function compiled(file: string): Promise<CompiledPolicy> {
 }
 
 async function test(file: string): Promise<void> {
-  const policy = await compiled(file);
+  const { policy } = await readDocument(file);
   const { passed, failed, untested } = runCases(policy, new Date());
   for (const { name, problem } of failed) process.stdout.write(`failed: ${name}: ${problem}\n`);
   for (const id of untested) process.stdout.write(`untested: rule ${id} matches in no case\n`);
@@ -46,11 +51,11 @@ async function test(file: string): Promise<void> {
 }
 
 async function diff(oldFile: string, newFile: string): Promise<void> {
-  const { document: before } = await compiled(oldFile);
-  const { document: after } = await compiled(newFile);
-  const changes = describeChanges(before, after);
+  const { policy: before } = await readDocument(oldFile);
+  const { policy: after } = await readDocument(newFile);
+  const changes = describeChanges(before.document, after.document);
   for (const change of changes) process.stdout.write(`${change}\n`);
-  if (changes.length > 0) throw new CommandError("FAILED", "the documents differ");
+  if (changes.length > 0) throw new CommandError("FAILED", `the documents differ; the new one has hash ${after.hash}`);
 }
 
 async function starter({ catalog }: { readonly catalog?: string }): Promise<void> {
@@ -85,7 +90,8 @@ export function definePolicy(program: Command): void {
     .summary("say how two policy documents differ")
     .description(
       "Prints in words what NEW changes of OLD, one line for each change: what loosens the policy first, then what may loosen it, because conditions " +
-        "decide, then everything else. Order, comments and notation are no difference. Connects to nothing.",
+        "decide, then everything else. Order, comments and notation are no difference. The hash of NEW, which `publish --hash` takes, is printed as well. " +
+        "Connects to nothing.",
     )
     .argument("<old>", "policy document, in YAML or JSON")
     .argument("<new>", "policy document, in YAML or JSON")
@@ -100,8 +106,5 @@ export function definePolicy(program: Command): void {
     .addHelpText("after", "\nExamples:\n  countersign policy starter --catalog catalog.json > policy.yaml")
     .addHelpText("after", exitCodesHelp({ OK: true, USAGE: true }))
     .action(starter);
-  definePolicyOfServer(policy, async (file) => {
-    await compiled(file);
-    return readText(file);
-  });
+  definePolicyOfServer(policy, readDocument);
 }

@@ -5,7 +5,19 @@ import { exitCodeOf, exitCodes } from "../../src/cli/exit.ts";
 import { ConfigurationError } from "../../src/errors.ts";
 import { countersign, root } from "./run.ts";
 
-const commands = ["serve", "check", "migrate", "token", "keys", "replay", "verify", "export", "health", "search-index"];
+const commands = [
+  "serve",
+  "check",
+  "migrate",
+  "token",
+  "keys",
+  "replay",
+  "verify",
+  "export",
+  "health",
+  "search-index",
+  "policy",
+];
 
 describe("help", () => {
   it("lists every command and every exit code", async () => {
@@ -24,8 +36,12 @@ describe("help", () => {
     ["verify", [0, 1, 2, 3, 4]],
     ["export", [0, 1, 2, 3, 4]],
     ["health", [0, 2, 3]],
+    ["policy test", [0, 1, 2]],
+    ["policy diff", [0, 1, 2]],
+    ["policy simulate", [0, 1, 2, 3, 4]],
+    ["policy publish", [0, 1, 2, 3, 4]],
   ])("of %s gives examples and the exit codes it ends with: %j", async (command, ends) => {
-    const { code, stdout } = await countersign([command, "--help"]);
+    const { code, stdout } = await countersign([...command.split(" "), "--help"]);
     expect(code).toBe(exitCodes.OK);
     expect(stdout).toContain(`Examples:\n  `);
     const [, codes = ""] = stdout.split("\nExit codes:\n");
@@ -51,6 +67,9 @@ describe("wrong usage", () => {
     [["health", "--url", "nowhere"], "an http or https address"],
     [["replay"], "missing required argument 'traces'"],
     [["replay", "no-such-file.jsonl"], "no-such-file.jsonl"],
+    [["policy", "publish", "policy.yaml"], "required option '--note <text>'"],
+    [["policy", "publish", "policy.yaml", "--note", "a", "--hash", "abc"], "64 hex digits"],
+    [["policy", "simulate", "policy.yaml", "--days", "91"], "a whole number from 1 to 90"],
   ])("%j ends with 2 and prints why", async (args, message) => {
     const { code, stdout, stderr } = await countersign(args);
     expect(stderr).toContain(message);
