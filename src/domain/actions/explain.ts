@@ -34,7 +34,7 @@ const NO_VERSION = 0;
 
 export interface ExplainOptions {
   readonly region: string;
-  readonly policies: Pick<Policies, "of" | "withHash">;
+  readonly policies: Pick<Policies, "of" | "open" | "withHash">;
   readonly now: () => Date;
   readonly tryPolicy: TryPolicy;
 }
@@ -49,8 +49,8 @@ export interface Explainer {
    * Every rule, as it was evaluated for `proposal`; those that the entry records when its policy, or what it was evaluated for, is not known any more.
    */
   explainRecorded(proposal: LedgerEntry): readonly RuleExplanation[];
-  /** The ids of the rules of the policy that is in force where `by` belongs. */
-  ruleIds(by: Principal): readonly string[];
+  /** The ids of the rules of the policy that is in force where `by` belongs. Throws LedgerUnavailableError. */
+  ruleIds(by: Principal): Promise<readonly string[]>;
 }
 
 export function createExplainer(options: ExplainOptions): Explainer {
@@ -64,6 +64,7 @@ export function createExplainer(options: ExplainOptions): Explainer {
       const given = parseJson(canonicalJson(step.arguments, "arguments").text);
       const situation = supposedSituation(principal, client, { ...step, arguments: given }, now());
       if (document === undefined) {
+        await policies.open(by.organization);
         const policy = policies.of(by.organization);
         const ledger = ledgerOf(principal.organization, region);
         return policy.evaluate(await withWindows(createWindowLoader(db), policy, situation, ledger), platforms);
@@ -84,7 +85,10 @@ export function createExplainer(options: ExplainOptions): Explainer {
       }
       return recorded.rules.map(recordedExplanation);
     },
-    ruleIds: ({ organization }) => policies.of(organization).document.rules.map(({ id }) => id),
+    async ruleIds({ organization }) {
+      await policies.open(organization);
+      return policies.of(organization).document.rules.map(({ id }) => id);
+    },
   };
 }
 

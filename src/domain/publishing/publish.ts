@@ -90,6 +90,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const untested = cases && problemOf(cases);
       if (untested !== undefined) return refuse(caller, document, "POLICY_UNTESTED", untested);
       const { organization } = caller.principal;
+      // Trying it may have taken long.
+      await policies.open(organization);
       const current = policies.of(organization);
       const { latest, shadow: beside } = policies.publishedBy(organization);
       if ((shadow ? beside : current)?.hash === hash) {

@@ -120,6 +120,7 @@ export function createPolicyVersions(policies: Policies): PolicyVersions {
       const values = [ledger, PUBLISH_POLICY, OWN_PLATFORM, end];
       const { rows } = await withListErrors(db.query<ProposalRow>({ ...PROPOSALS, values }));
       const ids = rows.filter(({ is_publication: is }) => is).map(({ id }) => id);
+      await policies.open(organization);
       const found = await load(db, ledger, organization, ids.slice(0, limit));
       const isEnd = rows.length < MAX_READ;
       if (ids.length < limit && !isEnd) return { versions: found, stoppedAt: BigInt(rows.at(-1)?.seq ?? 0) };
@@ -127,6 +128,7 @@ export function createPolicyVersions(policies: Policies): PolicyVersions {
       return { versions: versions.slice(0, limit), stoppedAt: undefined };
     },
     async active(db, ledger, organization) {
+      await policies.open(organization);
       const { active } = policies.publishedBy(organization);
       if (active?.action === undefined) return first(organization);
       const [version] = await load(db, ledger, organization, [active.action]);

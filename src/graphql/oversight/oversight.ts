@@ -117,7 +117,7 @@ async function oversightIn(context: Context, period: Period): Promise<OversightS
   if (problem !== undefined) throw badUserInput(problem);
   const asOf = await readingAt(context);
   const counted = await readOversight(context.db, context.ledger, period);
-  const rules = context.services.actions.ruleIds(viewerOf(context));
+  const rules = await context.services.actions.ruleIds(viewerOf(context));
   return { ...counted, unmatchedRules: rules.filter((id) => !counted.matchedRules.has(id)), asOf };
 }
 
