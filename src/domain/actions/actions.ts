@@ -37,6 +37,7 @@ import { contentProblem } from "./loading/content.ts";
 import { createFirstShown } from "./loading/first-shown.ts";
 import type { Loaded } from "./loading/load.ts";
 import { createActionLoader } from "./loading/loader.ts";
+import { createBeginning } from "./proposing/beginning.ts";
 import { createFindEarlier } from "./proposing/earlier.ts";
 import {
   createProposalEntries,
@@ -225,6 +226,7 @@ export function createActions(options: ActionsOptions): Actions {
     load,
     earlier,
   });
+  const begin = createBeginning({ commit, policies, region: config.region });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
   const apply = (caller: Caller, id: string, command: FollowUp) =>
     executor.apply(ledgerOfCaller(caller), id, caller, command);
@@ -249,15 +251,15 @@ export function createActions(options: ActionsOptions): Actions {
   return {
     ...createExplainer({ region: config.region, policies, now, tryPolicy }),
     async propose(caller, input) {
-      await policies.open(caller.principal.organization);
+      await begin(caller.principal.organization);
       return propose(caller, ledgerOfCaller(caller), input);
     },
     async proposeTogether(caller, inputs) {
-      await policies.open(caller.principal.organization);
+      await begin(caller.principal.organization);
       return proposeTogether(caller, ledgerOfCaller(caller), inputs);
     },
     async proposeOwn(caller, input, own) {
-      await policies.open(caller.principal.organization);
+      await begin(caller.principal.organization);
       return propose(caller, ledgerOfCaller(caller), input, own);
     },
     async approve(caller, { actionId, ...decision }) {

@@ -2,6 +2,7 @@ import { factOfType } from "../../facts/decode.ts";
 import { POLICY_ID } from "../../facts/dependencies.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import type { FactDraft } from "../../facts/registry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Published } from "../policy/policies.ts";
 import type { Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
@@ -40,8 +41,8 @@ export function carriedOut(
 ): CarriedOut | undefined {
   const publishes = publishedIn(proposal);
   if (publishes === undefined || approved.status !== "APPROVED") return undefined;
-  const { record, active, starter } = published;
-  const before = active ?? starter;
+  const { record, inForce: before } = published;
+  if (before === undefined) throw new LedgerUnavailableError("the policy of the organization is being read; retry", 1);
   const { mode, version, hash } = publishes;
   const inForce =
     mode === "ACTIVE" ? { version, hash } : { version: before.version, hash: before.hash, shadow: { version, hash } };
@@ -63,7 +64,6 @@ export function carriedOut(
         document: publishes.document,
       },
       status: "APPROVED",
-      replaced: record === 0 ? { ...starter } : undefined,
       states: [{ kind: "POLICY", id: POLICY_ID, version: record + 1, state: { ...inForce, latest: version } }],
     },
     { ...termFacts(terms), type: "ACTION_CARRIED_OUT", ...stateFacts(terms.actionId, next) },

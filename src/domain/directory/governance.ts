@@ -30,13 +30,19 @@ export function createGovernance(projections: Projections): Governance {
 }
 
 /** Undefined where a document is not there that entries have: nothing may be decided by another one. */
-function publishedPolicy({ policy, publications, firstPolicy }: Organization): PublishedPolicy | undefined {
-  if (policy === undefined) return { record: 0, latest: 1, active: undefined, shadow: undefined, first: undefined };
-  const { version, shadow, latest: highest } = policy.state;
-  const active = publications.get(version);
+function publishedPolicy(organization: Organization): PublishedPolicy | undefined {
+  const { policy, publications } = organization;
+  const starters = [...organization.starters.values()];
+  if (policy === undefined)
+    return { record: 0, latest: 1, inForce: undefined, active: undefined, shadow: undefined, starters };
+  const { version, hash, shadow, latest: highest } = policy.state;
+  const begun = { record: policy.version, latest: highest, inForce: { version, hash }, starters };
+  // Until then each server evaluates by its own, and records that it does.
+  if (highest === 1) return { ...begun, active: undefined, shadow: undefined };
+  const active = publications.get(version) ?? organization.starters.get(hash);
   const beside = shadow && publications.get(shadow.version);
-  if (active === undefined || (shadow !== undefined && beside === undefined)) return undefined;
-  return { record: policy.version, latest: highest, active, shadow: beside, first: firstPolicy };
+  if (active?.hash !== hash || (shadow !== undefined && beside === undefined)) return undefined;
+  return { ...begun, active, shadow: beside };
 }
 
 /** Of documents that were read. */

@@ -37,6 +37,9 @@ interface AgentHistory {
   readonly changed: Map<string, bigint>;
 }
 
+/** Documents that servers started with and that are kept: as many as may differ between servers, or come after one another. */
+const MAX_STARTERS = 20;
+
 /** Never the same for two states of a directory, whatever organization's and however often it was loaded. */
 let generations = 0;
 
@@ -55,8 +58,8 @@ export class Organization {
   policy: DirectoryRecord<PolicyState> | undefined;
   /** The documents that the policy names, by the number of their version. */
   readonly publications = new Map<number, PublishedDocument>();
-  /** What was in force before the first publication. */
-  firstPolicy: PublishedDocument | undefined;
+  /** The policies that servers started with, as far as entries have them, by hash: the latest of them, oldest first. */
+  readonly starters = new Map<string, PublishedDocument>();
   readonly #lent = new LentRights();
   /** Where people last changed the directory, by their ids. */
   readonly changedAt = new Map<string, bigint>();
@@ -151,10 +154,14 @@ export class Organization {
   /** Keeps the documents that the policy names now. */
   #publish(kind: string, entry: LedgerEntry): void {
     if (kind !== "POLICY" || this.policy === undefined) return;
-    const { publication, replaced } = factOfType(entry, "POLICY_PUBLISHED");
-    this.firstPolicy ??= replaced;
-    if (replaced !== undefined) this.publications.set(replaced.version, replaced);
-    const { action, version, hash, document } = publication;
+    if (entry.body.type === "POLICY_STARTED") {
+      const { hash, document } = factOfType(entry, "POLICY_STARTED").starter;
+      this.starters.set(hash, { version: 1, hash, document });
+      const [oldest] = this.starters.keys();
+      if (this.starters.size > MAX_STARTERS && oldest !== undefined) this.starters.delete(oldest);
+      return;
+    }
+    const { action, version, hash, document } = factOfType(entry, "POLICY_PUBLISHED").publication;
     this.publications.set(version, { action, version, hash, document });
     const { state } = this.policy;
     for (const number of this.publications.keys()) {

@@ -18,16 +18,18 @@ export interface PublishedDocument {
 
 /** What an organization has published. */
 export interface PublishedPolicy {
-  /** How often that changed: 0 before the first publication. */
+  /** How often that changed: 0 before anything was evaluated. */
   readonly record: number;
   /** The highest number of a version so far. */
   readonly latest: number;
-  /** In force; undefined: the policy that servers start with. */
+  /** What entries say is in force; undefined before anything was evaluated. */
+  readonly inForce: { readonly version: number; readonly hash: Hash } | undefined;
+  /** In force; undefined before the first publication: the policy that the server starts with. */
   readonly active: PublishedDocument | undefined;
   /** Evaluated as well, without effect. */
   readonly shadow: PublishedDocument | undefined;
-  /** What was in force before the first publication; undefined before that. */
-  readonly first: PublishedDocument | undefined;
+  /** The policies that servers started with, as far as entries have them, oldest first. */
+  readonly starters: readonly PublishedDocument[];
 }
 
 /** The same with the policy that servers start with. */
@@ -43,12 +45,16 @@ export interface Policies {
   open(organization: string): Promise<void>;
   /** The policy in force. Throws LedgerUnavailableError when it is not known, or not readable by this server. */
   of(organization: string): Policy;
-  /** The policy with this hash, where it is one that is still known: in force, beside it, or from before the first publication. Throws LedgerUnavailableError. */
+  /** The policy with this hash, where it is one that is still known: in force, beside it, or one that servers started with. Throws LedgerUnavailableError. */
   withHash(organization: string, hash: string): Policy | undefined;
   /** What is evaluated beside it, if anything. Throws LedgerUnavailableError. */
   shadowOf(organization: string): Policy | undefined;
   /** Throws LedgerUnavailableError. */
   publishedBy(organization: string): Published;
+  /** The policy that this server starts with, where it is in force and no entry has it. Throws LedgerUnavailableError. */
+  unrecorded(organization: string): PublishedDocument | undefined;
+  /** Reads what was published before this call. Throws LedgerUnavailableError. */
+  refresh(organization: string): Promise<void>;
 }
 
 export interface PoliciesOptions {
@@ -61,7 +67,14 @@ export interface PoliciesOptions {
 
 /** Compiled documents that are kept. */
 const MAX_COMPILED = 200;
-const NOTHING: PublishedPolicy = { record: 0, latest: 1, active: undefined, shadow: undefined, first: undefined };
+const NOTHING: PublishedPolicy = {
+  record: 0,
+  latest: 1,
+  inForce: undefined,
+  active: undefined,
+  shadow: undefined,
+  starters: [],
+};
 
 export function createPolicies({ starter, publishedBy = () => NOTHING, open }: PoliciesOptions): Policies {
   const compiled = new Map<string, Policy>();
@@ -99,14 +112,23 @@ export function createPolicies({ starter, publishedBy = () => NOTHING, open }: P
     async open(organization) {
       if (publishedBy(organization) === undefined) await open?.(organization);
     },
+    async refresh(organization) {
+      await open?.(organization);
+    },
+    unrecorded(organization) {
+      // Where nothing is read, nothing is recorded either.
+      if (open === undefined) return undefined;
+      const { active, starters } = published(organization);
+      return active === undefined && !starters.some((one) => one.hash === hash) ? begun : undefined;
+    },
     of(organization) {
       const { active } = published(organization);
       return active === undefined ? starter : compile(active);
     },
     withHash(organization, wanted) {
       if (starter.hash === wanted) return starter;
-      const { active, shadow, first } = published(organization);
-      const found = [active, shadow, first].find((one) => one?.hash === wanted);
+      const { active, shadow, starters } = published(organization);
+      const found = [active, shadow, ...starters].find((one) => one?.hash === wanted);
       return found && compile(found);
     },
     shadowOf(organization) {

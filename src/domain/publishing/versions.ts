@@ -90,8 +90,9 @@ export function createPolicyVersions(policies: Policies): PolicyVersions {
   }
 
   function first(organization: string): PolicyVersion {
-    const { first: recorded, starter, active } = policies.publishedBy(organization);
-    const document = recorded ?? starter;
+    const { starters, starter, active } = policies.publishedBy(organization);
+    // The last one before the first publication.
+    const document = (active === undefined ? undefined : starters.at(-1)) ?? starter;
     return {
       ...document,
       state: active === undefined || active.version === document.version ? "ACTIVE" : "RETIRED",

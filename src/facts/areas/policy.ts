@@ -1,4 +1,4 @@
-import { anyStep, defineFact, defineState } from "../definition.ts";
+import { ANY, anyStep, defineFact, defineState } from "../definition.ts";
 import { code, hash, object, positive, text } from "../schema.ts";
 
 /** The policy documents of an organization: what is in force, and what led to it. */
@@ -26,17 +26,31 @@ export const POLICY = defineState("POLICY", {
     },
     "the policy from this entry on",
   ),
+  conditions: { initially: { version: 1, latest: 1 } },
 });
-
-/** What was in force before the first publication, which no entry has: the policy that servers start with. */
-const replaced = object(
-  { version: positive("its number"), hash: hash("of its document"), document: text("as JSON") },
-  "the policy that servers had until then, where no entry has it",
-).optional();
 
 export const POLICY_AREA = {
   states: [POLICY],
   facts: [
+    defineFact("POLICY_STARTED", {
+      description:
+        "nothing was published yet, and the server began to evaluate by the policy that it starts with: for the first time, or with another catalog",
+      members: {
+        starter: object(
+          { hash: hash("of its document"), document: text("as RFC 8785 text") },
+          "the policy that servers start with, which is version 1",
+        ),
+      },
+      moves: { POLICY: anyStep },
+      permits: true,
+      conditions: {
+        by: ["SYSTEM"],
+        sets: { version: 1, latest: 1 },
+        lacks: ["shadow"],
+        records: { "starter.hash": "hash" },
+        keeps: ["version", "latest"],
+      },
+    }),
     defineFact("POLICY_PUBLISHED", {
       description:
         "the server put a policy document in force that was approved, or began to evaluate it beside the one in force",
@@ -56,9 +70,8 @@ export const POLICY_AREA = {
           "what is published",
         ),
         status: code(["APPROVED"], "of the action"),
-        replaced,
       },
-      moves: { POLICY: anyStep },
+      moves: { POLICY: [[ANY, ANY]] },
       permits: true,
       conditions: {
         by: ["SYSTEM"],

@@ -384,6 +384,19 @@ TYPES: Dict[str, Type] = {
         (Stay(("hash", "expiresAt", "attempts")),),
         True,
     ),
+    "POLICY_STARTED": Type(
+        {"starter": "object", "starter.hash": "sha256", "starter.document": "string", **_SIGNATURE},
+        ("POLICY",),
+        (
+            By(("SYSTEM",)),
+            StateIs("version", 1),
+            StateIs("latest", 1),
+            StateHasNot(("shadow",)),
+            StateIsEntry("hash", "starter.hash"),
+        ),
+        (Stay(("version", "latest")),),
+        True,
+    ),
     "POLICY_PUBLISHED": Type(
         {
             "publication": "object",
@@ -394,10 +407,6 @@ TYPES: Dict[str, Type] = {
             "publication.hash": "sha256",
             "publication.document": "string",
             "status": "=APPROVED",
-            "replaced?": "object",
-            "replaced.version": "from1",
-            "replaced.hash": "sha256",
-            "replaced.document": "string",
             **_SIGNATURE,
         },
         ("POLICY",),
