@@ -186,7 +186,7 @@ describe("publishing a policy", () => {
       fourEyes(1).replace("crm: { region: eu }", "crm: { region: eu }\n    countersign: { region: eu }"),
       "POLICY_INVALID",
     ],
-    ["5 MB", fourEyes(1) + "#".repeat(900_000), "POLICY_INVALID"],
+    ["900 kB", fourEyes(1) + "#".repeat(900_000), "POLICY_INVALID"],
   ])("with %s is refused, and the attempt is recorded", async (_, text, code) => {
     const { userErrors, action, version } = await publish(text);
     expect(userErrors).toMatchObject([{ code }]);
@@ -197,6 +197,14 @@ describe("publishing a policy", () => {
       { as: "auditor" },
     );
     expect(data?.auditEntries.nodes[0]?.body).toMatchObject({ reason: code, actor: { id: "admin" } });
+  });
+
+  it("of 5 MB is refused before it is read", async () => {
+    const input = { document: fourEyes(1) + "#".repeat(5_000_000), note: "much" };
+    const authorization = `Bearer ${await api.token("admin")}`;
+    const response = await api.post(JSON.stringify({ query: PUBLISH, variables: { input } }), { authorization });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: "BAD_USER_INPUT" } }] });
   });
 
   it("that is in force already is refused", async () => {
