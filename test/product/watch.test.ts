@@ -103,12 +103,12 @@ describe("a running server", () => {
     await verified(app, await headOf(app));
     await tamper(
       `UPDATE oc_audit_log l SET entry = n.entry, hash = sha256(convert_to(n.entry, 'UTF8'))
-         FROM (SELECT replace(entry, 'cancel_reservation', 'cancel_reservatioN') AS entry FROM oc_audit_log WHERE seq = 3) n
-        WHERE l.seq = 3`,
+         FROM (SELECT replace(entry, 'cancel_reservation', 'cancel_reservatioN') AS entry FROM oc_audit_log WHERE seq = 4) n
+        WHERE l.seq = 4`,
     );
     await condition(app, "STOPPED");
     const { problems } = await healthOf(app);
-    expect(problems.map(({ verdict, seq }) => [verdict, seq])).toContainEqual(["LINK_BROKEN", "4"]);
+    expect(problems.map(({ verdict, seq }) => [verdict, seq])).toContainEqual(["LINK_BROKEN", "5"]);
     expect((await healthOf(app, "agent")).problems).toEqual([]);
     expect(await codeOf(app)).toBe("LEDGER_STOPPED");
     const read = await app.ask<{ auditEntries: { nodes: object[] } }>(
@@ -122,7 +122,7 @@ describe("a running server", () => {
     const metrics = await (await probe(app, "/metrics")).text();
     expect(metrics).toContain('countersign_ledgers{condition="STOPPED"} 1');
     expect(metrics).toContain('countersign_ledger_problems_total{verdict="LINK_BROKEN"} 1');
-    const logged = /"level":"error".*"verdict":"LINK_BROKEN".*"seq":"4".*"foundBy":"(end|whole ledger)"/;
+    const logged = /"level":"error".*"verdict":"LINK_BROKEN".*"seq":"5".*"foundBy":"(end|whole ledger)"/;
     expect(app.lines.some((line) => logged.test(line))).toBe(true);
 
     for (const as of ["agent", "member", "approver", "outsider"] as const) {
@@ -132,7 +132,7 @@ describe("a running server", () => {
     const { entry, userErrors } = await acknowledge(app, "admin");
     expect(userErrors).toEqual([]);
     expect(entry?.type).toBe("LEDGER_ACKNOWLEDGED");
-    expect(entry?.body.problems).toContainEqual({ verdict: "LINK_BROKEN", seq: "4" });
+    expect(entry?.body.problems).toContainEqual({ verdict: "LINK_BROKEN", seq: "5" });
     expect(await codeOf(app)).toBe("recorded");
     expect(await healthOf(app)).toMatchObject({ condition: "OK", problems: [] });
     expect((await acknowledge(app, "admin")).userErrors).toEqual([{ code: "NOTHING_TO_ACKNOWLEDGE" }]);
@@ -149,7 +149,7 @@ describe("a running server", () => {
     await waitUntil(async () => (await healthOf(restarted)).condition === "OK");
     expect(await codeOf(restarted)).toBe("recorded");
     // Another problem stops the ledger again, also there where the first was acknowledged.
-    await tamper("UPDATE oc_audit_log SET tool = 'other' WHERE seq = 5");
+    await tamper("UPDATE oc_audit_log SET tool = 'other' WHERE seq = 6");
     await Promise.all([condition(app, "STOPPED"), condition(restarted, "STOPPED")]);
     await acknowledge(restarted, "admin");
     await Promise.all([condition(app, "OK"), condition(restarted, "OK")]);
