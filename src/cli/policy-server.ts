@@ -44,7 +44,7 @@ const outcome = z.enum(["PERMIT", "REQUIRE", "FORBID"]);
 const simulated = z.object({
   simulatePolicy: z.object({
     actions: z.number(),
-    complete: z.boolean(),
+    stoppedAt: z.string().nullable(),
     changed: z.number(),
     changes: z.array(
       z.object({
@@ -62,7 +62,7 @@ const LINES = 100;
 const SIMULATE: Operation<z.infer<typeof simulated>> = {
   document: `query SimulatePolicy($document: String!, $days: Int, $after: String) {
     simulatePolicy(document: $document, days: $days) {
-      actions complete changed
+      actions stoppedAt changed
       changes(first: ${LINES}, after: $after) {
         cursor before after action { uuid platform tool } explanation { ruleId matched error }
       }
@@ -142,7 +142,7 @@ async function simulate({ text }: PolicyText, { days, after, ...options }: Simul
     const { platform, tool, uuid } = change.action;
     process.stdout.write(`${change.before} -> ${change.after}  ${platform} ${tool}  ${uuid}  by ${rules.join(", ")}\n`);
   }
-  const part = found.complete ? "" : "; only the latest proposals were evaluated";
+  const part = found.stoppedAt === null ? "" : `; proposals before ${found.stoppedAt} were not evaluated`;
   const last = found.changes.at(-1)?.cursor;
   const isAll = found.changes.length === found.changed || found.changes.length < LINES || last === undefined;
   const more = isAll ? "" : `; what follows with --after ${last}`;

@@ -20,6 +20,8 @@ export class SnapshotTooLargeError extends DomainError<"RESPONSE_TOO_LARGE"> {
 export interface Snapshot<First> extends Pick<ClientBase, "query"> {
   /** The result of the first statement. Opens the snapshot, as any read does. */
   first(): Promise<First>;
+  /** Whether a read has begun: it has a connection, or waits for one. */
+  hasBegun(): boolean;
   /** Gives the connection back, however reading went. Later reads reject. Never rejects; idempotent. */
   end(): Promise<void>;
 }
@@ -176,6 +178,7 @@ export function createSnapshot<First>(pool: Pool, options: SnapshotOptions<First
   return {
     query: query as ClientBase["query"],
     first: async () => (await opened()).first,
+    hasBegun: () => opening !== undefined,
     async end() {
       const ended = new Error("the snapshot has ended");
       if (opening === undefined) {

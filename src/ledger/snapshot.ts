@@ -9,6 +9,8 @@ import type { Queryable } from "./read.ts";
 export interface LedgerSnapshot extends Queryable {
   /** Where the ledger ended at that moment. */
   head(): Promise<LedgerHead>;
+  /** Whether anything was read: it has a connection, or waits for one. */
+  hasBegun(): boolean;
   /** Returns the connection to the pool. Later reads reject. Never rejects; idempotent. */
   end(): Promise<void>;
 }
@@ -46,6 +48,6 @@ export function createLedgerSnapshots(
         return { seq: BigInt(head.seq), hash: head.hash };
       },
     });
-    return { query: snapshot.query, head: snapshot.first, end: snapshot.end };
+    return { query: snapshot.query, head: snapshot.first, hasBegun: snapshot.hasBegun, end: snapshot.end };
   };
 }

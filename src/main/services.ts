@@ -51,7 +51,7 @@ export function createServices({ keys, approvalTtl, tryPolicy, ...started }: Ser
       attribute: started.sessions.attribute,
     }),
     publishing: createPublishing({ actions, directory, policies, tryPolicy, commit, region, approvalTtl }),
-    simulatePolicy: createSimulatePolicy({ directory, tryPolicy }),
+    simulatePolicy: createSimulatePolicy({ directory, policies, tryPolicy }),
     policyVersions: createPolicyVersions(policies),
     publicKeys: () => JSON.parse(JSON.stringify(publicJwks(keys))),
   };

@@ -82,18 +82,6 @@ rules: [{ id: all, permit: true, reason: why not }]`;
     ]);
   });
 
-  it("counts in windows what came before each proposal", async () => {
-    const document = fourEyes(1_000)
-      .replace("rules:", "measures: [{ name: amount, path: amount }]\nrules:")
-      .replace(
-        "cases:",
-        `  - { id: budget, when: 'sum("24h", "amount") > 1000.0', forbid: true, reason: Enough for a day. }\ncases:`,
-      );
-    const { data, errors } = await api.gql(SIMULATE, { document }, { as: "auditor" });
-    expect(errors).toBeUndefined();
-    expect(data).toMatchObject({ simulatePolicy: { actions: 4 } });
-  });
-
   it.each([
     ["no document", { document: "policy: [" }, "POLICY_INVALID"],
     ["no days", { document: fourEyes(1), days: 0 }, "BAD_USER_INPUT"],

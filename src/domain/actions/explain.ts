@@ -11,6 +11,7 @@ import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
 import { recordedSituation, type Step, supposedSituation } from "./proposing/situation.ts";
+import { tryWithWindows } from "./proposing/tried-windows.ts";
 import { createWindowLoader } from "./proposing/window-loader.ts";
 import { withWindows } from "./proposing/windows.ts";
 import { termsOf } from "./terms.ts";
@@ -41,7 +42,8 @@ export interface ExplainOptions {
 
 export interface Explainer {
   /**
-   * What a policy says of a step that is not proposed, as one of `as`; nothing is recorded. Windows are read through `db`. Throws
+   * What a policy says of a step that is not proposed, as one of `as`; nothing is recorded. Windows are read through `db`; of a
+   * document, as far as entries say what they came to. Throws
    * ActionRefusal INVALID_INPUT, PolicyDocumentError, PolicyTooSlowError, BusyError.
    */
   explain(db: Queryable, by: Principal, as: SupposedPrincipal, input: ExplainInput): Promise<Evaluation>;
@@ -63,13 +65,17 @@ export function createExplainer(options: ExplainOptions): Explainer {
       // As a proposal would have them.
       const given = parseJson(canonicalJson(step.arguments, "arguments").text);
       const situation = supposedSituation(principal, client, { ...step, arguments: given }, now());
+      const ledger = ledgerOf(principal.organization, region);
       if (document === undefined) {
         await policies.open(by.organization);
         const policy = policies.of(by.organization);
-        const ledger = ledgerOf(principal.organization, region);
         return policy.evaluate(await withWindows(createWindowLoader(db), policy, situation, ledger), platforms);
       }
-      const { hash, verdicts } = await tryPolicy(by, { document, asked: [{ situation, allowed: platforms }] });
+      const { hash, verdicts } = await tryPolicy(by, async (run) => {
+        await policies.open(by.organization);
+        const tried = [{ situation, allowed: platforms, inForce: policies.of(by.organization) }];
+        return tryWithWindows(run, (work) => work(db), { ledger, document, tried });
+      });
       const [verdict] = verdicts;
       if (verdict === undefined) throw new Error("a policy was evaluated, and has no verdict");
       return evaluationOf(verdict, hash, NO_VERSION);

@@ -1,7 +1,7 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import type { Trial, TrialReply } from "./apart.ts";
 import { runCases } from "./cases.ts";
-import { compilePolicy } from "./compile.ts";
+import { compilePolicy, type Verdict } from "./compile.ts";
 import { PolicyDocumentError } from "./document/problems.ts";
 import { readPolicy } from "./document/read.ts";
 
@@ -9,8 +9,10 @@ import { readPolicy } from "./document/read.ts";
 function evaluated({ document, asked, casesAt, brief }: Trial): TrialReply {
   try {
     const policy = compilePolicy(readPolicy(document));
-    const windows = asked.map(({ situation }) => policy.windows(situation));
     const verdicts = asked.map(({ situation, allowed }) => policy.judge(situation, allowed));
+    const windows = asked.map(({ situation }, at) =>
+      brief === true && isForbidden(verdicts[at]) ? [] : policy.windows(situation),
+    );
     const cases = casesAt && runCases(policy, casesAt);
     const told = brief === true ? verdicts.map((verdict) => ({ ...verdict, matched: [], explanation: [] })) : verdicts;
     return { result: { hash: policy.hash, document: policy.document, cases, windows, verdicts: told } };
@@ -20,4 +22,9 @@ function evaluated({ document, asked, casesAt, brief }: Trial): TrialReply {
   }
 }
 
-parentPort?.postMessage(evaluated(workerData as Trial));
+/** Whatever windows come to. */
+function isForbidden(verdict: Verdict | undefined): boolean {
+  return verdict?.matched.some(({ outcome, error }) => outcome === "FORBID" && error === undefined) === true;
+}
+
+parentPort?.on("message", (trial: Trial) => parentPort?.postMessage(evaluated(trial)));

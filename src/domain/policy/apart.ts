@@ -20,7 +20,7 @@ export interface Trial {
   readonly asked: readonly Asked[];
   /** The time of its cases that say none; undefined: they are not evaluated. */
   readonly casesAt?: Date | undefined;
-  /** Verdicts say nothing of rules. */
+  /** Only outcomes and requirements are asked for: verdicts say nothing of rules. */
   readonly brief?: boolean | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface TrialResult {
   readonly document: PolicyDocument;
   /** Undefined unless they were asked for. */
   readonly cases: CasesReport | undefined;
-  /** Of each situation, the windows that its evaluation depends on. */
+  /** Of each situation, the windows that what is asked for depends on. */
   readonly windows: readonly (readonly Window[])[];
   /** One for each situation, in their order. */
   readonly verdicts: readonly Verdict[];
@@ -43,17 +43,20 @@ export class PolicyTooSlowError extends Error {
   override readonly name = "PolicyTooSlowError";
 }
 
+/** Evaluates a document that is not used. Throws PolicyDocumentError and PolicyTooSlowError. */
+export type RunTrial = (trial: Trial) => Promise<TrialResult>;
+
 /**
- * Evaluates a document that is not used. Throws PolicyDocumentError, PolicyTooSlowError, and BusyError when `by` tries too many at a time. Given a
- * function, the trial is made once it is one's turn: what it reads is not held while waiting.
+ * What `work` returns, which is called with a function that runs trials once it is the turn of `by`: what it reads for them is not held while waiting.
+ * Throws BusyError when `by` tries too many at a time.
  */
-export type TryPolicy = (
+export type TryPolicy = <Result>(
   by: { readonly organization: string; readonly id: string },
-  trial: Trial | (() => Promise<Trial>),
-) => Promise<TrialResult>;
+  work: (run: RunTrial) => Promise<Result>,
+) => Promise<Result>;
 
 export interface TryPolicyOptions {
-  /** Milliseconds for one trial, its thread's start included. */
+  /** Milliseconds for one trial, the start of its thread included. */
   readonly maxMs?: number;
 }
 
@@ -62,39 +65,51 @@ const MEGABYTES = 256;
 const FILE = new URL("apart-thread.ts", import.meta.url);
 
 /**
- * Whoever may try documents could write one that takes minutes to evaluate, so each is read and evaluated in a thread of its own, which is ended when
- * it takes too long. Two at a time, one of each organization.
+ * Whoever may try documents could write one that takes minutes to evaluate, so those of a turn are read and evaluated in a thread of their own, which is ended
+ * when one takes too long. Two at a time, one of each organization.
  */
 export function createTryPolicy({ maxMs = MAX_MS }: TryPolicyOptions = {}): TryPolicy {
   const turns = createTurns({ at: 2, perOrganization: 1, waitingPerPrincipal: 4, maxWaitMs: 2 * maxMs });
-  return async ({ organization, id }, trial) => {
+  return async ({ organization, id }, work) => {
     const end = await turns.take(organization, id);
+    const thread = startThread(maxMs);
     try {
-      return await run(typeof trial === "function" ? await trial() : trial, maxMs);
+      return await work(thread.run);
     } finally {
       end();
+      await thread.end();
     }
   };
 }
 
-async function run(trial: Trial, maxMs: number): Promise<TrialResult> {
-  const worker = new Worker(FILE, { workerData: trial, resourceLimits: { maxOldGenerationSizeMb: MEGABYTES } });
-  worker.unref();
+/** A thread for trials, one after the other. It starts with the first of them. */
+function startThread(maxMs: number): { readonly run: RunTrial; readonly end: () => Promise<unknown> } {
+  let worker: Worker | undefined;
   const tooSlow = () => new PolicyTooSlowError("the policy document takes too long, or too much memory, to evaluate");
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const reply = await new Promise<TrialReply>((resolve, reject) => {
-      timer = setTimeout(() => reject(tooSlow()), maxMs);
-      worker.once("message", resolve);
-      worker.once("error", (error: Error & { readonly code?: string }) => {
-        reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooSlow() : error);
-      });
-      worker.once("exit", (code) => reject(new Error(`the thread that evaluates a policy ended with ${code}`)));
+
+  function replyOf(trial: Trial): Promise<TrialReply> {
+    worker ??= new Worker(FILE, { resourceLimits: { maxOldGenerationSizeMb: MEGABYTES } });
+    const thread = worker;
+    thread.unref();
+    const { promise, resolve, reject } = Promise.withResolvers<TrialReply>();
+    const timer = setTimeout(() => reject(tooSlow()), maxMs);
+    const onError = (error: Error & { readonly code?: string }) =>
+      reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooSlow() : error);
+    const onExit = (code: number) => reject(new Error(`the thread that evaluates a policy ended with ${code}`));
+    thread.once("message", resolve).once("error", onError).once("exit", onExit);
+    thread.postMessage(trial);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      thread.off("message", resolve).off("error", onError).off("exit", onExit);
     });
-    if ("problems" in reply) throw new PolicyDocumentError(reply.problems);
-    return reply.result;
-  } finally {
-    clearTimeout(timer);
-    await worker.terminate();
   }
+
+  return {
+    async run(trial) {
+      const reply = await replyOf(trial);
+      if ("problems" in reply) throw new PolicyDocumentError(reply.problems);
+      return reply.result;
+    },
+    end: async () => worker?.terminate(),
+  };
 }

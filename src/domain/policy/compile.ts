@@ -16,6 +16,7 @@ import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts
 import type { Decimal } from "./windows/decimal.ts";
 import { problemsOfCases } from "./windows/given.ts";
 import { createMeasure, type Measured, problemsOfMeasures } from "./windows/measures.ts";
+import { countsProposals } from "./windows/recorded.ts";
 import { windowValues } from "./windows/values.ts";
 import type { Window } from "./windows/window.ts";
 
@@ -135,8 +136,7 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
 
   const measure = createMeasure(document);
   const windows = new Map(rules.flatMap((rule) => rule.windows.map((window) => [window.text, window] as const)));
-  // Proposals are counted where a rule has a window, or the document declares measures.
-  const counts = windows.size > 0 || document.measures !== undefined;
+  const counts = countsProposals({ document, allWindows: [...windows.values()] });
   const further = [
     ...problemsOfCases(document, windows, placeOf),
     ...problemsOfWindows(windows.size, placeOf),

@@ -69,7 +69,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
 
   async function tried(caller: Caller, document: string): Promise<TrialResult> {
     try {
-      return await tryPolicy(caller.principal, { document, asked: [], casesAt: new Date() });
+      return await tryPolicy(caller.principal, (run) => run({ document, asked: [], casesAt: new Date() }));
     } catch (error) {
       if (error instanceof PolicyDocumentError || error instanceof PolicyTooSlowError) {
         return refuse(caller, document, "POLICY_INVALID", error.message);

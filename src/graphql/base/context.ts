@@ -67,6 +67,21 @@ export async function executeInSnapshot<Result>(
   }
 }
 
+/**
+ * Does `work` with a snapshot that ends with it, so that no connection is held until the operation ends; with that of the operation once any
+ * other field has read, for whoever holds a connection must not wait for another one.
+ */
+export async function readApart<Result>(context: Context, work: (db: Queryable) => Promise<Result>): Promise<Result> {
+  const { snapshots, slowSnapshots = snapshots } = context.services;
+  if (context.snapshot === undefined || context.snapshot.hasBegun()) return work(context.db);
+  const own = slowSnapshots(context.ledger, context.caller?.principal.id);
+  try {
+    return await work(own);
+  } finally {
+    await own.end();
+  }
+}
+
 /** The caller, for the compiler: scopes have checked already that there is one. */
 export function callerOf({ caller }: Context): Caller {
   if (caller === undefined) throw graphqlError("UNAUTHENTICATED", "Sign in: send `Authorization: Bearer <token>`.");

@@ -10,7 +10,7 @@ import { ActionRef } from "../actions/action.ts";
 import { documentError, RuleExplanationRef } from "../actions/policy.ts";
 import { readAction } from "../actions/reads.ts";
 import { builder } from "../base/builder.ts";
-import { viewerOf } from "../base/context.ts";
+import { readApart, viewerOf } from "../base/context.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, encodeCursor, FIRST, pageComplexity, pageSize } from "../base/page.ts";
@@ -24,14 +24,14 @@ const SimulatedChangeRef = builder.objectRef<ChangeShape>("SimulatedChange").imp
   fields: (t) => ({
     cursor: t.string({
       description: "What `after` of `PolicySimulation.changes` continues behind.",
-      resolve: ({ proposal }) => encodeCursor(proposal.seq),
+      resolve: ({ seq }) => encodeCursor(seq),
     }),
     action: t.field({
       type: ActionRef,
       description: "The action as it is now.",
-      async resolve({ proposal }, _args, context) {
-        const action = await readAction(context, String(proposal.body.action));
-        if (action === null) throw new Error(`the action of entry ${proposal.seq} has no row`);
+      async resolve({ seq, action: id }, _args, context) {
+        const action = await readAction(context, id);
+        if (action === null) throw new Error(`the action of entry ${seq} has no row`);
         return action;
       },
     }),
@@ -59,8 +59,15 @@ const PolicySimulation = builder.objectRef<Simulation>("PolicySimulation").imple
     actions: t.exposeInt("actions", {
       description: "How many actions were evaluated. Those whose arguments were erased are not among them.",
     }),
-    complete: t.exposeBoolean("complete", {
-      description: `Whether these are all of the period: at most the latest ${MAX_SIMULATED} proposals are evaluated.`,
+    complete: t.boolean({
+      description: `Whether these are all of the period: at most the latest ${MAX_SIMULATED} proposals are evaluated, and fewer where their arguments are large.`,
+      resolve: ({ stoppedAt }) => stoppedAt === undefined,
+    }),
+    stoppedAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When the earliest proposal that was evaluated was recorded; null where `complete` is true.",
+      resolve: ({ stoppedAt }) => stoppedAt,
     }),
     changed: t.int({ description: "How many of them would change.", resolve: ({ changes }) => changes.length }),
     changes: t.field({
@@ -71,7 +78,7 @@ const PolicySimulation = builder.objectRef<Simulation>("PolicySimulation").imple
       async resolve(simulation, args) {
         const size = pageSize(args);
         const after = decodeCursor(args);
-        const behind = simulation.changes.filter(({ proposal }) => after === undefined || proposal.seq < after);
+        const behind = simulation.changes.filter(({ seq }) => after === undefined || seq < after);
         const page = behind.slice(0, size);
         const explained = page.length === 0 ? [] : await simulation.explain(page);
         return page.map((change, at) => ({ ...change, explanation: explained[at] ?? [] }));
@@ -96,8 +103,9 @@ builder.queryField("simulatePolicy", (t) =>
       const period = days ?? DEFAULT_DAYS;
       if (period < 1 || period > MAX_DAYS) throw badUserInput(`\`days\` is from 1 to ${MAX_DAYS}.`);
       try {
-        const { db, ledger, services } = context;
-        return await services.simulatePolicy(db, ledger, viewerOf(context), document, period);
+        const { ledger, services } = context;
+        const input = { ledger, by: viewerOf(context), document, days: period };
+        return await services.simulatePolicy((work) => readApart(context, work), input);
       } catch (error) {
         throw documentError(error);
       }

@@ -34,6 +34,8 @@ export interface Situation {
   readonly now: Date;
   /** What windows had before the proposal, by their texts. A rule that reads another one cannot be evaluated. */
   readonly windows?: ReadonlyMap<string, Decimal> | undefined;
+  /** Why it is not known what a window had, by its text; undefined: nobody says why. */
+  readonly unknownWindows?: ReadonlyMap<string, string> | undefined;
   /** What measures are, where the arguments do not say it any more. */
   readonly measured?: Measured | undefined;
   /** Of what the server itself will carry out: proposed by a mutation of its own, never by proposeAction. */

@@ -26,8 +26,7 @@ export function windowValues(windows: readonly Window[], situation: Situation, m
   for (const window of windows) {
     const { text } = window;
     const before = situation.windows?.get(text);
-    const problem =
-      problemOf(window, measured) ?? (before === undefined ? `it is not known what ${text} was before` : undefined);
+    const problem = problemOf(window, measured) ?? (before === undefined ? unknown(text, situation) : undefined);
     if (problem !== undefined || before === undefined) {
       problems.set(text, problem ?? "");
       continue;
@@ -37,6 +36,11 @@ export function windowValues(windows: readonly Window[], situation: Situation, m
     json[text] = window.measure === undefined ? Number(value) : value;
   }
   return { bound, json, problems };
+}
+
+function unknown(text: string, { unknownWindows }: Situation): string {
+  const why = unknownWindows?.get(text);
+  return `it is not known what ${text} was before${why === undefined ? "" : `: ${why}`}`;
 }
 
 function problemOf({ measure }: Window, { values, problems, missing }: Measured): string | undefined {
