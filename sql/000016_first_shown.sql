@@ -1,5 +1,5 @@
--- When an action that waits was first shown to somebody: for the decisions that people make about it. Losing a row leaves the time out of a
--- decision; nothing is permitted by one.
+-- When a server first sent a person what an action that waits would do: for the decisions that people make about it. Losing a row leaves the
+-- time out of a decision, or makes it later; nothing is permitted by one.
 
 SET LOCAL ROLE oc_owner;
 
@@ -13,7 +13,7 @@ CREATE TABLE oc_work.first_shown (
   PRIMARY KEY (ledger, principal, action)
 );
 CREATE INDEX first_shown_at ON oc_work.first_shown (shown_at);
-COMMENT ON TABLE oc_work.first_shown IS 'When an action was first shown to a person who may decide it. A job deletes what is old.';
+COMMENT ON TABLE oc_work.first_shown IS 'When a server first sent a person what a pending action would do, whether they may decide it or not. A job deletes what is old.';
 
 RESET ROLE;
 SELECT oc_guard.record();

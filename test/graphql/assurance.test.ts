@@ -22,9 +22,9 @@ beforeAll(async () => {
       audience: "countersign",
       users: {
         ada: { name: "Ada Alvarez", email: "ada@acme.example", ...approver, amr: ["pwd", "otp"] },
-        ben: { name: "Ben Brandt", email: "ben@acme.example", ...approver, amr: ["hwk"] },
+        ben: { name: "Ben Brandt", email: "ben@acme.example", ...approver, amr: ["hwk", "user"] },
         una: { name: "Una Ude", email: "una@acme.example", ...approver, amr: ["pwd"] },
-        max: { name: "Max Mora", email: "max@acme.example", roles: ["member"], groups: [], amr: ["hwk"] },
+        max: { name: "Max Mora", email: "max@acme.example", roles: ["member"], groups: [], amr: ["hwk", "user"] },
       },
       agents: { [AGENT.id]: { secret: SECRET, claims: { name: "Support bot", roles: ["agent"] } } },
     }),

@@ -114,7 +114,7 @@ describe("a requirement with an assurance", () => {
       { group: "security", have: 1 },
     ];
     expect(await action.ask(human("ben"), counts)).toEqual({ policy: { requirements: have } });
-    expect(await action.approve(human("ben", { ...both, amr: ["hwk"] }))).toMatchObject({
+    expect(await action.approve(human("ben", { ...both, amr: ["hwk", "user"] }))).toMatchObject({
       action: { status: "APPROVED" },
     });
     expect(await verified(api)).toEqual({ verdict: "INTACT", problems: [] });

@@ -29,7 +29,7 @@ export interface Company {
 const approver = { roles: ["approver"], groups: ["approvers"] };
 const users = {
   ada: { name: "Ada Alvarez", email: "ada@acme.example", ...approver, amr: ["pwd", "otp"] },
-  ben: { name: "Ben Brandt", email: "ben@acme.example", ...approver, amr: ["hwk"] },
+  ben: { name: "Ben Brandt", email: "ben@acme.example", ...approver, amr: ["hwk", "user"] },
   max: { name: "Max Mora", email: "max@acme.example", roles: ["member"], groups: [], amr: ["pwd"], idp: "google" },
   tom: { name: "Tom Tull", email: "tom@acme.example", roles: ["member"], groups: [], amr: ["pwd"], idp: "github" },
   audra: { name: "Audra Auer", email: "audra@acme.example", roles: ["auditor"], groups: [], amr: ["pwd"] },

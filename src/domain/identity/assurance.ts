@@ -30,12 +30,17 @@ const FACTORS: Readonly<Record<string, Factor>> = {
 };
 /** `amr` values that alone say that there were several factors (RFC 8176, section 2). */
 const SEVERAL: readonly string[] = ["mfa"];
-/** `amr` values of a key that cannot be copied: a hardware-secured key and a smart card (RFC 8176, section 2). */
+/**
+ * `amr` values of a key that cannot be copied: a hardware-secured key and a smart card (RFC 8176, section 2). Each says what signed, and not
+ * that a person was there: programs use such keys of a computer too. So alone they are something held, as any key is.
+ */
 const HARDWARE: readonly string[] = ["hwk", "sc"];
+/** `amr` value that says that a person was at the key (RFC 8176, section 2). No factor: anybody can be. */
+const PRESENT = "user";
 
 /**
  * `acr` values that have one meaning wherever they are issued. Of others the identity file says what they mean, `acr`.
- * `phr`, `phrh`: OpenID Connect EAP ACR Values 1.0, section 2; PAPE 1.0, section 4; REFEDS MFA profile; Okta's predefined values.
+ * `phr`, `phrh`: OpenID Connect EAP ACR Values 1.0, section 2, where `phrh` alone says that hardware holds the key; PAPE 1.0, section 4; REFEDS MFA profile; Okta's predefined values.
  */
 const KNOWN_ACR: Readonly<Record<string, SignInAssurance>> = {
   phr: "MFA",
@@ -65,9 +70,11 @@ export function assuranceOf(
 }
 
 function ofMethods(amr: readonly unknown[]): SignInAssurance {
-  if (HARDWARE.some((value) => amr.includes(value))) return "KEY";
   const kinds = new Set(Object.keys(FACTORS).flatMap((value) => (amr.includes(value) ? [FACTORS[value]] : [])));
-  return kinds.size > 1 || SEVERAL.some((value) => amr.includes(value)) ? "MFA" : "SESSION";
+  const isMultiFactor = kinds.size > 1 || SEVERAL.some((value) => amr.includes(value));
+  const isInHardware = HARDWARE.some((value) => amr.includes(value));
+  if (isInHardware && (isMultiFactor || amr.includes(PRESENT))) return "KEY";
+  return isMultiFactor ? "MFA" : "SESSION";
 }
 
 function lookUp<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {

@@ -231,11 +231,13 @@ const decision = object(
     ).optional(),
     region: text("where the actor is, by their token; where a requirement asks for it").optional(),
     asOf: instant("by which instant it was judged, of the database's clock; where a requirement escalates").optional(),
-    firstShownAt: instant("when the actor was first shown the action before, where that is known").optional(),
+    firstShownAt: instant(
+      "when the server first sent the actor what the action would do, before this decision, where that is known",
+    ).optional(),
     firstShownBy: code(CHANNELS, "by which channel").optional(),
     submittedBy: object(
       { id: text("its id"), kind: code(["SERVICE"], "what it is") },
-      "the integration that passed the decision on, which is nobody who decides; none where the actor called directly",
+      "the integration that passed the decision on, which is nobody who decides; none where the actor called with a token or browser session of their own",
     ).optional(),
     note,
     delegatedBy,

@@ -26,14 +26,14 @@ builder.objectFields(DecisionRef, (t) => ({
   firstShownBy: t.field({
     type: Channel,
     nullable: true,
-    description: "The channel by which they were first shown it; null where that is not known.",
+    description: "The channel by which the server sent it to them then; null where `firstShownAt` is.",
     resolve: ({ entry }) => recorded(entry, "firstShownBy") as ChannelName | null,
   }),
   submittedBy: t.field({
     type: PrincipalRef,
     nullable: true,
     description:
-      "The integration that passed the decision on for the approver, such as that of a chat; null when the approver called directly. It decides nothing, and nothing that a caller sends sets it.",
+      "The integration that passed the decision on for the approver, such as that of a chat; null where the approver submitted it directly, with a token or browser session of their own. It decides nothing, and nothing that a caller sends sets it.",
     resolve: ({ entry }) => {
       const { id } = objectOf(objectOf(entryOf(entry).body.decision).submittedBy);
       return typeof id === "string" ? { id, kind: "SERVICE" as const, roles: [], groups: [] } : null;

@@ -97,7 +97,7 @@ export const Assurance = builder.enumType("Assurance", {
     CHAT: "They clicked in a chat, where an integration knows them.",
     SESSION: "They called with a token or a browser session.",
     MFA: "They had signed in with several factors, as their identity provider says.",
-    KEY: "They had signed in with a hardware key or a smart card, as their identity provider says.",
+    KEY: "They had signed in with a hardware key or a smart card, and were there, as their identity provider says.",
   }),
 });
 

@@ -51,6 +51,6 @@ export function tooLow(requirements: readonly AskedApproval[], one: Approver): A
 /** What to do about a decision that is not sure enough; the end of a sentence. */
 export function howToReach(asked: Assurance): string {
   if (reaches("SESSION", asked)) return "decide in the API or the console, and not in a chat";
-  const by = asked === "MFA" ? "with a second factor" : "with a hardware key or a smart card";
+  const by = asked === "MFA" ? "with a second factor" : "with a hardware key or a smart card that you touch or unlock";
   return `sign in again ${by}, so that your identity provider says so (amr or acr), and decide then`;
 }

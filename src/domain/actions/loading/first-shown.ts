@@ -5,13 +5,19 @@ import type { Queryable } from "../../../ledger/read.ts";
 import { withLedgerErrors } from "../../ledger-errors.ts";
 import type { Channel } from "../decide/command.ts";
 
-/** When an action was first shown to somebody, by the clock of the database, and by which channel. */
+/**
+ * When the server first sent a person what a pending action would do (its text, arguments or digest), by the clock of the database, and by
+ * which channel. Not that they looked at it.
+ */
 export interface Shown {
   readonly at: Date;
   readonly channel: Channel;
 }
 
-/** Which actions people were shown. Losing what it remembers omits it from decisions, and permits nothing. */
+/**
+ * Which pending actions people were sent, whether they may decide them or not. Of servers that send one to a person within the same moment, any
+ * may be remembered as the first. Losing what it remembers omits it from decisions, or makes it later, and permits nothing.
+ */
 export interface FirstShown {
   /** Remembers that this person is shown the action now; what was remembered before stays. Writes later, and once for each. */
   note(ledger: LedgerId, actionId: string, principalId: string, channel: Channel): void;
