@@ -19,6 +19,9 @@ interface Columns {
   readonly asked: (groups: string) => string;
 }
 
+const asks = (alias: string, groups: string) =>
+  `(${alias}.type = 'ACTION_PROPOSED' AND oc_asked_groups(${alias}.entry) && ${groups}::text[])`;
+
 /** What the index oc_audit_log_asked holds, of the entry `alias`: written as there, or the index is of no use. */
 const proposalAsks = (alias: string, groups: string) =>
   `(${alias}.type = 'ACTION_PROPOSED'
@@ -34,7 +37,7 @@ const OF_ACTION = (alias: string): Columns => ({
   actor: `${alias}.agent_id`,
   person: `${alias}.on_behalf_of_id`,
   asked: (groups) => `EXISTS (SELECT FROM oc_entries_at(${alias}.ledger, ARRAY[${alias}.proposed_seq]) q
-                       WHERE ${proposalAsks("q", groups)})`,
+                       WHERE ${asks("q", groups)})`,
 });
 
 function equalsOne({ actor, person, asked }: Columns, scope: ReadScope, bind: Bind): string {

@@ -3,21 +3,23 @@ import type { Context } from "../base/context.ts";
 import { readerOf } from "../base/viewer.ts";
 import { mayDecide, readAction } from "./reads.ts";
 import { type ActionNode, viewOf } from "./rows.ts";
+import { createWaiting } from "./waiting.ts";
 
 /** Actions of one subscription that wait to escalate at most; beyond them, the earliest noted is forgotten. */
 const WAITING = 1_000;
+/** Actions that one pass looks at. */
+export const PASS = 100;
 
 /** Actions that were sent to one subscriber, or could not be, and that they can decide once these escalate. No entry begins that. */
 export interface Escalations {
   /** Remembers an action that the caller cannot decide yet. */
   note(action: ActionNode): void;
-  /** Those that they can decide now, as they are now; each once. */
+  /** Those that they can decide now, as they are now; each once. Looks at PASS actions at most: the next call goes on. */
   due(): Promise<readonly ActionNode[]>;
 }
 
 export function createEscalations(context: Context): Escalations {
-  /** When each can escalate: milliseconds since the epoch, by its id. */
-  const waiting = new Map<string, number>();
+  const waiting = createWaiting(WAITING);
 
   /** The earliest escalation to come that is to a group of the caller, or to one of whose members lent them a right. */
   function begins(action: ActionNode): number | undefined {
@@ -32,14 +34,10 @@ export function createEscalations(context: Context): Escalations {
   return {
     note(action) {
       const at = begins(action);
-      if (at === undefined) return;
-      waiting.set(action.id, at);
-      const [earliest] = waiting.keys();
-      if (waiting.size > WAITING && earliest !== undefined) waiting.delete(earliest);
+      if (at !== undefined) waiting.note(action.id, at);
     },
     async due() {
-      const now = Date.now();
-      const ids = [...waiting].filter(([, at]) => at <= now).map(([id]) => id);
+      const ids = waiting.take(Date.now(), PASS);
       const found = await Promise.all(ids.map((id) => readAction(context, id)));
       const shown = await Promise.all(
         found.map(async (action, at) => {
@@ -47,7 +45,7 @@ export function createEscalations(context: Context): Escalations {
           const isPending = action !== null && viewOf(action).state.status === "PENDING";
           const isDecidable = isPending && (await mayDecide(context, action));
           // The clock of the database may not be there yet.
-          if (id !== undefined && (isDecidable || !isPending)) waiting.delete(id);
+          if (id !== undefined && (isDecidable || !isPending)) waiting.forget(id);
           return isDecidable ? [action] : [];
         }),
       );

@@ -9,6 +9,7 @@ import { type FollowedEntries, followLedger } from "../base/follow.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { ActionRef } from "./action.ts";
 import { createEscalations, type Escalations } from "./escalations.ts";
+import { createLentActions, type LentActions } from "./lent-actions.ts";
 import { mayDecide, readAction, seesAction } from "./reads.ts";
 import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 
@@ -71,12 +72,35 @@ function pendingChange(
   return wasPending && DECIDED.includes(type) ? "REMOVED" : undefined;
 }
 
+/** What one subscription was told, and what it will be told without an entry that says so. */
+interface Subscriber {
+  readonly onlyDecidable: boolean;
+  readonly escalations: Escalations;
+  readonly lent: LentActions;
+  /** Actions that were ADDED, and not REMOVED since: none is ADDED twice. */
+  readonly added: Set<string>;
+}
+
+/** Ids in `Subscriber.added`: beyond them, the earliest is forgotten. */
+const MAX_ADDED = 10_000;
+
+/** Whether an action was not in the list of a subscriber so far. */
+function isNew({ added }: Subscriber, { id }: ActionNode): boolean {
+  if (added.has(id)) return false;
+  added.add(id);
+  const [first] = added;
+  if (added.size > MAX_ADDED && first !== undefined) added.delete(first);
+  return true;
+}
+
 async function* pendingEvents(
   context: Context,
-  onlyDecidable: boolean,
   { entries, cursor }: FollowedEntries,
-  escalations: Escalations,
+  subscriber: Subscriber,
 ): AsyncGenerator<PendingEvent> {
+  const { onlyDecidable, escalations, lent, added } = subscriber;
+  // First: what is lent from here on is seen.
+  await lent.take(entries);
   if (entries.length === 0) yield { cursor, change: "HEARTBEAT", action: null };
   const changes = entries.flatMap((entry) => {
     const recorded = recordedState(entry);
@@ -95,10 +119,32 @@ async function* pendingEvents(
   for (const [at, event] of seen.entries()) {
     const change = shown[at];
     if (onlyDecidable && change !== "ADDED" && event.change !== "REMOVED") escalations.note(event.action);
-    if (change !== undefined) yield { ...event, change };
+    if (change === "REMOVED") added.delete(event.action.id);
+    if (change === undefined || (change === "ADDED" && !isNew(subscriber, event.action))) continue;
+    yield { ...event, change };
   }
   // Last: whoever continues behind the cursor has had what came before it.
-  for (const action of onlyDecidable ? await escalations.due() : []) yield { cursor, change: "ADDED", action };
+  for (const action of onlyDecidable ? await escalations.due() : []) {
+    if (isNew(subscriber, action)) yield { cursor, change: "ADDED", action };
+  }
+  yield* lentEvents(context, cursor, subscriber);
+}
+
+/** What is in the list, or not any more, because a right that was lent began, or is over. */
+async function* lentEvents(context: Context, cursor: bigint, subscriber: Subscriber): AsyncGenerator<PendingEvent> {
+  const { onlyDecidable, escalations, lent, added } = subscriber;
+  const changes = await lent.pass(cursor);
+  const listed = await Promise.all(
+    changes.map(async ({ action }) => seesAction(context, action) && (!onlyDecidable || mayDecide(context, action))),
+  );
+  for (const [at, { change, action }] of changes.entries()) {
+    const isListed = listed[at] === true;
+    if (change === "BEGAN" && isListed && isNew(subscriber, action)) yield { cursor, change: "ADDED", action };
+    if (change === "BEGAN" && !isListed && onlyDecidable) escalations.note(action);
+    if (change !== "ENDED" || isListed) continue;
+    added.delete(action.id);
+    yield { cursor, change: "REMOVED", action };
+  }
 }
 
 /**
@@ -145,14 +191,17 @@ builder.subscriptionField("pendingApprovals", (t) =>
       }),
       onlyDecidable: t.arg.boolean({
         description:
-          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED. One that escalates to you is ADDED then, within the time of a heartbeat, if it was recorded behind `after`.",
+          "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED. One that escalates to you is ADDED then, within the time of a heartbeat, if it was recorded behind `after`. So is what you can decide once somebody has lent you their right, and it is REMOVED when that is over; of many, a hundred at a time.",
       }),
     },
     subscribe: (_root, { after, onlyDecidable }, context) => {
-      const escalations = createEscalations(context);
-      return followLedger(context, after, (followed) =>
-        pendingEvents(context, onlyDecidable === true, followed, escalations),
-      );
+      const subscriber = {
+        onlyDecidable: onlyDecidable === true,
+        escalations: createEscalations(context),
+        lent: createLentActions(context, after),
+        added: new Set<string>(),
+      };
+      return followLedger(context, after, (followed) => pendingEvents(context, followed, subscriber));
     },
     resolve: (event) => event,
   }),

@@ -70,13 +70,24 @@ export async function listDecidable(
   return { actions: found, stoppedAt: before };
 }
 
+/** At most `limit` pending actions that were proposed before a position and ask `group`, also once they escalate; the latest proposed first. */
+export async function listAsked(
+  db: Queryable,
+  ledger: LedgerId,
+  group: string,
+  { before, limit }: Pick<ActionRange, "before" | "limit">,
+): Promise<readonly ActionView[]> {
+  return readWindow(db, ledger, [{ askedGroups: [group] }], { statuses: ["PENDING"], before, limit });
+}
+
 async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
+  const scopes = scopesOf(viewer);
   // By status or review, state rows say where they are. Else the entries are asked, the latest months first.
-  if (range.statuses !== undefined || range.reviews !== undefined) return readWindow(db, ledger, viewer, range);
+  if (range.statuses !== undefined || range.reviews !== undefined) return readWindow(db, ledger, scopes, range);
   const found: ActionView[] = [];
   for (const recorded of await withListErrors(readWindows(db, ledger, { before: range.before }, true))) {
     const rest = { ...range, limit: range.limit - found.length };
-    found.push(...(await readWindow(db, ledger, viewer, rest, recorded)));
+    found.push(...(await readWindow(db, ledger, scopes, rest, recorded)));
     if (found.length >= range.limit) break;
   }
   return found;
@@ -85,13 +96,13 @@ async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: 
 async function readWindow(
   db: Queryable,
   ledger: LedgerId,
-  viewer: Viewer,
+  scopes: "everything" | readonly ReadScope[],
   range: ActionRange,
   recorded?: RecordedBounds,
 ): Promise<ActionView[]> {
   const values: unknown[] = [ledger];
   const bind: Bind = (value) => `$${values.push(value)}`;
-  const positions = positionsOf(scopesOf(viewer), range, recorded, bind);
+  const positions = positionsOf(scopes, range, recorded, bind);
   if (positions.length === 0) return [];
   // Each part is in order, their union is not. UNION drops actions that two parts find.
   const text = `
