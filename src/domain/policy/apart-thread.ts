@@ -14,12 +14,17 @@ function evaluated({ document, asked, casesAt, brief }: Trial): TrialReply {
       brief === true && isForbidden(verdicts[at]) ? [] : policy.windows(situation),
     );
     const cases = casesAt && runCases(policy, casesAt);
-    const told = brief === true ? verdicts.map((verdict) => ({ ...verdict, matched: [], explanation: [] })) : verdicts;
+    const told = brief === true ? verdicts.map(briefly) : verdicts;
     return { result: { hash: policy.hash, document: policy.document, cases, windows, verdicts: told } };
   } catch (error) {
     if (error instanceof PolicyDocumentError) return { problems: error.problems };
     throw error;
   }
+}
+
+/** Without asking for its explanation, which is made then. */
+function briefly({ outcome, requirements, measures, windows, tool }: Verdict): Verdict {
+  return { outcome, matched: [], explanation: [], requirements, measures, windows, tool };
 }
 
 /** Whatever windows come to. */

@@ -1,10 +1,11 @@
+import { LRUCache } from "lru-cache";
 import { OWN_PLATFORM } from "../../facts/areas/policy.ts";
-import type { JsonValue } from "../../facts/canonical.ts";
 import type { Hash } from "../../facts/hash.ts";
+import { type ConditionResult, FALSE } from "./conditions/condition.ts";
 import { ConditionError } from "./conditions/parse.ts";
+import { knownOf, type Readings, readingsOf } from "./conditions/readings.ts";
 import { valueAtPath } from "./conditions/reads.ts";
-import { bindingsOf, type Situation, type ToolFacts } from "./conditions/variables.ts";
-import { WINDOWS } from "./conditions/windows.ts";
+import type { Situation, ToolFacts } from "./conditions/variables.ts";
 import { PolicyDocumentError, type PolicyProblem, problemAt } from "./document/problems.ts";
 import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
@@ -17,7 +18,7 @@ import type { Decimal } from "./windows/decimal.ts";
 import { problemsOfCases } from "./windows/given.ts";
 import { createMeasure, type Measured, problemsOfMeasures } from "./windows/measures.ts";
 import { countsProposals } from "./windows/recorded.ts";
-import { windowValues } from "./windows/values.ts";
+import { NO_VALUES, windowValues } from "./windows/values.ts";
 import type { Window } from "./windows/window.ts";
 
 /** What a policy says of a situation. */
@@ -61,6 +62,8 @@ const STRICTNESS: readonly PolicyOutcome[] = ["FORBID", "REQUIRE", "PERMIT"];
 const FALLBACK: Requirement = { id: RULE_IDS.notCovered, group: "approvers", needed: 1 };
 /** Different windows of all rules together: each may have to be read for a proposal. */
 const MAX_WINDOWS = 32;
+/** Tools for which is kept which rules concern them. */
+const MAX_TOOLS = 500;
 const keyOf = (platform: string, name: string) => JSON.stringify([platform, name]);
 
 function problemsOfCatalog({ catalog }: PolicyDocument, placeOf: Place): readonly PolicyProblem[] {
@@ -136,7 +139,10 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
 
   const measure = createMeasure(document);
   const windows = new Map(rules.flatMap((rule) => rule.windows.map((window) => [window.text, window] as const)));
-  const counts = countsProposals({ document, allWindows: [...windows.values()] });
+  const allWindows = [...windows.values()];
+  /** By tool: the positions of the rules that may match a call of it. */
+  const concerned = new LRUCache<string, readonly number[]>({ max: MAX_TOOLS });
+  const counts = countsProposals({ document, allWindows });
   const further = [
     ...problemsOfCases(document, windows, placeOf),
     ...problemsOfWindows(windows.size, placeOf),
@@ -151,23 +157,29 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       : { effect: listed.effect, data: listed.data, region };
   }
 
-  /** What conditions read, and the same as JSON. */
-  function readBy(situation: Situation, tool: ToolFacts) {
-    const values = windowValues([...windows.values()], situation, measure);
-    const bindings = { ...bindingsOf(situation, tool), [WINDOWS]: values.bound };
-    const json = { ...bindings, args: situation.arguments, now: situation.now.toISOString(), [WINDOWS]: values.json };
-    return { bindings, json: json as JsonValue, windows: values };
+  /** The positions of the rules that may match. */
+  function concerning({ platform, tool: name }: Situation, tool: ToolFacts, readings: Readings): readonly number[] {
+    // What is oversized may make an error of a condition about another tool.
+    if (readings.isOversized) return [...rules.keys()];
+    const key = keyOf(platform, name);
+    let some = concerned.get(key);
+    if (some === undefined) {
+      const known = knownOf(platform, name, tool);
+      some = [...rules.keys()].filter((at) => rules[at]?.isNever(known) === false);
+      concerned.set(key, some);
+    }
+    return some;
   }
 
   return {
     hash,
     document,
-    allWindows: [...windows.values()],
+    allWindows,
     windows(situation) {
       if (windows.size === 0 || situation.platform === OWN_PLATFORM) return [];
       const tool = factsOf(situation, tools.get(keyOf(situation.platform, situation.tool)));
-      const { bindings, json } = readBy({ ...situation, windows: undefined }, tool);
-      const needed = rules.flatMap((rule) => rule.needs(bindings, json));
+      const readings = readingsOf(situation, tool, NO_VALUES);
+      const needed = rules.flatMap((rule) => rule.needs(readings));
       return [...new Map(needed.map((window) => [window.text, window])).values()];
     },
     measure,
@@ -178,23 +190,45 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
       if (own !== undefined) return own;
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
-      const { bindings, json, windows: values } = readBy(situation, tool);
-      const stated = rules.map((rule) => rule.explain(bindings, json, values));
+      const values = windowValues(allWindows, situation, measure);
+      const readings = readingsOf(situation, tool, values);
+      const results = new Map<CompiledRule, ConditionResult>();
+      const stated: CompiledRule[] = [];
+      for (const at of concerning(situation, tool, readings)) {
+        const rule = rules[at] as CompiledRule;
+        const result = rule.evaluate(readings);
+        if (result === FALSE) continue;
+        results.set(rule, result);
+        if (rule.matches(result)) stated.push(rule);
+      }
+      const explained = (rule: CompiledRule) => rule.explain(results.get(rule) ?? FALSE, readings, values);
       const floor = floorOf(situation, listed, tool, allowed);
-      const covered = [...stated, ...floor].some(({ matched }) => matched);
-      const explanation = [...stated, ...floor, ...(covered ? [] : [uncovered(tool)])];
-      const matched = STRICTNESS.flatMap((outcome) =>
-        explanation.filter((rule) => rule.matched && rule.outcome === outcome),
-      );
+      const covered = floor.length > 0 || stated.length > 0;
+      const builtIn = [...floor, ...(covered ? [] : [uncovered(tool)])];
+      const matching = [...stated.map(explained), ...builtIn];
+      const matched = STRICTNESS.flatMap((outcome) => matching.filter((rule) => rule.outcome === outcome));
       const outcome = matched[0]?.outcome ?? "FORBID";
-      const asked = rules.filter((_, at) => stated[at]?.matched).flatMap(({ requirements }) => requirements);
+      const asked = stated.flatMap(({ requirements }) => requirements);
       const requirements = requirementsAt(asked.length === 0 ? [FALLBACK] : unionOf(asked), situation.now);
       const asking = outcome === "REQUIRE" ? requirements : [];
       // What is forbidden does not happen.
       const measures = counts && outcome !== "FORBID" ? measure(situation).values : undefined;
       const given = [...(situation.windows ?? [])].filter(([text]) => windows.has(text));
       const before = given.length === 0 ? undefined : Object.fromEntries(given);
-      return { outcome, matched, explanation, requirements: asking, measures, windows: before, tool };
+      let explanation: readonly RuleExplanation[] | undefined;
+      return {
+        outcome,
+        matched,
+        // Of rules that do not match, most often nobody asks.
+        get explanation() {
+          explanation ??= [...rules.map(explained), ...builtIn];
+          return explanation;
+        },
+        requirements: asking,
+        measures,
+        windows: before,
+        tool,
+      };
     },
   };
 }

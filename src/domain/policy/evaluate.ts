@@ -133,12 +133,27 @@ function recordedPolicy({ policyHash: hash, version, outcome, rules, requirement
 
 /** `evaluation` with other requirements. */
 export function requiringInstead(evaluation: Evaluation, requirements: readonly Requirement[]): Evaluation {
-  return { ...evaluation, requirements, recorded: recordedPolicy({ ...evaluation, requirements }) };
+  const { outcome, policyHash, version, rules, effect, region, measures, windows } = evaluation;
+  return {
+    outcome,
+    policyHash,
+    version,
+    rules,
+    get explanation() {
+      return evaluation.explanation;
+    },
+    requirements,
+    effect,
+    region,
+    measures,
+    windows,
+    recorded: recordedPolicy({ policyHash, version, outcome, rules, requirements }),
+  };
 }
 
 /** What `verdict` of the policy with this hash and version says, as it is recorded. */
 export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
-  const { outcome, matched, explanation, requirements, measures, windows, tool } = verdict;
+  const { outcome, matched, requirements, measures, windows, tool } = verdict;
   const rules = matched.map(recordable);
   const recorded = recordedPolicy({ policyHash, version, outcome, rules, requirements });
   // What nobody has catalogued may do anything, so it counts as a write.
@@ -149,7 +164,9 @@ export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number
     policyHash,
     version,
     rules,
-    explanation,
+    get explanation() {
+      return verdict.explanation;
+    },
     requirements,
     effect,
     region,

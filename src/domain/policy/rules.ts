@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
-import { type Condition, compileCondition } from "./conditions/condition.ts";
+import { type Condition, type ConditionResult, compileCondition } from "./conditions/condition.ts";
+import type { Known, Readings } from "./conditions/readings.ts";
 import { describePath, valueAtPath } from "./conditions/reads.ts";
-import type { Bindings } from "./conditions/variables.ts";
 import type { PolicyRule } from "./document/schema.ts";
 import type { PolicyOutcome } from "./evaluate.ts";
 import { type RequiredApprovals, requirementOf } from "./requirements.ts";
@@ -31,13 +31,24 @@ export interface CompiledRule {
   /** How many parts of its condition are evaluated at most. */
   readonly cost: number;
   /** Its windows, where what it says depends on them: the condition is an error without their values. */
-  needs(bindings: Bindings, values: JsonValue): readonly Window[];
-  explain(bindings: Bindings, values: JsonValue, windows: WindowValues): RuleExplanation;
+  needs(readings: Readings): readonly Window[];
+  /** Whether it does not match whatever else there is, unless something is oversized. */
+  isNever(known: Known): boolean;
+  evaluate(readings: Readings): ConditionResult;
+  /** `result`: what `evaluate` said of the same. */
+  matches(result: ConditionResult): boolean;
+  explain(result: ConditionResult, readings: Readings, windows: WindowValues): RuleExplanation;
 }
 
 /** Of a value in an explanation: whoever reads it sees the whole value elsewhere. */
 const LONGEST = 200;
-const ALWAYS: Condition = { reads: [], cost: 0, windows: [], evaluate: () => ({ matches: true }) };
+const ALWAYS: Condition = {
+  reads: [],
+  cost: 0,
+  windows: [],
+  evaluate: () => ({ matches: true }),
+  isNever: () => false,
+};
 
 function shortened(value: JsonValue): JsonValue {
   if (typeof value === "string" && value.length <= LONGEST) return value;
@@ -52,6 +63,7 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
   const outcome: PolicyOutcome = rule.forbid === true ? "FORBID" : rule.permit === true ? "PERMIT" : "REQUIRE";
   const condition = when === undefined ? ALWAYS : compileCondition(when, measures);
   const requirements = require.map((one) => requirementOf(require.length === 1 ? id : `${id}:${one.group}`, one));
+  const matches = (result: ConditionResult) => ("matches" in result ? result.matches : outcome !== "PERMIT");
   return {
     id,
     outcome,
@@ -59,18 +71,20 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
     readsArguments: condition.reads.some(([variable]) => variable === "args"),
     windows: condition.windows,
     cost: condition.cost,
-    needs: (bindings, values) =>
-      condition.windows.length > 0 && "error" in condition.evaluate(bindings, values) ? condition.windows : [],
-    explain(bindings, values, windows) {
-      const result = condition.evaluate(bindings, values);
+    needs: (readings) =>
+      condition.windows.length > 0 && "error" in condition.evaluate(readings) ? condition.windows : [],
+    isNever: condition.isNever,
+    evaluate: condition.evaluate,
+    matches,
+    explain(result, { variables }, windows) {
       const read = condition.reads.flatMap((path) => {
-        const value = valueAtPath(values, path);
+        const value = valueAtPath(variables, path);
         return value === undefined ? [] : [[describePath(path), shortened(value)] as const];
       });
-      const explained = { ruleId: id, outcome, reason, values: Object.fromEntries(read) };
-      if ("matches" in result) return { ...explained, matched: result.matches };
+      const explained = { ruleId: id, matched: matches(result), outcome, reason, values: Object.fromEntries(read) };
+      if ("matches" in result) return explained;
       const unknown = condition.windows.map(({ text }) => windows.problems.get(text)).find((one) => one !== undefined);
-      return { ...explained, matched: outcome !== "PERMIT", error: unknown ?? result.error };
+      return { ...explained, error: unknown ?? result.error };
     },
   };
 }

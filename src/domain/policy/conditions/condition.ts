@@ -1,10 +1,10 @@
 import { isCelError, plan } from "@bufbuild/cel";
-import type { JsonValue } from "../../../facts/canonical.ts";
 import type { Window } from "../windows/window.ts";
 import { checkExpression, ENVIRONMENT, MAX_LIST } from "./check.ts";
+import { direct } from "./direct.ts";
 import { parsed } from "./parse.ts";
+import { type Bindings, isOversized, type Known, MAX_STRING, type Readings } from "./readings.ts";
 import { type Path, readsOf, valueAtPath } from "./reads.ts";
-import type { Bindings } from "./variables.ts";
 import { takeWindows } from "./windows.ts";
 
 /** What a condition is for one situation. `error`: it could not be evaluated, and why. */
@@ -17,19 +17,13 @@ export interface Condition {
   readonly cost: number;
   /** The windows among them. */
   readonly windows: readonly Window[];
-  evaluate(bindings: Bindings, values: JsonValue): ConditionResult;
+  evaluate(readings: Readings): ConditionResult;
+  /** Whether it is false whatever else there is, unless something that it reads is oversized. */
+  isNever(known: Known): boolean;
 }
 
-/** UTF-16 code units of a text that a condition reads: matching a pattern takes time in proportion. */
-const MAX_STRING = 16_384;
-
-/** Whether `value` has a text or a list that is too long to be evaluated. */
-function isOversized(value: JsonValue | undefined): boolean {
-  if (typeof value === "string") return value.length > MAX_STRING;
-  if (typeof value !== "object" || value === null) return false;
-  const members: readonly JsonValue[] = Object.values(value as Readonly<Record<string, JsonValue>>);
-  return members.length > MAX_LIST || members.some(isOversized);
-}
+const TRUE: ConditionResult = { matches: true };
+export const FALSE: ConditionResult = { matches: false };
 
 /** Compiles `text`. `measures`: the names of those that windows can add up. Throws ConditionError. */
 export function compileCondition(text: string, measures: ReadonlySet<string> = new Set()): Condition {
@@ -38,17 +32,21 @@ export function compileCondition(text: string, measures: ReadonlySet<string> = n
   const windows = takeWindows(expr, measures);
   const reads = readsOf(expr);
   const run = plan(ENVIRONMENT, expr) as (bindings: Bindings) => unknown;
+  const known = direct(expr);
   return {
     reads,
     cost,
     windows,
-    evaluate(bindings, values) {
-      if (reads.some((path) => isOversized(valueAtPath(values, path)))) {
+    isNever: (given) => known(given) === false,
+    evaluate(readings) {
+      if (readings.isOversized && reads.some((path) => isOversized(valueAtPath(readings.variables, path)))) {
         return { error: `a text of more than ${MAX_STRING} characters or a list of more than ${MAX_LIST} is read` };
       }
+      const matches = known(readings);
+      if (typeof matches === "boolean") return matches ? TRUE : FALSE;
       let result: unknown;
       try {
-        result = run(bindings);
+        result = run(readings.bindings());
       } catch (error) {
         return { error: error instanceof Error ? error.message : String(error) };
       }

@@ -1,10 +1,11 @@
 import { type CelFunc, CelScalar, celFunc, celMethod, listType } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
+import { TIME_FUNCTIONS } from "./times.ts";
 
 const DECIMAL = /^-?\d{1,30}(?:\.\d{1,30})?$/;
 
 /** The number that a decimal text or a number is. Throws for anything else, which makes the condition an error. */
-function toNumber(value: unknown): number {
+export function toNumber(value: unknown): number {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "string" && DECIMAL.test(value)) return Number(value);
@@ -44,5 +45,6 @@ const UNBOUNDED = new Set(["split", "replace", "join", "format"]);
 export const FUNCTIONS: readonly CelFunc[] = [
   ...strings.filter(({ name }) => !UNBOUNDED.has(name)),
   ...BOUNDED,
+  ...TIME_FUNCTIONS,
   celFunc("number", [CelScalar.DYN], CelScalar.DOUBLE, toNumber),
 ];

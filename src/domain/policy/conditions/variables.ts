@@ -1,5 +1,4 @@
 import type { CelInput } from "@bufbuild/cel";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
 import type { Confidence, PrincipalKind } from "../../identity/principal.ts";
 import type { Decimal } from "../windows/decimal.ts";
@@ -84,19 +83,17 @@ export const VARIABLES: ReadonlyMap<string, readonly string[] | undefined> = new
  * `value` with its objects as maps. Of a plain object CEL takes one with a member `$typeName` for a protobuf message, and reads other members of it than
  * the tool will.
  */
-function plain(value: JsonValue): CelInput {
+export function plain(value: JsonValue): CelInput {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(plain);
   return new Map(Object.entries(value as JsonObject).map(([name, member]) => [name, plain(member as JsonValue)]));
 }
 
-export type Bindings = Readonly<Record<string, CelInput>>;
-
 const NOBODY = { id: "", roles: [], groups: [] };
 const NO_LINEAGE: Lineage = { kinds: [], platforms: [], regions: [], evidence: 0 };
 
-/** The values of the variables. What is not known is an empty text or list, so that every condition can be evaluated. */
-export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
+/** The values of the variables but `now`, as JSON. What is not known is an empty text or list, so that every condition can be evaluated. */
+export function variablesOf(situation: Situation, tool: ToolFacts) {
   const { principal, person = NOBODY, client, lineage = NO_LINEAGE } = situation;
   return {
     principal: { ...principal, roles: [...principal.roles], groups: [...principal.groups] },
@@ -105,13 +102,12 @@ export function bindingsOf(situation: Situation, tool: ToolFacts): Bindings {
     tool: { platform: situation.platform, name: situation.tool, effect: tool.effect, data: [...tool.data] },
     region: tool.region,
     targetRegion: situation.targetRegion ?? "",
-    args: plain(situation.arguments),
+    args: situation.arguments,
     lineage: {
       kinds: [...lineage.kinds],
       platforms: [...lineage.platforms],
       regions: [...lineage.regions],
-      evidence: BigInt(lineage.evidence),
+      evidence: lineage.evidence,
     },
-    now: timestampFromDate(situation.now),
   };
 }

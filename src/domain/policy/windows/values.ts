@@ -14,11 +14,11 @@ export interface WindowValues {
   readonly problems: ReadonlyMap<string, string>;
 }
 
-const NONE: WindowValues = { bound: new Map(), json: {}, problems: new Map() };
+export const NO_VALUES: WindowValues = { bound: new Map(), json: {}, problems: new Map() };
 
 /** What `windows` are with the proposal, when it is recorded. */
 export function windowValues(windows: readonly Window[], situation: Situation, measure: Measure): WindowValues {
-  if (windows.length === 0) return NONE;
+  if (windows.length === 0) return NO_VALUES;
   const measured = situation.measured ?? measure(situation);
   const bound = new Map<string, bigint | number>();
   const json: Record<string, string | number> = {};
