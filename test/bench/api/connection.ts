@@ -50,6 +50,8 @@ class SocketConnection implements Connection {
 
   post(body: string, token: string): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    // A server closes a connection that rests.
+    if (this.#socket.destroyed) reject(new Error("the connection is closed"));
     this.#pending = { resolve, reject };
     this.#socket.write(
       `POST ${this.#target.pathname} HTTP/1.1\r\nhost: ${this.#target.host}\r\naccept: application/json\r\n` +

@@ -11,6 +11,8 @@ export const HERE = fileURLToPath(new URL("../../../", import.meta.url));
 /** A started product, with the tokens of its demo principals. */
 export interface Product extends Measurable {
   readonly tokens: Tokens;
+  /** A token of another demo principal. */
+  sign(principal: "admin" | "admin2"): Promise<string>;
 }
 
 /** Starts the product of a checkout on an empty data folder of its own, which `stop` removes. */
@@ -29,6 +31,7 @@ export async function startProduct(checkout: string): Promise<Product> {
   return {
     ...started,
     tokens: { agent: await demo.sign("agent"), approver: await demo.sign("approver") },
+    sign: (principal) => demo.sign(principal),
     async stop() {
       await started.stop();
       await rm(dataDir, { recursive: true, force: true });
