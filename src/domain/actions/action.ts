@@ -13,7 +13,7 @@ import type { DelegatedBy } from "./decide/rights.ts";
 import type { Shown } from "./loading/first-shown.ts";
 
 /** Types of the entries an action leaves, in the order in which they can come, then those of refused attempts. */
-export const ACTION_ENTRY_TYPES = [
+const ACTION_ENTRY_TYPES = [
   "ACTION_PROPOSED",
   "ACTION_APPROVED",
   "ACTION_BROKEN_GLASS",

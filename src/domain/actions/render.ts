@@ -5,7 +5,7 @@ import { type Piece, wrapped } from "./rendering/lines.ts";
 import { quoted, textLines, VALUE_LINES, valueLines } from "./rendering/values.ts";
 
 /** The form of the text below. A change of form is a new number, so that old digests stay explicable. */
-export const RENDERING = 2;
+const RENDERING = 2;
 
 export interface Rendered {
   readonly platform: string;

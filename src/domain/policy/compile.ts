@@ -56,7 +56,7 @@ type Tool = PolicyDocument["catalog"]["tools"][number];
 type Place = ReadPolicy["placeOf"];
 
 /** The region of a platform nobody has catalogued. */
-export const UNKNOWN_REGION = "unknown";
+const UNKNOWN_REGION = "unknown";
 const STRICTNESS: readonly PolicyOutcome[] = ["FORBID", "REQUIRE", "PERMIT"];
 /** Who is asked about a WRITE that no rule covers. */
 const FALLBACK: Requirement = { id: RULE_IDS.notCovered, group: "approvers", needed: 1 };

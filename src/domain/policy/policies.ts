@@ -39,8 +39,6 @@ export interface Published extends PublishedPolicy {
 
 /** The policies of all organizations, as this server knows them. */
 export interface Policies {
-  /** The policy that servers start with. */
-  readonly starter: Policy;
   /** Makes the policy of an organization known that nobody called for lately. Throws LedgerUnavailableError. */
   open(organization: string): Promise<void>;
   /** The policy in force. Throws LedgerUnavailableError when it is not known, or not readable by this server. */
@@ -107,7 +105,6 @@ export function createPolicies({ starter, publishedBy = () => NOTHING, open }: P
   }
 
   return {
-    starter,
     publishedBy: published,
     async open(organization) {
       if (publishedBy(organization) === undefined) await open?.(organization);

@@ -6,7 +6,7 @@ export interface Piece {
 }
 
 /** Columns of a line, its prefix included. */
-export const WIDTH = 100;
+const WIDTH = 100;
 
 /** Drawn as wide as two letters (UAX #11), as far as it is shown as it is. */
 const WIDE =

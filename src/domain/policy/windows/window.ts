@@ -1,10 +1,10 @@
 import { secondsOf } from "../document/duration.ts";
 
 /** Whose proposals a window counts. */
-export const SCOPES = ["agent", "person", "organization"] as const;
+const SCOPES = ["agent", "person", "organization"] as const;
 export type WindowScope = (typeof SCOPES)[number];
 /** What of the proposal in question the proposals of a window share. */
-export const ALIKE = ["platform", "tool"] as const;
+const ALIKE = ["platform", "tool"] as const;
 export type Alike = (typeof ALIKE)[number];
 
 /** How many proposals there were, or how much they came to together, in the time before one, that one included. */
