@@ -41,6 +41,21 @@ describe("schema/errors.md", () => {
     expect(Object.keys(table("`userErrors")).sort()).toEqual([...codes].sort());
   });
 
+  it("says of each user error when it comes, and what to do", () => {
+    const [section = ""] = text.split(/^## /m).filter((part) => part.startsWith("`userErrors"));
+    const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+    expect(rows.length).toBeGreaterThan(40);
+    expect(rows.filter((row) => !/^\| `[A-Z_]+` \| [A-Z][^|]+\. \| [A-Z][^|]+\. \|$/.test(row))).toEqual([]);
+  });
+
+  it("has no code of a user error that nothing is refused with", () => {
+    const deciding = globSync("src/domain/**/*.ts", { cwd: root })
+      .filter((file) => path.basename(file) !== "errors.ts")
+      .map((file) => readFileSync(path.join(root, file), "utf8"))
+      .join("\n");
+    expect(Object.keys(table("`userErrors")).filter((code) => !deciding.includes(`"${code}"`))).toEqual([]);
+  });
+
   it("has rows that are as wide as what they say, so that a new one changes no other", () => {
     expect(text.split("\n").filter((line) => /^\|.* {2,}|^\| -{4,}/.test(line))).toEqual([]);
   });
