@@ -66,6 +66,15 @@ describe("the shell blocks of the README", () => {
       ["TOKEN=$APPROVER", /("change":"ADDED","action":\{.*"cancel_reservation"[\s\S]*){2}/],
       ["npx countersign token", /^[\w-]+\.[\w-]+\.[\w-]+$/m],
       ["npx countersign export", /^([0-9a-f]{64}) {2}-\n[\s\S]*^"prevHash":"\1"$/m],
+      [
+        "npx countersign policy starter",
+        /: 2 cases passed, 0 failed, 0 rules untested$/m,
+        /1 → 2 of approvers$/m,
+        /^exit code 1, because they differ$/m,
+        /^\d+ actions evaluated, [1-9]\d* would change$/m,
+        /^Proposed as version 2 of the policy, sha256:[0-9a-f]{64}\.$/m,
+      ],
+      ["ADMIN2=", /"status":"SUCCEEDED"\},"userErrors":\[\]/, /"version":2,.*"state":"ACTIVE"/],
       ["mkdir -p", /Redirect URI to register[\s\S]*\/auth\/callback {3}for client countersign-console/, /\/readyz ok/],
       [
         "MIA=",

@@ -114,7 +114,7 @@ async function publish(
     "",
     `Proposed as version ${version.version} of the policy, ${version.hash}.`,
     `Nothing changes before it is approved${expiresAt === null ? "" : `, until ${expiresAt} at the latest`}. ${policy.reason}`,
-    `They read the text above, find the action ${uuid} in the tab \`Waiting\` of ${server.url}, and approve it there or with:`,
+    `Whoever approves it reads the text above, finds action ${uuid} in the tab \`Waiting\` of ${server.url}, and approves it there or with:`,
     `  mutation { approveAction(input: { ${input} }) { action { status } userErrors { code message } } }`,
     `The status is SUCCEEDED once the document is ${shadow ? "evaluated beside the one in force" : "in force"}. To withdraw it before:`,
     `  mutation { cancelAction(input: { actionId: "${uuid}" }) { action { status } userErrors { code message } } }`,
