@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { runCases } from "../domain/policy/cases.ts";
@@ -6,15 +7,21 @@ import { loadCatalog } from "../domain/policy/catalog.ts";
 import { type CompiledPolicy, compilePolicy } from "../domain/policy/compile.ts";
 import { describeChanges } from "../domain/policy/diff.ts";
 import { describeProblem, PolicyDocumentError } from "../domain/policy/document/problems.ts";
-import { readPolicy } from "../domain/policy/document/read.ts";
+import { MAX_DOCUMENT, readPolicy } from "../domain/policy/document/read.ts";
 import { starterDocument } from "../domain/policy/document/starter.ts";
 import { asError } from "../errors.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { definePolicyOfServer, type PolicyText } from "./policy-server.ts";
 
+/** Bytes of a document of which every character takes four. */
+const MAX_BYTES = MAX_DOCUMENT * 4;
+
 async function readText(file: string): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+    // Whatever the file is, even one without an end.
+    const bytes = await buffer(createReadStream(file, { end: MAX_BYTES }));
+    if (bytes.length > MAX_BYTES) throw new Error("it is too long for a policy document");
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new CommandError("USAGE", `${file} cannot be read as text in UTF-8: ${asError(cause).message}`, { cause });
   }

@@ -62,6 +62,12 @@ describe("policy test", () => {
     expect((await countersign(["policy", "test", path.join(folder, "none")])).code).toBe(exitCodes.USAGE);
     expect((await countersign(["policy", "test"])).code).toBe(exitCodes.USAGE);
   });
+
+  it("refuses what has no end", async () => {
+    const { code, stderr } = await countersign(["policy", "test", "/dev/zero"]);
+    expect(stderr).toContain("/dev/zero cannot be read as text in UTF-8: it is too long for a policy document");
+    expect(code).toBe(exitCodes.USAGE);
+  });
 });
 
 describe("policy diff", () => {
