@@ -66,10 +66,6 @@ it("puts exactly one of two documents in force that are approved on two servers 
   } finally {
     await other.close();
   }
-  const { data } = await api.gql(
-    "{ policy { version } verifyLedger { verdict } }",
-    {},
-    { as: "auditor" },
-  );
+  const { data } = await api.gql("{ policy { version } verifyLedger { verdict } }", {}, { as: "auditor" });
   expect(data).toMatchObject({ policy: { version: 6 }, verifyLedger: { verdict: "INTACT" } });
 });
