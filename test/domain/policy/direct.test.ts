@@ -47,6 +47,7 @@ const readings = fc
       situation({
         arguments: { a, b, items },
         targetRegion: region,
+        lineage: { kinds: ["OBSERVED"], platforms: ["eu"], regions: ["eu"], evidence: counted ?? 0 },
         now: new Date(Date.UTC(2026, 0, 1) + minute * 60_000),
       }),
       TOOL,
@@ -73,6 +74,9 @@ const operand = fc.oneof(
       "args.items[1].name",
       "args",
       "args.items",
+      "lineage.evidence",
+      "-lineage.evidence",
+      "lineage.platforms",
       "tool.name",
       "tool.effect",
       "tool.data",

@@ -57,8 +57,6 @@ export function readingsOf(situation: Situation, tool: ToolFacts, windows: Windo
       made ??= {
         ...(variables as Bindings),
         args: plain(variables.args),
-        // An int, as whoever counts would have it.
-        lineage: { ...variables.lineage, evidence: BigInt(variables.lineage.evidence) },
         now: timestampFromDate(now),
         [WINDOWS]: windows.bound,
       };
