@@ -19,7 +19,14 @@ export function problemAt(
 }
 
 /** Problems that a document is refused for beyond this many are not listed. */
-const LISTED = 20;
+export const LISTED = 20;
+/** UTF-16 code units of a message, which may quote the document. */
+const LONGEST = 500;
+
+function shortened(problem: PolicyProblem): PolicyProblem {
+  const { message } = problem;
+  return message.length <= LONGEST ? problem : { ...problem, message: `${message.slice(0, LONGEST)}…`.toWellFormed() };
+}
 
 /** `rules.3.when at line 12, column 5: …` */
 export function describeProblem({ message, path, line, column }: PolicyProblem): string {
@@ -33,7 +40,8 @@ export class PolicyDocumentError extends Error {
   readonly problems: readonly PolicyProblem[];
 
   constructor(problems: readonly PolicyProblem[]) {
-    super(problems.slice(0, LISTED).map(describeProblem).join("; "));
-    this.problems = problems.slice(0, LISTED);
+    const listed = problems.slice(0, LISTED).map(shortened);
+    super(listed.map(describeProblem).join("; "));
+    this.problems = listed;
   }
 }
