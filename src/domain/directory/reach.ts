@@ -4,6 +4,9 @@ import type { Organization } from "./organization.ts";
 import type { Projections } from "./projections.ts";
 import { latest } from "./seen-principals.ts";
 
+/** Who asked for it, as far as that matters here. */
+type Requester = Pick<Principal, "id" | "kind" | "organization" | "onBehalfOf">;
+
 /** Whether anybody is known whom a requirement asks. */
 export interface Reach {
   /**
@@ -11,7 +14,7 @@ export interface Reach {
    * the roles that the requirement filters by. Regions are not looked at: nothing records where people are. Who was seen in the last second may
    * be missing, but for a `decision`. Throws LedgerUnavailableError.
    */
-  isReached(requestedBy: Principal, asked: Asked, purpose?: "decision"): Promise<boolean>;
+  isReached(requestedBy: Requester, asked: Asked, purpose?: "decision"): Promise<boolean>;
 }
 
 export function createReach(projections: Projections): Reach {

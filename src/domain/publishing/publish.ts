@@ -15,6 +15,7 @@ import { PolicyDocumentError } from "../policy/document/problems.ts";
 import { PUBLISH_POLICY } from "../policy/floor.ts";
 import type { Policies } from "../policy/policies.ts";
 import { PublicationRefusal, type PublicationRefusalCode } from "./errors.ts";
+import { requiredOfNobody } from "./unreached.ts";
 
 export interface PublishInput {
   /** A policy document in YAML or JSON. */
@@ -34,7 +35,7 @@ export interface Publishing {
 
 export interface PublishingOptions {
   readonly actions: Pick<Actions, "proposeOwn">;
-  readonly directory: Pick<Directory, "administers" | "hasOtherAdministrator">;
+  readonly directory: Pick<Directory, "administers" | "hasOtherAdministrator" | "isReached">;
   readonly policies: Policies;
   readonly tryPolicy: TryPolicy;
   readonly commit: CommitFunction;
@@ -47,8 +48,9 @@ export interface PublishingOptions {
 const ALONE_MS = 24 * 3_600_000;
 /** Seconds that are left then. */
 const AFTERWARDS = 48 * 3_600;
-/** Of a list in a message. */
+/** Of a list in a message, and UTF-16 code units of an item. */
 const LISTED = 10;
+const LONGEST = 500;
 
 export function createPublishing(options: PublishingOptions): Publishing {
   const { actions, directory, policies, tryPolicy, commit, region, approvalTtl } = options;
@@ -100,6 +102,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       }
       const isAlone = !(await directory.hasOtherAdministrator(caller.principal));
       const alone = isAlone ? { requesterAfter: instant(new Date(Date.now() + ALONE_MS)) } : {};
+      const ofNobody = await requiredOfNobody(directory, organization, wanted);
       const version = latest + 1;
       const mode = shadow ? "SHADOW" : "ACTIVE";
       return actions.proposeOwn(
@@ -110,6 +113,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
           tool: PUBLISH_POLICY,
           arguments: {
             changes: describeChanges(current.document, wanted),
+            ...(ofNobody.length === 0 ? {} : { nobodyIsKnownFor: ofNobody }),
             note,
             mode,
             version,
@@ -141,5 +145,7 @@ function problemOf({ failed, untested }: CasesReport): string | undefined {
 
 function some(all: readonly string[]): string {
   const more = all.length > LISTED ? `, and ${all.length - LISTED} more` : "";
-  return `${all.slice(0, LISTED).join("; ")}${more}`;
+  const shown = all.slice(0, LISTED);
+  const texts = shown.map((one) => (one.length <= LONGEST ? one : `${one.slice(0, LONGEST)}…`.toWellFormed()));
+  return `${texts.join("; ")}${more}`;
 }
