@@ -32,8 +32,8 @@ async function start(escalatesAt?: Date) {
     ...{ sub, org: organization, kind: "HUMAN", name: sub, email: `${sub}@acme.example`, email_verified: true },
     ...{ roles: [], groups: [], ...more },
   });
-  const person = async (sub: string, groups: readonly string[] = []) => {
-    const token = await api.sign(claims(sub, { groups: [...groups] }));
+  const person = async (sub: string, groups: readonly string[] = [], roles: readonly string[] = []) => {
+    const token = await api.sign(claims(sub, { groups: [...groups], roles: [...roles] }));
     await act(api, "startSession", {}, { token }, "userErrors{code}");
     return { id: sub, token };
   };
@@ -60,9 +60,13 @@ async function start(escalatesAt?: Date) {
     );
     return delegation;
   };
-  const end = (by: { token: string }, { id }: { id: string }) =>
-    act(api, "endDelegation", { delegationId: id }, by, "userErrors{code}");
-  return { api, person, pending, many, lend, end };
+  const end = async (by: { token: string }, { id }: { id: string }) =>
+    expect(await act(api, "endDelegation", { delegationId: id }, by, "userErrors{code}")).toEqual({ userErrors: [] });
+  const suspend = async ({ id }: { id: string }) => {
+    const input = { principalId: id, reason: "they left" };
+    return act(api, "suspendPrincipal", input, await person("root", [], ["admin"]), "userErrors{code}");
+  };
+  return { api, person, pending, many, lend, end, suspend };
 }
 
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
@@ -168,6 +172,26 @@ describe.concurrent("a subscription to what one can decide, of somebody who is l
     await waitUntil(() => same(told.removed(), [waiting]));
     expect(JSON.stringify(told.all())).not.toContain(later);
     await told.leave();
+  });
+
+  it("names nothing because of a right that never began, or was void when it was ended", async () => {
+    const { api, person, pending, lend, end, suspend } = await start();
+    const [ada, dan] = [await person("ada", ["approvers"]), await person("dan")];
+    const bea = await person("bea", ["approvers"]);
+    const never = await lend(ada, dan, { startsAt: inSeconds(1_800) });
+    const ofSuspended = await lend(bea, dan);
+    await suspend(bea);
+    const told = await inbox(api, dan);
+    const cursor = told.all().at(-1)?.cursor;
+    const waiting = await pending();
+    await end(ada, never);
+    await end(await person("root", [], ["admin"]), ofSuspended);
+    await told.quiet();
+    expect(JSON.stringify(told.all())).not.toContain(waiting);
+    await told.leave();
+    const again = await inbox(api, dan, `,after:"${cursor}"`);
+    expect(JSON.stringify(again.all())).not.toContain(waiting);
+    await again.leave();
   });
 
   it("adds an action once that somebody can decide by a right that was lent, and then by an escalation", async () => {

@@ -186,6 +186,7 @@ const NOTHING_KNOWN: KnownPeople & Lending = {
   people: async () => PEOPLE_AS_TOLD,
   lentTo: async () => [],
   knownToBeLent: () => [],
+  wasLent: () => undefined,
   delegatesOf: () => [],
 };
 const EVERYBODY_REACHED: Reach = { isReached: async () => true };

@@ -64,6 +64,11 @@ export interface Lending {
   lentTo(organization: string, principalId: string): Promise<readonly LentRight[]>;
   /** The same as far as it is known in memory, for what is shown: as new as a second or two. */
   knownToBeLent(organization: string, principalId: string): readonly LentRight[];
+  /**
+   * The right by a delegation as it was until somebody ended it, as far as that is known in memory; undefined where it was void before, or
+   * may have been.
+   */
+  wasLent(organization: string, delegationId: string): LentRight | undefined;
   /** Ids of those who a person ever lent something, as far as that is known in memory. */
   delegatesOf(organization: string, principalId: string): readonly string[];
 }
@@ -110,12 +115,12 @@ export function createDelegations(options: DelegationsOptions): Delegations & Le
   }
 
   /** Whether the right can be used: whoever was suspended since cannot use or lend it any more. */
-  function stands(organization: Organization, { delegator, delegate, status, madeSeq }: Delegation): boolean {
-    return (
-      status === "MADE" &&
-      !organization.wasSuspended(delegator, madeSeq) &&
-      !organization.wasSuspended(delegate, madeSeq)
-    );
+  function stands(organization: Organization, delegation: Delegation): boolean {
+    return delegation.status === "MADE" && isValid(organization, delegation);
+  }
+
+  function isValid(organization: Organization, { delegator, delegate, madeSeq }: Delegation): boolean {
+    return !organization.wasSuspended(delegator, madeSeq) && !organization.wasSuspended(delegate, madeSeq);
   }
 
   function toRight(organization: Organization, { id, delegator, group, startsAt, expiresAt }: Delegation): LentRight {
@@ -226,15 +231,23 @@ export function createDelegations(options: DelegationsOptions): Delegations & Le
       const lent = organization?.delegationsTo(principalId).filter((one) => stands(organization, one)) ?? [];
       if (organization === undefined || lent.length === 0) return [];
       projections.seeSoon(organization);
-      return lent
-        .filter(({ delegator, group, madeSeq }) => {
-          const seen = organization.seen.get(delegator);
-          // Who lent it was in the group then.
-          return seen === undefined || latest(seen).seq <= madeSeq || latest(seen).groups.includes(group);
-        })
-        .map((one) => toRight(organization, one));
+      return lent.filter((one) => isMember(organization, one)).map((one) => toRight(organization, one));
+    },
+    wasLent(name, id) {
+      const organization = projections.current(name);
+      const found = organization?.delegation(id);
+      if (organization === undefined || found === undefined) return undefined;
+      const isRight = isValid(organization, found) && isMember(organization, found);
+      return isRight ? toRight(organization, found) : undefined;
     },
   };
+}
+
+/** Whether who lent it is in the group, as far as the latest that was seen of them says. */
+function isMember({ seen: all }: Organization, { delegator, group, madeSeq }: Delegation): boolean {
+  const seen = all.get(delegator);
+  // Who lent it was in the group then.
+  return seen === undefined || latest(seen).seq <= madeSeq || latest(seen).groups.includes(group);
 }
 
 /** Who is a person by themselves. */

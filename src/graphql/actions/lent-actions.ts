@@ -44,6 +44,13 @@ export function createLentActions(context: Context, after: bigint | null | undef
   let told: Map<string, { readonly right: LentRight; seenAt: Date }> | undefined;
   const tasks: Task[] = [];
 
+  /** Each looks at what waits for its group from the latest on, so one makes an earlier one needless: they are no more than groups. */
+  function plan(task: Task): void {
+    const earlier = tasks.findIndex(({ group }) => group === task.group);
+    if (earlier >= 0) tasks.splice(earlier, 1);
+    tasks.push(task);
+  }
+
   const known = () => directory.knownToBeLent(organization, person);
 
   async function begin() {
@@ -65,16 +72,12 @@ export function createLentActions(context: Context, after: bigint | null | undef
       const stands = standing.has(right.delegation);
       if (stands && right.expiresAt > there) continue;
       rights.delete(right.delegation);
-      tasks.push({
-        change: "ENDED",
-        group: right.group,
-        until: instant(stands ? right.expiresAt : seenAt),
-        before: undefined,
-      });
+      const until = instant(stands ? right.expiresAt : seenAt);
+      plan({ change: "ENDED", group: right.group, until, before: undefined });
     }
     for (const right of begun.filter((one) => isInForce(one, there))) {
       rights.set(right.delegation, { right, seenAt: here });
-      tasks.push({ change: "BEGAN", group: right.group, before: undefined });
+      plan({ change: "BEGAN", group: right.group, before: undefined });
     }
   }
 
@@ -82,16 +85,16 @@ export function createLentActions(context: Context, after: bigint | null | undef
     async take(entries) {
       if (kind !== "HUMAN") return;
       told ??= await begin();
-      const about = entries.filter(({ type }) => type === "DELEGATION_MADE" || type === "DELEGATION_ENDED");
+      const about = entries.filter((entry) => isDelegationTo(entry, person));
       if (about.length === 0) return;
       await directory.refresh(organization);
-      for (const entry of about) {
-        const { id, state } = objectOf(listOf(entry.body.states)[0] ?? null);
-        const { delegate, group } = objectOf(state);
-        if (delegate !== person) continue;
-        told.delete(textOf(id));
-        if (entry.type === "DELEGATION_MADE") continue;
-        tasks.push({ change: "ENDED", group: textOf(group), until: entry.recordedAt, before: undefined });
+      for (const { type, body, recordedAt } of about) {
+        const id = textOf(body.delegation);
+        const right = told.get(id)?.right ?? directory.wasLent(organization, id);
+        told.delete(id);
+        // One that never began, or was void before, showed them nothing.
+        if (type === "DELEGATION_MADE" || right === undefined || instant(right.startsAt) > recordedAt) continue;
+        plan({ change: "ENDED", group: right.group, until: recordedAt, before: undefined });
       }
     },
     async pass(cursor) {
@@ -115,6 +118,11 @@ export function createLentActions(context: Context, after: bigint | null | undef
       return changes;
     },
   };
+}
+
+function isDelegationTo({ type, body }: LedgerEntry, person: string): boolean {
+  if (type !== "DELEGATION_MADE" && type !== "DELEGATION_ENDED") return false;
+  return listOf(body.states).some((moved) => objectOf(objectOf(moved).state).delegate === person);
 }
 
 function isInForce({ startsAt, expiresAt }: LentRight, at: Date): boolean {

@@ -141,7 +141,7 @@ async function* lentEvents(context: Context, cursor: bigint, subscriber: Subscri
     const isListed = listed[at] === true;
     if (change === "BEGAN" && isListed && isNew(subscriber, action)) yield { cursor, change: "ADDED", action };
     if (change === "BEGAN" && !isListed && onlyDecidable) escalations.note(action);
-    if (change !== "ENDED" || isListed) continue;
+    if (isListed || (change === "BEGAN" && !added.has(action.id))) continue;
     added.delete(action.id);
     yield { cursor, change: "REMOVED", action };
   }
