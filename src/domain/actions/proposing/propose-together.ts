@@ -207,10 +207,8 @@ function apart(
   const seen = new Set<string>();
   const fresh: Fresh[] = [];
   const waiting: Item[] = [];
-  /** Those that count. */
-  const before: Item[] = [];
   for (const given of all) {
-    const one = given.windows.length === 0 ? given : { ...given, ...reading.judge(given.item, before) };
+    const one = given.windows.length === 0 ? given : { ...given, ...reading.judge(given.item) };
     const { item, evaluation, repetitions, open } = one;
     if (evaluation.outcome === "REQUIRE" && open !== undefined && answersWithOpen(item.proposal)) {
       outcomes[item.at] = { action: open, entry: open.proposal };
@@ -223,7 +221,7 @@ function apart(
     if (repeats) waiting.push(item, ...repetitions);
     else {
       fresh.push(one);
-      if (evaluation.measures !== undefined) before.push(item);
+      if (evaluation.measures !== undefined) reading.count(item);
     }
     if (evaluation.outcome === "REQUIRE") seen.add(what);
   }

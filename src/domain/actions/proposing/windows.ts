@@ -56,8 +56,9 @@ export interface Judged {
 
 /** What proposals read of windows, at one moment. */
 export interface Reading {
-  /** `before`: proposals that will be recorded before this one, and after what was read. */
-  judge(proposed: Proposed, before?: readonly Proposed[]): Judged;
+  judge(proposed: Proposed): Judged;
+  /** Counts a proposal that will be recorded before those that are judged from now on. */
+  count(proposed: Proposed): void;
 }
 
 /**
@@ -121,8 +122,7 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       );
       const readFor = ({ caller }: Proposed) =>
         policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
-      // Each is evaluated several times, and those before it for each that follows: arguments are read, and measured, once. By the
-      // proposal, which copies of `proposed` share.
+      // Each is evaluated several times: arguments are read, and measured, once. By the proposal, which copies of `proposed` share.
       const situations = keptBy((proposed: Proposed) => proposedSituation(proposed, moment));
       const measures = new Map<Policy, (proposed: Proposed) => Measured>();
       const measureBy = (policy: Policy) => {
@@ -146,23 +146,40 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
         needed.map((one) => [`${one.window.seconds} ${one.key}`, { ...one.asked, seconds: one.window.seconds }]),
       );
       const found = await known.read(asked);
+      /** What was counted comes to, of each scope. */
+      const counted = new Map<Policy, Map<string, Decimal>>();
 
       return {
-        judge(proposed, before = []) {
+        count(proposed) {
+          const { policy, shadow } = readFor(proposed);
+          for (const one of [policy, ...(shadow ? [shadow] : [])]) {
+            if (one.allWindows.length === 0) continue;
+            const sums = counted.get(one) ?? new Map<string, Decimal>();
+            counted.set(one, sums);
+            const measured = measureBy(one)(proposed);
+            const situation = situations(proposed);
+            // Windows that differ in nothing but how long they are count the same.
+            const windows = new Map(
+              one.allWindows.map((each) => [key(proposed.ledger, scopeOf(each, situation)), each]),
+            );
+            for (const [name, each] of windows) {
+              sums.set(name, addDecimals(sums.get(name) ?? "0", contributionOf(each, measured)));
+            }
+          }
+        },
+        judge(proposed) {
           const { ledger } = proposed;
           const { policy, shadow } = readFor(proposed);
           const situation = situations(proposed);
           const evaluate = (one: Policy) => {
-            const measure = measureBy(one);
             const values = new Map<string, Decimal>();
             const windows: WindowCondition[] = [];
             for (const window of one.windows(situation)) {
               const scope = scopeOf(window, situation);
-              const had = found.get(`${window.seconds} ${key(ledger, scope)}`);
+              const name = key(ledger, scope);
+              const had = found.get(`${window.seconds} ${name}`);
               if (had === undefined) continue;
-              const value = before
-                .filter((other) => isIn(scope, scopeOf(window, situations(other))))
-                .reduce((sum, other) => addDecimals(sum, contributionOf(window, measure(other))), "0");
+              const value = counted.get(one)?.get(name) ?? "0";
               values.set(window.text, addDecimals(had.value, value));
               windows.push({ ...scope, after: had.head, value });
             }
@@ -176,11 +193,6 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       };
     },
   };
-}
-
-/** Whether what proposals of the scope `own` add counts in a window of the same policy over `scope`. */
-function isIn(scope: WindowScope, own: WindowScope): boolean {
-  return own.id === scope.id && own.platform === scope.platform && own.tool === scope.tool;
 }
 
 /** `make`, called once for each proposal. */
