@@ -124,7 +124,7 @@ builder.mutationField("reviewBreakGlass", (t) =>
   t.field({
     type: DecideActionPayload,
     description:
-      "Says of an action that somebody approved alone whether that was justified. For administrators and people whose approval the policy asked for: somebody else than who did it, and than who asked for the action.",
+      "Says of an action that somebody approved alone whether that was justified. For administrators and people whose approval the policy asked for: somebody else than who did it, than who asked for the action, and than the person behind, with a verified address that shows it.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ReviewBreakGlassInput, required: true, description: "What to say of it." }) },
     resolve: (_root, { input }, context) => {
