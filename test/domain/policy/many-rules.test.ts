@@ -24,7 +24,7 @@ const policy = compilePolicy(readPolicy(JSON.stringify(document)));
 
 describe("a rule that reads how much evidence there is", () => {
   it("says so in what is recorded", () => {
-    const when = "lineage.evidence > 1 && lineage.evidence + 1 == 3";
+    const when = "lineage.evidence > 1 && lineage.evidence + 1.0 == 3.0";
     const rules = `  - { id: linked, when: ${JSON.stringify(when)}, permit: true, reason: r }`;
     const lineage = { kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 2 };
     const compiled = policyOf(rules);
