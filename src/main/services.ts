@@ -40,7 +40,7 @@ export interface ServiceParts extends Pick<Services, Started> {
  * database, a ledger, callers and their sessions, and nothing to be stopped, is made here and nowhere else.
  */
 export function createServices({ keys, approvalTtl, tryPolicy, ...started }: ServiceParts): Services {
-  const { actions, directory, ledgers, policies, region, sessions } = started;
+  const { actions, directory, ledgers, policies, pool: db, region, sessions } = started;
   const commit = createCommit({ ledgers, attribute: sessions.attribute });
   return {
     ...started,
@@ -50,7 +50,7 @@ export function createServices({ keys, approvalTtl, tryPolicy, ...started }: Ser
       administers: started.directory.administers,
       attribute: started.sessions.attribute,
     }),
-    publishing: createPublishing({ actions, directory, policies, tryPolicy, commit, region, approvalTtl }),
+    publishing: createPublishing({ actions, directory, policies, tryPolicy, commit, db, region, approvalTtl }),
     simulatePolicy: createSimulatePolicy({ directory, policies, tryPolicy }),
     policyVersions: createPolicyVersions(policies),
     publicKeys: () => JSON.parse(JSON.stringify(publicJwks(keys))),

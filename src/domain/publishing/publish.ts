@@ -3,9 +3,11 @@ import { canonicalize } from "../../facts/canonical.ts";
 import { instant, ledgerOf } from "../../facts/entry.ts";
 import { hashText } from "../../facts/hash.ts";
 import { newId } from "../../facts/random.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Actions, ProposeResult } from "../actions/actions.ts";
 import { checkReason, checkText, MAX_NOTE } from "../actions/input.ts";
 import type { CommitFunction } from "../commit.ts";
+import { databaseTime } from "../database-time.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { Caller } from "../identity/principal.ts";
 import { PolicyTooSlowError, type TrialResult, type TryPolicy } from "../policy/apart.ts";
@@ -39,6 +41,7 @@ export interface PublishingOptions {
   readonly policies: Policies;
   readonly tryPolicy: TryPolicy;
   readonly commit: CommitFunction;
+  readonly db: Queryable;
   readonly region: string;
   /** Seconds that people have to decide. */
   readonly approvalTtl: number;
@@ -53,7 +56,7 @@ const LISTED = 10;
 const LONGEST = 500;
 
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { actions, directory, policies, tryPolicy, commit, region, approvalTtl } = options;
+  const { actions, directory, policies, tryPolicy, commit, db, region, approvalTtl } = options;
 
   /** Records that a document was refused, and throws why. */
   function refuse(caller: Caller, document: string, code: Refused, message: string): Promise<never> {
@@ -101,7 +104,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
         return refuse(caller, document, "NOTHING_CHANGED", `this document ${where} already`);
       }
       const isAlone = !(await directory.hasOtherAdministrator(caller.principal));
-      const alone = isAlone ? { requesterAfter: instant(new Date(Date.now() + ALONE_MS)) } : {};
+      const alone = isAlone ? { requesterAfter: instant(new Date((await databaseTime(db)).getTime() + ALONE_MS)) } : {};
       const ofNobody = await requiredOfNobody(directory, organization, wanted);
       const version = latest + 1;
       const mode = shadow ? "SHADOW" : "ACTIVE";

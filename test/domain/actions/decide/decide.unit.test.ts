@@ -4,6 +4,7 @@ import type { FollowUp } from "../../../../src/domain/actions/decide/command.ts"
 import { decide } from "../../../../src/domain/actions/decide/decide.ts";
 import { firstState } from "../../../../src/domain/actions/decide/propose.ts";
 import { ACTION_STATUSES, type ActionStatus } from "../../../../src/facts/areas/actions.ts";
+import { instant } from "../../../../src/facts/entry.ts";
 import { admin, agent, approver, approver2, auditor, member } from "../../support.ts";
 
 const NOW = new Date("2026-11-21T12:00:00Z");
@@ -175,6 +176,23 @@ describe("decide", () => {
       next: { status: "EXECUTING", expiresAt: ahead(300), grant: { id: "grant", hash: HASH } },
     });
     expect(decide(situation("EXECUTING"), COMMANDS.completeAction, NOW)).toMatchObject({ fact: { latencyMs: 7000 } });
+  });
+
+  it("lets who asked for it approve from the time on that a requirement says, and not before", () => {
+    const alone = (seconds: number, by = admin) => {
+      const pending = situation("PENDING");
+      const asked = {
+        id: "floor",
+        group: "admin",
+        role: true,
+        needed: 1,
+        requesterAfter: instant(ahead(seconds)),
+      } as const;
+      const subject = { ...pending, terms: { ...pending.terms, requestedBy: admin, requirements: [asked] } };
+      return answerOf(subject, { ...COMMANDS.approve, by });
+    };
+    expect([alone(-1), alone(0), alone(0.001)]).toEqual(["-> APPROVED", "-> APPROVED", "REQUESTER_CANNOT_DECIDE"]);
+    expect([alone(-1, approver), alone(-1, agent)]).toEqual(["NOT_ELIGIBLE", "AGENT_CANNOT_DECIDE"]);
   });
 
   it("leaves a quorum pending until it is full", () => {
