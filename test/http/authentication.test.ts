@@ -59,7 +59,7 @@ const propose = () =>
 /** What was written down, other than that somebody was refused. */
 async function written(): Promise<readonly string[]> {
   const { rows } = await api.services.pool.query<{ type: string }>(
-    "SELECT type FROM oc_audit_log WHERE type NOT IN ('LEDGER_CREATED', 'AUTHENTICATION_REFUSED')",
+    "SELECT type FROM oc_audit_log WHERE type NOT IN ('LEDGER_CREATED', 'POLICY_STARTED', 'AUTHENTICATION_REFUSED')",
   );
   return rows.map(({ type }) => type);
 }

@@ -69,7 +69,7 @@ describe("an answer", () => {
     });
     const { payload } = await client.next(({ id }) => id === "1");
     expect(payload).toMatchObject({ data: null, errors: [{ extensions: { code: "RESPONSE_TOO_LARGE" } }] });
-    const query = (count: number) => `subscription{auditEntries(after:"1"){entry{${aliases(count)}}}}`;
+    const query = (count: number) => `subscription{auditEntries(after:"2"){entry{${aliases(count)}}}}`;
     client.send({ type: "subscribe", id: "2", payload: { query: query(30) } });
     const event = await client.next(({ id }) => id === "2");
     expect(codesOf(event)).toEqual(["RESPONSE_TOO_LARGE"]);

@@ -54,11 +54,17 @@ describe("server-sent events", () => {
     )) {
       const { cursor, entry } = data.auditEntries;
       seen.push(`${cursor} ${entry?.type ?? "heartbeat"}`);
-      if (seen.length === 3) await propose();
-      if (seen.length === 4) break;
+      if (seen.length === 4) await propose();
+      if (seen.length === 5) break;
     }
     leave.abort();
-    expect(seen).toEqual(["1 LEDGER_CREATED", "2 ACTION_PROPOSED", "2 heartbeat", "3 ACTION_PROPOSED"]);
+    expect(seen).toEqual([
+      "1 LEDGER_CREATED",
+      "2 POLICY_STARTED",
+      "3 ACTION_PROPOSED",
+      "3 heartbeat",
+      "4 ACTION_PROPOSED",
+    ]);
     const following = () => (api.services.follower as unknown as { following(): number }).following();
     await expect.poll(following).toBe(0);
   });
