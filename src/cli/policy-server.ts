@@ -60,10 +60,10 @@ const simulated = z.object({
 /** Lines of one call. A page more would evaluate everything again. */
 const LINES = 100;
 const SIMULATE: Operation<z.infer<typeof simulated>> = {
-  document: `query SimulatePolicy($document: String!, $days: Int, $after: String) {
+  document: `query SimulatePolicy($document: String!, $days: Int, $first: Int, $after: String) {
     simulatePolicy(document: $document, days: $days) {
       actions stoppedAt changed
-      changes(first: ${LINES}, after: $after) {
+      changes(first: $first, after: $after) {
         cursor before after action { uuid platform tool } explanation { ruleId matched error }
       }
     }
@@ -133,7 +133,7 @@ interface SimulateOptions extends ServerOptions {
 
 async function simulate({ text }: PolicyText, { days, after, ...options }: SimulateOptions): Promise<void> {
   const server = await api(options, "auditor");
-  const variables = { document: text, days: days ?? null, after: after ?? null };
+  const variables = { document: text, days: days ?? null, first: LINES, after: after ?? null };
   const { simulatePolicy: found } = (await server.run(SIMULATE, variables)).data;
   for (const change of found.changes) {
     const rules = change.explanation
