@@ -47,6 +47,16 @@ describe("a write that waits for people", () => {
     expect(other.action.id).not.toBe(first.action.id);
   });
 
+  it("is found without reading the entries of what this server recorded", async () => {
+    for (let times = 0; times < 3; times += 1) await propose(api, fresh());
+    api.queries();
+    const input = fresh();
+    const first = await propose(api, input);
+    expect(api.sent.filter((text) => text.includes("oc_state a"))).toHaveLength(1);
+    expect(api.sent.filter((text) => text.includes("{arguments,salt}"))).toEqual([]);
+    expect((await propose(api, { ...input, ...ONCE })).action.id).toBe(first.action.id);
+  });
+
   it("is recorded again once it was decided, and its own key returns it whatever waits besides", async () => {
     const input = fresh();
     const idempotencyKey = randomUUID();

@@ -211,8 +211,8 @@ export function createActions(options: ActionsOptions): Actions {
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
-  const entries = createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl });
-  const earlier = createFindEarlier({ db, load });
+  const { look: earlier, note } = createFindEarlier({ db, load });
+  const entries = createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl, recorded: note });
   const now = () => clock.now() ?? new Date();
   const windows = createWindowReader({ db, policies, now });
   const inQueues = createQueues();

@@ -1,5 +1,9 @@
-import type { LedgerId } from "../../../facts/entry.ts";
+import DataLoader from "dataloader";
+import { LRUCache } from "lru-cache";
+import type { JsonValue } from "../../../facts/canonical.ts";
+import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
 import { isHex32 } from "../../../facts/hex.ts";
+import { objectOf } from "../../../facts/members.ts";
 import { commit } from "../../../facts/payload.ts";
 import { LedgerUnavailableError } from "../../../ledger/errors.ts";
 import type { Queryable } from "../../../ledger/read.ts";
@@ -27,10 +31,24 @@ export interface EarlierOptions {
 /** Finds what a proposal of one call repeats. Throws LedgerUnavailableError. */
 export type FindEarlier = (proposed: Proposed) => Promise<Earlier>;
 
+/** Looks for earlier actions. */
+export interface FindsEarlier {
+  /** Of one call: the actions of its caller are looked at once, when the first proposal asks. */
+  look(): FindEarlier;
+  /** Takes note of a proposal that this process recorded, so that its entry need not be read. */
+  note(proposal: LedgerEntry): void;
+}
+
+/** A pending or denied action of a caller, as its row says. */
 interface Candidate {
   readonly id: string;
   readonly status: "PENDING" | "DENIED";
   readonly conversation: string;
+  readonly first_seq: string;
+}
+
+/** What is compared of a proposal. Its entry has it, and never changes. */
+interface Recorded {
   readonly platform: string | null;
   readonly tool: string | null;
   readonly region: string | null;
@@ -38,25 +56,49 @@ interface Candidate {
   readonly salt: string | null;
 }
 
+interface RecordedRow extends Recorded {
+  readonly seq: string;
+}
+
+/** Whose actions are asked for. */
+interface Asked {
+  readonly ledger: LedgerId;
+  readonly principal: Principal;
+}
+
+interface Compared {
+  readonly candidate: Candidate;
+  readonly recorded: Recorded | undefined;
+}
+
+/** Calls that share one turn. */
+const MAX_CALLS = 256;
 /** Of the pending and denied actions of a caller, the latest so many are looked at. */
 const MOST = 50;
+/** Proposals of which is kept what is compared, and for how many milliseconds: longer than most wait. */
+const MAX_KEPT = 20_000;
+const KEPT_FOR = 30 * 60_000;
 
-// Arguments are compared by their commitments, so that no values are read.
 const CANDIDATES = {
   name: "oc_earlier_actions",
   text: `
-    WITH s AS MATERIALIZED (
-      SELECT a.id, a.status, a.conversation, a.first_seq FROM oc_state a
-       WHERE a.ledger = $1 AND a.kind = 'ACTION' AND a.status IN ('PENDING', 'DENIED')
-         AND ARRAY[a.actor_id, a.on_behalf_of_id] = ARRAY[$2::text, $3::text]
-       ORDER BY a.first_seq DESC LIMIT ${MOST}
-    ), e AS MATERIALIZED (
+    SELECT a.id, a.status, a.conversation, a.first_seq FROM oc_state a
+     WHERE a.ledger = $1 AND a.kind = 'ACTION' AND a.status IN ('PENDING', 'DENIED')
+       AND ARRAY[a.actor_id, a.on_behalf_of_id] = ARRAY[$2::text, $3::text]
+     ORDER BY a.first_seq DESC LIMIT ${MOST}`,
+};
+
+// Arguments are compared by their commitments, so that no values are read.
+const RECORDED = {
+  name: "oc_earlier_proposals",
+  text: `
+    WITH e AS MATERIALIZED (
       SELECT r.seq, r.entry::jsonb -> 'body' AS body, r.payload #>> '{arguments,salt}' AS salt
-        FROM oc_entries_at($1, ARRAY(SELECT first_seq FROM s), true) r
+        FROM oc_entries_at($1, $2::bigint[], true) r
     )
-    SELECT s.id, s.status, s.conversation, e.body ->> 'platform' AS platform, e.body ->> 'tool' AS tool,
-           e.body ->> 'targetRegion' AS region, e.body #>> '{arguments,commit}' AS committed, e.salt
-      FROM s JOIN e ON e.seq = s.first_seq ORDER BY s.first_seq DESC`,
+    SELECT e.seq, e.body ->> 'platform' AS platform, e.body ->> 'tool' AS tool, e.body ->> 'targetRegion' AS region,
+           e.body #>> '{arguments,commit}' AS committed, e.salt
+      FROM e`,
 };
 
 async function candidates(db: Queryable, ledger: LedgerId, { id, onBehalfOf }: Principal) {
@@ -64,10 +106,22 @@ async function candidates(db: Queryable, ledger: LedgerId, { id, onBehalfOf }: P
   return (await withLedgerErrors(db.query<Candidate>({ ...CANDIDATES, values }))).rows;
 }
 
-function isSame({ platform, tool, region, committed, salt }: Candidate, proposal: Proposal): boolean {
+function isSame({ platform, tool, region, committed, salt }: Recorded, proposal: Proposal): boolean {
   if (platform !== proposal.platform || tool !== proposal.tool || region !== (proposal.targetRegion ?? null))
     return false;
   return salt !== null && isHex32(salt) && commit(salt, proposal.arguments.text) === committed;
+}
+
+const textOf = (value: JsonValue | undefined) => (typeof value === "string" ? value : null);
+
+function recordedIn({ body, payload }: LedgerEntry): Recorded {
+  return {
+    platform: textOf(body.platform),
+    tool: textOf(body.tool),
+    region: textOf(body.targetRegion),
+    committed: textOf(objectOf(body.arguments).commit),
+    salt: payload?.arguments?.salt ?? null,
+  };
 }
 
 /** One action that somebody changed does not keep the caller from proposing another; the loader has reported it. */
@@ -75,8 +129,10 @@ function ignoreDamage(error: unknown): undefined {
   if (!(error instanceof LedgerUnavailableError) || error.code !== "LEDGER_CORRUPT") throw error;
 }
 
-/** Looks at the actions of a caller once, when the first proposal of a call asks. */
-export function createFindEarlier({ db, load }: EarlierOptions) {
+export function createFindEarlier({ db, load }: EarlierOptions): FindsEarlier {
+  /** By ledger and position. To read and parse fifty entries takes longer than to record one. */
+  const kept = new LRUCache<string, Recorded>({ max: MAX_KEPT, ttl: KEPT_FOR });
+
   /** The action as its entries say it is: rows only tell where to look. */
   async function proven(ledger: LedgerId, found: Candidate | undefined): Promise<ActionView | undefined> {
     const loaded = found && (await load({ ledger, id: found.id }).catch(ignoreDamage));
@@ -84,26 +140,66 @@ export function createFindEarlier({ db, load }: EarlierOptions) {
     return isOver(loaded.view.state.expiresAt, loaded.now) ? undefined : loaded.view;
   }
 
-  return (): FindEarlier => {
-    let reading: Promise<readonly Candidate[]> | undefined;
-    return async (proposed) => {
-      const { caller, ledger, proposal } = proposed;
-      reading ??= candidates(db, ledger, caller.principal);
-      const same = (await reading).filter((one) => isSame(one, proposal));
-      if (same.length === 0) return {};
-      const conversation = proposal.conversationId ?? "";
-      const wanted = answersWithOpen(proposal);
-      const waits = ({ status, conversation: of }: Candidate) => status === "PENDING" && of === conversation;
-      const [open, denied, own] = await Promise.all([
-        wanted ? proven(ledger, same.findLast(waits)) : undefined,
-        proven(
-          ledger,
-          same.find(({ status }) => status === "DENIED"),
-        ),
-        wanted ? load(proposed) : undefined,
-      ]);
-      // A key that was used before has an action of its own.
-      return { open: own === undefined ? open : undefined, denied: denied?.state.id };
-    };
+  /** The latest actions of a caller, each with what is compared. */
+  async function readOf({ ledger, principal }: Asked): Promise<readonly Compared[]> {
+    const found = await candidates(db, ledger, principal);
+    const known = new Map(found.map(({ first_seq: seq }) => [seq, kept.get(`${ledger} ${seq}`)] as const));
+    const missing = [...known].flatMap(([seq, recorded]) => (recorded === undefined ? [seq] : []));
+    if (missing.length > 0) {
+      const values = [ledger, missing];
+      for (const { seq, ...recorded } of (await withLedgerErrors(db.query<RecordedRow>({ ...RECORDED, values })))
+        .rows) {
+        known.set(seq, recorded);
+        kept.set(`${ledger} ${seq}`, recorded);
+      }
+    }
+    return found.map((candidate) => ({ candidate, recorded: known.get(candidate.first_seq) }));
+  }
+
+  // Calls of one turn of the event loop share what is read of a caller.
+  const reader = new DataLoader<Asked, readonly Compared[]>(
+    async (all) => {
+      const reading = new Map<string, Promise<readonly Compared[] | Error>>();
+      return Promise.all(
+        all.map((asked) => {
+          const { ledger, principal } = asked;
+          const key = JSON.stringify([ledger, principal.id, principal.onBehalfOf?.id ?? null]);
+          const read = reading.get(key) ?? readOf(asked).catch((error: Error) => error);
+          reading.set(key, read);
+          return read;
+        }),
+      );
+    },
+    { cache: false, maxBatchSize: MAX_CALLS },
+  );
+
+  return {
+    note(proposal) {
+      kept.set(`${proposal.ledger} ${proposal.seq}`, recordedIn(proposal));
+    },
+    look() {
+      let reading: Promise<readonly Compared[]> | undefined;
+      return async (proposed) => {
+        const { caller, ledger, proposal } = proposed;
+        reading ??= reader.load({ ledger, principal: caller.principal });
+        const same = (await reading).flatMap(({ candidate, recorded }) =>
+          recorded !== undefined && isSame(recorded, proposal) ? [candidate] : [],
+        );
+        if (same.length === 0) return {};
+        const conversation = proposal.conversationId ?? "";
+        const wanted = answersWithOpen(proposal);
+        const waits = ({ status, conversation: of }: Candidate) => status === "PENDING" && of === conversation;
+        const [open, denied, own] = await Promise.all([
+          wanted ? proven(ledger, same.findLast(waits)) : undefined,
+          proven(
+            ledger,
+            same.find(({ status }) => status === "DENIED"),
+          ),
+          wanted ? load(proposed) : undefined,
+        ]);
+        // A key that was used before has an action of its own.
+        return { open: own === undefined ? open : undefined, denied: denied?.state.id };
+      };
+    },
   };
 }

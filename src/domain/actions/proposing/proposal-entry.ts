@@ -70,6 +70,8 @@ export interface ProposalEntriesOptions {
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
+  /** Is told of each entry. */
+  readonly recorded: (proposal: LedgerEntry) => void;
 }
 
 /** Whose chain a proposal is a step of. */
@@ -119,7 +121,9 @@ function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step:
 export type ProposalEntries = ReturnType<typeof createProposalEntries>;
 
 /** Makes the entries of proposals, and finds those of keys that were used before. */
-export function createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl }: ProposalEntriesOptions) {
+export function createProposalEntries(options: ProposalEntriesOptions) {
+  const { load, clock, grants, reach, approvalTtl, grantTtl, recorded } = options;
+
   async function signed({ caller, id }: Proposed, digest: Hash, next: NextState, issuedAt: Date) {
     const { grant } = next;
     if (grant?.id === undefined) return { next, grant: undefined };
@@ -179,6 +183,7 @@ export function createProposalEntries({ load, clock, grants, reach, approvalTtl,
       result(entry) {
         const recordedAt = new Date(entry.recordedAt);
         clock.observe(recordedAt);
+        recorded(entry);
         step.recorded(recordedAt);
         const state = nextActionState(undefined, { ledger, id, agentId: caller.principal.id }, next, entry);
         return { action: { state, proposal: entry }, entry, ...(grant === undefined ? {} : { grant }) };
