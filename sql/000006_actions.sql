@@ -30,6 +30,25 @@ CREATE INDEX oc_state_action_status ON oc_state (status, ledger, first_seq) WHER
 CREATE INDEX oc_state_action_caller ON oc_state ((ARRAY[actor_id, on_behalf_of_id]), ledger, first_seq)
   WHERE kind = 'ACTION' AND status IN ('PENDING', 'DENIED');
 
+-- The latest p_limit of them, the latest first. Not STABLE, as oc_entries_at. Ordered by all columns of the index: that the first two are
+-- the same is not known to a plan, which would read and sort them all.
+CREATE FUNCTION oc_earlier_actions(p_ledger text, p_actor text, p_person text, p_limit bigint)
+RETURNS TABLE (id text, status text, conversation text, first_seq bigint)
+LANGUAGE plpgsql ROWS 50 SET search_path = pg_catalog, public, pg_temp
+SET enable_sort = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT a.id, a.status, a.conversation, a.first_seq FROM oc_state a
+     WHERE a.ledger = p_ledger AND a.kind = 'ACTION' AND a.status IN ('PENDING', 'DENIED')
+       AND ARRAY[a.actor_id, a.on_behalf_of_id] = ARRAY[p_actor, p_person]
+     ORDER BY ARRAY[a.actor_id, a.on_behalf_of_id] DESC, a.ledger DESC, a.first_seq DESC LIMIT p_limit;
+END
+$$;
+REVOKE ALL ON FUNCTION oc_earlier_actions(text, text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_earlier_actions(text, text, text, bigint) TO oc_app;
+
 -- The versions of an action, by entries of any type: whoever loads an action looks for a later version than its row has, so that an
 -- old row that was put back is noticed.
 CREATE INDEX oc_audit_log_action ON oc_audit_log (action_id, ledger, state_version)

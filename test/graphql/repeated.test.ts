@@ -52,9 +52,38 @@ describe("a write that waits for people", () => {
     api.queries();
     const input = fresh();
     const first = await propose(api, input);
-    expect(api.sent.filter((text) => text.includes("oc_state a"))).toHaveLength(1);
+    expect(api.sent.filter((text) => text.includes("oc_earlier_actions("))).toHaveLength(1);
     expect(api.sent.filter((text) => text.includes("{arguments,salt}"))).toEqual([]);
     expect((await propose(api, { ...input, ...ONCE })).action.id).toBe(first.action.id);
+  });
+
+  it("is looked for in as many pages, however many wait", async () => {
+    const propose100 = async () => {
+      const call = () => ({
+        platform: "reservations",
+        tool: "book_reservation",
+        idempotencyKey: randomUUID(),
+        ...fresh(),
+      });
+      const actions = Array.from({ length: 100 }, call);
+      const query = "mutation($input:ProposeActionsInput!){proposeActions(input:$input){userErrors{code}}}";
+      expect((await api.gql(query, { input: { actions } }, { as: "agent" })).errors).toBeUndefined();
+    };
+    const pages = async () => {
+      const { rows } = await api.services.pool.query(
+        "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM oc_earlier_actions('acme/eu', 'agent', 'member', 50)",
+      );
+      const { Plan: plan } = rows[0]["QUERY PLAN"][0];
+      expect(plan["Actual Rows"]).toBe(50);
+      return Number(plan["Shared Hit Blocks"]) + Number(plan["Shared Read Blocks"]);
+    };
+    await propose100();
+    // What is planned and looked up in catalogs comes first.
+    await pages();
+    const before = await pages();
+    for (let times = 0; times < 4; times += 1) await propose100();
+    await pages();
+    expect(await pages()).toBeLessThan(before + 20);
   });
 
   it("is recorded again once it was decided, and its own key returns it whatever waits besides", async () => {

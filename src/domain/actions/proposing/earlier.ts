@@ -81,11 +81,7 @@ const KEPT_FOR = 30 * 60_000;
 
 const CANDIDATES = {
   name: "oc_earlier_actions",
-  text: `
-    SELECT a.id, a.status, a.conversation, a.first_seq FROM oc_state a
-     WHERE a.ledger = $1 AND a.kind = 'ACTION' AND a.status IN ('PENDING', 'DENIED')
-       AND ARRAY[a.actor_id, a.on_behalf_of_id] = ARRAY[$2::text, $3::text]
-     ORDER BY a.first_seq DESC LIMIT ${MOST}`,
+  text: `SELECT a.id, a.status, a.conversation, a.first_seq FROM oc_earlier_actions($1, $2, $3, ${MOST}) a`,
 };
 
 // Arguments are compared by their commitments, so that no values are read.
