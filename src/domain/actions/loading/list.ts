@@ -104,13 +104,14 @@ async function readWindow(
   const bind: Bind = (value) => `$${values.push(value)}`;
   const positions = positionsOf(scopes, range, recorded, bind);
   if (positions.length === 0) return [];
-  // Each part is in order, their union is not. UNION drops actions that two parts find.
+  // Each part is in order, their union is not. UNION drops actions that two parts find. With OFFSET each row is looked up by its key: a
+  // plan that joins would read the rows of all actions.
   const text = `
     SELECT ${ACTION_COLUMNS}
       FROM oc_entries_at($1, ARRAY(
              SELECT w.seq FROM (${positions.join("\n                     UNION ")}) w
               ORDER BY w.seq DESC LIMIT ${bind(range.limit)}::bigint)) e
-      JOIN oc_action a ON a.ledger = $1 AND a.id = e.action_id::text
+      CROSS JOIN LATERAL (SELECT x.* FROM oc_action x WHERE x.ledger = $1 AND x.id = e.action_id::text OFFSET 0) a
      ORDER BY e.seq DESC`;
   const { rows } = await withListErrors(db.query<ActionRow>(text, values));
   return rows.map((row) => toView(ledger, row));
