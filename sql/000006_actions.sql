@@ -2,8 +2,8 @@
 
 SET LOCAL ROLE oc_owner;
 
--- The groups whose people policy asked about the action that `entry` proposes; none when it is no such entry. Where a requirement
--- has `role`, its `group` is the name of a role, which is none of them. For an index: it must not fail, whatever somebody with the
+-- Returns the groups that the policy asks to approve the action which `entry` proposes; empty for entries of other types. Where a requirement
+-- has `role`, its `group` is the name of a role and is left out. For an index: it must not fail, whatever somebody with the
 -- owner's rights wrote there.
 CREATE FUNCTION oc_asked_groups(entry text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,10 +1,10 @@
 -- What may be used once: proofs of keys, nonces of signatures and states of sign-ins, remembered for all servers until all of them
--- refuse them as expired. A proof whose row is lost is accepted a second time until it expires: nothing else of oc_work permits anything.
+-- refuse them as expired. If a row is lost, its proof can be used once more before it expires. No other table of oc_work permits anything.
 
 SET LOCAL ROLE oc_owner;
 
 CREATE TABLE oc_work.used_once (
-  -- The kind, and the organization, agent or issuer whose limit the row counts for: `proof acme`,
+  -- The limit that the row counts towards, as its kind and the organization, agent or issuer that it limits: `proof acme`,
   -- `sign-in https://login.acme.example`.
   scope      text        NOT NULL,
   -- The thumbprint of the key that it was made with; empty when there is none.

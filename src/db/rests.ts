@@ -16,7 +16,8 @@ export interface RestsOptions {
 
 /**
  * `turns` of which no principal has more than its share of the time: what turns do takes processors from others, however few turns
- * there are at a time. Whoever had long turns waits for the next one, or is told when to come back; who asks now and then never does.
+ * there are at a time. A principal over its share waits before its next turn, or gets a BusyError with the seconds after which to retry. A principal
+ * below its share does not wait for this.
  */
 export function withRests(turns: Turns, options: RestsOptions): Turns {
   const { share, burstMs, perPrincipal, waitingPerPrincipal, maxWaitMs } = options;

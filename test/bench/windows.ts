@@ -14,10 +14,11 @@ import { seal } from "../../src/facts/commitment.ts";
 import { callAppend, type Draft } from "../../src/ledger/append-call.ts";
 import { readWindowValues, type WindowAsked, type WindowCondition } from "../../src/ledger/windows.ts";
 import { createLogger } from "../../src/log.ts";
+import { indexReads } from "../support/index-reads.ts";
 import { createLedgers } from "../support/ledgers.ts";
 import { intervalOfMedian, median, percentile, table } from "./load.ts";
 import { readOptions } from "./options.ts";
-import { fill, LEDGER, readsOf } from "./windows/database.ts";
+import { fill, LEDGER } from "./windows/database.ts";
 
 const options = readOptions(
   "Windows over many entries: the first read, and proposals with them against proposals without.",
@@ -94,9 +95,9 @@ try {
   const whole: string[][] = [];
   for (const [name, window] of WINDOWS) {
     await client.query("BEGIN");
-    const before = await readsOf(client);
+    const before = await indexReads(client);
     const [read] = await readWindowValues(client, [window]);
-    const after = await readsOf(client);
+    const after = await indexReads(client);
     const explained = await client.query<{
       "QUERY PLAN": readonly { readonly Plan: Readonly<Record<string, number>> }[];
     }>(

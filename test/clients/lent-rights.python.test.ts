@@ -1,33 +1,22 @@
 import type { JWTPayload } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Requirement } from "../../src/domain/policy/evaluate.ts";
 import { type Acted, act, propose, type Refusal } from "../graphql/steps.ts";
 import { connect } from "../http/client.ts";
-import { type Api, startApi } from "../http/harness.ts";
+import type { Api } from "../http/harness.ts";
+import { serveApis } from "../http/served-api.ts";
 import { verifyLedger } from "../support/ledgers.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { readLines, verifyInPython } from "./in-python.ts";
 
 /** Rights that were lent, where it depends on time and region who may approve: used over the API, and verified by both verifiers. */
 const LEDGER = "acme/eu";
-let database: TestDatabase;
-const open: Api[] = [];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(async () => {
-  await Promise.all(open.map((api) => api.close()));
-  await database?.drop();
-});
+const { database, start: startOne, started } = serveApis();
 
 /** A server whose policy asks approvers in the EU of every write, and managers once it escalates. */
 async function escalating(at: string): Promise<Api> {
   const escalation = { at, group: "managers" };
   const one: Requirement = { id: "r", group: "approvers", needed: 1, approver: [{ regions: ["eu"] }], escalation };
-  const api = await startApi(database.appUrl, { requirements: [one], heartbeat: 0.2 });
-  open.push(api);
+  const api = await startOne({ requirements: [one], heartbeat: 0.2 });
   return api;
 }
 
@@ -108,7 +97,7 @@ describe("a right that was lent", () => {
   });
 
   it("leaves a ledger that both verifiers find intact", async () => {
-    const { pool } = open[0]?.services ?? {};
+    const { pool } = started[0]?.services ?? {};
     if (pool === undefined) throw new Error("no server was started");
     expect(await verifyLedger(pool, LEDGER)).toMatchObject({ verdict: "INTACT", problems: [] });
     const report = await verifyInPython(LEDGER, await readLines(database.superuserUrl, LEDGER));

@@ -1,22 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { connect, dataOf } from "../http/client.ts";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { Api } from "../http/harness.ts";
+import { serveApis } from "../http/served-api.ts";
 import { waitUntil } from "../support/wait.ts";
 import { act, propose, WRITE } from "./steps.ts";
 
-let database: TestDatabase;
-const open: Api[] = [];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(async () => {
-  await Promise.all(open.map((api) => api.close()));
-  await database?.drop();
-});
+const { start: startOne } = serveApis();
 
 /** A server on a ledger of its own, whose writes need an approver, or from an instant on a manager. */
 async function start(escalatesAt?: Date) {
@@ -25,8 +16,7 @@ async function start(escalatesAt?: Date) {
     group: "managers",
   };
   const requirements = [{ id: "r", group: "approvers", needed: 1, ...(escalation && { escalation }) }];
-  const api = await startApi(database.appUrl, { requirements, heartbeat: 0.2 });
-  open.push(api);
+  const api = await startOne({ requirements, heartbeat: 0.2 });
   const organization = `org-${randomUUID().slice(0, 8)}`;
   const claims = (sub: string, more: object) => ({
     ...{ sub, org: organization, kind: "HUMAN", name: sub, email: `${sub}@acme.example`, email_verified: true },

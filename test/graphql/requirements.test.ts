@@ -1,28 +1,17 @@
 import type { JWTPayload } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Requirement } from "../../src/domain/policy/evaluate.ts";
 import { connect, dataOf } from "../http/client.ts";
-import { type Api, startApi } from "../http/harness.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { Api } from "../http/harness.ts";
+import { serveApis } from "../http/served-api.ts";
 import { act, propose, type Refusal } from "./steps.ts";
 
-let database: TestDatabase;
-const open: Api[] = [];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(async () => {
-  await Promise.all(open.map((api) => api.close()));
-  await database?.drop();
-});
+const { start: startOne } = serveApis();
 
 /** A server whose policy requires this of every write. */
 async function requiring(...requirements: readonly Partial<Requirement>[]): Promise<Api> {
   const all = requirements.map((one, n) => ({ id: `r${n}`, group: "approvers", needed: 1, ...one }));
-  const api = await startApi(database.appUrl, { requirements: all });
-  open.push(api);
+  const api = await startOne({ requirements: all });
   return api;
 }
 
@@ -286,8 +275,7 @@ describe("a subscription to what one can decide", () => {
   it("adds an action once it has escalated, though no entry says so", async () => {
     const at = new Date(Date.now() + 4_000).toISOString().replace("Z", "000Z");
     const requirements = [{ id: "r", group: "approvers", needed: 1, escalation: { at, group: "managers" } }];
-    const api = await startApi(database.appUrl, { requirements, heartbeat: 0.2 });
-    open.push(api);
+    const api = await startOne({ requirements, heartbeat: 0.2 });
     const client = await connect(api.wsUrl, await api.sign(human("max", { groups: ["managers"] })));
     const query = "subscription{pendingApprovals(onlyDecidable:true){change cursor action{id viewerCanDecide}}}";
     client.send({ type: "subscribe", id: "1", payload: { query } });

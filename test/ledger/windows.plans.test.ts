@@ -1,6 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWindowValues, type WindowAsked } from "../../src/ledger/windows.ts";
+import { indexReads } from "../support/index-reads.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 const LEDGER = "many/eu";
@@ -93,20 +94,6 @@ async function expected(seconds: number, condition: string, measure: string | un
   return rows[0]?.value ?? "";
 }
 
-/** How many entries of each index of entries this transaction has read, and rows without an index. */
-async function reads(): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await client.query<{ name: string; read: number }>(
-    `SELECT coalesce(p.inhparent::regclass::text, 'an index of its own') AS name,
-            sum(pg_stat_get_xact_tuples_returned(x.indexrelid))::int AS read
-       FROM pg_index x JOIN pg_inherits t ON t.inhrelid = x.indrelid AND t.inhparent = 'oc_audit_log'::regclass
-       LEFT JOIN pg_inherits p ON p.inhrelid = x.indexrelid GROUP BY 1
-      UNION ALL
-     SELECT 'no index', sum(pg_stat_get_xact_tuples_returned(t.inhrelid) - pg_stat_get_xact_tuples_fetched(t.inhrelid))::int
-       FROM pg_inherits t WHERE t.inhparent = 'oc_audit_log'::regclass`,
-  );
-  return new Map(rows.map(({ name, read }) => [name, read]));
-}
-
 describe("a window over many entries", () => {
   it.each(SCOPES)("of %s has the value that the texts of entries have", async (_, scope, condition) => {
     for (const seconds of [600, 3_600, 86_400]) {
@@ -128,9 +115,9 @@ describe("a window over many entries", () => {
   ])("of %s reads one range of one index, and what was denied since", async (_, scope, index) => {
     const hour = 3_600 / APART;
     await client.query("BEGIN");
-    const before = await reads();
+    const before = await indexReads(client);
     await readWindowValues(client, [asked(3_600, { ...scope, measure: "amount" })]);
-    const after = await reads();
+    const after = await indexReads(client);
     await client.query("ROLLBACK");
     const read = [...after].flatMap(([name, count]) => {
       const more = count - (before.get(name) ?? 0);
@@ -177,13 +164,13 @@ describe("a window that was read before", () => {
     const scope = { scope: "organization", id: "", measure: "amount" } as const;
     const [first] = await readWindowValues(client, [asked(86_400, scope)]);
     await client.query("BEGIN");
-    const before = await reads();
+    const before = await indexReads(client);
     const [again] = await readWindowValues(client, [asked(86_400, { ...scope, from: first })]);
     const { rows: since } = await client.query(
       "SELECT oc_window_since($1, $2, 'agent', 'agent2', NULL, NULL, NULL) AS value",
       [LEDGER, MANY - 2],
     );
-    const after = await reads();
+    const after = await indexReads(client);
     await client.query("ROLLBACK");
     expect(again?.value).toBe(first?.value);
     expect(since).toEqual([{ value: "1" }]);

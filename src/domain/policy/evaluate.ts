@@ -131,47 +131,36 @@ function recordedPolicy({ policyHash: hash, version, outcome, rules, requirement
   return new CanonicalText(canonicalize({ hash, version, outcome, rules: stated, requirements: asked }));
 }
 
+/** The evaluation that `said` is. Explanations are made when they are asked for: most never are. */
+function evaluationWith(
+  said: Omit<Evaluation, "explanation" | "recorded">,
+  explained: Pick<Evaluation, "explanation">,
+): Evaluation {
+  return {
+    ...said,
+    get explanation() {
+      return explained.explanation;
+    },
+    recorded: recordedPolicy(said),
+  };
+}
+
 /** `evaluation` with other requirements. */
 export function requiringInstead(evaluation: Evaluation, requirements: readonly Requirement[]): Evaluation {
   const { outcome, policyHash, version, rules, effect, region, measures, windows } = evaluation;
-  return {
-    outcome,
-    policyHash,
-    version,
-    rules,
-    get explanation() {
-      return evaluation.explanation;
-    },
-    requirements,
-    effect,
-    region,
-    measures,
-    windows,
-    recorded: recordedPolicy({ policyHash, version, outcome, rules, requirements }),
-  };
+  const said = { outcome, policyHash, version, rules, requirements, effect, region, measures, windows };
+  return evaluationWith(said, evaluation);
 }
 
 /** What `verdict` of the policy with this hash and version says, as it is recorded. */
 export function evaluationOf(verdict: Verdict, policyHash: Hash, version: number): Evaluation {
   const { outcome, matched, requirements, measures, windows, tool } = verdict;
   const rules = matched.map(recordable);
-  const recorded = recordedPolicy({ policyHash, version, outcome, rules, requirements });
   // What nobody has catalogued may do anything, so it counts as a write.
   const effect = tool.effect === "READ" ? "READ" : "WRITE";
   const { region } = tool;
-  return {
-    outcome,
-    policyHash,
-    version,
-    rules,
-    get explanation() {
-      return verdict.explanation;
-    },
-    requirements,
-    effect,
-    region,
-    measures,
-    windows,
-    recorded,
-  };
+  return evaluationWith(
+    { outcome, policyHash, version, rules, requirements, effect, region, measures, windows },
+    verdict,
+  );
 }

@@ -46,7 +46,7 @@ export function eligibility(
     .map((one) => byLentRight(situation, by, one, now, verdict, manner));
   const usable = lent.find((one) => one.objections.length === 0);
   if (usable !== undefined) return usable;
-  // A caller who is in none of the groups asked is told why the delegation cannot be used.
+  // If none of the groups asked is the caller's own, returns why the delegation cannot be used.
   const isOwnRight = !own.objections.some(({ code }) => code === "NOT_ELIGIBLE");
   return isOwnRight ? own : (lent[0] ?? own);
 }

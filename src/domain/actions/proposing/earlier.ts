@@ -1,4 +1,3 @@
-import DataLoader from "dataloader";
 import { LRUCache } from "lru-cache";
 import type { JsonValue } from "../../../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
@@ -60,19 +59,11 @@ interface RecordedRow extends Recorded {
   readonly seq: string;
 }
 
-/** Whose actions are asked for. */
-interface Asked {
-  readonly ledger: LedgerId;
-  readonly principal: Principal;
-}
-
 interface Compared {
   readonly candidate: Candidate;
   readonly recorded: Recorded | undefined;
 }
 
-/** Calls that share one turn. */
-const MAX_CALLS = 256;
 /** Of the pending and denied actions of a caller, the latest so many are looked at. */
 const MOST = 50;
 /** Proposals of which is kept what is compared, and for how many milliseconds: longer than most wait. */
@@ -137,7 +128,7 @@ export function createFindEarlier({ db, load }: EarlierOptions): FindsEarlier {
   }
 
   /** The latest actions of a caller, each with what is compared. */
-  async function readOf({ ledger, principal }: Asked): Promise<readonly Compared[]> {
+  async function read(ledger: LedgerId, principal: Principal): Promise<readonly Compared[]> {
     const found = await candidates(db, ledger, principal);
     const known = new Map(found.map(({ first_seq: seq }) => [seq, kept.get(`${ledger} ${seq}`)] as const));
     const missing = [...known].flatMap(([seq, recorded]) => (recorded === undefined ? [seq] : []));
@@ -152,23 +143,6 @@ export function createFindEarlier({ db, load }: EarlierOptions): FindsEarlier {
     return found.map((candidate) => ({ candidate, recorded: known.get(candidate.first_seq) }));
   }
 
-  // Calls of one turn of the event loop share what is read of a caller.
-  const reader = new DataLoader<Asked, readonly Compared[]>(
-    async (all) => {
-      const reading = new Map<string, Promise<readonly Compared[] | Error>>();
-      return Promise.all(
-        all.map((asked) => {
-          const { ledger, principal } = asked;
-          const key = JSON.stringify([ledger, principal.id, principal.onBehalfOf?.id ?? null]);
-          const read = reading.get(key) ?? readOf(asked).catch((error: Error) => error);
-          reading.set(key, read);
-          return read;
-        }),
-      );
-    },
-    { cache: false, maxBatchSize: MAX_CALLS },
-  );
-
   return {
     note(proposal) {
       kept.set(`${proposal.ledger} ${proposal.seq}`, recordedIn(proposal));
@@ -177,7 +151,7 @@ export function createFindEarlier({ db, load }: EarlierOptions): FindsEarlier {
       let reading: Promise<readonly Compared[]> | undefined;
       return async (proposed) => {
         const { caller, ledger, proposal } = proposed;
-        reading ??= reader.load({ ledger, principal: caller.principal });
+        reading ??= read(ledger, caller.principal);
         const same = (await reading).flatMap(({ candidate, recorded }) =>
           recorded !== undefined && isSame(recorded, proposal) ? [candidate] : [],
         );

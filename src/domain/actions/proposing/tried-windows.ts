@@ -27,7 +27,7 @@ export interface TriedOn {
 /** Does work that reads. */
 export type Reading = <Result>(work: (db: Queryable) => Promise<Result>) => Promise<Result>;
 
-/** Situations whose windows are read together. */
+/** Maximum number of situations for which windows are read in one batch. */
 const TOGETHER = 25;
 
 /**
