@@ -76,8 +76,8 @@ export function createTryPolicy({ maxMs = MAX_MS }: TryPolicyOptions = {}): TryP
     try {
       return await work(thread.run);
     } finally {
-      end();
-      await thread.end();
+      // Whoever is next starts a thread too.
+      await thread.end().finally(end);
     }
   };
 }

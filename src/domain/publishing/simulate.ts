@@ -5,7 +5,7 @@ import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import { type Queryable, readEntries } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
 import { recordedSituation } from "../actions/proposing/situation.ts";
-import { type Reading, type Tried, tryWithWindows } from "../actions/proposing/tried-windows.ts";
+import { type ReadWith, type Tried, tryWithWindows } from "../actions/proposing/tried-windows.ts";
 import { termsOf } from "../actions/terms.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
@@ -76,7 +76,7 @@ export interface SimulationInput {
  * the platforms that they have now. Proposals whose arguments were erased, and those that the server itself carries out, are not among them. `read` is
  * called once it is one's turn, and nothing that was read is held while waiting. Throws PolicyDocumentError, PolicyTooSlowError, BusyError.
  */
-export type SimulatePolicy = (read: Reading, input: SimulationInput) => Promise<Simulation>;
+export type SimulatePolicy = (read: ReadWith, input: SimulationInput) => Promise<Simulation>;
 
 export function createSimulatePolicy(options: SimulationsOptions): SimulatePolicy {
   const { directory, policies, tryPolicy, maxArguments = MAX_ARGUMENTS } = options;

@@ -24,8 +24,8 @@ export interface TriedOn {
   readonly brief?: boolean | undefined;
 }
 
-/** Does work that reads. */
-export type Reading = <Result>(work: (db: Queryable) => Promise<Result>) => Promise<Result>;
+/** Calls `work` with a connection, returns its result, and releases the connection. */
+export type ReadWith = <Result>(work: (db: Queryable) => Promise<Result>) => Promise<Result>;
 
 /** Maximum number of situations for which windows are read in one batch. */
 const TOGETHER = 25;
@@ -36,7 +36,7 @@ const TOGETHER = 25;
  */
 export async function tryWithWindows(
   run: RunTrial,
-  read: Reading,
+  read: ReadWith,
   { ledger, document, tried, brief }: TriedOn,
 ): Promise<Pick<TrialResult, "hash" | "verdicts">> {
   // What was recorded of a window with the same text may be of another measure.
