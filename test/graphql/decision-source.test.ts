@@ -82,9 +82,10 @@ describe("when an action was first shown to whoever decides", () => {
     const { action } = await propose(one);
     await one.gql("{pendingApprovals(first:50){nodes{digest}}}", {}, { as: "approver" });
     expect((await approve(one, action)).firstShownAt).not.toBeNull();
-    const { action: streamed } = await propose(one);
+    const { action: streamed, entry } = await propose(one);
     const client = await connect(one.wsUrl, await one.token("approver"));
-    const query = "subscription{pendingApprovals{action{id rendered}}}";
+    // From a position on: nobody knows when the subscription has begun.
+    const query = `subscription{pendingApprovals(after:"${entry.seq}"){action{id rendered}}}`;
     client.send({ type: "subscribe", id: "1", payload: { query } });
     const { action: next } = await propose(one);
     await client.next(({ type, payload }) => type === "next" && JSON.stringify(payload).includes(next.id));
