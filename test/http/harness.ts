@@ -36,6 +36,9 @@ import { createServices } from "../../src/main/services.ts";
 import { FACT_KEY, FACT_KEYS } from "../support/fact-keys.ts";
 import { createTestWatch } from "../support/watch.ts";
 
+/** Parts of statements that follow a call, which does not wait for them: followers are notified, approvals noted as shown. */
+const BESIDE_CALLS = ["pg_notify", "oc_work.first_shown AS"];
+
 /** A server of the API alone, in this process, on a database of the test's own: without jobs, heads or configuration. */
 export interface Api {
   readonly url: string;
@@ -143,8 +146,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
       query: (...parameters: unknown[]) => {
         const [first] = parameters;
         const text = typeof first === "string" ? first : String((first as { readonly text?: string }).text);
-        // Followers are notified after a call, which does not wait for it.
-        if (!text.includes("pg_notify")) sent.push(text);
+        if (!BESIDE_CALLS.some((part) => text.includes(part))) sent.push(text);
         return query(...parameters);
       },
     });
