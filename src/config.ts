@@ -87,6 +87,27 @@ const hostName = z
     (host) => HOST_NAME.test(host) || (isIPv6(host) && !host.includes("%")),
     "has to be a host name or an IP address, without a port, brackets or a zone",
   );
+const SECURE_ADDRESS = "has to be an https address, or an http address of this machine, without a password";
+const LOOPBACK = /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/;
+/** The address of a service whose word is trusted. */
+const secureAddress = (value: string) =>
+  z
+    .url({ protocol: /^https?$/, error: SECURE_ADDRESS })
+    .refine((url) => {
+      if (url.length > MAX_TEXT || !URL.canParse(url)) return false;
+      const { protocol, hostname, username, password, search, hash } = new URL(url);
+      if (`${username}${password}${search}${hash}` !== "") return false;
+      return protocol === "https:" || LOOPBACK.test(hostname);
+    }, SECURE_ADDRESS)
+    .default(value);
+const MAX_HOSTS = 100;
+const TEAMS_HOSTS = [
+  "smba.trafficmanager.net",
+  "smba.onyx.prod.teams.trafficmanager.net",
+  "smba.infra.gcc.teams.microsoft.com",
+  "smba.infra.gov.teams.microsoft.us",
+  "smba.infra.dod.teams.microsoft.us",
+];
 const DAY = 86_400;
 
 /** Durations are seconds. Each message reads on from the name of its variable. */
@@ -154,6 +175,21 @@ const settings = z.object({
       return bad.length > 0 || origins.length > MAX_ORIGINS
         ? z.NEVER
         : [...new Set(origins.map((origin) => new URL(origin).origin))];
+    }),
+  TEAMS_LOGIN_URL: secureAddress("https://login.microsoftonline.com").transform((url) => url.replace(/\/+$/, "")),
+  TEAMS_OPENID_URL: secureAddress("https://login.botframework.com/v1/.well-known/openidconfiguration"),
+  TEAMS_TOKEN_ISSUER: secureAddress("https://api.botframework.com"),
+  TEAMS_SERVICE_HOSTS: z
+    .string()
+    .default(TEAMS_HOSTS.join(","))
+    .transform((list) =>
+      list
+        .split(",")
+        .map((host) => host.trim().toLowerCase())
+        .filter(Boolean),
+    )
+    .refine((hosts) => hosts.length <= MAX_HOSTS && hosts.every((host) => HOST_NAME.test(host)), {
+      error: `has to be at most ${MAX_HOSTS} host names such as smba.trafficmanager.net, separated by commas`,
     }),
   LOG_LEVEL: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
@@ -252,6 +288,10 @@ export interface Config {
   readonly guardExceptions: string | undefined;
   /** As browsers send them in `Origin`: in lower case, without the port of their scheme. */
   readonly corsOrigins: readonly string[];
+  /** Microsoft's services for Teams: their addresses, the issuer of requests to bots, and hosts that tokens of bots may be sent to. */
+  readonly teams: Readonly<Record<"loginUrl" | "openIdUrl" | "tokenIssuer", string>> & {
+    readonly serviceHosts: readonly string[];
+  };
   readonly logLevel: string;
   /** Seconds until a PENDING action expires. */
   readonly approvalTtl: number;
@@ -371,6 +411,12 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),
     guardExceptions: value.GUARD_EXCEPTIONS,
     corsOrigins: value.CORS_ORIGINS,
+    teams: {
+      loginUrl: value.TEAMS_LOGIN_URL,
+      openIdUrl: value.TEAMS_OPENID_URL,
+      tokenIssuer: value.TEAMS_TOKEN_ISSUER,
+      serviceHosts: value.TEAMS_SERVICE_HOSTS,
+    },
     logLevel: value.LOG_LEVEL,
     approvalTtl: value.APPROVAL_TTL,
     grantTtl: value.GRANT_TTL,
