@@ -1,0 +1,106 @@
+import type { Logger } from "../../../log.ts";
+import { DeliveryError, type Driver, type NoticeMessage } from "../driver.ts";
+import type { Outbound } from "../outbound-request.ts";
+import { createBotTokens } from "./bot-token.ts";
+import { cardActivity, noticeCard } from "./card.ts";
+import { createConnector } from "./connector.ts";
+import { failure } from "./failures.ts";
+import { createReceive } from "./receive.ts";
+import {
+  botChannel,
+  type TeamsChannel,
+  type TeamsEndpoints,
+  type TeamsSecrets,
+  type TeamsSettings,
+  teamsProblem,
+  teamsSecrets,
+  teamsSettings,
+} from "./settings.ts";
+import { createSigningKeys } from "./signing-keys.ts";
+import { createVerifier } from "./verify.ts";
+
+export interface TeamsDriverOptions {
+  readonly outbound: Outbound;
+  readonly endpoints: TeamsEndpoints;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly log: Pick<Logger, "info" | "warn">;
+}
+
+export interface TeamsDriver extends Driver<TeamsSettings, TeamsSecrets> {
+  readonly settings: typeof teamsSettings;
+  readonly secrets: typeof teamsSecrets;
+  /** What is missing, or not permitted; undefined: nothing. */
+  problem(configured: Pick<TeamsChannel, "settings" | "secrets">): string | undefined;
+  /** Where it leads, as people name it. */
+  to(channel: Pick<TeamsChannel, "settings">): string;
+}
+
+/** Microsoft Teams: by a bot, whose messages people decide in, or by a workflow, which only posts. */
+export function createTeamsDriver({ outbound, endpoints, now = Date.now, log }: TeamsDriverOptions): TeamsDriver {
+  const keys = createSigningKeys({ outbound, endpoints, now, log });
+  const verify = createVerifier({ keys, issuer: endpoints.tokenIssuer, now });
+  const tokens = createBotTokens({ outbound, endpoints, now });
+  const connector = createConnector({ outbound, endpoints, tokens, now });
+
+  /** Posts a card by a workflow. Its address is a secret, so no error may repeat it. */
+  async function postByWorkflow(
+    channel: TeamsChannel,
+    message: NoticeMessage,
+    signal: AbortSignal,
+  ): Promise<undefined> {
+    const { workflowUrl } = channel.secrets;
+    if (workflowUrl === undefined) throw unconfigured();
+    const response = await outbound({
+      method: "POST",
+      url: workflowUrl,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(activityOf(message, false)),
+      signal,
+    }).catch((error: unknown) => {
+      const { retry, retryAfter } = error instanceof DeliveryError ? error : { retry: true, retryAfter: undefined };
+      throw new DeliveryError("the workflow cannot be reached", {
+        retry,
+        ...(retryAfter !== undefined && { retryAfter }),
+      });
+    });
+    if (response.status < 200 || response.status >= 300) throw failure("the message to the workflow", response, now());
+    return undefined;
+  }
+
+  return {
+    kind: "TEAMS",
+    settings: teamsSettings,
+    secrets: teamsSecrets,
+    problem: (configured) => teamsProblem(configured, endpoints),
+    to: ({ settings }) => (settings.mode === "WORKFLOW" ? "a workflow" : (settings.conversationId ?? "")),
+    async send(channel, message, signal) {
+      if (channel.settings.mode === "WORKFLOW") return postByWorkflow(channel, message, signal);
+      const bot = botChannel(channel);
+      if (bot === undefined) throw unconfigured();
+      const { conversationId } = bot.bot;
+      const id = await connector.post(bot, conversationId, activityOf(message), { signal });
+      return id && nameOf(conversationId, id);
+    },
+    async update(channel, message, sent, signal) {
+      const bot = botChannel(channel);
+      if (bot === undefined) throw unconfigured();
+      // Where it was posted, whatever conversation the channel has now.
+      const [conversation = "", id = ""] = sent.split("/").map(decodeURIComponent);
+      await connector.replace(bot, conversation, id, activityOf(message), { signal });
+    },
+    receive: createReceive({ verify, connector, endpoints, now, log }),
+  };
+}
+
+function activityOf(message: NoticeMessage, decides = true): object {
+  return cardActivity(message, noticeCard(message, { decides }));
+}
+
+function nameOf(conversation: string, id: string): string {
+  return `${encodeURIComponent(conversation)}/${encodeURIComponent(id)}`;
+}
+
+function unconfigured(): DeliveryError {
+  return new DeliveryError("the channel has not the secret that its mode needs: configure it again", { retry: false });
+}
