@@ -172,6 +172,10 @@ export async function startFakeSlack({ now = Date.now }: FakeSlackOptions = {}) 
       if (down) server.closeAllConnections();
       if (down) for (const link of connected) link.terminate();
     },
+    /** Ends every connection without a word. */
+    drop() {
+      for (const link of connected) link.terminate();
+    },
     addUser(id: string, properties: Partial<SlackUser> = {}): string {
       const member = { deleted: false, is_bot: false, is_restricted: false, is_ultra_restricted: false };
       workspace.users.set(id, { id, team_id: workspace.teamId, ...member, ...properties });

@@ -59,6 +59,7 @@ export function submit(
     type: "view_submission",
     ...identified(workspace, user),
     view: {
+      private_metadata: "",
       ...view,
       id,
       team_id: teamId,
