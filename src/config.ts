@@ -176,12 +176,13 @@ const settings = z.object({
         ? z.NEVER
         : [...new Set(origins.map((origin) => new URL(origin).origin))];
     }),
+  SLACK_API_URL: secureAddress("https://slack.com/api").transform((url) => url.replace(/\/+$/, "")),
   TEAMS_LOGIN_URL: secureAddress("https://login.microsoftonline.com").transform((url) => url.replace(/\/+$/, "")),
   TEAMS_OPENID_URL: secureAddress("https://login.botframework.com/v1/.well-known/openidconfiguration"),
   TEAMS_TOKEN_ISSUER: secureAddress("https://api.botframework.com"),
   TEAMS_SERVICE_HOSTS: z
     .string()
-    .default(TEAMS_HOSTS.join(","))
+    .prefault(TEAMS_HOSTS.join(","))
     .transform((list) =>
       list
         .split(",")
@@ -288,6 +289,8 @@ export interface Config {
   readonly guardExceptions: string | undefined;
   /** As browsers send them in `Origin`: in lower case, without the port of their scheme. */
   readonly corsOrigins: readonly string[];
+  /** Of Slack's Web API, without a slash at its end. */
+  readonly slackApiUrl: string;
   /** Microsoft's services for Teams: their addresses, the issuer of requests to bots, and hosts that tokens of bots may be sent to. */
   readonly teams: Readonly<Record<"loginUrl" | "openIdUrl" | "tokenIssuer", string>> & {
     readonly serviceHosts: readonly string[];
@@ -411,6 +414,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),
     guardExceptions: value.GUARD_EXCEPTIONS,
     corsOrigins: value.CORS_ORIGINS,
+    slackApiUrl: value.SLACK_API_URL,
     teams: {
       loginUrl: value.TEAMS_LOGIN_URL,
       openIdUrl: value.TEAMS_OPENID_URL,

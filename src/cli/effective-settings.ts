@@ -55,6 +55,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   SIGNING_KEY_FILE: ({ signingKeyFile }) => signingKeyFile,
   GUARD_EXCEPTIONS: ({ guardExceptions }) => guardExceptions,
   CORS_ORIGINS: ({ corsOrigins }) => corsOrigins.join(","),
+  SLACK_API_URL: ({ slackApiUrl }) => slackApiUrl,
   TEAMS_LOGIN_URL: ({ teams }) => teams.loginUrl,
   TEAMS_OPENID_URL: ({ teams }) => teams.openIdUrl,
   TEAMS_TOKEN_ISSUER: ({ teams }) => teams.tokenIssuer,
