@@ -44,10 +44,13 @@ export function conversationOf({ conversation }: Activity): string {
   return conversation.id.replace(/;messageid=\d{1,20}$/, "");
 }
 
+/** Characters of a message that are read: a code to link an account by says who it is of, with all of their groups. */
+const MAX_WORDS = 20_000;
+
 /** What people wrote, without the mention of the bot. */
 export function wordsOf({ text }: Activity): string {
   return (text ?? "")
-    .slice(0, 2_000)
+    .slice(0, MAX_WORDS)
     .replace(/<at\b[^<>]*>[^<>]*<\/at>/gi, " ")
     .replace(/&nbsp;|\u00a0/g, " ")
     .trim();

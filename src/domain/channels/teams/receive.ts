@@ -143,7 +143,7 @@ export function createReceive({ verify, connector, endpoints, now, log }: Receiv
       if (decided.outcome === "UNLINKED") return HOW_TO_LINK;
       return decided.outcome === "REFUSED" ? `Not recorded: ${decided.reason}` : "Your decision is recorded";
     }
-    const [, code] = /^link\s+(\S{1,200})$/i.exec(words) ?? [];
+    const [, code] = /^link\s+(\S+)$/i.exec(words) ?? [];
     if (code === undefined)
       return "I post actions that wait for an approval. To decide here, sign in to Countersign, start an account link, and send me: link CODE";
     const linked = await door.link(channel, account, code);

@@ -9,6 +9,7 @@ function secureUrl(longest: number, what: string) {
   return z.string().max(longest, problem).refine(isSecureUrl, problem);
 }
 
+const GLOBAL_SERVICE = "https://smba.trafficmanager.net/teams";
 const CONVERSATION = /^[\w:@.=-]{1,200}$/;
 
 /** What an administrator says of a channel of Teams. All but the mode is for BOT. */
@@ -24,7 +25,7 @@ export const teamsSettings = z.strictObject({
     .string()
     .regex(CONVERSATION, "must be the id of a conversation, such as 19:0123abcd@thread.tacv2, without ;messageid")
     .optional(),
-  /** The connector service of the tenant, such as https://smba.trafficmanager.net/teams. */
+  /** The connector service of the tenant; left out: the global one. */
   serviceUrl: secureUrl(300, "a connector service")
     .refine((url) => !/[?#]/.test(url), "must be an address without a query")
     .optional(),
@@ -47,32 +48,32 @@ type Configured = Pick<TeamsChannel, "settings" | "secrets">;
 
 /** What is missing for the mode of a channel, or not permitted; undefined: nothing. */
 export function teamsProblem({ settings, secrets }: Configured, endpoints: TeamsEndpoints): string | undefined {
-  const { mode, serviceUrl } = settings;
+  const { mode, serviceUrl = GLOBAL_SERVICE } = settings;
   if (mode === "WORKFLOW") return secrets.workflowUrl === undefined ? "mode WORKFLOW needs workflowUrl" : undefined;
   const given = { ...settings, ...secrets };
   const missing = BOT_NEEDS.filter((name) => given[name] === undefined);
-  if (missing.length > 0 || serviceUrl === undefined) return `mode BOT needs ${missing.join(", ")}`;
+  if (missing.length > 0) return `mode BOT needs ${missing.join(", ")}`;
   if (!isPermittedService(serviceUrl, endpoints)) {
     return `serviceUrl is at ${new URL(serviceUrl).host}, which TEAMS_SERVICE_HOSTS does not permit to send tokens to`;
   }
   return undefined;
 }
 
-const BOT_NEEDS = ["tenantId", "appId", "conversationId", "serviceUrl", "appPassword"] as const;
+const BOT_NEEDS = ["tenantId", "appId", "conversationId", "appPassword"] as const;
 
 /** A channel whose messages a bot posts. */
 export interface BotChannel extends TeamsChannel {
-  readonly bot: Readonly<Record<(typeof BOT_NEEDS)[number], string>>;
+  readonly bot: Readonly<Record<(typeof BOT_NEEDS)[number] | "serviceUrl", string>>;
 }
 
 /** The channel as one of a bot; undefined: it is none, or lacks what one needs. */
 export function botChannel(channel: TeamsChannel): BotChannel | undefined {
   const { settings, secrets } = channel;
-  const { tenantId, appId, conversationId, serviceUrl } = settings;
+  const { tenantId, appId, conversationId, serviceUrl = GLOBAL_SERVICE } = settings;
   const { appPassword } = secrets;
   if (settings.mode !== "BOT" || tenantId === undefined || appId === undefined || conversationId === undefined)
     return undefined;
-  if (serviceUrl === undefined || appPassword === undefined) return undefined;
+  if (appPassword === undefined) return undefined;
   const bot = { tenantId, appId, conversationId, serviceUrl, appPassword };
   return { ...channel, bot };
 }

@@ -178,6 +178,11 @@ describe("a message to the bot", () => {
   const chat = () => `a:${teams.bob.id}`;
 
   it("links the account of who wrote it, in the chat with the bot or by a mention", async () => {
+    const code = `${"eyJhbGciOi".repeat(400)}.K7_Q-X`;
+    bot.door.codes.set(code, "p-bob");
+    await teams.say(teams.bob, `link ${code}`);
+    expect(bot.door.links.get(teams.bob.aadObjectId)).toBe("p-bob");
+    bot.door.links.clear();
     bot.door.codes.set("K7-QX", "p-bob");
     expect(await teams.say(teams.bob, "Link K7-QX")).toMatchObject({ status: 200, body: undefined });
     expect(bot.door.links.get(teams.bob.aadObjectId)).toBe("p-bob");

@@ -23,6 +23,11 @@ describe("the settings of a Teams channel", () => {
     expect(settings.tenantId).toBe(bot.tenantId.toLowerCase());
     expect(teamsSettings.parse(settings)).toEqual(settings);
     expect(teamsProblem({ settings, secrets: teamsSecrets.parse(secrets) }, endpoints)).toBeUndefined();
+    const global = teamsSettings.parse({ ...bot, serviceUrl: undefined });
+    expect(teamsProblem({ settings: global, secrets }, endpoints)).toBeUndefined();
+    expect(teamsProblem({ settings: global, secrets }, { ...endpoints, serviceHosts: [] })).toContain(
+      "does not permit",
+    );
     const workflow = {
       settings: teamsSettings.parse({ mode: "WORKFLOW" }),
       secrets: teamsSecrets.parse({ workflowUrl }),
