@@ -68,6 +68,40 @@ function namesUnverifiableHost(url: string): boolean {
   return searchParams.get("sslmode") === "verify-full" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
 }
 
+/** The address of a database that is one of several. */
+function isDatabaseAddress(text: string): boolean {
+  return databaseUrl.safeParse(text).success;
+}
+
+const REGION_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const MAX_REGIONS = 32;
+
+function isServerAddress(text: string): boolean {
+  return text.length <= 4_096 && SCHEME_HOST_PORT_PATTERN.test(text) && URL.canParse(text);
+}
+
+/** Values by the names of regions, as `eu=…,us=…`. They are not repeated in messages: they may hold passwords. */
+function byRegion(example: string, isValue: (text: string) => boolean) {
+  const what = `has to be regions with ${example} each, at most ${MAX_REGIONS}, each once, separated by commas (in a value: %2C)`;
+  return z
+    .string()
+    .default("")
+    .transform((list, context): ReadonlyMap<string, string> => {
+      const items = list.split(",").filter((item) => item.trim() !== "");
+      const found = new Map<string, string>();
+      for (const [at, item] of items.entries()) {
+        const equals = item.indexOf("=");
+        const [name, value] = [item.slice(0, Math.max(0, equals)).trim(), item.slice(equals + 1).trim()];
+        if (found.has(name) || found.size >= MAX_REGIONS || !REGION_NAME.test(name) || !isValue(value)) {
+          context.addIssue(`${what}: number ${at + 1} is not`);
+          return z.NEVER;
+        }
+        found.set(name, value);
+      }
+      return found;
+    });
+}
+
 /** UTF-16 code units, as much as Linux takes for a path (PATH_MAX), and more than any address needs. */
 const MAX_TEXT = 4_096;
 const MAX_ORIGINS = 1_000;
@@ -141,11 +175,17 @@ const settings = z.object({
   CATALOG: filePath.optional(),
   REGION: z
     .string()
-    .regex(
-      /^[a-z0-9][a-z0-9-]{0,62}$/,
-      "has to be 1 to 63 lower-case letters, digits and hyphens, such as eu-central-1",
-    )
+    .regex(REGION_NAME, "has to be 1 to 63 lower-case letters, digits and hyphens, such as eu-central-1")
     .default("eu"),
+  REGIONS: byRegion(
+    "the address of its database, such as eu=postgres://user:password@host:5432/database",
+    isDatabaseAddress,
+  ),
+  MIGRATION_REGIONS: byRegion(
+    "an address for migrations, such as eu=postgres://owner@host/database",
+    isDatabaseAddress,
+  ),
+  REGION_ADDRESSES: byRegion("the address of a server, such as us=https://us.countersign.example", isServerAddress),
   COUNTERSIGN_TOKEN: z
     .string()
     .refine(
@@ -239,7 +279,38 @@ function problemsTogether(given: Environment, value: Values): readonly string[] 
       `EXECUTION_LIMIT has to be at least EXECUTION_TTL, which is ${EXECUTION_TTL}, not ${EXECUTION_LIMIT}`,
     );
   }
+  return [...problems, ...regionProblems(value)];
+}
+
+function regionProblems({ REGION, REGIONS, MIGRATION_REGIONS, REGION_ADDRESSES, ...value }: Values): readonly string[] {
+  const problems: string[] = [];
+  if (REGIONS.has(REGION) && value.DATABASE_URL !== undefined) {
+    problems.push(`DATABASE_URL is the database of ${REGION}, which REGIONS names too: set one of them`);
+  }
+  if (MIGRATION_REGIONS.has(REGION) && value.MIGRATION_DATABASE_URL !== undefined) {
+    problems.push(`MIGRATION_DATABASE_URL is about ${REGION}, which MIGRATION_REGIONS names too: set one of them`);
+  }
+  const addresses = [...REGIONS.values(), ...(value.DATABASE_URL === undefined ? [] : [value.DATABASE_URL])];
+  if (new Set(addresses).size < addresses.length) {
+    problems.push("REGIONS has to name another database for each region");
+  }
+  const served = new Set([REGION, ...REGIONS.keys()]);
+  const migrated = [...MIGRATION_REGIONS.keys()].find((name) => !REGIONS.has(name));
+  if (migrated !== undefined) problems.push(`MIGRATION_REGIONS names ${migrated}, which REGIONS does not`);
+  const elsewhere = [...REGION_ADDRESSES.keys()].find((name) => served.has(name));
+  if (elsewhere !== undefined) {
+    problems.push(`REGION_ADDRESSES has to name regions that this server does not serve, not ${elsewhere}`);
+  }
   return problems;
+}
+
+/** A region beside the home region, with its database. */
+export interface RegionConfig {
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly migrationDatabaseUrl: string | undefined;
+  /** Folder of what is kept of its ledgers outside the database. */
+  readonly dataDir: string;
 }
 
 export interface Config {
@@ -277,7 +348,14 @@ export interface Config {
   readonly databasePool: number;
   /** Path of the catalog of tools and platforms; undefined: the sample that ships with the product. */
   readonly catalog: string | undefined;
+  /** The home region: its ledgers have what concerns whole organizations. */
   readonly region: string;
+  /** The other regions that are served. */
+  readonly otherRegions: readonly RegionConfig[];
+  /** Where regions are served that this server does not serve: scheme, host and port, by the name of the region. */
+  readonly regionAddresses: ReadonlyMap<string, string>;
+  /** Whether actions are recorded in the regions of their platforms alone; otherwise all in the one region there is. */
+  readonly partsRegions: boolean;
   /** The bearer token of commands that read over the API; undefined: the demo auditor's. */
   readonly token: string | undefined;
   /** Path of the identity file with the accepted issuers. undefined: the built-in issuer, on loopback only. */
@@ -371,6 +449,14 @@ export function loadConfig(environment: Environment = process.env, overrides: Pa
   throw new ConfigurationError(`bad settings: ${problems.join("; ")}`, undefined, problems);
 }
 
+function otherRegionsOf({ REGION, REGIONS, MIGRATION_REGIONS }: Values, dataDir: string): readonly RegionConfig[] {
+  return [...REGIONS].flatMap(([name, databaseUrl]) => {
+    const folder = path.join(dataDir, "regions", name);
+    const region = { name, databaseUrl, migrationDatabaseUrl: MIGRATION_REGIONS.get(name), dataDir: folder };
+    return name === REGION ? [] : [region];
+  });
+}
+
 function configOf(value: Values, overrides: Partial<Config>): Config {
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = value;
   const dataDir = path.resolve(value.DATA_DIR);
@@ -403,11 +489,14 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     responseLimits: { responseBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
     production: value.NODE_ENV === "production",
     dataDir,
-    databaseUrl: value.DATABASE_URL,
-    migrationDatabaseUrl: value.MIGRATION_DATABASE_URL,
+    databaseUrl: value.DATABASE_URL ?? value.REGIONS.get(value.REGION),
+    migrationDatabaseUrl: value.MIGRATION_DATABASE_URL ?? value.MIGRATION_REGIONS.get(value.REGION),
     databasePool: value.DATABASE_POOL,
     catalog: value.CATALOG,
     region: value.REGION,
+    otherRegions: otherRegionsOf(value, overrides.dataDir ?? dataDir),
+    regionAddresses: value.REGION_ADDRESSES,
+    partsRegions: value.REGIONS.size + value.REGION_ADDRESSES.size > 0,
     token: value.COUNTERSIGN_TOKEN,
     identityFile: value.IDENTITY_FILE,
     publicUrl: value.PUBLIC_URL,

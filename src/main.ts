@@ -1,8 +1,10 @@
 import type { Config } from "./config.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
+import { createRegions } from "./domain/regions/regions.ts";
+import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
 import type { Logger } from "./log.ts";
-import { countPending, startActions } from "./main/actions.ts";
+import { createPolicyParts, createReadsOfRegions, startActions } from "./main/actions.ts";
 import { createClosing } from "./main/closing.ts";
 import { startDatabase } from "./main/database.ts";
 import { startFollowing } from "./main/follow.ts";
@@ -11,7 +13,9 @@ import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/ide
 import { startJobs } from "./main/jobs.ts";
 import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
+import { measured } from "./main/measured.ts";
 import { createReads } from "./main/reads.ts";
+import { startOtherRegions } from "./main/regions.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
@@ -57,11 +61,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const platforms = [...catalog.platforms.keys()];
 
   const database = await startDatabase(start);
-  const metrics = createMetrics({
-    waiting: () => ledgers.waiting(),
-    pendingApprovals: () => countPending(database),
-    watch: () => watch.status(),
-  });
+  const metrics = createMetrics(measured(() => [{ database, ledgers, watch }, ...others.states]));
   const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);
   const identity = startIdentity(start, {
@@ -76,17 +76,31 @@ async function startAreas(start: Start): Promise<Addresses> {
   });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
-  const { actions, policies, tryPolicy } = startActions(start, {
+  const policyParts = createPolicyParts(catalog, directory);
+  const { policies, tryPolicy } = policyParts;
+  const parts = new Map<string, Services>();
+  const findReads = createReadsOfRegions(config, (region) => parts.get(region)?.pool);
+  const actions = startActions(start, {
     database,
     ledgers,
     isSigned,
     directory,
     keys,
-    catalog,
+    policies: policyParts,
+    findReads,
   });
   startJobs(start, database, actions, sessions);
 
   const services = createServices({
+    regions: config.partsRegions
+      ? createRegions({
+          home: config.region,
+          names: [config.region, ...config.otherRegions.map(({ name }) => name)],
+          parts,
+          addresses: config.regionAddresses,
+          policies,
+        })
+      : undefined,
     actions,
     policies,
     tryPolicy,
@@ -105,7 +119,28 @@ async function startAreas(start: Start): Promise<Addresses> {
     platforms,
     heartbeat: config.heartbeat,
   });
+  parts.set(config.region, services);
+  const others = await startOtherRegions(start, {
+    home: services,
+    homeDatabase: database,
+    keys,
+    policies: policyParts,
+    findReads,
+    metrics,
+    parts,
+  });
   if (config.production) await offerSetupCodes(directory, settings, start.say);
   const { trustedProxies } = settings;
-  return startHttp(start, { database, services, identity, ledgers, watch, metrics, certificate, trustedProxies });
+  const regions = config.otherRegions.length === 0 ? undefined : others.ready;
+  return startHttp(start, {
+    database,
+    services,
+    identity,
+    ledgers,
+    watch,
+    regions,
+    metrics,
+    certificate,
+    trustedProxies,
+  });
 }

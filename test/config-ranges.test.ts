@@ -112,6 +112,14 @@ describe("settings that depend on each other", () => {
 });
 
 describe("effective settings", () => {
+  it("have regions, without their passwords", () => {
+    const shown = effectiveSettings(
+      loadConfig({ REGIONS: "us=postgres://me:hunter2@db/x", REGION_ADDRESSES: "ap=https://ap.example" }),
+    );
+    expect(shown).toMatchObject({ REGIONS: "us=postgres://me@db/x", REGION_ADDRESSES: "ap=https://ap.example" });
+    expect(Object.keys(shown)).not.toContain("MIGRATION_REGIONS");
+  });
+
   it("have no password and no token", () => {
     const DATABASE_URL = "postgres://me:hunter2@db.example:5433/x?sslmode=verify-full&password=hunter2";
     const shown = effectiveSettings(loadConfig({ DATABASE_URL, COUNTERSIGN_TOKEN: "hunter2" }));

@@ -48,6 +48,24 @@ describe("loadConfig", () => {
     ["HOST", "http://here", "HOST has to be a host name or an IP address"],
     ["HOST", "::1", undefined],
     ["REGION", "EU", "REGION has to be 1 to 63 lower-case letters"],
+    ["REGIONS", "us", "REGIONS has to be regions with the address of its database"],
+    [
+      "REGIONS",
+      "us=postgres://me@db/x,us=postgres://me@db/y",
+      "each once, separated by commas (in a value: %2C): number 2",
+    ],
+    ["REGIONS", "US=postgres://me@db/x", "REGIONS has to be regions"],
+    ["REGIONS", "us=mysql://me:secret@db/x", "REGIONS has to be regions"],
+    ["REGIONS", "us=postgres://me@db/x,ap=postgres://me@db/x", "REGIONS has to name another database for each region"],
+    ["REGIONS", "us=postgres://me@db/x, ap=postgres://me@db/y", undefined],
+    ["MIGRATION_REGIONS", "us=postgres://owner@db/x", "MIGRATION_REGIONS names us, which REGIONS does not"],
+    [
+      "REGION_ADDRESSES",
+      "us=https://us.example/graphql",
+      "REGION_ADDRESSES has to be regions with the address of a server",
+    ],
+    ["REGION_ADDRESSES", "eu=https://eu.example", "regions that this server does not serve, not eu"],
+    ["REGION_ADDRESSES", "us=https://us.example", undefined],
     ["COUNTERSIGN_TOKEN", "Bearer abc", "COUNTERSIGN_TOKEN has to be a bearer token alone"],
     ["PUBLIC_URL", "countersign.example", "PUBLIC_URL has to be scheme, host and port alone"],
     ["PUBLIC_URL", "https://countersign.example/api", "PUBLIC_URL has to be scheme, host and port alone"],
@@ -96,6 +114,26 @@ describe("loadConfig", () => {
 
   it.each([["TLS_CERT_FILE"], ["TLS_KEY_FILE"]])("needs both files of TLS, not %s alone", (name) => {
     expect(refusal({ [name]: "some.pem" })).toContain("TLS_CERT_FILE and TLS_KEY_FILE have to be set together");
+  });
+
+  it("takes the database of the home region from REGIONS too, and of each region its own for migrations", () => {
+    const config = loadConfig({
+      REGION: "us",
+      REGIONS: "eu=postgres://me@eu/x,us=postgres://me@us/x",
+      MIGRATION_REGIONS: "eu=postgres://owner@eu/x",
+    });
+    expect(config).toMatchObject({ region: "us", databaseUrl: "postgres://me@us/x", partsRegions: true });
+    expect(config.otherRegions).toEqual([
+      {
+        name: "eu",
+        databaseUrl: "postgres://me@eu/x",
+        migrationDatabaseUrl: "postgres://owner@eu/x",
+        dataDir: `${config.dataDir}/regions/eu`,
+      },
+    ]);
+    expect(loadConfig({})).toMatchObject({ region: "eu", otherRegions: [], partsRegions: false });
+    const both = { DATABASE_URL: "postgres://me@db/x", REGIONS: "eu=postgres://me@db/y" };
+    expect(refusal(both)).toContain("DATABASE_URL is the database of eu, which REGIONS names too");
   });
 
   it("reads origins as browsers send them", () => {

@@ -24,8 +24,13 @@ async function existingKeys(file: string): Promise<unknown> {
 }
 
 /** Files of the root certificates that the addresses of the databases name. */
-async function readRootCertificates({ databaseUrl, migrationDatabaseUrl }: Config): Promise<void> {
-  const named = Object.entries({ DATABASE_URL: databaseUrl, MIGRATION_DATABASE_URL: migrationDatabaseUrl });
+async function readRootCertificates({ databaseUrl, migrationDatabaseUrl, otherRegions }: Config): Promise<void> {
+  const named: (readonly [setting: string, url: string | undefined])[] = [
+    ["DATABASE_URL", databaseUrl],
+    ["MIGRATION_DATABASE_URL", migrationDatabaseUrl],
+    ...otherRegions.map((region) => ["REGIONS", region.databaseUrl] as const),
+    ...otherRegions.map((region) => ["MIGRATION_REGIONS", region.migrationDatabaseUrl] as const),
+  ];
   for (const [setting, url] of named) {
     const file = url === undefined ? null : new URL(url).searchParams.get("sslrootcert");
     if (file === null) continue;

@@ -1,10 +1,12 @@
 import type { Pool } from "pg";
+import type { Config, RegionConfig } from "../config.ts";
 import type { Login } from "../db/embedded/logins.ts";
 import { loginUrl, readRecord } from "../db/embedded/record.ts";
 import { classify } from "../db/errors.ts";
 import { createPool } from "../db/pool.ts";
 import { serverRole } from "../db/session.ts";
 import { asError } from "../errors.ts";
+import type { LedgerId } from "../facts/entry.ts";
 import { createLogger } from "../log.ts";
 import { CommandError } from "./exit.ts";
 import { settings } from "./options.ts";
@@ -16,6 +18,8 @@ const auditorRole = "oc_auditor" satisfies Login;
 
 export interface CommandPoolOptions {
   readonly source: DatabaseOption;
+  /** Whose region's database is meant when `source` names none; undefined: the home region's. */
+  readonly ledger?: LedgerId | undefined;
   /** Whose built-in database is meant when `source` names none. */
   readonly dataDir?: string | undefined;
   /** Connections at most. */
@@ -28,13 +32,20 @@ interface Target {
   readonly whenUnreachable: string;
 }
 
-async function findDatabase(role: Login, { source, dataDir }: CommandPoolOptions): Promise<Target> {
+/** The region of `ledger`, where it is not the home region; undefined: it is, or there is none of that name. */
+export function otherRegionOf({ otherRegions }: Config, ledger: LedgerId | undefined): RegionConfig | undefined {
+  return otherRegions.find(({ name }) => ledger?.slice(ledger.indexOf("/") + 1) === name);
+}
+
+async function findDatabase(role: Login, { source, ledger, dataDir }: CommandPoolOptions): Promise<Target> {
   const named = (url: string) => ({
     url,
     whenUnreachable: `the database at ${URL.parse(url)?.host} cannot be reached`,
   });
   if (source !== true) return named(source);
   const config = settings(dataDir === undefined ? {} : { dataDir });
+  const region = otherRegionOf(config, ledger);
+  if (region !== undefined) return named(region.databaseUrl);
   if (config.databaseUrl !== undefined) return named(config.databaseUrl);
   const record = await readRecord(config.dataDir);
   if (record !== undefined) {

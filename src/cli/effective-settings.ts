@@ -18,6 +18,10 @@ function withoutSecrets(url: string | undefined): string | undefined {
   return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}${query}`;
 }
 
+function listed(values: readonly (readonly [name: string, value: string | undefined])[]): string {
+  return values.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])).join(",");
+}
+
 /** How each setting is found in a Config, in its own unit: times in seconds. */
 const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   HOST: ({ host }) => host,
@@ -49,6 +53,10 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   DATABASE_POOL: ({ databasePool }) => databasePool,
   CATALOG: ({ catalog }) => catalog ?? SAMPLE_CATALOG,
   REGION: ({ region }) => region,
+  REGIONS: ({ otherRegions }) => listed(otherRegions.map((one) => [one.name, withoutSecrets(one.databaseUrl)])),
+  MIGRATION_REGIONS: ({ otherRegions }) =>
+    listed(otherRegions.map((one) => [one.name, withoutSecrets(one.migrationDatabaseUrl)])),
+  REGION_ADDRESSES: ({ regionAddresses }) => listed([...regionAddresses]),
   COUNTERSIGN_TOKEN: ({ token }) => (token === undefined ? undefined : "(set)"),
   IDENTITY_FILE: ({ identityFile }) => identityFile,
   PUBLIC_URL: ({ publicUrl }) => publicUrl,

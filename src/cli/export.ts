@@ -16,6 +16,7 @@ import { type Progress, startProgress } from "./progress.ts";
 
 interface ExportOptions {
   readonly url?: string;
+  readonly region?: string;
   readonly databaseUrl?: DatabaseOption;
   readonly ledger: LedgerId;
   readonly from?: string;
@@ -34,9 +35,9 @@ const page = z.object({
 });
 
 const READ_PAGE: Operation<z.infer<typeof page>> = {
-  document: `query ReadPage($first: Int!, $fromSeq: Sequence, $toSeq: Sequence, $after: String) {
-    ledger { head { seq } }
-    auditEntries(first: $first, fromSeq: $fromSeq, toSeq: $toSeq, after: $after) {
+  document: `query ReadPage($region: String, $first: Int!, $fromSeq: Sequence, $toSeq: Sequence, $after: String) {
+    ledger(region: $region) { head { seq } }
+    auditEntries(region: $region, first: $first, fromSeq: $fromSeq, toSeq: $toSeq, after: $after) {
       nodes { seq canonical } pageInfo { hasNextPage endCursor }
     }
   }`,
@@ -65,7 +66,7 @@ interface Line {
   readonly last: bigint;
 }
 
-async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncGenerator<Line, void> {
+async function* linesOverApi({ url, region, from, to, patience }: ExportOptions): AsyncGenerator<Line, void> {
   const config = settings();
   const token = await commandToken(config, "auditor");
   const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
@@ -73,7 +74,12 @@ async function* linesOverApi({ url, from, to, patience }: ExportOptions): AsyncG
   let toSeq: string | null = to ?? null;
   let after: string | null = null;
   do {
-    const variables: Readonly<Record<string, unknown>> = { fromSeq: from ?? null, toSeq, after };
+    const variables: Readonly<Record<string, unknown>> = {
+      region: region ?? null,
+      fromSeq: from ?? null,
+      toSeq,
+      after,
+    };
     const data = await readPage(api, variables);
     toSeq ??= data.ledger.head.seq;
     const last: bigint = BigInt(toSeq);
@@ -116,7 +122,7 @@ async function exportLedger(options: ExportOptions): Promise<void> {
     const message = "--payloads needs --database-url: the API returns values without their salts";
     throw new CommandError("USAGE", message);
   }
-  await withAuditorPool({ source: databaseUrl, max: 2 }, async (pool) => {
+  await withAuditorPool({ source: databaseUrl, ledger, max: 2 }, async (pool) => {
     const last = to === undefined ? ((await readHead(pool, ledger))?.seq ?? 0n) : BigInt(to);
     const direct = async function* (): AsyncGenerator<Line, void> {
       let seq = BigInt(from ?? 1);
@@ -150,6 +156,7 @@ export function defineExport(program: Command): void {
       "read the database directly; without a value: DATABASE_URL or the built-in database",
     )
     .option("--ledger <id>", "the ledger, with --database-url", ledgerId, "acme/eu")
+    .option("--region <name>", "the region of the ledger, over the API (default: the home region)")
     .option("--from <position>", "first entry", parsePosition)
     .option("--to <position>", "last entry (default: the last entry)", parsePosition)
     .option("-o, --output <file>", "file to write (default: standard output)")

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Config } from "../config.ts";
 import { startEmbeddedPostgres } from "../db/embedded.ts";
 import { MigrationError, migrate } from "../db/migrate.ts";
 import { createLogger } from "../log.ts";
@@ -41,7 +42,16 @@ async function migrateDatabase(connectionString: string): Promise<void> {
 async function run(options: MigrateCommandOptions): Promise<void> {
   const config = settings(options);
   const given = options.databaseUrl ?? config.migrationDatabaseUrl ?? config.databaseUrl;
-  if (given !== undefined) return migrateDatabase(given);
+  if (given === undefined) await migrateBuiltin(config);
+  else await migrateDatabase(given);
+  if (options.databaseUrl !== undefined) return;
+  for (const { name, databaseUrl, migrationDatabaseUrl } of config.otherRegions) {
+    process.stdout.write(`Region ${name}:\n`);
+    await migrateDatabase(migrationDatabaseUrl ?? databaseUrl);
+  }
+}
+
+async function migrateBuiltin(config: Config): Promise<void> {
   await makeFolders(config);
   const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: createLogger("warn", process.stderr) });
   try {
@@ -57,10 +67,13 @@ export function defineMigrate(program: Command): void {
     .summary("bring the database up to date")
     .description(
       "Applies missing migrations, each in its own transaction, one process at a time. Refuses a database that newer code " +
-        "has migrated. Without a database address: the built-in database in the data directory, which no server may be " +
+        "has migrated. With REGIONS, the database of each region. Without a database address: the built-in database in the data directory, which no server may be " +
         "using.",
     )
-    .option("--database-url <url>", "the owner's connection (default: MIGRATION_DATABASE_URL, then DATABASE_URL)")
+    .option(
+      "--database-url <url>",
+      "the owner's connection (default: MIGRATION_DATABASE_URL, then DATABASE_URL; and those of all regions)",
+    )
     .option("--data-dir <directory>", "folder of the built-in database (default: DATA_DIR)")
     .addHelpText(
       "after",

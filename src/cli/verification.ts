@@ -18,8 +18,8 @@ const answer = z.object({
 export type Verification = Readonly<z.infer<typeof answer>>;
 
 export const VERIFY: Operation<{ verifyLedger: Verification }> = {
-  document: `query Verify($fromSeq: Sequence, $toSeq: Sequence) {
-    verifyLedger(fromSeq: $fromSeq, toSeq: $toSeq) {
+  document: `query Verify($region: String, $fromSeq: Sequence, $toSeq: Sequence) {
+    verifyLedger(region: $region, fromSeq: $fromSeq, toSeq: $toSeq) {
       verdict fromSeq toSeq checkedEntries head { seq hash } problems { verdict seq detail } durationMs
     }
   }`,

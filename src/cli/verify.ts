@@ -11,7 +11,7 @@ import {
 } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
 import { commandToken } from "./command-token.ts";
-import { type DatabaseOption, withAuditorPool } from "./database.ts";
+import { type DatabaseOption, otherRegionOf, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { keysToVerifyWith } from "./keys.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
@@ -20,6 +20,7 @@ import { demandIntact, describeVerification, readableVerification, VERIFY, type 
 
 interface VerifyOptions {
   readonly url?: string;
+  readonly region?: string;
   readonly databaseUrl?: DatabaseOption;
   readonly ledger: LedgerId;
   readonly from?: string;
@@ -31,11 +32,11 @@ interface VerifyOptions {
   readonly json?: true;
 }
 
-async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Verification> {
+async function overApi({ url, region, from, to, patience }: VerifyOptions): Promise<Verification> {
   const config = settings();
   const token = await commandToken(config, "auditor");
   const api = createApi({ url: url ?? defaultEndpoint(config), token, patience });
-  const { data } = await whileWaiting("verify", api.run(VERIFY, { fromSeq: from, toSeq: to }));
+  const { data } = await whileWaiting("verify", api.run(VERIFY, { region, fromSeq: from, toSeq: to }));
   return data.verifyLedger;
 }
 
@@ -46,7 +47,8 @@ async function overApi({ url, from, to, patience }: VerifyOptions): Promise<Veri
 async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: VerifyOptions): Promise<HeadOptions> {
   if (source !== true && dataDir === undefined) return {};
   const config = settings(dataDir === undefined ? {} : { dataDir });
-  return headOptions(readHeads(path.join(config.dataDir, "heads"), ledger));
+  const folder = otherRegionOf(config, ledger)?.dataDir ?? config.dataDir;
+  return headOptions(readHeads(path.join(folder, "heads"), ledger));
 }
 
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
@@ -61,7 +63,7 @@ async function overDatabase(source: DatabaseOption, options: VerifyOptions): Pro
   const named = options.keys === undefined ? undefined : await keysToVerifyWith(options);
   const heads = await headsToCompare(source, options);
   const guardExceptions = await loadGuardExceptions(settings().guardExceptions);
-  return withAuditorPool({ source, dataDir, max: workers + 1 }, async (pool) => {
+  return withAuditorPool({ source, ledger, dataDir, max: workers + 1 }, async (pool) => {
     const keys = named ?? (await keysToVerifyWith(options));
     const progress = startProgress("verify", 1);
     try {
@@ -103,6 +105,7 @@ export function defineVerify(program: Command): void {
         "fault with its position. Over the API as auditor, or directly in the database. Exits with 1 unless the verdict is INTACT.",
     )
     .option("--url <url>", "GraphQL endpoint of the server (default: from HOST and PORT)", endpoint)
+    .option("--region <name>", "the region of the ledger, over the API (default: the home region)")
     .option("--from <position>", "first entry to check (default: 1)", parsePosition)
     .option("--to <position>", "last entry to check (default: the last entry)", parsePosition)
     .option(

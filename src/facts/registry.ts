@@ -6,6 +6,7 @@ import { LEDGER } from "./areas/ledger.ts";
 import { LINEAGE } from "./areas/lineage.ts";
 import { POLICY_AREA } from "./areas/policy.ts";
 import { READING } from "./areas/reading.ts";
+import { REGIONS } from "./areas/regions.ts";
 import { SESSIONS } from "./areas/sessions.ts";
 import type { DraftOf, StateItem, ToldOf } from "./definition.ts";
 import type { StoredEnvelope } from "./envelope.ts";
@@ -23,6 +24,7 @@ export const AREAS = [
   DELEGATIONS,
   BREAK_GLASS,
   READING,
+  REGIONS,
 ] as const;
 
 type Area = (typeof AREAS)[number];

@@ -8,6 +8,8 @@ export type Checks = { readonly [check: string]: boolean };
 export interface ProbesDeps {
   /** What must hold for this process to be sent requests. */
   readonly checks: () => Promise<Checks>;
+  /** Whether each further region is ready. Said, and no condition of readiness: one that is down keeps no other from working. */
+  readonly regions?: (() => Promise<Checks>) | undefined;
   /** Whether requests are accepted: evaluated at every probe, while results of `checks` are cached briefly. */
   readonly accepting: () => boolean;
   readonly metrics: Metrics;
@@ -50,8 +52,9 @@ function within<Value>(milliseconds: number, work: Promise<Value>): Promise<Valu
 }
 
 /** Handles the probes of an orchestrator; returns undefined for any other path. */
-export function createProbes({ checks, accepting, log }: Omit<ProbesDeps, "metrics">) {
+export function createProbes({ checks, regions, accepting, log }: Omit<ProbesDeps, "metrics">) {
   const check = shared(async () => checks());
+  const regional = regions && shared(async () => regions());
 
   async function ready(response: ServerResponse): Promise<void> {
     let held: Checks = {};
@@ -61,8 +64,14 @@ export function createProbes({ checks, accepting, log }: Omit<ProbesDeps, "metri
       // The reason is only logged: probes are not authenticated.
       log.warn({ err: error }, "readiness could not be checked");
     }
+    const others = regional && (await regional().catch(() => undefined));
     const isReady = Object.keys(held).length > 0 && Object.values(held).every((holds) => holds);
-    send(response, isReady ? 200 : 503, JSON_TYPE, `${JSON.stringify({ ready: isReady, checks: held })}\n`);
+    send(
+      response,
+      isReady ? 200 : 503,
+      JSON_TYPE,
+      `${JSON.stringify({ ready: isReady, checks: held, regions: others })}\n`,
+    );
   }
 
   const probes: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {

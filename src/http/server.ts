@@ -43,6 +43,8 @@ export interface HttpServerDeps {
   readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
   /** Conditions of `/readyz`, by name; all must hold. Undefined: the probes are served elsewhere. */
   readonly checks: (() => Promise<Checks>) | undefined;
+  /** Whether each further region is ready, which `/readyz` says. */
+  readonly regions?: (() => Promise<Checks>) | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Origins whose pages may call the API; none: only the server's own. */
@@ -86,7 +88,7 @@ const GRACE = 10_000;
 
 /** The API over HTTP, SSE and WebSocket, with the probes beside it. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
-  const { services, identity, signIn, checks, metrics, log, corsOrigins } = deps;
+  const { services, identity, signIn, checks, regions, metrics, log, corsOrigins } = deps;
   let publicUrl = deps.publicUrl ?? "http://localhost";
   const stopping = new AbortController();
   // Request lines contain only what logRequest puts there, so they need no redaction, which would cost more than the line.
@@ -102,7 +104,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   });
   const jsonRoute = createJsonRoute(yoga, { corsOrigins });
   const accepting = () => server.listening && !stopping.signal.aborted;
-  const probe = checks && createProbes({ checks, accepting, log });
+  const probe = checks && createProbes({ checks, regions, accepting, log });
   const peers = deps.peers ?? createPeers([]);
   const mayUse = ({ socket }: IncomingMessage) =>
     deps.certificate !== undefined || peers.mayUsePlainHttp(socket.remoteAddress);

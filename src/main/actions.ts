@@ -1,17 +1,21 @@
+import type { Config } from "../config.ts";
 import type { Database } from "../db/database.ts";
-import { type Actions, createActions } from "../domain/actions/actions.ts";
+import { type Actions, createActions, DEFAULT_SESSION_WINDOW } from "../domain/actions/actions.ts";
+import type { Abroad } from "../domain/actions/proposing/home-record.ts";
 import type { Lending } from "../domain/directory/delegations.ts";
 import type { Directory } from "../domain/directory/directory.ts";
 import type { KnownPeople } from "../domain/directory/known-people.ts";
 import type { Reach } from "../domain/directory/reach.ts";
 import type { Keys } from "../domain/identity/keys.ts";
+import { createPossibleReads, type FindReads } from "../domain/lineage/possible-reads.ts";
 import { createTryPolicy, type TryPolicy } from "../domain/policy/apart.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
-import { createPolicy } from "../domain/policy/evaluate.ts";
+import { createPolicy, type Policy } from "../domain/policy/evaluate.ts";
 import { createPolicies, type Policies } from "../domain/policy/policies.ts";
 import { createRefusals } from "../domain/refusals/refusals.ts";
 import { createAttribution } from "../domain/sessions/attribution.ts";
 import type { Ledgers } from "../ledger/ledger.ts";
+import type { Queryable } from "../ledger/read.ts";
 import type { IsSigned } from "../ledger/signatures/check.ts";
 import type { Start } from "./start.ts";
 
@@ -19,26 +23,54 @@ export interface ActionsDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly isSigned: IsSigned;
-  readonly directory: Pick<Directory, "statusOf" | "onSuspended" | "publishedBy"> & KnownPeople & Lending & Reach;
+  readonly directory: Pick<Directory, "statusOf" | "onSuspended"> & KnownPeople & Lending & Reach;
   readonly keys: Keys;
-  readonly catalog: Catalog;
+  readonly policies: PolicyParts;
+  readonly findReads: FindReads;
+  /** Of a region that is not the home region. */
+  readonly abroad?: Abroad | undefined;
 }
 
-/** Actions under the policies that organizations published, or that of the catalog. */
-export function startActions(
-  { config, log, closing }: Start,
-  deps: ActionsDeps,
-): { readonly actions: Actions; readonly policies: Policies; readonly tryPolicy: TryPolicy } {
-  const { database, ledgers, isSigned, directory, keys, catalog } = deps;
+export interface PolicyParts {
+  /** Of organizations that published none. */
+  readonly starter: Policy;
+  readonly policies: Policies;
+  readonly tryPolicy: TryPolicy;
+}
+
+/** The policies that organizations published, or that of the catalog. */
+export function createPolicyParts(
+  catalog: Catalog,
+  { publishedBy, refresh: open }: Pick<Directory, "publishedBy" | "refresh">,
+): PolicyParts {
+  const starter = createPolicy(catalog);
+  return { starter, policies: createPolicies({ starter, publishedBy, open }), tryPolicy: createTryPolicy() };
+}
+
+/**
+ * Finds what callers read in every region. One that is served elsewhere, or was not reached, cannot be asked.
+ *
+ * @param poolOf what is read through in a region that this server serves; undefined while that was not reached
+ */
+export function createReadsOfRegions(
+  { partsRegions, region, otherRegions, regionAddresses }: Config,
+  poolOf: (region: string) => Queryable | undefined,
+): FindReads {
+  const names = [region, ...otherRegions.map(({ name }) => name), ...regionAddresses.keys()];
+  const sources = () => names.map((name) => ({ region: name, db: poolOf(name) }));
+  return createPossibleReads({ sources, isOneRegion: !partsRegions, sessionWindow: DEFAULT_SESSION_WINDOW });
+}
+
+/** Actions in the ledgers of one region. */
+export function startActions({ config, log, closing }: Start, deps: ActionsDeps): Actions {
+  const { database, ledgers, isSigned, directory, keys, findReads, abroad } = deps;
+  const { starter: policy, policies, tryPolicy } = deps.policies;
   // With the appends, not behind what people read: every entry waits for it.
   const attribution = createAttribution({ ledgers, db: database.appendPool, region: config.region });
   const refusals = createRefusals({ ledgers, log });
   closing.add(() => refusals.stop());
   const { pool } = database;
-  const policy = createPolicy(catalog);
-  const { statusOf, publishedBy } = directory;
-  const tryPolicy = createTryPolicy();
-  const policies = createPolicies({ starter: policy, publishedBy, open: directory.refresh });
+  const { statusOf } = directory;
   const actions = createActions({
     ledgers,
     isSigned,
@@ -47,19 +79,23 @@ export function startActions(
     policies,
     tryPolicy,
     statusOf,
-    known: directory,
+    // What people lend each other counts where it is recorded.
+    known: abroad === undefined ? directory : { ...directory, ...NOTHING_LENT },
     reach: directory,
     keys,
     config,
     attribution,
     refusals,
+    findReads,
+    abroad,
   });
   directory.onSuspended(actions.voidApprovals);
-  return { actions, policies, tryPolicy };
+  return actions;
 }
 
-/** How many actions wait for people, over all organizations. */
-export async function countPending({ pool }: Pick<Database, "pool">): Promise<number> {
-  const { rows } = await pool.query<{ count: string }>("SELECT count(*) FROM oc_action WHERE status = 'PENDING'");
-  return Number(rows[0]?.count ?? 0);
-}
+const NOTHING_LENT: Lending = {
+  lentTo: async () => [],
+  knownToBeLent: () => [],
+  wasLent: () => undefined,
+  delegatesOf: () => [],
+};

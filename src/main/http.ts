@@ -20,6 +20,8 @@ export interface HttpDeps {
   readonly identity: IdentityServices;
   readonly ledgers: Pick<Ledgers, "ready">;
   readonly watch: Pick<Watch, "status">;
+  /** Whether each other region is ready, by its name; undefined: there is none. */
+  readonly regions: (() => Promise<Readonly<Record<string, boolean>>>) | undefined;
   readonly metrics: Metrics;
   readonly certificate: Certificate | undefined;
   readonly trustedProxies: readonly string[];
@@ -32,21 +34,32 @@ export interface Addresses {
   readonly operations: string | undefined;
 }
 
-/** Listens. */
-export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses> {
-  const { config, log, closing } = start;
-  const { database, services, identity, ledgers, watch, metrics, certificate, trustedProxies } = deps;
-  const checks = async () => ({
+/** What of one region has to work for this server to be sent requests. */
+async function checksOf({ database, ledgers, watch }: Pick<HttpDeps, "database" | "ledgers" | "watch">) {
+  return {
     ...(await ledgers.ready()),
     watch: isWatchReady(watch),
     schema: (await pendingMigrations(database.readinessPool)).length === 0,
-  });
+  };
+}
+
+/** Whether all of it works. */
+export async function isReady(region: Pick<HttpDeps, "database" | "ledgers" | "watch">): Promise<boolean> {
+  return Object.values(await checksOf(region)).every((holds) => holds);
+}
+
+/** Listens. */
+export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses> {
+  const { config, log, closing } = start;
+  const { database, services, identity, ledgers, watch, regions, metrics, certificate, trustedProxies } = deps;
+  const checks = () => checksOf({ database, ledgers, watch });
   const server = createHttpServer({
     services,
     identity: identity.calls,
     signIn: identity.signIn.handle,
     publicUrl: config.publicUrl,
     checks: config.metricsPort === undefined ? checks : undefined,
+    regions,
     metrics,
     log,
     corsOrigins: config.corsOrigins,
@@ -58,7 +71,7 @@ export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses
     rateLimits: config.rateLimits,
   });
   // Before the API, so that it is closed after it: until then the probes say what happens.
-  const operations = await startOperations(start, { checks, accepting: server.accepting, metrics });
+  const operations = await startOperations(start, { checks, regions, accepting: server.accepting, metrics });
   const port = await server.listen(config.port, config.host);
   closing.add(() => server.close());
   if (config.tls !== undefined && certificate !== undefined) {

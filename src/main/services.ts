@@ -24,6 +24,7 @@ type Started =
   | "verify"
   | "watch"
   | "region"
+  | "regions"
   | "platforms"
   | "heartbeat";
 

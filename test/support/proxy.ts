@@ -15,8 +15,12 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** A TCP proxy before a PostgreSQL server that can lose the answer to a request which the server has carried out. */
-export async function startProxy(serverUrl: string): Promise<Proxy> {
+/**
+ * A TCP proxy before a PostgreSQL server that can lose the answer to a request which the server has carried out.
+ *
+ * @param port where it listens, such as that of one that was closed; 0: any free one
+ */
+export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
   const target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   const dead = new Set<Socket>();
@@ -54,7 +58,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const url = new URL(serverUrl);
   url.hostname = "127.0.0.1";

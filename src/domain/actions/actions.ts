@@ -14,6 +14,7 @@ import type { Keys } from "../identity/keys.ts";
 import { PEOPLE_AS_TOLD } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
+import { createPossibleReads, type FindReads } from "../lineage/possible-reads.ts";
 import { createRouting } from "../lineage/routing.ts";
 import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import type { Policy } from "../policy/evaluate.ts";
@@ -32,6 +33,7 @@ import { ActionRefusal, invalidInput } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { createExplainer, type Explainer } from "./explain.ts";
 import { claimedAction, createGrants } from "./grants.ts";
+import { homePositionOf } from "./home-position.ts";
 import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
 import { contentProblem } from "./loading/content.ts";
 import { createFirstShown } from "./loading/first-shown.ts";
@@ -39,6 +41,7 @@ import type { Loaded } from "./loading/load.ts";
 import { createActionLoader } from "./loading/loader.ts";
 import { createBeginning } from "./proposing/beginning.ts";
 import { createFindEarlier } from "./proposing/earlier.ts";
+import { type Abroad, createHomeRecord } from "./proposing/home-record.ts";
 import {
   createProposalEntries,
   type IssuedGrant,
@@ -144,6 +147,8 @@ export interface Actions extends Explainer {
 /** Durations are seconds. */
 export interface ActionsConfig {
   readonly region: string;
+  /** Whether actions on platforms of other regions are recorded elsewhere. Default: all are recorded in this one. */
+  readonly partsRegions?: boolean;
   readonly approvalTtl: number;
   readonly grantTtl: number;
   readonly executionTtl: number;
@@ -177,9 +182,13 @@ export interface ActionsOptions {
   readonly attribution?: Attribution;
   /** Counts refused attempts that repeat. Default: each is an entry. */
   readonly refusals?: Pick<Refusals, "record"> | undefined;
+  /** Of a region that is not the home region of organizations: what it records of that one. */
+  readonly abroad?: Abroad | undefined;
+  /** What callers read before, in all regions. Default: in this one, where everything is recorded. */
+  readonly findReads?: FindReads | undefined;
 }
 
-const DEFAULT_SESSION_WINDOW = 12 * 3600;
+export const DEFAULT_SESSION_WINDOW = 12 * 3600;
 const DEFAULT_EXECUTION_LIMIT = 86_400;
 const NOTHING_KNOWN: KnownPeople & Lending = {
   refresh: async () => {},
@@ -196,14 +205,16 @@ export function createActions(options: ActionsOptions): Actions {
   const { known = NOTHING_KNOWN, reach = EVERYBODY_REACHED, policies = createPolicies({ starter: policy }) } = options;
   const { tryPolicy = createTryPolicy() } = options;
   const { approvalTtl, grantTtl, executionTtl, executionLimit: limit = DEFAULT_EXECUTION_LIMIT } = config;
-  const { chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
+  const { partsRegions = false, chainIdle, sessionWindow = DEFAULT_SESSION_WINDOW } = config;
   const clock = createDatabaseClock();
-  const grants = createGrants(keys.grants);
+  const grants = createGrants(keys.grants, options.abroad === undefined ? undefined : config.region);
   const attribution = options.attribution ?? createAttribution({ ledgers, db, region: config.region });
   const commit = createCommit({ ledgers, attribute: attribution.attribute, refusals: options.refusals });
   const routing = createRouting({ ledgers, db, clock, chainIdle, sessionWindow });
   const load = createActionLoader({ db, ledgers, isSigned });
-  const judge = createJudge({ db, policies, statusOf: options.statusOf });
+  const sources = () => [{ region: config.region, db }];
+  const { findReads = createPossibleReads({ sources, isOneRegion: true, sessionWindow }) } = options;
+  const judge = createJudge({ db, policies, findReads, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const firstShown = createFirstShown({ db });
   const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown });
@@ -212,9 +223,15 @@ export function createActions(options: ActionsOptions): Actions {
   const voidApprovals = createVoidApprovals({ db, executor });
   const supersede = createSupersede({ load, executor });
   const { look: earlier, note } = createFindEarlier({ db, load });
-  const entries = createProposalEntries({ load, clock, grants, reach, approvalTtl, grantTtl, recorded: note });
+  const atHome = createHomeRecord({
+    region: config.region,
+    partsRegions,
+    abroad: options.abroad,
+    statusOf: options.statusOf,
+  });
+  const entries = createProposalEntries({ load, clock, grants, reach, atHome, approvalTtl, grantTtl, recorded: note });
   const now = () => clock.now() ?? new Date();
-  const windows = createWindowReader({ db, policies, now });
+  const windows = createWindowReader({ db, policies, findReads, now });
   const inQueues = createQueues();
   const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier });
   const proposeTogether = createBatchProposer({
@@ -227,7 +244,7 @@ export function createActions(options: ActionsOptions): Actions {
     load,
     earlier,
   });
-  const begin = createBeginning({ commit, policies, region: config.region });
+  const begin = options.abroad?.copies.begin ?? createBeginning({ commit, policies, region: config.region });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
   const apply = (caller: Caller, id: string, command: FollowUp) =>
     executor.apply(ledgerOfCaller(caller), id, caller, command);
@@ -365,7 +382,7 @@ export function createActions(options: ActionsOptions): Actions {
       const told = { state, terms, voters, updatedAt: now, contentMissing: problem === "MISSING", today, lent };
       const isCompared = today !== undefined && view.sealed !== true;
       const people = isCompared
-        ? await known.people(principal.organization, peopleCompared(told, principal), state.proposedSeq)
+        ? await known.people(principal.organization, peopleCompared(told, principal), homePositionOf(proposal))
         : undefined;
       const situation = { ...told, people };
       // Whoever looks can still say why.

@@ -13,6 +13,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { termFacts } from "./body.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
 import type { ActionResult } from "./executor.ts";
+import { homePositionOf } from "./home-position.ts";
 import type { ActionLoader } from "./loading/loader.ts";
 
 export interface ReviewInput {
@@ -74,7 +75,7 @@ export function createBreakGlassReview({ db, commit, load, known, isSigned }: Re
         return { action, glass: await readGlass(db, isSigned, ledger, id) };
       },
       async decide({ action, glass }) {
-        const { terms, state } = action.situation;
+        const { terms } = action.situation;
         const { view } = action;
         const refuse = (code: ActionRefusal["code"], message: string) =>
           new ActionRefusal(code, message, { action: view });
@@ -88,7 +89,11 @@ export function createBreakGlassReview({ db, commit, load, known, isSigned }: Re
         // With the addresses that were recorded with it.
         const breaker = actorOf(glass.entry);
         await known.refresh(by.organization);
-        const people = await known.people(by.organization, [by, breaker, terms.requestedBy], state.proposedSeq);
+        const people = await known.people(
+          by.organization,
+          [by, breaker, terms.requestedBy],
+          homePositionOf(view.proposal),
+        );
         for (const [involved, who] of [
           [breaker, "broke the glass"],
           [terms.requestedBy, "asked for the action"],

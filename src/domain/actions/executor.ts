@@ -18,6 +18,7 @@ import { decisionFacts } from "./decide/decision.ts";
 import { peopleCompared } from "./decide/people.ts";
 import type { NextState, RefusedCommand } from "./decide/transition.ts";
 import { ActionRefusal, notFound } from "./errors.ts";
+import { homePositionOf } from "./home-position.ts";
 import { alteredContent, contentProblem, restsOnContent } from "./loading/content.ts";
 import { type FirstShown, plausible } from "./loading/first-shown.ts";
 import type { Loaded } from "./loading/load.ts";
@@ -205,7 +206,7 @@ async function situationOf(
     people: await known.people(
       organization,
       peopleCompared(judged, isDecided ? command.by : undefined),
-      state.proposedSeq,
+      homePositionOf(view.proposal),
     ),
   };
 }

@@ -44,13 +44,18 @@ const payload = z.object({
   jti: z.uuid(),
   action: z.uuid(),
   digest: z.string(),
+  region: z.string().optional(),
   cnf: z.object({ jkt: z.string().min(1) }).optional(),
   iat: z.int(),
   exp: z.int(),
 });
 
-/** Grants are compact JWS (RFC 7515) over `key`, EdDSA only. */
-export function createGrants(key: SigningKey): Grants {
+/**
+ * Grants are compact JWS (RFC 7515) over `key`, EdDSA only.
+ *
+ * @param region where they are redeemed; undefined: in the home region, which their tokens do not name
+ */
+export function createGrants(key: SigningKey, region?: string): Grants {
   const header = base64url(JSON.stringify({ alg: SIGNATURE_ALGORITHM, typ: GRANT_TYPE, kid: key.kid }));
   return {
     async sign({ id, actionId, audience, key: holder, digest, issuedAt, expiresAt }) {
@@ -60,6 +65,7 @@ export function createGrants(key: SigningKey): Grants {
         jti: id,
         action: actionId,
         digest,
+        ...(region === undefined ? {} : { region }),
         // RFC 7800, as RFC 9449 (section 6) uses it for tokens.
         ...(holder === undefined ? {} : { cnf: { jkt: holder } }),
         iat: Math.floor(issuedAt.getTime() / 1000),
@@ -76,7 +82,10 @@ export function createGrants(key: SigningKey): Grants {
       try {
         const verified = await compactVerify(token, key.publicKey, { algorithms: [SIGNATURE_ALGORITHM] });
         if (verified.protectedHeader.typ !== GRANT_TYPE) return undefined;
-        const { aud, jti, action, digest, cnf, exp } = payload.parse(JSON.parse(decoder.decode(verified.payload)));
+        const claims = payload.parse(JSON.parse(decoder.decode(verified.payload)));
+        // Two regions may have actions of one id: one key of a caller makes it in each.
+        if (claims.region !== region) return undefined;
+        const { aud, jti, action, digest, cnf, exp } = claims;
         const expiresAt = new Date(exp * 1000);
         return { id: jti, actionId: action, audience: aud, key: cnf?.jkt, digest, expiresAt, hash: sha256Hex(token) };
       } catch (error) {
@@ -89,10 +98,20 @@ export function createGrants(key: SigningKey): Grants {
 
 /** The action that a token names, unverified: only for the entry that records its refusal. */
 export function claimedAction(token: string): string | undefined {
+  const action = claimOf(token, "action");
+  return action !== undefined && isUuid(action) ? action : undefined;
+}
+
+/** The region that a token names, unverified: where it is verified. Undefined for the home region. */
+export function claimedRegion(token: string): string | undefined {
+  return claimOf(token, "region");
+}
+
+function claimOf(token: string, name: string): string | undefined {
   if (token.length > MAX_TOKEN) return undefined;
   try {
-    const { action } = decodeJwt(token);
-    return typeof action === "string" && isUuid(action) ? action : undefined;
+    const claim = decodeJwt(token)[name];
+    return typeof claim === "string" ? claim : undefined;
   } catch (error) {
     if (isMalformed(error)) return undefined;
     throw error;

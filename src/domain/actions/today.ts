@@ -5,10 +5,13 @@ import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { PrincipalStatus } from "../directory/directory.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { Requirement } from "../policy/evaluate.ts";
+import type { FindReads } from "../lineage/possible-reads.ts";
+import type { Policy, Requirement } from "../policy/evaluate.ts";
 import type { Policies } from "../policy/policies.ts";
 import type { Today, Voter } from "./action.ts";
 import { outdated } from "./carry-out.ts";
+import { homePositionOf } from "./home-position.ts";
+import { lineageOf } from "./proposing/lineage.ts";
 import { recordedSituation } from "./proposing/situation.ts";
 import { createWindowLoader } from "./proposing/window-loader.ts";
 import { withWindows } from "./proposing/windows.ts";
@@ -17,6 +20,7 @@ import { termsOf } from "./terms.ts";
 export interface JudgeOptions {
   readonly db: Queryable;
   readonly policies: Policies;
+  readonly findReads: FindReads;
   /** Returns undefined when the directory of the organization was not read lately. */
   readonly statusOf?: ((organization: string) => PrincipalStatus | undefined) | undefined;
 }
@@ -32,7 +36,7 @@ export type Judge = (proposal: LedgerEntry, voters: readonly Voter[], now: Date)
  * values that were recorded with the proposal; those that a policy reads since end before it: the action counts once, and what came
  * later does not count against it.
  */
-export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
+export function createJudge({ db, policies, findReads, statusOf }: JudgeOptions): Judge {
   // Lists judge many actions in one turn.
   const load = createWindowLoader(db);
   return async (proposal, voters, now) => {
@@ -45,7 +49,11 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
     const allowed = directory?.platformsOf(requestedBy.id);
     const policy = policies.of(requestedBy.organization);
     const published = policies.publishedBy(requestedBy.organization);
-    const { isWhole, ...situation } = recordedSituation(proposal, now);
+    const { isWhole, reads, ...recorded } = recordedSituation(proposal, now);
+    // A policy that asks for reads by now: what was read since counts too, because nobody can tell what was known then.
+    const drawn = policy.readsLineage ? (reads ?? (await findReads(requestedBy, regionsOf(policy)))) : undefined;
+    const lineage = drawn && lineageOf(drawn, recorded.platform, policy.document.catalog);
+    const situation = { ...recorded, lineage };
     const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
     // Without its arguments, nobody knows what such a policy says of it.
     const known = isWhole || !policy.readsArguments;
@@ -65,15 +73,19 @@ export function createJudge({ db, policies, statusOf }: JudgeOptions): Judge {
       requirements: known ? requirements.map((one) => asAsked(since(one, proposedAt, now), asked)) : asked,
       ttlOver: proposedAt.getTime() + shortest * 1_000 <= now.getTime() ? shortest : undefined,
       rules: rules.map(({ ruleId }) => ruleId),
-      responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, BigInt(proposal.seq)) ?? []),
+      responsible: agents.flatMap(({ id }) => directory?.responsibleFor(id, homePositionOf(proposal)) ?? []),
       suspendedRequester: requesters.find(isOut)?.id,
       suspendedVoter: voters
         .flatMap(({ id, seq, delegatedBy }) =>
           (delegatedBy === undefined ? [] : [delegatedBy.id]).concat(id).map((one) => ({ id: one, seq })),
         )
-        .find(({ id, seq }) => isSuspended(id, seq))?.id,
+        .find(({ id, seq }) => isSuspended(id, homePositionOf(proposal, seq)))?.id,
     };
   };
+}
+
+function regionsOf({ document }: Policy): readonly string[] {
+  return [...new Set(Object.values(document.catalog.platforms).map(({ region }) => region))];
 }
 
 /** A position after every other: whoever is not suspended now was not suspended after it. */

@@ -24,6 +24,8 @@ export type Administers = (caller: Caller) => Promise<boolean>;
 
 /** How the principals of an organization stand at the moment. */
 export interface PrincipalStatus {
+  /** Every change of the directory up to this position of the home ledger is taken in. */
+  readonly position: bigint;
   /** Whether the principal is suspended, or was after position `since` of the ledger. */
   isSuspended(principalId: string, since: bigint): boolean;
   /** The platforms that an agent may use; undefined: any. */
@@ -120,6 +122,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       const organization = projections.current(name);
       return (
         organization && {
+          position: organization.position,
           isSuspended: (id, since) => organization.wasSuspended(id, since),
           responsibleFor: (id, since) => organization.responsibleFor(id, since),
           platformsOf: (id) => organization.principals.get(id)?.state.platforms,

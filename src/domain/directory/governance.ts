@@ -36,7 +36,13 @@ function publishedPolicy(organization: Organization): PublishedPolicy | undefine
   if (policy === undefined)
     return { record: 0, latest: 1, inForce: undefined, active: undefined, shadow: undefined, starters };
   const { version, hash, shadow, latest: highest } = policy.state;
-  const begun = { record: policy.version, latest: highest, inForce: { version, hash }, starters };
+  const begun = {
+    record: policy.version,
+    changedAt: policy.updatedSeq,
+    latest: highest,
+    inForce: { version, hash },
+    starters,
+  };
   // Until then each server evaluates by its own, and records that it does.
   if (highest === 1) return { ...begun, active: undefined, shadow: undefined };
   const active = publications.get(version) ?? organization.starters.get(hash);

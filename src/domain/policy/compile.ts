@@ -42,6 +42,7 @@ export interface CompiledPolicy {
   readonly document: PolicyDocument;
   /** Whether any condition, or the catalog, reads arguments. */
   readonly readsArguments: boolean;
+  readonly readsLineage: boolean;
   /** The windows of all rules. */
   readonly allWindows: readonly Window[];
   /** The windows that what the policy says of the situation depends on. Most often none. Pure. */
@@ -56,7 +57,8 @@ type Tool = PolicyDocument["catalog"]["tools"][number];
 type Place = ReadPolicy["placeOf"];
 
 /** The region of a platform nobody has catalogued. */
-const UNKNOWN_REGION = "unknown";
+/** Of a platform that the catalog does not have. */
+export const UNKNOWN_REGION = "unknown";
 const STRICTNESS: readonly PolicyOutcome[] = ["FORBID", "REQUIRE", "PERMIT"];
 /** Who is asked about a WRITE that no rule covers. */
 const FALLBACK: Requirement = { id: RULE_IDS.notCovered, group: "approvers", needed: 1 };
@@ -185,6 +187,7 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     measure,
     readsArguments:
       rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
+    readsLineage: rules.some((rule) => rule.readsLineage),
     judge(situation, allowed) {
       const own = floorVerdict(situation);
       if (own !== undefined) return own;

@@ -80,6 +80,8 @@ export interface Policy {
   readonly document: PolicyDocument;
   /** Whether any condition reads arguments. */
   readonly readsArguments: boolean;
+  /** Whether any condition reads where values may have come from. */
+  readonly readsLineage: boolean;
   /** The windows of all rules. */
   readonly allWindows: readonly Window[];
   /** Those whose values before the proposal `evaluate` has to be given. Pure. */
@@ -110,6 +112,7 @@ export function policyOf(compiled: CompiledPolicy, version: number): Policy {
     version,
     document,
     readsArguments: compiled.readsArguments,
+    readsLineage: compiled.readsLineage,
     allWindows: compiled.allWindows,
     windows: compiled.windows,
     measure: compiled.measure,

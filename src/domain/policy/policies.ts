@@ -20,6 +20,8 @@ export interface PublishedDocument {
 export interface PublishedPolicy {
   /** How often that changed: 0 before anything was evaluated. */
   readonly record: number;
+  /** Position of the entry that changed it last; undefined before anything was evaluated. */
+  readonly changedAt?: bigint | undefined;
   /** The highest number of a version so far. */
   readonly latest: number;
   /** What entries say is in force; undefined before anything was evaluated. */

@@ -27,6 +27,7 @@ export interface CompiledRule {
   readonly outcome: PolicyOutcome;
   readonly requirements: readonly RequiredApprovals[];
   readonly readsArguments: boolean;
+  readonly readsLineage: boolean;
   readonly windows: readonly Window[];
   /** How many parts of its condition are evaluated at most. */
   readonly cost: number;
@@ -69,6 +70,7 @@ export function compileRule(rule: PolicyRule, measures: ReadonlySet<string>): Co
     outcome,
     requirements,
     readsArguments: condition.reads.some(([variable]) => variable === "args"),
+    readsLineage: condition.reads.some(([variable]) => variable === "lineage"),
     windows: condition.windows,
     cost: condition.cost,
     needs: (readings) =>

@@ -4,6 +4,7 @@ import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import { type Queryable, readEntries } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
+import { lineageOf } from "../actions/proposing/lineage.ts";
 import { recordedSituation } from "../actions/proposing/situation.ts";
 import { type ReadWith, type Tried, tryWithWindows } from "../actions/proposing/tried-windows.ts";
 import { termsOf } from "../actions/terms.ts";
@@ -57,7 +58,7 @@ interface Replayed extends Tried {
 
 export interface SimulationsOptions {
   readonly directory: Pick<Directory, "statusOf">;
-  readonly policies: Pick<Policies, "open" | "withHash">;
+  readonly policies: Pick<Policies, "open" | "withHash" | "of">;
   readonly tryPolicy: TryPolicy;
   /** MAX_ARGUMENTS unless given. */
   readonly maxArguments?: number;
@@ -83,7 +84,9 @@ export function createSimulatePolicy(options: SimulationsOptions): SimulatePolic
 
   /** Undefined: it is not replayed. */
   function replayedOf(proposal: LedgerEntry, { organization }: Principal): Replayed | undefined {
-    const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+    const { isWhole, reads, ...recorded } = recordedSituation(proposal, new Date(proposal.recordedAt));
+    const lineage = reads && lineageOf(reads, recorded.platform, policies.of(organization).document.catalog);
+    const situation = { ...recorded, lineage };
     if (!isWhole || situation.platform === OWN_PLATFORM) return undefined;
     const { policy } = factOfType(proposal, "ACTION_PROPOSED");
     const { seq, recordedAt, body } = proposal;

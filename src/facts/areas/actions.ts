@@ -272,6 +272,10 @@ export const ACTIONS = {
         ...terms,
         conversation,
         targetRegion: text("the region data would go to").optional(),
+        home: object(
+          { ledger: text("the home ledger"), seq: text("its position up to which the directory was known") },
+          "of a ledger outside the home region of the organization: as of when it was known who its people are",
+        ).optional(),
         policy,
         shadow: object(
           {
@@ -287,6 +291,30 @@ export const ACTIONS = {
         ).optional(),
         windows: decimals(
           "what the windows that the policy depended on came to before the proposal, by how conditions write them",
+        ).optional(),
+        reads: object(
+          {
+            known: list(
+              object(
+                {
+                  platform: text("where it was read"),
+                  region: text("where that platform keeps its data"),
+                  ledger: text("where the read is recorded"),
+                  seq: text(
+                    "position of its proposal there; missing where that was recorded together with this one",
+                  ).optional(),
+                  hash: hex("hash of that entry").optional(),
+                },
+                "a read",
+              ),
+              "the latest read of the caller on each other platform, and nothing of what was read",
+            ),
+            unread: list(
+              text("a region"),
+              "regions that could not be asked, which count as if each of their platforms had been read",
+            ),
+          },
+          "what the caller may have drawn from, where the policy depends on it",
         ).optional(),
         arguments: erasable<AnyJson>("what the tool is to be called with"),
         rendered: erasable<string>("the text that approvers are shown"),

@@ -14,6 +14,7 @@ import {
   pageSize,
 } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
+import { REGION } from "../base/regions.ts";
 import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
 import { GlassReview } from "./break-glass.ts";
@@ -55,6 +56,7 @@ builder.queryField("actions", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
+      region: t.arg.string({ description: REGION }),
       status: t.arg({
         type: [ActionStatus],
         description: "Only actions with one of these statuses. Default: all.",
@@ -67,8 +69,8 @@ builder.queryField("actions", (t) =>
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: (_root, { status, breakGlass, ...page }, context) =>
-      readPage(context, page, (range) => {
+    resolve: (_root, { status, breakGlass, first, after }, context) =>
+      readPage(context, { first, after }, (range) => {
         const filter = { statuses: status ?? undefined, reviews: breakGlass ?? undefined };
         return listActions(context.db, context.ledger, readerOf(context), { ...range, ...filter });
       }),
@@ -83,12 +85,13 @@ builder.queryField("pendingApprovals", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
+      region: t.arg.string({ description: REGION }),
       onlyDecidable: t.arg.boolean({ description: "Only actions with `viewerCanDecide`. Default: all." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: (_root, { onlyDecidable, ...page }, context) =>
-      readPage(context, page, (range) => {
+    resolve: (_root, { onlyDecidable, first, after }, context) =>
+      readPage(context, { first, after }, (range) => {
         const { db, ledger, services } = context;
         const pending = { ...range, statuses: ["PENDING"] };
         return onlyDecidable === true

@@ -1,11 +1,13 @@
 import { checkDecisions } from "../../domain/actions/decide-together.ts";
 import { MAX_ACTIONS } from "../../domain/actions/input.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { Verdict } from "../base/enums.ts";
 import { present } from "../base/inputs.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { orRefusal, payloadType, type UserErrorShape, userError } from "../base/payload.ts";
+import { contextOfId } from "../base/regions.ts";
 import { DecideActionPayload } from "./mutations.ts";
 import { type ActionPayload, decidedPayload } from "./payload.ts";
 import { shownAction } from "./shown.ts";
@@ -75,11 +77,30 @@ async function decideAll(
   inputs: readonly (typeof DecideActionInput.$inferInput)[],
 ): Promise<DecisionsPayload> {
   checkDecisions(inputs.length);
-  const decisions = inputs.map((input) => {
-    const actionId = uuidOfNodeId("Action", context.ledger, input.actionId);
-    return { ...present(input), actionId, channel: "API" } as const;
-  });
-  const outcomes = await context.services.actions.decideTogether(callerOf(context), decisions);
-  const results = outcomes.map((outcome, at) => decidedPayload(context, outcome, ["decisions", `${at}`]));
+  // Before anything is decided: what is elsewhere is told for all of them.
+  const parts = Map.groupBy(inputs.entries(), ([, input]) => contextOfId(context, input.actionId));
+  const results = new Array<ActionPayload>(inputs.length);
+  const failures: unknown[] = [];
+  for (const [local, part] of parts) {
+    const decisions = part.map(([, input]) => {
+      const actionId = uuidOfNodeId("Action", local.ledger, input.actionId);
+      return { ...present(input), actionId, channel: "API" } as const;
+    });
+    try {
+      const outcomes = await local.services.actions.decideTogether(callerOf(local), decisions);
+      for (const [n, outcome] of outcomes.entries()) {
+        const place = part[n]?.[0] ?? n;
+        results[place] = decidedPayload(local, outcome, ["decisions", `${place}`]);
+      }
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const [failure] = failures;
+  if (failure instanceof LedgerUnavailableError && failures.length < parts.size) {
+    const message = `some of the decisions are made, and others are not: ${failure.message}; look at the actions before you decide again`;
+    throw new LedgerUnavailableError(message, failure.retryAfterSeconds, failure, "UNKNOWN");
+  }
+  if (failure !== undefined) throw failure;
   return { results, userErrors: [] };
 }

@@ -7,6 +7,7 @@ import { reasonFor, reasonOf } from "../../domain/policy/reason.ts";
 import type { RuleExplanation } from "../../domain/policy/rules.ts";
 import type { JsonObject } from "../../facts/canonical.ts";
 import type { ApproverFilter } from "../../facts/quorum.ts";
+import type { Fact } from "../../facts/registry.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { Assurance, PolicyOutcome } from "../base/enums.ts";
@@ -43,13 +44,16 @@ export interface PolicyShape {
   readonly version: number;
   readonly rules: readonly RuleShape[];
   readonly requirements: readonly RequirementShape[];
+  /** What it may have drawn from; undefined where the policy does not depend on that. */
+  readonly reads?: Fact<"ACTION_PROPOSED">["reads"];
   /** The rules, as they were evaluated, that the caller may see. */
   explanation(context: Context): readonly RuleExplanation[] | Promise<readonly RuleExplanation[]>;
 }
 
 /** The policy evaluation in the proposal of `action`. */
 export function recordedPolicy(action: ActionNode): PolicyShape {
-  const policy = viewOf(action).proposal.body.policy as unknown as Omit<PolicyShape, "requirements" | "explanation"> & {
+  const { body } = viewOf(action).proposal;
+  const policy = body.policy as unknown as Omit<PolicyShape, "requirements" | "explanation"> & {
     readonly requirements?: readonly Omit<RequirementShape, "action">[];
   };
   return {
@@ -58,9 +62,33 @@ export function recordedPolicy(action: ActionNode): PolicyShape {
     version: policy.version,
     rules: policy.rules ?? [],
     requirements: (policy.requirements ?? []).map((requirement) => ({ ...requirement, action })),
+    reads: body.reads as PolicyShape["reads"],
     explanation: (context) => explanationOf(context, action),
   };
 }
+
+type ReadShape = NonNullable<PolicyShape["reads"]>["known"][number];
+
+const PossibleRead = builder.objectRef<ReadShape>("PossibleRead").implement({
+  description: "A read that an action may have drawn from: where it is recorded, and nothing of what was read.",
+  fields: (t) => ({
+    platform: t.exposeString("platform", { description: "Where it was read." }),
+    region: t.exposeString("region", { description: "Where that platform keeps its data." }),
+    ledger: t.exposeID("ledger", { description: "Where the read is recorded." }),
+    seq: t.field({
+      type: "Sequence",
+      nullable: true,
+      description: "The position of its proposal; null when it was proposed together with the action.",
+      resolve: ({ seq }) => (seq === undefined ? null : BigInt(seq)),
+    }),
+    hash: t.field({
+      type: "Hash",
+      nullable: true,
+      description: "The hash of that entry.",
+      resolve: ({ hash }) => hash,
+    }),
+  }),
+});
 
 const MatchedRule = builder.objectRef<RuleShape>("MatchedRule").implement({
   description: "A policy rule that matched the action.",
@@ -203,7 +231,7 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
     outcome: t.expose("outcome", { type: PolicyOutcome, description: "The strictest outcome of the matched rules." }),
     reason: t.string({
       description: "Why the outcome is what it is, for people; for a BLOCKED action also what to do about it.",
-      resolve: ({ outcome, rules }) => reasonFor(outcome, rules),
+      resolve: ({ outcome, rules, reads }) => reasonFor(outcome, rules, reads),
     }),
     policyHash: t.field({ type: "Hash", description: "The hash of the policy document.", resolve: ({ hash }) => hash }),
     version: t.exposeInt("version", {
@@ -225,6 +253,17 @@ export const PolicyEvaluation = builder.objectRef<PolicyShape>("PolicyEvaluation
       type: [RequirementRef],
       description: "The approvals needed; all requirements must be met. Empty unless `outcome` is REQUIRE.",
       resolve: ({ requirements }) => [...requirements],
+    }),
+    possibleReads: t.field({
+      type: [PossibleRead],
+      description:
+        "The latest reads of the same caller, on other platforms and in every region, that the action may have drawn from. Empty where the policy has no rule about that.",
+      resolve: ({ reads }) => [...(reads?.known ?? [])],
+    }),
+    unreadRegions: t.stringList({
+      description:
+        "Regions that could not be asked for such reads. Each counts as if all of its platforms had been read.",
+      resolve: ({ reads }) => [...(reads?.unread ?? [])],
     }),
   }),
 });

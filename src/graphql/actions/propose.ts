@@ -1,7 +1,9 @@
 import type { ProposeInput } from "../../domain/actions/actions.ts";
 import { checkCount, MAX_ACTIONS } from "../../domain/actions/input.ts";
+import { RegionRefusal } from "../../domain/regions/errors.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { builder } from "../base/builder.ts";
-import { type Context, callerOf } from "../base/context.ts";
+import { type Context, callerOf, inRegion, viewerOf } from "../base/context.ts";
 import { present } from "../base/inputs.ts";
 import { NIL_UUID, uuidOfNodeId } from "../base/node-id.ts";
 import { orRefusal, payloadType, type UserErrorShape, userError } from "../base/payload.ts";
@@ -50,13 +52,40 @@ const ProposeActionInput = builder.inputType("ProposeActionInput", {
   }),
 });
 
+type Proposed = typeof ProposeActionInput.$inferInput;
+
+/** The actions of one batch that are proposed in one region, by their places. */
+interface Part {
+  readonly region: string;
+  readonly places: number[];
+}
+
+/** What is proposed in each region, in order: what comes first may be a source of what follows. */
+async function partsOf(context: Context, inputs: readonly Proposed[]): Promise<readonly Part[]> {
+  const { regions, region: here } = context.services;
+  const { organization } = viewerOf(context);
+  const parts: Part[] = [];
+  for (const [place, { platform }] of inputs.entries()) {
+    const region = regions === undefined ? here : await regions.regionOf(organization, platform);
+    const last = parts.at(-1);
+    if (last?.region === region) last.places.push(place);
+    else parts.push({ region, places: [place] });
+  }
+  return parts;
+}
+
 /** What the domain is to propose. */
-async function proposalOf(context: Context, input: typeof ProposeActionInput.$inferInput): Promise<ProposeInput> {
+async function proposalOf(context: Context, input: Proposed): Promise<ProposeInput> {
   const { supersedes, arguments: values, ...rest } = input;
   const alone = supersedes === undefined || supersedes === null;
   const replaced = alone ? {} : { supersedes: await visibleId(context, supersedes) };
   // JSON null is a value here, unlike in the other members.
   return { ...present(rest), arguments: values ?? null, ...replaced };
+}
+
+async function proposeIn(context: Context, input: Proposed): Promise<GrantingPayload> {
+  const proposal = await proposalOf(context, input);
+  return actionPayload(context, context.services.actions.propose(callerOf(context), proposal));
 }
 
 const ProposeActionPayload = actionPayloadType<GrantingPayload>(
@@ -80,8 +109,12 @@ builder.mutationField("proposeAction", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ProposeActionInput, required: true, description: "The action to propose." }) },
     resolve: async (_root, { input }, context): Promise<GrantingPayload> => {
-      const proposal = await proposalOf(context, input);
-      return actionPayload(context, context.services.actions.propose(callerOf(context), proposal));
+      const { regions } = context.services;
+      if (regions === undefined) return proposeIn(context, input);
+      const region = await regions.regionOf(viewerOf(context).organization, input.platform);
+      return orRefusal(context, (async () => proposeIn(inRegion(context, region), input))(), (refusal) => ({
+        userErrors: [userError(refusal, ["platform"])],
+      }));
     },
   }),
 );
@@ -135,14 +168,31 @@ builder.mutationField("proposeActions", (t) =>
   }),
 );
 
-async function proposeAll(
-  context: Context,
-  inputs: readonly (typeof ProposeActionInput.$inferInput)[],
-): Promise<BatchPayload> {
+async function proposeAll(context: Context, inputs: readonly Proposed[]): Promise<BatchPayload> {
   // Before anything is looked up for any of them.
   checkCount(inputs.length);
-  const proposals = await Promise.all(inputs.map((input) => proposalOf(context, input)));
-  const outcomes = await context.services.actions.proposeTogether(callerOf(context), proposals);
-  const results = outcomes.map((outcome, at) => outcomePayload(context, outcome, ["actions", `${at}`]));
+  const results = new Array<GrantingPayload>(inputs.length);
+  let recorded = false;
+  for (const { region, places } of await partsOf(context, inputs)) {
+    try {
+      const local = inRegion(context, region);
+      const proposals = await Promise.all(places.map((place) => proposalOf(local, inputs[place] as Proposed)));
+      const outcomes = await local.services.actions.proposeTogether(callerOf(local), proposals);
+      for (const [n, place] of places.entries()) {
+        const outcome = outcomes[n];
+        if (outcome !== undefined) results[place] = outcomePayload(local, outcome, ["actions", `${place}`]);
+      }
+      recorded = true;
+    } catch (error) {
+      if (error instanceof RegionRefusal) {
+        for (const place of places) {
+          results[place] = outcomePayload(context, error, ["actions", `${place}`, "platform"]);
+        }
+      } else if (recorded && error instanceof LedgerUnavailableError) {
+        const message = `some of the actions are recorded, and others are not: ${error.message}; repeat the call`;
+        throw new LedgerUnavailableError(message, error.retryAfterSeconds, error, "UNKNOWN");
+      } else throw error;
+    }
+  }
   return { results, userErrors: [] };
 }

@@ -7,6 +7,7 @@ import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
 import { type FollowedEntries, followLedger } from "../base/follow.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
+import { REGION } from "../base/regions.ts";
 import { ActionRef } from "./action.ts";
 import { createEscalations, type Escalations } from "./escalations.ts";
 import { createLentActions, type LentActions } from "./lent-actions.ts";
@@ -185,6 +186,7 @@ builder.subscriptionField("pendingApprovals", (t) =>
       "Changes of the list of pending actions: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`action` null) carries the position reached.",
     authScopes: { signedIn: true },
     args: {
+      region: t.arg.string({ description: REGION }),
       after: t.arg({
         type: "Sequence",
         description: "The last cursor received. Default: the current end of the ledger.",

@@ -25,6 +25,10 @@ export interface Context {
   readonly db: Queryable;
   /** In a query. */
   readonly snapshot: LedgerSnapshot | undefined;
+  /** The context of the operation in the home region; undefined in that one itself. */
+  readonly operation?: Context | undefined;
+  /** How resolvers read: as of now, as subscriptions do, or in a snapshot. */
+  readonly reads: "LATEST" | "FOLLOWING" | "SNAPSHOT" | "SLOW_SNAPSHOT";
   /** What is left of the bytes that the response may have. */
   readonly budget: ResponseBudget;
 }
@@ -40,12 +44,13 @@ export function createContext(
   const { caller, traceId, ends, onRefusal } = operation;
   const ledger = ledgerOf(caller?.principal.organization ?? "", services.region);
   const budget = createResponseBudget(responseBytes);
-  return { services, caller, ledger, traceId, ends, onRefusal, db: services.pool, snapshot: undefined, budget };
+  const reads = "LATEST";
+  return { services, caller, ledger, traceId, ends, onRefusal, reads, db: services.pool, snapshot: undefined, budget };
 }
 
 /** `context` of a subscription, whose reads keep no decision waiting. */
 export function followingContext(context: Context): Context {
-  return { ...context, db: context.services.following ?? context.services.pool };
+  return { ...context, reads: "FOLLOWING", db: context.services.following ?? context.services.pool };
 }
 
 /**
@@ -59,11 +64,13 @@ export async function executeInSnapshot<Result>(
 ): Promise<Result> {
   const { snapshots, slowSnapshots = snapshots } = context.services;
   const snapshot = (slow ? slowSnapshots : snapshots)(context.ledger, context.caller?.principal.id);
+  const inSnapshot = { ...context, reads: slow ? "SLOW_SNAPSHOT" : "SNAPSHOT", db: snapshot, snapshot } as const;
   try {
-    return await run({ ...context, db: snapshot, snapshot });
+    return await run(inSnapshot);
   } finally {
     // The result does not wait for the connection to be returned.
     void snapshot.end();
+    for (const { snapshot: other } of regional.get(inSnapshot)?.values() ?? []) void other?.end();
   }
 }
 
@@ -80,6 +87,32 @@ export async function readApart<Result>(context: Context, work: (db: Queryable) 
   } finally {
     await own.end();
   }
+}
+
+/** The contexts of an operation in other regions than the home region, by their names. */
+const regional = new WeakMap<Context, Map<string, Context>>();
+
+/**
+ * `context` in another region: its services, ledger and a snapshot of its own, one for each operation. Throws RegionRefusal,
+ * LedgerUnavailableError.
+ */
+export function inRegion(context: Context, region: string): Context {
+  const { operation: home = context, caller } = context;
+  if (region === home.services.region || home.services.regions === undefined) return home;
+  const known = regional.get(home) ?? new Map<string, Context>();
+  regional.set(home, known);
+  let local = known.get(region);
+  if (local === undefined) {
+    const services = home.services.regions.of(region);
+    const ledger = ledgerOf(caller?.principal.organization ?? "", region);
+    const { snapshots, slowSnapshots = snapshots, following, pool } = services;
+    const makes = { SNAPSHOT: snapshots, SLOW_SNAPSHOT: slowSnapshots, LATEST: undefined, FOLLOWING: undefined };
+    const snapshot = makes[home.reads]?.(ledger, caller?.principal.id);
+    const db = snapshot ?? (home.reads === "FOLLOWING" ? (following ?? pool) : pool);
+    local = { ...home, operation: home, services, ledger, db, snapshot };
+    known.set(region, local);
+  }
+  return local;
 }
 
 /** The caller, for the compiler: scopes have checked already that there is one. */

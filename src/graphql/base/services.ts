@@ -7,6 +7,7 @@ import type { Publishing } from "../../domain/publishing/publish.ts";
 import type { SimulatePolicy } from "../../domain/publishing/simulate.ts";
 import type { PolicyVersions } from "../../domain/publishing/versions.ts";
 import type { ReadingLog } from "../../domain/reading-log/reading-log.ts";
+import type { Regions } from "../../domain/regions/regions.ts";
 import type { Sessions } from "../../domain/sessions/sessions.ts";
 import type { JsonValue } from "../../facts/canonical.ts";
 import type { LedgerId } from "../../facts/entry.ts";
@@ -47,8 +48,10 @@ export interface Services {
   readonly acknowledgements: Acknowledgements;
   /** The JSON Web Key Set that verifies our grants and tokens. */
   readonly publicKeys: () => JsonValue;
-  /** The region whose ledgers this server keeps. */
+  /** The region of the ledgers that all of this works on. */
   readonly region: string;
+  /** All regions, each with services of its own; undefined: everything is in this one. */
+  readonly regions?: Regions<Services> | undefined;
   /** The platforms of the catalog, by name. */
   readonly platforms: readonly string[];
   /** Seconds after which a quiet subscription sends something. */

@@ -4,8 +4,8 @@ import type { LedgerHealth } from "../../ledger/watch/watched.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { LedgerCondition } from "../base/enums.ts";
-import { badUserInput } from "../base/errors.ts";
 import { endingWith } from "../base/follow.ts";
+import { REGION } from "../base/regions.ts";
 import { LedgerRef, ProblemRef } from "./ledger.ts";
 import { type Receipt, receiptPayload, receiptType } from "./receipt.ts";
 
@@ -51,15 +51,10 @@ builder.objectFields(LedgerRef, (t) => ({
   }),
 }));
 
-function checkRegion(region: string | null | undefined, { services }: Context): void {
-  if (region === null || region === undefined || region === services.region) return;
-  throw badUserInput(`This server keeps the ledgers of region ${services.region}. Ask a server of the other region.`);
-}
-
 const AcknowledgeLedgerInput = builder.inputType("AcknowledgeLedgerInput", {
   description: "An acknowledgement of the problems of a ledger.",
   fields: (t) => ({
-    region: t.string({ description: "The region of the ledger. Default: that of the server." }),
+    region: t.string({ description: REGION }),
     note: t.string({ required: true, description: "What people found out, and what they did; must not be blank." }),
   }),
 });
@@ -90,7 +85,6 @@ builder.mutationField("acknowledgeLedger", (t) =>
     args: { input: t.arg({ type: AcknowledgeLedgerInput, required: true, description: "The acknowledgement." }) },
     resolve: (_root, { input }, context): Promise<LedgerAcknowledged> => {
       const { services, ledger } = context;
-      checkRegion(input.region, context);
       const acknowledged = services.acknowledgements.acknowledge(callerOf(context), ledger, input.note);
       return receiptPayload(
         context,
@@ -146,11 +140,8 @@ builder.subscriptionField("ledgerHealth", (t) =>
     description:
       "The health of the ledger of your organization: as it is, and then whenever it changes, at most once a second. When it did not change for a while, it is sent again.",
     authScopes: { signedIn: true },
-    args: { region: t.arg.string({ description: "The region of the ledger. Default: that of the server." }) },
-    subscribe: (_root, { region }, context) => {
-      checkRegion(region, context);
-      return endingWith(context, (signal) => healthOf(context, signal));
-    },
+    args: { region: t.arg.string({ description: REGION }) },
+    subscribe: (_root, _args, context) => endingWith(context, (signal) => healthOf(context, signal)),
     resolve: (health) => health,
   }),
 );

@@ -7,6 +7,7 @@ import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { headOf, readingAt } from "../base/position.ts";
+import { REGION } from "../base/regions.ts";
 import { entryNode } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
@@ -32,7 +33,7 @@ const HeadRef = builder.objectRef<LedgerHead>("LedgerHead").implement({
 });
 
 export const LedgerRef = builder.objectRef<{ readonly id: LedgerId }>("Ledger").implement({
-  description: "The ledger of your organization in this region: a chain of entries.",
+  description: "The ledger of your organization in one region: a chain of entries.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`<organization>/<region>`." }),
     head: t.field({
@@ -99,8 +100,9 @@ const VerificationRef = builder.objectRef<Verification>("LedgerVerification").im
 builder.queryField("ledger", (t) =>
   t.field({
     type: LedgerRef,
-    description: "The ledger of your organization in this region.",
+    description: "The ledger of your organization in one region.",
     authScopes: { signedIn: true },
+    args: { region: t.arg.string({ description: REGION }) },
     resolve: (_root, _args, { ledger }) => ({ id: ledger }),
   }),
 );
@@ -130,6 +132,7 @@ builder.queryField("auditEntries", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
+      region: t.arg.string({ description: REGION }),
       filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
       fromSeq: t.arg({ type: "Sequence", description: "The first position to read. Default: 1." }),
       toSeq: t.arg({ type: "Sequence", description: "The last position to read. Default: the end of the ledger." }),
@@ -159,6 +162,7 @@ builder.queryField("auditEntry", (t) =>
       "The entry with this position, this hash, or both. Null when there is none that you may see. Reading it is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
+      region: t.arg.string({ description: REGION }),
       seq: t.arg({ type: "Sequence", description: "The position of the entry." }),
       hash: t.arg({ type: "Hash", description: "The hash of the entry." }),
     },
@@ -185,6 +189,7 @@ builder.queryField("verifyLedger", (t) =>
     authScopes: { readsLedger: true },
     complexity: 100,
     args: {
+      region: t.arg.string({ description: REGION }),
       fromSeq: t.arg({ type: "Sequence", description: "The first position to check. Default: 1." }),
       toSeq: t.arg({ type: "Sequence", description: "The last position to check. Default: the end of the ledger." }),
     },

@@ -3,6 +3,7 @@ import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { REGION } from "../base/regions.ts";
 import { type EntryNode, entryNode } from "../base/rows.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "./entry.ts";
@@ -62,6 +63,7 @@ builder.subscriptionField("auditEntries", (t) =>
       "Entries that you may see and that meet a filter: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`entry` null) carries the position reached. Reading is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
+      region: t.arg.string({ description: REGION }),
       after: t.arg({
         type: "Sequence",
         description: "The last cursor received. Default: the current end of the ledger.",

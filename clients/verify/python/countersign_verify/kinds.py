@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from . import break_glass, delegations
+from . import break_glass, delegations, regions
 from .tables import PRINCIPAL_KINDS
 from .terms import ANY, Approvals, AsMade, By, EntryIsBefore, IsMade, Kind, StateIsEntry
 
@@ -159,6 +159,7 @@ KINDS: Dict[str, Kind] = {
         before_made={"version": 1, "latest": 1},
     ),
     **delegations.KINDS,
+    **regions.KINDS,
     **break_glass.KINDS,
 }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from . import break_glass, delegations
+from . import break_glass, delegations, regions
 from .terms import (
     AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Members, OneMore, StateHas,
     StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
@@ -164,6 +164,9 @@ TYPES: Dict[str, Type] = {
             "policy.requirements[].escalation.group": "string",
             "policy.requirements[].unreached?": "true",
             "policy.requirements[].requesterAfter?": "instant",
+            "home?": "object",
+            "home.ledger": "string",
+            "home.seq": "string",
             "shadow?": "object",
             "shadow.version": "from1",
             "shadow.hash": "sha256",
@@ -171,6 +174,14 @@ TYPES: Dict[str, Type] = {
             "shadow.rules": "list",
             "measures?": "decimals",
             "windows?": "decimals",
+            "reads?": "object",
+            "reads.known": "objects",
+            "reads.known[].platform": "string",
+            "reads.known[].region": "string",
+            "reads.known[].ledger": "string",
+            "reads.known[].seq?": "string",
+            "reads.known[].hash?": "hex64",
+            "reads.unread": "list",
             "arguments": "commitment",
             "rendered": "commitment",
             "userRequest?": "commitment",
@@ -450,4 +461,5 @@ TYPES: Dict[str, Type] = {
             "refused.tokenId?": "string",
         }
     ),
+    **regions.TYPES,
 }

@@ -9,6 +9,7 @@ import type { Recording } from "../../commit.ts";
 import type { Reach } from "../../directory/reach.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { DatabaseClock } from "../../lineage/database-clock.ts";
+import type { PossibleReads } from "../../lineage/possible-reads.ts";
 import type { RouteKey } from "../../lineage/routes.ts";
 import type { RoutedStep } from "../../lineage/routing.ts";
 import type { OwnSituation } from "../../policy/conditions/variables.ts";
@@ -24,6 +25,7 @@ import type { Proposal } from "../input.ts";
 import type { ActionLoader } from "../loading/loader.ts";
 import { nextActionState } from "../loading/store.ts";
 import { render } from "../render.ts";
+import type { HomeRecord } from "./home-record.ts";
 import { escalatedAtOnce } from "./reached.ts";
 import { isSameProposal } from "./same-proposal.ts";
 import type { ShadowDifference } from "./shadow.ts";
@@ -60,6 +62,8 @@ export interface Proposed {
   readonly own?: OwnProposal | undefined;
   /** What another policy would say of it. */
   readonly shadow?: ShadowDifference | undefined;
+  /** What it may have drawn from, where a policy asks. */
+  readonly reads?: PossibleReads | undefined;
 }
 
 export interface ProposalEntriesOptions {
@@ -67,6 +71,7 @@ export interface ProposalEntriesOptions {
   readonly clock: DatabaseClock;
   readonly grants: Grants;
   readonly reach: Reach;
+  readonly atHome: HomeRecord;
   /** Seconds. */
   readonly approvalTtl: number;
   readonly grantTtl: number;
@@ -122,7 +127,7 @@ export type ProposalEntries = ReturnType<typeof createProposalEntries>;
 
 /** Makes the entries of proposals, and finds those of keys that were used before. */
 export function createProposalEntries(options: ProposalEntriesOptions) {
-  const { load, clock, grants, reach, approvalTtl, grantTtl, recorded } = options;
+  const { load, clock, grants, reach, atHome, approvalTtl, grantTtl, recorded } = options;
 
   async function signed({ caller, id }: Proposed, digest: Hash, next: NextState, issuedAt: Date) {
     const { grant } = next;
@@ -142,7 +147,8 @@ export function createProposalEntries(options: ProposalEntriesOptions) {
 
   async function make(proposed: Proposed, evaluated: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
     const evaluation = await escalatedAtOnce(evaluated, proposed.caller, reach, clock.now() ?? new Date());
-    const { caller, ledger, id, proposal, repeats, own, shadow } = proposed;
+    const { caller, ledger, id, proposal, repeats, own, shadow, reads } = proposed;
+    const home = await atHome(caller.principal.organization, evaluation);
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
     const longest = own?.approvalTtl ?? approvalTtl;
@@ -168,6 +174,7 @@ export function createProposalEntries(options: ProposalEntriesOptions) {
         chain: step.chain,
         sourceChain: step.source?.chain,
         digest,
+        home,
         policy: evaluation.recorded,
         measures: evaluation.measures,
         windows: evaluation.windows,
@@ -178,6 +185,7 @@ export function createProposalEntries(options: ProposalEntriesOptions) {
         supersedes,
         publishes: own?.publishes,
         shadow,
+        reads,
         repeats,
       },
       result(entry) {

@@ -105,8 +105,8 @@ export function createBatchProposer(options: BatchProposerOptions) {
             writes: evaluation.effect === "WRITE",
           })),
         ),
-      decide: async ({ item, evaluation, windows, shadow }, step) =>
-        whileWindowsLast(await entries.recording({ ...item, shadow }, evaluation, step), windows),
+      decide: async ({ item, evaluation, windows, shadow, reads }, step) =>
+        whileWindowsLast(await entries.recording({ ...item, shadow, reads }, evaluation, step), windows),
     });
   }
 

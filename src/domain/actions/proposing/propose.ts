@@ -37,7 +37,7 @@ export function createProposer({ commit, routing, windows, inQueues, entries, su
   async function attempt(proposed: Proposed): Promise<ProposeResult | undefined> {
     const { caller, ledger, proposal } = proposed;
     const { platform, conversationId } = proposal;
-    const { evaluation, windows: read, shadow } = (await windows.read([proposed])).judge(proposed);
+    const { evaluation, windows: read, shadow, reads } = (await windows.read([proposed])).judge(proposed);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
     return commit<RoutedStep, ProposeResult | undefined>({
@@ -46,7 +46,10 @@ export function createProposer({ commit, routing, windows, inQueues, entries, su
       conversation: conversationId,
       load: () => routing.step(routeKeyOf(proposed), platform, evaluation.effect === "WRITE"),
       decide: async (step) =>
-        whileWindowsLast(await entries.recording({ ...proposed, repeats: denied, shadow }, evaluation, step), read),
+        whileWindowsLast(
+          await entries.recording({ ...proposed, repeats: denied, shadow, reads }, evaluation, step),
+          read,
+        ),
     });
   }
 

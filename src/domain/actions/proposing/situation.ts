@@ -5,6 +5,7 @@ import { parseJson } from "../../../facts/parse-json.ts";
 import { valueAt, Withheld } from "../../../facts/payload.ts";
 import type { ClientIdentity, Principal } from "../../identity/principal.ts";
 import { actorOf } from "../../identity/recorded.ts";
+import type { PossibleReads } from "../../lineage/possible-reads.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
 import type { Proposed } from "./proposal-entry.ts";
 
@@ -58,13 +59,27 @@ const GONE = "its arguments are gone, and no value of it was recorded";
 
 /**
  * What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty, and its
- * measures are those that were recorded. Windows that were read then are what they came to then.
+ * measures are those that were recorded. Windows that were read then are what they came to then. `reads`: what it may have drawn from, where its
+ * policy asked.
  */
-export function recordedSituation(proposal: LedgerEntry, now: Date): Situation & { readonly isWhole: boolean } {
+export function recordedSituation(
+  proposal: LedgerEntry,
+  now: Date,
+): Situation & { readonly isWhole: boolean; readonly reads: PossibleReads | undefined } {
   const given = valueAt(proposal, "arguments");
   const isWhole = given !== undefined && !(given instanceof Withheld);
   const fact = factOfType(proposal, "ACTION_PROPOSED");
-  const { platform, tool, region, targetRegion, publishes, client = NO_CLIENT, measures = {}, windows = {} } = fact;
+  const {
+    platform,
+    tool,
+    region,
+    targetRegion,
+    publishes,
+    client = NO_CLIENT,
+    measures = {},
+    windows = {},
+    reads,
+  } = fact;
   const measured = isWhole ? undefined : { values: measures, problems: new Map<string, string>(), missing: GONE };
   const own = publishes && { region };
   const rest = {
@@ -77,5 +92,5 @@ export function recordedSituation(proposal: LedgerEntry, now: Date): Situation &
     windows: new Map(Object.entries(windows)),
     own,
   };
-  return { ...situationOf(actorOf(proposal), client, rest), isWhole };
+  return { ...situationOf(actorOf(proposal), client, rest), isWhole, reads };
 }

@@ -3,6 +3,7 @@ import { DraftRefusedError } from "../../../ledger/errors.ts";
 import type { Queryable } from "../../../ledger/read.ts";
 import type { WindowCondition, WindowScope } from "../../../ledger/windows.ts";
 import type { Recording } from "../../commit.ts";
+import type { FindReads, PossibleReads } from "../../lineage/possible-reads.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
 import type { Evaluation, Policy } from "../../policy/evaluate.ts";
 import type { Policies } from "../../policy/policies.ts";
@@ -12,6 +13,7 @@ import { contributionOf } from "../../policy/windows/values.ts";
 import type { Window } from "../../policy/windows/window.ts";
 import type { Proposal } from "../input.ts";
 import { createKnownWindows } from "./known-windows.ts";
+import { lineageOf, readsBefore, recordedReads } from "./lineage.ts";
 import type { Proposed } from "./proposal-entry.ts";
 import { differenceOf, type ShadowDifference } from "./shadow.ts";
 import { proposedSituation } from "./situation.ts";
@@ -52,6 +54,8 @@ export interface Judged {
   readonly windows: readonly WindowCondition[];
   /** What the policy that is evaluated beside it says, where that is something else. */
   readonly shadow?: ShadowDifference | undefined;
+  /** What it may have drawn from, where a policy asks. */
+  readonly reads?: PossibleReads | undefined;
 }
 
 /** What proposals read of windows, at one moment. */
@@ -84,6 +88,7 @@ export function whileWindowsLast<Result>(
 export interface WindowReaderOptions {
   readonly db: Queryable;
   readonly policies: Pick<Policies, "of" | "shadowOf">;
+  readonly findReads: FindReads;
   /** The database's clock, as far as it is known. */
   readonly now: () => Date;
 }
@@ -97,7 +102,7 @@ export interface WindowReader {
 
 const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, scope]);
 
-export function createWindowReader({ db, policies, now }: WindowReaderOptions): WindowReader {
+export function createWindowReader({ db, policies, findReads, now }: WindowReaderOptions): WindowReader {
   const policyFor = ({ caller }: Proposed) => policies.of(caller.principal.organization);
   const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
   const known = createKnownWindows(db);
@@ -123,7 +128,14 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       const readFor = ({ caller }: Proposed) =>
         policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
       // Each is evaluated several times: arguments are read, and measured, once. By the proposal, which copies of `proposed` share.
-      const situations = keptBy((proposed: Proposed) => proposedSituation(proposed, moment));
+      const asking = [...policiesOf.values()].flatMap(({ policy, shadow }) => (shadow ? [policy, shadow] : [policy]));
+      const readsOf = await readsBefore(findReads, all, asking);
+      const situations = keptBy((proposed: Proposed): Situation => {
+        const reads = readsOf(proposed);
+        const { catalog } = readFor(proposed).policy.document;
+        const lineage = reads && lineageOf(reads, proposed.proposal.platform, catalog);
+        return { ...proposedSituation(proposed, moment), lineage };
+      });
       const measures = new Map<Policy, (proposed: Proposed) => Measured>();
       const measureBy = (policy: Policy) => {
         const known = measures.get(policy) ?? keptBy((proposed) => policy.measure(situations(proposed)));
@@ -185,7 +197,8 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
             }
             return { evaluation: one.evaluate({ ...situation, windows: values }, allowedOf(proposed)), windows };
           };
-          const judged = evaluate(policy);
+          const reads = readsOf(proposed);
+          const judged = { ...evaluate(policy), reads: reads && recordedReads(reads, proposed.proposal) };
           if (shadow === undefined) return judged;
           // What its windows come to decides nothing, and is not checked again.
           return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation, moment) };

@@ -41,7 +41,10 @@ export interface Situation {
   readonly own?: OwnSituation | undefined;
 }
 
-/** What the arguments of a proposal were linked to by evidence. Nothing links them yet, so only cases of documents have it. */
+/**
+ * What a proposal may have drawn from. Of proposals, the earlier reads of their caller on other platforms, in every region, which are
+ * POSSIBLE. Nothing links values by evidence yet, so only cases of documents have OBSERVED.
+ */
 export interface Lineage {
   /** Of the links: OBSERVED, or POSSIBLE. */
   readonly kinds: readonly string[];

@@ -1,0 +1,61 @@
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Policies } from "../policy/policies.ts";
+import { RegionRefusal } from "./errors.ts";
+
+/** The regions of an installation, as one server sees them. `Parts`: what it has to work in one of them. */
+export interface Regions<Parts> {
+  /** Holds what concerns whole organizations. */
+  readonly home: string;
+  /** Names of those that this server serves, the home region first. */
+  readonly names: readonly string[];
+  /** Throws RegionRefusal for a region that is served elsewhere, LedgerUnavailableError for one that has not been reached yet. */
+  of(region: string): Parts;
+  /**
+   * Where actions on `platform` are recorded: where the policy in force says that it keeps its data; the home region for a platform that
+   * is unknown. Throws LedgerUnavailableError.
+   */
+  regionOf(organization: string, platform: string): Promise<string>;
+}
+
+export interface RegionsOptions<Parts> {
+  readonly home: string;
+  readonly names: readonly string[];
+  /** What there is of each region that was reached. */
+  readonly parts: ReadonlyMap<string, Parts>;
+  /** Addresses of servers of other regions. */
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly policies: Pick<Policies, "open" | "of">;
+}
+
+/** Characters of a name that a message repeats. */
+const MAX_SHOWN = 63;
+
+export function createRegions<Parts>(options: RegionsOptions<Parts>): Regions<Parts> {
+  const { home, names, parts, addresses, policies } = options;
+  return {
+    home,
+    names,
+    of(region) {
+      const found = parts.get(region);
+      if (found !== undefined) return found;
+      if (names.includes(region)) throw unreached(region);
+      const address = addresses.get(region);
+      const shown = JSON.stringify(region.slice(0, MAX_SHOWN));
+      const where = address === undefined ? "and knows no server that does" : `call ${address}`;
+      throw new RegionRefusal("REGION_ELSEWHERE", `this server does not serve region ${shown}: ${where}`);
+    },
+    async regionOf(organization, platform) {
+      await policies.open(organization);
+      const { platforms } = policies.of(organization).document.catalog;
+      return Object.hasOwn(platforms, platform) ? (platforms[platform]?.region ?? home) : home;
+    },
+  };
+}
+
+/** Nothing was recorded in `region`, whose database was not reached since the server began. */
+function unreached(region: string): LedgerUnavailableError {
+  return new LedgerUnavailableError(
+    `the database of region ${region} cannot be reached; nothing was recorded there`,
+    5,
+  );
+}

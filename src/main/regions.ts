@@ -1,0 +1,168 @@
+import type { RegionConfig } from "../config.ts";
+import type { Database } from "../db/database.ts";
+import { classify } from "../db/errors.ts";
+import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
+import { createBeginning } from "../domain/actions/proposing/beginning.ts";
+import { createCommit } from "../domain/commit.ts";
+import type { Keys } from "../domain/identity/keys.ts";
+import type { FindReads } from "../domain/lineage/possible-reads.ts";
+import { createReadingLog } from "../domain/reading-log/reading-log.ts";
+import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
+import type { Services } from "../graphql/base/services.ts";
+import type { Metrics } from "../http/metrics.ts";
+import { type PolicyParts, startActions } from "./actions.ts";
+import { type Closing, createClosing } from "./closing.ts";
+import { startDatabase } from "./database.ts";
+import { startFollowing } from "./follow.ts";
+import { isReady } from "./http.ts";
+import { startJobs } from "./jobs.ts";
+import { type LedgerParts, startLedger } from "./ledger.ts";
+import { createReads } from "./reads.ts";
+import { startSessions } from "./sessions.ts";
+import type { Start } from "./start.ts";
+
+/** Milliseconds between two attempts to reach a database that could not be reached. */
+const TRY_AGAIN = 5_000;
+
+export interface RegionsDeps {
+  /** What the home region has, which does not depend on a region. */
+  readonly home: Services;
+  readonly homeDatabase: Pick<Database, "pool">;
+  readonly keys: Keys;
+  readonly policies: PolicyParts;
+  readonly findReads: FindReads;
+  readonly metrics: Pick<Metrics, "append" | "ledgerProblem">;
+  /** Where each region is put once it works. */
+  readonly parts: Map<string, Services>;
+}
+
+/** What metrics and probes ask of a region that works. */
+export type RegionState = Pick<LedgerParts, "ledgers" | "watch"> & { readonly database: Database };
+
+export interface OtherRegions {
+  /** Of those that were reached. */
+  readonly states: readonly RegionState[];
+  /** Whether each is ready, by its name. */
+  ready(): Promise<Readonly<Record<string, boolean>>>;
+}
+
+/**
+ * Starts the regions beside the home region, each with a database, ledgers and jobs of its own. One whose database cannot be reached is
+ * tried again until it can, and keeps no other from working. Throws what would keep it from ever working.
+ */
+export async function startOtherRegions(start: Start, deps: RegionsDeps): Promise<OtherRegions> {
+  const states = new Map<string, RegionState>();
+  for (const region of start.config.otherRegions) await keepTrying(start, region, deps, states);
+  return {
+    get states() {
+      return [...states.values()];
+    },
+    async ready() {
+      const { otherRegions } = start.config;
+      return Object.fromEntries(
+        await Promise.all(
+          otherRegions.map(async ({ name }) => {
+            const state = states.get(name);
+            return [name, state !== undefined && (await isReady(state).catch(() => false))] as const;
+          }),
+        ),
+      );
+    },
+  };
+}
+
+async function keepTrying(
+  start: Start,
+  region: RegionConfig,
+  deps: RegionsDeps,
+  states: Map<string, RegionState>,
+): Promise<void> {
+  const { log, closing } = start;
+  let own: Closing = createClosing(log);
+  let again: NodeJS.Timeout | undefined;
+  let trying: Promise<unknown> = Promise.resolve();
+  let isOver = false;
+
+  async function attempt(): Promise<boolean> {
+    own = createClosing(log);
+    try {
+      states.set(region.name, await startRegion({ ...start, closing: own }, region, deps));
+      return true;
+    } catch (error) {
+      await own.closeAll();
+      if (classify(error) !== "unavailable") throw error;
+      log.error({ err: error, region: region.name }, "the database of a region cannot be reached; it is tried again");
+      return false;
+    }
+  }
+
+  function tryLater(): void {
+    if (isOver) return;
+    again = setTimeout(() => {
+      trying = attempt().then(
+        (reached) => {
+          if (reached) log.info({ region: region.name }, "a region is served");
+          else tryLater();
+        },
+        (error) => log.fatal({ err: error, region: region.name }, "a region cannot be served: start the server again"),
+      );
+    }, TRY_AGAIN);
+    again.unref();
+  }
+
+  closing.add(async () => {
+    isOver = true;
+    clearTimeout(again);
+    await trying;
+    await own.closeAll();
+  });
+  if (!(await attempt())) tryLater();
+}
+
+async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps): Promise<RegionState> {
+  const { name, ...ofRegion } = region;
+  const { home, homeDatabase, keys, policies, findReads, metrics, parts } = deps;
+  const config = { ...start.config, ...ofRegion, region: name };
+  const own: Start = { ...start, config };
+  const { log, closing } = own;
+
+  const database = await startDatabase(own);
+  const { ledgers, verify, watch, isSigned } = await startLedger(own, database, keys, metrics);
+  const sessions = startSessions(own, database, ledgers);
+  const readingLog = createReadingLog({ ledgers, region: name, log, attribute: sessions.attribute });
+  closing.add(() => readingLog.stop());
+  const follower = await startFollowing(own, database, watch);
+  const { directory } = home;
+  const homeCommit = createCommit({ ledgers: home.ledgers, attribute: "none" });
+  const copies = createPolicyCopies({
+    commit: createCommit({ ledgers, attribute: "none" }),
+    db: database.pool,
+    region: name,
+    policies: policies.policies,
+    home: {
+      region: home.region,
+      db: homeDatabase.pool,
+      begin: createBeginning({ commit: homeCommit, policies: policies.policies, region: home.region }),
+    },
+  });
+  const abroad = { home: home.region, copies };
+  const actions = startActions(own, { database, ledgers, isSigned, directory, keys, policies, findReads, abroad });
+  startJobs(own, database, actions, sessions);
+  const { administers } = directory;
+  parts.set(name, {
+    ...home,
+    region: name,
+    actions,
+    sessions,
+    readingLog,
+    ledgers,
+    pool: database.pool,
+    ...createReads(own, database, ledgers),
+    follower,
+    verify,
+    watch,
+    acknowledgements: createAcknowledgements({ ledgers, watch, administers, attribute: sessions.attribute }),
+  });
+  closing.add(() => parts.delete(name));
+  return { database, ledgers, watch };
+}

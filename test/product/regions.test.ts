@@ -1,0 +1,228 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type App, forget, startApp } from "../support/app.ts";
+import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { makeDataDir } from "../support/server.ts";
+
+/** Platforms of three regions. The server has databases for two. */
+const CATALOG = {
+  platforms: { crm: { region: "eu" }, sheets: { region: "us" }, kiosk: { region: "ap" } },
+  tools: {
+    get_contact: { platform: "crm", effect: "READ", personalData: true },
+    update_contact: { platform: "crm", effect: "WRITE" },
+    append_row: { platform: "sheets", effect: "WRITE" },
+    read_row: { platform: "sheets", effect: "READ" },
+    print: { platform: "kiosk", effect: "WRITE" },
+  },
+};
+
+let eu: TestDatabase;
+let us: TestDatabase;
+let app: App;
+
+beforeAll(async () => {
+  [eu, us] = await Promise.all([createTestDatabase(), createTestDatabase()]);
+  const dataDir = await makeDataDir();
+  const catalog = path.join(dataDir, "catalog.json");
+  await writeFile(catalog, JSON.stringify(CATALOG));
+  const environment = {
+    CATALOG: catalog,
+    REGIONS: `us=${us.appUrl}`,
+    REGION_ADDRESSES: "ap=https://ap.countersign.example",
+  };
+  app = await startApp({ databaseUrl: eu.appUrl, dataDir, environment });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await forget(app);
+  await Promise.all([eu.drop(), us.drop()]);
+});
+
+interface Proposed {
+  readonly action: { readonly id: string; readonly digest: string; readonly status: string } | null;
+  readonly grant: { readonly token: string } | null;
+  readonly userErrors: readonly { readonly code: string; readonly message: string }[];
+}
+
+const PROPOSE = `mutation ($input: ProposeActionInput!) { proposeAction(input: $input) {
+  action { id digest status } grant { token } userErrors { code message } } }`;
+
+async function propose(platform: string, tool: string, values: object = {}): Promise<Proposed> {
+  const input = { idempotencyKey: randomUUID(), platform, tool, arguments: values, repeat: true };
+  return (await app.ask<{ proposeAction: Proposed }>(PROPOSE, { input }, "agent")).proposeAction;
+}
+
+const LEDGER = `query ($region: String) { ledger(region: $region) { id region head { seq } }
+  auditEntries(region: $region, first: 100) { nodes { type ledger: id body } asOf { ledger region seq } } }`;
+
+interface Ledger {
+  readonly ledger: { readonly id: string; readonly region: string; readonly head: { readonly seq: string } };
+  readonly auditEntries: {
+    readonly nodes: readonly { readonly type: string; readonly body: Record<string, unknown> }[];
+    readonly asOf: readonly { readonly ledger: string; readonly region: string; readonly seq: string }[];
+  };
+}
+
+const ledgerIn = (region: string) => app.ask<Ledger>(LEDGER, { region }, "auditor");
+
+/** Every text of every row of every table. */
+async function textsOf({ superuserUrl }: TestDatabase): Promise<string> {
+  return withClient(superuserUrl, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'`,
+    );
+    const found: string[] = [];
+    for (const { name } of rows) {
+      const { rows: texts } = await client.query<{ text: string }>(`SELECT t::text AS text FROM ${name} t`);
+      found.push(...texts.map(({ text }) => text));
+    }
+    return found.join("\n");
+  });
+}
+
+describe("a server of two regions", () => {
+  it("records an action where its platform keeps its data, from proposal to outcome", async () => {
+    const { action } = await propose("sheets", "append_row", { text: "FOR-US-ONLY" });
+    expect(action).toMatchObject({ status: "PENDING" });
+    const { approveAction } = await app.ask<{ approveAction: { action: { status: string }; userErrors: unknown[] } }>(
+      `mutation ($input: ApproveActionInput!) { approveAction(input: $input) { action { status } entry { seq } userErrors { code message } } }`,
+      { input: { actionId: action?.id, digest: action?.digest } },
+      "approver",
+    );
+    expect(approveAction).toMatchObject({ action: { status: "APPROVED" }, userErrors: [] });
+    const { claimGrant } = await app.ask<{ claimGrant: { grant: { token: string } } }>(
+      `mutation ($input: ClaimGrantInput!) { claimGrant(input: $input) { grant { token } userErrors { code } } }`,
+      { input: { actionId: action?.id } },
+      "agent",
+    );
+    const { redeemGrant } = await app.ask<{ redeemGrant: object }>(
+      `mutation ($input: RedeemGrantInput!) { redeemGrant(input: $input) { action { status } userErrors { code } } }`,
+      { input: { token: claimGrant.grant.token, digest: action?.digest } },
+      "agent",
+    );
+    expect(redeemGrant).toMatchObject({ action: { status: "EXECUTING" }, userErrors: [] });
+    const { completeAction } = await app.ask<{ completeAction: object }>(
+      `mutation ($input: CompleteActionInput!) { completeAction(input: $input) { action { status entries { type } } userErrors { code } } }`,
+      { input: { actionId: action?.id, outcome: "SUCCEEDED", result: { ok: "RESULT-FOR-US-ONLY" } } },
+      "agent",
+    );
+    expect(completeAction).toMatchObject({ action: { status: "SUCCEEDED" }, userErrors: [] });
+    const { ledger, auditEntries } = await ledgerIn("us");
+    expect(ledger).toMatchObject({ id: "acme/us", region: "us" });
+    expect(auditEntries.asOf).toMatchObject([{ ledger: "acme/us", region: "us" }]);
+    expect(auditEntries.nodes.map(({ type }) => type)).toEqual(
+      expect.arrayContaining([
+        "LEDGER_CREATED",
+        "POLICY_ADOPTED",
+        "ACTION_PROPOSED",
+        "ACTION_APPROVED",
+        "GRANT_ISSUED",
+        "GRANT_REDEEMED",
+        "ACTION_COMPLETED",
+      ]),
+    );
+    const [usTexts, euTexts] = await Promise.all([textsOf(us), textsOf(eu)]);
+    expect(usTexts).toContain("RESULT-FOR-US-ONLY");
+    expect(euTexts).not.toContain("FOR-US-ONLY");
+  });
+
+  it("has the policy that a region works under in its ledger, by hash and signed, before the first proposal", async () => {
+    await propose("sheets", "read_row");
+    const { auditEntries } = await ledgerIn("us");
+    const adopted = auditEntries.nodes.findIndex(({ type }) => type === "POLICY_ADOPTED");
+    const proposed = auditEntries.nodes.findIndex(({ type }) => type === "ACTION_PROPOSED");
+    expect(adopted).toBeGreaterThan(0);
+    expect(adopted).toBeLessThan(proposed);
+    const { policy, home } = (auditEntries.nodes[adopted]?.body ?? {}) as {
+      readonly policy: { readonly hash: string };
+      readonly home: { readonly ledger: string; readonly seq: string; readonly hash: string };
+    };
+    expect(auditEntries.nodes[proposed]?.body.policy).toMatchObject({ hash: policy.hash });
+    const { auditEntry } = await app.ask<{ auditEntry: { hash: string; type: string } }>(
+      `query ($seq: Sequence!) { auditEntry(seq: $seq) { hash type } }`,
+      { seq: home.seq },
+      "auditor",
+    );
+    expect(auditEntry).toEqual({ hash: `sha256:${home.hash}`, type: "POLICY_STARTED" });
+    expect(auditEntries.nodes.filter(({ type }) => type === "POLICY_ADOPTED")).toHaveLength(1);
+  });
+
+  it("records what belongs to the home region there alone", async () => {
+    const { grant } = await propose("crm", "get_contact", { text: "FOR-EU-ONLY" });
+    expect(grant).not.toBeNull();
+    const [usTexts, euTexts] = await Promise.all([textsOf(us), textsOf(eu)]);
+    expect(euTexts).toContain("FOR-EU-ONLY");
+    expect(usTexts).not.toContain("FOR-EU-ONLY");
+  });
+
+  it("refuses what belongs to a region that it does not serve, with the address that does, and keeps nothing of it", async () => {
+    const { action, userErrors } = await propose("kiosk", "print", { text: "FOR-AP-ONLY" });
+    expect(action).toBeNull();
+    expect(userErrors).toMatchObject([{ code: "REGION_ELSEWHERE" }]);
+    expect(userErrors[0]?.message).toContain("https://ap.countersign.example");
+    const { proposeActions } = await app.ask<{ proposeActions: { results: Proposed[] } }>(
+      `mutation ($input: ProposeActionsInput!) { proposeActions(input: $input) { results { action { status } userErrors { code path } } } }`,
+      {
+        input: {
+          actions: [
+            ["crm", "get_contact"],
+            ["kiosk", "print"],
+            ["sheets", "read_row"],
+          ].map(([platform, tool]) => ({
+            idempotencyKey: randomUUID(),
+            platform,
+            tool,
+            arguments: { text: "FOR-AP-ONLY".slice(0, platform === "kiosk" ? 11 : 3) },
+          })),
+        },
+      },
+      "agent",
+    );
+    expect(proposeActions.results).toMatchObject([
+      { action: { status: "ALLOWED" }, userErrors: [] },
+      { action: null, userErrors: [{ code: "REGION_ELSEWHERE", path: ["input", "actions", "1", "platform"] }] },
+      { action: { status: "ALLOWED" }, userErrors: [] },
+    ]);
+    const { errors } = await app.gql(LEDGER, { region: "ap" }, "auditor");
+    expect(errors).toMatchObject([{ extensions: { code: "REGION_ELSEWHERE" } }, {}].slice(0, errors?.length));
+    const foreign = Buffer.from(`Action:acme/ap:${randomUUID()}`).toString("base64url");
+    const asked = await app.gql(`query ($id: ID!) { action(id: $id) { status } }`, { id: foreign }, "auditor");
+    expect(asked.errors?.[0]).toMatchObject({ extensions: { code: "REGION_ELSEWHERE" } });
+    const texts = await Promise.all([textsOf(us), textsOf(eu)]);
+    expect(texts.join("\n")).not.toContain("FOR-AP-ONLY");
+    expect(app.lines.join("\n")).not.toContain("FOR-AP-ONLY");
+  });
+
+  it("decides actions of both regions in one call", async () => {
+    const [first, second] = [await propose("crm", "update_contact"), await propose("sheets", "append_row")];
+    const decisions = [first, second].map(({ action }) => ({
+      actionId: action?.id,
+      digest: action?.digest,
+      verdict: "APPROVE",
+    }));
+    const { decideActions } = await app.ask<{ decideActions: { results: object[] } }>(
+      `mutation ($input: DecideActionsInput!) { decideActions(input: $input) { results { action { status } userErrors { code } } } }`,
+      { input: { decisions } },
+      "approver",
+    );
+    expect(decideActions.results).toEqual([
+      { action: { status: "APPROVED" }, userErrors: [] },
+      { action: { status: "APPROVED" }, userErrors: [] },
+    ]);
+  });
+
+  it("verifies the ledger of each region", async () => {
+    for (const region of ["eu", "us"]) {
+      const { verifyLedger } = await app.ask<{ verifyLedger: object }>(
+        `query ($region: String) { verifyLedger(region: $region) { verdict problems { verdict seq detail } } }`,
+        { region },
+        "auditor",
+      );
+      expect(verifyLedger, region).toEqual({ verdict: "INTACT", problems: [] });
+    }
+  });
+});
