@@ -215,6 +215,93 @@ describe("a server of two regions", () => {
     ]);
   });
 
+  it("merges lists of those who may see both, page by page, and says where each was read", async () => {
+    interface Page {
+      readonly nodes: readonly { readonly id: string; readonly platform: string }[];
+      readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+      readonly asOf: readonly { readonly region: string }[];
+      readonly unreadRegions: readonly string[];
+    }
+    const list = `query ($region: String, $first: Int, $after: String) { actions(region: $region, first: $first, after: $after) {
+      nodes { id platform proposedAt policy { version } entries { type } } pageInfo { hasNextPage endCursor } asOf { region } unreadRegions } }`;
+    const page = async (variables: object) => (await app.ask<{ actions: Page }>(list, variables, "auditor")).actions;
+    const whole = await page({ first: 100 });
+    expect(whole.asOf).toEqual([{ region: "eu" }, { region: "us" }]);
+    expect(whole.unreadRegions).toEqual([]);
+    const times = whole.nodes.map((node) => (node as unknown as { proposedAt: string }).proposedAt);
+    expect(times).toEqual(times.toSorted().reverse());
+    expect(new Set(whole.nodes.map(({ platform }) => platform))).toEqual(new Set(["crm", "sheets"]));
+    const found: string[] = [];
+    for (let after: string | null = null, more = true; more; ) {
+      const { nodes, pageInfo } = await page({ first: 2, after });
+      found.push(...nodes.map(({ id }) => id));
+      [after, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
+    }
+    expect(found).toEqual(whole.nodes.map(({ id }) => id));
+    const us = await page({ region: "us", first: 100 });
+    expect(us.nodes.map(({ platform }) => platform)).toEqual(us.nodes.map(() => "sheets"));
+    expect(us.asOf).toEqual([{ region: "us" }]);
+  });
+
+  it("merges the audit log, and records in each region what was read there", async () => {
+    const read = `{ auditEntries(newestFirst: true, first: 100, filter: { types: ["ACTION_PROPOSED"] }) {
+      nodes { platform recordedAt } asOf { region } } }`;
+    const { auditEntries } = await app.ask<{
+      auditEntries: { nodes: { platform: string; recordedAt: string }[]; asOf: object[] };
+    }>(read, {}, "auditor");
+    expect(auditEntries.asOf).toEqual([{ region: "eu" }, { region: "us" }]);
+    const times = auditEntries.nodes.map(({ recordedAt }) => recordedAt);
+    expect(times).toEqual(times.toSorted().reverse());
+    expect(new Set(auditEntries.nodes.map(({ platform }) => platform))).toEqual(new Set(["crm", "sheets"]));
+    for (const region of ["eu", "us"]) {
+      const types = (await ledgerIn(region)).auditEntries.nodes.map(({ type }) => type);
+      expect(types, region).toContain("AUDIT_READ");
+    }
+    const { pendingApprovals } = await app.ask<{ pendingApprovals: { asOf: object[] } }>(
+      `{ pendingApprovals(onlyDecidable: true, first: 3) { nodes { viewerCanDecide } asOf { region } } }`,
+      {},
+      "approver",
+    );
+    expect(pendingApprovals.asOf).toEqual([{ region: "eu" }, { region: "us" }]);
+  });
+
+  it("follows a region, and an action of one", async () => {
+    const { action } = await propose("sheets", "append_row");
+    const events = await app.ask<{ ledger: { head: { seq: string } } }>(
+      `query ($region: String) { ledger(region: $region) { head { seq } } }`,
+      { region: "us" },
+      "auditor",
+    );
+    const first = async (query: string, variables: object) => {
+      const response = await fetch(app.url, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          accept: "text/event-stream",
+          authorization: `Bearer ${await app.token("approver")}`,
+        },
+        body: JSON.stringify({ query, variables }),
+      });
+      let text = "";
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body ?? []) {
+        text += decoder.decode(chunk as Uint8Array, { stream: true });
+        const data = /^data: (.+)$/m.exec(text)?.[1];
+        if (data !== undefined) return JSON.parse(data) as { data: object };
+      }
+      throw new Error(`no event: ${text}`);
+    };
+    const after = String(BigInt(events.ledger.head.seq) - 1n);
+    const pending = `subscription ($after: Sequence) { pendingApprovals(region: "us", after: $after) { change action { id platform } } }`;
+    expect(await first(pending, { after })).toMatchObject({
+      data: { pendingApprovals: { change: "ADDED", action: { id: action?.id, platform: "sheets" } } },
+    });
+    const changed = `subscription ($id: ID!, $after: Sequence) { actionChanged(id: $id, after: $after) { id status } }`;
+    expect(await first(changed, { id: action?.id, after })).toMatchObject({
+      data: { actionChanged: { id: action?.id, status: "PENDING" } },
+    });
+  });
+
   it("verifies the ledger of each region", async () => {
     for (const region of ["eu", "us"]) {
       const { verifyLedger } = await app.ask<{ verifyLedger: object }>(

@@ -179,6 +179,12 @@ describe("a region whose database is down", () => {
     const down = await app.gql<{ proposeAction: Proposed }>(PROPOSE, inputOf("sheets", "append_row", {}), "agent");
     expect(down.errors).toMatchObject([{ extensions: { code: "LEDGER_UNAVAILABLE" } }]);
     await readInEu("READ-WHILE-US-IS-DOWN");
+    const { actions } = await app.ask<{ actions: object }>(
+      `{ actions(first: 1) { nodes { platform } asOf { region } unreadRegions } }`,
+      {},
+      "auditor",
+    );
+    expect(actions).toEqual({ nodes: [{ platform: "crm" }], asOf: [{ region: "eu" }], unreadRegions: ["us"] });
     const ready = async () => {
       const response = await fetch(new URL("/readyz", app.operationsUrl));
       return { status: response.status, body: (await response.json()) as object };

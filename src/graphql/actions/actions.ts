@@ -2,6 +2,7 @@ import { type ActionPage, listActions, listDecidable } from "../../domain/action
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
+import { isOfAllRegions, mergedPage } from "../base/merged.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import {
   AFTER,
@@ -14,7 +15,7 @@ import {
   pageSize,
 } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
-import { REGION } from "../base/regions.ts";
+import { LISTED_REGION } from "../base/regions.ts";
 import { readerOf } from "../base/viewer.ts";
 import { ActionConnection, ActionRef } from "./action.ts";
 import { GlassReview } from "./break-glass.ts";
@@ -24,14 +25,25 @@ import { type ActionNode, actionNode, viewOf } from "./rows.ts";
 /** The page of actions that `list` finds. */
 async function readPage(
   context: Context,
-  args: PageArguments,
-  list: (range: { readonly before: bigint | undefined; readonly limit: number }) => Promise<ActionPage>,
+  { region, ...args }: PageArguments & { readonly region?: string | null | undefined },
+  list: (local: Context, range: { readonly before: bigint | undefined; readonly limit: number }) => Promise<ActionPage>,
 ): Promise<Page<ActionNode>> {
+  const positionOf = (action: ActionNode) => viewOf(action).state.proposedSeq;
+  if (isOfAllRegions(context, region)) {
+    return mergedPage(context, args, {
+      async read(local, { after, limit }) {
+        const { actions, stoppedAt } = await list(local, { before: after, limit });
+        return { nodes: actions.map(actionNode), stoppedAt };
+      },
+      positionOf,
+      recordedAtOf: (action) => viewOf(action).proposal.recordedAt,
+      newestFirst: true,
+    });
+  }
   const size = pageSize(args);
   const after = decodeCursor(args);
   const asOf = await readingAt(context);
-  const { actions, stoppedAt } = await list({ before: after, limit: size + 1 });
-  const positionOf = (action: ActionNode) => viewOf(action).state.proposedSeq;
+  const { actions, stoppedAt } = await list(context, { before: after, limit: size + 1 });
   return pageOf({ nodes: actions.map(actionNode), size, after, asOf, positionOf, stoppedAt });
 }
 
@@ -56,7 +68,7 @@ builder.queryField("actions", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      region: t.arg.string({ description: REGION }),
+      region: t.arg.string({ description: LISTED_REGION }),
       status: t.arg({
         type: [ActionStatus],
         description: "Only actions with one of these statuses. Default: all.",
@@ -69,10 +81,10 @@ builder.queryField("actions", (t) =>
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: (_root, { status, breakGlass, first, after }, context) =>
-      readPage(context, { first, after }, (range) => {
+    resolve: (_root, { status, breakGlass, ...page }, context) =>
+      readPage(context, page, (local, range) => {
         const filter = { statuses: status ?? undefined, reviews: breakGlass ?? undefined };
-        return listActions(context.db, context.ledger, readerOf(context), { ...range, ...filter });
+        return listActions(local.db, local.ledger, readerOf(local), { ...range, ...filter });
       }),
   }),
 );
@@ -85,20 +97,20 @@ builder.queryField("pendingApprovals", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      region: t.arg.string({ description: REGION }),
+      region: t.arg.string({ description: LISTED_REGION }),
       onlyDecidable: t.arg.boolean({ description: "Only actions with `viewerCanDecide`. Default: all." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: (_root, { onlyDecidable, first, after }, context) =>
-      readPage(context, { first, after }, (range) => {
-        const { db, ledger, services } = context;
+    resolve: (_root, { onlyDecidable, ...page }, context) =>
+      readPage(context, page, (local, range) => {
+        const { db, ledger, services } = local;
         const pending = { ...range, statuses: ["PENDING"] };
         return onlyDecidable === true
-          ? listDecidable(db, ledger, readerOf(context), pending, (view) =>
-              services.actions.blockedBecause(view, callerOf(context)),
+          ? listDecidable(db, ledger, readerOf(local), pending, (view) =>
+              services.actions.blockedBecause(view, callerOf(local)),
             )
-          : listActions(db, ledger, readerOf(context), pending);
+          : listActions(db, ledger, readerOf(local), pending);
       }),
   }),
 );

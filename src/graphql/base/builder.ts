@@ -23,7 +23,7 @@ interface SchemaTypes {
   DefaultNodeNullability: false;
   AuthScopes: Scopes;
   /** What every page of a connection has beside edges and pageInfo. */
-  Connection: { asOf: readonly Position[] };
+  Connection: { asOf: readonly Position[]; unreadRegions?: readonly string[] };
   Scalars: {
     /** The decimal string of the wire as a bigint. */
     Sequence: { Input: bigint; Output: bigint };

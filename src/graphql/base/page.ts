@@ -11,7 +11,8 @@ export const FIRST = `The page size, at most ${MAX_PAGE}. Default: ${DEFAULT_PAG
 export const AFTER = "Continue after this cursor: `endCursor` of the previous page. Default: the first page.";
 
 const CURSOR = /^seq:([1-9]\d{0,18})$/;
-const LAST_POSITION = 2n ** 63n - 1n;
+/** No ledger has a later one. */
+export const LAST_POSITION = 2n ** 63n - 1n;
 
 /** Arguments of a connection over ledger positions. A cursor is a position, opaque to clients. */
 export interface PageArguments {
@@ -53,6 +54,8 @@ export interface Page<Node> {
     readonly endCursor: string | null;
   };
   readonly asOf: readonly Position[];
+  /** Regions that could not be read; undefined: none. */
+  readonly unreadRegions?: readonly string[];
 }
 
 /** What a page is made of. */

@@ -51,3 +51,11 @@ builder.globalConnectionField("asOf", (t) =>
     resolve: ({ asOf }) => [...asOf],
   }),
 );
+
+builder.globalConnectionField("unreadRegions", (t) =>
+  t.stringList({
+    description:
+      "Regions that could not be read: what they have is not in the list. Continue after `endCursor`, or read again, once they can be.",
+    resolve: ({ unreadRegions = [] }) => [...unreadRegions],
+  }),
+);

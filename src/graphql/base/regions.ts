@@ -73,6 +73,10 @@ function inTheRegion(context: Context, region: unknown): Context {
 /** Arguments of fields that are about one ledger. */
 export const REGION = "The region of the ledger. Default: the home region.";
 
+/** Arguments of lists. */
+export const LISTED_REGION =
+  "Only what is recorded in this region. Default: in all that this server serves, each in its own order.";
+
 /** The context in the region of what `nodeId` names. */
 export function contextOfId(context: Context, nodeId: string): Context {
   const { ledger } = splitKey(decodeNodeId(nodeId).id);

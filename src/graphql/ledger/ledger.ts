@@ -3,12 +3,23 @@ import { hexFromHash } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { type EntryRange, readEntry, readEntryByHash } from "../../ledger/read.ts";
 import { builder } from "../base/builder.ts";
+import type { Context } from "../base/context.ts";
 import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
-import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
+import { isOfAllRegions, mergedPage } from "../base/merged.ts";
+import {
+  AFTER,
+  decodeCursor,
+  FIRST,
+  type Page,
+  type PageArguments,
+  pageComplexity,
+  pageOf,
+  pageSize,
+} from "../base/page.ts";
 import { headOf, readingAt } from "../base/position.ts";
-import { REGION } from "../base/regions.ts";
-import { entryNode } from "../base/rows.ts";
+import { LISTED_REGION, REGION } from "../base/regions.ts";
+import { type EntryNode, entryNode, entryOf } from "../base/rows.ts";
 import type { Services } from "../base/services.ts";
 import { EntryConnection, EntryRef } from "./entry.ts";
 import { AuditFilter, entryFilter } from "./filter.ts";
@@ -124,6 +135,25 @@ function pageRange({ fromSeq, toSeq, after, newestFirst }: AskedRange): Omit<Ent
     : { after: start !== undefined && (after === undefined || start > after) ? start : after, before: end };
 }
 
+function entriesOfAllRegions(
+  context: Context,
+  args: PageArguments,
+  filter: typeof AuditFilter.$inferInput | null | undefined,
+  newestFirst: boolean,
+): Promise<Page<EntryNode>> {
+  return mergedPage(context, args, {
+    async read(local, { after, limit }) {
+      const range = pageRange({ fromSeq: undefined, toSeq: undefined, after, newestFirst });
+      const { entries, stoppedAt } = await searchForPage(local, await entryFilter(local, filter), { ...range, limit });
+      return { nodes: entries.map(entryNode), stoppedAt };
+    },
+    positionOf: ({ seq }) => seq,
+    recordedAtOf: (row) => entryOf(row).recordedAt,
+    newestFirst,
+    shown: (local, count) => recordingRead(local, "auditEntries", count, undefined),
+  });
+}
+
 builder.queryField("auditEntries", (t) =>
   t.field({
     type: EntryConnection,
@@ -132,15 +162,24 @@ builder.queryField("auditEntries", (t) =>
     authScopes: { signedIn: true },
     complexity: pageComplexity,
     args: {
-      region: t.arg.string({ description: REGION }),
+      region: t.arg.string({ description: LISTED_REGION }),
       filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
-      fromSeq: t.arg({ type: "Sequence", description: "The first position to read. Default: 1." }),
-      toSeq: t.arg({ type: "Sequence", description: "The last position to read. Default: the end of the ledger." }),
+      fromSeq: t.arg({
+        type: "Sequence",
+        description: "The first position to read, without `region` of the ledger of the home region. Default: 1.",
+      }),
+      toSeq: t.arg({
+        type: "Sequence",
+        description: "The last position to read, likewise. Default: the end of the ledger.",
+      }),
       newestFirst: t.arg.boolean({ description: "Newest first. Default: oldest first." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: async (_root, { filter, newestFirst, fromSeq, toSeq, ...position }, context) => {
+    resolve: async (_root, { region, filter, newestFirst, fromSeq, toSeq, ...position }, context) => {
+      if (isOfAllRegions(context, region) && (fromSeq ?? toSeq ?? undefined) === undefined) {
+        return entriesOfAllRegions(context, position, filter, newestFirst === true);
+      }
       const size = pageSize(position);
       const after = decodeCursor(position);
       const range = pageRange({ fromSeq, toSeq, after, newestFirst: newestFirst === true });
