@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import path from "node:path";
 import { z } from "zod";
+import { byRegion, otherRegionsOf, REGION_NAME, type RegionConfig, regionProblems } from "./config-regions.ts";
 import { ConfigurationError } from "./errors.ts";
 
 const SCHEME_HOST_PORT = "has to be scheme, host and port alone, such as https://countersign.example";
@@ -68,39 +69,9 @@ function namesUnverifiableHost(url: string): boolean {
   return searchParams.get("sslmode") === "verify-full" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
 }
 
-/** The address of a database that is one of several. */
-function isDatabaseAddress(text: string): boolean {
-  return databaseUrl.safeParse(text).success;
-}
-
-const REGION_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const MAX_REGIONS = 32;
-
-function isServerAddress(text: string): boolean {
-  return text.length <= 4_096 && SCHEME_HOST_PORT_PATTERN.test(text) && URL.canParse(text);
-}
-
-/** Values by the names of regions, as `eu=…,us=…`. They are not repeated in messages: they may hold passwords. */
-function byRegion(example: string, isValue: (text: string) => boolean) {
-  const what = `has to be regions with ${example} each, at most ${MAX_REGIONS}, each once, separated by commas (in a value: %2C)`;
-  return z
-    .string()
-    .default("")
-    .transform((list, context): ReadonlyMap<string, string> => {
-      const items = list.split(",").filter((item) => item.trim() !== "");
-      const found = new Map<string, string>();
-      for (const [at, item] of items.entries()) {
-        const equals = item.indexOf("=");
-        const [name, value] = [item.slice(0, Math.max(0, equals)).trim(), item.slice(equals + 1).trim()];
-        if (found.has(name) || found.size >= MAX_REGIONS || !REGION_NAME.test(name) || !isValue(value)) {
-          context.addIssue(`${what}: number ${at + 1} is not`);
-          return z.NEVER;
-        }
-        found.set(name, value);
-      }
-      return found;
-    });
-}
+const isDatabaseAddress = (text: string) => databaseUrl.safeParse(text).success;
+const isServerAddress = (text: string) =>
+  text.length <= MAX_TEXT && SCHEME_HOST_PORT_PATTERN.test(text) && URL.canParse(text);
 
 /** UTF-16 code units, as much as Linux takes for a path (PATH_MAX), and more than any address needs. */
 const MAX_TEXT = 4_096;
@@ -282,37 +253,6 @@ function problemsTogether(given: Environment, value: Values): readonly string[] 
   return [...problems, ...regionProblems(value)];
 }
 
-function regionProblems({ REGION, REGIONS, MIGRATION_REGIONS, REGION_ADDRESSES, ...value }: Values): readonly string[] {
-  const problems: string[] = [];
-  if (REGIONS.has(REGION) && value.DATABASE_URL !== undefined) {
-    problems.push(`DATABASE_URL is the database of ${REGION}, which REGIONS names too: set one of them`);
-  }
-  if (MIGRATION_REGIONS.has(REGION) && value.MIGRATION_DATABASE_URL !== undefined) {
-    problems.push(`MIGRATION_DATABASE_URL is about ${REGION}, which MIGRATION_REGIONS names too: set one of them`);
-  }
-  const addresses = [...REGIONS.values(), ...(value.DATABASE_URL === undefined ? [] : [value.DATABASE_URL])];
-  if (new Set(addresses).size < addresses.length) {
-    problems.push("REGIONS has to name another database for each region");
-  }
-  const served = new Set([REGION, ...REGIONS.keys()]);
-  const migrated = [...MIGRATION_REGIONS.keys()].find((name) => !REGIONS.has(name));
-  if (migrated !== undefined) problems.push(`MIGRATION_REGIONS names ${migrated}, which REGIONS does not`);
-  const elsewhere = [...REGION_ADDRESSES.keys()].find((name) => served.has(name));
-  if (elsewhere !== undefined) {
-    problems.push(`REGION_ADDRESSES has to name regions that this server does not serve, not ${elsewhere}`);
-  }
-  return problems;
-}
-
-/** A region beside the home region, with its database. */
-export interface RegionConfig {
-  readonly name: string;
-  readonly databaseUrl: string;
-  readonly migrationDatabaseUrl: string | undefined;
-  /** Folder of what is kept of its ledgers outside the database. */
-  readonly dataDir: string;
-}
-
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -447,14 +387,6 @@ export function loadConfig(environment: Environment = process.env, overrides: Pa
   const { config, problems } = checkConfig(environment, overrides);
   if (problems.length === 0) return config;
   throw new ConfigurationError(`bad settings: ${problems.join("; ")}`, undefined, problems);
-}
-
-function otherRegionsOf({ REGION, REGIONS, MIGRATION_REGIONS }: Values, dataDir: string): readonly RegionConfig[] {
-  return [...REGIONS].flatMap(([name, databaseUrl]) => {
-    const folder = path.join(dataDir, "regions", name);
-    const region = { name, databaseUrl, migrationDatabaseUrl: MIGRATION_REGIONS.get(name), dataDir: folder };
-    return name === REGION ? [] : [region];
-  });
 }
 
 function configOf(value: Values, overrides: Partial<Config>): Config {

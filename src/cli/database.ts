@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
-import type { Config, RegionConfig } from "../config.ts";
+import type { Config } from "../config.ts";
+import type { RegionConfig } from "../config-regions.ts";
 import type { Login } from "../db/embedded/logins.ts";
 import { loginUrl, readRecord } from "../db/embedded/record.ts";
 import { classify } from "../db/errors.ts";

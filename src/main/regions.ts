@@ -1,4 +1,4 @@
-import type { RegionConfig } from "../config.ts";
+import type { RegionConfig } from "../config-regions.ts";
 import type { Database } from "../db/database.ts";
 import { classify } from "../db/errors.ts";
 import { createAcknowledgements } from "../domain/acknowledgements/acknowledgements.ts";
