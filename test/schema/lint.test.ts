@@ -87,7 +87,9 @@ describe("the schema", () => {
       const node = connection.name.replace("Connection", "");
       const shape = Object.fromEntries(fieldsOf(connection).map(({ name, type }) => [name, String(type)]));
       const asOf = "[LedgerPosition!]!";
-      expect(shape).toEqual({ asOf, edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: "PageInfo!" });
+      const unreadRegions = "[String!]!";
+      const edges = `[${node}Edge!]!`;
+      expect(shape).toEqual({ asOf, unreadRegions, edges, nodes: `[${node}!]!`, pageInfo: "PageInfo!" });
       const edge = Object.fromEntries(
         fieldsOf(schema.getType(`${node}Edge`)).map(({ name, type }) => [name, String(type)]),
       );
