@@ -33,7 +33,15 @@ export interface Delivered {
 export interface FakeSlackOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** What the app may do. Default: everything. */
+  readonly scopes?: readonly string[];
 }
+
+/** By the beginning of the name of a method, the scope that it needs. */
+const SCOPES = [
+  ["chat.", "chat:write"],
+  ["users.", "users:read"],
+] as const;
 
 export type FakeSlack = Awaited<ReturnType<typeof startFakeSlack>>;
 
@@ -46,7 +54,7 @@ async function argumentsOf(request: IncomingMessage): Promise<Readonly<Record<st
 }
 
 /** Slack over its real protocols: the Web API, signed requests to an app, and Socket Mode. One workspace with one app. */
-export async function startFakeSlack({ now = Date.now }: FakeSlackOptions = {}) {
+export async function startFakeSlack({ now = Date.now, scopes }: FakeSlackOptions = {}) {
   const workspace = createWorkspace({ teamId: "T0HOME", appId: "A0APP", botUserId: "U0BOT", now });
   const botToken = `xoxb-${randomUUID()}`;
   const appToken = `xapp-${randomUUID()}`;
@@ -70,6 +78,8 @@ export async function startFakeSlack({ now = Date.now }: FakeSlackOptions = {}) 
       tickets.add(ticket);
       return { ok: true, url: `${url.replace("http:", "ws:")}/link/?ticket=${ticket}&app_id=${workspace.appId}` };
     }
+    const needed = SCOPES.find(([beginning]) => method.startsWith(beginning))?.[1];
+    if (needed !== undefined && scopes?.includes(needed) === false) return { ok: false, error: "missing_scope" };
     return workspace.methods[method]?.(given) ?? { ok: false, error: "unknown_method" };
   }
 

@@ -48,9 +48,8 @@ export function decisionDialog(verdict: Verdict, { reference, platform, tool }: 
   return { ...asked, private_metadata: JSON.stringify(memory) };
 }
 
-export function linkDialog(): object {
-  const said =
-    "Sign in to Countersign, call startAccountLink and enter the code that it returns. It is valid once, for ten minutes. From then on, what you press in Slack is your decision.";
+export function linkDialog(channelName: string): object {
+  const said = `Sign in to Countersign, call startAccountLink with the channel ${channelName}, and enter the code that it returns. It is valid once, for ten minutes. From then on, what you press in Slack is your decision.`;
   return dialog(DIALOGS.link, "Link account", "Link", said, "Code", {});
 }
 

@@ -152,13 +152,13 @@ export function createInteractions({ api, checkMember, show, log, now }: Interac
       tell(turn, place.channel, saying(problem));
       return DONE;
     }
-    if (id === BUTTONS.link) return openDialog(turn, trigger_id, linkDialog());
+    if (id === BUTTONS.link) return openDialog(turn, trigger_id, linkDialog(channel.name));
     const asked = buttonValue.safeParse(jsonOf(button?.value ?? "")).data;
     if (asked === undefined) return { outcome: "MALFORMED" };
     if (id === BUTTONS.approve) {
       const decided = await decide(turn, place, asked, "APPROVE");
       if (decided.outcome === "UNLINKED") tell(turn, place.channel, invitation());
-      if (decided.outcome === "REFUSED") tell(turn, place.channel, saying(decided.reason));
+      if (decided.outcome === "REFUSED") tell(turn, place.channel, saying(`Nothing was decided: ${decided.reason}`));
       return DONE;
     }
     const message = await door.message(channel, asked.action);
