@@ -105,6 +105,19 @@ describe("the Teams of tests, with the official SDK as its client", () => {
     expect(teams.shown(post).actions).toEqual([]);
   });
 
+  it("refuses cards that Microsoft's own reader does not know, and messages that are too large", async () => {
+    const posted = teams.posts().length;
+    const send = (body: readonly object[]) => {
+      const content = { type: "AdaptiveCard", version: "1.5", body } as never;
+      const attachment = { contentType: "application/vnd.microsoft.card.adaptive", content } as const;
+      return app.send(teams.conversation, { type: "message", attachments: [attachment] });
+    };
+    await expect(send([{ type: "TextBlocks", text: "a" }])).rejects.toThrow("400");
+    await expect(send([{ type: "TextBlock", text: "a", weight: "Heavy" }])).rejects.toThrow("400");
+    await expect(send([{ type: "TextBlock", text: "a".repeat(20_000) }])).rejects.toThrow("413");
+    expect(teams.posts()).toHaveLength(posted);
+  });
+
   it("makes forged requests that the SDK refuses, too", async () => {
     const now = Math.floor(Date.now() / 1000);
     const forged = await createSigningKey("bot-framework-1");
