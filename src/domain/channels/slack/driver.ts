@@ -23,7 +23,7 @@ import {
 } from "./settings.ts";
 import { signatureProblem } from "./signature.ts";
 import { stayConnected } from "./socket-mode.ts";
-import { createSlackApi } from "./web-api.ts";
+import { createSlackApi, SlackError } from "./web-api.ts";
 
 export interface SlackDriverOptions {
   readonly outbound: Outbound;
@@ -106,9 +106,16 @@ export function createSlackDriver({
       return `${data.channel}/${data.ts}`;
     },
 
-    update(channel, message, sent, signal) {
+    async update(channel, message, sent, signal) {
       const [place = "", ts = ""] = sent.split("/");
-      return update(channel, { channel: place, ts }, message, signal);
+      try {
+        await update(channel, { channel: place, ts }, message, signal);
+      } catch (error) {
+        // Where notices went before the channel was configured otherwise: nothing that is sent from now on waits for it.
+        const isLeft =
+          place !== channel.settings.channelId && error instanceof SlackError && error.code !== "ratelimited";
+        throw isLeft ? new DeliveryError(error.message, { retry: false, cause: error }) : error;
+      }
     },
 
     async receive(channel, request, door) {

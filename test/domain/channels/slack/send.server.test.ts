@@ -99,6 +99,17 @@ describe("a notice", () => {
     });
   });
 
+  it("is not waited for where the channel was before, once the app is no longer there", async () => {
+    const updated = (place: string) =>
+      failure(world.update(world.channel, noticeMessage(), `${place}/1.000001`, never));
+    world.slack.fail("chat.update", { kind: "ERROR", error: "channel_not_found" });
+    expect(await updated("C0BEFORE")).toMatchObject({ retry: false });
+    world.slack.fail("chat.update", { kind: "ERROR", error: "channel_not_found" });
+    expect(await updated(CHANNEL)).toMatchObject({ retry: true });
+    world.slack.fail("chat.update", { kind: "RATE_LIMITED", retryAfter: 1 });
+    expect(await updated("C0BEFORE")).toMatchObject({ retry: true, retryAfter: 1_000 });
+  });
+
   it("has nothing of Slack's in its error that is not a name of an error", async () => {
     world.slack.fail("chat.postMessage", { kind: "ERROR", error: `xoxb-1 <b>${"x".repeat(500)}` });
     expect((await failure(send())).message).toBe("Slack refused chat.postMessage: unknown_error");
