@@ -15,7 +15,7 @@ import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
 import { measured } from "./main/measured.ts";
 import { createReads } from "./main/reads.ts";
-import { startOtherRegions } from "./main/regions.ts";
+import { assertOnlyLedgersOf, startOtherRegions } from "./main/regions.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
@@ -61,6 +61,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const platforms = [...catalog.platforms.keys()];
 
   const database = await startDatabase(start);
+  if (config.partsRegions) await assertOnlyLedgersOf(config.region, database);
   const metrics = createMetrics(measured(() => [{ database, ledgers, watch }, ...others.states]));
   const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);

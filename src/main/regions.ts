@@ -8,6 +8,7 @@ import type { Keys } from "../domain/identity/keys.ts";
 import type { FindReads } from "../domain/lineage/possible-reads.ts";
 import { createReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
+import { ConfigurationError } from "../errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { type PolicyParts, startActions } from "./actions.ts";
@@ -119,6 +120,21 @@ async function keepTrying(
   if (!(await attempt())) tryLater();
 }
 
+/**
+ * Throws ConfigurationError for a database that has ledgers of another region: its address belongs to that one, and what is kept apart
+ * would be mixed.
+ */
+export async function assertOnlyLedgersOf(region: string, { pool }: Pick<Database, "pool">): Promise<void> {
+  const { rows } = await pool.query<{ ledger: string }>(
+    "SELECT ledger FROM oc_ledger_head WHERE split_part(ledger, '/', 2) <> $1 ORDER BY ledger LIMIT 1",
+    [region],
+  );
+  const [other] = rows;
+  if (other === undefined) return;
+  const message = `the database of region ${region} has ledger ${other.ledger}: correct its address in REGIONS, or REGION and DATABASE_URL`;
+  throw new ConfigurationError(message);
+}
+
 async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps): Promise<RegionState> {
   const { name, ...ofRegion } = region;
   const { home, homeDatabase, keys, policies, findReads, metrics, parts } = deps;
@@ -127,6 +143,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const { log, closing } = own;
 
   const database = await startDatabase(own);
+  await assertOnlyLedgersOf(name, database);
   const { ledgers, verify, watch, isSigned } = await startLedger(own, database, keys, metrics);
   const sessions = startSessions(own, database, ledgers);
   const readingLog = createReadingLog({ ledgers, region: name, log, attribute: sessions.attribute });

@@ -41,15 +41,19 @@ export async function readLines(superuserUrl: string, ledger: string): Promise<T
   }
 }
 
-/** Runs its command on a ledger that was signed with the key of tests. */
-export async function verifyInPython(ledger: string, { entries, payloads }: TextLines): Promise<Report> {
+/** Runs its command on a ledger that was signed with one of `keys`; left out: the key of tests. */
+export async function verifyInPython(
+  ledger: string,
+  { entries, payloads }: TextLines,
+  keys: Parameters<typeof factJwks>[0] = FACT_KEYS,
+): Promise<Report> {
   const directory = await mkdtemp(path.join(tmpdir(), "countersign-python-"));
   const fileOf = (name: string) => path.join(directory, name);
   const linesOf = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
   try {
     await writeFile(fileOf("entries"), linesOf(entries));
     await writeFile(fileOf("payloads"), linesOf(payloads));
-    await writeFile(fileOf("keys"), JSON.stringify(factJwks(FACT_KEYS)));
+    await writeFile(fileOf("keys"), JSON.stringify(factJwks(keys)));
     const files = ["--keys", fileOf("keys"), "--payloads", fileOf("payloads"), "--json", fileOf("entries")];
     const args = ["-B", "-m", "countersign_verify", "--ledger", ledger, ...files];
     const { stdout } = await run("python3", args, { cwd: PYTHON_FOLDER, maxBuffer: 1e8 }).catch((error) => {

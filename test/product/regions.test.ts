@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { countersign } from "../cli/run.ts";
 import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 import { makeDataDir } from "../support/server.ts";
@@ -302,6 +303,18 @@ describe("a server of two regions", () => {
     });
   });
 
+  it("redeems no grant that names a region there is not, and records the attempt", async () => {
+    const claims = { action: randomUUID(), region: "nowhere" };
+    const token = `${btoa("{}")}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.AAAA`;
+    const { redeemGrant } = await app.ask<{ redeemGrant: object }>(
+      `mutation ($input: RedeemGrantInput!) { redeemGrant(input: $input) { userErrors { code } } }`,
+      { input: { token, digest: `sha256:${"0".repeat(64)}` } },
+      "agent",
+    );
+    expect(redeemGrant).toEqual({ userErrors: [{ code: "GRANT_INVALID" }] });
+    expect((await ledgerIn("eu")).auditEntries.nodes.map(({ type }) => type)).toContain("GRANT_REFUSED");
+  });
+
   it("verifies the ledger of each region", async () => {
     for (const region of ["eu", "us"]) {
       const { verifyLedger } = await app.ask<{ verifyLedger: object }>(
@@ -311,5 +324,28 @@ describe("a server of two regions", () => {
       );
       expect(verifyLedger, region).toEqual({ verdict: "INTACT", problems: [] });
     }
+  });
+
+  it("is verified, exported and migrated from the command line, region by region", async () => {
+    const DATABASE_URL = eu.appUrl;
+    const environment = { DATABASE_URL, REGIONS: `us=${us.appUrl}`, DATA_DIR: app.dataDir };
+    const direct = await countersign(["verify", "--database-url", "--ledger", "acme/us"], environment);
+    expect(direct).toMatchObject({ code: 0, stdout: expect.stringContaining("INTACT  acme/us") });
+    const verified = await countersign(["verify", "--url", app.url, "--region", "us"], environment);
+    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("INTACT") });
+    const exported = await countersign(["export", "--url", app.url, "--region", "us", "--to", "1"], environment);
+    expect(JSON.parse(exported.stdout)).toMatchObject({ ledger: "acme/us", seq: "1" });
+    const migrated = await countersign(["migrate"], environment);
+    expect(migrated).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/Nothing to do.*Region us:.*Nothing to do/s),
+    });
+  });
+
+  it("does not start on the database of another region", async () => {
+    const swapped = { DATABASE_URL: us.appUrl, REGIONS: `us=${eu.appUrl}`, DATA_DIR: await makeDataDir() };
+    const { code, stderr } = await countersign(["serve", "--port", "0"], swapped);
+    expect(code).toBe(2);
+    expect(stderr).toContain("the database of region eu has ledger acme/us");
   });
 });

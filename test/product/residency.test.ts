@@ -224,5 +224,16 @@ cases:
       status: "PENDING",
       policy: { possibleReads: [], unreadRegions: [] },
     });
+    // The new policy is named in the region before the first proposal under it.
+    await propose("sheets", "append_row");
+    const { auditEntries } = await app.ask<{ auditEntries: { nodes: { type: string; body: { policy: object } }[] } }>(
+      `{ auditEntries(region: "us", newestFirst: true, first: 2, filter: { types: ["POLICY_ADOPTED", "ACTION_PROPOSED"] }) { nodes { type body } } }`,
+      {},
+      "auditor",
+    );
+    expect(auditEntries.nodes).toMatchObject([
+      { type: "ACTION_PROPOSED", body: { policy: { version: 3 } } },
+      { type: "POLICY_ADOPTED", body: { policy: { version: 3 } } },
+    ]);
   });
 });

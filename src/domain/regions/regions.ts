@@ -8,6 +8,8 @@ export interface Regions<Parts> {
   readonly home: string;
   /** Names of those that this server serves, the home region first. */
   readonly names: readonly string[];
+  /** Whether it is one of the installation, as far as this server was told: served here, or elsewhere. */
+  knows(region: string): boolean;
   /** Throws RegionRefusal for a region that is served elsewhere, LedgerUnavailableError for one that has not been reached yet. */
   of(region: string): Parts;
   /**
@@ -35,6 +37,7 @@ export function createRegions<Parts>(options: RegionsOptions<Parts>): Regions<Pa
   return {
     home,
     names,
+    knows: (region) => names.includes(region) || addresses.has(region),
     of(region) {
       const found = parts.get(region);
       if (found !== undefined) return found;

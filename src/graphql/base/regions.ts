@@ -53,7 +53,7 @@ function contextOfCall(context: Context, args: Arguments): Context {
   // Who may not call is told that, and nothing else.
   if (context.caller === undefined) return context;
   if (typeof region === "string") return inRegion(context, region);
-  if (typeof given.token === "string") return inRegion(context, claimedRegion(given.token) ?? homeOf(context));
+  if (typeof given.token === "string") return contextOfGrant(context, given.token);
   const filter = (args.filter ?? {}) as Arguments;
   for (const name of IDS) {
     const id = given[name] ?? args[name] ?? filter[name];
@@ -81,6 +81,13 @@ export const LISTED_REGION =
 export function contextOfId(context: Context, nodeId: string): Context {
   const { ledger } = splitKey(decodeNodeId(nodeId).id);
   return contextOfLedger(context, ledger) ?? inRegion(context, homeOf(context));
+}
+
+/** Where a grant is redeemed. One that names no region there is was not made here: the attempt is recorded at home. */
+function contextOfGrant(context: Context, token: string): Context {
+  const region = claimedRegion(token);
+  const isKnown = region !== undefined && context.services.regions?.knows(region) === true;
+  return inRegion(context, isKnown ? region : homeOf(context));
 }
 
 function homeOf(context: Context): string {
