@@ -39,6 +39,8 @@ interface SlackChecks {
   readonly settings: typeof slackSettings;
   readonly secrets: typeof slackSecrets;
   readonly problem: typeof slackProblem;
+  /** Where it leads, as people name it. */
+  to(channel: Pick<SlackChannel, "settings">): string;
 }
 
 const posted = z.object({ channel: z.string().regex(/^[A-Z0-9]{1,40}$/), ts: z.string().regex(/^\d{1,12}\.\d{1,9}$/) });
@@ -97,6 +99,7 @@ export function createSlackDriver({
     settings: slackSettings,
     secrets: slackSecrets,
     problem: slackProblem,
+    to: ({ settings }) => `Slack channel ${settings.channelId} of workspace ${settings.teamId}`,
 
     async send({ settings, secrets }, message, signal) {
       const more = { channel: settings.channelId, mrkdwn: false, unfurl_links: false, unfurl_media: false };
