@@ -91,7 +91,7 @@ export function createConnector({ outbound, endpoints, tokens, now }: ConnectorO
     async isMember(channel, conversation, member, objectId, limits = {}) {
       const response = await call(channel, "GET", [conversation, "members", member], undefined, limits);
       if (response.status === 404) return false;
-      if (!isSuccess(response)) throw failure("the question who somebody is", response, now());
+      if (!isSuccess(response)) throw failure("the question whether somebody is a member", response, now());
       const found = read(memberSchema, response);
       return found !== undefined && isOwnPerson(found, channel.bot.tenantId, objectId);
     },

@@ -19,6 +19,9 @@ import {
 import { createSigningKeys } from "./signing-keys.ts";
 import { createVerifier } from "./verify.ts";
 
+/** Characters of what names a message. */
+const MAX_NAME = 400;
+
 export interface TeamsDriverOptions {
   readonly outbound: Outbound;
   readonly endpoints: TeamsEndpoints;
@@ -80,7 +83,7 @@ export function createTeamsDriver({ outbound, endpoints, now = Date.now, log }: 
       if (bot === undefined) throw unconfigured();
       const { conversationId } = bot.bot;
       const id = await connector.post(bot, conversationId, activityOf(message), { signal });
-      return id && nameOf(conversationId, id);
+      return id === undefined ? undefined : nameOf(conversationId, id);
     },
     async update(channel, message, sent, signal) {
       const bot = botChannel(channel);
@@ -97,8 +100,10 @@ function activityOf(message: NoticeMessage, decides = true): object {
   return cardActivity(message, noticeCard(message, { decides }));
 }
 
-function nameOf(conversation: string, id: string): string {
-  return `${encodeURIComponent(conversation)}/${encodeURIComponent(id)}`;
+/** What names a message; undefined for one whose name would be too long to be kept, which is not replaced. */
+function nameOf(conversation: string, id: string): string | undefined {
+  const name = `${encodeURIComponent(conversation)}/${encodeURIComponent(id)}`;
+  return name.length <= MAX_NAME ? name : undefined;
 }
 
 function unconfigured(): DeliveryError {
