@@ -1,5 +1,6 @@
 import { ACTIONS } from "./areas/actions.ts";
 import { BREAK_GLASS } from "./areas/break-glass.ts";
+import { CHANNELS_AREA } from "./areas/channels.ts";
 import { DELEGATIONS } from "./areas/delegations.ts";
 import { DIRECTORY } from "./areas/directory.ts";
 import { LEDGER } from "./areas/ledger.ts";
@@ -23,6 +24,7 @@ export const AREAS = [
   POLICY_AREA,
   DELEGATIONS,
   BREAK_GLASS,
+  CHANNELS_AREA,
   READING,
   REGIONS,
 ] as const;

@@ -8,6 +8,8 @@ export interface RecordedState<Kind extends StateKind = StateKind> {
   /** Names it among those of its kind. */
   readonly id: string;
   readonly state: StateOf<Kind>["state"];
+  /** How many entries have changed it; 1 for the first. */
+  readonly version: number;
   /** The entry that created it. */
   readonly first: LedgerEntry;
   /** The entry that changed it last; `first` when none did. */
@@ -32,7 +34,7 @@ export async function loadStates<Kind extends StateKind>(
     const { id, state } = provenState(ledger, kind, row, latest);
     provenVersion(ledger, first, kind, { id, version: 1 });
     if (first === undefined || latest === undefined) throw new Error("a state was proven without its entries");
-    return { id, state, first, latest };
+    return { id, state, version: row.version, first, latest };
   });
 }
 

@@ -1,11 +1,12 @@
+import type { z } from "zod";
 import type { ActionStatus } from "../../facts/areas/actions.ts";
+import type { ChannelKind } from "../../facts/areas/channels.ts";
 import type { Hash } from "../../facts/hash.ts";
 import type { Effect } from "../policy/catalog.ts";
 
 /** What a kind of channel has to do; each kind has a folder of its own. */
 
-export const CHANNEL_KINDS = ["SLACK", "TEAMS", "EMAIL", "WEBHOOK"] as const;
-export type ChannelKind = (typeof CHANNEL_KINDS)[number];
+export type { ChannelKind } from "../../facts/areas/channels.ts";
 
 /** A channel that an administrator configured, with its secrets opened. `Settings` and `Secrets` are those of its kind. */
 export interface OpenChannel<Settings = unknown, Secrets = unknown> {
@@ -69,13 +70,21 @@ export class DeliveryError extends Error {
   readonly retry: boolean;
   /** Milliseconds for which the other side asked to be left alone. */
   readonly retryAfter: number | undefined;
+  /** Whether nothing else could have been sent there either: it counts for the channel, and not against the notice. */
+  readonly down: boolean;
   constructor(
     message: string,
-    options: { readonly retry: boolean; readonly retryAfter?: number; readonly cause?: unknown },
+    options: {
+      readonly retry: boolean;
+      readonly retryAfter?: number;
+      readonly down?: boolean;
+      readonly cause?: unknown;
+    },
   ) {
     super(message, { cause: options.cause });
     this.retry = options.retry;
     this.retryAfter = options.retryAfter;
+    this.down = options.down ?? options.retryAfter !== undefined;
   }
 }
 
@@ -149,6 +158,18 @@ export interface ChannelResponse {
 /** One kind of channel. */
 export interface Driver<Settings = unknown, Secrets = unknown> {
   readonly kind: ChannelKind;
+  /** What an administrator configures, beside the groups. Its messages are for them. */
+  readonly settings: z.ZodType<Settings>;
+  readonly secrets: z.ZodType<Secrets>;
+  /** What is missing, or contradicts itself, in settings and secrets that are each as their schema says; undefined: nothing. */
+  problem?(configured: { readonly settings: Settings; readonly secrets: Secrets }): string | undefined;
+  /** Where it leads, as people name it, at most 400 characters; recorded with each notice as an erasable value. */
+  to(channel: Pick<OpenChannel<Settings, Secrets>, "settings">): string;
+  /**
+   * Without `update`: whether people are told of what `message` says in a further message, once the first was sent. Left out: of every
+   * change.
+   */
+  tells?(message: NoticeMessage): boolean;
   /**
    * Sends the first message of a notice. Returns what names it at the other side, for `update`: at most 400 characters without anything
    * personal; undefined where nothing can be updated. The same message may be sent again when nobody knows whether it arrived: what the
@@ -166,7 +187,7 @@ export interface Driver<Settings = unknown, Secrets = unknown> {
     sent: string,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Answers a request of the other side. Verifies where it comes from before anything else. */
+  /** Responds to a request of the other side. Verifies where it comes from before anything else. */
   receive?(channel: OpenChannel<Settings, Secrets>, request: ChannelRequest, door: Door): Promise<ChannelResponse>;
   /** Keeps a connection to the other side open until `signal` aborts, connecting again with back-off; for channels that are configured so. */
   connect?(channel: OpenChannel<Settings, Secrets>, door: Door, signal: AbortSignal): Promise<void>;

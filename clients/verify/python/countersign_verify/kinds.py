@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from . import break_glass, delegations, regions
+from . import break_glass, channels, delegations, regions
 from .tables import PRINCIPAL_KINDS
 from .terms import ANY, Approvals, AsMade, By, EntryIsBefore, IsMade, Kind, StateIsEntry
 
@@ -161,6 +161,7 @@ KINDS: Dict[str, Kind] = {
     **delegations.KINDS,
     **regions.KINDS,
     **break_glass.KINDS,
+    **channels.KINDS,
 }
 
 # Section 4, what an entry depends on: (path in the entry, kind, only entries of these types). Each at version 1.

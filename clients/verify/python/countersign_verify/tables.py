@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from . import break_glass, delegations, regions
+from . import break_glass, channels, delegations, regions
 from .terms import (
     AfterDeadline, AsMade, BeforeDeadline, By, Condition, EntryIs, EntryIsBefore, IsMade, Members, OneMore, StateHas,
     StateHasNot, StateIs, StateIsEntry, StatusWhere, Stay, Type, Where,
@@ -438,6 +438,7 @@ TYPES: Dict[str, Type] = {
     ),
     **delegations.TYPES,
     **break_glass.types(_ABOUT_ACTION, _SAME_ACTION),
+    **channels.TYPES,
     "AUDIT_READ": Type(
         {
             "read": "object",

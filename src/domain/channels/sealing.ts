@@ -1,0 +1,31 @@
+import { CompactEncrypt, compactDecrypt } from "jose";
+
+/**
+ * Encrypts what only servers of this installation may read, as a compact JWE (RFC 7516, `dir` with A256GCM). `purpose` is authenticated with it:
+ * what was sealed for one cannot be opened for another.
+ */
+export interface Sealing {
+  seal(purpose: string, value: unknown): Promise<string>;
+  /** undefined: it was sealed with another key or for another purpose, or was altered. */
+  open(purpose: string, sealed: string): Promise<unknown>;
+}
+
+/** @param key 32 bytes that every server of the installation has, and no database */
+export function createSealing(key: Uint8Array): Sealing {
+  return {
+    async seal(purpose, value) {
+      const text = new TextEncoder().encode(JSON.stringify(value));
+      return new CompactEncrypt(text).setProtectedHeader({ alg: "dir", enc: "A256GCM", purpose }).encrypt(key);
+    },
+    async open(purpose, sealed) {
+      try {
+        const options = { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256GCM"] };
+        const { plaintext, protectedHeader } = await compactDecrypt(sealed, key, options);
+        if (protectedHeader.purpose !== purpose) return undefined;
+        return JSON.parse(new TextDecoder().decode(plaintext)) as unknown;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}

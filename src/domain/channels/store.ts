@@ -1,0 +1,88 @@
+import { objectOf } from "../../facts/members.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { valueAt, Withheld } from "../../facts/payload.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
+import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import type { ChannelKind } from "./driver.ts";
+
+/** A channel as its latest entry has it. */
+export interface Channel {
+  readonly ledger: LedgerId;
+  readonly name: string;
+  readonly kind: ChannelKind;
+  readonly groups: readonly string[];
+  readonly isActive: boolean;
+  readonly version: number;
+  /** What an administrator configured last; for one that was removed, the removal. */
+  readonly entry: LedgerEntry;
+}
+
+export interface ChannelSource {
+  readonly db: Queryable;
+  /** Whether a server of this installation signed an entry, without which a channel is none. */
+  readonly isSigned: IsSigned;
+}
+
+/** UTF-16 code units. */
+export const MAX_NAME = 64;
+export const CHANNEL_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
+/** Channels of an organization that may be in use at a time. */
+export const MAX_CHANNELS = 50;
+
+function toChannel({ isSigned }: ChannelSource, ledger: LedgerId, found: RecordedState<"CHANNEL">): Channel {
+  const { id, state, version, latest } = found;
+  if (!isSigned(latest)) {
+    throw new LedgerDamagedError(ledger, `no server signed entry ${latest.seq}, which configures channel ${id}`);
+  }
+  return {
+    ledger,
+    name: id,
+    kind: state.kind,
+    groups: state.groups,
+    isActive: state.status === "ACTIVE",
+    version,
+    entry: latest,
+  };
+}
+
+/** The channel of this name, one that was removed too. Throws LedgerDamagedError, LedgerUnavailableError. */
+export async function readChannel(source: ChannelSource, ledger: LedgerId, name: string): Promise<Channel | undefined> {
+  if (!CHANNEL_NAME.test(name)) return undefined;
+  const [found] = await withLedgerErrors(readStates(source.db, ledger, "CHANNEL", [name]));
+  return found && toChannel(source, ledger, found);
+}
+
+const LIST = `
+  SELECT ${STORED_STATE} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'CHANNEL' AND s.status = 'ACTIVE'
+   ORDER BY s.first_seq LIMIT ${MAX_CHANNELS * 2}`;
+
+/** The channels in use, in the order in which they were first configured. */
+export async function listChannels(source: ChannelSource, ledger: LedgerId): Promise<readonly Channel[]> {
+  const { rows } = await withLedgerErrors(source.db.query<StoredState>(LIST, [ledger]));
+  const found = await withLedgerErrors(loadStates(source.db, ledger, "CHANNEL", rows));
+  return found.map((one) => toChannel(source, ledger, one));
+}
+
+const LEDGERS = "SELECT DISTINCT ledger FROM oc_state WHERE kind = 'CHANNEL' AND status = 'ACTIVE'";
+
+/** The ledgers that have a channel in use. */
+export async function ledgersWithChannels(db: Queryable): Promise<readonly LedgerId[]> {
+  const { rows } = await withLedgerErrors(db.query<{ ledger: LedgerId }>(LEDGERS));
+  return rows.map(({ ledger }) => ledger);
+}
+
+/** What an administrator configured by `entry`. Throws LedgerDamagedError where it is not what was recorded. */
+export function settingsIn({ entry, name, ledger }: Channel): {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly sealed: string | undefined;
+} {
+  const [settings, sealed] = [valueAt(entry, "settings"), valueAt(entry, "secrets")];
+  if (settings instanceof Withheld || sealed instanceof Withheld) {
+    throw new LedgerDamagedError(ledger, `what channel ${name} is configured with is not what was recorded, or is gone`);
+  }
+  return { settings: objectOf(settings), sealed: typeof sealed === "string" ? sealed : undefined };
+}
