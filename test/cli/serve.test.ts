@@ -129,7 +129,9 @@ describe("serve", () => {
 
   it("serves metrics and probes on a port of their own, and there alone", async () => {
     serving = await startServing([], { METRICS_PORT: "0" });
-    const operations = /"operations":"([^"]+)"/.exec(serving.said())?.[1] ?? "";
+    const said = () => /"operations":"([^"]+)"/.exec(serving!.said())?.[1];
+    await waitUntil(() => said() !== undefined);
+    const operations = said() ?? "";
     const get = (path: string, base: string) => fetch(new URL(path, base)).then(({ status }) => status);
     expect(await Promise.all(["/livez", "/readyz", "/metrics", "/graphql"].map((at) => get(at, operations)))).toEqual([
       200, 200, 200, 404,

@@ -26,24 +26,24 @@ afterAll(async () => {
 /** Bytes of a page of PostgreSQL. */
 const PAGE = 8_192;
 
-/** Changes a byte in the last page of each partition with entries, while the database is stopped. */
-async function damageEntries(): Promise<void> {
-  const files = await withClient(postgres.url, async (client) => {
-    const { rows } = await client.query<{ file: string; checksums: string }>(`
-      SELECT current_setting('data_directory') || '/' || pg_relation_filepath(inhrelid) AS file,
-             current_setting('data_checksums') AS checksums
-        FROM pg_inherits WHERE inhparent = 'oc_audit_log'::regclass AND pg_relation_size(inhrelid) > 0`);
-    expect(rows.map(({ checksums }) => checksums)).toEqual(["on"]);
-    return rows.map(({ file }) => file);
+/** Changes a byte in the page that has the proposal of an action, while the database is stopped. */
+async function damageProposal(id: string): Promise<void> {
+  const { file: name, block } = await withClient(postgres.url, async (client) => {
+    const { rows } = await client.query<{ file: string; block: string; checksums: string }>(
+      `SELECT current_setting('data_directory') || '/' || pg_relation_filepath(tableoid) AS file,
+              (ctid::text::point)[0] AS block, current_setting('data_checksums') AS checksums
+         FROM oc_audit_log WHERE action_id = $1 AND type = 'ACTION_PROPOSED'`,
+      [id],
+    );
+    expect(rows).toMatchObject([{ checksums: "on" }]);
+    return rows[0]!;
   });
+  // The first page has what the directory needs.
+  expect(Number(block)).toBeGreaterThan(0);
   await postgres.stop();
-  for (const name of files) {
-    const file = await open(path.normalize(name), "r+");
-    const { size } = await file.stat();
-    expect(size).toBeGreaterThan(PAGE);
-    await file.write(Buffer.from([0xff]), 0, 1, size - PAGE + 8_000);
-    await file.close();
-  }
+  const file = await open(path.normalize(name), "r+");
+  await file.write(Buffer.from([0xff]), 0, 1, Number(block) * PAGE + 8_000);
+  await file.close();
   postgres = await startEmbeddedPostgres({ dataDir: postgresDir, log: silent });
 }
 
@@ -56,16 +56,16 @@ describe("a server whose database has a damaged page", () => {
   it("starts, says so, stops the ledger, and reports it by codes of their own", async () => {
     const first = await startApp({ databaseUrl: postgres.url });
     const propose = (on: App) =>
-      on.gql<{ proposeAction: { action: { id: string } } }>(
-        "mutation($input:ProposeActionInput!){proposeAction(input:$input){action{id}}}",
+      on.gql<{ proposeAction: { action: { id: string; uuid: string } } }>(
+        "mutation($input:ProposeActionInput!){proposeAction(input:$input){action{id uuid}}}",
         { input: { idempotencyKey: randomUUID(), platform: "crm", tool: "get_user_details", arguments: {} } },
         "agent",
       );
-    let id: string | undefined;
-    // The first page has what the directory needs.
-    for (let n = 0; n < 12; n += 1) id = (await propose(first)).data?.proposeAction.action.id;
+    let last: { readonly id: string; readonly uuid: string } | undefined;
+    for (let n = 0; n < 12; n += 1) last = (await propose(first)).data?.proposeAction.action;
     await first.stop();
-    await damageEntries();
+    const { id, uuid } = last!;
+    await damageProposal(uuid);
 
     app = await startApp({ databaseUrl: postgres.url, dataDir: first.dataDir });
     const server = app;
