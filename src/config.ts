@@ -114,6 +114,28 @@ const TEAMS_HOSTS = [
   "smba.infra.dod.teams.microsoft.us",
 ];
 const DAY = 86_400;
+const MAX_RANGES = 100;
+const RANGES = "has to be IP addresses or ranges such as 10.1.0.0/16, separated by commas";
+
+/** IP addresses and ranges (CIDR notation, RFC 4632 and RFC 4291), separated by commas. */
+const addressRanges = z
+  .string()
+  .default("")
+  .transform((list, context) => {
+    const ranges = list
+      .split(",")
+      .map((range) => range.trim())
+      .filter(Boolean);
+    const bad = ranges.find((range) => {
+      const [address = "", length, ...more] = range.split("/");
+      const bits = isIPv6(address) ? 128 : 32;
+      const isLength = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits);
+      return isIP(address) === 0 || !isLength || more.length > 0;
+    });
+    if (bad !== undefined) context.addIssue(`${RANGES}, not ${shown(bad)}`);
+    else if (ranges.length > MAX_RANGES) context.addIssue(`${RANGES}, at most ${MAX_RANGES}`);
+    return bad !== undefined || ranges.length > MAX_RANGES ? z.NEVER : ranges;
+  });
 
 /** Durations are seconds. Each message reads on from the name of its variable. */
 const settings = z.object({
@@ -228,6 +250,10 @@ const settings = z.object({
   WATCH_SHARE: wholeNumber({ default: 5, from: 1, to: 100, unit: "percent" }),
   WATCH_INTERVAL: duration({ default: 300, from: 0.1, to: 86_400 }),
   WATCH_WHOLE_INTERVAL: duration({ default: 86_400, from: 1, to: 366 * DAY }),
+  CHANNEL_PRIVATE_ADDRESSES: addressRanges,
+  CHANNEL_CLAIMS_MAX_AGE: wholeSeconds({ default: 604_800, from: 1, to: 90 * DAY }),
+  CHANNEL_LEASE: duration({ default: 15, from: 1, to: 300 }),
+  CHANNEL_INTERVAL: duration({ default: 2, from: 0.05, to: 60 }),
   CLOCK_TOLERANCE: duration({ default: 60, from: 1, to: 86_400 }),
   APPEND_QUEUE: wholeNumber({ default: 10_000, from: 1, to: 1_000_000, unit: "facts" }),
 });
@@ -353,6 +379,17 @@ export interface Config {
     /** Seconds from the begin of one verification of whole ledgers to the next. */
     readonly wholeInterval: number;
   };
+  /** Of channels. */
+  readonly channels: {
+    /** Addresses that are not public and may be reached all the same: IP addresses, or ranges in CIDR notation. */
+    readonly privateAddresses: readonly string[];
+    /** Seconds for which the groups of a person's last sign-in count for what they do in a chat. */
+    readonly claimsMaxAge: number;
+    /** Seconds after which another server sends notices in the place of one that does not respond. */
+    readonly lease: number;
+    /** Seconds between two looks for notices that are due. */
+    readonly interval: number;
+  };
   /** Seconds by which the clocks of the database and this server may differ before nothing is recorded. */
   readonly clockTolerance: number;
   /** Drafts in one ledger's append queue above which an append throws LedgerUnavailableError. */
@@ -471,6 +508,12 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       share: value.WATCH_SHARE / 100,
       interval: value.WATCH_INTERVAL,
       wholeInterval: value.WATCH_WHOLE_INTERVAL,
+    },
+    channels: {
+      privateAddresses: value.CHANNEL_PRIVATE_ADDRESSES,
+      claimsMaxAge: value.CHANNEL_CLAIMS_MAX_AGE,
+      lease: value.CHANNEL_LEASE,
+      interval: value.CHANNEL_INTERVAL,
     },
     clockTolerance: value.CLOCK_TOLERANCE,
     appendQueue: value.APPEND_QUEUE,

@@ -5,6 +5,7 @@ import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
 import type { Logger } from "./log.ts";
 import { createPolicyParts, createReadsOfRegions, startActions } from "./main/actions.ts";
+import { startChannels } from "./main/channels.ts";
 import { createClosing } from "./main/closing.ts";
 import { startDatabase } from "./main/database.ts";
 import { startFollowing } from "./main/follow.ts";
@@ -91,6 +92,17 @@ async function startAreas(start: Start): Promise<Addresses> {
     findReads,
   });
   startJobs(start, database, actions, sessions);
+  const channels = startChannels(start, {
+    database,
+    ledgers,
+    isSigned,
+    directory,
+    sessions,
+    actions,
+    policies,
+    follower,
+    keys,
+  });
 
   const services = createServices({
     regions: config.partsRegions
@@ -108,6 +120,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     approvalTtl: config.approvalTtl,
     sessions,
     directory,
+    channels,
     readingLog,
     ledgers,
     pool: database.pool,

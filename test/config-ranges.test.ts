@@ -33,6 +33,9 @@ const USES: Readonly<Partial<Record<SettingName, "timer" | "rest" | "instant" | 
   READINESS_TIMEOUT: "timer",
   WATCH_INTERVAL: "rest",
   WATCH_WHOLE_INTERVAL: "rest",
+  CHANNEL_CLAIMS_MAX_AGE: "instant",
+  CHANNEL_LEASE: "timer",
+  CHANNEL_INTERVAL: "timer",
   CLOCK_TOLERANCE: "instant",
 };
 

@@ -19,6 +19,7 @@ export type ProjectName = (typeof projectNames)[number];
 const folders: Readonly<Record<string, ProjectName>> = {
   test: "unit",
   "test/browser": "browser",
+  "test/channels": "server",
   "test/cli": "server",
   "test/clients": "server",
   "test/db": "database",

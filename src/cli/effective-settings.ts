@@ -93,6 +93,10 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   WATCH_SHARE: ({ watch }) => watch.share * 100,
   WATCH_INTERVAL: ({ watch }) => watch.interval,
   WATCH_WHOLE_INTERVAL: ({ watch }) => watch.wholeInterval,
+  CHANNEL_PRIVATE_ADDRESSES: ({ channels }) => channels.privateAddresses.join(","),
+  CHANNEL_CLAIMS_MAX_AGE: ({ channels }) => channels.claimsMaxAge,
+  CHANNEL_LEASE: ({ channels }) => channels.lease,
+  CHANNEL_INTERVAL: ({ channels }) => channels.interval,
   CLOCK_TOLERANCE: ({ clockTolerance }) => clockTolerance,
   APPEND_QUEUE: ({ appendQueue }) => appendQueue,
 };

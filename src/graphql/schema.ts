@@ -3,6 +3,7 @@ import { builder } from "./base/builder.ts";
 import { resolveInRegions } from "./base/regions.ts";
 import { countResponses } from "./base/response-budget.ts";
 import "./actions/index.ts";
+import "./channels/index.ts";
 import "./directory/index.ts";
 import "./ledger/index.ts";
 import "./lineage/index.ts";

@@ -14,11 +14,12 @@ function refuse(status: number, message: string) {
   return graphqlError("BAD_USER_INPUT", message, { http: { status } });
 }
 
-/** The body of a request. Throws 413 as soon as it is known to be larger than it may be; the rest is then discarded. */
-function readBody(request: IncomingMessage, anonymous: boolean): Promise<Buffer> {
-  const most = anonymous ? MAX_ANONYMOUS_BODY : MAX_BODY;
-  const tooLarge = () =>
-    refuse(413, `The request is larger than ${most} bytes.${anonymous ? " With a token it may be larger." : ""}`);
+/**
+ * The body of a request, at most `most` bytes. Throws 413 as soon as it is known to be larger, with `hint` behind that; the rest is then
+ * discarded.
+ */
+export function readBody(request: IncomingMessage, most: number, hint = ""): Promise<Buffer> {
+  const tooLarge = () => refuse(413, `The request is larger than ${most} bytes.${hint}`);
   if (Number(request.headers["content-length"] ?? 0) > most) {
     request.resume();
     return Promise.reject(tooLarge());
@@ -76,7 +77,9 @@ export async function readPost(
   { anonymous = false }: { readonly anonymous?: boolean } = {},
 ): Promise<GraphQLParams> {
   checkContentType(request.headers["content-type"]);
-  const body = await readBody(request, anonymous);
+  const body = anonymous
+    ? await readBody(request, MAX_ANONYMOUS_BODY, " With a token it may be larger.")
+    : await readBody(request, MAX_BODY);
   const digest = request.headers["content-digest"];
   // The signature covers only the digest: the body must match it.
   if (digest !== undefined && !contentDigestHolds(String(digest), body)) {

@@ -9,6 +9,7 @@ import { inSpan } from "../telemetry.ts";
 import { readGet, readPost } from "./body.ts";
 import { type Call, type CallIdentity, createCall, requestHeadOf, type SignedIn } from "./call.ts";
 import type { Certificate } from "./certificate.ts";
+import { createChannelRoute, type ReceiveChannel } from "./channel-route.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
 import { serveGraphiQL, wantsGraphiql } from "./graphiql.ts";
@@ -41,6 +42,8 @@ export interface HttpServerDeps {
   readonly publicUrl?: string | undefined;
   /** Handles the paths of signing in with a browser; returns undefined for any other path. */
   readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
+  /** Responds to requests of other services at the paths of channels; left out: there are none. */
+  readonly receiveChannel?: ReceiveChannel | undefined;
   /** Conditions of `/readyz`, by name; all must hold. Undefined: the probes are served elsewhere. */
   readonly checks: (() => Promise<Checks>) | undefined;
   /** Whether each further region is ready, which `/readyz` says. */
@@ -218,6 +221,9 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     return revoked.signal;
   }
 
+  const channelRoute =
+    deps.receiveChannel && createChannelRoute({ receive: deps.receiveChannel, admit: admitAnonymous, log });
+
   /** What is done for responses. */
   const works = new WeakMap<ServerResponse, Promise<void>>();
 
@@ -255,6 +261,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     if (!mayUse(request)) return refusePlain(request, response);
     if (!hasValidHost(request)) return refuseHost(request, response);
     if (path === "/graphql") return traced(request, () => graphql(request, response));
+    const received = channelRoute?.(path, request, response);
+    if (received !== undefined) return received;
     const signingIn = signIn?.(path, request, response);
     if (signingIn !== undefined) return signingIn;
     request.resume();

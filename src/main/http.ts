@@ -1,8 +1,11 @@
 import type { Database } from "../db/database.ts";
 import { pendingMigrations } from "../db/migrate.ts";
+import type { Channels } from "../domain/channels/channels.ts";
 import { isLoopback } from "../domain/identity/secure-url.ts";
+import { CHANNEL_KINDS } from "../facts/areas/channels.ts";
 import type { Services } from "../graphql/base/services.ts";
 import { type Certificate, watchCertificate } from "../http/certificate.ts";
+import type { ReceiveChannel } from "../http/channel-route.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { originOf } from "../http/origin.ts";
 import { createPeers } from "../http/peers.ts";
@@ -34,6 +37,14 @@ export interface Addresses {
   readonly operations: string | undefined;
 }
 
+/** How requests at the paths of channels are responded to. */
+export function channelReceiver({ receive }: Pick<Channels, "receive">): ReceiveChannel {
+  return ({ kind, ...at }, request) => {
+    const known = CHANNEL_KINDS.find((one) => one === kind);
+    return known === undefined ? Promise.resolve(undefined) : receive({ kind: known, ...at }, request);
+  };
+}
+
 /** What of one region has to work for this server to be sent requests. */
 async function checksOf({ database, ledgers, watch }: Pick<HttpDeps, "database" | "ledgers" | "watch">) {
   return {
@@ -57,6 +68,7 @@ export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses
     services,
     identity: identity.calls,
     signIn: identity.signIn.handle,
+    receiveChannel: channelReceiver(services.channels),
     publicUrl: config.publicUrl,
     checks: config.metricsPort === undefined ? checks : undefined,
     regions,

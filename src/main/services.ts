@@ -14,6 +14,7 @@ type Started =
   | "policies"
   | "sessions"
   | "directory"
+  | "channels"
   | "readingLog"
   | "ledgers"
   | "pool"

@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type JWTPayload, SignJWT } from "jose";
 import type { Pool, PoolClient } from "pg";
+import { loadConfig } from "../../src/config.ts";
 import { createListener } from "../../src/db/listen.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { createActions } from "../../src/domain/actions/actions.ts";
+import { type ChannelsOptions, createChannels } from "../../src/domain/channels/channels.ts";
+import { createOutgoing } from "../../src/domain/channels/outbound.ts";
+import type { TeamsEndpoints } from "../../src/domain/channels/teams/settings.ts";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
 import { parseIdentityFile } from "../../src/domain/identity/identity-file.ts";
 import { type Keys, loadKeys, SIGNATURE_ALGORITHM } from "../../src/domain/identity/keys.ts";
@@ -31,6 +35,8 @@ import { createSignatureCheck } from "../../src/ledger/signatures/check.ts";
 import { createLedgerSnapshots } from "../../src/ledger/snapshot.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { createLogger } from "../../src/log.ts";
+import { createDrivers } from "../../src/main/channels.ts";
+import { channelReceiver } from "../../src/main/http.ts";
 import { createIdentity, type IdentityServices } from "../../src/main/identity.ts";
 import { createServices } from "../../src/main/services.ts";
 import { FACT_KEY, FACT_KEYS } from "../support/fact-keys.ts";
@@ -95,6 +101,11 @@ export type ApiOptions = Partial<
   >
 > & {
   readonly heartbeat?: number;
+  /** Has notices sent; left out, none are. */
+  readonly channels?: Partial<ChannelsOptions["config"]>;
+  /** Where Slack and Microsoft's services are, for tests that have their own. */
+  readonly slackApiUrl?: string;
+  readonly teams?: TeamsEndpoints;
   /** Seconds; 900 when left out. */
   readonly executionTtl?: number;
   /** Milliseconds. */
@@ -246,7 +257,30 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     refusals,
   });
   if (options.leavesApprovals !== true) people.onSuspended(actions.voidApprovals);
+  const outgoing = createOutgoing(["127.0.0.1", "::1"]);
+  const channels = createChannels({
+    ledgers,
+    db: background,
+    isSigned,
+    region: "eu",
+    actions,
+    policies,
+    directory: people,
+    attribute: sessions.attribute,
+    follower,
+    drivers: createDrivers(outgoing, {
+      slackApiUrl: options.slackApiUrl ?? "http://127.0.0.1:9",
+      teams: options.teams ?? loadConfig({}).teams,
+      log,
+    }),
+    key: keys.secret("channels"),
+    publicUrl: () => options.publicUrl ?? origin,
+    config: { claimsMaxAge: 3_600, lease: 15, interval: 0.5, ...options.channels },
+    log,
+  });
+  if (options.channels !== undefined) channels.start();
   const services = createServices({
+    channels,
     actions,
     policies,
     tryPolicy,
@@ -269,6 +303,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     services: options.services?.(services) ?? services,
     identity: options.identity?.(identity.calls) ?? identity.calls,
     signIn: identity.signIn.handle,
+    receiveChannel: channelReceiver(channels),
     checks: options.checks ?? ledgers.ready,
     metrics,
     log,
@@ -321,6 +356,8 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     },
     async close() {
       await server.close(1_000);
+      await channels.stop();
+      outgoing.close();
       await identity.stop();
       await refusals.stop();
       await ledgers.close();

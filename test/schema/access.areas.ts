@@ -120,8 +120,21 @@ const delegations: TracedArea = {
   nothing: (ledger) => ({ delegation: nodeId("Delegation", ledger, randomUUID()) }),
 };
 
+/** A channel that nothing goes to, which an administrator configured. */
+const channels: TracedArea = {
+  types: { channel: "String!" },
+  async leave({ api, administrator }) {
+    const name = `c-${randomUUID()}`;
+    const webhook = { url: "https://hooks.acme.example/", signingSecrets: [`whsec_${"A".repeat(32)}`] };
+    const as = { token: await administrator() };
+    await act(api, "configureChannel", { name, groups: [name], webhook }, as, "userErrors{code}");
+    return { marks: quoted(name), variables: { channel: name } };
+  },
+  nothing: () => ({ channel: `c-${randomUUID()}` }),
+};
+
 /** What everybody leaves behind, area by area. A new area has to be added here. */
-export const AREAS = { actions, sessions, principals, policies, delegations } as const satisfies Readonly<
+export const AREAS = { actions, sessions, principals, policies, delegations, channels } as const satisfies Readonly<
   Record<string, TracedArea>
 >;
 export type AreaName = keyof typeof AREAS;

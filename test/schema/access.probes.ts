@@ -139,6 +139,11 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
         ),
       ),
     ),
+    channels: only(about("channels", list(`channels${everything("ConfiguredChannel", 1, true)}`))),
+    undeliveredNotices: only(
+      list(`undeliveredNotices(first:100,givenUp:true){nodes{channel name to action${ACTIONS}}}`),
+    ),
+    waitForDecision: only(each(`waitForDecision(id:$action,seconds:0)${ACTION}`)),
     delegations: only(list("delegations{id delegator{id} delegate{id} group startsAt endsAt ended}")),
     teams: only(principals(list("teams{id name leads{id} members(first:20){nodes{id}}}"))),
   },
@@ -200,6 +205,16 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     ),
     endDelegation: only(
       each(`endDelegation(input:{delegationId:$delegation}){delegation{id} entry${ENTRIES} userErrors{code}}`),
+    ),
+    configureChannel: only(list(`configureChannel(input:{name:""}){channel{name} entry${ENTRIES} userErrors{code}}`)),
+    removeChannel: only(list(`removeChannel(input:{name:""}){channel{name} entry${ENTRIES} userErrors{code}}`)),
+    startAccountLink: only(list('startAccountLink(input:{channel:""}){expiresAt userErrors{code}}')),
+    unlinkAccount: only(list(`unlinkAccount(input:{accountId:""}){entry${ENTRIES} userErrors{code}}`)),
+    retryNotice: only(
+      each(`retryNotice(input:{actionId:$action,channel:"x"}){notice{to} entry${ENTRIES} userErrors{code}}`),
+    ),
+    openNotice: only(
+      each(`openNotice(input:{actionId:$action,channel:"x"}){notice{to} entry${ENTRIES} userErrors{code}}`),
     ),
     claimAdministrator: only(principals(list(`claimAdministrator(input:{code:"x"})${CHANGED}`))),
   },

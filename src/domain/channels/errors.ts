@@ -8,7 +8,6 @@ export const CHANNEL_REFUSAL_CODES = [
   "HUMANS_ONLY",
   "CHANNEL_LIMIT",
   "ACCOUNT_TAKEN",
-  "CODE_INVALID",
   "NOTHING_TO_RETRY",
 ] as const;
 export type ChannelRefusalCode = (typeof CHANNEL_REFUSAL_CODES)[number];

@@ -1,4 +1,5 @@
 import { CompactEncrypt, compactDecrypt } from "jose";
+import { parseJson } from "../../facts/parse-json.ts";
 
 /**
  * Encrypts what only servers of this installation may read, as a compact JWE (RFC 7516, `dir` with A256GCM). `purpose` is authenticated with it:
@@ -22,7 +23,7 @@ export function createSealing(key: Uint8Array): Sealing {
         const options = { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256GCM"] };
         const { plaintext, protectedHeader } = await compactDecrypt(sealed, key, options);
         if (protectedHeader.purpose !== purpose) return undefined;
-        return JSON.parse(new TextDecoder().decode(plaintext)) as unknown;
+        return parseJson(new TextDecoder().decode(plaintext));
       } catch {
         return undefined;
       }

@@ -1,5 +1,5 @@
-import { objectOf } from "../../facts/members.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { objectOf } from "../../facts/members.ts";
 import { valueAt, Withheld } from "../../facts/payload.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
@@ -27,8 +27,6 @@ export interface ChannelSource {
   readonly isSigned: IsSigned;
 }
 
-/** UTF-16 code units. */
-export const MAX_NAME = 64;
 export const CHANNEL_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
 /** Channels of an organization that may be in use at a time. */
 export const MAX_CHANNELS = 50;
@@ -82,7 +80,10 @@ export function settingsIn({ entry, name, ledger }: Channel): {
 } {
   const [settings, sealed] = [valueAt(entry, "settings"), valueAt(entry, "secrets")];
   if (settings instanceof Withheld || sealed instanceof Withheld) {
-    throw new LedgerDamagedError(ledger, `what channel ${name} is configured with is not what was recorded, or is gone`);
+    throw new LedgerDamagedError(
+      ledger,
+      `what channel ${name} is configured with is not what was recorded, or is gone`,
+    );
   }
   return { settings: objectOf(settings), sealed: typeof sealed === "string" ? sealed : undefined };
 }

@@ -54,6 +54,8 @@ export interface Directory
     organization: string,
     keyid: string,
   ): { readonly principalId: string; readonly jwk: PublicJwk } | undefined;
+  /** Whether anything was decided about a principal behind position `since`. Reads the database. Throws LedgerUnavailableError. */
+  changedSince(organization: string, principalId: string, since: bigint): Promise<boolean>;
   /** How principals stand now; undefined where the directory was not read lately, as for an organization that nobody calls for. */
   statusOf(organization: string): PrincipalStatus | undefined;
   /** Ids of the principals whose groups, when they were last seen, had the team among them; as new as a second or two. */
@@ -117,6 +119,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createReach(projections),
     ...createSetup(changes, projections, db),
     ...createViews(projections, db),
+    async changedSince(name, principalId, since) {
+      const organization = await projections.open(name);
+      await projections.refresh(organization);
+      return (organization.principals.get(principalId)?.updatedSeq ?? since) > since;
+    },
     gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),
     statusOf(name) {
       const organization = projections.current(name);

@@ -81,12 +81,13 @@ export const ApproverIdentity = builder.enumType("ApproverIdentity", {
 });
 
 export const Channel = builder.enumType("Channel", {
-  description: "The channel a decision came in by.",
+  description: "A way by which people are told of actions, or decide on them.",
   values: described({
     API: "This API.",
     CONSOLE: "The web console.",
     SLACK: "Slack.",
     TEAMS: "Microsoft Teams.",
+    EMAIL: "E-mail, by which nobody decides.",
     WEBHOOK: "A webhook.",
   }),
 });

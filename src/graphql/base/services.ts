@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import type { Acknowledgements } from "../../domain/acknowledgements/acknowledgements.ts";
 import type { Actions } from "../../domain/actions/actions.ts";
+import type { Channels } from "../../domain/channels/channels.ts";
 import type { Directory } from "../../domain/directory/directory.ts";
 import type { Policies } from "../../domain/policy/policies.ts";
 import type { Publishing } from "../../domain/publishing/publish.ts";
@@ -26,6 +27,7 @@ export interface Services {
   readonly simulatePolicy: SimulatePolicy;
   readonly sessions: Sessions;
   readonly directory: Directory;
+  readonly channels: Channels;
   /** Where reading the audit log is recorded. */
   readonly readingLog?: Pick<ReadingLog, "record">;
   readonly ledgers: Pick<Ledgers, "append" | "damaged" | "ensure">;

@@ -3,6 +3,7 @@
 import path from "node:path";
 import { openDatabase } from "../../../src/db/database.ts";
 import { createActions } from "../../../src/domain/actions/actions.ts";
+import { createChannels } from "../../../src/domain/channels/channels.ts";
 import type { Authentication } from "../../../src/domain/identity/authentication.ts";
 import { parseIdentityFile } from "../../../src/domain/identity/identity-file.ts";
 import { loadKeys } from "../../../src/domain/identity/keys.ts";
@@ -84,9 +85,28 @@ const policy = createPolicy(catalog);
 const config = { region, approvalTtl: 3600, grantTtl: 900, executionTtl: 900, chainIdle: 1800 };
 const attribution = mode === "with" ? createAttribution({ ledgers, db: database.appendPool, region }) : nobody;
 const actions = createActions({ ledgers, isSigned, pool, policy, keys, config, attribution });
+const policies = createPolicies({ starter: policy });
+const follower = createFollower({ pool });
+const channels = createChannels({
+  ledgers,
+  db: pool,
+  isSigned,
+  region,
+  actions,
+  policies,
+  directory: identity.directory,
+  attribute: "none",
+  follower,
+  drivers: [],
+  key: keys.secret("channels"),
+  publicUrl: () => "http://localhost",
+  config: { claimsMaxAge: 3_600, lease: 15, interval: 2 },
+  log,
+});
 const services = createServices({
   actions,
-  policies: createPolicies({ starter: policy }),
+  channels,
+  policies,
   tryPolicy: createTryPolicy(),
   approvalTtl: config.approvalTtl,
   sessions,
@@ -94,7 +114,7 @@ const services = createServices({
   ledgers,
   pool,
   snapshots: createLedgerSnapshots({ pool: snapshotPool, ledgers }),
-  follower: createFollower({ pool }),
+  follower,
   verify: (ledger, range) => verifyLedger(pool, ledger, range),
   watch,
   keys,

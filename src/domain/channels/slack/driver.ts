@@ -34,15 +34,6 @@ export interface SlackDriverOptions {
   readonly log: Pick<Logger, "info" | "warn" | "error">;
 }
 
-/** What an administrator configures is checked by. */
-interface SlackChecks {
-  readonly settings: typeof slackSettings;
-  readonly secrets: typeof slackSecrets;
-  readonly problem: typeof slackProblem;
-  /** Where it leads, as people name it. */
-  to(channel: Pick<SlackChannel, "settings">): string;
-}
-
 const posted = z.object({ channel: z.string().regex(/^[A-Z0-9]{1,40}$/), ts: z.string().regex(/^\d{1,12}\.\d{1,9}$/) });
 const opened = z.object({ url: z.string().max(4_000) });
 
@@ -54,7 +45,7 @@ export function createSlackDriver({
   apiUrl,
   now = Date.now,
   log,
-}: SlackDriverOptions): Driver<SlackSettings, SlackSecrets> & SlackChecks {
+}: SlackDriverOptions): Driver<SlackSettings, SlackSecrets> {
   const api = createSlackApi({ outbound, apiUrl });
   const interactions = createInteractions({
     api,

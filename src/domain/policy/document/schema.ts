@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CHANNEL_KINDS } from "../../../facts/areas/channels.ts";
 import { ASSURANCES } from "../../../facts/assurance.ts";
 import { nameSchema, regionSchema } from "../../identity/names.ts";
 import { MAX_CONDITION } from "../conditions/parse.ts";
@@ -42,6 +43,15 @@ const measure = z.strictObject({
 });
 
 const names = z.array(nameSchema).min(1).max(20);
+
+const channel = z
+  .strictObject({
+    name: nameSchema.optional().describe("one channel, by its name"),
+    kind: z.enum(CHANNEL_KINDS).optional().describe("channels of one kind"),
+    arguments: z.boolean().describe("whether what would run is in the messages, with its arguments"),
+    except: names.optional().describe("categories of data: not for tools that handle one of them"),
+  })
+  .describe("the first that is about a channel says what it may have");
 
 const requirement = z
   .strictObject({
@@ -158,6 +168,11 @@ export const policySchema = z.strictObject({
     .max(MAX_MEASURES)
     .optional()
     .describe("numbers of arguments that windows add up, recorded with each proposal"),
+  channels: z
+    .array(channel)
+    .max(100)
+    .optional()
+    .describe("which channels may have the arguments of actions; others have reference, tool, severity and deadline"),
   rules: z.array(rule).max(500),
   cases: z.array(example).max(5_000).default([]).describe("examples, which are evaluated before the document is used"),
 });

@@ -1,0 +1,107 @@
+import { asError } from "../../errors.ts";
+import type { Logger } from "../../log.ts";
+import type { Configuration } from "./configuration.ts";
+import type { ChannelKind, Door, Driver, OpenChannel } from "./driver.ts";
+import { type ChannelSource, ledgersWithChannels, listChannels } from "./store.ts";
+
+export interface ConnectionsOptions extends ChannelSource {
+  readonly configuration: Pick<Configuration, "opened">;
+  readonly drivers: ReadonlyMap<ChannelKind, Driver>;
+  readonly door: Door;
+  /** Seconds between two looks for channels that were configured elsewhere. */
+  readonly interval: number;
+  readonly log: Pick<Logger, "warn">;
+}
+
+/** Keeps the connections that channels need, on each server: what arrives by one is decided like anything else. */
+export interface Connections {
+  /** Looks for channels that were configured. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+interface Kept {
+  readonly channel: OpenChannel;
+  readonly over: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export function createConnections(options: ConnectionsOptions): Connections {
+  const { db, configuration, drivers, door, interval, log } = options;
+  const kept = new Map<string, Kept>();
+  let stopped = false;
+  let failing = false;
+  let looking: Promise<void> | undefined;
+  let again = false;
+
+  function connect(key: string, channel: OpenChannel): void {
+    const driver = drivers.get(channel.kind);
+    if (driver?.connect === undefined) return;
+    const over = new AbortController();
+    const ended = driver
+      .connect(channel, door, over.signal)
+      // One that needs none has resolved, and stays until it is configured otherwise.
+      .catch((error: unknown) => {
+        if (over.signal.aborted) return;
+        log.warn({ channel: key, err: asError(error) }, "the connection of a channel ended; it is made again");
+        if (kept.get(key)?.over === over) kept.delete(key);
+      });
+    kept.set(key, { channel, over, ended });
+  }
+
+  async function look(): Promise<void> {
+    const seen = new Set<string>();
+    for (const ledger of await ledgersWithChannels(db)) {
+      for (const channel of await listChannels(options, ledger)) {
+        const key = `${ledger}/${channel.name}`;
+        seen.add(key);
+        const known = kept.get(key);
+        if (stopped || known?.channel.configuredAt === channel.entry.seq) continue;
+        known?.over.abort();
+        await known?.ended;
+        const opened =
+          drivers.get(channel.kind)?.connect === undefined ? undefined : await configuration.opened(channel);
+        if (opened !== undefined && !stopped) connect(key, opened);
+      }
+    }
+    for (const [key, { over }] of kept) {
+      if (seen.has(key)) continue;
+      over.abort();
+      kept.delete(key);
+    }
+  }
+
+  function tick(): void {
+    again = true;
+    looking ??= (async () => {
+      while (again && !stopped) {
+        again = false;
+        try {
+          await look();
+          failing = false;
+        } catch (error) {
+          if (!failing) log.warn({ err: asError(error) }, "channels cannot be looked for now; this is tried again");
+          failing = true;
+        }
+      }
+    })().finally(() => {
+      looking = undefined;
+    });
+  }
+
+  const timer = setInterval(tick, interval * 1_000);
+  timer.unref();
+  tick();
+
+  return {
+    wake: tick,
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await looking;
+      const all = [...kept.values()];
+      for (const { over } of all) over.abort();
+      await Promise.all(all.map(({ ended }) => ended));
+    },
+  };
+}

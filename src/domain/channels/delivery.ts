@@ -1,0 +1,133 @@
+import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { Logger } from "../../log.ts";
+import type { Configuration } from "./configuration.ts";
+import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
+import type { Messages } from "./message.ts";
+import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
+import { type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
+
+export interface DeliveryOptions {
+  readonly db: Queryable;
+  readonly configuration: Pick<Configuration, "open">;
+  readonly drivers: ReadonlyMap<ChannelKind, Driver>;
+  readonly messages: Messages;
+  readonly changes: Pick<NoticeChanges, "sent" | "gaveUp">;
+  readonly log: Pick<Logger, "warn">;
+}
+
+export interface Delivery {
+  /**
+   * Sends what a channel gets next. False when there is nothing to be sent now. `signal` cuts what is under way. Throws
+   * LedgerUnavailableError.
+   */
+  next(ledger: LedgerId, channel: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Attempts that count against a notice before it is given up: the other side responded, and asked for another attempt. */
+const MAX_ATTEMPTS = 12;
+/** Milliseconds that one attempt may take. */
+const ATTEMPT_LIMIT = 20_000;
+
+/** Nothing has to be said of any version. */
+const ANY_VERSION = 2_147_483_647;
+
+/** What became of an attempt. `version`: what was said, or needs not be said; `reached`: whether the other side responded. */
+interface Attempt {
+  readonly version: number;
+  readonly reached: boolean;
+}
+
+const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { db, configuration, drivers, messages, changes, log } = options;
+
+  const load = async (ledger: LedgerId, { actionId, channel }: Due) =>
+    (await readNotices(db, ledger, [actionId], [channel]))[0];
+
+  async function send(
+    ledger: LedgerId,
+    notice: Notice,
+    { channel, driver }: { readonly channel: OpenChannel; readonly driver: Driver },
+    message: NoticeMessage,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    const { status, message: sent } = notice.state;
+    const said: Attempt = { version: message.version, reached: true };
+    if (status === "QUEUED") {
+      const named = await driver.send(channel, message, signal);
+      await changes.sent(ledger, notice, new Date(), named);
+      return said;
+    }
+    if (driver.update !== undefined) {
+      if (sent === undefined) return { ...said, reached: false };
+      await driver.update(channel, message, sent, signal);
+      return said;
+    }
+    if (driver.tells?.(message) === false) return { ...said, reached: false };
+    await driver.send(channel, message, signal);
+    return said;
+  }
+
+  async function attempt(ledger: LedgerId, due: Due, signal: AbortSignal): Promise<Attempt> {
+    const notice = await load(ledger, due);
+    if (notice === undefined || notice.state.status === "FAILED") return NOTHING;
+    const channel = await configuration.open(ledger, due.channel);
+    const driver = channel && drivers.get(channel.kind);
+    if (channel === undefined || driver === undefined || channel.kind !== notice.kind) {
+      await changes.gaveUp(ledger, notice, "CHANNEL_REMOVED");
+      return NOTHING;
+    }
+    const message = await messages.of(ledger, due.actionId, channel);
+    if (message === undefined) throw new Error(`there is a notice of ${due.actionId}, and no such action`);
+    if (due.escalates && message.status !== "PENDING") {
+      await changes.gaveUp(ledger, notice, "NOT_NEEDED");
+      return NOTHING;
+    }
+    return send(ledger, notice, { channel, driver }, message, signal);
+  }
+
+  async function onFailure(ledger: LedgerId, due: Due, error: unknown): Promise<boolean> {
+    const known = error instanceof DeliveryError ? error : undefined;
+    const about = { ledger, channel: due.channel, action: due.actionId, err: asError(error) };
+    // What is no word of the other side is a fault of ours, which concerns this notice.
+    const counts = known?.down !== true;
+    const isFinal = known?.retry === false || (counts && due.attempts + 1 >= MAX_ATTEMPTS);
+    if (!isFinal) {
+      log.warn(about, "a notice could not be sent; it is tried again");
+      await failed(db, ledger, due, { problem: asError(error).message, counts, retryAfter: known?.retryAfter });
+      return false;
+    }
+    log.warn(about, "a notice is not tried any more");
+    const notice = await load(ledger, due);
+    if (notice !== undefined) await changes.gaveUp(ledger, notice, known?.retry === false ? "REFUSED" : "GAVE_UP");
+    // What was sent before says what it says until the action changes again.
+    await done(db, ledger, due, due.wanted);
+    return true;
+  }
+
+  return {
+    async next(ledger, channel, signal) {
+      const due = await nextDue(db, ledger, channel);
+      if (due === undefined) return false;
+      try {
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_LIMIT)]);
+        const { version, reached } = await attempt(ledger, due, limited);
+        const { actionId, firstSeq } = due;
+        // Whoever took over meanwhile may have said something later before this came through: it is said once more.
+        if (!(await done(db, ledger, due, version)) && reached) {
+          await want(db, ledger, [{ channel, actionId, firstSeq, version }]);
+        }
+        if (reached) await resume(db, ledger, channel);
+        return true;
+      } catch (error) {
+        if (error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError)) throw error;
+        if (signal.aborted) return false;
+        return onFailure(ledger, due, error);
+      }
+    },
+  };
+}

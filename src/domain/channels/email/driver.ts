@@ -1,0 +1,91 @@
+import { createTransport } from "nodemailer";
+import { asError } from "../../../errors.ts";
+import { DeliveryError, type Driver, type NoticeMessage } from "../driver.ts";
+import type { Outgoing } from "../outbound.ts";
+import { type EmailSecrets, type EmailSettings, emailSecrets, emailSettings } from "./settings.ts";
+import { bodyOf, subjectOf } from "./text.ts";
+
+export interface EmailDriverOptions {
+  /** Connects to mail servers. */
+  readonly connect: Outgoing["connect"];
+}
+
+/** Milliseconds of silence after which a mail server is given up. */
+const SILENCE = 15_000;
+/** What people are told of in a further message. */
+const TOLD: readonly NoticeMessage["status"][] = [
+  "APPROVED",
+  "DENIED",
+  "EXPIRED",
+  "CANCELLED",
+  "SUCCEEDED",
+  "FAILED",
+  "AMBIGUOUS",
+];
+
+/** Notices by e-mail (RFC 5321, RFC 5322). They tell, and decide nothing: no link in them does, and no reply. */
+export function createEmailDriver({ connect }: EmailDriverOptions): Driver<EmailSettings, EmailSecrets> {
+  return {
+    kind: "EMAIL",
+    settings: emailSettings,
+    secrets: emailSecrets,
+    to: ({ settings }) => settings.to.join(", ").slice(0, 400),
+    problem: ({ secrets: { user, password } }) =>
+      (user === undefined) === (password === undefined) ? undefined : "needs both user and password, or neither",
+    tells: ({ status }) => TOLD.includes(status),
+    async send({ settings, secrets }, message, signal) {
+      const { from, to, host, port, security } = settings;
+      const socket = await connect({ host, port }, signal);
+      const stop = () => socket.destroy(asError(signal.reason));
+      signal.addEventListener("abort", stop, { once: true });
+      const transport = createTransport({
+        host,
+        port,
+        secure: security === "TLS",
+        requireTLS: security === "STARTTLS",
+        ignoreTLS: security === "NONE",
+        tls: { servername: host, minVersion: "TLSv1.2" },
+        ...(secrets.user === undefined ? {} : { auth: { user: secrets.user, pass: secrets.password ?? "" } }),
+        greetingTimeout: SILENCE,
+        socketTimeout: SILENCE,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+        getSocket: (_options, callback) => callback(null, { connection: socket }),
+      });
+      try {
+        await transport.sendMail({
+          from,
+          to: to.map((address) => ({ name: "", address })),
+          subject: subjectOf(message),
+          text: bodyOf(message),
+          messageId: idOf(message, message.version, from),
+          ...(message.version === 1 ? {} : { inReplyTo: idOf(message, 1, from), references: [idOf(message, 1, from)] }),
+          headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
+        });
+        return undefined;
+      } catch (error) {
+        throw failureOf(error, host);
+      } finally {
+        signal.removeEventListener("abort", stop);
+        transport.close();
+        socket.destroy();
+      }
+    },
+  };
+}
+
+/** The same for the same message, so that mail programs show one that comes twice once, and all of one action together. */
+function idOf({ noticeId }: NoticeMessage, version: number, from: string): string {
+  return `<${noticeId}.${version}@${from.slice(from.lastIndexOf("@") + 1)}>`;
+}
+
+/** A mail server that refuses for good says so with 5xx (RFC 5321, section 4.2.1). */
+function failureOf(error: unknown, host: string): DeliveryError {
+  const { responseCode, message } = error as Error & { readonly responseCode?: number };
+  const said = responseCode === undefined ? "could not be used" : `responded ${responseCode}`;
+  return new DeliveryError(`${host} ${said}: ${message}`, {
+    retry: responseCode === undefined || responseCode < 500,
+    down: responseCode === undefined,
+    cause: error,
+  });
+}

@@ -1,0 +1,202 @@
+import type { NoticeFailure } from "../../facts/areas/channels.ts";
+import { bodyOf } from "../../facts/encode.ts";
+import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
+import { Erasable } from "../../facts/erasable.ts";
+import type { FactDraft, State } from "../../facts/registry.ts";
+import { DraftRefusedError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
+import type { CommitFunction } from "../commit.ts";
+import type { Caller } from "../identity/principal.ts";
+import { callerFacts } from "../identity/recorded.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import type { ChannelKind } from "./driver.ts";
+import { refuse } from "./errors.ts";
+
+/** That people are told of an action by one channel, as the entries have it. */
+export interface Notice {
+  readonly actionId: string;
+  readonly channel: string;
+  readonly kind: ChannelKind;
+  readonly state: State<"NOTICE">;
+  readonly version: number;
+  /** The entry that queued it. */
+  readonly queued: LedgerEntry;
+  /** The one that changed it last. */
+  readonly latest: LedgerEntry;
+}
+
+/** What a notice is about, before there is one. */
+export interface NewNotice {
+  readonly actionId: string;
+  readonly channel: string;
+  readonly kind: ChannelKind;
+  /** Where it goes. */
+  readonly to: string;
+}
+
+const idOf = (actionId: string, channel: string) => `${actionId}/${channel}`;
+
+function toNotice({ id, state, version, first, latest }: RecordedState<"NOTICE">): Notice {
+  const [actionId = "", channel = ""] = id.split("/");
+  const kind = (first.body.notice as { readonly kind: ChannelKind }).kind;
+  return { actionId, channel, kind, state, version, queued: first, latest };
+}
+
+/** The notices about these actions by these channels. Throws LedgerDamagedError, LedgerUnavailableError. */
+export async function readNotices(
+  db: Queryable,
+  ledger: LedgerId,
+  actionIds: readonly string[],
+  channels: readonly string[],
+): Promise<readonly Notice[]> {
+  const ids = actionIds.flatMap((actionId) => channels.map((channel) => idOf(actionId, channel)));
+  if (ids.length === 0) return [];
+  return (await withLedgerErrors(readStates(db, ledger, "NOTICE", ids))).map(toNotice);
+}
+
+const NAMES = "SELECT s.id FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'CHANNEL' ORDER BY s.first_seq LIMIT 1000";
+
+/** The names of all channels that there ever were. Throws LedgerUnavailableError. */
+export async function channelNames(db: Queryable, ledger: LedgerId): Promise<readonly string[]> {
+  const { rows } = await withLedgerErrors(db.query<{ id: string }>(NAMES, [ledger]));
+  return rows.map(({ id }) => id);
+}
+
+const UNSENT = `
+  SELECT ${STORED_STATE} FROM oc_state s
+   WHERE s.ledger = $1 AND s.kind = 'NOTICE' AND s.status <> 'SENT' AND s.status = $2 AND s.first_seq > $3::bigint
+   ORDER BY s.first_seq LIMIT $4`;
+
+/** Notices that wait, or were given up, in the order in which they were queued. Throws LedgerUnavailableError. */
+export async function unsentNotices(
+  db: Queryable,
+  ledger: LedgerId,
+  status: "QUEUED" | "FAILED",
+  { after, limit }: { readonly after: bigint | undefined; readonly limit: number },
+): Promise<readonly Notice[]> {
+  const { rows } = await withLedgerErrors(db.query<StoredState>(UNSENT, [ledger, status, after ?? 0n, limit]));
+  return (await withLedgerErrors(loadStates(db, ledger, "NOTICE", rows))).map(toNotice);
+}
+
+type NoticeFact = FactDraft<"NOTICE_QUEUED" | "NOTICE_SENT" | "NOTICE_FAILED" | "NOTICE_OPENED" | "NOTICE_RETRIED">;
+
+function moved({ actionId, channel, kind, version }: Notice, state: State<"NOTICE">) {
+  return {
+    notice: { action: actionId, channel, kind },
+    states: [{ kind: "NOTICE", id: idOf(actionId, channel), version: version + 1, state }] as const,
+  } as const;
+}
+
+/** Facts that one transaction records at most. */
+const BATCH = 128;
+
+/** Records notices to be sent; of one that is there already nothing is recorded. Throws LedgerUnavailableError. */
+export async function queueNotices(
+  ledgers: Pick<Ledgers, "appendTogether">,
+  ledger: LedgerId,
+  notices: readonly NewNotice[],
+): Promise<void> {
+  for (let from = 0; from < notices.length; from += BATCH) {
+    const facts = notices.slice(from, from + BATCH).map(({ actionId, channel, kind, to }) => ({
+      body: bodyOf(callerFacts("system"), {
+        type: "NOTICE_QUEUED",
+        notice: { action: actionId, channel, kind },
+        to: new Erasable(to),
+        states: [
+          { kind: "NOTICE", id: idOf(actionId, channel), version: 1, state: { status: "QUEUED", opened: false } },
+        ],
+      } satisfies NoticeFact),
+    }));
+    for (const outcome of await ledgers.appendTogether(ledger, facts)) {
+      if (outcome.status === "rejected" && !(outcome.reason instanceof DraftRefusedError)) throw outcome.reason;
+    }
+  }
+}
+
+export interface NoticeChanges {
+  /** The other side accepted it at `at`; `message` names it there. Does nothing where it is not queued any more. */
+  sent(ledger: LedgerId, notice: Notice, at: Date, message: string | undefined): Promise<void>;
+  /** Nobody tries it any more. */
+  gaveUp(ledger: LedgerId, notice: Notice, reason: NoticeFailure): Promise<void>;
+  /** A person opened it; only the first time is recorded. */
+  opened(ledger: LedgerId, caller: Caller, actionId: string, channel: string): Promise<Notice | undefined>;
+  /** An administrator has it tried again. Throws ChannelRefusal. */
+  retried(ledger: LedgerId, caller: Caller, actionId: string, channel: string): Promise<Notice>;
+}
+
+/** All throw LedgerUnavailableError. */
+export function createNoticeChanges({
+  commit,
+  db,
+}: {
+  readonly commit: CommitFunction;
+  readonly db: Queryable;
+}): NoticeChanges {
+  const load = async (ledger: LedgerId, actionId: string, channel: string) =>
+    (await readNotices(db, ledger, [actionId], [channel]))[0];
+
+  function change(
+    ledger: LedgerId,
+    by: Caller | "system",
+    { actionId, channel }: Pick<Notice, "actionId" | "channel">,
+    next: (notice: Notice | undefined) => NoticeFact | undefined,
+  ): Promise<Notice | undefined> {
+    return commit<Notice | undefined, Notice | undefined>({
+      ledger,
+      by,
+      load: () => load(ledger, actionId, channel),
+      decide(notice) {
+        const fact = next(notice);
+        if (fact === undefined || notice === undefined) return { kind: "done", result: notice };
+        const { version, state } = fact.states[0];
+        return { kind: "record", fact, result: (latest) => ({ ...notice, state, version, latest }) };
+      },
+    });
+  }
+
+  return {
+    async sent(ledger, notice, at, message) {
+      await change(ledger, "system", notice, (now) => {
+        if (now?.state.status !== "QUEUED") return undefined;
+        const { opened, openedAt } = now.state;
+        const state = {
+          status: "SENT",
+          opened,
+          sentAt: instant(at),
+          ...(openedAt === undefined ? {} : { openedAt }),
+          ...(message === undefined ? {} : { message }),
+        } as const;
+        return { type: "NOTICE_SENT", ...moved(now, state) };
+      });
+    },
+    async gaveUp(ledger, notice, reason) {
+      await change(ledger, "system", notice, (now) =>
+        now?.state.status === "QUEUED"
+          ? { type: "NOTICE_FAILED", ...moved(now, { ...now.state, status: "FAILED" }), reason }
+          : undefined,
+      );
+    },
+    opened: (ledger, caller, actionId, channel) =>
+      change(ledger, caller, { actionId, channel }, (now) =>
+        now === undefined || now.state.opened
+          ? undefined
+          : {
+              type: "NOTICE_OPENED",
+              ...moved(now, { ...now.state, opened: true, openedAt: instant(new Date()) }),
+            },
+      ),
+    async retried(ledger, caller, actionId, channel) {
+      const found = await change(ledger, caller, { actionId, channel }, (now) => {
+        if (now?.state.status !== "FAILED") {
+          throw refuse("NOTHING_TO_RETRY", "there is no such notice that was given up", "actionId");
+        }
+        return { type: "NOTICE_RETRIED", ...moved(now, { ...now.state, status: "QUEUED" }) };
+      });
+      if (found === undefined) throw new Error("a notice was recorded that there is not");
+      return found;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import type { Follower } from "../../ledger/follow.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { Logger } from "../../log.ts";
+import type { Delivery } from "./delivery.ts";
+import { createLeases } from "./leases.ts";
+import { createLedgerWork, type LedgerWork } from "./ledger-work.ts";
+import { ledgersWithDue } from "./outbox.ts";
+import type { Recorder } from "./recorder.ts";
+import { ledgersWithChannels } from "./store.ts";
+
+export interface WorkerOptions {
+  readonly db: Queryable;
+  readonly follower: Pick<Follower, "follow">;
+  readonly recorder: Recorder;
+  readonly delivery: Delivery;
+  /** Seconds after which another server takes over from one that does not respond. */
+  readonly lease: number;
+  /** Seconds between two looks for what is due; at most a third of a lease. */
+  readonly interval: number;
+  readonly log: Pick<Logger, "warn">;
+}
+
+/** Sends the notices of all organizations, each ledger's by one server at a time. */
+export interface Worker {
+  /** Has the ledger looked at soon: its channels changed. */
+  wake(ledger: LedgerId): void;
+  /** Ends what is under way, and leaves the ledgers to other servers. */
+  stop(): Promise<void>;
+}
+
+export function startWorker(options: WorkerOptions): Worker {
+  const { db, lease, log } = options;
+  const leases = createLeases({ db, seconds: lease });
+  const running = new Map<LedgerId, LedgerWork>();
+  let stopped = false;
+  let failing = false;
+  let looking: Promise<void> | undefined;
+
+  function begin(ledger: LedgerId, position: bigint): void {
+    const work = createLedgerWork(options, ledger, position);
+    running.set(ledger, work);
+    void work.ended
+      .catch((error: unknown) => {
+        log.warn({ ledger, err: asError(error) }, "work on the notices of a ledger ended; it begins again soon");
+      })
+      .finally(() => running.delete(ledger));
+  }
+
+  async function look(): Promise<void> {
+    try {
+      const held = await leases.take([...new Set([...(await ledgersWithChannels(db)), ...running.keys()])]);
+      for (const [ledger, work] of running) if (!held.has(ledger)) work.stop();
+      if (stopped) return;
+      for (const [ledger, position] of held) if (!running.has(ledger)) begin(ledger, position);
+      for (const ledger of await ledgersWithDue(db, [...held.keys()])) running.get(ledger)?.wake();
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ err: asError(error) }, "notices cannot be sent now; this is tried again");
+      failing = true;
+    }
+  }
+
+  const tick = () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+  };
+  const timer = setInterval(tick, Math.min(options.interval, lease / 3) * 1_000);
+  timer.unref();
+  tick();
+
+  return {
+    wake(ledger) {
+      const work = running.get(ledger);
+      if (work !== undefined) work.wake();
+      else if (!stopped) tick();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await looking;
+      const all = [...running.values()];
+      for (const work of all) work.stop();
+      await Promise.allSettled(all.map(({ ended }) => ended));
+      // Should this fail, others wait for the lease to be over.
+      await leases.release().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { Notice } from "../../domain/channels/notices.ts";
+import { readsOrganization } from "../../domain/visibility/visibility.ts";
+import { ActionRef } from "../actions/action.ts";
+import { readAction, seesAction } from "../actions/reads.ts";
+import { builder } from "../base/builder.ts";
+import { viewerOf } from "../base/context.ts";
+import { Channel } from "../base/enums.ts";
+import { createLoader } from "../base/loader.ts";
+import { entryNode, revealed, shownText } from "../base/rows.ts";
+import { EntryRef } from "../ledger/entry.ts";
+
+const NoticeStatus = builder.enumType("NoticeStatus", {
+  description: "What became of a notice.",
+  values: {
+    QUEUED: { description: "It was not sent yet." },
+    SENT: { description: "The other side accepted it." },
+    FAILED: { description: "It was not sent, and is not tried any more." },
+  } as const,
+});
+
+export const NoticeRef = builder.objectRef<Notice>("Notice").implement({
+  description: "That people were told of an action by one channel. What it said is recorded nowhere.",
+  fields: (t) => ({
+    channel: t.field({ type: Channel, description: "By what kind of channel.", resolve: ({ kind }) => kind }),
+    name: t.string({ description: "The name of the channel.", resolve: ({ channel }) => channel }),
+    to: t.string({
+      description:
+        "Where it went: the channel of a chat, addresses, the host of a webhook. Whoever may not read the organization's ledger is told the name of the channel, and so is everybody once it was erased.",
+      resolve: ({ queued, channel }, _args, context) =>
+        (readsOrganization(viewerOf(context)) ? shownText(revealed(queued, "to")) : undefined) ?? channel,
+    }),
+    status: t.field({ type: NoticeStatus, description: "What became of it.", resolve: ({ state }) => state.status }),
+    queuedAt: t.field({
+      type: "DateTime",
+      description: "When it was recorded that it is to be sent; nothing is sent before.",
+      resolve: ({ queued }) => queued.recordedAt,
+    }),
+    sentAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When the other side accepted it; null before that.",
+      resolve: ({ state }) => state.sentAt,
+    }),
+    firstOpenedAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description:
+        "When somebody it went to first opened it, signed in or with a linked account; null before that. A program that opens every link opens nothing.",
+      resolve: ({ state }) => state.openedAt,
+    }),
+    action: t.field({
+      type: ActionRef,
+      nullable: true,
+      complexity: 2,
+      description: "The action it is about; null when you may not see it.",
+      resolve: async ({ actionId }, _args, context) => {
+        const action = await readAction(context, actionId);
+        return action !== null && seesAction(context, action) ? action : null;
+      },
+    }),
+    entry: t.field({
+      type: EntryRef,
+      description: "The entry that changed it last.",
+      resolve: ({ latest }) => entryNode(latest),
+    }),
+  }),
+});
+
+const loadNotices = createLoader(async ({ services, db, ledger }, actionIds: readonly string[]) => {
+  const found = await services.channels.notices(db, ledger, actionIds);
+  return Map.groupBy(found, ({ actionId }) => actionId);
+});
+
+builder.prismaObjectField(ActionRef, "notices", (t) =>
+  t.field({
+    type: [NoticeRef],
+    complexity: { field: 3, multiplier: 3 },
+    description:
+      "Who was told of it outside the API, by which channels, and when, in the order in which it was recorded.",
+    resolve: async (action, _args, context) => {
+      const notices = (await loadNotices(context, action.id)) ?? [];
+      return [...notices].sort((one, other) => (one.queued.seq < other.queued.seq ? -1 : 1));
+    },
+  }),
+);

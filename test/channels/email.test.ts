@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { act, propose } from "../graphql/steps.ts";
+import { serveApi } from "../http/served-api.ts";
+import { waitUntil } from "../support/wait.ts";
+import { type MailServer, startMailServer } from "./mail-server.ts";
+import { configure, noticesOf } from "./steps.ts";
+
+const { api } = serveApi({ channels: { interval: 0.1 } });
+let mail: MailServer;
+const TO = ["ops@acme.example", "Ann <ann@acme.example>"];
+const email = (more: object = {}) => ({
+  from: "countersign@acme.example",
+  to: ["ops@acme.example", "ann@acme.example"],
+  host: "127.0.0.1",
+  port: mail.port,
+  security: "NONE",
+  ...more,
+});
+
+beforeAll(async () => {
+  mail = await startMailServer();
+  expect(await configure(api, { name: "mail", email: email() })).toMatchObject({ userErrors: [] });
+});
+afterAll(() => mail.close());
+
+const mailsAbout = (uuid: string) => mail.received.filter(({ source }) => source.includes(uuid));
+
+describe("e-mail", () => {
+  it("tells of an action that waits, and of the decision, without what would run", async () => {
+    const { action } = await propose(api, { arguments: { user_id: "secret person" } });
+    await waitUntil(() => mailsAbout(action.uuid).length === 1);
+    await act(api, "denyAction", { actionId: action.id, digest: action.digest, note: "No." }, "approver");
+    await waitUntil(() => mailsAbout(action.uuid).length === 2);
+    const [asked, decided] = mailsAbout(action.uuid);
+    expect(asked).toMatchObject({ from: "countersign@acme.example", to: ["ops@acme.example", "ann@acme.example"] });
+    for (const { source } of mailsAbout(action.uuid)) {
+      expect(source).toMatch(/^Auto-Submitted: auto-generated/im);
+      expect(source).toContain(action.digest.slice("sha256:".length, "sha256:".length + 8));
+      expect(source).not.toContain("secret person");
+      expect(source).not.toContain("No.");
+    }
+    const idOf = (source = "") => /^Message-ID: (<.*>)/im.exec(source)?.[1];
+    expect(decided?.source).toContain(`In-Reply-To: ${idOf(asked?.source)}`);
+    expect(decided?.source).toContain("denied");
+    expect(await noticesOf(api, action.id)).toMatchObject([
+      { channel: "EMAIL", to: "ops@acme.example, ann@acme.example", status: "SENT", firstOpenedAt: null },
+    ]);
+  });
+
+  it("decides nothing and opens nothing when a program opens every link, with any method", async () => {
+    const { action } = await propose(api);
+    await waitUntil(() => mailsAbout(action.uuid).length === 1);
+    const links = mailsAbout(action.uuid)[0]?.source.match(/https?:\/\/\S+/g) ?? [];
+    expect(links).not.toEqual([]);
+    for (const link of links) {
+      for (const method of ["GET", "HEAD", "POST"]) {
+        // biome-ignore lint/performance/noAwaitInLoops: one after the other, as scanners do
+        await fetch(link, { method, redirect: "follow" });
+      }
+    }
+    const { data } = await api.gql(
+      "query($id:ID!){action(id:$id){status decisions{verdict}}}",
+      { id: action.id },
+      { as: "auditor" },
+    );
+    expect(data).toEqual({ action: { status: "PENDING", decisions: [] } });
+    expect(await noticesOf(api, action.id)).toMatchObject([{ firstOpenedAt: null }]);
+    const open = (as: "approver" | "agent" | "outsider") =>
+      act<{ userErrors: unknown }>(api, "openNotice", { actionId: action.id, channel: "mail" }, as, "userErrors{code}");
+    expect(await open("agent")).toEqual({ userErrors: [{ code: "HUMANS_ONLY" }] });
+    expect(await open("outsider")).toEqual({ userErrors: [{ code: "NOT_FOUND" }] });
+    expect(await open("approver")).toEqual({ userErrors: [] });
+    const [{ firstOpenedAt } = {}] = await noticesOf(api, action.id);
+    expect(firstOpenedAt).not.toBeNull();
+    await open("approver");
+    expect(await noticesOf(api, action.id)).toMatchObject([{ firstOpenedAt }]);
+  });
+
+  it("is tried again after a temporary refusal, and not after a final one", async () => {
+    mail.refuse(451, 1);
+    const { action } = await propose(api);
+    await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+    mail.refuse(550, 1);
+    const other = await propose(api);
+    await waitUntil(async () => (await noticesOf(api, other.action.id))[0]?.status === "FAILED");
+    await waitUntil(async () => {
+      const { data } = await api.gql<{ undeliveredNotices: { nodes: readonly { action: { uuid: string } }[] } }>(
+        "{undeliveredNotices(givenUp:true){nodes{action{uuid}}}}",
+        {},
+        { as: "auditor" },
+      );
+      return data.undeliveredNotices.nodes.some((one) => one.action.uuid === other.action.uuid);
+    });
+  });
+
+  it.each([
+    ["a line break in an address", { to: ["ops@acme.example\r\nRCPT TO:<eve@evil.example>"] }, ["email", "to", "0"]],
+    ["a name around an address", { to: TO }, ["email", "to", "1"]],
+    ["a line break in the sender", { from: "a@acme.example\nBcc: eve@evil.example" }, ["email", "from"]],
+    ["no address", { to: [] }, ["email", "to"]],
+    ["a host with a port", { host: "mail.acme.example:25" }, ["email", "host"]],
+    ["no protection on the way", { host: "mail.acme.example" }, ["email", "security"]],
+    ["a user without a password", { user: "me" }, ["email"]],
+  ])("is not configured with %s", async (_, more, path) => {
+    expect(await configure(api, { name: "bad", email: email(more) })).toMatchObject({
+      channel: null,
+      userErrors: [{ code: "INVALID_INPUT", path: ["input", ...path] }],
+    });
+  });
+});

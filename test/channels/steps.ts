@@ -1,0 +1,41 @@
+import type { Api } from "../http/harness.ts";
+
+export interface NoticeShown {
+  readonly channel: string;
+  readonly name: string;
+  readonly to: string;
+  readonly status: string;
+  readonly sentAt: string | null;
+  readonly firstOpenedAt: string | null;
+}
+
+interface Configured {
+  readonly channel: { readonly name: string } | null;
+  readonly userErrors: readonly { readonly code: string; readonly message: string; readonly path: readonly string[] }[];
+}
+
+/** Configures a channel, as an administrator unless told otherwise. */
+export async function configure(
+  api: Api,
+  input: object,
+  as: { readonly as: "admin" | "approver" | "agent" } = { as: "admin" },
+): Promise<Configured> {
+  const { data, errors } = await api.gql<{ configureChannel: Configured }>(
+    "mutation($input:ConfigureChannelInput!){configureChannel(input:$input){channel{name} userErrors{code message path}}}",
+    { input },
+    as,
+  );
+  if (errors !== undefined) throw new Error(JSON.stringify(errors));
+  return data.configureChannel;
+}
+
+/** What an auditor sees of who was told of an action. */
+export async function noticesOf(api: Api, id: string): Promise<readonly NoticeShown[]> {
+  const { data, errors } = await api.gql<{ action: { notices: readonly NoticeShown[] } }>(
+    "query($id:ID!){action(id:$id){notices{channel name to status sentAt firstOpenedAt}}}",
+    { id },
+    { as: "auditor" },
+  );
+  if (errors !== undefined) throw new Error(JSON.stringify(errors));
+  return data.action.notices;
+}

@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import { type CloudEvent, HTTP } from "cloudevents";
+import { Webhook } from "standardwebhooks";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { act, propose } from "../graphql/steps.ts";
+import { serveApi } from "../http/served-api.ts";
+import { waitUntil } from "../support/wait.ts";
+import { configure, noticesOf } from "./steps.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "./webhook-receiver.ts";
+
+const { api } = serveApi({ channels: { interval: 0.1 } });
+const secret = () => `whsec_${randomBytes(24).toString("base64")}`;
+const [first, second] = [secret(), secret()];
+let receiver: WebhookReceiver;
+
+beforeAll(async () => {
+  receiver = await startWebhookReceiver();
+  const webhook = { url: `${receiver.url}/hook`, signingSecrets: [first, second] };
+  expect(await configure(api, { name: "events", webhook })).toEqual({ channel: { name: "events" }, userErrors: [] });
+});
+afterAll(() => receiver.close());
+
+interface Told {
+  readonly status: string;
+  readonly actionId: string;
+  readonly rendered?: string;
+  readonly decisions: readonly { readonly by: string }[];
+}
+
+/** What was received of an action, oldest first. */
+const eventsAbout = (uuid: string) =>
+  receiver.received
+    .filter(({ body }) => body.includes(uuid))
+    .map((one) => ({ one, event: JSON.parse(one.body) as CloudEvent<Told> }));
+
+describe("a webhook", () => {
+  it("gets a signed CloudEvent of an action that waits, and of each change", async () => {
+    const { action } = await propose(api);
+    await waitUntil(() => eventsAbout(action.uuid).length === 1);
+    await act(api, "approveAction", { actionId: action.id, digest: action.digest }, "approver");
+    await waitUntil(() => eventsAbout(action.uuid).length === 2);
+
+    for (const { one } of eventsAbout(action.uuid)) {
+      for (const key of [first, second]) {
+        expect(new Webhook(key).verify(one.body, one.headers as Record<string, string>)).toMatchObject({
+          subject: action.uuid,
+        });
+      }
+      expect(() => new Webhook(secret()).verify(one.body, one.headers as Record<string, string>)).toThrow();
+      const event = HTTP.toEvent({ headers: one.headers, body: one.body }) as CloudEvent<Told>;
+      expect(event.validate()).toBe(true);
+      expect(event.data?.rendered).toBeUndefined();
+    }
+    const [asked, decided] = eventsAbout(action.uuid).map(({ event }) => event);
+    expect(asked).toMatchObject({ type: "io.countersign.action.pending", data: { status: "PENDING", decisions: [] } });
+    expect(decided).toMatchObject({ data: { status: "APPROVED", decisions: [{ by: "approver", channel: "API" }] } });
+    expect(asked?.id).not.toBe(decided?.id);
+    await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+    expect(await noticesOf(api, action.id)).toMatchObject([
+      {
+        channel: "WEBHOOK",
+        name: "events",
+        to: new URL(receiver.url).host,
+        sentAt: expect.any(String),
+        firstOpenedAt: null,
+      },
+    ]);
+  });
+
+  it("that fails is tried again, with the same id, and nothing is said twice of what was accepted", async () => {
+    receiver.respond((response) => void response.writeHead(500).end(), 2);
+    const { action } = await propose(api);
+    await waitUntil(() => eventsAbout(action.uuid).length === 3);
+    expect(new Set(eventsAbout(action.uuid).map(({ one }) => one.headers["webhook-id"])).size).toBe(1);
+    await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+  });
+
+  it("that redirects, or is gone, is given up at once, and tried again when an administrator says so", async () => {
+    for (const status of [302, 410]) {
+      receiver.respond(
+        (response) => void response.writeHead(status, { location: `${receiver.url}/elsewhere` }).end(),
+        1,
+      );
+      const { action } = await propose(api);
+      await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "FAILED");
+      expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
+      const retry = (as: "admin" | "approver") =>
+        act<{ userErrors: unknown }>(
+          api,
+          "retryNotice",
+          { actionId: action.id, channel: "events" },
+          as,
+          "userErrors{code}",
+        );
+      // biome-ignore lint/performance/noAwaitInLoops: one after the other
+      expect(await retry("approver")).toEqual({ userErrors: [{ code: "ADMINISTRATORS_ONLY" }] });
+      expect(await retry("admin")).toEqual({ userErrors: [] });
+      await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+      expect(await retry("admin")).toEqual({ userErrors: [{ code: "NOTHING_TO_RETRY" }] });
+    }
+  });
+});
