@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import path from "node:path";
 import { z } from "zod";
+import { addressRanges, secureAddress, teamsHosts } from "./config-channels.ts";
 import { byRegion, otherRegionsOf, REGION_NAME, type RegionConfig, regionProblems } from "./config-regions.ts";
 import { ConfigurationError } from "./errors.ts";
 
@@ -92,50 +93,7 @@ const hostName = z
     (host) => HOST_NAME.test(host) || (isIPv6(host) && !host.includes("%")),
     "has to be a host name or an IP address, without a port, brackets or a zone",
   );
-const SECURE_ADDRESS = "has to be an https address, or an http address of this machine, without a password";
-const LOOPBACK = /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/;
-/** The address of a service whose word is trusted. */
-const secureAddress = (value: string) =>
-  z
-    .url({ protocol: /^https?$/, error: SECURE_ADDRESS })
-    .refine((url) => {
-      if (url.length > MAX_TEXT || !URL.canParse(url)) return false;
-      const { protocol, hostname, username, password, search, hash } = new URL(url);
-      if (`${username}${password}${search}${hash}` !== "") return false;
-      return protocol === "https:" || LOOPBACK.test(hostname);
-    }, SECURE_ADDRESS)
-    .default(value);
-const MAX_HOSTS = 100;
-const TEAMS_HOSTS = [
-  "smba.trafficmanager.net",
-  "smba.onyx.prod.teams.trafficmanager.net",
-  "smba.infra.gcc.teams.microsoft.com",
-  "smba.infra.gov.teams.microsoft.us",
-  "smba.infra.dod.teams.microsoft.us",
-];
 const DAY = 86_400;
-const MAX_RANGES = 100;
-const RANGES = "has to be IP addresses or ranges such as 10.1.0.0/16, separated by commas";
-
-/** IP addresses and ranges (CIDR notation, RFC 4632 and RFC 4291), separated by commas. */
-const addressRanges = z
-  .string()
-  .default("")
-  .transform((list, context) => {
-    const ranges = list
-      .split(",")
-      .map((range) => range.trim())
-      .filter(Boolean);
-    const bad = ranges.find((range) => {
-      const [address = "", length, ...more] = range.split("/");
-      const bits = isIPv6(address) ? 128 : 32;
-      const isLength = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits);
-      return isIP(address) === 0 || !isLength || more.length > 0;
-    });
-    if (bad !== undefined) context.addIssue(`${RANGES}, not ${shown(bad)}`);
-    else if (ranges.length > MAX_RANGES) context.addIssue(`${RANGES}, at most ${MAX_RANGES}`);
-    return bad !== undefined || ranges.length > MAX_RANGES ? z.NEVER : ranges;
-  });
 
 /** Durations are seconds. Each message reads on from the name of its variable. */
 const settings = z.object({
@@ -213,18 +171,7 @@ const settings = z.object({
   TEAMS_LOGIN_URL: secureAddress("https://login.microsoftonline.com").transform((url) => url.replace(/\/+$/, "")),
   TEAMS_OPENID_URL: secureAddress("https://login.botframework.com/v1/.well-known/openidconfiguration"),
   TEAMS_TOKEN_ISSUER: secureAddress("https://api.botframework.com"),
-  TEAMS_SERVICE_HOSTS: z
-    .string()
-    .prefault(TEAMS_HOSTS.join(","))
-    .transform((list) =>
-      list
-        .split(",")
-        .map((host) => host.trim().toLowerCase())
-        .filter(Boolean),
-    )
-    .refine((hosts) => hosts.length <= MAX_HOSTS && hosts.every((host) => HOST_NAME.test(host)), {
-      error: `has to be at most ${MAX_HOSTS} host names such as smba.trafficmanager.net, separated by commas`,
-    }),
+  TEAMS_SERVICE_HOSTS: teamsHosts,
   LOG_LEVEL: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   APPROVAL_TTL: wholeSeconds({ default: 86_400, from: 1, to: 366 * DAY }),
   GRANT_TTL: wholeSeconds({ default: 900, from: 1, to: 30 * DAY }),

@@ -45,9 +45,9 @@ function mayImport(from: string, to: string): boolean {
   if (entryPoints.includes(from)) return true;
   if (foundations.includes(from) || entryPoints.includes(to)) return false;
   // Settings are read once, by whoever wires; a layer is handed what it needs.
-  if (to === "config-regions.ts") return from === "config.ts";
+  if (to === "config-regions.ts" || to === "config-channels.ts") return from === "config.ts";
   if (to === "config.ts") return false;
-  if (from === "config.ts" || from === "config-regions.ts") return false;
+  if (from === "config.ts" || from === "config-regions.ts" || from === "config-channels.ts") return false;
   if (leaves.includes(to)) return !leaves.includes(from) || leaves.indexOf(to) < leaves.indexOf(from);
   if (leaves.includes(from)) return false;
   const [upper, lower] = [layers.indexOf(from), layers.indexOf(to)];

@@ -54,7 +54,6 @@ describe("e-mail", () => {
     expect(links).not.toEqual([]);
     for (const link of links) {
       for (const method of ["GET", "HEAD", "POST"]) {
-        // biome-ignore lint/performance/noAwaitInLoops: one after the other, as scanners do
         await fetch(link, { method, redirect: "follow" });
       }
     }

@@ -92,7 +92,6 @@ describe("a webhook", () => {
           as,
           "userErrors{code}",
         );
-      // biome-ignore lint/performance/noAwaitInLoops: one after the other
       expect(await retry("approver")).toEqual({ userErrors: [{ code: "ADMINISTRATORS_ONLY" }] });
       expect(await retry("admin")).toEqual({ userErrors: [] });
       await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
