@@ -63,7 +63,7 @@ async function check(pool: Pool, ledger: LedgerId | undefined): Promise<void> {
 
 async function searchIndex({ databaseUrl, dataDir, ledger, rebuild: again }: SearchIndexOptions): Promise<void> {
   const source: DatabaseOption = databaseUrl ?? true;
-  await withServerPool({ source, dataDir, max: CONNECTIONS }, (pool) =>
+  await withServerPool({ source, ledger, dataDir, max: CONNECTIONS }, (pool) =>
     again ? rebuild(pool, ledger) : check(pool, ledger),
   );
 }

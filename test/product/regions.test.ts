@@ -266,6 +266,81 @@ describe("a server of two regions", () => {
     expect(pendingApprovals.asOf).toEqual([{ region: "eu" }, { region: "us" }]);
   });
 
+  it("resolves every field of an action in its region", async () => {
+    interface Type {
+      readonly kind: string;
+      readonly name: string | null;
+      readonly ofType?: Type;
+    }
+    interface Field {
+      readonly name: string;
+      readonly args: readonly { readonly type: Type; readonly defaultValue: string | null }[];
+      readonly type: Type;
+    }
+    const typeOf = "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+    const asked = `{ __schema { types { name fields { name args { defaultValue type { kind } } type { ${typeOf} } } } } }`;
+    const { __schema: schema } = await app.ask<{
+      __schema: { types: { name: string; fields: Field[] | null }[] };
+    }>(asked, {}, "auditor");
+    const fieldsOf = new Map(schema.types.map(({ name, fields }) => [name, fields ?? []]));
+    const named = (type: Type): Type => (type.ofType === undefined || type.ofType === null ? type : named(type.ofType));
+    const selection = (name: string, depth: number): string =>
+      (fieldsOf.get(name) ?? [])
+        .filter(({ args }) => args.every(({ type }) => type.kind !== "NON_NULL"))
+        .flatMap(({ name: field, type }) => {
+          const of = named(type);
+          if (of.kind === "SCALAR" || of.kind === "ENUM") return [field];
+          return depth === 0 || of.kind !== "OBJECT"
+            ? []
+            : [`${field} { __typename ${selection(of.name ?? "", depth - 1)} }`];
+        })
+        .join(" ");
+    const ids = [];
+    for (const [platform, tool] of [
+      ["crm", "update_contact"],
+      ["sheets", "append_row"],
+    ] as const) {
+      const { action } = await propose(platform, tool, { text: `for ${platform}` });
+      await app.ask(
+        `mutation ($input: ApproveActionInput!) { approveAction(input: $input) { action { status } userErrors { code } } }`,
+        { input: { actionId: action?.id, digest: action?.digest } },
+        "approver",
+      );
+      ids.push(action?.id);
+      const { data, errors } = await app.gql<{ action: Record<string, unknown> }>(
+        `query ($id: ID!) { action(id: $id) { ${selection("Action", 1)} } }`,
+        { id: action?.id },
+        "auditor",
+      );
+      expect(errors).toBeUndefined();
+      expect(data?.action).toMatchObject({
+        id: action?.id,
+        platform,
+        arguments: { text: `for ${platform}` },
+        entries: [{ type: "ACTION_PROPOSED" }, { type: "ACTION_APPROVED" }],
+        decisions: [{ verdict: "APPROVE" }],
+      });
+    }
+    const { a, b } = await app.ask<{ a: object; b: object }>(
+      `query ($a: ID!, $b: ID!) { a: node(id: $a) { id ... on Action { entries { seq type } } } b: node(id: $b) { id ... on Action { entries { seq type } } } }`,
+      { a: ids[0], b: ids[1] },
+      "auditor",
+    );
+    expect([a, b]).toMatchObject(
+      ids.map((id) => ({ id, entries: [{ type: "ACTION_PROPOSED" }, { type: "ACTION_APPROVED" }] })),
+    );
+  });
+
+  it("counts oversight in one region", async () => {
+    const [from, to] = [-1, 1].map((days) => new Date(Date.now() + days * 86_400_000).toISOString());
+    const { oversight } = await app.ask<{ oversight: { asOf: object[] } }>(
+      `query ($from: DateTime!, $to: DateTime!) { oversight(region: "us", from: $from, to: $to) { proposals asOf { region } } }`,
+      { from, to },
+      "auditor",
+    );
+    expect(oversight.asOf).toEqual([{ region: "us" }]);
+  });
+
   it("follows a region, and an action of one", async () => {
     const { action } = await propose("sheets", "append_row");
     const events = await app.ask<{ ledger: { head: { seq: string } } }>(

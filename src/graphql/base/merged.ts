@@ -57,9 +57,12 @@ export async function mergedPage<Node>(
   for (const region of context.services.regions?.names ?? []) {
     try {
       const local = inRegion(context, region);
-      const asOf = await readingAt(local);
-      const { nodes, stoppedAt } = await list.read(local, { after: before.get(region), limit: size + 1 });
-      parts.push({ region, local, asOf, nodes, stoppedAt, taken: 0 });
+      const read = async (): Promise<Part<Node>> => {
+        const asOf = await readingAt(local);
+        const { nodes, stoppedAt } = await list.read(local, { after: before.get(region), limit: size + 1 });
+        return { region, local, asOf, nodes, stoppedAt, taken: 0 };
+      };
+      parts.push(await inTime(read()));
     } catch (error) {
       // What a filter names may be known in another region.
       if (error instanceof GraphQLError && error.extensions.code === "BAD_USER_INPUT") refusals.push(error);
@@ -95,6 +98,17 @@ export async function mergedPage<Node>(
     asOf: parts.flatMap(({ asOf }) => asOf),
     unreadRegions: [...failures.keys()],
   };
+}
+
+/** Milliseconds that a region has: more than a search takes before it is cut short. */
+const PATIENCE = 8_000;
+
+function inTime<Result>(work: Promise<Result>): Promise<Result> {
+  const late = new LedgerUnavailableError("the region does not respond", 1);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late), PATIENCE);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** The part that the next node is of: the latest, or the earliest, of the first that each has left. */

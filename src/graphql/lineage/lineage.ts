@@ -8,6 +8,7 @@ import {
 import { builder } from "../base/builder.ts";
 import { LineageDirection } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
+import { REGION } from "../base/regions.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { recordingRead } from "../ledger/reads.ts";
@@ -66,6 +67,7 @@ builder.queryField("lineage", (t) =>
     authScopes: { signedIn: true },
     complexity: { field: 20, multiplier: 1 },
     args: {
+      region: t.arg.string({ description: REGION }),
       chainHash: t.arg({ type: "UUID", required: true, description: "The chain to start at." }),
       direction: t.arg({ type: LineageDirection, description: "The direction to follow. Default: UPSTREAM." }),
       depth: t.arg.int({

@@ -12,6 +12,7 @@ import { builder } from "../base/builder.ts";
 import { type Context, viewerOf } from "../base/context.ts";
 import { badUserInput } from "../base/errors.ts";
 import { LedgerPosition, type Position, readingAt } from "../base/position.ts";
+import { REGION } from "../base/regions.ts";
 
 const ApproverLoadRef = builder.objectRef<ApproverLoad>("ApproverLoad").implement({
   description: "What one person decided in a period.",
@@ -128,9 +129,10 @@ builder.queryField("oversight", (t) =>
     authScopes: { oversees: true },
     complexity: { field: 2_000, multiplier: 1 },
     args: {
+      region: t.arg.string({ description: REGION }),
       from: t.arg({ type: "DateTime", required: true, description: "Recorded at this instant or later." }),
       to: t.arg({ type: "DateTime", required: true, description: "Recorded before this instant." }),
     },
-    resolve: (_root, period, context) => oversightIn(context, period),
+    resolve: (_root, { from, to }, context) => oversightIn(context, { from, to }),
   }),
 );

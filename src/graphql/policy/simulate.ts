@@ -14,6 +14,7 @@ import { readApart, viewerOf } from "../base/context.ts";
 import { PolicyOutcome } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
 import { AFTER, decodeCursor, encodeCursor, FIRST, pageComplexity, pageSize } from "../base/page.ts";
+import { REGION } from "../base/regions.ts";
 
 interface ChangeShape extends SimulatedChange {
   readonly explanation: readonly RuleExplanation[];
@@ -96,6 +97,7 @@ builder.queryField("simulatePolicy", (t) =>
     // Each can keep a processor busy for long.
     complexity: { field: 2_000, multiplier: 1 },
     args: {
+      region: t.arg.string({ description: REGION }),
       document: t.arg.string({ required: true, description: "A policy document in YAML or JSON." }),
       days: t.arg.int({ description: `The period, from 1 to ${MAX_DAYS} days. Default: ${DEFAULT_DAYS}.` }),
     },
