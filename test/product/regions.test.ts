@@ -390,6 +390,40 @@ describe("a server of two regions", () => {
     expect((await ledgerIn("eu")).auditEntries.nodes.map(({ type }) => type)).toContain("GRANT_REFUSED");
   });
 
+  it("has an action approved by who is in the region that the policy asks for", async () => {
+    const document = `policy: 1
+catalog:
+  platforms: { crm: { region: eu }, sheets: { region: us }, kiosk: { region: ap } }
+  tools: [{ platform: sheets, name: append_row, effect: WRITE }]
+rules:
+  - { id: there, when: tool.effect == "WRITE", require: [{ group: approvers, needed: 1, approver: { regions: [us] } }], reason: By who is there. }
+cases:
+  - name: a write
+    given: { platform: sheets, tool: append_row }
+    expect: { outcome: REQUIRE, rules: [there] }
+`;
+    const approve = `mutation ($input: ApproveActionInput!) { approveAction(input: $input) { action { status } userErrors { code message } } }`;
+    const { publishPolicy } = await app.ask<{ publishPolicy: { action: { id: string; digest: string } } }>(
+      `mutation ($input: PublishPolicyInput!) { publishPolicy(input: $input) { action { id digest } userErrors { message } } }`,
+      { input: { document, note: "Approved where it is." } },
+      "admin",
+    );
+    const published = { actionId: publishPolicy.action.id, digest: publishPolicy.action.digest };
+    expect(await app.ask(approve, { input: published }, "admin2")).toMatchObject({
+      approveAction: { action: { status: "SUCCEEDED" } },
+    });
+    const { action } = await propose("sheets", "append_row");
+    const input = { actionId: action?.id, digest: action?.digest };
+    const by = async (region: string) => {
+      const { stdout } = await countersign(["token", "--as", "approver", "--region", region], {
+        DATA_DIR: app.dataDir,
+      });
+      return (await app.post<{ approveAction: object }>(approve, { input }, stdout.trim())).data?.approveAction;
+    };
+    expect(await by("eu")).toMatchObject({ userErrors: [{ code: "NOT_ELIGIBLE" }] });
+    expect(await by("us")).toMatchObject({ action: { status: "APPROVED" }, userErrors: [] });
+  });
+
   it("verifies the ledger of each region", async () => {
     for (const region of ["eu", "us"]) {
       const { verifyLedger } = await app.ask<{ verifyLedger: object }>(
