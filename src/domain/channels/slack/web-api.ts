@@ -11,7 +11,8 @@ export class SlackError extends DeliveryError {
   readonly code: string;
   constructor(method: string, code: string, retryAfter?: number) {
     const retry = !FINAL.has(code);
-    super(`Slack refused ${method}: ${code}`, { retry, ...(retryAfter === undefined ? {} : { retryAfter }) });
+    const down = OF_THE_CHANNEL.has(code);
+    super(`Slack refused ${method}: ${code}`, { retry, down, ...(retryAfter === undefined ? {} : { retryAfter }) });
     this.code = code;
   }
 }
@@ -34,6 +35,29 @@ const FINAL: ReadonlySet<string> = new Set([
   "msg_blocks_too_long",
   "msg_too_long",
   "no_text",
+]);
+
+/** Errors that every message to the channel meets, until Slack is well again, or an administrator does something about it. */
+const OF_THE_CHANNEL: ReadonlySet<string> = new Set([
+  "access_denied",
+  "account_inactive",
+  "channel_not_found",
+  "ekm_access_denied",
+  "invalid_auth",
+  "is_archived",
+  "missing_scope",
+  "no_permission",
+  "not_allowed_token_type",
+  "not_authed",
+  "not_in_channel",
+  "org_login_required",
+  "ratelimited",
+  "restricted_action",
+  "service_unavailable",
+  "team_access_not_granted",
+  "team_added_to_org",
+  "token_expired",
+  "token_revoked",
 ]);
 
 const answer = z.looseObject({ ok: z.boolean(), error: z.string().optional() });
@@ -75,7 +99,9 @@ export function createSlackApi({
     });
     const { status } = response;
     if (status === 429) throw new SlackError(method, "ratelimited", retryAfterOf(response));
-    if (status !== 200) throw new DeliveryError(`Slack responded to ${method} with status ${status}`, { retry: true });
+    if (status !== 200) {
+      throw new DeliveryError(`Slack responded to ${method} with status ${status}`, { retry: true, down: true });
+    }
     const parsed = answer.safeParse(jsonOf(response.body));
     if (!parsed.success) throw new DeliveryError(`Slack responded to ${method} with something else`, { retry: true });
     if (parsed.data.ok) return parsed.data;

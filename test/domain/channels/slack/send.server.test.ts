@@ -63,12 +63,19 @@ describe("a notice", () => {
     expect(await failure(send())).toMatchObject({ retry: true });
     expect(world.slack.posted(CHANNEL)).toHaveLength(1);
     world.slack.fail("chat.postMessage", { kind: "STATUS", status: 503, body: "<html>" });
-    expect(await failure(send())).toMatchObject({ retry: true, retryAfter: undefined });
+    expect(await failure(send())).toMatchObject({ retry: true, down: true, retryAfter: undefined });
     world.slack.fail("chat.postMessage", { kind: "STATUS", status: 200, body: "<html>" });
     expect(await failure(send())).toMatchObject({ retry: true });
-    for (const error of ["internal_error", "ratelimited", "not_in_channel", "invalid_auth", "some_new_error"]) {
+    // What every message would meet does not count against this one.
+    for (const [error, down] of [
+      ["ratelimited", true],
+      ["not_in_channel", true],
+      ["invalid_auth", true],
+      ["internal_error", false],
+      ["some_new_error", false],
+    ] as const) {
       world.slack.fail("chat.postMessage", { kind: "ERROR", error });
-      expect(await failure(send()), error).toMatchObject({ retry: true });
+      expect(await failure(send()), error).toMatchObject({ retry: true, down });
     }
     world.slack.setDown(true);
     expect(await failure(send())).toMatchObject({ retry: true });
