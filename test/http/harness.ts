@@ -106,6 +106,8 @@ export type ApiOptions = Partial<
   /** Where Slack and Microsoft's services are, for tests that have their own. */
   readonly slackApiUrl?: string;
   readonly teams?: TeamsEndpoints;
+  /** Seconds; 3600 when left out. */
+  readonly approvalTtl?: number;
   /** Seconds; 900 when left out. */
   readonly executionTtl?: number;
   /** Milliseconds. */
@@ -200,7 +202,7 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
   const policy = requiring(createPolicy(catalog), options);
   const config = {
     region: "eu",
-    approvalTtl: 3600,
+    approvalTtl: options.approvalTtl ?? 3600,
     grantTtl: 900,
     executionTtl: options.executionTtl ?? 900,
     chainIdle: 1800,
