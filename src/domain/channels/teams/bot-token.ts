@@ -64,10 +64,12 @@ export function createBotTokens({ outbound, endpoints, now }: BotTokensOptions):
         const message = `Microsoft gives the bot no token (${error}): check the app id, the tenant and the secret`;
         throw new DeliveryError(message, { retry: false });
       }
-      throw failure("the token of the bot", response, now());
+      throw unavailable(failure("the token of the bot", response, now()));
     }
     const token = tokenSchema.safeParse(json(response.body)).data;
-    if (token === undefined) throw new DeliveryError("Microsoft's response has no token for the bot", { retry: true });
+    if (token === undefined) {
+      throw unavailable(new DeliveryError("Microsoft's response has no token for the bot", { retry: true }));
+    }
     const lifetime = token.expires_in * 1_000;
     return { token: token.access_token, until: now() + lifetime - Math.min(MARGIN, lifetime / 2) };
   }
@@ -96,6 +98,11 @@ export function createBotTokens({ outbound, endpoints, now }: BotTokensOptions):
       if (held.get(key)?.token === token) held.delete(key);
     },
   };
+}
+
+/** Without a token nothing can be sent, whatever it is about. */
+function unavailable({ message, retry, retryAfter }: DeliveryError): DeliveryError {
+  return new DeliveryError(message, { retry, down: retry, ...(retryAfter !== undefined && { retryAfter }) });
 }
 
 /** A channel that was configured anew may have another secret. */

@@ -19,6 +19,8 @@ import {
 import { createSigningKeys } from "./signing-keys.ts";
 import { createVerifier } from "./verify.ts";
 
+/** How something failed of which it is not known how. */
+const UNREACHED = { retry: true, down: true, retryAfter: undefined };
 /** Characters of what names a message. */
 const MAX_NAME = 400;
 
@@ -30,17 +32,13 @@ export interface TeamsDriverOptions {
   readonly log: Pick<Logger, "info" | "warn">;
 }
 
-export interface TeamsDriver extends Driver<TeamsSettings, TeamsSecrets> {
-  readonly settings: typeof teamsSettings;
-  readonly secrets: typeof teamsSecrets;
-  /** What is missing, or not permitted; undefined: nothing. */
-  problem(configured: Pick<TeamsChannel, "settings" | "secrets">): string | undefined;
-  /** Where it leads, as people name it. */
-  to(channel: Pick<TeamsChannel, "settings">): string;
-}
-
 /** Microsoft Teams: by a bot, whose messages people decide in, or by a workflow, which only posts. */
-export function createTeamsDriver({ outbound, endpoints, now = Date.now, log }: TeamsDriverOptions): TeamsDriver {
+export function createTeamsDriver({
+  outbound,
+  endpoints,
+  now = Date.now,
+  log,
+}: TeamsDriverOptions): Driver<TeamsSettings, TeamsSecrets> {
   const keys = createSigningKeys({ outbound, endpoints, now, log });
   const verify = createVerifier({ keys, issuer: endpoints.tokenIssuer, now });
   const tokens = createBotTokens({ outbound, endpoints, now });
@@ -61,11 +59,9 @@ export function createTeamsDriver({ outbound, endpoints, now = Date.now, log }: 
       body: JSON.stringify(activityOf(message, false)),
       signal,
     }).catch((error: unknown) => {
-      const { retry, retryAfter } = error instanceof DeliveryError ? error : { retry: true, retryAfter: undefined };
-      throw new DeliveryError("the workflow cannot be reached", {
-        retry,
-        ...(retryAfter !== undefined && { retryAfter }),
-      });
+      const { retry, down, retryAfter } = error instanceof DeliveryError ? error : UNREACHED;
+      const message = "the workflow cannot be reached";
+      throw new DeliveryError(message, { retry, down, ...(retryAfter !== undefined && { retryAfter }) });
     });
     if (response.status < 200 || response.status >= 300) throw failure("the message to the workflow", response, now());
     return undefined;

@@ -6,6 +6,9 @@ const MAX_WAIT = 3_600_000;
 /** What a later attempt can change: not having been in time, too many requests, and the service itself. */
 const PASSING = [401, 408, 412, 425, 429];
 
+/** What concerns everything that is sent there: other failures may be those of one message. */
+const WHOLE = [401, 429, 502, 503, 504];
+
 /** The error for a response that is no success. `what` reads on as "was refused". */
 export function failure(what: string, { status, headers }: OutboundResponse, now: number): DeliveryError {
   const retry = PASSING.includes(status) || status >= 500;
@@ -13,7 +16,11 @@ export function failure(what: string, { status, headers }: OutboundResponse, now
     ? `${what} was refused for now, with status ${status}`
     : `${what} was refused with status ${status}: check what the channel is configured with`;
   const retryAfter = retry ? waitOf(headers["retry-after"], now) : undefined;
-  return new DeliveryError(message, { retry, ...(retryAfter !== undefined && { retryAfter }) });
+  return new DeliveryError(message, {
+    retry,
+    down: WHOLE.includes(status),
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
 }
 
 /** Milliseconds of a Retry-After (RFC 9110, section 10.2.3): seconds or a date. */

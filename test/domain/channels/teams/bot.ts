@@ -3,12 +3,13 @@ import type {
   Account,
   Decided,
   Door,
+  Driver,
   Linked,
   MessageDecision,
   NoticeMessage,
 } from "../../../../src/domain/channels/driver.ts";
-import { createTeamsDriver, type TeamsDriver } from "../../../../src/domain/channels/teams/driver.ts";
-import type { TeamsChannel } from "../../../../src/domain/channels/teams/settings.ts";
+import { createTeamsDriver } from "../../../../src/domain/channels/teams/driver.ts";
+import type { TeamsChannel, TeamsSecrets, TeamsSettings } from "../../../../src/domain/channels/teams/settings.ts";
 import type { Hash } from "../../../../src/facts/hash.ts";
 import { createLogger } from "../../../../src/log.ts";
 import { fetchOutbound } from "../../../support/fetch-outbound.ts";
@@ -117,7 +118,7 @@ export function createDoor(): RecordingDoor {
 }
 
 export interface Bot {
-  readonly driver: TeamsDriver;
+  readonly driver: Driver<TeamsSettings, TeamsSecrets>;
   readonly door: RecordingDoor;
   readonly logged: readonly string[];
   /** The channel that requests are for. */
