@@ -217,7 +217,6 @@ describe("areas", () => {
 describe("exports", () => {
   /** What the product does not use itself, and why it is there all the same. */
   const exempt: Readonly<Record<string, string>> = {
-    "src/domain/channels/teams/driver.ts createTeamsDriver": "until channels are served",
     "src/domain/channels/slack/driver.ts createSlackDriver": "until channels are served",
     "src/ledger/read.ts readRange": "pages of a ledger, for its readers to come",
     "src/ledger/tables.ts LEDGER_TABLES": "the list that the guards' own is compared with",
