@@ -12,8 +12,10 @@ export type Fault =
   /** The method does what it does, and the connection ends without an answer. */
   | { readonly kind: "DROPPED_AFTER" }
   | { readonly kind: "DROPPED_BEFORE" }
-  /** Answered when the promise is fulfilled. */
+  /** Done and answered when the promise is fulfilled. */
   | { readonly kind: "SLOW"; readonly until: Promise<void> }
+  /** Done at once, and answered when the promise is fulfilled. */
+  | { readonly kind: "SLOW_ANSWER"; readonly until: Promise<void> }
   | { readonly kind: "ERROR"; readonly error: string }
   | { readonly kind: "STATUS"; readonly status: number; readonly body: string };
 
@@ -98,6 +100,7 @@ export async function startFakeSlack({ now = Date.now, scopes }: FakeSlackOption
     if (fault?.kind === "STATUS") return void response.writeHead(fault.status).end(fault.body);
     if (fault?.kind === "SLOW") await fault.until;
     const answer = fault?.kind === "ERROR" ? { ok: false, error: fault.error } : result(method, token, given);
+    if (fault?.kind === "SLOW_ANSWER") await fault.until;
     if (fault?.kind === "DROPPED_AFTER") return void request.socket.destroy();
     response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(answer));
   }
