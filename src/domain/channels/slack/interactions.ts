@@ -33,7 +33,9 @@ const MOST_RECOGNIZED = 2_000;
 /** How often a message is brought up to date again, when the action changed in the meantime. */
 const ROUNDS = 5;
 
-const TRY_AGAIN = "Nothing was recorded, because the ledger cannot be reached now. Try again in a moment.";
+const NOTHING_RECORDED = "Nothing was recorded, because the ledger cannot be reached now. Press again in a moment.";
+const NOBODY_KNOWS =
+  "It is not known whether this was recorded. Press again in a moment: whoever has decided cannot decide a second time.";
 const GONE = "Nothing was decided: this message is not one of the channel as it is configured now.";
 
 /** MALFORMED and FOREIGN: nothing was done. `body`: what Slack is to be told; undefined: nothing. */
@@ -221,10 +223,13 @@ export function createInteractions({ api, checkMember, show, log, now }: Interac
       return isPress ? await pressed(turn, given) : await submitted(turn, given);
     } catch (error) {
       const { channel } = turn;
-      if (error instanceof LedgerUnavailableError) log.warn({ err: error, ...aboutChannel(channel) }, TRY_AGAIN);
+      const isUnavailable = error instanceof LedgerUnavailableError;
+      if (isUnavailable)
+        log.warn({ err: error, ...aboutChannel(channel) }, "the ledger could not be reached for a press in Slack");
       else log.error({ err: error, ...aboutChannel(channel) }, "what somebody did in Slack failed");
-      if (!isPress) return stop(turn, channel.settings.channelId, TRY_AGAIN);
-      tell(turn, given.container.channel_id, saying(TRY_AGAIN));
+      const said = isUnavailable && error.outcome === "NOTHING" ? NOTHING_RECORDED : NOBODY_KNOWS;
+      if (!isPress) return stop(turn, channel.settings.channelId, said);
+      tell(turn, given.container.channel_id, saying(said));
       return DONE;
     }
   }

@@ -199,6 +199,12 @@ describe.each(["HTTP", "SOCKET"] as const)("by %s, a press", (mode) => {
     expect(await told("U0MIA")).toContain("Nothing was recorded");
     await world.slack.submit(asking, "too much");
     expect(asking.errors?.input).toContain("Nothing was recorded");
+    const unknown = () => Promise.reject(new LedgerUnavailableError("lost", 1, undefined, "UNKNOWN"));
+    world.door.next.push(unknown, () => Promise.reject(new Error("a fault of ours")));
+    for (const count of [2, 3]) {
+      expect(await world.slack.press("U0MIA", posted, "Approve")).toMatchObject({ status: 200 });
+      expect(await told("U0MIA", count)).toContain("not known whether this was recorded");
+    }
     await world.slack.press("U0MIA", posted, "Approve");
     expect(world.door.decisions).toHaveLength(1);
   });
