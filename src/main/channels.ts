@@ -28,6 +28,8 @@ export interface ChannelsDeps {
   readonly policies: Policies;
   readonly follower: Follower;
   readonly keys: Keys;
+  /** Where channels are configured, of a region that is not the home region. */
+  readonly home?: { readonly region: string; readonly database: Pick<Database, "jobPool"> } | undefined;
 }
 
 /** What drivers are made with, beside ways out of this server. */
@@ -50,7 +52,7 @@ export function createDrivers(
 
 /** Channels of every kind, which send from now on. */
 export function startChannels({ config, log, closing, publicUrl }: Start, deps: ChannelsDeps): Channels {
-  const { database, ledgers, isSigned, directory, sessions, actions, policies, follower, keys } = deps;
+  const { database, ledgers, isSigned, directory, sessions, actions, policies, follower, keys, home } = deps;
   const outgoing = createOutgoing(config.channels.privateAddresses);
   closing.add(async () => outgoing.close());
   const channels = createChannels({
@@ -58,6 +60,7 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     db: database.jobPool,
     isSigned,
     region: config.region,
+    home: home && { region: home.region, db: home.database.jobPool, isSigned },
     actions,
     policies,
     directory,

@@ -12,6 +12,7 @@ import { ConfigurationError } from "../errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { type PolicyParts, startActions } from "./actions.ts";
+import { startChannels } from "./channels.ts";
 import { type Closing, createClosing } from "./closing.ts";
 import { startDatabase } from "./database.ts";
 import { startFollowing } from "./follow.ts";
@@ -28,7 +29,7 @@ const TRY_AGAIN = 5_000;
 export interface RegionsDeps {
   /** What the home region has, which does not depend on a region. */
   readonly home: Services;
-  readonly homeDatabase: Pick<Database, "pool">;
+  readonly homeDatabase: Pick<Database, "pool" | "jobPool">;
   readonly keys: Keys;
   readonly policies: PolicyParts;
   readonly findReads: FindReads;
@@ -165,11 +166,28 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const abroad = { home: home.region, copies };
   const actions = startActions(own, { database, ledgers, isSigned, directory, keys, policies, findReads, abroad });
   startJobs(own, database, actions, sessions);
+  const told = startChannels(own, {
+    database,
+    ledgers,
+    isSigned,
+    directory,
+    sessions,
+    actions,
+    policies: policies.policies,
+    follower,
+    keys,
+    home: { region: home.region, database: homeDatabase },
+  });
+  closing.add(home.channels.join(told.place));
+  // Channels are configured at home, and what arrives by one arrives there.
+  const { notices, unsent, queues, retry, opened } = told;
+  const channels = { ...home.channels, notices, unsent, queues, retry, opened };
   const { administers } = directory;
   parts.set(name, {
     ...home,
     region: name,
     actions,
+    channels,
     sessions,
     readingLog,
     ledgers,

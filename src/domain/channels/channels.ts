@@ -16,7 +16,7 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Configuration, createConfiguration } from "./configuration.ts";
 import { createConnections } from "./connections.ts";
 import { createDelivery } from "./delivery.ts";
-import { createDoor } from "./door.ts";
+import { createDoor, type DoorPlace } from "./door.ts";
 import type { ChannelKind, ChannelRequest, ChannelResponse, Driver } from "./driver.ts";
 import { refuse } from "./errors.ts";
 import { createMessages } from "./message.ts";
@@ -24,7 +24,7 @@ import { channelNames, createNoticeChanges, type Notice, readNotices, unsentNoti
 import { type Queue, queuesOf, want } from "./outbox.ts";
 import { createRecorder } from "./recorder.ts";
 import { createSealing } from "./sealing.ts";
-import { type Channel, listChannels } from "./store.ts";
+import { type Channel, channelHome, listChannels } from "./store.ts";
 import { startWorker } from "./worker.ts";
 
 /** Channels and notices of all organizations, for one process. All throw ChannelRefusal, LedgerUnavailableError. */
@@ -57,6 +57,10 @@ export interface Channels extends Pick<Configuration, "configure" | "remove">, P
     at: { readonly kind: ChannelKind; readonly organization: string; readonly name: string },
     request: ChannelRequest,
   ): Promise<ChannelResponse | undefined>;
+  /** Where requests of channels look for actions in this region. */
+  readonly place: DoorPlace;
+  /** Has requests of channels look for actions there as well. Returns what ends that. */
+  join(place: DoorPlace): () => void;
   /** Begins to send, and to keep connections that channels need. */
   start(): void;
   stop(): Promise<void>;
@@ -68,6 +72,8 @@ export interface ChannelsOptions {
   readonly db: Queryable;
   readonly isSigned: IsSigned;
   readonly region: string;
+  /** Where channels are configured, of a region that is not the home region; it only tells by them. */
+  readonly home?: { readonly region: string; readonly db: Queryable; readonly isSigned: IsSigned } | undefined;
   readonly actions: Pick<Actions, "approve" | "deny" | "load">;
   readonly policies: Pick<Policies, "open" | "of">;
   readonly directory: Pick<Directory, "administers" | "admit" | "changedSince">;
@@ -90,7 +96,9 @@ export interface ChannelsOptions {
 export function createChannels(options: ChannelsOptions): Channels {
   const { ledgers, db, isSigned, region, actions, policies, directory, follower, key, publicUrl, config, log } =
     options;
-  const source = { db, isSigned };
+  const { home = { region, db, isSigned } } = options;
+  const source = { db: home.db, isSigned: home.isSigned };
+  const atHome = channelHome(source, { home: home.region, region });
   const drivers = new Map(options.drivers.map((driver) => [driver.kind, driver]));
   const commit = createCommit({ ledgers, attribute: options.attribute });
   const sealing = createSealing(key);
@@ -98,7 +106,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const configuration = createConfiguration({
     ...source,
     commit,
-    region,
+    region: home.region,
     administers: directory.administers,
     drivers,
     sealing,
@@ -107,7 +115,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const accounts = createAccounts({
     ...source,
     commit,
-    region,
+    region: home.region,
     administers: directory.administers,
     directory,
     sealing,
@@ -116,9 +124,11 @@ export function createChannels(options: ChannelsOptions): Channels {
   });
   const messages = createMessages({ db, load: createActionLoader({ db, ledgers, isSigned }), policies, publicUrl });
   const changes = createNoticeChanges({ commit, db });
-  const door = createDoor({ db, region, accounts, actions, messages, changes });
-  const recorder = createRecorder({ ...source, ledgers, configuration, drivers });
-  const delivery = createDelivery({ db, configuration, drivers, messages, changes, log });
+  const place: DoorPlace = { region, db, actions, messages, changes };
+  const places = new Set([place]);
+  const door = createDoor({ accounts, places: () => [...places] });
+  const recorder = createRecorder({ db, home: atHome, ledgers, configuration, drivers });
+  const delivery = createDelivery({ db, home: atHome, configuration, drivers, messages, changes, log });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
   let stops: (() => Promise<void>)[] = [];
 
@@ -131,7 +141,17 @@ export function createChannels(options: ChannelsOptions): Channels {
     queues: queuesOf,
     unsent: unsentNotices,
     notices: async (reader, ledger, actionIds) =>
-      readNotices(reader, ledger, actionIds, await channelNames(reader, ledger)),
+      readNotices(
+        reader,
+        ledger,
+        actionIds,
+        await channelNames(options.home === undefined ? reader : home.db, atHome.of(ledger)),
+      ),
+    place,
+    join(other) {
+      places.add(other);
+      return () => places.delete(other);
+    },
     async retry(caller, { actionId, channel }) {
       if (!caller.principal.roles.includes("admin") || !(await directory.administers(caller))) {
         throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
@@ -168,6 +188,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     start() {
       const worker = startWorker({
         db,
+        home: atHome,
         follower,
         recorder,
         delivery,
@@ -175,6 +196,10 @@ export function createChannels(options: ChannelsOptions): Channels {
         interval: config.interval,
         log,
       });
+      stops = [worker.stop];
+      changed = worker.wake;
+      // What connects to channels is at home.
+      if (options.home !== undefined) return;
       const connections = createConnections({
         ...source,
         configuration,

@@ -8,9 +8,11 @@ import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type 
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
 import { type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
+import type { ChannelHome } from "./store.ts";
 
 export interface DeliveryOptions {
   readonly db: Queryable;
+  readonly home: ChannelHome;
   readonly configuration: Pick<Configuration, "open">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly messages: Messages;
@@ -43,7 +45,7 @@ interface Attempt {
 const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { db, configuration, drivers, messages, changes, log } = options;
+  const { db, home, configuration, drivers, messages, changes, log } = options;
 
   const load = async (ledger: LedgerId, { actionId, channel }: Due) =>
     (await readNotices(db, ledger, [actionId], [channel]))[0];
@@ -75,7 +77,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function attempt(ledger: LedgerId, due: Due, signal: AbortSignal): Promise<Attempt> {
     const notice = await load(ledger, due);
     if (notice === undefined || notice.state.status === "FAILED") return NOTHING;
-    const channel = await configuration.open(ledger, due.channel);
+    const channel = await configuration.open(home.of(ledger), due.channel);
     const driver = channel && drivers.get(channel.kind);
     if (channel === undefined || driver === undefined || channel.kind !== notice.kind) {
       await changes.gaveUp(ledger, notice, "CHANNEL_REMOVED");

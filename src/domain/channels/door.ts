@@ -8,26 +8,43 @@ import type { Decided, Door, OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
 import { type NoticeChanges, readNotices } from "./notices.ts";
 
-export interface DoorOptions {
-  readonly db: Queryable;
-  /** The region that has the channels and the actions of an organization. */
+/** A region that has actions, and the notices about them. */
+export interface DoorPlace {
   readonly region: string;
-  readonly accounts: Accounts;
+  readonly db: Queryable;
   readonly actions: Pick<Actions, "approve" | "deny" | "load">;
   readonly messages: Messages;
   readonly changes: Pick<NoticeChanges, "opened">;
 }
 
-/** What a request of a channel may do, once the channel has verified where it comes from. */
-export function createDoor({ db, region, accounts, actions, messages, changes }: DoorOptions): Door {
-  const ledgerIn = ({ organization }: OpenChannel): LedgerId => ledgerOf(organization, region);
+export interface DoorOptions {
+  readonly accounts: Accounts;
+  /** Of all regions that are reached, the home region first. */
+  readonly places: () => readonly DoorPlace[];
+}
 
-  const isNoticed = async (channel: OpenChannel, actionId: string) =>
-    (await readNotices(db, ledgerIn(channel), [actionId], [channel.name])).length > 0;
+/** What a request of a channel may do, once the channel has verified where it comes from. */
+export function createDoor({ accounts, places }: DoorOptions): Door {
+  const ledgerIn = ({ organization }: OpenChannel, { region }: DoorPlace): LedgerId => ledgerOf(organization, region);
+
+  /** Where the channel was told of the action. One region that is down keeps no other from being looked at. */
+  async function placeOf(channel: OpenChannel, actionId: string): Promise<DoorPlace | undefined> {
+    let failure: unknown;
+    for (const place of places()) {
+      try {
+        const notices = await readNotices(place.db, ledgerIn(channel, place), [actionId], [channel.name]);
+        if (notices.length > 0) return place;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
 
   async function messageOf(channel: OpenChannel, actionId: string) {
-    if (!(await isNoticed(channel, actionId))) return undefined;
-    return messages.of(ledgerIn(channel), actionId, channel);
+    const place = await placeOf(channel, actionId);
+    return place?.messages.of(ledgerIn(channel, place), actionId, channel);
   }
 
   /** Whether the person had decided so already, by this channel: a request that comes again is no other decision. */
@@ -50,16 +67,17 @@ export function createDoor({ db, region, accounts, actions, messages, changes }:
       const actionId = given.toLowerCase();
       const behind = await accounts.personBehind(channel, account);
       if (behind.outcome === "UNLINKED") return behind;
-      const message = await messageOf(channel, actionId);
-      if (message === undefined) {
+      const place = await placeOf(channel, actionId);
+      const message = await place?.messages.of(ledgerIn(channel, place), actionId, channel);
+      if (place === undefined || message === undefined) {
         return { outcome: "REFUSED", code: "NOT_FOUND", reason: "this channel was told of no such action", message };
       }
       if (behind.outcome === "REFUSED") return { ...behind, message };
       const { caller } = behind;
       const input = { actionId, digest, note, channel: account.kind };
       try {
-        if (verdict === "APPROVE") await actions.approve(caller, input);
-        else await actions.deny(caller, input);
+        if (verdict === "APPROVE") await place.actions.approve(caller, input);
+        else await place.actions.deny(caller, input);
         return { outcome: "RECORDED", message: await messageOf(channel, actionId) };
       } catch (error) {
         if (!(error instanceof ActionRefusal)) throw error;
@@ -74,7 +92,8 @@ export function createDoor({ db, region, accounts, actions, messages, changes }:
     async opened(channel, account, actionId) {
       const behind = await accounts.personBehind(channel, account);
       if (behind.outcome !== "PERSON") return;
-      await changes.opened(ledgerIn(channel), behind.caller, actionId.toLowerCase(), channel.name);
+      const place = await placeOf(channel, actionId.toLowerCase());
+      await place?.changes.opened(ledgerIn(channel, place), behind.caller, actionId.toLowerCase(), channel.name);
     },
     message: (channel, actionId) => messageOf(channel, actionId.toLowerCase()),
   };

@@ -1,20 +1,23 @@
 import { factOf } from "../../facts/decode.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { termsOf } from "../actions/terms.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ChannelKind, Driver, OpenChannel } from "./driver.ts";
 import { channelNames, type NewNotice, queueNotices, readNotices } from "./notices.ts";
 import { type Wanted, want } from "./outbox.ts";
-import { type ChannelSource, listChannels } from "./store.ts";
+import { type ChannelHome, listChannels } from "./store.ts";
 
 /** A notice to be, and when: at once, or when the action escalates to the groups of the channel. */
 interface Planned extends NewNotice {
   readonly notBefore: Date | undefined;
 }
 
-export interface RecorderOptions extends ChannelSource {
+export interface RecorderOptions {
+  readonly db: Queryable;
+  readonly home: ChannelHome;
   readonly ledgers: Pick<Ledgers, "appendTogether">;
   readonly configuration: Pick<Configuration, "opened">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
@@ -32,10 +35,10 @@ export interface Recorder {
 const ADVANCE = "UPDATE oc_work.notice_work SET position = greatest(position, $2::bigint) WHERE ledger = $1";
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { db, ledgers, configuration, drivers } = options;
+  const { db, home, ledgers, configuration, drivers } = options;
 
   async function openChannels(ledger: LedgerId): Promise<readonly OpenChannel[]> {
-    const opened = await Promise.all((await listChannels(options, ledger)).map(configuration.opened));
+    const opened = await Promise.all((await listChannels(home, home.of(ledger))).map(configuration.opened));
     return opened.filter((channel) => channel !== undefined);
   }
 
@@ -55,7 +58,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** What notices need, those that were just queued and those of actions that have moved on. */
   async function wantedOf(ledger: LedgerId, versions: ReadonlyMap<string, number>): Promise<readonly Wanted[]> {
     if (versions.size === 0) return [];
-    const notices = await readNotices(db, ledger, [...versions.keys()], await channelNames(db, ledger));
+    const notices = await readNotices(db, ledger, [...versions.keys()], await channelNames(home.db, home.of(ledger)));
     return notices.flatMap(({ actionId, channel, queued, state }) => {
       const version = versions.get(actionId);
       // What was sent said what the proposal says.

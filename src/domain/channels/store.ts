@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { objectOf } from "../../facts/members.ts";
 import { valueAt, Withheld } from "../../facts/payload.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
@@ -25,6 +25,29 @@ export interface ChannelSource {
   readonly db: Queryable;
   /** Whether a server of this installation signed an entry, without which a channel is none. */
   readonly isSigned: IsSigned;
+}
+
+/** Where the channels of organizations are configured, seen from a region that tells of actions: their home region. */
+export interface ChannelHome extends ChannelSource {
+  /** The ledger that has the channels of the organization of `ledger`. */
+  of(ledger: LedgerId): LedgerId;
+  /** The ledgers of the region that tells, of organizations with a channel in use. */
+  ledgersWithChannels(): Promise<readonly LedgerId[]>;
+}
+
+const organizationOf = (ledger: LedgerId) => ledger.slice(0, ledger.indexOf("/"));
+
+/** Channels that are configured in region `home`, as region `region` tells by them. `source`: of the home region. */
+export function channelHome(
+  source: ChannelSource,
+  { home, region }: Readonly<Record<"home" | "region", string>>,
+): ChannelHome {
+  return {
+    ...source,
+    of: (ledger) => ledgerOf(organizationOf(ledger), home),
+    ledgersWithChannels: async () =>
+      (await ledgersWithChannels(source.db)).map((ledger) => ledgerOf(organizationOf(ledger), region)),
+  };
 }
 
 export const CHANNEL_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;

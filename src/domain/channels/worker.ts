@@ -8,10 +8,11 @@ import { createLeases } from "./leases.ts";
 import { createLedgerWork, type LedgerWork } from "./ledger-work.ts";
 import { ledgersWithDue } from "./outbox.ts";
 import type { Recorder } from "./recorder.ts";
-import { ledgersWithChannels } from "./store.ts";
+import type { ChannelHome } from "./store.ts";
 
 export interface WorkerOptions {
   readonly db: Queryable;
+  readonly home: ChannelHome;
   readonly follower: Pick<Follower, "follow">;
   readonly recorder: Recorder;
   readonly delivery: Delivery;
@@ -31,7 +32,7 @@ export interface Worker {
 }
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { db, lease, log } = options;
+  const { db, home, lease, log } = options;
   const leases = createLeases({ db, seconds: lease });
   const running = new Map<LedgerId, LedgerWork>();
   let stopped = false;
@@ -50,7 +51,7 @@ export function startWorker(options: WorkerOptions): Worker {
 
   async function look(): Promise<void> {
     try {
-      const held = await leases.take([...new Set([...(await ledgersWithChannels(db)), ...running.keys()])]);
+      const held = await leases.take([...new Set([...(await home.ledgersWithChannels()), ...running.keys()])]);
       for (const [ledger, work] of running) if (!held.has(ledger)) work.stop();
       if (stopped) return;
       for (const [ledger, position] of held) if (!running.has(ledger)) begin(ledger, position);

@@ -5,6 +5,7 @@ import { type Context, callerOf } from "../base/context.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import { AFTER, decodeCursor, FIRST, pageComplexity, pageOf, pageSize } from "../base/page.ts";
 import { readingAt } from "../base/position.ts";
+import { REGION } from "../base/regions.ts";
 import { type Receipt, receiptPayload, receiptType } from "../ledger/receipt.ts";
 import { NoticeRef } from "./notice.ts";
 
@@ -21,14 +22,15 @@ builder.queryField("undeliveredNotices", (t) =>
     authScopes: { oversees: true },
     complexity: pageComplexity,
     args: {
+      region: t.arg.string({ description: REGION }),
       givenUp: t.arg.boolean({ description: "Those that were given up. Default: those that wait." }),
       first: t.arg.int({ description: FIRST }),
       after: t.arg.string({ description: AFTER }),
     },
-    resolve: async (_root, { givenUp, ...args }, context) => {
+    resolve: async (_root, { givenUp, first, after: behind }, context) => {
       const { services, db, ledger } = context;
-      const size = pageSize(args);
-      const after = decodeCursor(args);
+      const size = pageSize({ first });
+      const after = decodeCursor({ after: behind });
       const asOf = await readingAt(context);
       const range = { after, limit: size + 1 };
       const nodes = await services.channels.unsent(db, ledger, givenUp === true ? "FAILED" : "QUEUED", range);
