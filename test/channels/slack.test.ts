@@ -3,6 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { putInForce } from "../graphql/policy-documents.ts";
 import { act, propose } from "../graphql/steps.ts";
 import { type Api, startApi } from "../http/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
@@ -31,6 +32,23 @@ const manifest = z
     ),
   );
 const requestPath = new URL(manifest.settings.interactivity.request_url).pathname;
+
+/** A policy by which one channel is shown arguments, but of tools that handle payments. */
+const showingArguments = (channel: string) => `
+policy: 1
+catalog:
+  platforms:
+    reservations: { region: eu }
+  tools:
+    - { platform: reservations, name: book_reservation, effect: WRITE }
+    - { platform: reservations, name: change_card, effect: WRITE, data: [payment] }
+channels:
+  - { name: ${channel}, arguments: true, except: [payment] }
+rules:
+  - { id: writes, when: 'tool.effect == "WRITE"', require: [{ group: approvers, needed: 1 }], reason: Writes need one. }
+cases:
+  - { name: a write, given: { platform: reservations, tool: change_card }, expect: { outcome: REQUIRE, rules: [writes] } }
+`;
 
 let database: TestDatabase;
 
@@ -133,11 +151,17 @@ describe.each(["HTTP", "SOCKET"] as const)("Slack by %s", (mode) => {
   it("leads from the button to the grant and to what was executed", async () => {
     const { action, message } = await asked();
     expect(saying(message)).not.toContain("a secret person");
+    const waiting = api.gql<{ waitForDecision: { status: string } }>(
+      "query($id:ID!){waitForDecision(id:$id,seconds:30){status}}",
+      { id: action.id },
+      { as: "agent" },
+    );
     expect(await slack.press(APPROVER, message, "Approve")).toMatchObject({ status: 200, body: "" });
     expect(await statusOf(action.id)).toMatchObject({
       status: "APPROVED",
       decisions: [{ verdict: "APPROVE", note: null, channel: "SLACK" }],
     });
+    expect((await waiting).data).toEqual({ waitForDecision: { status: "APPROVED" } });
     await waitUntil(() => labels(message).join() === "Open");
     expect(saying(message)).toMatch(/Approved by .*, in Slack, /);
     const { grant } = await act<{ grant: { token: string } }>(
@@ -278,6 +302,20 @@ describe.each(["HTTP", "SOCKET"] as const)("Slack by %s", (mode) => {
     await slack.press(APPROVER, copy!, "Approve");
     await waitUntil(() => labels(copy!).join() === "Open");
     expect(await statusOf(action.id)).toMatchObject({ status: "APPROVED", decisions: [{ verdict: "APPROVE" }] });
+  });
+
+  it("shows what would run where the policy lets the channel have it, and not to phones", async () => {
+    await putInForce(api, showingArguments(name));
+    const noticeOf = async (tool: string, person: string) => {
+      const { action } = await propose(api, { tool, arguments: { name: `${person} <!channel> *x*` } });
+      await waitUntil(() => about(action).length === 1);
+      return about(action)[0]!;
+    };
+    const shown = await noticeOf("book_reservation", "Ada");
+    expect(saying(shown)).toContain("Ada &lt;!channel&gt; *x*");
+    expect(JSON.stringify(shown.blocks)).not.toContain("mrkdwn");
+    expect(shown.text).not.toContain("Ada");
+    expect(saying(await noticeOf("change_card", "Bob"))).not.toContain("Bob");
   });
 
   it("is not configured with what Slack does not have, or without what its mode needs", async () => {
