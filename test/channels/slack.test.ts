@@ -152,7 +152,7 @@ describe.each(["HTTP", "SOCKET"] as const)("Slack by %s", (mode) => {
     const { action, message } = await asked();
     expect(saying(message)).not.toContain("a secret person");
     const waiting = api.gql<{ waitForDecision: { status: string } }>(
-      "query($id:ID!){waitForDecision(id:$id,seconds:30){status}}",
+      "query($id:ID!){waitForDecision(id:$id,seconds:20){status}}",
       { id: action.id },
       { as: "agent" },
     );
