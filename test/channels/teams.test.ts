@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { putInForce } from "../graphql/policy-documents.ts";
 import { type Acted, act, propose } from "../graphql/steps.ts";
 import type { Api } from "../http/harness.ts";
 import { serveApis } from "../http/served-api.ts";
@@ -9,6 +10,23 @@ import { TOKEN_ISSUER } from "../support/teams/identity.ts";
 import { startTeams, type Teams } from "../support/teams/teams.ts";
 import { waitUntil } from "../support/wait.ts";
 import { configure, noticesOf } from "./steps.ts";
+
+/** A policy by which the channel is shown arguments, but of tools that handle payments. */
+const showingArguments = (needed: number) => `
+policy: 1
+catalog:
+  platforms:
+    reservations: { region: eu }
+  tools:
+    - { platform: reservations, name: book_reservation, effect: WRITE }
+    - { platform: reservations, name: change_card, effect: WRITE, data: [payment] }
+channels:
+  - { name: approvals, arguments: true, except: [payment] }
+rules:
+  - { id: writes, when: 'tool.effect == "WRITE"', require: [{ group: approvers, needed: ${needed} }], reason: Writes need some. }
+cases:
+  - { name: a write, given: { platform: reservations, tool: change_card }, expect: { outcome: REQUIRE, rules: [writes] } }
+`;
 
 const { start, started } = serveApis();
 let teams: Teams;
@@ -160,6 +178,27 @@ describe("a button in Teams", () => {
     const late = await teams.press(teams.alice, post, "Approve");
     expect(late.card && cardText(late.card)).toMatch(/^Not recorded: .*\n/);
     expect(await decisionsOf(action)).toMatchObject({ decisions: [] });
+  });
+
+  it("is under what would run where the policy lets the channel have it, and under how far the approvals are", async () => {
+    await putInForce(api, showingArguments(2));
+    const asked = async (tool: string, name: string) => (await propose(api, { tool, arguments: { name } })).action;
+    const action = await asked("book_reservation", "[Ada](https://evil.example) {{DATE(2017-02-14T06:08:39Z)}}");
+    const post = await postOf(action);
+    const { body } = teams.shown(post);
+    expect(cardText(teams.shown(post))).toContain("[Ada](https://evil.example)");
+    expect(body.filter(({ type }) => type === "TextBlock").map(({ text }) => text)).toEqual(["Approval requested"]);
+    expect(JSON.stringify(post.versions[0])).not.toContain("{{DATE");
+    const hidden = await postOf(await asked("change_card", "Bob"));
+    expect(JSON.stringify(hidden.versions[0])).not.toContain("Bob");
+
+    await act(api, "approveAction", { actionId: action.id, digest: action.digest }, "approver2");
+    const one = await becomes(post, "Approvals: 1 of 2 by approvers");
+    expect(cardText(one)).toMatch(/^Approval requested\n/);
+    const pressed = await teams.press(teams.alice, post, "Approve");
+    expect(pressed.card && cardText(pressed.card)).toMatch(/^Approved\n/);
+    await becomes(post, "Approvals: 2 of 2 by approvers");
+    await putInForce(api, showingArguments(1));
   });
 
   it("counts for nobody once the person is suspended", async () => {
