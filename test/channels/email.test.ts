@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fourEyes, putInForce } from "../graphql/policy-documents.ts";
 import { act, propose } from "../graphql/steps.ts";
 import { serveApi } from "../http/served-api.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -54,7 +55,8 @@ describe("e-mail", () => {
     expect(links).not.toEqual([]);
     for (const link of links) {
       for (const method of ["GET", "HEAD", "POST"]) {
-        await fetch(link, { method, redirect: "follow" });
+        const { status } = await fetch(link, { method, redirect: "follow" });
+        expect(status).toBe(method === "POST" ? 404 : 200);
       }
     }
     const { data } = await api.gql(
@@ -105,5 +107,28 @@ describe("e-mail", () => {
       channel: null,
       userErrors: [{ code: "INVALID_INPUT", path: ["input", ...path] }],
     });
+  });
+
+  it("says what would run only where the policy lets it", async () => {
+    const may = (channels: string) => fourEyes(1_000).replace("rules:", `channels: [${channels}]\nrules:`);
+    const shown = async () => {
+      const secret = crypto.randomUUID();
+      const input = { platform: "crm", tool: "send_certificate", arguments: { amount: 1, secret } };
+      const { action } = await propose(api, input);
+      await waitUntil(() => mailsAbout(action.uuid).length === 1);
+      return mailsAbout(action.uuid)[0]?.source.includes(secret);
+    };
+    await putInForce(api, may("{ kind: EMAIL, arguments: true }"));
+    expect(await shown()).toBe(true);
+    await putInForce(api, may("{ name: other, arguments: true }, { kind: WEBHOOK, arguments: true }"));
+    expect(await shown()).toBe(false);
+    await putInForce(api, may("{ name: mail, arguments: false }, { kind: EMAIL, arguments: true }"));
+    expect(await shown()).toBe(false);
+    const personal = may("{ kind: EMAIL, arguments: true, except: [personal] }").replace(
+      "send_certificate, effect: WRITE }",
+      "send_certificate, effect: WRITE, data: [personal] }",
+    );
+    await putInForce(api, personal);
+    expect(await shown()).toBe(false);
   });
 });

@@ -8,6 +8,8 @@ export interface Proxy {
   cutAnswerTo(marker: string): void;
   /** From a request with `marker` in it on, requests of every connection still reach the server, and no answer comes back. */
   muteFrom(marker: string): void;
+  /** The next request with `marker` in it does not reach the server, and nothing passes over its connection any more. Resolves then. */
+  holdAt(marker: string): Promise<void>;
   /** From now on nothing passes in either direction over the connections there are; they stay open. New ones work. */
   swallow(): void;
   /** Connections cut so far. */
@@ -27,6 +29,7 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
   let marker: string | undefined;
   let muteMarker: string | undefined;
   let muted = false;
+  let held: { readonly marker: string; readonly resolve: () => void } | undefined;
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -38,6 +41,12 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
     }
     client.on("data", (chunk) => {
       if (dead.has(client)) return;
+      if (held !== undefined && chunk.includes(held.marker)) {
+        dead.add(client);
+        held.resolve();
+        held = undefined;
+        return;
+      }
       if (marker !== undefined && chunk.includes(marker)) {
         doomed = true;
         marker = undefined;
@@ -70,6 +79,11 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
     },
     muteFrom(text) {
       muteMarker = text;
+    },
+    holdAt(text) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = { marker: text, resolve };
+      return promise;
     },
     swallow() {
       for (const socket of sockets) dead.add(socket);

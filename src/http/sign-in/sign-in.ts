@@ -12,6 +12,7 @@ import { isFromHere } from "./cookie-credentials.ts";
 import { SignInRefusal } from "./errors.ts";
 import { sendHome } from "./home.ts";
 import { CALLBACK, createLogin, LOGIN } from "./login.ts";
+import { noticedAction, sendNoticePage } from "./notice-page.ts";
 import { redirect, sendJson, sendRefusal, wantsHtml } from "./pages.ts";
 import { createProviders } from "./providers.ts";
 import { createTransactions } from "./transaction.ts";
@@ -133,6 +134,12 @@ export function createSignIn(deps: SignInDeps): SignIn {
       return provider.ask(session);
     },
     handle(path, request, response) {
+      const uuid = request.method === "GET" || request.method === "HEAD" ? noticedAction(path) : undefined;
+      if (uuid !== undefined) {
+        request.resume();
+        sendNoticePage(response, uuid, settings.length > 0 && isSecureUrl(publicUrl()));
+        return Promise.resolve();
+      }
       if (path === HOME && request.method === "GET" && wantsHtml(request)) return home(request, response);
       const route = routes.get(path);
       return route && handle(route, request, response);
