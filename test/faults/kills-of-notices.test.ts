@@ -137,6 +137,7 @@ describe("a server killed while it sends notices", () => {
     await waitUntil(() => messagesOf(proposed).length > 0);
     await approve(proposed);
     await waitUntil(() => saysDecided(proposed));
+    expect(messagesOf(proposed)).toHaveLength(1);
   });
 
   it.each(STEPS.filter(([, marker]) => !marker.startsWith("NOTICE_")))(

@@ -68,7 +68,8 @@ const saying = (message: { readonly blocks: unknown } | undefined) => textsOf(me
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  slack = await startFakeSlack();
+  // Without the scope by which a message could be found again.
+  slack = await startFakeSlack({ scopes: ["chat:write", "users:read"] });
   slack.channels.add(HOME);
   slack.addUser(MIA);
 });

@@ -7,7 +7,7 @@ import type { Configuration } from "./configuration.ts";
 import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
-import { type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
+import { begin, type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
 import type { ChannelHome } from "./store.ts";
 
 export interface DeliveryOptions {
@@ -52,7 +52,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   async function send(
     ledger: LedgerId,
-    notice: Notice,
+    { notice, due }: { readonly notice: Notice; readonly due: Due },
     { channel, driver }: { readonly channel: OpenChannel; readonly driver: Driver },
     message: NoticeMessage,
     signal: AbortSignal,
@@ -60,8 +60,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const { status, message: sent } = notice.state;
     const said: Attempt = { version: message.version, reached: true };
     if (status === "QUEUED") {
-      const named = await driver.send(channel, message, signal);
+      const queuedAt = new Date(notice.queued.recordedAt);
+      // A message that nobody knows of would never be changed.
+      const found = due.tried ? await driver.find?.(channel, message, queuedAt, signal) : undefined;
+      await begin(db, ledger, due);
+      const named = found ?? (await driver.send(channel, message, signal));
       await changes.sent(ledger, notice, new Date(), named);
+      if (found !== undefined) await driver.update?.(channel, message, found, signal);
       return said;
     }
     if (driver.update !== undefined) {
@@ -89,7 +94,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await changes.gaveUp(ledger, notice, "NOT_NEEDED");
       return NOTHING;
     }
-    return send(ledger, notice, { channel, driver }, message, signal);
+    return send(ledger, { notice, due }, { channel, driver }, message, signal);
   }
 
   async function onFailure(ledger: LedgerId, due: Due, error: unknown): Promise<boolean> {

@@ -180,6 +180,16 @@ export interface Driver<Settings = unknown, Secrets = unknown> {
     message: NoticeMessage,
     signal: AbortSignal,
   ): Promise<string | undefined>;
+  /**
+   * The name of the first message of a notice that was sent already, where the other side can be asked: a server ended before it had recorded that.
+   * undefined: there is none, or the channel may not ask. Throws DeliveryError.
+   */
+  find?(
+    channel: OpenChannel<Settings, Secrets>,
+    message: NoticeMessage,
+    since: Date,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Makes a message that was sent say what `message` says. Left out: later versions are sent as messages of their own. Throws DeliveryError. */
   update?(
     channel: OpenChannel<Settings, Secrets>,

@@ -11,6 +11,8 @@ export interface Due {
   readonly wanted: number;
   readonly escalates: boolean;
   readonly attempts: number;
+  /** Whether anybody began to send it. */
+  readonly tried: boolean;
 }
 
 /** What becomes due: a first message, or a later one of a notice that was queued before. */
@@ -55,7 +57,7 @@ export async function want(db: Queryable, ledger: LedgerId, wanted: readonly Wan
 }
 
 const NEXT = `
-  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.attempts FROM oc_work.outbox o
+  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.attempts, o.tried_at IS NOT NULL AS tried FROM oc_work.outbox o
    WHERE o.ledger = $1 AND o.channel = $2 AND o.not_before <= statement_timestamp()
      AND NOT EXISTS (SELECT FROM oc_work.channel_pause p
                       WHERE p.ledger = $1 AND p.channel = $2 AND p.resume_at > statement_timestamp())
@@ -64,15 +66,19 @@ const NEXT = `
 /** What a channel gets next, unless it is paused. Throws LedgerUnavailableError. */
 export async function nextDue(db: Queryable, ledger: LedgerId, channel: string): Promise<Due | undefined> {
   const { rows } = await withLedgerErrors(
-    db.query<{ action: string; first_seq: string; wanted: number; escalates: boolean; attempts: number }>(NEXT, [
-      ledger,
-      channel,
-    ]),
+    db.query<{
+      action: string;
+      first_seq: string;
+      wanted: number;
+      escalates: boolean;
+      attempts: number;
+      tried: boolean;
+    }>(NEXT, [ledger, channel]),
   );
   const [row] = rows;
   if (row === undefined) return undefined;
-  const { action, first_seq, wanted, escalates, attempts } = row;
-  return { channel, actionId: action, firstSeq: BigInt(first_seq), wanted, escalates, attempts };
+  const { action, first_seq, wanted, escalates, attempts, tried } = row;
+  return { channel, actionId: action, firstSeq: BigInt(first_seq), wanted, escalates, attempts, tried };
 }
 
 const LEDGERS = `
@@ -106,6 +112,14 @@ export async function done(db: Queryable, ledger: LedgerId, due: Due, version: n
 /** The channel was reached. Throws LedgerUnavailableError. */
 export async function resume(db: Queryable, ledger: LedgerId, channel: string): Promise<void> {
   await withLedgerErrors(db.query(RESUMED, [ledger, channel]));
+}
+
+const BEGIN =
+  "UPDATE oc_work.outbox SET tried_at = clock_timestamp() WHERE ledger = $1 AND channel = $2 AND action = $3";
+
+/** Notes that a message is about to be sent: should nobody record what came of it, the other side is asked. Throws LedgerUnavailableError. */
+export async function begin(db: Queryable, ledger: LedgerId, { channel, actionId }: Due): Promise<void> {
+  await withLedgerErrors(db.query(BEGIN, [ledger, channel, actionId]));
 }
 
 const ATTEMPTED = `

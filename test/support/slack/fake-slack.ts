@@ -43,6 +43,7 @@ export interface FakeSlackOptions {
 const SCOPES = [
   ["chat.", "chat:write"],
   ["users.", "users:read"],
+  ["conversations.history", "channels:history"],
 ] as const;
 
 export type FakeSlack = Awaited<ReturnType<typeof startFakeSlack>>;

@@ -113,6 +113,26 @@ export function createWorkspace({ now, ...names }: WorkspaceNames & { readonly n
       message.edits += 1;
       return Object.assign({ ok: true } as const, { channel: message.channel, ts: message.ts, text: message.text });
     },
+    "conversations.history": ({ channel, oldest = "0", limit = 100, cursor = "", include_all_metadata: all }) => {
+      const problem = place(channel);
+      if (problem !== undefined) return refused(problem);
+      const found = messages
+        .filter((one) => one.channel === channel && one.onlyFor === undefined && Number(one.ts) >= Number(oldest))
+        .reverse();
+      const from = Number(cursor);
+      const next = from + Number(limit);
+      return Object.assign({ ok: true } as const, {
+        messages: found.slice(from, next).map(({ ts, text, blocks, metadata: about }) => ({
+          type: "message",
+          ts,
+          text,
+          blocks,
+          ...(all === true && { metadata: about }),
+        })),
+        has_more: next < found.length,
+        response_metadata: { next_cursor: next < found.length ? String(next) : "" },
+      });
+    },
     "views.open": (given) => {
       const trigger = triggers.get(String(given.trigger_id));
       if (trigger === undefined) return refused("invalid_trigger_id");

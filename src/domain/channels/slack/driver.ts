@@ -35,6 +35,20 @@ export interface SlackDriverOptions {
 }
 
 const posted = z.object({ channel: z.string().regex(/^[A-Z0-9]{1,40}$/), ts: z.string().regex(/^\d{1,12}\.\d{1,9}$/) });
+const history = z.object({
+  messages: z.array(
+    z.object({
+      ts: posted.shape.ts,
+      metadata: z.object({ event_payload: z.object({ notice: z.string().optional() }).optional() }).optional(),
+    }),
+  ),
+  response_metadata: z.object({ next_cursor: z.string().max(1_000).optional() }).optional(),
+});
+/** Messages of a page, pages that are looked through, and seconds by which clocks may differ. */
+const PAGE = 100;
+const PAGES = 10;
+const CLOCKS = 60;
+const NOT_GRANTED: readonly string[] = ["missing_scope", "not_allowed_token_type", "no_permission", "access_denied"];
 const opened = z.object({ url: z.string().max(4_000) });
 
 const NOT_FOUND: ChannelResponse = { status: 404, contentType: "text/plain", body: "not found" };
@@ -98,6 +112,26 @@ export function createSlackDriver({
       const { success, data } = posted.safeParse(answer);
       if (!success) throw new DeliveryError("Slack did not say which message it posted", { retry: true });
       return `${data.channel}/${data.ts}`;
+    },
+
+    async find({ settings, secrets }, { noticeId }, since, signal) {
+      const asked = { channel: settings.channelId, oldest: String(since.getTime() / 1_000 - CLOCKS), limit: PAGE };
+      for (let cursor = "", page = 0; page < PAGES; page += 1) {
+        const body = { ...asked, include_all_metadata: true, ...(cursor === "" ? {} : { cursor }) };
+        const answer = await api("conversations.history", secrets.botToken, body, { signal }).catch(
+          (error: unknown) => {
+            // A workspace may not have granted it; the message is sent once more then.
+            if (error instanceof SlackError && NOT_GRANTED.includes(error.code)) return undefined;
+            throw error;
+          },
+        );
+        const { data } = history.safeParse(answer);
+        const found = data?.messages.find(({ metadata }) => metadata?.event_payload?.notice === noticeId);
+        if (found !== undefined) return `${settings.channelId}/${found.ts}`;
+        cursor = data?.response_metadata?.next_cursor ?? "";
+        if (cursor === "") return undefined;
+      }
+      return undefined;
     },
 
     async update(channel, message, sent, signal) {
