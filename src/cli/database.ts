@@ -33,6 +33,15 @@ interface Target {
   readonly whenUnreachable: string;
 }
 
+/** Throws CommandError USAGE for a region that is named beside a database: there, the ledger names it. */
+export function refuseRegion(region: string | undefined): void {
+  if (region === undefined) return;
+  throw new CommandError(
+    "USAGE",
+    `--region is for the API: with --database-url, pass --ledger, such as acme/${region}`,
+  );
+}
+
 /** The region of `ledger`, where it is not the home region; undefined: it is, or there is none of that name. */
 export function otherRegionOf({ otherRegions }: Config, ledger: LedgerId | undefined): RegionConfig | undefined {
   return otherRegions.find(({ name }) => ledger?.slice(ledger.indexOf("/") + 1) === name);

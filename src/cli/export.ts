@@ -9,7 +9,7 @@ import { exportLines, exportPayloads } from "../ledger/export.ts";
 import { readHead } from "../ledger/read.ts";
 import { type Api, createApi, type Operation } from "./api.ts";
 import { commandToken } from "./command-token.ts";
-import { type DatabaseOption, withAuditorPool } from "./database.ts";
+import { type DatabaseOption, refuseRegion, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
 import { type Progress, startProgress } from "./progress.ts";
@@ -116,12 +116,13 @@ async function write(lines: AsyncIterable<Line>, file: string | undefined): Prom
 }
 
 async function exportLedger(options: ExportOptions): Promise<void> {
-  const { databaseUrl, ledger, from, to, output, payloads } = options;
+  const { databaseUrl, ledger, region, from, to, output, payloads } = options;
   if (databaseUrl === undefined) {
     if (payloads === undefined) return write(linesOverApi(options), output);
     const message = "--payloads needs --database-url: the API returns values without their salts";
     throw new CommandError("USAGE", message);
   }
+  refuseRegion(region);
   await withAuditorPool({ source: databaseUrl, ledger, max: 2 }, async (pool) => {
     const last = to === undefined ? ((await readHead(pool, ledger))?.seq ?? 0n) : BigInt(to);
     const direct = async function* (): AsyncGenerator<Line, void> {

@@ -11,7 +11,7 @@ import {
 } from "../ledger/verify.ts";
 import { createApi } from "./api.ts";
 import { commandToken } from "./command-token.ts";
-import { type DatabaseOption, otherRegionOf, withAuditorPool } from "./database.ts";
+import { type DatabaseOption, otherRegionOf, refuseRegion, withAuditorPool } from "./database.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { keysToVerifyWith } from "./keys.ts";
 import { defaultEndpoint, endpoint, ledgerId, parsePosition, settings, wholeNumber } from "./options.ts";
@@ -52,7 +52,8 @@ async function headsToCompare(source: DatabaseOption, { ledger, dataDir }: Verif
 }
 
 async function overDatabase(source: DatabaseOption, options: VerifyOptions): Promise<Verification> {
-  const { ledger, from, to, workers, dataDir } = options;
+  const { ledger, region, from, to, workers, dataDir } = options;
+  refuseRegion(region);
   if (source !== true && dataDir === undefined && options.keys === undefined) {
     const message =
       "no keys for this database: pass --keys with a file that `countersign keys export` printed, or --data-dir with the data " +

@@ -440,6 +440,8 @@ cases:
     const environment = { DATABASE_URL, REGIONS: `us=${us.appUrl}`, DATA_DIR: app.dataDir };
     const direct = await countersign(["verify", "--database-url", "--ledger", "acme/us"], environment);
     expect(direct).toMatchObject({ code: 0, stdout: expect.stringContaining("INTACT  acme/us") });
+    const both = await countersign(["verify", "--database-url", "--region", "us"], environment);
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("pass --ledger, such as acme/us") });
     const verified = await countersign(["verify", "--url", app.url, "--region", "us"], environment);
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("INTACT") });
     const exported = await countersign(["export", "--url", app.url, "--region", "us", "--to", "1"], environment);

@@ -172,6 +172,21 @@ describe("data that was read in one region", () => {
   });
 });
 
+describe("a region whose database does not respond", () => {
+  it("holds no other up for long, and counts as if it held a read", async () => {
+    proxy.muteFrom("oc_possible_reads");
+    const write = { ...inputOf("crm", "export_contacts", {}).input, targetRegion: "eu" };
+    const { proposeAction } = await app.ask<{ proposeAction: Proposed }>(PROPOSE, { input: write }, "agent");
+    expect(proposeAction.action).toMatchObject({ status: "PENDING", policy: { unreadRegions: ["us"] } });
+    const { pendingApprovals } = await app.ask<{ pendingApprovals: object }>(
+      `{ pendingApprovals(first: 1) { nodes { platform } unreadRegions } }`,
+      {},
+      "auditor",
+    );
+    expect(pendingApprovals).toEqual({ nodes: [{ platform: "crm" }], unreadRegions: ["us"] });
+  });
+});
+
 describe("a region whose database is down", () => {
   it("is refused, counts as if it held a read, and keeps the other from nothing", async () => {
     proxy.swallow();

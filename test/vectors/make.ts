@@ -84,6 +84,14 @@ const PROPOSAL: UnsealedObject = {
       },
     ],
   },
+  home: { ledger: "vectors/us", seq: "12" },
+  reads: {
+    known: [
+      { platform: "crm", region: "us", ledger: "vectors/us", seq: "9", hash: "9".repeat(64) },
+      { platform: "mail", region: "eu", ledger: "vectors/eu-1" },
+    ],
+    unread: ["ap"],
+  },
   measures: { price: "188.50" },
   arguments: new Erasable({
     passengers: [{ first_name: "Zoë", last_name: "Ångström" }],
@@ -351,6 +359,15 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
         ],
         subject: { id: "agent", kind: "AGENT", profile: new Erasable({ displayName: "Reiseagent Jürgen" }) },
       },
+    ],
+    [
+      "a policy of the home region, which the ledger of another region works under",
+      nameless(41, {
+        type: "POLICY_ADOPTED",
+        policy: { version: 2, hash: sha("e") },
+        home: { ledger: "vectors/us", seq: "11", hash: "b".repeat(64) },
+        states: [{ kind: "POLICY_COPY", id: "policy", version: 1, state: { version: 2, hash: sha("e") } }],
+      }),
     ],
     [
       "the end of a session, by whoever started it",
