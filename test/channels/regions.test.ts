@@ -124,6 +124,11 @@ it("tells of an action of another region, which is decided there, and nothing of
     decisions: [{ verdict: "APPROVE", channel: "SLACK", approver: { id: "approver" } }],
     notices: [{ name: "ops", status: "SENT" }],
   });
+  // The link of the notice leads to a query that finds it.
+  const link = /http:\/\/[^"\s|>]+\/actions\/us\/[0-9a-f-]{36}/.exec(JSON.stringify(about(action)[0]?.blocks))?.[0];
+  const page = await (await fetch(link ?? "")).text();
+  const query = decodeURIComponent(/graphql\?query=([^"&]+)/.exec(page)?.[1] ?? "");
+  expect(await app.ask(query, {}, "approver2")).toMatchObject({ action: { id: action.id, platform: "sheets" } });
   expect(await holds(us, action.uuid)).toBe(true);
   expect(await holds(eu, action.uuid)).toBe(false);
   await slack.press("U1", about(first)[0]!, "Approve");

@@ -122,7 +122,13 @@ export function createChannels(options: ChannelsOptions): Channels {
     usedOnce: createUsedOnce({ db }),
     claimsMaxAge: config.claimsMaxAge,
   });
-  const messages = createMessages({ db, load: createActionLoader({ db, ledgers, isSigned }), policies, publicUrl });
+  const messages = createMessages({
+    db,
+    load: createActionLoader({ db, ledgers, isSigned }),
+    policies,
+    home: home.region,
+    publicUrl,
+  });
   const changes = createNoticeChanges({ commit, db });
   const place: DoorPlace = { region, db, actions, messages, changes };
   const places = new Set([place]);

@@ -20,6 +20,8 @@ export interface MessagesOptions {
   readonly db: Queryable;
   readonly load: ActionLoader;
   readonly policies: Pick<Policies, "open" | "of">;
+  /** The home region, which links do not name. */
+  readonly home: string;
   /** Where people reach this server: scheme, host and port. */
   readonly publicUrl: () => string;
 }
@@ -32,7 +34,7 @@ export interface Messages {
 /** Hex digits of the digest that name an action to people. */
 const REFERENCE = 8;
 
-export function createMessages({ db, load, policies, publicUrl }: MessagesOptions): Messages {
+export function createMessages({ db, load, policies, home, publicUrl }: MessagesOptions): Messages {
   return {
     async of(ledger, actionId, channel) {
       const loaded = await load({ ledger, id: actionId });
@@ -67,7 +69,7 @@ export function createMessages({ db, load, policies, publicUrl }: MessagesOption
         requirements: terms.requirements.map(({ group, needed }, at) => ({ group, needed, approved: counts[at] ?? 0 })),
         decisions: entries.flatMap(decisionsIn),
         content: isShown ? { rendered } : undefined,
-        link: `${publicUrl()}/actions/${actionId}`,
+        link: `${publicUrl()}/actions/${region === home ? "" : `${region}/`}${actionId}`,
       };
     },
   };

@@ -53,7 +53,10 @@ builder.queryField("action", (t) =>
     nullable: true,
     description: "The action with this id; null when there is none that you may see.",
     authScopes: { signedIn: true },
-    args: { id: t.arg.id({ required: true, description: "An action's id." }) },
+    args: {
+      region: t.arg.string({ description: "Where it is recorded, for a UUID of another region than home." }),
+      id: t.arg.id({ required: true, description: "An action's id." }),
+    },
     resolve: async (_root, { id }, context) => {
       const action = await readAction(context, uuidOfNodeId("Action", context.ledger, id));
       return action !== null && seesAction(context, action) ? action : null;

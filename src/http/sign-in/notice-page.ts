@@ -2,20 +2,28 @@ import type { ServerResponse } from "node:http";
 import { escapeHtml, sendPage } from "./pages.ts";
 
 /** The path that notices lead to, of one action. */
-const PATH = /^\/actions\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const PATH = /^\/actions\/(?:([a-z0-9][a-z0-9-]{0,62})\/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-/** The UUID of the action that a path of notices is about; undefined: it is none. */
-export function noticedAction(path: string): string | undefined {
-  return PATH.exec(path)?.[1];
+/** The action that a notice is about. */
+export interface NoticedAction {
+  readonly uuid: string;
+  /** Where it is recorded; undefined: in the home region. */
+  readonly region: string | undefined;
+}
+
+/** The action that a path of notices is about; undefined: it is none. */
+export function noticedAction(path: string): NoticedAction | undefined {
+  const [found, region, uuid] = PATH.exec(path) ?? [];
+  return found === undefined || uuid === undefined ? undefined : { region, uuid };
 }
 
 /**
  * Where the link of a notice leads. The page says nothing of the action, and opening it changes nothing: programs that look through mail open
  * every link. Whoever follows it further signs in, and decides by a mutation of the API.
  */
-export function sendNoticePage(response: ServerResponse, uuid: string, canSignIn: boolean): void {
+export function sendNoticePage(response: ServerResponse, { uuid, region }: NoticedAction, canSignIn: boolean): void {
   const query = `query Action {
-  action(id: "${uuid}") {
+  action(${region === undefined ? "" : `region: "${region}", `}id: "${uuid}") {
     id
     digest
     status

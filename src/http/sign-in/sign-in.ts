@@ -134,10 +134,10 @@ export function createSignIn(deps: SignInDeps): SignIn {
       return provider.ask(session);
     },
     handle(path, request, response) {
-      const uuid = request.method === "GET" || request.method === "HEAD" ? noticedAction(path) : undefined;
-      if (uuid !== undefined) {
+      const noticed = request.method === "GET" || request.method === "HEAD" ? noticedAction(path) : undefined;
+      if (noticed !== undefined) {
         request.resume();
-        sendNoticePage(response, uuid, settings.length > 0 && isSecureUrl(publicUrl()));
+        sendNoticePage(response, noticed, settings.length > 0 && isSecureUrl(publicUrl()));
         return Promise.resolve();
       }
       if (path === HOME && request.method === "GET" && wantsHtml(request)) return home(request, response);
