@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { Pool } from "pg";
 import packageFile from "../../package.json" with { type: "json" };
+import type { Config } from "../config.ts";
 import { EmbeddedPostgresError, startEmbeddedPostgres } from "../db/embedded.ts";
 import { createPool } from "../db/pool.ts";
 import { factJwks } from "../domain/identity/fact-keys.ts";
@@ -19,7 +20,15 @@ import { exitOnSignal } from "./signals.ts";
 interface BackupCommandOptions {
   readonly withKeys?: true;
   readonly databaseUrl?: string;
+  readonly region?: string;
   readonly dataDir?: string;
+}
+
+/** The address of the database of a region beside the home region. Throws CommandError USAGE. */
+function databaseOf({ otherRegions }: Config, region: string): string {
+  const found = otherRegions.find(({ name }) => name === region);
+  if (found !== undefined) return found.databaseUrl;
+  throw new CommandError("USAGE", `REGIONS names no region ${region} beside the home region, which needs no --region`);
 }
 
 async function exists(file: string): Promise<boolean> {
@@ -31,11 +40,15 @@ async function exists(file: string): Promise<boolean> {
 
 /** Runs `work` on the database: the one that is named, or the built-in one, which is started for it when no server runs. */
 async function withDatabase<Result>(
-  { databaseUrl, dataDir }: BackupCommandOptions,
+  { databaseUrl, region, dataDir }: BackupCommandOptions,
   work: (pool: Pool) => Promise<Result>,
 ): Promise<Result> {
   const config = settings(dataDir === undefined ? {} : { dataDir });
   const running = (source: DatabaseOption) => withServerPool({ source, dataDir, max: 1 }, work);
+  if (region !== undefined) {
+    if (databaseUrl === undefined) return running(databaseOf(config, region));
+    throw new CommandError("USAGE", "pass --region or --database-url, not both");
+  }
   if (databaseUrl !== undefined || config.databaseUrl !== undefined) return running(databaseUrl ?? true);
   if (!(await exists(path.join(config.dataDir, "postgres", "PG_VERSION")))) return running(true);
   const log = createLogger("warn", process.stderr);
@@ -125,6 +138,7 @@ export function defineBackup(program: Command): void {
     .argument("<directory>", "where the backup will be; nothing may be there")
     .option("--with-keys", "include the private keys, so that the backup is all that a restore needs")
     .option("--database-url <url>", "the server's connection (default: DATABASE_URL, then the built-in database)")
+    .option("--region <name>", "the database that REGIONS has of this region (default: that of the home region)")
     .option("--data-dir <directory>", "folder of the keys and the built-in database (default: DATA_DIR, then .data)")
     .addHelpText(
       "after",

@@ -446,6 +446,11 @@ cases:
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("INTACT") });
     const exported = await countersign(["export", "--url", app.url, "--region", "us", "--to", "1"], environment);
     expect(JSON.parse(exported.stdout)).toMatchObject({ ledger: "acme/us", seq: "1" });
+    const backup = await countersign(["backup", path.join(app.dataDir, "backup-us"), "--region", "us"], environment);
+    expect(backup).toMatchObject({ code: 0, stdout: expect.stringMatching(/acme\/us {2}head \d+ sha256:/) });
+    expect(backup.stdout).not.toContain("acme/eu");
+    const nowhere = await countersign(["backup", path.join(app.dataDir, "backup-ap"), "--region", "ap"], environment);
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("REGIONS names no region ap") });
     const migrated = await countersign(["migrate"], environment);
     expect(migrated).toMatchObject({
       code: 0,
