@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fourEyes, putInForce } from "../graphql/policy-documents.ts";
 import { act, propose } from "../graphql/steps.ts";
@@ -107,6 +108,16 @@ describe("e-mail", () => {
       channel: null,
       userErrors: [{ code: "INVALID_INPUT", path: ["input", ...path] }],
     });
+  });
+
+  it.each(["on-call", "events"])("is configured as the README says: %s", async (name) => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const inputs = [...readme.matchAll(/^```json\n(\{\n {2}"name"[\s\S]*?)^```$/gm)].map(([, text = ""]) =>
+      JSON.parse(text),
+    );
+    const input = inputs.find((one) => one.name === name);
+    expect(await configure(api, input)).toEqual({ channel: { name }, userErrors: [] });
+    await act(api, "removeChannel", { name }, "admin", "userErrors{code}");
   });
 
   it("says what would run only where the policy lets it", async () => {

@@ -199,20 +199,18 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (found === undefined) return { outcome: "UNLINKED" };
       const since = new Date((await databaseTime(db)).getTime() - claimsMaxAge * 1_000);
       const last = await lastSignIn({ db, isSigned }, ledger, found.principalId, [found.entry.seq]);
-      const outdated =
-        "sign in once, with a browser or by startSession, so that your groups are known, and press again";
-      if (last === undefined || new Date(last.entry.recordedAt) < since) {
-        return { outcome: "REFUSED", code: "SIGN_IN_AGAIN", reason: outdated };
-      }
-      // What the directory took away since then may be among the roles that were recorded.
-      if (await directory.changedSince(channel.organization, found.principalId, last.entry.seq)) {
-        return { outcome: "REFUSED", code: "SIGN_IN_AGAIN", reason: outdated };
-      }
+      const outdated: Behind = {
+        outcome: "REFUSED",
+        code: "SIGN_IN_AGAIN",
+        reason: "sign in once, with a browser or by startSession, so that your groups are known, and press again",
+      };
+      if (last === undefined) return outdated;
       try {
-        return {
-          outcome: "PERSON",
-          caller: callerFor(channel, await admitted(directory, channel, last.principal)),
-        };
+        const caller = callerFor(channel, await admitted(directory, channel, last.principal));
+        if (new Date(last.entry.recordedAt) < since) return outdated;
+        // What the directory took away since then may be among the roles that were recorded.
+        const changed = await directory.changedSince(channel.organization, found.principalId, last.entry.seq);
+        return changed ? outdated : { outcome: "PERSON", caller };
       } catch (error) {
         if (!(error instanceof AuthenticationError)) throw error;
         return { outcome: "REFUSED", code: error.reason, reason: error.message };

@@ -1,4 +1,5 @@
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
@@ -17,7 +18,7 @@ import { type Configuration, createConfiguration } from "./configuration.ts";
 import { createConnections } from "./connections.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDoor, type DoorPlace } from "./door.ts";
-import type { ChannelKind, ChannelRequest, ChannelResponse, Driver } from "./driver.ts";
+import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver } from "./driver.ts";
 import { refuse } from "./errors.ts";
 import { createMessages } from "./message.ts";
 import { channelNames, createNoticeChanges, type Notice, readNotices, unsentNotices } from "./notices.ts";
@@ -132,7 +133,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const changes = createNoticeChanges({ commit, db });
   const place: DoorPlace = { region, db, actions, messages, changes };
   const places = new Set([place]);
-  const door = createDoor({ accounts, places: () => [...places] });
+  const door = reportingDamage(createDoor({ accounts, places: () => [...places] }), ledgers);
   const recorder = createRecorder({ db, home: atHome, ledgers, configuration, drivers });
   const delivery = createDelivery({ db, home: atHome, configuration, drivers, messages, changes, log });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
@@ -223,5 +224,22 @@ export function createChannels(options: ChannelsOptions): Channels {
     async stop() {
       await Promise.all(stops.map((stop) => stop()));
     },
+  };
+}
+
+/** `door`, which notes that what is stored is not what was recorded, as calls of the API do. */
+function reportingDamage(door: Door, { damaged }: Pick<Ledgers, "damaged">): Door {
+  const noting = async <Result>(work: Promise<Result>): Promise<Result> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? damaged(error) : error;
+    }
+  };
+  return {
+    decide: (...given) => noting(door.decide(...given)),
+    link: (...given) => noting(door.link(...given)),
+    opened: (...given) => noting(door.opened(...given)),
+    message: (...given) => noting(door.message(...given)),
   };
 }
