@@ -9,6 +9,8 @@ export interface Measurable {
   readonly url: string;
   /** CPU time the process has used, seconds. */
   cpuSeconds(): Promise<number>;
+  /** Memory the process has in use, MB. */
+  memory(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -54,6 +56,10 @@ export async function startProcess(
       const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+    async memory() {
+      const status = await readFile(`/proc/${child.pid}/status`, "utf8");
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024;
     },
     async stop() {
       const ended = once(child, "exit");

@@ -16,14 +16,17 @@ export interface Product extends Measurable {
 }
 
 /** Starts the product of a checkout on an empty data folder of its own, which `stop` removes. */
-export async function startProduct(checkout: string): Promise<Product> {
+export async function startProduct(
+  checkout: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Product> {
   const dataDir = await makeDataDir();
   const from = (file: string) => import(pathToFileURL(path.join(checkout, file)).href) as Promise<never>;
   const started = await startProcess(
     path.join(checkout, "src/cli/main.ts"),
     ["serve", "--port", "0", "--data-dir", dataDir],
     // Empty means unset: the built-in database, whatever this shell is set up for.
-    { DATABASE_URL: "", LOG_LEVEL: "warn", NODE_ENV: "development" },
+    { DATABASE_URL: "", LOG_LEVEL: "warn", NODE_ENV: "development", ...environment },
   );
   const { settings }: typeof import("../../../src/cli/options.ts") = await from("src/cli/options.ts");
   const { openDemoTokens }: typeof import("../../../src/cli/tokens.ts") = await from("src/cli/tokens.ts");
