@@ -4,11 +4,12 @@ import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { act, propose } from "../graphql/steps.ts";
 import { serveApi } from "../http/served-api.ts";
+import { withClient } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
 import { configure, noticesOf } from "./steps.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "./webhook-receiver.ts";
 
-const { api } = serveApi({ channels: { interval: 0.1 } });
+const { api, database } = serveApi({ channels: { interval: 0.1 } });
 const secret = () => `whsec_${randomBytes(24).toString("base64")}`;
 const [first, second] = [secret(), secret()];
 let receiver: WebhookReceiver;
@@ -96,6 +97,41 @@ describe("a webhook", () => {
       expect(await retry("admin")).toEqual({ userErrors: [] });
       await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
       expect(await retry("admin")).toEqual({ userErrors: [{ code: "NOTHING_TO_RETRY" }] });
+    }
+  });
+
+  it("that never responds keeps no other channel waiting", async () => {
+    const held: { end(): void }[] = [];
+    receiver.respond((response) => void held.push(response));
+    const other = await startWebhookReceiver();
+    const webhook = { url: other.url, signingSecrets: [first] };
+    await configure(api, { name: "others", webhook });
+    const { action } = await propose(api);
+    await waitUntil(() => other.received.some(({ body }) => body.includes(action.uuid)));
+    expect(await noticesOf(api, action.id)).toMatchObject([{ name: "events", status: "QUEUED" }, { name: "others" }]);
+    receiver.respond((response) => void response.writeHead(204).end());
+    for (const response of held) response.end();
+    await waitUntil(async () => (await noticesOf(api, action.id)).every(({ status }) => status === "SENT"));
+    await act(api, "removeChannel", { name: "others" }, "admin", "userErrors{code}");
+    await other.close();
+  });
+
+  it("is configured with secrets that no database has in the clear, and by administrators alone", async () => {
+    const { rows } = await withClient(database.superuserUrl, (client) =>
+      client.query<{ text: string }>(
+        "SELECT entry || payload::text AS text FROM oc_audit_log JOIN oc_audit_payload USING (ledger, seq)",
+      ),
+    );
+    expect(rows.some(({ text }) => text.includes(receiver.url))).toBe(true);
+    expect(rows.filter(({ text }) => [first, second].some((one) => text.includes(one.slice("whsec_".length))))).toEqual(
+      [],
+    );
+    for (const as of ["approver", "agent"] as const) {
+      const webhook = { url: "https://hooks.acme.example/", signingSecrets: [secret()] };
+      expect(await configure(api, { name: "mine", webhook }, { as })).toMatchObject({
+        channel: null,
+        userErrors: [{ code: "ADMINISTRATORS_ONLY" }],
+      });
     }
   });
 });

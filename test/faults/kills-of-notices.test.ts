@@ -3,13 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { type Proxy, startProxy } from "../support/proxy.ts";
+import { startProxy } from "../support/proxy.ts";
 import { type FakeSlack, startFakeSlack } from "../support/slack/fake-slack.ts";
 import { waitUntil } from "../support/wait.ts";
 
 let database: TestDatabase;
 let slack: FakeSlack;
-let proxy: Proxy;
+let proxy: Awaited<ReturnType<typeof startProxy>>;
 let app: App;
 const apps: App[] = [];
 

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import type { DemoName } from "../../src/domain/identity/demo-principals.ts";
+import { serveApi } from "../http/served-api.ts";
+import { waitUntil } from "../support/wait.ts";
+import { act, propose, READ } from "./steps.ts";
+
+const { api } = serveApi({ socketLimits: { streamsPerPrincipal: 3 } });
+
+const wait = (id: string, seconds: number | null, as: DemoName = "agent") =>
+  api.gql<{ waitForDecision: { status: string } | null }>(
+    "query($id:ID!,$seconds:Int){waitForDecision(id:$id,seconds:$seconds){status decisions{verdict}}}",
+    { id, seconds },
+    { as },
+  );
+
+/** Whether a follower of the ledger is there, so that whoever waits would be told. */
+async function whileWaiting<Result>(waiting: Promise<Result>, decide: () => Promise<unknown>): Promise<Result> {
+  let over = false;
+  void waiting.finally(() => {
+    over = true;
+  });
+  await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 100))]);
+  expect(over).toBe(false);
+  await decide();
+  return waiting;
+}
+
+describe("waiting for a decision", () => {
+  it("ends when it is made, with the action as it is then", async () => {
+    const { action } = await propose(api);
+    const { data } = await whileWaiting(wait(action.id, null), () =>
+      act(api, "approveAction", { actionId: action.id, digest: action.digest }, "approver"),
+    );
+    expect(data).toEqual({ waitForDecision: { status: "APPROVED", decisions: [{ verdict: "APPROVE" }] } });
+    expect((await wait(action.id, 25)).data).toMatchObject({ waitForDecision: { status: "APPROVED" } });
+  });
+
+  it("ends after the time that was asked for, and at once where nobody has to decide", async () => {
+    const { action } = await propose(api);
+    expect((await wait(action.id, 0)).data).toMatchObject({ waitForDecision: { status: "PENDING" } });
+    expect((await wait(action.id, 1)).data).toMatchObject({ waitForDecision: { status: "PENDING" } });
+    const read = await propose(api, READ);
+    expect((await wait(read.action.id, 25)).data).toMatchObject({ waitForDecision: { status: "ALLOWED" } });
+  });
+
+  it("is not for who may not see the action, and not longer than it may be", async () => {
+    const { action } = await propose(api);
+    expect((await wait(action.id, 25, "outsider")).data).toEqual({ waitForDecision: null });
+    expect((await wait("nothing", 25)).data).toEqual({ waitForDecision: null });
+    for (const seconds of [-1, 26]) {
+      expect((await wait(action.id, seconds)).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+    }
+  });
+
+  it("takes one of the caller's streams each, and no connection to the database", async () => {
+    const { action } = await propose(api);
+    const waiting = [1, 2, 3].map(() => wait(action.id, 25));
+    await waitUntil(async () => (await wait(action.id, 25)).errors?.[0]?.extensions.code === "RATE_LIMITED");
+    expect(api.snapshotPool.totalCount - api.snapshotPool.idleCount).toBe(0);
+    await act(api, "denyAction", { actionId: action.id, digest: action.digest, note: "No." }, "approver");
+    for (const one of waiting) expect((await one).data).toMatchObject({ waitForDecision: { status: "DENIED" } });
+  });
+});
