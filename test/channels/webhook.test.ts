@@ -76,6 +76,16 @@ describe("a webhook", () => {
     await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
   });
 
+  it.each([
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    "HTTP/1.1 204 No Content\r\n",
+  ])("that responds %j is tried again", async (text) => {
+    receiver.respond((response) => void response.socket?.end(text), 1);
+    const { action } = await propose(api);
+    await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+    expect(eventsAbout(action.uuid)).toHaveLength(2);
+  });
+
   it("that redirects, or is gone, is given up at once, and tried again when an administrator says so", async () => {
     for (const status of [302, 410]) {
       receiver.respond(

@@ -97,6 +97,8 @@ function send(
       },
     );
     request.on("error", fail);
+    // A server that changes the protocol, unasked, gives neither a response nor an error.
+    request.on("close", () => fail(new Error("it ended the exchange without a response")));
     request.end(body);
   });
 }
