@@ -6,6 +6,29 @@ CREATE INDEX oc_state_channel ON oc_state (ledger, first_seq) WHERE kind = 'CHAN
 CREATE INDEX oc_state_account ON oc_state (ledger, (state ->> 'principal')) WHERE kind = 'ACCOUNT' AND status = 'LINKED';
 CREATE INDEX oc_state_notice ON oc_state (ledger, status, first_seq) WHERE kind = 'NOTICE' AND status <> 'SENT';
 
+-- By what they say of which channel or account: `"<id>","kind":"<kind>"` of the entries' text. Whoever reads the row of one looks for a
+-- later entry than it names, so that an old row that was put back is noticed.
+CREATE INDEX oc_audit_log_channels ON oc_audit_log ((split_part(split_part(entry, ',"state":{', 1), '{"id":', -1)), ledger, seq)
+  WHERE type IN ('CHANNEL_CONFIGURED', 'CHANNEL_REMOVED', 'ACCOUNT_LINKED', 'ACCOUNT_UNLINKED');
+
+-- Whether the ledger has a later entry about a channel or an account than the one at p_seq. Not STABLE, as oc_entries_at.
+CREATE FUNCTION oc_channel_moved_on(p_ledger text, p_kind text, p_id text, p_seq bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  since timestamptz := oc_month_start(p_ledger, p_seq);
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM oc_audit_log e
+     WHERE split_part(split_part(e.entry, ',"state":{', 1), '{"id":', -1) = to_json(p_id) || ',"kind":"' || p_kind || '"'
+       AND e.type IN ('CHANNEL_CONFIGURED', 'CHANNEL_REMOVED', 'ACCOUNT_LINKED', 'ACCOUNT_UNLINKED')
+       AND e.ledger = p_ledger AND e.seq > p_seq AND e.recorded_at >= since);
+END
+$$;
+REVOKE ALL ON FUNCTION oc_channel_moved_on(text, text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_channel_moved_on(text, text, text, bigint) TO oc_app;
+
 -- Who works on the notices of a ledger, and up to where its entries were looked at.
 CREATE TABLE oc_work.notice_work (
   ledger     text        NOT NULL PRIMARY KEY,

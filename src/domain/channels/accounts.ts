@@ -10,9 +10,9 @@ import { lastSignIn } from "../directory/last-sign-in.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
 import type { UsedOnce } from "../identity/used-once.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Account, Linked, OpenChannel } from "./driver.ts";
 import { ChannelRefusal, refuse } from "./errors.ts";
+import { readLatest } from "./latest.ts";
 import type { Sealing } from "./sealing.ts";
 import { type ChannelSource, readChannel } from "./store.ts";
 
@@ -53,6 +53,8 @@ const person = z.object({
   channel: z.string(),
   nonce: z.string(),
   until: z.number(),
+  /** Position up to which the directory was known. */
+  since: z.string().regex(/^\d{1,19}$/),
   id: z.string(),
   email: z.string().optional(),
   emailVerified: z.literal(true).optional(),
@@ -65,7 +67,7 @@ export interface AccountsOptions extends ChannelSource {
   readonly commit: CommitFunction;
   readonly region: string;
   readonly administers: Administers;
-  readonly directory: Pick<Directory, "admit" | "changedSince">;
+  readonly directory: Pick<Directory, "admit" | "changedSince" | "statusOf">;
   readonly sealing: Sealing;
   readonly usedOnce: UsedOnce;
   /** Seconds for which the groups of a person's last sign-in count for what they do in a chat. */
@@ -77,7 +79,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   async function read(ledger: LedgerId, id: string): Promise<RecordedState<"ACCOUNT"> | undefined> {
     if (id.length > MAX_ID || id === "" || !isStorable(id)) return undefined;
-    const [found] = await withLedgerErrors(readStates(db, ledger, "ACCOUNT", [id]));
+    const [found] = await readLatest(db, ledger, "ACCOUNT", () => readStates(db, ledger, "ACCOUNT", [id]));
     if (found !== undefined && !isSigned(found.latest)) {
       throw new LedgerDamagedError(ledger, `no server signed entry ${found.latest.seq}, which links an account`);
     }
@@ -89,13 +91,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return { id: found.id, principalId: found.state.principal, entry: found.latest };
   }
 
-  /** Who made the code, once: undefined where it is none, was used, or is over. */
+  /** Who made the code, once: undefined where it is none, was used, or is over, or where anything was decided about the person since. */
   async function redeem({ organization, name }: OpenChannel, code: string): Promise<Principal | undefined> {
     const parsed = person.safeParse(await sealing.open(PURPOSE, code.trim()));
     if (!parsed.success || parsed.data.organization !== organization || parsed.data.channel !== name) return undefined;
-    const { nonce, until, id, email, emailVerified, displayName, roles, groups } = parsed.data;
+    const { nonce, until, since, id, email, emailVerified, displayName, roles, groups } = parsed.data;
     const used = await usedOnce.use({ scope: `account link ${organization}`, holder: id, id: nonce, until });
     if (used !== "FIRST") return undefined;
+    // What the directory took away meanwhile may be among the roles that the code has, and the link would have them as new.
+    if (await directory.changedSince(organization, id, BigInt(since))) return undefined;
     return {
       id,
       kind: "HUMAN",
@@ -120,7 +124,20 @@ export function createAccounts(options: AccountsOptions): Accounts {
       }
       const until = Math.floor((await databaseTime(db)).getTime() / 1_000) + CODE_SECONDS;
       const nonce = crypto.randomUUID();
-      const who = { organization, channel: name, nonce, until, id, email, emailVerified, displayName, roles, groups };
+      const since = String(directory.statusOf(organization)?.position ?? 0n);
+      const who = {
+        organization,
+        channel: name,
+        nonce,
+        until,
+        since,
+        id,
+        email,
+        emailVerified,
+        displayName,
+        roles,
+        groups,
+      };
       return { code: await sealing.seal(PURPOSE, who), expiresAt: new Date(until * 1_000) };
     },
     async link(channel, account, code) {

@@ -77,7 +77,7 @@ export interface ChannelsOptions {
   readonly home?: { readonly region: string; readonly db: Queryable; readonly isSigned: IsSigned } | undefined;
   readonly actions: Pick<Actions, "approve" | "deny" | "load">;
   readonly policies: Pick<Policies, "open" | "of">;
-  readonly directory: Pick<Directory, "administers" | "admit" | "changedSince">;
+  readonly directory: Pick<Directory, "administers" | "admit" | "changedSince" | "statusOf">;
   readonly attribute: Attribute | "none";
   readonly follower: Pick<Follower, "follow">;
   readonly drivers: readonly Driver[];

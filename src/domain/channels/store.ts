@@ -8,6 +8,7 @@ import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { ChannelKind } from "./driver.ts";
+import { readLatest } from "./latest.ts";
 
 /** A channel as its latest entry has it. */
 export interface Channel {
@@ -73,7 +74,8 @@ function toChannel({ isSigned }: ChannelSource, ledger: LedgerId, found: Recorde
 /** The channel of this name, one that was removed too. Throws LedgerDamagedError, LedgerUnavailableError. */
 export async function readChannel(source: ChannelSource, ledger: LedgerId, name: string): Promise<Channel | undefined> {
   if (!CHANNEL_NAME.test(name)) return undefined;
-  const [found] = await withLedgerErrors(readStates(source.db, ledger, "CHANNEL", [name]));
+  const { db } = source;
+  const [found] = await readLatest(db, ledger, "CHANNEL", () => readStates(db, ledger, "CHANNEL", [name]));
   return found && toChannel(source, ledger, found);
 }
 
@@ -83,8 +85,11 @@ const LIST = `
 
 /** The channels in use, in the order in which they were first configured. */
 export async function listChannels(source: ChannelSource, ledger: LedgerId): Promise<readonly Channel[]> {
-  const { rows } = await withLedgerErrors(source.db.query<StoredState>(LIST, [ledger]));
-  const found = await withLedgerErrors(loadStates(source.db, ledger, "CHANNEL", rows));
+  const { db } = source;
+  const found = await readLatest(db, ledger, "CHANNEL", async () => {
+    const { rows } = await db.query<StoredState>(LIST, [ledger]);
+    return loadStates(db, ledger, "CHANNEL", rows);
+  });
   return found.map((one) => toChannel(source, ledger, one));
 }
 
