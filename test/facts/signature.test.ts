@@ -51,6 +51,7 @@ describe("signatures of the vectors", () => {
       "ACTION_APPROVED",
       "DELEGATION_ENDED",
       "PRINCIPAL_INVITED",
+      "POLICY_ADOPTED",
     ]);
     for (const { entry } of vectors.entries) {
       const expected = signed.some((one) => one.entry === entry) ? undefined : "the entry is not signed";
