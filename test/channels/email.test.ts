@@ -5,7 +5,7 @@ import { act, propose } from "../graphql/steps.ts";
 import { serveApi } from "../http/served-api.ts";
 import { waitUntil } from "../support/wait.ts";
 import { type MailServer, startMailServer } from "./mail-server.ts";
-import { configure, noticesOf } from "./steps.ts";
+import { configure, noticesOf, queueOf } from "./steps.ts";
 
 const { api } = serveApi({ channels: { interval: 0.1 } });
 let mail: MailServer;
@@ -93,6 +93,30 @@ describe("e-mail", () => {
       );
       return data.undeliveredNotices.nodes.some((one) => one.action.uuid === other.action.uuid);
     });
+  });
+
+  it("is tried again, however often, where the server does not let this one in", async () => {
+    let letsIn = false;
+    const other = await startMailServer({
+      allowInsecureAuth: true,
+      authOptional: false,
+      onAuth: (_auth, _session, done) =>
+        letsIn ? done(null, { user: "me" }) : done(Object.assign(new Error("no"), { responseCode: 535 })),
+    });
+    try {
+      const settings = email({ port: other.port, user: "me", password: "old" });
+      expect(await configure(api, { name: "signs-in", email: settings })).toMatchObject({ userErrors: [] });
+      const { action } = await propose(api);
+      const noticed = async () => (await noticesOf(api, action.id)).find(({ name }) => name === "signs-in");
+      await waitUntil(async () => ((await queueOf(api, "signs-in"))?.failures ?? 0) > 0);
+      expect(await noticed()).toMatchObject({ status: "QUEUED" });
+      expect(JSON.stringify(api.logged)).not.toContain("old");
+      letsIn = true;
+      await waitUntil(async () => (await noticed())?.status === "SENT");
+      await act(api, "removeChannel", { name: "signs-in" }, "admin", "userErrors{code}");
+    } finally {
+      await other.close();
+    }
   });
 
   it.each([

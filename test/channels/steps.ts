@@ -39,3 +39,14 @@ export async function noticesOf(api: Api, id: string): Promise<readonly NoticeSh
   if (errors !== undefined) throw new Error(JSON.stringify(errors));
   return data.action.notices;
 }
+
+/** What waits for a channel, as an auditor sees it. */
+export async function queueOf(
+  api: Api,
+  name: string,
+): Promise<{ readonly failures: number; readonly problem: string | null } | undefined> {
+  const { data } = await api.gql<{
+    channels: readonly { name: string; queue: { failures: number; problem: string | null } }[];
+  }>("{channels{name queue{failures problem}}}", {}, { as: "auditor" });
+  return data.channels.find((one) => one.name === name)?.queue;
+}

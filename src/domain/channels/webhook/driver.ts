@@ -48,7 +48,9 @@ export function createWebhookDriver({
       throw new DeliveryError(`${host} responded ${status}`, {
         // A redirect is not followed: the address it leads to is not the one that was configured.
         retry: status !== 410 && (status < 300 || status >= 400),
-        ...(status === 429 || status === 503 ? { retryAfter: wait > 0 ? wait * 1_000 : 1_000 } : {}),
+        // Nothing of the message: too many of them, or whoever would take them is not there.
+        down: status === 429 || (status >= 502 && status <= 504),
+        ...(wait > 0 && (status === 429 || status === 503) ? { retryAfter: wait * 1_000 } : {}),
       });
     },
   };
