@@ -219,6 +219,7 @@ describe.each(["HTTP", "SOCKET"] as const)("Slack by %s", (mode) => {
 
   it("refuses whoever the action was asked for, and whoever was suspended", async () => {
     const { action, message } = await asked();
+    await slack.press(MEMBER, message, "Deny…");
     const [reason] = await Promise.all([told(MEMBER), slack.press(MEMBER, message, "Approve")]);
     expect(reason).toBe(
       "Nothing was decided: the requester of an action, and the person they act for, cannot decide it",
@@ -229,6 +230,7 @@ describe.each(["HTTP", "SOCKET"] as const)("Slack by %s", (mode) => {
     const [refused] = await Promise.all([told(SECOND), slack.press(SECOND, message, "Approve")]);
     expect(refused).toMatch(/^Nothing was decided: /);
     expect(await statusOf(action.id)).toEqual({ status: "PENDING", decisions: [] });
+    expect((await noticesOf(api, action.id))[0]?.firstOpenedAt).toBeNull();
     expect(await suspend("reinstatePrincipal", { reason: "back" })).toEqual({ userErrors: [] });
   });
 

@@ -7,7 +7,6 @@ import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import type { Actions } from "../actions/actions.ts";
 import { createActionLoader } from "../actions/loading/loader.ts";
-import { termsOf } from "../actions/terms.ts";
 import { type Attribute, createCommit } from "../commit.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -17,7 +16,7 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Configuration, createConfiguration } from "./configuration.ts";
 import { createConnections } from "./connections.ts";
 import { createDelivery } from "./delivery.ts";
-import { createDoor, type DoorPlace } from "./door.ts";
+import { createDoor, type DoorPlace, isRequester } from "./door.ts";
 import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver } from "./driver.ts";
 import { refuse } from "./errors.ts";
 import { createMessages } from "./message.ts";
@@ -134,7 +133,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const place: DoorPlace = { region, db, actions, messages, changes };
   const places = new Set([place]);
   const door = reportingDamage(createDoor({ accounts, places: () => [...places] }), ledgers);
-  const recorder = createRecorder({ db, home: atHome, ledgers, configuration, drivers });
+  const recorder = createRecorder({ db, home: atHome, ledgers, configuration });
   const delivery = createDelivery({ db, home: atHome, configuration, drivers, messages, changes, log });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
   let stops: (() => Promise<void>)[] = [];
@@ -177,10 +176,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       }
       const none = () => refuse("NOT_FOUND", "there is no such notice that you may see", "actionId");
       const view = await actions.load(caller, actionId);
-      if (view === undefined) throw none();
-      // Whoever asked for it says nothing of whether those who were asked looked.
-      const { requestedBy } = termsOf(view.proposal);
-      if (principal.id === requestedBy.id || principal.id === requestedBy.onBehalfOf?.id) throw none();
+      if (view === undefined || isRequester(view, principal)) throw none();
       const before = (await readNotices(db, ledgerOfCaller(caller), [actionId], [channel]))[0];
       const notice = await changes.opened(ledgerOfCaller(caller), caller, actionId, channel);
       if (notice === undefined) throw none();

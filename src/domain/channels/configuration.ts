@@ -1,6 +1,7 @@
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { isText, nameProblem } from "../../facts/text.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { CommitFunction } from "../commit.ts";
 import type { Administers } from "../directory/directory.ts";
 import type { Caller } from "../identity/principal.ts";
@@ -41,6 +42,8 @@ export interface Configuration {
   open(ledger: LedgerId, name: string): Promise<OpenChannel | undefined>;
   /** The same of one that was read. undefined: this server has no such kind, or not the key its secrets were encrypted with. */
   opened(channel: Channel): Promise<OpenChannel | undefined>;
+  /** Where it leads, as people name it; undefined: its settings cannot be read here. Needs no secrets. */
+  leadsTo(channel: Channel): string | undefined;
 }
 
 const MAX_NOTE = 2_000;
@@ -179,7 +182,23 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
       return channel && opened(channel);
     },
     opened,
+    leadsTo(channel) {
+      const driver = drivers.get(channel.kind);
+      const { settings: recorded } = unlessGone(channel);
+      const settings = driver?.settings.safeParse(recorded);
+      return settings?.success === true ? driver?.to({ settings: settings.data }) : undefined;
+    },
   };
+}
+
+/** Settings that are gone keep no other channel from being told: whoever sends by this one meets that. */
+function unlessGone(channel: Channel): { readonly settings: Readonly<Record<string, unknown>> | undefined } {
+  try {
+    return settingsIn(channel);
+  } catch (error) {
+    if (error instanceof LedgerDamagedError) return { settings: undefined };
+    throw error;
+  }
 }
 
 /** The message of what is wrong, and the path of the member in the input of the API. */

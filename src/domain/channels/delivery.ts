@@ -8,12 +8,12 @@ import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type 
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
 import { begin, type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
-import type { ChannelHome } from "./store.ts";
+import { type ChannelHome, readChannel } from "./store.ts";
 
 export interface DeliveryOptions {
   readonly db: Queryable;
   readonly home: ChannelHome;
-  readonly configuration: Pick<Configuration, "open">;
+  readonly configuration: Pick<Configuration, "opened">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly messages: Messages;
   readonly changes: Pick<NoticeChanges, "sent" | "gaveUp">;
@@ -41,6 +41,9 @@ interface Attempt {
   readonly version: number;
   readonly reached: boolean;
 }
+
+const UNUSABLE =
+  "this server cannot use the channel: it has another key than the one that its secrets were encrypted with, or does not know its settings";
 
 const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
 
@@ -82,12 +85,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function attempt(ledger: LedgerId, due: Due, signal: AbortSignal): Promise<Attempt> {
     const notice = await load(ledger, due);
     if (notice === undefined || notice.state.status === "FAILED") return NOTHING;
-    const channel = await configuration.open(home.of(ledger), due.channel);
-    const driver = channel && drivers.get(channel.kind);
-    if (channel === undefined || driver === undefined || channel.kind !== notice.kind) {
+    const configured = await readChannel(home, home.of(ledger), due.channel);
+    if (configured?.isActive !== true || configured.kind !== notice.kind) {
       await changes.gaveUp(ledger, notice, "CHANNEL_REMOVED");
       return NOTHING;
     }
+    const channel = await configuration.opened(configured);
+    const driver = drivers.get(configured.kind);
+    if (channel === undefined || driver === undefined) throw new DeliveryError(UNUSABLE, { retry: true, down: true });
     const message = await messages.of(ledger, due.actionId, channel);
     if (message === undefined) throw new Error(`there is a notice of ${due.actionId}, and no such action`);
     if (due.escalates && message.status !== "PENDING") {
@@ -113,7 +118,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (notice !== undefined) await changes.gaveUp(ledger, notice, known?.retry === false ? "REFUSED" : "GAVE_UP");
     // What was sent before says what it says until the action changes again.
     await done(db, ledger, due, due.wanted);
+    await wantRetried(ledger, due);
     return true;
+  }
+
+  /** Should an administrator have had a notice tried again before what is due was deleted, it is due again. */
+  async function wantRetried(ledger: LedgerId, due: Due): Promise<void> {
+    const notice = await load(ledger, due);
+    if (notice?.state.status !== "QUEUED") return;
+    const { channel, actionId, firstSeq } = due;
+    await want(db, ledger, [{ channel, actionId, firstSeq, version: 1 }]);
   }
 
   return {
@@ -129,6 +143,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           await want(db, ledger, [{ channel, actionId, firstSeq, version }]);
         }
         if (reached) await resume(db, ledger, channel);
+        else if (version === ANY_VERSION) await wantRetried(ledger, due);
         return true;
       } catch (error) {
         if (error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError)) throw error;

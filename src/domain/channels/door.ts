@@ -1,8 +1,10 @@
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import type { ActionView } from "../actions/action.ts";
 import type { Actions } from "../actions/actions.ts";
 import { ActionRefusal } from "../actions/errors.ts";
-import type { Caller } from "../identity/principal.ts";
+import { termsOf } from "../actions/terms.ts";
+import type { Caller, Principal } from "../identity/principal.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Decided, Door, OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
@@ -21,6 +23,12 @@ export interface DoorOptions {
   readonly accounts: Accounts;
   /** Of all regions that are reached, the home region first. */
   readonly places: () => readonly DoorPlace[];
+}
+
+/** Whether the action was asked for by the person, or for them: that they looked says nothing of whether those who were asked did. */
+export function isRequester({ proposal }: ActionView, { id }: Principal): boolean {
+  const { requestedBy } = termsOf(proposal);
+  return id === requestedBy.id || id === requestedBy.onBehalfOf?.id;
 }
 
 /** What a request of a channel may do, once the channel has verified where it comes from. */
@@ -93,6 +101,8 @@ export function createDoor({ accounts, places }: DoorOptions): Door {
       const behind = await accounts.personBehind(channel, account);
       if (behind.outcome !== "PERSON") return;
       const place = await placeOf(channel, actionId.toLowerCase());
+      const view = await place?.actions.load(behind.caller, actionId.toLowerCase());
+      if (view === undefined || isRequester(view, behind.caller.principal)) return;
       await place?.changes.opened(ledgerIn(channel, place), behind.caller, actionId.toLowerCase(), channel.name);
     },
     message: (channel, actionId) => messageOf(channel, actionId.toLowerCase()),

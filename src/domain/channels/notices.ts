@@ -57,9 +57,11 @@ export async function readNotices(
   return (await withLedgerErrors(readStates(db, ledger, "NOTICE", ids))).map(toNotice);
 }
 
-const NAMES = "SELECT s.id FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'CHANNEL' ORDER BY s.first_seq LIMIT 1000";
+// Those in use first.
+const NAMES =
+  "SELECT s.id FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'CHANNEL' ORDER BY s.status, s.first_seq LIMIT 1000";
 
-/** The names of all channels that there ever were. Throws LedgerUnavailableError. */
+/** The names of all channels that there ever were, of 1,000 at most. Throws LedgerUnavailableError. */
 export async function channelNames(db: Queryable, ledger: LedgerId): Promise<readonly string[]> {
   const { rows } = await withLedgerErrors(db.query<{ id: string }>(NAMES, [ledger]));
   return rows.map(({ id }) => id);

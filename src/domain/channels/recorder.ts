@@ -5,10 +5,9 @@ import type { Queryable } from "../../ledger/read.ts";
 import { termsOf } from "../actions/terms.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Configuration } from "./configuration.ts";
-import type { ChannelKind, Driver, OpenChannel } from "./driver.ts";
 import { channelNames, type NewNotice, queueNotices, readNotices } from "./notices.ts";
 import { type Wanted, want } from "./outbox.ts";
-import { type ChannelHome, listChannels } from "./store.ts";
+import { type Channel, type ChannelHome, listChannels } from "./store.ts";
 
 /** A notice to be, and when: at once, or when the action escalates to the groups of the channel. */
 interface Planned extends NewNotice {
@@ -19,8 +18,7 @@ export interface RecorderOptions {
   readonly db: Queryable;
   readonly home: ChannelHome;
   readonly ledgers: Pick<Ledgers, "appendTogether">;
-  readonly configuration: Pick<Configuration, "opened">;
-  readonly drivers: ReadonlyMap<ChannelKind, Driver>;
+  readonly configuration: Pick<Configuration, "leadsTo">;
 }
 
 /** Makes notices of entries. */
@@ -35,20 +33,15 @@ export interface Recorder {
 const ADVANCE = "UPDATE oc_work.notice_work SET position = greatest(position, $2::bigint) WHERE ledger = $1";
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { db, home, ledgers, configuration, drivers } = options;
+  const { db, home, ledgers, configuration } = options;
 
-  async function openChannels(ledger: LedgerId): Promise<readonly OpenChannel[]> {
-    const opened = await Promise.all((await listChannels(home, home.of(ledger))).map(configuration.opened));
-    return opened.filter((channel) => channel !== undefined);
-  }
-
-  function plan(proposals: readonly LedgerEntry[], channels: readonly OpenChannel[]): readonly Planned[] {
+  function plan(proposals: readonly LedgerEntry[], channels: readonly Channel[]): readonly Planned[] {
     return proposals.flatMap((proposal) =>
       channels.flatMap((channel): readonly Planned[] => {
         const due = whenAsked(proposal, channel);
-        const to = drivers.get(channel.kind)?.to(channel);
-        if (due === undefined || to === undefined) return [];
+        if (due === undefined) return [];
         const { name, kind } = channel;
+        const to = configuration.leadsTo(channel) ?? name;
         const notBefore = due === "NOW" ? undefined : due;
         return [{ actionId: termsOf(proposal).actionId, channel: name, kind, to, notBefore }];
       }),
@@ -67,16 +60,29 @@ export function createRecorder(options: RecorderOptions): Recorder {
     });
   }
 
+  /** Notices that an administrator had tried again: the server that recorded it may have ended before it noted what is to be sent. */
+  async function retriedIn(ledger: LedgerId, entries: readonly LedgerEntry[]): Promise<readonly Wanted[]> {
+    const found = entries.flatMap((entry) => {
+      const fact = factOf(entry);
+      return fact.type === "NOTICE_RETRIED" ? [fact.notice] : [];
+    });
+    const read = found.map(({ action, channel }) => readNotices(db, ledger, [action], [channel]));
+    return (await Promise.all(read))
+      .flat()
+      .filter(({ state }) => state.status === "QUEUED")
+      .map(({ actionId, channel, queued }) => ({ actionId, channel, firstSeq: queued.seq, version: 1 }));
+  }
+
   return {
     async take(ledger, entries) {
       const last = entries.at(-1);
       if (last === undefined) return;
       const versions = versionsIn(entries);
       const proposals = entries.filter(isPending);
-      const planned = proposals.length === 0 ? [] : plan(proposals, await openChannels(ledger));
+      const planned = proposals.length === 0 ? [] : plan(proposals, await listChannels(home, home.of(ledger)));
       await queueNotices(ledgers, ledger, planned);
       const later = new Map(planned.map(({ actionId, channel, notBefore }) => [`${actionId} ${channel}`, notBefore]));
-      const wanted = await wantedOf(ledger, versions);
+      const wanted = [...(await wantedOf(ledger, versions)), ...(await retriedIn(ledger, entries))];
       await want(
         db,
         ledger,
@@ -105,7 +111,7 @@ function isPending(entry: LedgerEntry): boolean {
 }
 
 /** When a channel is told of a proposal; undefined: never. */
-function whenAsked(proposal: LedgerEntry, { groups }: Pick<OpenChannel, "groups">): "NOW" | Date | undefined {
+function whenAsked(proposal: LedgerEntry, { groups }: Pick<Channel, "groups">): "NOW" | Date | undefined {
   const { requirements } = termsOf(proposal);
   if (groups.length === 0 || requirements.some(({ group }) => groups.includes(group))) return "NOW";
   const later = requirements.flatMap(({ escalation }) =>
