@@ -17,14 +17,14 @@ import { type Configuration, createConfiguration } from "./configuration.ts";
 import { createConnections } from "./connections.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDoor, type DoorPlace, isRequester } from "./door.ts";
-import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver } from "./driver.ts";
+import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver, OpenChannel } from "./driver.ts";
 import { refuse } from "./errors.ts";
 import { createMessages } from "./message.ts";
 import { channelNames, createNoticeChanges, type Notice, readNotices, unsentNotices } from "./notices.ts";
 import { type Queue, queuesOf, want } from "./outbox.ts";
 import { createRecorder } from "./recorder.ts";
 import { createSealing } from "./sealing.ts";
-import { type Channel, channelHome, listChannels } from "./store.ts";
+import { type Channel, channelHome, listChannels, readChannel } from "./store.ts";
 import { startWorker } from "./worker.ts";
 
 /** Channels and notices of all organizations, for one process. All throw ChannelRefusal, LedgerUnavailableError. */
@@ -132,7 +132,11 @@ export function createChannels(options: ChannelsOptions): Channels {
   const changes = createNoticeChanges({ commit, db });
   const place: DoorPlace = { region, db, actions, messages, changes };
   const places = new Set([place]);
-  const door = reportingDamage(createDoor({ accounts, places: () => [...places] }), ledgers);
+  async function isCurrent({ organization, name, configuredAt }: OpenChannel): Promise<boolean> {
+    const channel = await readChannel(source, ledgerOf(organization, home.region), name);
+    return channel?.isActive === true && channel.entry.seq === configuredAt;
+  }
+  const door = reportingDamage(createDoor({ accounts, places: () => [...places], isCurrent }), ledgers);
   const recorder = createRecorder({ db, home: atHome, ledgers, configuration });
   const delivery = createDelivery({ db, home: atHome, configuration, drivers, messages, changes, log });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);

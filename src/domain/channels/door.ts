@@ -23,7 +23,12 @@ export interface DoorOptions {
   readonly accounts: Accounts;
   /** Of all regions that are reached, the home region first. */
   readonly places: () => readonly DoorPlace[];
+  /** Whether the channel is in use as it was opened: a connection may be older than what was configured since. */
+  readonly isCurrent: (channel: OpenChannel) => Promise<boolean>;
 }
+
+const OUTDATED =
+  "this channel was removed, or configured otherwise: press again in a while, or decide where you sign in";
 
 /** Whether the action was asked for by the person, or for them: that they looked says nothing of whether those who were asked did. */
 export function isRequester({ proposal }: ActionView, { id }: Principal): boolean {
@@ -32,7 +37,7 @@ export function isRequester({ proposal }: ActionView, { id }: Principal): boolea
 }
 
 /** What a request of a channel may do, once the channel has verified where it comes from. */
-export function createDoor({ accounts, places }: DoorOptions): Door {
+export function createDoor({ accounts, places, isCurrent }: DoorOptions): Door {
   const ledgerIn = ({ organization }: OpenChannel, { region }: DoorPlace): LedgerId => ledgerOf(organization, region);
 
   /** Where the channel was told of the action. One region that is down keeps no other from being looked at. */
@@ -73,6 +78,9 @@ export function createDoor({ accounts, places }: DoorOptions): Door {
   return {
     async decide(channel, account, { actionId: given, digest, verdict, note }): Promise<Decided> {
       const actionId = given.toLowerCase();
+      if (!(await isCurrent(channel))) {
+        return { outcome: "REFUSED", code: "NOT_FOUND", reason: OUTDATED, message: undefined };
+      }
       const behind = await accounts.personBehind(channel, account);
       if (behind.outcome === "UNLINKED") return behind;
       const place = await placeOf(channel, actionId);
@@ -96,7 +104,10 @@ export function createDoor({ accounts, places }: DoorOptions): Door {
         return { outcome: "REFUSED", code, reason, message: await messageOf(channel, actionId) };
       }
     },
-    link: accounts.link,
+    async link(channel, account, code) {
+      if (!(await isCurrent(channel))) return { outcome: "REFUSED", reason: OUTDATED };
+      return accounts.link(channel, account, code);
+    },
     async opened(channel, account, actionId) {
       const behind = await accounts.personBehind(channel, account);
       if (behind.outcome !== "PERSON") return;
