@@ -86,3 +86,16 @@ it("decides nothing by an account, and uses no channel, of a row that is put bac
   const { errors } = await api.gql("{channels{name}}", {}, { as: "auditor" });
   expect(errors).toMatchObject([{ extensions: { code: "LEDGER_CORRUPT" } }]);
 });
+
+it("keeps the connections of no other organization from being made", async () => {
+  const token = await api.token("outsider", { roles: ["admin"] });
+  const { teamId, appId, botToken, appToken } = slack;
+  const socket = { mode: "SOCKET", teamId, appId, channelId: HOME, botToken, appToken };
+  const { data } = await api.gql(
+    "mutation($input:ConfigureChannelInput!){configureChannel(input:$input){userErrors{code message}}}",
+    { input: { name: "theirs", slack: socket } },
+    { token },
+  );
+  expect(data).toEqual({ configureChannel: { userErrors: [] } });
+  await waitUntil(() => slack.connected.size === 1);
+});

@@ -1,8 +1,9 @@
 import { asError } from "../../errors.ts";
+import type { LedgerId } from "../../facts/entry.ts";
 import type { Logger } from "../../log.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ChannelKind, Door, Driver, OpenChannel } from "./driver.ts";
-import { type ChannelSource, ledgersWithChannels, listChannels } from "./store.ts";
+import { type Channel, type ChannelSource, ledgersWithChannels, listChannels } from "./store.ts";
 
 export interface ConnectionsOptions extends ChannelSource {
   readonly configuration: Pick<Configuration, "opened">;
@@ -49,26 +50,38 @@ export function createConnections(options: ConnectionsOptions): Connections {
     kept.set(key, { channel, over, ended });
   }
 
+  function disconnect(key: string, { over }: Kept): void {
+    over.abort();
+    kept.delete(key);
+  }
+
+  async function lookAt(key: string, channel: Channel): Promise<void> {
+    const known = kept.get(key);
+    if (stopped || known?.channel.configuredAt === channel.entry.seq) return;
+    known?.over.abort();
+    await known?.ended;
+    const opened = drivers.get(channel.kind)?.connect === undefined ? undefined : await configuration.opened(channel);
+    if (opened !== undefined && !stopped) connect(key, opened);
+  }
+
+  async function lookIn(ledger: LedgerId): Promise<void> {
+    const channels = await listChannels(options, ledger);
+    const found = new Map(channels.map((channel) => [`${ledger}/${channel.name}`, channel]));
+    for (const [key, one] of kept) if (key.startsWith(`${ledger}/`) && !found.has(key)) disconnect(key, one);
+    for (const [key, channel] of found) await lookAt(key, channel);
+  }
+
+  /** What is wrong with the channels of one organization keeps those of no other from being looked at. Rejects with the first of it. */
   async function look(): Promise<void> {
-    const seen = new Set<string>();
-    for (const ledger of await ledgersWithChannels(db)) {
-      for (const channel of await listChannels(options, ledger)) {
-        const key = `${ledger}/${channel.name}`;
-        seen.add(key);
-        const known = kept.get(key);
-        if (stopped || known?.channel.configuredAt === channel.entry.seq) continue;
-        known?.over.abort();
-        await known?.ended;
-        const opened =
-          drivers.get(channel.kind)?.connect === undefined ? undefined : await configuration.opened(channel);
-        if (opened !== undefined && !stopped) connect(key, opened);
-      }
+    const ledgers = new Set<string>(await ledgersWithChannels(db));
+    for (const [key, one] of kept) if (!ledgers.has(key.slice(0, key.lastIndexOf("/")))) disconnect(key, one);
+    let failure: { readonly error: unknown } | undefined;
+    for (const ledger of ledgers) {
+      await lookIn(ledger as LedgerId).catch((error: unknown) => {
+        failure ??= { error };
+      });
     }
-    for (const [key, { over }] of kept) {
-      if (seen.has(key)) continue;
-      over.abort();
-      kept.delete(key);
-    }
+    if (failure !== undefined) throw failure.error;
   }
 
   function tick(): void {
