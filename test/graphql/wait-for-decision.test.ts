@@ -43,6 +43,20 @@ describe("waiting for a decision", () => {
     expect((await wait(read.action.id, 25)).data).toMatchObject({ waitForDecision: { status: "ALLOWED" } });
   });
 
+  it("waits in no query that reads other things, which would be older than what it returns", async () => {
+    const { action } = await propose(api);
+    const asked = (seconds: number, more: string) =>
+      api.gql(
+        `query($id:ID!){waitForDecision(id:$id,seconds:${seconds}){status} ${more}} fragment F on Query{action(id:$id){id}}`,
+        { id: action.id },
+        { as: "agent" },
+      );
+    for (const more of ["...F", "other:waitForDecision(id:$id){id} ...F"]) {
+      expect((await asked(5, more)).errors?.[0]).toMatchObject({ extensions: { code: "BAD_USER_INPUT" } });
+    }
+    expect((await asked(0, "...F")).data).toMatchObject({ waitForDecision: { status: "PENDING" } });
+  });
+
   it("is not for who may not see the action, and not longer than it may be", async () => {
     const { action } = await propose(api);
     expect((await wait(action.id, 25, "outsider")).data).toEqual({ waitForDecision: null });
