@@ -141,7 +141,7 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
     ),
     channels: only(about("channels", list(`channels${everything("ConfiguredChannel", 1, true)}`))),
     undeliveredNotices: only(
-      list(`undeliveredNotices(first:100,givenUp:true){nodes{channel name to action${ACTIONS}}}`),
+      whole("organization", `undeliveredNotices(first:100){nodes{channel name to action${ACTIONS}} asOf{ledger}}`),
     ),
     waitForDecision: only(each(`waitForDecision(id:$action,seconds:0)${ACTION}`)),
     delegations: only(list("delegations{id delegator{id} delegate{id} group startsAt endsAt ended}")),
