@@ -134,6 +134,26 @@ describe("e-mail", () => {
     });
   });
 
+  it("keeps its password for the server that it was given for, and for no other", async () => {
+    const secret = { user: "me", password: "secret" };
+    const name = "signed-in";
+    expect(await configure(api, { name, email: email(secret) })).toMatchObject({ userErrors: [] });
+    const signIns: string[] = [];
+    const other = await startMailServer({
+      allowInsecureAuth: true,
+      onAuth: ({ username = "" }, _session, done) => {
+        signIns.push(username);
+        done(null, { user: username });
+      },
+    });
+    await configure(api, { name, email: email({ port: other.port }) });
+    const { action } = await propose(api, { platform: "reservations", tool: "book_reservation" });
+    await waitUntil(() => other.received.some(({ source }) => source.includes(action.uuid)));
+    expect(signIns).toEqual([]);
+    await act(api, "removeChannel", { name }, "admin", "userErrors{code}");
+    await other.close();
+  });
+
   it.each(["on-call", "events"])("is configured as the README says: %s", async (name) => {
     const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
     const inputs = [...readme.matchAll(/^```json\n(\{\n {2}"name"[\s\S]*?)^```$/gm)].map(([, text = ""]) =>

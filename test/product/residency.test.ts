@@ -3,9 +3,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type App, forget, startApp } from "../support/app.ts";
-import { createTestDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
 import { makeDataDir } from "../support/server.ts";
+import { textsOf } from "../support/texts-of-tables.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** As the template has them. */
@@ -100,22 +101,6 @@ async function readInEu(text: string): Promise<void> {
     "agent",
   );
   expect(completeAction).toMatchObject({ action: { status: "SUCCEEDED" } });
-}
-
-/** Every text of every row of every table. */
-async function textsOf({ superuserUrl }: TestDatabase): Promise<string> {
-  return withClient(superuserUrl, async (client) => {
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'`,
-    );
-    const found: string[] = [];
-    for (const { name } of rows) {
-      const { rows: texts } = await client.query<{ text: string }>(`SELECT t::text AS text FROM ${name} t`);
-      found.push(...texts.map(({ text }) => text));
-    }
-    return found.join("\n");
-  });
 }
 
 describe("data that was read in one region", () => {

@@ -36,7 +36,7 @@ export interface Accounts {
   startLink(caller: Caller, channel: string): Promise<{ readonly code: string; readonly expiresAt: Date }>;
   /** Links an account to who made `code`. Throws LedgerUnavailableError. */
   link(channel: OpenChannel, account: Account, code: string): Promise<Linked>;
-  /** By the person whose it is, or an administrator. Throws ChannelRefusal, LedgerUnavailableError. */
+  /** Ends the link of an account. Its person may do so, and administrators. Throws ChannelRefusal, LedgerUnavailableError. */
   unlink(caller: Caller, accountId: string): Promise<{ readonly account: LinkedAccount; readonly entry: LedgerEntry }>;
   /** Throws LedgerUnavailableError. */
   personBehind(channel: OpenChannel, account: Account): Promise<Behind>;

@@ -1,5 +1,7 @@
+import type { JsonValue } from "../../facts/canonical.ts";
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
+import { isSame } from "../../facts/members.ts";
 import { isText, nameProblem } from "../../facts/text.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { CommitFunction } from "../commit.ts";
@@ -24,7 +26,7 @@ export interface ConfigureInput {
   /** Whose requests go there; none: those of every group. */
   readonly groups: readonly string[];
   readonly settings: unknown;
-  /** Left out for a channel of the same kind that has them: as they are. */
+  /** Left out for a channel in use that has the same settings: as they are. */
   readonly secrets?: unknown;
   readonly note?: string | undefined;
 }
@@ -57,7 +59,7 @@ export interface ConfigurationOptions extends ChannelSource {
   readonly administers: Administers;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly sealing: Sealing;
-  /** Called with each ledger whose channels changed. */
+  /** Called with the ledger when a channel of it was configured or removed. */
   readonly changed: (ledger: LedgerId) => void;
 }
 
@@ -70,6 +72,11 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     // The entry records the roles of the call, which have to say so as well.
     if (caller.principal.roles.includes("admin") && (await administers(caller))) return;
     throw refuse("ADMINISTRATORS_ONLY", "this is for administrators, who are people");
+  }
+
+  async function readAsAdministrator(caller: Caller, ledger: LedgerId, name: string): Promise<Channel | undefined> {
+    await checkAdministrator(caller);
+    return readChannel(options, ledger, name);
   }
 
   async function opened(channel: Channel): Promise<OpenChannel | undefined> {
@@ -103,7 +110,12 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     if (driver === undefined) throw refuse("INVALID_INPUT", `this server has no channels of kind ${kind}`, "kind");
     const settings = driver.settings.safeParse(input.settings);
     if (!settings.success) throw refuse("INVALID_INPUT", ...problemOf(settings.error.issues, kind));
-    const kept = before?.kind === kind && input.secrets === undefined ? (await opened(before))?.secrets : undefined;
+    // Secrets that were given for one place are not sent to another, which whoever cannot read them could have named.
+    const keeps =
+      input.secrets === undefined &&
+      before?.kind === kind &&
+      isSame(settingsIn(before).settings, settings.data as JsonValue);
+    const kept = keeps ? (await opened(before))?.secrets : undefined;
     const secrets = driver.secrets.safeParse(kept ?? input.secrets ?? {});
     if (!secrets.success) throw refuse("INVALID_INPUT", ...problemOf(secrets.error.issues, kind));
     const problem = driver.problem?.({ settings: settings.data, secrets: secrets.data });
@@ -118,10 +130,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
       return commit<Channel | undefined, ChannelResult>({
         ledger,
         by: caller,
-        async load() {
-          await checkAdministrator(caller);
-          return readChannel(options, ledger, name);
-        },
+        load: () => readAsAdministrator(caller, ledger, name),
         async decide(before) {
           const { settings, secrets } = await check(input, before);
           if (before?.isActive !== true && (await listChannels(options, ledger)).length >= MAX_CHANNELS) {
@@ -152,10 +161,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
       return commit<Channel | undefined, ChannelResult>({
         ledger,
         by: caller,
-        async load() {
-          await checkAdministrator(caller);
-          return readChannel(options, ledger, name);
-        },
+        load: () => readAsAdministrator(caller, ledger, name),
         decide(before) {
           checkNote(note);
           if (before?.isActive !== true) throw refuse("NOT_FOUND", "there is no such channel", "name");

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../facts/canonical.ts";
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { objectOf } from "../../facts/members.ts";
 import { valueAt, Withheld } from "../../facts/payload.ts";
@@ -103,7 +104,7 @@ export async function ledgersWithChannels(db: Queryable): Promise<readonly Ledge
 
 /** What an administrator configured by `entry`. Throws LedgerDamagedError where it is not what was recorded. */
 export function settingsIn({ entry, name, ledger }: Channel): {
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: JsonObject;
   readonly sealed: string | undefined;
 } {
   const [settings, sealed] = [valueAt(entry, "settings"), valueAt(entry, "secrets")];

@@ -84,7 +84,7 @@ builder.mutationField("configureChannel", (t) =>
   t.field({
     type: channelPayloadType("ConfigureChannelPayload", "The result of `configureChannel`."),
     description:
-      "Has people told of actions by a channel from now on, or changes one. Secrets are encrypted with a key that no database has; left out altogether, those of the channel stay. For administrators.",
+      "Has people told of actions by a channel from now on, or changes one. Secrets are encrypted with a key that no database has; left out altogether, those of the channel stay where its settings do. For administrators.",
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ConfigureChannelInput, required: true, description: "The channel." }) },
     resolve: (_root, { input }, context): Promise<ChannelPayload> =>

@@ -49,7 +49,7 @@ function markerOf(
 }
 
 /**
- * What a policy is told of the reads that a proposal on `platform` may have drawn from. A region that could not be asked counts as if
+ * The `lineage` that conditions read: the reads that a proposal on `platform` may have got its data from. A region that could not be asked counts as if
  * each of its platforms had been read.
  */
 export function lineageOf({ known, unread }: PossibleReads, platform: string, { platforms }: Catalog): Lineage {
