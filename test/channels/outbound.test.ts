@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createOutgoing } from "../../src/domain/channels/outbound.ts";
 
 const [strict, permitting] = [createOutgoing([]), createOutgoing(["127.0.0.0/8"])];
@@ -62,6 +62,38 @@ describe("what channels send", () => {
   it("reaches those that the operator permits, and others no more for that", async () => {
     expect(await get(permitting, `http://127.0.0.1:${port}/`)).toMatchObject({ status: 200, body: "hello" });
     await expect(get(permitting, "https://10.1.2.3/")).rejects.toMatchObject({ retry: false });
+  });
+
+  it.each(["127.0.0.1", "localhost"])(
+    "reaches %s where ranges of both families are permitted, and no other address, without a word to the console",
+    async (host) => {
+      const warned = vi.spyOn(console, "warn");
+      const both = createOutgoing(["fd00::/8", "::1/128", "127.0.0.0/8"]);
+      try {
+        expect(await get(both, `http://${host}:${port}/`)).toMatchObject({ status: 200, body: "hello" });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const socket = await both.connect({ host, port }, AbortSignal.timeout(5_000));
+        socket.once("close", () => resolve()).destroy();
+        await promise;
+        for (const other of ["10.1.2.3", "[fc00::1]", "[::ffff:10.1.2.3]", "0.0.0.0", "[::]"]) {
+          await expect(get(both, `https://${other}/`), other).rejects.toMatchObject({
+            message: expect.stringContaining("CHANNEL_PRIVATE_ADDRESSES"),
+          });
+        }
+        expect(warned).not.toHaveBeenCalled();
+      } finally {
+        warned.mockRestore();
+        both.close();
+      }
+    },
+  );
+
+  it("reaches no name that leads to an address which is not permitted", async () => {
+    const other = createOutgoing(["10.0.0.0/8", "fd00::/8"]);
+    await expect(get(other, `http://localhost:${port}/`)).rejects.toMatchObject({
+      message: expect.stringContaining("CHANNEL_PRIVATE_ADDRESSES"),
+    });
+    other.close();
   });
 
   it("is encrypted, but for this machine", async () => {

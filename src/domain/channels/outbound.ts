@@ -1,10 +1,10 @@
 import http from "node:http";
 import https from "node:https";
 import type { Socket } from "node:net";
-import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from "request-filtering-agent";
 import { asError } from "../../errors.ts";
 import { isLoopback } from "../identity/secure-url.ts";
 import { DeliveryError } from "./driver.ts";
+import { createAgents } from "./outbound-addresses.ts";
 import type { Outbound, OutboundRequest, OutboundResponse } from "./outbound-request.ts";
 
 /** Ways out of this server for channels: to public addresses, and to those that the operator permits. */
@@ -25,11 +25,7 @@ const REFUSED = /is not allowed\. Because/;
 
 /** @param permitted addresses that are not public and may be reached all the same: IP addresses or ranges (CIDR) */
 export function createOutgoing(permitted: readonly string[]): Outgoing {
-  const options = { allowIPAddressList: [...permitted], keepAlive: true, maxSockets: MAX_SOCKETS, timeout: 30_000 };
-  const agents = {
-    "http:": new RequestFilteringHttpAgent(options),
-    "https:": new RequestFilteringHttpsAgent(options),
-  };
+  const agents = createAgents(permitted, { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: 30_000 });
 
   return {
     request: (request) => send(request, agents),
