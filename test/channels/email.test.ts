@@ -95,6 +95,29 @@ describe("e-mail", () => {
     });
   });
 
+  it("waits for a mail server that refuses the sender, which is the same for every mail", async () => {
+    let refuses = true;
+    const other = await startMailServer({
+      onMailFrom: (_from, _session, done) =>
+        done(refuses ? Object.assign(new Error("no such sender"), { responseCode: 550 }) : null),
+    });
+    try {
+      expect(await configure(api, { name: "sends", email: email({ port: other.port }) })).toMatchObject({
+        userErrors: [],
+      });
+      const { action } = await propose(api);
+      const noticed = async () => (await noticesOf(api, action.id)).find(({ name }) => name === "sends");
+      await waitUntil(async () => ((await queueOf(api, "sends"))?.failures ?? 0) > 0);
+      expect((await queueOf(api, "sends"))?.problem).toContain("no such sender");
+      expect(await noticed()).toMatchObject({ status: "QUEUED" });
+      refuses = false;
+      await waitUntil(async () => (await noticed())?.status === "SENT");
+      await act(api, "removeChannel", { name: "sends" }, "admin", "userErrors{code}");
+    } finally {
+      await other.close();
+    }
+  });
+
   it("is tried again, however often, where the server does not let this one in", async () => {
     let letsIn = false;
     const other = await startMailServer({

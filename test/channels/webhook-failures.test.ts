@@ -47,7 +47,15 @@ it.each([
   [502, { down: true, retry: true }],
   [503, { down: true, retry: true }],
   [504, { down: true, retry: true }],
-  [302, { down: false, retry: false }],
+  [501, { down: true, retry: true }],
+  [302, { down: true, retry: true }],
+  [401, { down: true, retry: true }],
+  [403, { down: true, retry: true }],
+  [404, { down: true, retry: true }],
+  [410, { down: true, retry: true }],
+  [400, { down: false, retry: true }],
+  [413, { down: false, retry: false }],
+  [422, { down: false, retry: false }],
 ])("a response of %i is about the channel, or about the notice", async (status, expected) => {
   receiver.respond((response) => void response.writeHead(status, { "retry-after": "-1e999" }).end(), 1);
   const outgoing = createOutgoing(["127.0.0.1"]);
@@ -59,7 +67,7 @@ it.each([
 });
 
 it("sends a notice that was to be tried again by a server that could not note so", async () => {
-  receiver.respond((response) => void response.writeHead(410).end(), 1);
+  receiver.respond((response) => void response.writeHead(422).end(), 1);
   const { action } = await propose(api);
   const status = async () => (await noticesOf(api, action.id))[0]?.status;
   await waitUntil(async () => (await status()) === "FAILED");

@@ -6,7 +6,7 @@ import { act, propose } from "../graphql/steps.ts";
 import { serveApi } from "../http/served-api.ts";
 import { withClient } from "../support/postgres.ts";
 import { waitUntil } from "../support/wait.ts";
-import { configure, noticesOf } from "./steps.ts";
+import { configure, noticesOf, queueOf } from "./steps.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "./webhook-receiver.ts";
 
 const { api, database } = serveApi({ channels: { interval: 0.1 } });
@@ -86,15 +86,24 @@ describe("a webhook", () => {
     expect(eventsAbout(action.uuid)).toHaveLength(2);
   });
 
-  it("that redirects, or is gone, is given up at once, and tried again when an administrator says so", async () => {
-    for (const status of [302, 410]) {
-      receiver.respond(
-        (response) => void response.writeHead(status, { location: `${receiver.url}/elsewhere` }).end(),
-        1,
-      );
+  it("that redirects, is gone, or lets nobody in, loses no notice: each waits until it is configured otherwise", async () => {
+    for (const status of [302, 401, 404, 410]) {
+      receiver.respond((response) => void response.writeHead(status, { location: `${receiver.url}/elsewhere` }).end());
+      const { action } = await propose(api);
+      await waitUntil(async () => ((await queueOf(api, "events"))?.failures ?? 0) > 0);
+      expect((await queueOf(api, "events"))?.problem).toContain(`responded ${status}`);
+      expect(await noticesOf(api, action.id)).toMatchObject([{ status: "QUEUED" }]);
+      receiver.respond((response) => void response.writeHead(204).end());
+      await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+    }
+    expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
+  });
+
+  it("that refuses what a notice says gets it no more, until an administrator says so", async () => {
+    for (const status of [413, 422]) {
+      receiver.respond((response) => void response.writeHead(status).end(), 1);
       const { action } = await propose(api);
       await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "FAILED");
-      expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
       const retry = (as: "admin" | "approver") =>
         act<{ userErrors: unknown }>(
           api,

@@ -64,7 +64,10 @@ export interface NoticeMessage {
   readonly link: string;
 }
 
-/** Why something could not be sent. Without `retry` it never can, and the notice is a dead letter. */
+/**
+ * Why something could not be sent. Without `retry` it never can, and the notice is a dead letter: only what the other side says of this message
+ * alone is so. What any other message would have met, as where the channel is configured wrongly, is `down`, and is tried until it passes.
+ */
 export class DeliveryError extends Error {
   override readonly name = "DeliveryError";
   readonly retry: boolean;

@@ -19,6 +19,6 @@ export interface OutboundResponse {
 
 /**
  * Sends a request to a public address, or one that the operator permits: the name is resolved once, and the address that was looked at is the
- * one that is connected to. Redirects are not followed. Throws DeliveryError, which may be tried again when no response came.
+ * one that is connected to. Redirects are not followed. Throws DeliveryError where no response came.
  */
 export type Outbound = (request: OutboundRequest) => Promise<OutboundResponse>;

@@ -55,7 +55,7 @@ function send(
   const target = new URL(url);
   const { protocol, host, hostname } = target;
   if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostname))) {
-    return Promise.reject(new DeliveryError(`${host} has to be reached by https`, { retry: false }));
+    return Promise.reject(new DeliveryError(`${host} has to be reached by https`, { retry: true, down: true }));
   }
   const ends = AbortSignal.any([AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])]);
   return new Promise((resolve, reject) => {
@@ -99,11 +99,11 @@ function send(
   });
 }
 
-/** An address that is not permitted never will be by waiting; anything else may pass. */
+/** Nothing that is sent there could have been: until the operator permits the address, or the service is back. */
 function failureOf(error: Error, host: string): DeliveryError {
   if (REFUSED.test(error.message)) {
     const message = `${host} is at an address that is not public: have the operator permit it with CHANNEL_PRIVATE_ADDRESSES`;
-    return new DeliveryError(message, { retry: false, cause: error });
+    return new DeliveryError(message, { retry: true, down: true, cause: error });
   }
   return new DeliveryError(`${host} could not be reached: ${error.message}`, { retry: true, down: true, cause: error });
 }

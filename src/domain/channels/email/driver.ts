@@ -12,8 +12,12 @@ export interface EmailDriverOptions {
 
 /** Milliseconds of silence after which a mail server is given up. */
 const SILENCE = 15_000;
-/** Codes of nodemailer for what a mail server says of one mail: of its sender, who it goes to, and what it says. */
+/** Codes of nodemailer for what a mail server says of one mail: of who it goes to, and what it says. */
 const OF_A_MAIL = ["EENVELOPE", "EMESSAGE"];
+/** Says who a mail is from, which is the same for each mail of a channel. */
+const SENDER = "MAIL FROM";
+/** What it says of a sender's mail that is too large (RFC 1870, section 6). */
+const TOO_LARGE = 552;
 /** Responses to a mail that any other would have got (RFC 5321, section 3.8; RFC 4954, section 6): it ends the connection, or knows the user no more. */
 const OF_ALL = [421, 530, 534, 535, 538];
 /** What people are told of in a further message. */
@@ -85,9 +89,14 @@ function idOf({ noticeId }: NoticeMessage, version: number, from: string): strin
 
 /** A mail server that refuses for good says so with 5xx (RFC 5321, section 4.2.1). */
 function failureOf(error: unknown, host: string): DeliveryError {
-  const { responseCode, message, code } = error as Error & { readonly responseCode?: number; readonly code?: string };
+  const { responseCode, message, code, command } = error as Error & {
+    readonly responseCode?: number;
+    readonly code?: string;
+    readonly command?: string;
+  };
   const said = responseCode === undefined ? "could not be used" : `responded ${responseCode}`;
-  const down = !OF_A_MAIL.includes(code ?? "") || OF_ALL.includes(responseCode ?? 0);
+  const isSender = command === SENDER && responseCode !== undefined && responseCode !== TOO_LARGE;
+  const down = isSender || !OF_A_MAIL.includes(code ?? "") || OF_ALL.includes(responseCode ?? 0);
   return new DeliveryError(`${host} ${said}: ${message}`, {
     retry: down || (responseCode !== undefined && responseCode < 500),
     down,

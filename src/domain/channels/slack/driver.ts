@@ -23,7 +23,7 @@ import {
 } from "./settings.ts";
 import { signatureProblem } from "./signature.ts";
 import { stayConnected } from "./socket-mode.ts";
-import { createSlackApi, SlackError } from "./web-api.ts";
+import { createSlackApi, isOfThePlace, SlackError } from "./web-api.ts";
 
 export interface SlackDriverOptions {
   readonly outbound: Outbound;
@@ -140,8 +140,7 @@ export function createSlackDriver({
         await update(channel, { channel: place, ts }, message, signal);
       } catch (error) {
         // Where notices went before the channel was configured otherwise: nothing that is sent from now on waits for it.
-        const isLeft =
-          place !== channel.settings.channelId && error instanceof SlackError && error.code !== "ratelimited";
+        const isLeft = place !== channel.settings.channelId && isOfThePlace(error);
         throw isLeft ? new DeliveryError(error.message, { retry: false, cause: error }) : error;
       }
     },

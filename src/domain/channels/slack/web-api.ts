@@ -11,7 +11,7 @@ export class SlackError extends DeliveryError {
   readonly code: string;
   constructor(method: string, code: string, retryAfter?: number) {
     const retry = !FINAL.has(code);
-    const down = OF_THE_CHANNEL.has(code);
+    const down = OF_THE_PLACE.has(code) || OF_THE_APP.has(code);
     super(`Slack refused ${method}: ${code}`, { retry, down, ...(retryAfter === undefined ? {} : { retryAfter }) });
     this.code = code;
   }
@@ -22,6 +22,7 @@ export class SlackError extends DeliveryError {
  * token that is good.
  */
 const FINAL: ReadonlySet<string> = new Set([
+  "attachment_payload_limit_exceeded",
   "block_mismatch",
   "cant_update_message",
   "edit_window_closed",
@@ -35,30 +36,54 @@ const FINAL: ReadonlySet<string> = new Set([
   "msg_blocks_too_long",
   "msg_too_long",
   "no_text",
+  "too_many_attachments",
 ]);
 
-/** Errors that every message to the channel meets, until Slack is well again, or an administrator does something about it. */
-const OF_THE_CHANNEL: ReadonlySet<string> = new Set([
+/** Errors that every message to the same place meets, until somebody lets the app in there, or the channel is configured otherwise. */
+const OF_THE_PLACE: ReadonlySet<string> = new Set([
   "access_denied",
-  "account_inactive",
   "channel_not_found",
-  "ekm_access_denied",
-  "invalid_auth",
   "is_archived",
-  "missing_scope",
+  "messages_tab_disabled",
   "no_permission",
+  "not_in_channel",
+  "restricted_action",
+  "restricted_action_non_threadable_channel",
+  "restricted_action_read_only_channel",
+  "restricted_action_thread_only_channel",
+  "team_access_not_granted",
+  "team_not_found",
+]);
+
+/** Errors that everything meets that the app does, until Slack is well again, or an administrator does something about it. */
+const OF_THE_APP: ReadonlySet<string> = new Set([
+  "accesslimited",
+  "account_inactive",
+  "deprecated_endpoint",
+  "ekm_access_denied",
+  "enterprise_is_restricted",
+  "invalid_auth",
+  "is_bot",
+  "message_limit_exceeded",
+  "method_deprecated",
+  "missing_scope",
   "not_allowed_token_type",
   "not_authed",
-  "not_in_channel",
   "org_login_required",
+  "rate_limited",
   "ratelimited",
-  "restricted_action",
+  "request_timeout",
   "service_unavailable",
-  "team_access_not_granted",
   "team_added_to_org",
   "token_expired",
   "token_revoked",
+  "two_factor_setup_required",
 ]);
+
+/** Whether `error` says that the app is not, or may not do so, where a message is. */
+export function isOfThePlace(error: unknown): error is SlackError {
+  return error instanceof SlackError && OF_THE_PLACE.has(error.code);
+}
 
 const answer = z.looseObject({ ok: z.boolean(), error: z.string().optional() });
 export type SlackAnswer = z.infer<typeof answer>;
@@ -100,10 +125,15 @@ export function createSlackApi({
     const { status } = response;
     if (status === 429) throw new SlackError(method, "ratelimited", retryAfterOf(response));
     if (status !== 200) {
-      throw new DeliveryError(`Slack responded to ${method} with status ${status}`, { retry: true, down: true });
+      const isTooLarge = status === 413;
+      const options = { retry: !isTooLarge, down: !isTooLarge };
+      throw new DeliveryError(`Slack responded to ${method} with status ${status}`, options);
     }
     const parsed = answer.safeParse(jsonOf(response.body));
-    if (!parsed.success) throw new DeliveryError(`Slack responded to ${method} with something else`, { retry: true });
+    if (!parsed.success) {
+      const message = `Slack responded to ${method} with something else`;
+      throw new DeliveryError(message, { retry: true, down: true });
+    }
     if (parsed.data.ok) return parsed.data;
     const { error = "" } = parsed.data;
     throw new SlackError(method, /^[\w.:-]{1,100}$/.test(error) ? error : "unknown_error", retryAfterOf(response));

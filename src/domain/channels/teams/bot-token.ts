@@ -8,7 +8,7 @@ import type { BotChannel, TeamsEndpoints } from "./settings.ts";
 
 /** Milliseconds before it ends at which a token is not used any more. */
 const MARGIN = 5 * 60_000;
-/** Errors of RFC 6749, section 5.2, that last until somebody changes the registration or the channel. */
+/** Errors of RFC 6749, section 5.2, that last until somebody changes the registration or the channel: every message waits for that. */
 const LASTING = ["invalid_client", "unauthorized_client", "invalid_scope", "invalid_request"];
 
 const tokenSchema = z.object({
@@ -62,7 +62,7 @@ export function createBotTokens({ outbound, endpoints, now }: BotTokensOptions):
       const error = errorSchema.safeParse(json(response.body)).data?.error;
       if (error !== undefined && LASTING.includes(error)) {
         const message = `Microsoft gives the bot no token (${error}): check the app id, the tenant and the secret`;
-        throw new DeliveryError(message, { retry: false });
+        throw new DeliveryError(message, { retry: true, down: true });
       }
       throw unavailable(failure("the token of the bot", response, now()));
     }

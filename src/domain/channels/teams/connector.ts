@@ -60,7 +60,7 @@ export function createConnector({ outbound, endpoints, tokens, now }: ConnectorO
     const { serviceUrl } = channel.bot;
     if (!isPermittedService(serviceUrl, endpoints)) {
       const message = `the service ${new URL(serviceUrl).host} is none that TEAMS_SERVICE_HOSTS permits to send tokens to`;
-      throw new DeliveryError(message, { retry: false });
+      throw new DeliveryError(message, { retry: true, down: true });
     }
     const token = await tokens.get(channel);
     const response = await outbound({
@@ -86,7 +86,9 @@ export function createConnector({ outbound, endpoints, tokens, now }: ConnectorO
     },
     async replace(channel, conversation, id, activity, limits = {}) {
       const response = await call(channel, "PUT", [conversation, "activities", id], activity, limits);
-      if (!isSuccess(response)) throw failure("the change of the message", response, now());
+      // One that is not there any more was deleted, or is where the bot is not any more.
+      const final = conversation === channel.bot.conversationId ? [404, 410] : [403, 404, 410];
+      if (!isSuccess(response)) throw failure("the change of the message", response, now(), final);
     },
     async isMember(channel, conversation, member, objectId, limits = {}) {
       const response = await call(channel, "GET", [conversation, "members", member], undefined, limits);

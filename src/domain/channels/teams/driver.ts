@@ -83,6 +83,10 @@ export function createTeamsDriver({
     },
     async update(channel, message, sent, signal) {
       const bot = botChannel(channel);
+      // A workflow replaces nothing: what a bot posted before stays as it is.
+      if (channel.settings.mode === "WORKFLOW") {
+        throw new DeliveryError("the channel has no bot any more that could change the message", { retry: false });
+      }
       if (bot === undefined) throw unconfigured();
       // Where it was posted, whatever conversation the channel has now.
       const [conversation = "", id = ""] = sent.split("/").map(decodeURIComponent);
@@ -103,5 +107,6 @@ function nameOf(conversation: string, id: string): string | undefined {
 }
 
 function unconfigured(): DeliveryError {
-  return new DeliveryError("the channel has not the secret that its mode needs: configure it again", { retry: false });
+  const message = "the channel has not the secret that its mode needs: configure it again";
+  return new DeliveryError(message, { retry: true, down: true });
 }

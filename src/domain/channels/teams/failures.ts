@@ -3,24 +3,29 @@ import type { OutboundResponse } from "../outbound-request.ts";
 
 /** Milliseconds: longer than that nobody is left alone, whatever is asked for. */
 const MAX_WAIT = 3_600_000;
-/** What a later attempt can change: not having been in time, too many requests, and the service itself. */
-const PASSING = [401, 408, 412, 425, 429];
+/** Statuses that are about one message, and those of them that a later attempt can change. */
+const OF_A_MESSAGE = [400, 409, 412, 413, 422, 500];
+const PASSING = [409, 412, 500];
 
-/** What concerns everything that is sent there: other failures may be those of one message. */
-const WHOLE = [401, 429, 502, 503, 504];
-
-/** The error for a response that is no success. `what` reads on as "was refused". */
-export function failure(what: string, { status, headers }: OutboundResponse, now: number): DeliveryError {
-  const retry = PASSING.includes(status) || status >= 500;
-  const message = retry
-    ? `${what} was refused for now, with status ${status}`
-    : `${what} was refused with status ${status}: check what the channel is configured with`;
+/**
+ * The error for a response that is no success. `what` reads on as "was refused". `final`: statuses that say so of this message alone, and for good;
+ * those that any message would have met are held against the channel.
+ */
+export function failure(
+  what: string,
+  { status, headers }: OutboundResponse,
+  now: number,
+  final: readonly number[] = [],
+): DeliveryError {
+  const down = !final.includes(status) && !OF_A_MESSAGE.includes(status);
+  const retry = down || PASSING.includes(status);
+  const isService = status === 429 || status >= 500;
+  const message =
+    retry && isService
+      ? `${what} was refused for now, with status ${status}`
+      : `${what} was refused with status ${status}: check what the channel is configured with`;
   const retryAfter = retry ? waitOf(headers["retry-after"], now) : undefined;
-  return new DeliveryError(message, {
-    retry,
-    down: WHOLE.includes(status),
-    ...(retryAfter !== undefined && { retryAfter }),
-  });
+  return new DeliveryError(message, { retry, down, ...(retryAfter !== undefined && { retryAfter }) });
 }
 
 /** Milliseconds of a Retry-After (RFC 9110, section 10.2.3): seconds or a date. */

@@ -9,6 +9,10 @@ export interface WebhookDriverOptions {
   readonly now?: () => number;
 }
 
+/** Statuses that a receiver may have for one message and not for the next (RFC 9110, section 15), and those of them that it always meets. */
+const OF_A_MESSAGE = [400, 409, 413, 422, 500];
+const FINAL = [413, 422];
+
 /**
  * Notices to programs: CloudEvents 1.0 in structured JSON mode, signed as Standard Webhooks 1.0 says. They tell, and decide nothing. Every change
  * of an action is an event; `id` is the same when it is sent again.
@@ -45,11 +49,12 @@ export function createWebhookDriver({
       if (status >= 200 && status < 300) return undefined;
       const host = new URL(settings.url).host;
       const wait = Number(headers["retry-after"]);
-      throw new DeliveryError(`${host} responded ${status}`, {
-        // A redirect is not followed: the address it leads to is not the one that was configured.
-        retry: status !== 410 && (status < 300 || status >= 400),
-        // Nothing of the message: too many of them, or whoever would take them is not there.
-        down: status === 429 || (status >= 502 && status <= 504),
+      const down = !OF_A_MESSAGE.includes(status);
+      const advice =
+        down && status < 500 && status !== 429 ? ": check the address of the channel and who is let in there" : "";
+      throw new DeliveryError(`${host} responded ${status}${advice}`, {
+        retry: !FINAL.includes(status),
+        down,
         ...(wait > 0 && (status === 429 || status === 503) ? { retryAfter: wait * 1_000 } : {}),
       });
     },

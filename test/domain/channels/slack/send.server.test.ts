@@ -65,12 +65,16 @@ describe("a notice", () => {
     world.slack.fail("chat.postMessage", { kind: "STATUS", status: 503, body: "<html>" });
     expect(await failure(send())).toMatchObject({ retry: true, down: true, retryAfter: undefined });
     world.slack.fail("chat.postMessage", { kind: "STATUS", status: 200, body: "<html>" });
-    expect(await failure(send())).toMatchObject({ retry: true });
+    expect(await failure(send())).toMatchObject({ retry: true, down: true });
+    world.slack.fail("chat.postMessage", { kind: "STATUS", status: 413, body: "" });
+    expect(await failure(send())).toMatchObject({ retry: false });
     // What every message would meet does not count against this one.
     for (const [error, down] of [
       ["ratelimited", true],
       ["not_in_channel", true],
       ["invalid_auth", true],
+      ["restricted_action_read_only_channel", true],
+      ["enterprise_is_restricted", true],
       ["internal_error", false],
       ["some_new_error", false],
     ] as const) {
@@ -113,6 +117,8 @@ describe("a notice", () => {
     expect(await updated("C0BEFORE")).toMatchObject({ retry: false });
     world.slack.fail("chat.update", { kind: "ERROR", error: "channel_not_found" });
     expect(await updated(CHANNEL)).toMatchObject({ retry: true });
+    world.slack.fail("chat.update", { kind: "ERROR", error: "token_revoked" });
+    expect(await updated("C0BEFORE")).toMatchObject({ retry: true, down: true });
     world.slack.fail("chat.update", { kind: "RATE_LIMITED", retryAfter: 1 });
     expect(await updated("C0BEFORE")).toMatchObject({ retry: true, retryAfter: 1_000 });
   });

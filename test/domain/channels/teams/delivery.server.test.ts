@@ -111,8 +111,9 @@ describe("a message of a bot", () => {
     await bot.send();
   });
 
-  it("is given up when no attempt can help: the bot is not there, the message was deleted, the secret is wrong", async () => {
-    teams.connector.plans.push({ status: 403, code: "BotNotInConversationRoster" });
+  it("waits where any message would: the bot is not there, the secret is wrong; one that was deleted is given up", async () => {
+    teams.connector.plans.push({ status: 403, code: "BotNotInConversationRoster" }, { status: 413 });
+    expect(await failing(bot.send())).toMatchObject({ retry: true, down: true });
     expect(await failing(bot.send())).toMatchObject({ retry: false });
     const gone = `${encodeURIComponent(teams.conversation)}/17`;
     expect(await failing(bot.update(gone, noticeOf()))).toMatchObject({ retry: false });
@@ -120,14 +121,20 @@ describe("a message of a bot", () => {
     expect(
       await failing(bot.driver.send({ ...bot.channel, settings: other }, noticeOf(), AbortSignal.timeout(9_000))),
     ).toMatchObject({
-      retry: false,
+      retry: true,
+      down: true,
     });
+    const before = `${encodeURIComponent("19:before@thread.tacv2")}/17`;
+    teams.connector.plans.push({ status: 403 });
+    expect(await failing(bot.update(before, noticeOf()))).toMatchObject({ retry: false });
+    teams.connector.plans.push({ status: 403 });
+    expect(await failing(bot.update(gone, noticeOf()))).toMatchObject({ retry: true, down: true });
     bot.channel = botChannelOf(teams, { secrets: { appPassword: "wrong" }, configuredAt: 2n });
     expect(await failing(bot.send())).toEqual({
       message: "Microsoft gives the bot no token (invalid_client): check the app id, the tenant and the secret",
-      retry: false,
+      retry: true,
       retryAfter: undefined,
-      down: false,
+      down: true,
     });
     bot.channel = botChannelOf(teams, { configuredAt: 3n });
     await bot.send();
@@ -165,7 +172,7 @@ describe("a message of a bot", () => {
       const channel = { ...bot.channel, settings };
       expect(bot.driver.problem?.(channel)).toContain("TEAMS_SERVICE_HOSTS");
       expect(await failing(bot.driver.send(channel, noticeOf(), AbortSignal.timeout(9_000)))).toMatchObject({
-        retry: false,
+        down: true,
       });
     }
     expect(teams.identity.asked.tokens).toBe(asked);
@@ -199,7 +206,7 @@ describe("a message of a workflow", () => {
     plans.push({ status: 429, retryAfter: "3" }, { status: 500 }, { status: 404 }, "drop");
     expect(await failing(bot.send())).toMatchObject({ retry: true, retryAfter: 3_000 });
     expect(await failing(bot.send())).toMatchObject({ retry: true });
-    expect(await failing(bot.send())).toMatchObject({ retry: false });
+    expect(await failing(bot.send())).toMatchObject({ retry: true, down: true });
     expect(await failing(bot.send())).toMatchObject({ retry: true });
     await server.stop();
     const { message, retry } = await failing(bot.send());
@@ -209,7 +216,9 @@ describe("a message of a workflow", () => {
     // Tried again as what a token that was taken back is, until the outbox gives up.
     expect(await failing(bot.send())).toMatchObject({ retry: true });
     bot.channel = { ...bot.channel, secrets: {} };
-    expect(await failing(bot.send())).toMatchObject({ retry: false });
+    expect(await failing(bot.send())).toMatchObject({ down: true });
+    // What a bot posted before the channel was one of a workflow.
+    expect(await failing(bot.update("a/b", noticeOf()))).toMatchObject({ retry: false });
     expect(JSON.stringify(bot.logged)).not.toContain("s3cr3t");
   });
 });
