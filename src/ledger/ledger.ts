@@ -56,6 +56,11 @@ export interface Ledgers {
   /** Creates the ledger with its LEDGER_CREATED entry unless it is there, or is stopped. */
   ensure(ledger: LedgerId): Promise<void>;
   /**
+   * Throws why nothing can be recorded in the ledger now, as far as this process knows: for what is done outside before it is recorded. Of a
+   * ledger that nobody used here yet, the watcher is waited for.
+   */
+  assertRecording(ledger: LedgerId): Promise<void>;
+  /**
    * Notes that a call found stored rows that contradict the entries: it is logged, and `ready` reports it until it is acknowledged.
    * Nothing happens when it already is. Returns `error`, for that call.
    */
@@ -287,7 +292,7 @@ export function createLedgers(options: LedgersOptions): Ledgers {
     whenStopped: boolean,
     use: (queue: AppendQueue) => Promise<Result>,
   ): Promise<Result> {
-    if (closed) throw new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
+    if (closed) throw stopping();
     if (isOpen(ledger)) faults.used(ledger);
     faults.assertSound(ledger, whenStopped);
     // Awaited only where there is something to wait for: drafts of one turn share a batch.
@@ -371,6 +376,12 @@ export function createLedgers(options: LedgersOptions): Ledgers {
         }
         faults.assertSound(ledger);
       }),
+    async assertRecording(ledger) {
+      if (closed) throw stopping();
+      faults.assertSound(ledger);
+      const refusal = await refusalOf(ledger);
+      if (refusal !== undefined) throw refusal;
+    },
     damaged(error) {
       const { watch } = options;
       const { ledger, what: detail } = error;
@@ -398,4 +409,8 @@ export function createLedgers(options: LedgersOptions): Ledgers {
       await announcer.drain();
     },
   };
+}
+
+function stopping(): LedgerUnavailableError {
+  return new LedgerUnavailableError("the server is stopping; nothing was recorded", 5);
 }

@@ -29,7 +29,9 @@ export interface ChannelsDeps {
   readonly follower: Follower;
   readonly keys: Keys;
   /** Where channels are configured, of a region that is not the home region. */
-  readonly home?: { readonly region: string; readonly database: Pick<Database, "jobPool"> } | undefined;
+  readonly home?:
+    | ({ readonly region: string; readonly database: Pick<Database, "jobPool"> } & Pick<Ledgers, "damaged">)
+    | undefined;
 }
 
 /** What drivers are made with, beside ways out of this server. */
@@ -60,7 +62,7 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     db: database.jobPool,
     isSigned,
     region: config.region,
-    home: home && { region: home.region, db: home.database.jobPool, isSigned },
+    home: home && { region: home.region, db: home.database.jobPool, isSigned, damaged: home.damaged },
     actions,
     policies,
     directory,

@@ -176,7 +176,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
     policies: policies.policies,
     follower,
     keys,
-    home: { region: home.region, database: homeDatabase },
+    home: { region: home.region, database: homeDatabase, damaged: home.ledgers.damaged },
   });
   closing.add(home.channels.join(told.place));
   // Channels are configured at home, and what arrives by one arrives there.

@@ -1,5 +1,4 @@
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
-import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
@@ -15,6 +14,7 @@ import type { Policies } from "../policy/policies.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Configuration, createConfiguration } from "./configuration.ts";
 import { createConnections } from "./connections.ts";
+import { createDamage, type Damage } from "./damage.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDoor, type DoorPlace, isRequester } from "./door.ts";
 import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver, OpenChannel } from "./driver.ts";
@@ -68,12 +68,14 @@ export interface Channels extends Pick<Configuration, "configure" | "remove">, P
 
 /** Durations are seconds. */
 export interface ChannelsOptions {
-  readonly ledgers: Pick<Ledgers, "append" | "appendTogether" | "damaged">;
+  readonly ledgers: Pick<Ledgers, "append" | "appendTogether" | "assertRecording" | "damaged">;
   readonly db: Queryable;
   readonly isSigned: IsSigned;
   readonly region: string;
   /** Where channels are configured, of a region that is not the home region; it only tells by them. */
-  readonly home?: { readonly region: string; readonly db: Queryable; readonly isSigned: IsSigned } | undefined;
+  readonly home?:
+    | ({ readonly region: string; readonly db: Queryable; readonly isSigned: IsSigned } & Pick<Ledgers, "damaged">)
+    | undefined;
   readonly actions: Pick<Actions, "approve" | "deny" | "load">;
   readonly policies: Pick<Policies, "open" | "of">;
   readonly directory: Pick<Directory, "administers" | "admit" | "changedSince" | "statusOf">;
@@ -96,7 +98,8 @@ export interface ChannelsOptions {
 export function createChannels(options: ChannelsOptions): Channels {
   const { ledgers, db, isSigned, region, actions, policies, directory, follower, key, publicUrl, config, log } =
     options;
-  const { home = { region, db, isSigned } } = options;
+  const { home = { region, db, isSigned, damaged: ledgers.damaged } } = options;
+  const damage = createDamage([{ region, damaged: ledgers.damaged }, home]);
   const source = { db: home.db, isSigned: home.isSigned };
   const atHome = channelHome(source, { home: home.region, region });
   const drivers = new Map(options.drivers.map((driver) => [driver.kind, driver]));
@@ -136,9 +139,19 @@ export function createChannels(options: ChannelsOptions): Channels {
     const channel = await readChannel(source, ledgerOf(organization, home.region), name);
     return channel?.isActive === true && channel.entry.seq === configuredAt;
   }
-  const door = reportingDamage(createDoor({ accounts, places: () => [...places], isCurrent }), ledgers);
+  const door = reportingDamage(createDoor({ accounts, places: () => [...places], isCurrent }), damage);
   const recorder = createRecorder({ db, home: atHome, ledgers, configuration });
-  const delivery = createDelivery({ db, home: atHome, configuration, drivers, messages, changes, log });
+  const delivery = createDelivery({
+    db,
+    home: atHome,
+    ledgers,
+    damage,
+    configuration,
+    drivers,
+    messages,
+    changes,
+    log,
+  });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, region);
   let stops: (() => Promise<void>)[] = [];
 
@@ -147,16 +160,13 @@ export function createChannels(options: ChannelsOptions): Channels {
     remove: configuration.remove,
     startLink: accounts.startLink,
     unlink: accounts.unlink,
-    list: (reader, ledger) => listChannels({ db: reader, isSigned }, ledger),
+    list: (reader, ledger) => damage.noting(listChannels({ db: reader, isSigned }, ledger)),
     queues: queuesOf,
-    unsent: unsentNotices,
-    notices: async (reader, ledger, actionIds) =>
-      readNotices(
-        reader,
-        ledger,
-        actionIds,
-        await channelNames(options.home === undefined ? reader : home.db, atHome.of(ledger)),
-      ),
+    unsent: (...given) => damage.noting(unsentNotices(...given)),
+    notices: async (reader, ledger, actionIds) => {
+      const names = await channelNames(options.home === undefined ? reader : home.db, atHome.of(ledger));
+      return damage.noting(readNotices(reader, ledger, actionIds, names));
+    },
     place,
     join(other) {
       places.add(other);
@@ -189,7 +199,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     async receive({ kind, organization, name }, request) {
       const driver = drivers.get(kind);
       if (driver?.receive === undefined) return undefined;
-      const channel = await configuration.open(ledgerOf(organization, region), name);
+      const channel = await damage.noting(configuration.open(ledgerOf(organization, region), name));
       return channel?.kind === kind ? driver.receive(channel, request, door) : undefined;
     },
     start() {
@@ -199,6 +209,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         follower,
         recorder,
         delivery,
+        damage,
         lease: config.lease,
         interval: config.interval,
         log,
@@ -212,6 +223,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         configuration,
         drivers,
         door,
+        damage,
         interval: config.interval,
         log,
       });
@@ -227,15 +239,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
 }
 
-/** `door`, which notes that what is stored is not what was recorded, as calls of the API do. */
-function reportingDamage(door: Door, { damaged }: Pick<Ledgers, "damaged">): Door {
-  const noting = async <Result>(work: Promise<Result>): Promise<Result> => {
-    try {
-      return await work;
-    } catch (error) {
-      throw error instanceof LedgerDamagedError ? damaged(error) : error;
-    }
-  };
+/** `door`, which notes that what is stored is not what was recorded. */
+function reportingDamage(door: Door, { noting }: Damage): Door {
   return {
     decide: (...given) => noting(door.decide(...given)),
     link: (...given) => noting(door.link(...given)),

@@ -2,6 +2,7 @@ import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Logger } from "../../log.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Damage } from "./damage.ts";
 import type { ChannelKind, Door, Driver, OpenChannel } from "./driver.ts";
 import { type Channel, type ChannelSource, ledgersWithChannels, listChannels } from "./store.ts";
 
@@ -9,6 +10,7 @@ export interface ConnectionsOptions extends ChannelSource {
   readonly configuration: Pick<Configuration, "opened">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly door: Door;
+  readonly damage: Damage;
   /** Seconds between two looks for channels that were configured elsewhere. */
   readonly interval: number;
   readonly log: Pick<Logger, "warn">;
@@ -28,7 +30,7 @@ interface Kept {
 }
 
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { db, configuration, drivers, door, interval, log } = options;
+  const { db, configuration, drivers, door, damage, interval, log } = options;
   const kept = new Map<string, Kept>();
   let stopped = false;
   let failing = false;
@@ -78,7 +80,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     let failure: { readonly error: unknown } | undefined;
     for (const ledger of ledgers) {
       await lookIn(ledger as LedgerId).catch((error: unknown) => {
-        failure ??= { error };
+        failure ??= { error: damage.note(error) };
       });
     }
     if (failure !== undefined) throw failure.error;

@@ -1,9 +1,11 @@
 import { asError } from "../../errors.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Damage } from "./damage.ts";
 import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
@@ -13,6 +15,8 @@ import { type ChannelHome, readChannel } from "./store.ts";
 export interface DeliveryOptions {
   readonly db: Queryable;
   readonly home: ChannelHome;
+  readonly ledgers: Pick<Ledgers, "assertRecording">;
+  readonly damage: Damage;
   readonly configuration: Pick<Configuration, "opened">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly messages: Messages;
@@ -42,20 +46,26 @@ interface Attempt {
   readonly reached: boolean;
 }
 
+/** What is due, with the notice that it is of. */
+interface Known {
+  readonly notice: Notice;
+  readonly due: Due;
+}
+
 const UNUSABLE =
   "this server cannot use the channel: it has another key than the one that its secrets were encrypted with, or does not know its settings";
 
 const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { db, home, configuration, drivers, messages, changes, log } = options;
+  const { db, home, ledgers, damage, configuration, drivers, messages, changes, log } = options;
 
   const load = async (ledger: LedgerId, { actionId, channel }: Due) =>
     (await readNotices(db, ledger, [actionId], [channel]))[0];
 
   async function send(
     ledger: LedgerId,
-    { notice, due }: { readonly notice: Notice; readonly due: Due },
+    { notice, due }: Known,
     { channel, driver }: { readonly channel: OpenChannel; readonly driver: Driver },
     message: NoticeMessage,
     signal: AbortSignal,
@@ -63,12 +73,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const { status, message: sent } = notice.state;
     const said: Attempt = { version: message.version, reached: true };
     if (status === "QUEUED") {
+      // What cannot be recorded would be sent again and again.
+      await ledgers.assertRecording(ledger);
       const queuedAt = new Date(notice.queued.recordedAt);
       // A message that nobody knows of would never be changed.
       const found = due.tried ? await driver.find?.(channel, message, queuedAt, signal) : undefined;
       await begin(db, ledger, due);
       const named = found ?? (await driver.send(channel, message, signal));
-      await changes.sent(ledger, notice, new Date(), named);
+      await record(ledger, { notice, due }, named);
       if (found !== undefined) await driver.update?.(channel, message, found, signal);
       return said;
     }
@@ -80,6 +92,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (driver.tells?.(message) === false) return { ...said, reached: false };
     await driver.send(channel, message, signal);
     return said;
+  }
+
+  /** Should that fail, the next attempt waits as long as after any other failure: it sends the message again. */
+  async function record(ledger: LedgerId, { notice, due }: Known, named: string | undefined): Promise<void> {
+    try {
+      await changes.sent(ledger, notice, new Date(), named);
+    } catch (error) {
+      const failure = { problem: asError(error).message, counts: false, retryAfter: undefined };
+      await failed(db, ledger, due, failure).catch(() => undefined);
+      throw error;
+    }
   }
 
   async function attempt(ledger: LedgerId, due: Due, signal: AbortSignal): Promise<Attempt> {
@@ -104,9 +127,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   async function onFailure(ledger: LedgerId, due: Due, error: unknown): Promise<boolean> {
     const known = error instanceof DeliveryError ? error : undefined;
-    const about = { ledger, channel: due.channel, action: due.actionId, err: asError(error) };
+    const about = { ledger, channel: due.channel, action: due.actionId, err: asError(damage.note(error)) };
     // What is no word of the other side is a fault of ours, which concerns this notice.
-    const counts = known?.down !== true;
+    const counts = known?.down !== true && !(error instanceof LedgerDamagedError);
     const isFinal = known?.retry === false || (counts && due.attempts + 1 >= MAX_ATTEMPTS);
     if (!isFinal) {
       log.warn(about, "a notice could not be sent; it is tried again");

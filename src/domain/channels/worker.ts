@@ -3,6 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
+import type { Damage } from "./damage.ts";
 import type { Delivery } from "./delivery.ts";
 import { createLeases } from "./leases.ts";
 import { createLedgerWork, type LedgerWork } from "./ledger-work.ts";
@@ -16,6 +17,7 @@ export interface WorkerOptions {
   readonly follower: Pick<Follower, "follow">;
   readonly recorder: Recorder;
   readonly delivery: Delivery;
+  readonly damage: Damage;
   /** Seconds after which another server takes over from one that does not respond. */
   readonly lease: number;
   /** Seconds between two looks for what is due; at most a third of a lease. */
@@ -32,9 +34,11 @@ export interface Worker {
 }
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { db, home, lease, log } = options;
+  const { db, home, damage, lease, log } = options;
   const leases = createLeases({ db, seconds: lease });
   const running = new Map<LedgerId, LedgerWork>();
+  /** What ended the work on a ledger last. */
+  const ended = new Map<LedgerId, string>();
   let stopped = false;
   let failing = false;
   let looking: Promise<void> | undefined;
@@ -43,9 +47,16 @@ export function startWorker(options: WorkerOptions): Worker {
     const work = createLedgerWork(options, ledger, position);
     running.set(ledger, work);
     void work.ended
-      .catch((error: unknown) => {
-        log.warn({ ledger, err: asError(error) }, "work on the notices of a ledger ended; it begins again soon");
-      })
+      .then(
+        () => ended.delete(ledger),
+        (error: unknown) => {
+          const { message } = asError(damage.note(error));
+          // It is begun at every look, and may meet the same each time.
+          if (ended.get(ledger) === message) return;
+          ended.set(ledger, message);
+          log.warn({ ledger, err: asError(error) }, "work on the notices of a ledger ended; it begins again soon");
+        },
+      )
       .finally(() => running.delete(ledger));
   }
 
