@@ -117,6 +117,26 @@ it("tells of an action of another region, which is decided there, and nothing of
   const action = await propose("sheets", "append_row");
   await waitUntil(() => about(action).length === 1);
   await waitUntil(async () => JSON.stringify(await shown(action.id)).includes('"SENT"'));
+
+  const limitTo = async (...roles: string[]) => {
+    const input = { principalId: "approver", roles: ["approver", ...roles] };
+    const { setPrincipalRoles } = await app.ask<{ setPrincipalRoles: object }>(
+      `mutation ($input: SetPrincipalRolesInput!) { setPrincipalRoles(input: $input) { userErrors { code } } }`,
+      { input },
+      "admin",
+    );
+    expect(setPrincipalRoles).toEqual({ userErrors: [] });
+    // What was decided about them since they signed in is not known in a chat before they do again.
+    await app.ask(`mutation { startSession(input: {}) { userErrors { code } } }`, {}, "approver");
+  };
+  await limitTo("region:eu");
+  const toldBefore = slack.told("U1").length;
+  await slack.press("U1", about(action)[0]!, "Approve");
+  await waitUntil(() => slack.told("U1").length > toldBefore);
+  expect(JSON.stringify(slack.told("U1").at(-1))).toContain("there is no such action");
+  expect(await shown(action.id)).toMatchObject({ status: "PENDING", decisions: [] });
+  await limitTo("region:eu", "region:us");
+
   await slack.press("U1", about(action)[0]!, "Approve");
   await waitUntil(async () => JSON.stringify(await shown(action.id)).includes("APPROVED"));
   expect(await shown(action.id)).toEqual({

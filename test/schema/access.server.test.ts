@@ -59,6 +59,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   FORBIDDEN: "forbidden",
   ADMINISTRATORS_ONLY: "forbidden",
   HUMANS_ONLY: "forbidden",
+  REGION_ELSEWHERE: "elsewhere",
 };
 
 /** What one call told: text to look for traces in, or the one code it was refused with. */
@@ -83,11 +84,14 @@ function documentOf({ operation, probe }: Row): string {
 
 async function ask(row: Row, role: Role, variables: Arguments): Promise<Told> {
   const token = world.token(role);
-  type Data = Readonly<Record<string, { readonly userErrors?: readonly { readonly code: string }[] } | null>> | null;
+  type Refused = { readonly userErrors?: readonly { readonly code: string }[] };
+  type Data = Readonly<Record<string, (Refused & { readonly results?: readonly Refused[] }) | null>> | null;
   const options = token === undefined ? {} : { token };
   const { data, errors } = await api.gql<Data>(documentOf(row), variables, options);
   const codes = (errors ?? []).map(({ extensions }) => extensions.code);
-  const refusals = (data?.[row.field]?.userErrors ?? []).filter(({ code }) => code in REFUSALS);
+  const answer = data?.[row.field];
+  const refused = [answer, ...(answer?.results ?? [])].flatMap((each) => each?.userErrors ?? []);
+  const refusals = refused.filter(({ code }) => code in REFUSALS);
   return toldBy(`${row.field} as ${role}`, data, [...codes, ...refusals.map(({ code }) => code)]);
 }
 
@@ -103,8 +107,9 @@ async function follow(row: Row, role: Role, variables: Arguments): Promise<Told>
     expect((await client.closed).code).toBe(4403);
     return { refusal: "sign in" };
   }
-  const { data } = await api.gql<{ ledger: { head: { seq: string } } }>("{ledger{head{seq}}}", {}, { token });
-  const head = BigInt(data.ledger.head.seq);
+  const { data } = await api.gql<{ ledger: { head: { seq: string } } } | null>("{ledger{head{seq}}}", {}, { token });
+  // Without the ledger there are no heartbeats to wait for: what is tried has to end by itself.
+  const head = BigInt(data?.ledger.head.seq ?? 0);
   const client = await connect(api.wsUrl, token);
   const subscribe = (id: string, payload: object) => client.send({ type: "subscribe", id, payload });
   subscribe("probe", { query: documentOf(row), variables });
@@ -241,12 +246,14 @@ any difference. Each call selects everything its type has, and what that leads t
 - \`own\`: what the caller did, and what agents did for them. \`team\`: also what members of a team they lead did, or agents
   for them. \`organization\`: everything of their organization. \`none\`: nothing, told like what does not exist.
 - \`forbidden\`: the caller's roles do not allow the field. \`sign in\`: it asks for a token.
+- \`elsewhere\`: it is about a region that the roles of the caller leave out.
 - \`self\` and the like, where it is none of these: exactly those.
 - For a mutation: whom the answer shows anything of, whether or not it was done. They are tried with inputs that change
   nothing, or only what is the caller's own.
 - \`agent\` acts for the member; \`agent claiming every role\` does too, with a token that names every role there is. The
   lead, the member and one more person are in one team. \`approver by group\` is in the group that policy asks, and has no
-  role. \`outsider\` has every role of another organization.
+  role. \`outsider\` has every role of another organization. \`limited\` has every role of this one, and one that limits them to
+  another region than that of the ledger: they left what they did before they were.
 `;
 
 function tableOf(rows: readonly (readonly string[])[]): string {

@@ -15,6 +15,7 @@ export const ROLES = [
   "approver by group",
   "auditor",
   "admin",
+  "limited",
   "outsider",
 ] as const;
 export type Role = (typeof ROLES)[number];
@@ -26,6 +27,8 @@ export interface World {
   traces(role: Role): ReadonlyMap<Relation, Traces>;
 }
 
+/** Roles of somebody who sees everything. */
+const ALL_SEEING = ["approver", "auditor", "admin", "lead:blue"];
 const EVERY_ROLE = ["member", "agent", "approver", "auditor", "admin", "lead:blue"];
 
 const person = (id: string, roles: readonly string[], org = "acme"): JWTPayload => ({
@@ -49,9 +52,10 @@ const PEOPLE = {
   asked: { ...person("asked", ["member"]), groups: ["approvers"] },
   auditor: person("auditor", ["auditor"]),
   admin: person("admin", ["admin"]),
+  limited: { ...person("limited", ALL_SEEING), groups: ["approvers"] },
   mate: { ...person("mate", ["member"]), groups: ["blue"] },
   other: person("other", ["member"]),
-  outsider: { ...person("outsider", ["approver", "auditor", "admin", "lead:blue"], "globex"), groups: ["approvers"] },
+  outsider: { ...person("outsider", ALL_SEEING, "globex"), groups: ["approvers"] },
   // A team of another organization may have the same name.
   stranger: { ...person("stranger", ["member"], "globex"), groups: ["blue"] },
 } as const satisfies Record<string, JWTPayload>;
@@ -66,8 +70,11 @@ const CALLERS: Readonly<Record<Exclude<Role, "anonymous">, JWTPayload>> = {
   "approver by group": PEOPLE.asked,
   auditor: PEOPLE.auditor,
   admin: PEOPLE.admin,
+  limited: { ...PEOPLE.limited, roles: [...ALL_SEEING, "region:us"] },
   outsider: PEOPLE.outsider,
 };
+/** Who left traces before their roles limited them to another region. */
+const BEFORE: Partial<typeof CALLERS> = { limited: PEOPLE.limited };
 
 async function leaveTraces(api: Api, claims: JWTPayload): Promise<Traces> {
   const id = String((claims.act as JWTPayload | undefined)?.sub ?? claims.sub);
@@ -101,8 +108,9 @@ export async function seedWorld(api: Api): Promise<World> {
     ["other organization", other],
   ] as const;
   own.set("anonymous", new Map(inAcme));
-  for (const [role, claims] of Object.entries(CALLERS) as [Exclude<Role, "anonymous">, JWTPayload][]) {
-    tokens.set(role, await api.sign(claims));
+  for (const [role, now] of Object.entries(CALLERS) as [Exclude<Role, "anonymous">, JWTPayload][]) {
+    tokens.set(role, await api.sign(now));
+    const claims = BEFORE[role] ?? now;
     const self = role === "outsider" ? outsider : await leaveTraces(api, claims);
     const agents: [Relation, Traces][] =
       claims.kind === "HUMAN" && claims.act === undefined

@@ -20,7 +20,9 @@ import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import { createPolicies, type Policies } from "../policy/policies.ts";
 import type { Refusals } from "../refusals/refusals.ts";
+import { nowhere } from "../regions/errors.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
+import { mayUseRegion } from "../visibility/regions.ts";
 import type { ActionView } from "./action.ts";
 import { createBreakGlassReview, type ReviewInput } from "./break-glass-review.ts";
 import { confirmsAsOwner } from "./decide/approver.ts";
@@ -29,7 +31,7 @@ import { peopleCompared } from "./decide/people.ts";
 import { eligibility } from "./decide/rights.ts";
 import type { NextState } from "./decide/transition.ts";
 import { createBatchDecider, type DecideOutcome, decisionCommand, type JointDecision } from "./decide-together.ts";
-import { ActionRefusal, invalidInput } from "./errors.ts";
+import { ActionRefusal, invalidInput, notFound } from "./errors.ts";
 import { type ActionResult, createExecutor } from "./executor.ts";
 import { createExplainer, type Explainer } from "./explain.ts";
 import { claimedAction, createGrants } from "./grants.ts";
@@ -246,8 +248,19 @@ export function createActions(options: ActionsOptions): Actions {
   });
   const begin = options.abroad?.copies.begin ?? createBeginning({ commit, policies, region: config.region });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);
-  const apply = (caller: Caller, id: string, command: FollowUp) =>
-    executor.apply(ledgerOfCaller(caller), id, caller, command);
+  const isOpenTo = ({ principal }: Caller) => mayUseRegion(principal, config.region);
+  /** Where the caller proposes. Throws RegionRefusal. */
+  const ledgerToProposeIn = (caller: Caller) => {
+    if (!isOpenTo(caller)) throw nowhere(config.region);
+    return ledgerOfCaller(caller);
+  };
+  /** Where an action is that the caller named. To whom the region is closed, there is no such action. */
+  const ledgerOfAction = (caller: Caller) => {
+    if (!isOpenTo(caller)) throw notFound(["actionId"]);
+    return ledgerOfCaller(caller);
+  };
+  const apply = async (caller: Caller, id: string, command: FollowUp) =>
+    executor.apply(ledgerOfAction(caller), id, caller, command);
 
   /** Records the refusal of a token that names no action of the caller's organization, without anything of the token. */
   const refuseUnknown = (caller: Caller): Promise<never> =>
@@ -269,16 +282,19 @@ export function createActions(options: ActionsOptions): Actions {
   return {
     ...createExplainer({ region: config.region, policies, now, tryPolicy }),
     async propose(caller, input) {
+      const ledger = ledgerToProposeIn(caller);
       await begin(caller.principal.organization);
-      return propose(caller, ledgerOfCaller(caller), input);
+      return propose(caller, ledger, input);
     },
     async proposeTogether(caller, inputs) {
+      const ledger = ledgerToProposeIn(caller);
       await begin(caller.principal.organization);
-      return proposeTogether(caller, ledgerOfCaller(caller), inputs);
+      return proposeTogether(caller, ledger, inputs);
     },
     async proposeOwn(caller, input, own) {
+      const ledger = ledgerToProposeIn(caller);
       await begin(caller.principal.organization);
-      return propose(caller, ledgerOfCaller(caller), input, own);
+      return propose(caller, ledger, input, own);
     },
     async approve(caller, { actionId, ...decision }) {
       return apply(caller, actionId, decisionCommand(caller, { verdict: "APPROVE", ...decision }, grantTtl));
@@ -286,7 +302,10 @@ export function createActions(options: ActionsOptions): Actions {
     async deny(caller, { actionId, ...decision }) {
       return apply(caller, actionId, decisionCommand(caller, { verdict: "DENY", ...decision }, grantTtl));
     },
-    decideTogether: (caller, decisions) => decideTogether(caller, ledgerOfCaller(caller), decisions),
+    async decideTogether(caller, decisions) {
+      if (!isOpenTo(caller)) return decisions.map(() => notFound(["actionId"]));
+      return decideTogether(caller, ledgerOfCaller(caller), decisions);
+    },
     async breakGlass(caller, { actionId, reason, ...rest }) {
       checkText(reason, "reason", MAX_NOTE);
       if (reason.trim() === "") throw invalidInput(["reason"], "must say why it could not wait");
@@ -295,7 +314,7 @@ export function createActions(options: ActionsOptions): Actions {
     async reviewBreakGlass(caller, input) {
       checkText(input.note, "note", MAX_NOTE);
       checkReason(input.note, "must say why it was justified, or not");
-      return review(caller, ledgerOfCaller(caller), input);
+      return review(caller, ledgerOfAction(caller), input);
     },
     async revokeApproval(caller, { actionId, note }) {
       checkText(note, "note", MAX_NOTE);
@@ -324,7 +343,7 @@ export function createActions(options: ActionsOptions): Actions {
         grant = { token, expiresAt };
         return { ...next, grant: { id: command.grantId, hash, expiresAt } };
       };
-      const result = await executor.apply(ledgerOfCaller(caller), actionId, caller, command, sign);
+      const result = await executor.apply(ledgerOfAction(caller), actionId, caller, command, sign);
       if (grant === undefined) throw new Error("a grant was recorded that was never signed");
       return { ...result, grant };
     },
@@ -370,7 +389,7 @@ export function createActions(options: ActionsOptions): Actions {
     voidApprovals: (caller, principalId) =>
       voidApprovals(ledgerOfCaller(caller), principalId, known.delegatesOf(caller.principal.organization, principalId)),
     async load(caller, actionId) {
-      return (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view;
+      return isOpenTo(caller) ? (await load({ ledger: ledgerOfCaller(caller), id: actionId }))?.view : undefined;
     },
     async blockedBecause(view, { principal, assurance }) {
       const { state, proposal, voters = [] } = view;

@@ -3,6 +3,7 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Authentication } from "../identity/authentication.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Principal } from "../identity/principal.ts";
+import { regionRoles } from "../visibility/regions.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import { type OwnerOptions, readOwner } from "./owner.ts";
@@ -31,6 +32,8 @@ interface Admitted {
   readonly authentication: Authentication;
   /** Whether the caller leads a team or was lent a right, so that group members must be loaded. */
   readonly leads: boolean;
+  /** As `limitsOf` has it. */
+  readonly limits: string;
 }
 
 export interface AdmissionOptions extends OwnerOptions {
@@ -71,7 +74,8 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     const leads = teamsLedBy(principal).length > 0 || wasLentRights(organization, principal);
     if (leads) await projections.see(organization);
     const admission = choose(known?.authentication ?? authentication, authentication, principal);
-    admitted.set(authentication, { generation, authentication: admission, leads });
+    const limits = limitsOf(organization, principal);
+    admitted.set(authentication, { generation, authentication: admission, leads, limits });
     if (admission !== authentication) presented.set(admission, authentication);
     if (admission.principal !== authentication.principal) claimed.set(admission.principal, authentication.principal);
     return admission;
@@ -89,6 +93,7 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     organization: Organization,
     authentication: Authentication,
     principal: Principal,
+    limits: string | undefined,
   ): AuthenticationError | undefined {
     const refusal = refusalOf(organization, authentication);
     if (refusal !== undefined) return refusal;
@@ -96,6 +101,7 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     const owner = organization.principals.get(principal.id)?.state.owner;
     const ownBefore = authentication.principal.onBehalfOf === undefined ? principal.onBehalfOf?.id : undefined;
     const same =
+      (limits === undefined || limits === limitsOf(organization, principal)) &&
       principal.roles.every((role) => now.roles.includes(role)) &&
       String(principal.platforms) === String(now.platforms) &&
       (ownBefore === undefined || ownBefore === owner);
@@ -117,7 +123,8 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     },
     watch(given, onRevoked) {
       const authentication = presented.get(given) ?? given;
-      const principal = (admitted.get(authentication)?.authentication ?? given).principal;
+      const known = admitted.get(authentication);
+      const { principal } = known?.authentication ?? given;
       let organization: Organization | undefined;
       let watching = true;
       const unwatch = () => {
@@ -125,7 +132,8 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
         organization?.watchers.delete(look);
       };
       function look(): void {
-        const end = watching && organization !== undefined && endOf(organization, authentication, principal);
+        const end =
+          watching && organization !== undefined && endOf(organization, authentication, principal, known?.limits);
         if (!end) return;
         unwatch();
         onRevoked(end);
@@ -194,6 +202,16 @@ function refusalOf(organization: Organization, authentication: Authentication): 
     return refusedAs("KEY_REQUIRED", message, authentication);
   }
   return undefined;
+}
+
+/** The regions that the directory limits `principal` to, and whom it acts for: roles that take something away when they are given. */
+function limitsOf(organization: Organization, principal: Principal): string {
+  const chain: (readonly string[])[] = [];
+  for (let at: Principal | undefined = principal; at !== undefined; at = at.onBehalfOf) {
+    const record = organization.principals.get(at.id)?.state;
+    chain.push(record?.kind === at.kind ? regionRoles(record.roles) : []);
+  }
+  return JSON.stringify(chain);
 }
 
 /** `principal`, and whom it acts for, with what the directory gives them. */

@@ -56,7 +56,7 @@ export function checkPlatforms(platforms: readonly string[], known: readonly str
   return [...new Set(platforms)].sort();
 }
 
-const ROLE = /^(?:member|approver|auditor|admin|break-glass|lead:\S(?:.*\S)?)$/u;
+const ROLE = /^(?:member|approver|auditor|admin|break-glass|lead:\S(?:.*\S)?|region:[a-z0-9][a-z0-9-]{0,62})$/u;
 
 /** Roles that can be given, each once, in order. */
 export function checkRoles(roles: readonly string[]): readonly string[] {
@@ -64,7 +64,8 @@ export function checkRoles(roles: readonly string[]): readonly string[] {
   for (const role of roles) {
     checkName(role, "roles");
     if (!ROLE.test(role)) {
-      throw refuse("INVALID_INPUT", "must be member, approver, auditor, admin, break-glass or lead:<team>", "roles");
+      const message = "must be member, approver, auditor, admin, break-glass, lead:<team> or region:<region>";
+      throw refuse("INVALID_INPUT", message, "roles");
     }
   }
   return [...new Set(roles)].sort();

@@ -2,7 +2,8 @@ import type { LedgerEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
-import type { Caller, PrincipalKind } from "../identity/principal.ts";
+import type { Caller, Principal, PrincipalKind } from "../identity/principal.ts";
+import { regionRoles } from "../visibility/regions.ts";
 import type { DirectoryResult } from "./agents.ts";
 import type { Changes } from "./changes.ts";
 import { refuse } from "./errors.ts";
@@ -117,11 +118,13 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
       const { organization, entry } = await changes.administer(caller, async (fresh) => {
         checkId(id, "principalId");
         const roles = checkRoles(wanted);
+        const limits = regionRoles(roles);
         before = await stateOf(fresh, id);
         const state = { ...before, roles };
-        if (state.kind === "AGENT" && roles.some((role) => role !== "member")) {
-          throw refuse("INVALID_INPUT", "an agent can be a member and nothing more", "roles");
+        if (state.kind === "AGENT" && roles.some((role) => role !== "member" && !limits.includes(role))) {
+          throw refuse("INVALID_INPUT", "an agent can be a member, perhaps of some regions, and nothing more", "roles");
         }
+        checkLimits(caller.principal, limits);
         if (String(before.roles) === String(roles)) throw refuse("NOTHING_CHANGED", "these are its roles already");
         const demoted = isAdministrator(before) && !isAdministrator(state);
         if (demoted && fresh.administrators().every((other) => other === id)) throw lastAdministrator();
@@ -143,6 +146,17 @@ export function createPrincipalAccess(changes: Changes, projections: Projections
       return { entry };
     },
   };
+}
+
+/** Whoever is limited to some regions opens no others to anybody. */
+function checkLimits(by: Principal, limits: readonly string[]): void {
+  const own = regionRoles(by.roles);
+  if (own.length === 0 || (limits.length > 0 && limits.every((limit) => own.includes(limit)))) return;
+  throw refuse(
+    "ADMINISTRATORS_ONLY",
+    `your own roles limit you to regions: the new roles have to name some of ${own.join(", ")}`,
+    "roles",
+  );
 }
 
 function lastAdministrator() {

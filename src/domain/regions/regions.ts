@@ -1,6 +1,6 @@
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Policies } from "../policy/policies.ts";
-import { RegionRefusal } from "./errors.ts";
+import { nowhere, RegionRefusal } from "./errors.ts";
 
 /** The regions of an installation, as one server sees them. `Parts`: what it has to work in one of them. */
 export interface Regions<Parts> {
@@ -29,9 +29,6 @@ export interface RegionsOptions<Parts> {
   readonly policies: Pick<Policies, "open" | "of">;
 }
 
-/** Characters of a name that a message repeats. */
-const MAX_SHOWN = 63;
-
 export function createRegions<Parts>(options: RegionsOptions<Parts>): Regions<Parts> {
   const { home, names, parts, addresses, policies } = options;
   return {
@@ -43,9 +40,9 @@ export function createRegions<Parts>(options: RegionsOptions<Parts>): Regions<Pa
       if (found !== undefined) return found;
       if (names.includes(region)) throw unreached(region);
       const address = addresses.get(region);
-      const shown = JSON.stringify(region.slice(0, MAX_SHOWN));
-      const where = address === undefined ? "and knows no server that does" : `call ${address}`;
-      throw new RegionRefusal("REGION_ELSEWHERE", `this server does not serve region ${shown}: ${where}`);
+      if (address === undefined) throw nowhere(region);
+      const shown = JSON.stringify(region);
+      throw new RegionRefusal("REGION_ELSEWHERE", `this server does not serve region ${shown}: call ${address}`);
     },
     async regionOf(organization, platform) {
       await policies.open(organization);

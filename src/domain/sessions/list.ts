@@ -40,9 +40,9 @@ export async function listSessions(
   filter: SessionFilter,
   range: SessionRange,
 ): Promise<readonly Session[]> {
-  const scopes = personScopesOf(viewer);
+  const scopes = personScopesOf(viewer, ledger);
   const { principalId, conversationId, from, to, active } = filter;
-  if (![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
+  if (scopes.length === 0 || ![principalId ?? "", conversationId ?? ""].every(isStorable)) return [];
   const values: unknown[] = [ledger];
   const bind: Bind = (value) => `$${values.push(value)}`;
   const conditions = ["s.kind = 'SESSION' AND s.ledger = $1"];

@@ -12,7 +12,7 @@ export function searchReadable(
   filter: EntryFilter,
   range: EntryRange,
 ): Promise<LedgerEntry[]> {
-  return searchEntries(db, ledger, filter, range, limitsOf(viewer));
+  return searchEntries(db, ledger, filter, range, limitsOf(viewer, ledger));
 }
 
 /** `searchPage`, limited in the same way. */
@@ -23,10 +23,10 @@ export function searchReadablePage(
   filter: EntryFilter,
   range: EntryRange,
 ): Promise<SearchPage> {
-  return searchPage(db, ledger, filter, range, { scopes: limitsOf(viewer) });
+  return searchPage(db, ledger, filter, range, { scopes: limitsOf(viewer, ledger) });
 }
 
-function limitsOf(viewer: Viewer): readonly ReadScope[] | undefined {
-  const scopes = scopesOf(viewer);
+function limitsOf(viewer: Viewer, ledger: LedgerId): readonly ReadScope[] | undefined {
+  const scopes = scopesOf(viewer, ledger);
   return scopes === "everything" ? undefined : scopes;
 }

@@ -1,7 +1,8 @@
-import type { LedgerEntry } from "../../facts/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { listOf, objectOf } from "../../facts/members.ts";
 import type { PersonScope, ReadScope } from "../../ledger/read-scope.ts";
 import type { Principal } from "../identity/principal.ts";
+import { mayUseRegion, regionOfLedger } from "./regions.ts";
 
 /** Roles that read everything of their organization. */
 const ORGANIZATION_READERS: readonly string[] = ["approver", "auditor", "admin"];
@@ -25,9 +26,10 @@ export interface Teams {
   lentGroups?(organization: string, principalId: string): readonly string[];
 }
 
-/** The people an action or an entry is about: who did it, for whom, and the groups that may have to approve it. */
+/** The people an action or an entry is about: who did it, for whom, and the groups that may have to approve it; and where it is recorded. */
 export interface Subjects {
   readonly organization: string;
+  readonly region: string;
   readonly actorId: string | undefined;
   readonly onBehalfOfId: string | undefined;
   /** Groups that its policy requirements name. */
@@ -48,6 +50,7 @@ export function subjectsOf({ ledger, body }: LedgerEntry): Subjects {
   });
   return {
     organization: ledger.slice(0, ledger.indexOf("/")),
+    region: regionOfLedger(ledger),
     actorId: idOf(body.actor),
     onBehalfOfId: idOf(body.onBehalfOf),
     askedGroups: groups.filter((group) => typeof group === "string"),
@@ -104,12 +107,12 @@ function lentTo(principal: Principal, teams: Teams): Viewer {
 /**
  * Whether `viewer` may read a record about `subjects`. An agent reads what it did itself for the same person; a person what
  * they or their agents did, and what their groups, or those they may approve for, may have to approve; the lead of a team also what its members or agents
- * for them did; a reader of the organization everything in it. Nobody reads another organization.
+ * for them did; a reader of the organization everything in it. Nobody reads another organization, or a region that their roles leave out.
  */
 export function mayRead(viewer: Viewer, subjects: Subjects): boolean {
   const { principal, teamMembers } = viewer;
-  const { organization, actorId, onBehalfOfId, askedGroups } = subjects;
-  if (principal.organization !== organization) return false;
+  const { organization, region, actorId, onBehalfOfId, askedGroups } = subjects;
+  if (principal.organization !== organization || !mayUseRegion(principal, region)) return false;
   if (readsOrganization(principal)) return true;
   // One agent account serves many people: the others may not read what it did for one of them.
   if (actorId === principal.id && onBehalfOfId === principal.onBehalfOf?.id) return true;
@@ -127,17 +130,22 @@ function groupsOf({ principal: { kind, groups }, lentGroups = [] }: Viewer): rea
 }
 
 /**
- * `mayRead` as scopes for a query within the viewer's organization: the viewer may read a record in any of them.
- * "everything" for a reader of the organization.
+ * `mayRead` as scopes for a query of `ledger`, of the viewer's organization: the viewer may read a record in any of them.
+ * "everything" for a reader of the organization; none in a region that the viewer's roles leave out.
  */
-export function scopesOf(viewer: Viewer): "everything" | readonly ReadScope[] {
-  const personal = personScopesOf(viewer);
+export function scopesOf(viewer: Viewer, ledger: LedgerId): "everything" | readonly ReadScope[] {
+  const personal = personScopesOf(viewer, ledger);
   const groups = groupsOf(viewer);
-  return personal === "everything" || groups.length === 0 ? personal : [...personal, { askedGroups: groups }];
+  if (personal === "everything" || personal.length === 0 || groups.length === 0) return personal;
+  return [...personal, { askedGroups: groups }];
 }
 
 /** The same for records that no policy requirement names a group for, such as sessions. */
-export function personScopesOf({ principal, teamMembers }: Viewer): "everything" | readonly PersonScope[] {
+export function personScopesOf(
+  { principal, teamMembers }: Viewer,
+  ledger: LedgerId,
+): "everything" | readonly PersonScope[] {
+  if (!mayUseRegion(principal, regionOfLedger(ledger))) return [];
   if (readsOrganization(principal)) return "everything";
   const own: PersonScope = {
     actorIds: [principal.id],

@@ -1,4 +1,6 @@
 import type { Caller, Principal } from "../../domain/identity/principal.ts";
+import { nowhere } from "../../domain/regions/errors.ts";
+import { mayUseRegion } from "../../domain/visibility/regions.ts";
 import { type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { LedgerSnapshot } from "../../ledger/snapshot.ts";
@@ -92,18 +94,34 @@ export async function readApart<Result>(context: Context, work: (db: Queryable) 
 /** The contexts of an operation in other regions than the home region, by their names. */
 const regional = new WeakMap<Context, Map<string, Context>>();
 
+/** The regions that this server serves and that the caller's roles do not leave out, the home region first. */
+export function regionsOf(context: Context): readonly string[] {
+  const { services } = context.operation ?? context;
+  const names = services.regions?.names ?? [services.region];
+  const { principal } = context.caller ?? {};
+  return principal === undefined ? [] : names.filter((region) => mayUseRegion(principal, region));
+}
+
 /**
- * `context` in another region: its services, ledger and a snapshot of its own, one for each operation. Throws RegionRefusal,
- * LedgerUnavailableError.
+ * `context` in another region: its services, ledger and a snapshot of its own, one for each operation. Throws RegionRefusal, also for a
+ * region that the caller's roles leave out, LedgerUnavailableError.
  */
 export function inRegion(context: Context, region: string): Context {
+  const { caller } = context;
+  if (caller !== undefined && !mayUseRegion(caller.principal, region)) throw nowhere(region);
+  return whereRecorded(context, region);
+}
+
+/** The same whoever calls: for what they were shown already, such as what the home region has about their organization. */
+export function whereRecorded(context: Context, region: string): Context {
   const { operation: home = context, caller } = context;
-  if (region === home.services.region || home.services.regions === undefined) return home;
+  const { regions } = home.services;
+  if (region === home.services.region || regions === undefined) return home;
   const known = regional.get(home) ?? new Map<string, Context>();
   regional.set(home, known);
   let local = known.get(region);
   if (local === undefined) {
-    const services = home.services.regions.of(region);
+    const services = regions.of(region);
     const ledger = ledgerOf(caller?.principal.organization ?? "", region);
     const { snapshots, slowSnapshots = snapshots, following, pool } = services;
     const makes = { SNAPSHOT: snapshots, SLOW_SNAPSHOT: slowSnapshots, LATEST: undefined, FOLLOWING: undefined };

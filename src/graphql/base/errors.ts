@@ -29,7 +29,7 @@ export const ERROR_CODES = {
   PROVIDER_UNAVAILABLE:
     "The identity provider that the caller signed in at cannot be asked now, so nothing is decided; reading goes on. Retry soon.",
   REGION_ELSEWHERE:
-    "What the call is about belongs to a region that this server does not serve. The message says where it is.",
+    "What the call is about belongs to a region that this server does not serve, or not to the caller. The message says where it is, if that is known.",
   CURSOR_EXPIRED: "The position to continue from is not in this ledger. Start again without it.",
   INTERNAL_SERVER_ERROR: "A fault in the server. `traceId` identifies the call in the server's log.",
 } as const;

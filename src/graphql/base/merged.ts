@@ -1,7 +1,7 @@
 import { GraphQLError } from "graphql";
 import { classify } from "../../db/errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import { type Context, inRegion } from "./context.ts";
+import { type Context, inRegion, regionsOf } from "./context.ts";
 import { badUserInput } from "./errors.ts";
 import { LAST_POSITION, type Page, type PageArguments, pageSize } from "./page.ts";
 import { type Position, readingAt } from "./position.ts";
@@ -34,9 +34,10 @@ interface Part<Node> {
 /** Where a page continues in each region, by its name. */
 type Positions = ReadonlyMap<string, bigint>;
 
-/** Whether a list is to be of all regions: those of one operation at home that names none. */
-export function isOfAllRegions({ operation, services }: Context, region: string | null | undefined): boolean {
-  return operation === undefined && (region ?? undefined) === undefined && (services.regions?.names.length ?? 1) > 1;
+/** Whether a list is to be of all regions of the caller: where nothing names a region, and there are several. */
+export function isOfAllRegions(context: Context, region: string | null | undefined): boolean {
+  const [first, ...others] = regionsOf(context);
+  return (region ?? undefined) === undefined && context.services.region === first && others.length > 0;
 }
 
 /**
@@ -54,7 +55,7 @@ export async function mergedPage<Node>(
   const failures = new Map<string, unknown>();
   const refusals: GraphQLError[] = [];
   // One after the other, all operations in the same order: each holds a connection of those before.
-  for (const region of context.services.regions?.names ?? []) {
+  for (const region of regionsOf(context)) {
     try {
       const local = inRegion(context, region);
       const read = async (): Promise<Part<Node>> => {

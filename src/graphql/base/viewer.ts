@@ -7,8 +7,8 @@ export function readerOf(context: Context): Viewer {
   return viewerFor(viewerOf(context), context.services.directory);
 }
 
-/** The scopes of the organization's ledger that the caller may read; undefined: all of it. */
+/** The scopes of the ledger that the caller may read; undefined: all of it. */
 export function readableBy(context: Context): readonly ReadScope[] | undefined {
-  const scopes = scopesOf(readerOf(context));
+  const scopes = scopesOf(readerOf(context), context.ledger);
   return scopes === "everything" ? undefined : scopes;
 }

@@ -154,7 +154,7 @@ const SetPrincipalRolesInput = builder.inputType("SetPrincipalRolesInput", {
     roles: t.stringList({
       required: true,
       description:
-        "The complete list, of `member`, `approver`, `auditor`, `admin`, `break-glass` and `lead:<team>`. An agent can only have `member`.",
+        "The complete list, of `member`, `approver`, `auditor`, `admin`, `break-glass`, `lead:<team>` and `region:<region>`. Who has any of the latter reads and works in these regions alone. An agent can only have `member` and the latter.",
     }),
   }),
 });

@@ -29,6 +29,7 @@ const teams: Teams = {
 /** The subjects of what `principal` did. */
 const by = ({ organization, id, onBehalfOf }: Principal) => ({
   organization,
+  region: "eu",
   actorId: id,
   onBehalfOfId: onBehalfOf?.id,
   askedGroups: ["finance", "legal"],
@@ -78,6 +79,34 @@ describe("mayRead", () => {
     ["a service with the role of a lead", { ...service, id: "x", roles: lead.roles }, "a member did", mate, false],
     ["a lead elsewhere", { ...lead, organization: "globex" }, "a member did", mate, false],
     ["a member of the team", mate, "another member did", member, false],
+    ["an auditor of its region", { ...auditor, roles: ["auditor", "region:eu"] }, "anybody did", agent, true],
+    [
+      "an auditor of it and another",
+      { ...auditor, roles: ["auditor", "region:us", "region:eu"] },
+      "anybody did",
+      agent,
+      true,
+    ],
+    ["an auditor of another region", { ...auditor, roles: ["auditor", "region:us"] }, "anybody did", agent, false],
+    ["an auditor of none", { ...auditor, roles: ["auditor", "region:"] }, "anybody did", agent, false],
+    [
+      "an auditor of one of a longer name",
+      { ...auditor, roles: ["auditor", "region:eu-2"] },
+      "anybody did",
+      agent,
+      false,
+    ],
+    ["a person of another region", { ...member, roles: ["region:us"] }, "they did", member, false],
+    ["a person of another region who is asked", { ...finance, roles: ["region:us"] }, "anybody did", agent, false],
+    ["a lead of another region", { ...lead, roles: ["lead:blue", "region:us"] }, "a member did", mate, false],
+    ["an agent of another region", { ...agent, roles: ["region:us"] }, "it did for the same person", agent, false],
+    [
+      "an agent for somebody of another region",
+      { ...agent, onBehalfOf: { ...member, roles: ["region:us"] } },
+      "it did for the same person",
+      agent,
+      false,
+    ],
   ])("%s: what %s %s: %s", (_who, principal, _did, doer, may) => {
     const viewer = viewerFor(principal, teams);
     expect(mayRead(viewer, by(doer))).toBe(may);
@@ -86,8 +115,8 @@ describe("mayRead", () => {
 });
 
 /** Whether a query by `scopesOf` finds a record about these subjects. */
-function meets(viewer: Viewer, { organization, actorId, onBehalfOfId, askedGroups }: Subjects): boolean {
-  const scopes = scopesOf(viewer);
+function meets(viewer: Viewer, { organization, region, actorId, onBehalfOfId, askedGroups }: Subjects): boolean {
+  const scopes = scopesOf(viewer, `${viewer.principal.organization}/${region}`);
   if (organization !== viewer.principal.organization) return false;
   if (scopes === "everything") return true;
   return scopes.some((scope) => {

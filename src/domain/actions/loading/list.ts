@@ -81,7 +81,7 @@ export async function listAsked(
 }
 
 async function readPage(db: Queryable, ledger: LedgerId, viewer: Viewer, range: ActionRange): Promise<ActionView[]> {
-  const scopes = scopesOf(viewer);
+  const scopes = scopesOf(viewer, ledger);
   // By status or review, state rows say where they are. Else the entries are asked, the latest months first.
   if (range.statuses !== undefined || range.reviews !== undefined) return readWindow(db, ledger, scopes, range);
   const found: ActionView[] = [];
