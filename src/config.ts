@@ -137,6 +137,7 @@ const settings = z.object({
     isDatabaseAddress,
   ),
   REGION_ADDRESSES: byRegion("the address of a server, such as us=https://us.countersign.example", isServerAddress),
+  HOME_COPY_MAX_AGE: wholeSeconds({ default: DAY, from: 0, to: 30 * DAY }),
   COUNTERSIGN_TOKEN: z
     .string()
     .refine(
@@ -267,6 +268,8 @@ export interface Config {
   readonly otherRegions: readonly RegionConfig[];
   /** Where regions are served that this server does not serve: scheme, host and port, by the name of the region. */
   readonly regionAddresses: ReadonlyMap<string, string>;
+  /** Seconds for which other regions work under their copies of what the home region has, when that cannot be read; 0: not at all. */
+  readonly homeCopyMaxAge: number;
   /** Whether actions are recorded in the regions of their platforms alone; otherwise all in the one region there is. */
   readonly partsRegions: boolean;
   /** The bearer token of commands that read over the API; undefined: the demo auditor's. */
@@ -412,6 +415,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     region: value.REGION,
     otherRegions: otherRegionsOf(value, overrides.dataDir ?? dataDir),
     regionAddresses: value.REGION_ADDRESSES,
+    homeCopyMaxAge: value.HOME_COPY_MAX_AGE,
     partsRegions: value.REGIONS.size + value.REGION_ADDRESSES.size > 0,
     token: value.COUNTERSIGN_TOKEN,
     identityFile: value.IDENTITY_FILE,

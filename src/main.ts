@@ -4,10 +4,10 @@ import { createRegions } from "./domain/regions/regions.ts";
 import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
 import type { Logger } from "./log.ts";
-import { createPolicyParts, createReadsOfRegions, startActions } from "./main/actions.ts";
+import { createPolicyParts, createReadsOfRegions, policyPartsAbroad, startActions } from "./main/actions.ts";
 import { startChannels } from "./main/channels.ts";
 import { createClosing } from "./main/closing.ts";
-import { startDatabase } from "./main/database.ts";
+import { startHomeDatabase } from "./main/database.ts";
 import { startFollowing } from "./main/follow.ts";
 import { type Addresses, startHttp } from "./main/http.ts";
 import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/identity.ts";
@@ -16,7 +16,7 @@ import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
 import { measured } from "./main/measured.ts";
 import { createReads } from "./main/reads.ts";
-import { assertOnlyLedgersOf, startOtherRegions } from "./main/regions.ts";
+import { assertOnlyLedgersOf, copyPlaces, startOtherRegions } from "./main/regions.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
@@ -61,11 +61,13 @@ async function startAreas(start: Start): Promise<Addresses> {
   const [keys, catalog] = await Promise.all([startKeys(start), loadCatalog(config.catalog)]);
   const platforms = [...catalog.platforms.keys()];
 
-  const database = await startDatabase(start);
-  if (config.partsRegions) await assertOnlyLedgersOf(config.region, database);
+  const database = await startHomeDatabase(start, async (reached) => {
+    if (config.partsRegions) await assertOnlyLedgersOf(config.region, reached);
+  });
   const metrics = createMetrics(measured(() => [{ database, ledgers, watch }, ...others.states]));
   const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);
+  const parts = new Map<string, Services>();
   const identity = startIdentity(start, {
     settings,
     keys,
@@ -74,13 +76,14 @@ async function startAreas(start: Start): Promise<Addresses> {
     sessions,
     db: database.pool,
     platforms,
+    copies: () => copyPlaces(config.region, parts),
     metrics,
   });
   const { directory, readingLog } = identity;
   const follower = await startFollowing(start, database, directory, watch);
   const policyParts = createPolicyParts(catalog, directory);
+  const abroad = policyPartsAbroad(policyParts, directory.abroad);
   const { policies, tryPolicy } = policyParts;
-  const parts = new Map<string, Services>();
   const findReads = createReadsOfRegions(config, (region) => parts.get(region)?.pool);
   const actions = startActions(start, {
     database,
@@ -111,7 +114,7 @@ async function startAreas(start: Start): Promise<Addresses> {
           names: [config.region, ...config.otherRegions.map(({ name }) => name)],
           parts,
           addresses: config.regionAddresses,
-          policies,
+          policies: abroad.policies,
         })
       : undefined,
     actions,
@@ -137,13 +140,14 @@ async function startAreas(start: Start): Promise<Addresses> {
   const others = await startOtherRegions(start, {
     home: services,
     homeDatabase: database,
+    isSigned,
     keys,
-    policies: policyParts,
+    policies: abroad,
     findReads,
     metrics,
     parts,
   });
-  if (config.production) await offerSetupCodes(directory, settings, start.say);
+  if (config.production && database.isMigrated) await offerSetupCodes(directory, settings, start.say);
   const { trustedProxies } = settings;
   const regions = config.otherRegions.length === 0 ? undefined : others.ready;
   return startHttp(start, {

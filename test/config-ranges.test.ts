@@ -18,6 +18,7 @@ const USES: Readonly<Partial<Record<SettingName, "timer" | "rest" | "instant" | 
   EXECUTION_LIMIT: "instant",
   CHAIN_IDLE: "instant",
   SESSION_TTL: "instant",
+  HOME_COPY_MAX_AGE: "age",
   CLAIMS_MAX_AGE: "timer",
   DECISION_CLAIMS_MAX_AGE: "age",
   HEARTBEAT: "timer",

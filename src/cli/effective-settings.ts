@@ -56,6 +56,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   REGIONS: ({ otherRegions }) => listed(otherRegions.map((one) => [one.name, withoutSecrets(one.databaseUrl)])),
   MIGRATION_REGIONS: ({ otherRegions }) =>
     listed(otherRegions.map((one) => [one.name, withoutSecrets(one.migrationDatabaseUrl)])),
+  HOME_COPY_MAX_AGE: ({ homeCopyMaxAge }) => homeCopyMaxAge,
   REGION_ADDRESSES: ({ regionAddresses }) => listed([...regionAddresses]),
   COUNTERSIGN_TOKEN: ({ token }) => (token === undefined ? undefined : "(set)"),
   IDENTITY_FILE: ({ identityFile }) => identityFile,

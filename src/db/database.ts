@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import { startEmbeddedPostgres } from "./embedded.ts";
+import { classify } from "./errors.ts";
 import type { Log } from "./log.ts";
-import { type Migrated, migrate } from "./migrate.ts";
+import { migrate } from "./migrate.ts";
 import { createPool } from "./pool.ts";
 import { TIME_LIMITS, type TimeLimits } from "./time-limits.ts";
 
@@ -14,6 +15,8 @@ export interface DatabaseOptions {
   /** Connections for calls: one half for decisions and all the rest, the other for queries, a quarter of it for slow ones. */
   readonly connections: number;
   readonly limits?: TimeLimits;
+  /** Whether a database of others that cannot be reached is no error: it is not migrated then. Default: false. */
+  readonly mayBeUnreached?: boolean;
   readonly log: Log;
 }
 
@@ -34,7 +37,8 @@ export interface Database {
   readonly jobPool: Pool;
   /** For readiness checks, which have to be fast when nothing else is. */
   readonly readinessPool: Pool;
-  readonly migrated: Migrated;
+  /** Whether the database could be reached, and was migrated. */
+  readonly isMigrated: boolean;
   close(): Promise<void>;
 }
 
@@ -51,8 +55,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const { log } = options;
   if (options.databaseUrl !== undefined) {
     const url = options.databaseUrl;
-    const migrated = await migrate({ connectionString: options.migrationDatabaseUrl ?? url, log });
-    return connect(url, migrated, options, async () => {});
+    let isMigrated = true;
+    try {
+      await migrate({ connectionString: options.migrationDatabaseUrl ?? url, log });
+    } catch (error) {
+      if (options.mayBeUnreached !== true || classify(error) !== "unavailable") throw error;
+      isMigrated = false;
+    }
+    return connect(url, isMigrated, options, async () => {});
   }
   const postgres = await startEmbeddedPostgres({
     dataDir: options.dataDir,
@@ -60,15 +70,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     onRestart: () => log.warn({}, "the built-in PostgreSQL died and was started again"),
   });
   try {
-    const migrated = await migrate({ connectionString: postgres.url, log });
-    return connect(await postgres.letIn("oc_app"), migrated, options, () => postgres.stop());
+    await migrate({ connectionString: postgres.url, log });
+    return connect(await postgres.letIn("oc_app"), true, options, () => postgres.stop());
   } catch (error) {
     await postgres.stop();
     throw error;
   }
 }
 
-function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop: () => Promise<void>): Database {
+function connect(url: string, isMigrated: boolean, options: DatabaseOptions, stop: () => Promise<void>): Database {
   const { log, limits = TIME_LIMITS } = options;
   const all = { connectionString: url, log };
   const pool = createPool({
@@ -128,7 +138,7 @@ function connect(url: string, migrated: Migrated, options: DatabaseOptions, stop
     followPool,
     jobPool,
     readinessPool,
-    migrated,
+    isMigrated,
     async close() {
       await Promise.all(pools.map((each) => each.end()));
       await stop();

@@ -8,7 +8,7 @@ export type Checks = { readonly [check: string]: boolean };
 export interface ProbesDeps {
   /** What must hold for this process to be sent requests. */
   readonly checks: () => Promise<Checks>;
-  /** Whether each further region is ready. Said, and no condition of readiness: one that is down keeps no other from working. */
+  /** Whether each further region is ready. One is enough where `checks` do not hold: a region that is down keeps no other from working. */
   readonly regions?: (() => Promise<Checks>) | undefined;
   /** Whether requests are accepted: evaluated at every probe, while results of `checks` are cached briefly. */
   readonly accepting: () => boolean;
@@ -57,20 +57,22 @@ export function createProbes({ checks, regions, accepting, log }: Omit<ProbesDep
   const regional = regions && shared(async () => regions());
 
   async function ready(response: ServerResponse): Promise<void> {
-    let held: Checks = {};
+    let held: Checks | undefined;
     try {
-      held = { ...(await check()), accepting: accepting() };
+      held = await check();
     } catch (error) {
       // The reason is only logged: probes are not authenticated.
       log.warn({ err: error }, "readiness could not be checked");
     }
     const others = regional && (await regional().catch(() => undefined));
-    const isReady = Object.keys(held).length > 0 && Object.values(held).every((holds) => holds);
+    const isHomeReady = held !== undefined && Object.values(held).every((holds) => holds);
+    const isReady = accepting() && (isHomeReady || Object.values(others ?? {}).some((holds) => holds));
+    held = held && { ...held, accepting: accepting() };
     send(
       response,
       isReady ? 200 : 503,
       JSON_TYPE,
-      `${JSON.stringify({ ready: isReady, checks: held, regions: others })}\n`,
+      `${JSON.stringify({ ready: isReady, checks: held ?? {}, regions: others })}\n`,
     );
   }
 

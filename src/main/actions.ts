@@ -47,6 +47,14 @@ export function createPolicyParts(
   return { starter, policies: createPolicies({ starter, publishedBy, open }), tryPolicy: createTryPolicy() };
 }
 
+/** The same for regions beside the home region: as the copies have them, where the home ledgers cannot be read. */
+export function policyPartsAbroad(
+  home: PolicyParts,
+  { publishedBy, refresh: open }: Pick<Directory["abroad"], "publishedBy" | "refresh">,
+): PolicyParts {
+  return { ...home, policies: createPolicies({ starter: home.starter, publishedBy, open }) };
+}
+
 /**
  * Finds what callers read in every region. One that is served elsewhere, or was not reached, cannot be asked.
  *

@@ -29,7 +29,9 @@ export async function startFollowing(
       for (const one of notified) one.onReconnect();
     },
   });
-  await listener.start();
+  // It goes on trying to connect.
+  const connected = listener.start();
+  if (database.isMigrated) await connected;
   closing.add(() => listener.stop());
   return follower;
 }

@@ -1,3 +1,4 @@
+import type { CopyPlace } from "../domain/directory/copies.ts";
 import { createDirectory, type Directory } from "../domain/directory/directory.ts";
 import { createAuthenticator } from "../domain/identity/authenticate.ts";
 import type { Authentication } from "../domain/identity/authentication.ts";
@@ -52,6 +53,10 @@ export interface IdentityDeps {
   readonly claimsMaxAge: { readonly reading: number; readonly decision: number };
   /** The platforms of the catalog, by name. */
   readonly platforms: readonly string[];
+  /** Regions whose ledgers have copies of directories. Default: none. */
+  readonly copies?: () => readonly CopyPlace[];
+  /** Seconds for which they are worked under. Default: 0. */
+  readonly copySeconds?: number;
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;
   readonly log: Logger;
@@ -69,16 +74,27 @@ export interface IdentityServices {
 /** Everything about who calls, for one process. */
 export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
-  const { claimsMaxAge } = deps;
+  const { claimsMaxAge, copies = () => [], copySeconds = 0 } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
   const usedOnce = createUsedOnce({ db });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
     usedOnce,
   });
-  const directory = createDirectory({ ledgers, isSigned, db, region, platforms, log, attribute: sessions.attribute });
+  const { attribute } = sessions;
+  const directory = createDirectory({
+    ledgers,
+    isSigned,
+    db,
+    region,
+    platforms,
+    log,
+    attribute,
+    copies,
+    copySeconds,
+  });
   const openSessions = createOpenSessions({ ledgers, db, region, log });
-  const readingLog = createReadingLog({ ledgers, region, log, attribute: sessions.attribute });
+  const readingLog = createReadingLog({ ledgers, region, log, attribute });
   const clients = createClientIdentifier({
     trustedProxies: settings.trustedProxies,
     signatureAgents: settings.signatureAgents,
@@ -179,12 +195,13 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
 /** The same with the settings of a server, stopped with it. */
 export function startIdentity(
   { config, log, closing, publicUrl }: Start,
-  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log" | "claimsMaxAge">,
+  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log" | "claimsMaxAge" | "copySeconds">,
 ): IdentityServices {
   const identity = createIdentity({
     ...deps,
     region: config.region,
     claimsMaxAge: config.claimsMaxAge,
+    copySeconds: config.homeCopyMaxAge,
     publicUrl,
     log,
   });

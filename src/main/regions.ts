@@ -6,6 +6,10 @@ import { createBeginning } from "../domain/actions/proposing/beginning.ts";
 import { createCommit } from "../domain/commit.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { FindReads } from "../domain/lineage/possible-reads.ts";
+import { createHomeCopier } from "../domain/regions/home-copier.ts";
+import type { CopyPlace } from "../domain/directory/copies.ts";
+import type { Directory } from "../domain/directory/directory.ts";
+import type { IsSigned } from "../ledger/signatures/check.ts";
 import { createReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
 import { ConfigurationError } from "../errors.ts";
@@ -14,7 +18,7 @@ import type { Metrics } from "../http/metrics.ts";
 import { type PolicyParts, startActions } from "./actions.ts";
 import { startChannels } from "./channels.ts";
 import { type Closing, createClosing } from "./closing.ts";
-import { startDatabase } from "./database.ts";
+import { startDatabase, TRY_AGAIN } from "./database.ts";
 import { startFollowing } from "./follow.ts";
 import { isReady } from "./http.ts";
 import { startJobs } from "./jobs.ts";
@@ -23,14 +27,23 @@ import { createReads } from "./reads.ts";
 import { startSessions } from "./sessions.ts";
 import type { Start } from "./start.ts";
 
-/** Milliseconds between two attempts to reach a database that could not be reached. */
-const TRY_AGAIN = 5_000;
+/** Milliseconds between two looks at what changed in the home ledgers. */
+const COPY_EVERY = 1_000;
+/** Milliseconds after which it is recorded at most that nothing did. */
+const RENEW_COPY_EVERY = 3_600_000;
+
+/** Regions beside the home region as far as they were reached: their ledgers have copies of its ledgers. */
+export function copyPlaces(home: string, parts: ReadonlyMap<string, Services>): readonly CopyPlace[] {
+  return [...parts].flatMap(([region, { pool: db, ledgers }]) => (region === home ? [] : [{ region, db, ledgers }]));
+}
 
 export interface RegionsDeps {
   /** What the home region has, which does not depend on a region. */
   readonly home: Services;
-  readonly homeDatabase: Pick<Database, "pool" | "jobPool">;
+  readonly homeDatabase: Pick<Database, "jobPool">;
+  readonly isSigned: IsSigned;
   readonly keys: Keys;
+  /** By copies, where the home ledgers cannot be read. */
   readonly policies: PolicyParts;
   readonly findReads: FindReads;
   readonly metrics: Pick<Metrics, "append" | "ledgerProblem">;
@@ -139,6 +152,7 @@ export async function assertOnlyLedgersOf(region: string, { pool }: Pick<Databas
 async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps): Promise<RegionState> {
   const { name, ...ofRegion } = region;
   const { home, homeDatabase, keys, policies, findReads, metrics, parts } = deps;
+  const { homeCopyMaxAge } = start.config;
   const config = { ...start.config, ...ofRegion, region: name };
   const own: Start = { ...start, config };
   const { log, closing } = own;
@@ -150,7 +164,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const readingLog = createReadingLog({ ledgers, region: name, log, attribute: sessions.attribute });
   closing.add(() => readingLog.stop());
   const follower = await startFollowing(own, database, watch);
-  const { directory } = home;
+  const directory: Directory = { ...home.directory, ...home.directory.abroad };
   const homeCommit = createCommit({ ledgers: home.ledgers, attribute: "none" });
   const copies = createPolicyCopies({
     commit: createCommit({ ledgers, attribute: "none" }),
@@ -159,10 +173,24 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
     policies: policies.policies,
     home: {
       region: home.region,
-      db: homeDatabase.pool,
       begin: createBeginning({ commit: homeCommit, policies: policies.policies, region: home.region }),
     },
   });
+  if (homeCopyMaxAge > 0) {
+    const copier = createHomeCopier({
+      home: { region: home.region, db: homeDatabase.jobPool, ledgers: home.ledgers },
+      directory,
+      isSigned: deps.isSigned,
+      region: name,
+      db: database.jobPool,
+      commit: createCommit({ ledgers, attribute: "none" }),
+      log,
+      interval: COPY_EVERY,
+      renewAfter: Math.min((homeCopyMaxAge * 1_000) / 4, RENEW_COPY_EVERY),
+    });
+    copier.start();
+    closing.add(() => copier.stop());
+  }
   const abroad = { home: home.region, copies };
   const actions = startActions(own, { database, ledgers, isSigned, directory, keys, policies, findReads, abroad });
   startJobs(own, database, actions, sessions);
@@ -186,6 +214,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   parts.set(name, {
     ...home,
     region: name,
+    directory,
     actions,
     channels,
     sessions,

@@ -52,6 +52,7 @@ describe("signatures of the vectors", () => {
       "DELEGATION_ENDED",
       "PRINCIPAL_INVITED",
       "POLICY_ADOPTED",
+      "HOME_COPIED",
     ]);
     for (const { entry } of vectors.entries) {
       const expected = signed.some((one) => one.entry === entry) ? undefined : "the entry is not signed";

@@ -7,7 +7,7 @@ import { regionRoles } from "../visibility/regions.ts";
 import { teamsLedBy } from "../visibility/visibility.ts";
 import type { Organization } from "./organization.ts";
 import { type OwnerOptions, readOwner } from "./owner.ts";
-import type { Projections } from "./projections.ts";
+import type { ReadingWithCopies } from "./with-copies.ts";
 
 /** Checks authenticated callers against the current directory. */
 export interface Admission {
@@ -37,7 +37,7 @@ interface Admitted {
 }
 
 export interface AdmissionOptions extends OwnerOptions {
-  readonly projections: Projections;
+  readonly projections: ReadingWithCopies;
   readonly ledgers: Pick<Ledgers, "damaged">;
 }
 
@@ -52,7 +52,10 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     const id = organization.principals.get(agent.id)?.state.owner;
     if (agent.kind !== "AGENT" || agent.onBehalfOf !== undefined || id === undefined) return undefined;
     try {
-      const owner = await readOwner({ db, isSigned }, organization, id);
+      const owner = await projections.either(
+        () => readOwner({ db, isSigned }, organization, id),
+        async () => projections.copies.ownerOf(organization, id),
+      );
       if (owner !== undefined) return owner;
     } catch (error) {
       throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;

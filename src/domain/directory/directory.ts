@@ -1,3 +1,4 @@
+import type { LedgerEntry } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
@@ -8,6 +9,7 @@ import { type AddressFolding, createAddressFolding } from "./address-folding.ts"
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
 import { createChanges } from "./changes.ts";
+import { Copies, type CopyPlace } from "./copies.ts";
 import { createDelegations, type Delegations, type Lending } from "./delegations.ts";
 import { createGovernance, type Governance } from "./governance.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
@@ -15,6 +17,9 @@ import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
 import { Projections } from "./projections.ts";
 import { createReach, type Reach } from "./reach.ts";
+import { lastSignIn } from "./last-sign-in.ts";
+import { createReadingWithCopies } from "./with-copies.ts";
+import type { Reading } from "./projections.ts";
 import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
 import { createViews, type Views } from "./views.ts";
@@ -62,12 +67,25 @@ export interface Directory
   membersOf(organization: string, team: string): ReadonlySet<string>;
   /** Groups as a member of which a person may approve now because somebody lent them that right; as new as a second or two. */
   lentGroups(organization: string, principalId: string): readonly string[];
+  /**
+   * The entries by which the owners of agents (`of`: those of them with these ids) last signed in, as far as a server signed them: what has to
+   * be known of them while the home ledger cannot be read. Throws LedgerUnavailableError.
+   */
+  signInsOfOwners(organization: string, of?: ReadonlySet<string>): Promise<readonly LedgerEntry[]>;
+  /** The same directory for other regions than the home region: by copies, where the home ledgers cannot be read. */
+  readonly abroad: Abroad;
   /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
   /** Ends what keeps the directory up to date. */
   stop(): Promise<void>;
 }
+
+/** What a region uses of the directory. */
+export type Abroad = Pick<Directory, "administers" | "changedSince" | "statusOf" | "membersOf"> &
+  Governance &
+  KnownPeople &
+  Reach;
 
 export interface DirectoryOptions {
   readonly ledgers: Pick<Ledgers, "append" | "damaged">;
@@ -80,6 +98,10 @@ export interface DirectoryOptions {
   readonly log: Pick<Logger, "warn">;
   /** Finds the session that a change belongs to. */
   readonly attribute: Attribute | "none";
+  /** Regions whose ledgers have copies of the directory, as far as they were reached. Default: none. */
+  readonly copies?: () => readonly CopyPlace[];
+  /** Seconds for which they are worked under after the directory was read last. */
+  readonly copySeconds?: number;
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds?: number;
   /** Seconds after which calls are refused when the directory could not be read. */
@@ -91,8 +113,11 @@ const NOBODY: ReadonlySet<string> = new Set();
 /** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
 export function createDirectory(options: DirectoryOptions): Directory {
   const { ledgers, isSigned, db, region, platforms, log, attribute, pollSeconds = 2, staleSeconds = 15 } = options;
+  const { copies: places = () => [], copySeconds = 0 } = options;
   const projections = new Projections({ ledgers, isSigned, db, region, log, pollSeconds, staleSeconds });
-  const admission = createAdmission({ projections, db, isSigned, ledgers });
+  const copies = new Copies({ places, isSigned, maxAge: copySeconds * 1_000 });
+  const withCopies = createReadingWithCopies({ projections, copies, region, staleSeconds });
+  const admission = createAdmission({ projections: withCopies, db, isSigned, ledgers });
   const changes = createChanges({
     ledgers,
     db,
@@ -102,31 +127,20 @@ export function createDirectory(options: DirectoryOptions): Directory {
   });
   const known = createKnownPeople({ projections, db, isSigned, ledgers });
   const delegations = createDelegations({ changes, projections, admission, known, db });
-  return {
-    admit: admission.admit,
-    watch: admission.watch,
+
+  const standing = (reading: Reading): Pick<Abroad, "administers" | "changedSince" | "statusOf" | "membersOf"> => ({
     async administers({ principal }) {
-      const organization = await projections.open(principal.organization);
-      await projections.refresh(organization);
+      const organization = await reading.open(principal.organization);
+      await reading.refresh(organization);
       return admission.administers(organization, principal);
     },
-    ...createAddressFolding(changes, projections),
-    ...createAgents(changes, db, platforms),
-    ...createGovernance(projections),
-    ...delegations,
-    ...known,
-    ...createPrincipalAccess(changes, projections, db),
-    ...createReach(projections),
-    ...createSetup(changes, projections, db),
-    ...createViews(projections, db),
     async changedSince(name, principalId, since) {
-      const organization = await projections.open(name);
-      await projections.refresh(organization);
+      const organization = await reading.open(name);
+      await reading.refresh(organization);
       return (organization.principals.get(principalId)?.updatedSeq ?? since) > since;
     },
-    gatewayKey: (organization, keyid) => projections.current(organization)?.gateway(keyid),
     statusOf(name) {
-      const organization = projections.current(name);
+      const organization = reading.current(name);
       return (
         organization && {
           position: organization.position,
@@ -136,18 +150,55 @@ export function createDirectory(options: DirectoryOptions): Directory {
         }
       );
     },
+    membersOf(name, team) {
+      const organization = reading.current(name);
+      if (organization === undefined) return NOBODY;
+      reading.seeSoon(organization);
+      return organization.seen.membersOf(team);
+    },
+  });
+
+  return {
+    admit: admission.admit,
+    watch: admission.watch,
+    ...standing(projections),
+    ...createAddressFolding(changes, projections),
+    ...createAgents(changes, db, platforms),
+    ...createGovernance(projections),
+    ...delegations,
+    ...known,
+    ...createPrincipalAccess(changes, projections, db),
+    ...createReach(projections),
+    ...createSetup(changes, projections, db),
+    ...createViews(projections, db),
+    abroad: {
+      ...standing(withCopies),
+      ...createGovernance(withCopies),
+      ...createKnownPeople({ projections: withCopies, db, isSigned, ledgers }),
+      ...createReach(withCopies),
+    },
+    async signInsOfOwners(name, of) {
+      if (of?.size === 0) return [];
+      const organization = await projections.open(name);
+      await projections.refresh(organization);
+      const { ledger, principals, changedAt } = organization;
+      const owners = new Set([...principals.values()].flatMap(({ state }) => state.owner ?? []));
+      const found: LedgerEntry[] = [];
+      for (const id of owners) {
+        if (of?.has(id) === false) continue;
+        const changed = changedAt.get(id);
+        const signIn = await lastSignIn({ db, isSigned }, ledger, id, changed === undefined ? [] : [changed]);
+        if (signIn !== undefined) found.push(signIn.entry);
+      }
+      return found;
+    },
+    gatewayKey: (organization, keyid) => withCopies.current(organization)?.gateway(keyid),
     lentGroups(name, principalId) {
       const now = Date.now();
       return delegations
         .knownToBeLent(name, principalId)
         .filter(({ startsAt, expiresAt }) => startsAt.getTime() <= now && now < expiresAt.getTime())
         .map(({ group }) => group);
-    },
-    membersOf(name, team) {
-      const organization = projections.current(name);
-      if (organization === undefined) return NOBODY;
-      projections.seeSoon(organization);
-      return organization.seen.membersOf(team);
     },
     onNotify: (payload) => projections.onNotify(payload),
     onReconnect: () => projections.wantAll(),

@@ -3,7 +3,7 @@ import { PolicyDocumentError } from "../policy/document/problems.ts";
 import { readPolicy } from "../policy/document/read.ts";
 import type { PublishedDocument, PublishedPolicy } from "../policy/policies.ts";
 import { isAdministrator, type Organization } from "./organization.ts";
-import type { Projections } from "./projections.ts";
+import type { Reading } from "./projections.ts";
 import { latest } from "./seen-principals.ts";
 
 /** What an organization has decided about itself. */
@@ -14,7 +14,7 @@ export interface Governance {
   hasOtherAdministrator(principal: Principal): Promise<boolean>;
 }
 
-export function createGovernance(projections: Projections): Governance {
+export function createGovernance(projections: Reading): Governance {
   return {
     publishedBy(name) {
       const organization = projections.current(name);
@@ -38,7 +38,7 @@ function publishedPolicy(organization: Organization): PublishedPolicy | undefine
   const { version, hash, shadow, latest: highest } = policy.state;
   const begun = {
     record: policy.version,
-    changedAt: policy.updatedSeq,
+    changedBy: organization.policyChangedBy,
     latest: highest,
     inForce: { version, hash },
     starters,

@@ -1,5 +1,5 @@
 import DataLoader from "dataloader";
-import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import { provenEntry, provenFact } from "../../ledger/proof.ts";
@@ -9,9 +9,12 @@ import { type Address, addressOf, createPeople, type People, peopleBehind } from
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import { type Copies, isOutage } from "./copies.ts";
 import type { Organization } from "./organization.ts";
-import type { Projections } from "./projections.ts";
+import type { Reading } from "./projections.ts";
+import type { DirectoryRecord } from "./record.ts";
 import { recordedProfile } from "./snapshot.ts";
+import type { ReadingWithCopies } from "./with-copies.ts";
 
 /** What is known of the people of an organization, beside what a token says. */
 export interface KnownPeople {
@@ -46,7 +49,7 @@ const SIGHTINGS = {
 };
 
 export interface KnownPeopleOptions {
-  readonly projections: Projections;
+  readonly projections: Reading | ReadingWithCopies;
   readonly db: Queryable;
   readonly isSigned: IsSigned;
   readonly ledgers: Pick<Ledgers, "damaged">;
@@ -60,7 +63,9 @@ interface Key {
 export function createKnownPeople({ projections, db, isSigned, ledgers }: KnownPeopleOptions): KnownPeople {
   const read = async (organization: Organization, ids: readonly string[]) => {
     try {
-      return await readAddresses(db, isSigned, organization, ids);
+      const home = () => readAddresses(db, isSigned, organization, ids);
+      if (!("copies" in projections)) return await home();
+      return await projections.either(home, () => addressesInCopies(projections.copies, isSigned, organization, ids));
     } catch (error) {
       throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
     }
@@ -99,10 +104,40 @@ export function createKnownPeople({ projections, db, isSigned, ledgers }: KnownP
   };
 }
 
+/** Where the directory tells of people. */
+type Told = Pick<Organization, "ledger" | "changedAt"> & {
+  readonly principals: ReadonlyMap<string, Pick<DirectoryRecord<unknown>, "updatedSeq">>;
+};
+
+/** The addresses that copies have of people, and those that the ledgers of other regions last saw them with, as far as these can be read. */
+async function addressesInCopies(
+  copies: Copies,
+  isSigned: IsSigned,
+  organization: Organization,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, readonly Address[]>> {
+  const seen = await Promise.all(
+    copies.places().map(({ region, db, ledgers }) => {
+      const told = { ledger: ledgerOf(organization.name, region), changedAt: new Map(), principals: new Map() };
+      return readAddresses(db, isSigned, told, ids).catch((error) => {
+        if (isOutage(error)) return undefined;
+        throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
+      });
+    }),
+  );
+  return new Map(
+    ids.map((id) => {
+      const { acted, told } = copies.personOf(organization, id);
+      const copied = [acted, told].flatMap((entry) => (entry === undefined ? [] : addressesIn(entry, id, isSigned(entry))));
+      return [id, [...copied, ...seen.flatMap((one) => one?.get(id) ?? [])]];
+    }),
+  );
+}
+
 async function readAddresses(
   db: Queryable,
   isSigned: IsSigned,
-  organization: Organization,
+  organization: Told,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Address[]>> {
   const { ledger, changedAt, principals } = organization;

@@ -49,13 +49,15 @@ export class Organization {
   readonly ledger: LedgerId;
   readonly principals = new Map<string, DirectoryRecord<PrincipalState>>();
   readonly tokens = new Map<string, DirectoryRecord<TokenState>>();
-  /** Whom the ledger saw; loaded for those who ask, not for every call. */
-  readonly seen: SeenPrincipals;
+  /** Whom the ledger saw, or that of another region where this one cannot be read; loaded for those who ask, not for every call. */
+  seen: SeenPrincipals;
   setup: DirectoryRecord<SetupState> | undefined;
   /** How many wrong codes people tried since the setup code was issued, by their ids. */
   readonly wrongCodes = new Map<string, number>();
   settings: DirectoryRecord<OrganizationState> | undefined;
   policy: DirectoryRecord<PolicyState> | undefined;
+  /** The entry that made its latest version. */
+  policyChangedBy: Pick<LedgerEntry, "seq" | "hash"> | undefined;
   /** The documents that the policy names, by the number of their version. */
   readonly publications = new Map<number, PublishedDocument>();
   /** The policies that servers started with, as far as entries have them, by hash: the latest of them, oldest first. */
@@ -154,6 +156,7 @@ export class Organization {
   /** Keeps the documents that the policy names now. */
   #publish(kind: string, entry: LedgerEntry): void {
     if (kind !== "POLICY" || this.policy === undefined) return;
+    this.policyChangedBy = { seq: entry.seq, hash: entry.hash };
     if (entry.body.type === "POLICY_STARTED") {
       const { hash, document } = factOfType(entry, "POLICY_STARTED").starter;
       this.starters.set(hash, { version: 1, hash, document });

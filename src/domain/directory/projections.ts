@@ -10,6 +10,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { checkLater, laterRows } from "./newest-rows.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
+import { SeenPrincipals } from "./seen-principals.ts";
 
 /** Milliseconds between two looks at the tables, however many notifications come. */
 const LEAST_PAUSE = 250;
@@ -33,12 +34,30 @@ export interface ProjectionsOptions {
   readonly staleSeconds: number;
 }
 
+/** How areas of the directory get at what was read. */
+export interface Reading {
+  /** The directory of an organization if it is in memory and recent enough to let somebody in. */
+  current(name: string): Organization | undefined;
+  /** The same, read now if it has to be. Throws LedgerUnavailableError. */
+  open(name: string): Promise<Organization>;
+  /** Reads what was committed before this call. Throws LedgerUnavailableError. */
+  refresh(organization: Organization): Promise<void>;
+  /** Brings the list of those who were seen up to date, unless it is. Throws LedgerUnavailableError. */
+  see(organization: Organization): Promise<void>;
+  /** Whether `see` would have something to do. */
+  isBlind(organization: Organization): boolean;
+  /** The same as `see` for those who cannot wait: what is known now is what they get. */
+  seeSoon(organization: Organization): void;
+}
+
 /** The directories this process holds in memory, and what keeps them up to date. Nothing runs while there are none. */
-export class Projections {
+export class Projections implements Reading {
   readonly #options: ProjectionsOptions;
   readonly #organizations = new Map<string, Organization>();
   readonly #loading = new Map<string, Promise<Organization>>();
   readonly #due = new Set<Organization>();
+  /** Those whose rows were compared with what was read. */
+  readonly #checked = new WeakSet<Organization>();
   readonly #refreshing = new Map<Organization, Promise<void>>();
   #poll: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
@@ -46,24 +65,40 @@ export class Projections {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failing = false;
   #stopped = false;
+  /** Called after the ledgers were looked at by the poll. */
+  onRead: () => void = () => undefined;
+  /** Called when they could not be. */
+  onUnread: (organizations: readonly Organization[]) => void = () => undefined;
 
   constructor(options: ProjectionsOptions) {
     this.#options = options;
   }
 
-  /** The directory of `name` if it is in memory and recent enough to let somebody in. */
   current(name: string): Organization | undefined {
+    const organization = this.held(name);
+    if (organization === undefined) return undefined;
+    return performance.now() - organization.freshAt < this.#options.staleSeconds * 1000 ? organization : undefined;
+  }
+
+  /** The directory of `name` if it is in memory, however old. */
+  held(name: string): Organization | undefined {
     const organization = this.#organizations.get(name);
     if (organization === undefined) return undefined;
-    const now = performance.now();
-    organization.usedAt = now;
+    organization.usedAt = performance.now();
     // The least recently used comes first.
     this.#organizations.delete(name);
     this.#organizations.set(name, organization);
-    return now - organization.freshAt < this.#options.staleSeconds * 1000 ? organization : undefined;
+    return organization;
   }
 
-  /** The same, read now if it has to be. Throws LedgerUnavailableError. */
+  /** Keeps a directory that was not read from its ledger, and reads it from there as soon as it can be. */
+  hold(organization: Organization): Organization {
+    const { name } = organization;
+    const known = this.#organizations.get(name);
+    if (known === undefined) this.#keep(organization);
+    return known ?? organization;
+  }
+
   async open(name: string): Promise<Organization> {
     const current = this.current(name);
     if (current !== undefined) return current;
@@ -75,7 +110,7 @@ export class Projections {
     return loading;
   }
 
-  /** Reads what was committed before this call. Calls of one turn of the event loop share it. Throws LedgerUnavailableError. */
+  /** Calls of one turn of the event loop share what is read. */
   refresh(organization: Organization): Promise<void> {
     let due = this.#refreshing.get(organization);
     if (due === undefined) {
@@ -89,19 +124,23 @@ export class Projections {
     return due;
   }
 
-  /** Brings the list of those who were seen up to date, unless it is. Throws LedgerUnavailableError. */
-  async see({ seen }: Organization): Promise<void> {
+  async see(organization: Organization): Promise<void> {
+    // Those whom another ledger saw stood in for them while this one could not be read.
+    if (organization.seen.ledger !== organization.ledger) organization.seen = new SeenPrincipals(organization.ledger);
+    await this.seeIn(this.#options.db, organization.seen);
+  }
+
+  /** The same of the ledger that `seen` is of, which `db` has. */
+  async seeIn(db: Queryable, seen: SeenPrincipals): Promise<void> {
     if (performance.now() - seen.freshAt < SEEN_FRESH_FOR) return;
-    seen.look ??= this.#see(seen);
+    seen.look ??= this.#see(db, seen);
     await seen.look;
   }
 
-  /** Whether `see` would have something to do. */
   isBlind({ seen }: Organization): boolean {
     return performance.now() - seen.freshAt >= SEEN_FRESH_FOR;
   }
 
-  /** The same for those who cannot wait: what is known now is what they get. */
   seeSoon(organization: Organization): void {
     if (this.isBlind(organization) && !this.#stopped) this.see(organization).catch((error) => this.#warn(error));
   }
@@ -133,16 +172,23 @@ export class Projections {
   }
 
   async #load(name: string): Promise<Organization> {
-    const known = this.#organizations.get(name);
-    const organization = known ?? new Organization(name, this.#options.region);
+    const organization = this.#organizations.get(name) ?? new Organization(name, this.#options.region);
     await this.#look([organization]);
-    if (known === undefined) await this.#checkEnd(organization);
-    if (this.#stopped) return organization;
+    if (!this.#checked.has(organization)) await this.#checkEnd(organization);
+    this.#checked.add(organization);
+    const held = this.#organizations.get(name) ?? organization;
+    // It was read from copies meanwhile.
+    if (held !== organization) return this.#load(name);
+    if (!this.#stopped) this.#keep(organization);
+    return organization;
+  }
+
+  #keep(organization: Organization): void {
+    const { name } = organization;
     this.#organizations.set(name, organization);
     if (this.#organizations.size > MAX_KEPT) this.#forgetOneBut(name);
     // What keeps a process alive is serving, not this.
-    this.#poll ??= setInterval(() => this.#tick(), this.#options.pollSeconds * 1000).unref();
-    return organization;
+    if (!this.#stopped) this.#poll ??= setInterval(() => this.#tick(), this.#options.pollSeconds * 1000).unref();
   }
 
   #forgetOneBut(kept: string): void {
@@ -185,10 +231,12 @@ export class Projections {
     try {
       await this.#look(due);
       this.#failing = false;
+      this.onRead();
     } catch (error) {
       // The poll retries; once the directory is stale, calls fail.
       if (!this.#failing) this.#warn(error);
       this.#failing = true;
+      this.onUnread(due);
     }
   }
 
@@ -250,10 +298,10 @@ export class Projections {
     }
   }
 
-  async #see(seen: Organization["seen"]): Promise<void> {
+  async #see(db: Queryable, seen: SeenPrincipals): Promise<void> {
     const began = performance.now();
     try {
-      await catchUp(this.#options.db, seen);
+      await catchUp(db, seen);
       seen.freshAt = began;
     } finally {
       seen.look = undefined;

@@ -1,7 +1,7 @@
 import type { Asked } from "../../facts/quorum.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Organization } from "./organization.ts";
-import type { Projections } from "./projections.ts";
+import type { Reading } from "./projections.ts";
 import { latest } from "./seen-principals.ts";
 
 /** Who asked for it, as far as that matters here. */
@@ -17,7 +17,7 @@ export interface Reach {
   isReached(requestedBy: Requester, asked: Asked, purpose?: "decision"): Promise<boolean>;
 }
 
-export function createReach(projections: Projections): Reach {
+export function createReach(projections: Reading): Reach {
   return {
     async isReached(requestedBy, asked, purpose) {
       const { id, kind, organization: name, onBehalfOf } = requestedBy;

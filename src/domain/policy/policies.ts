@@ -20,8 +20,8 @@ export interface PublishedDocument {
 export interface PublishedPolicy {
   /** How often that changed: 0 before anything was evaluated. */
   readonly record: number;
-  /** Position of the entry that changed it last; undefined before anything was evaluated. */
-  readonly changedAt?: bigint | undefined;
+  /** The entry that changed it last; undefined before anything was evaluated. */
+  readonly changedBy?: { readonly seq: bigint; readonly hash: string } | undefined;
   /** The highest number of a version so far. */
   readonly latest: number;
   /** What entries say is in force; undefined before anything was evaluated. */

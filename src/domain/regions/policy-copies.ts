@@ -4,7 +4,7 @@ import { stateIn } from "../../facts/decode.ts";
 import { ledgerOf } from "../../facts/entry.ts";
 import type { Hash } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import { type Queryable, readEntry } from "../../ledger/read.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import { readStates } from "../../ledger/states.ts";
 import type { CommitFunction } from "../commit.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
@@ -27,7 +27,7 @@ export interface PolicyCopiesOptions {
   readonly db: Queryable;
   readonly region: string;
   readonly policies: Policies;
-  readonly home: { readonly region: string; readonly db: Queryable; readonly begin: PolicyCopies["begin"] };
+  readonly home: { readonly region: string; readonly begin: PolicyCopies["begin"] };
 }
 
 /** Organizations of which is kept what was adopted last. */
@@ -47,11 +47,8 @@ export function createPolicyCopies({ commit, db, region, policies, home }: Polic
 
   async function load(organization: string): Promise<Loaded> {
     await policies.refresh(organization);
-    const { inForce, changedAt } = policies.publishedBy(organization);
-    const homeLedger = ledgerOf(organization, home.region);
-    const entry =
-      changedAt === undefined ? undefined : await withLedgerErrors(readEntry(home.db, homeLedger, changedAt));
-    if (inForce === undefined || entry === undefined) throw unknownPolicy();
+    const { inForce, changedBy } = policies.publishedBy(organization);
+    if (inForce === undefined || changedBy === undefined) throw unknownPolicy();
     const ledger = ledgerOf(organization, region);
     const [copy] = await withLedgerErrors(readStates(db, ledger, "POLICY_COPY", [POLICY_COPY_ID]));
     const { version = 0, state } = (copy && stateIn(copy.latest, "POLICY_COPY")) ?? {};
@@ -59,7 +56,7 @@ export function createPolicyCopies({ commit, db, region, policies, home }: Polic
       version,
       hash: state?.hash,
       inForce,
-      home: { ledger: homeLedger, seq: String(entry.seq), hash: entry.hash },
+      home: { ledger: ledgerOf(organization, home.region), seq: String(changedBy.seq), hash: changedBy.hash },
     };
   }
 

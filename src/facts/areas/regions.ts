@@ -1,7 +1,8 @@
+import type { Payload } from "../payload.ts";
 import { anyStep, defineFact, defineState } from "../definition.ts";
-import { hash, hex, object, positive, text } from "../schema.ts";
+import { erasable, hash, hex, object, positive, text } from "../schema.ts";
 
-/** What a region records of its organization's home region: the signed copies that it works under, by hash. */
+/** What a region records of its organization's home region: the signed copies that it works under. */
 
 /** The id of the only POLICY_COPY. */
 export const POLICY_COPY_ID = "policy";
@@ -15,8 +16,28 @@ const POLICY_COPY = defineState("POLICY_COPY", {
   ),
 });
 
+/** The id of the only HOME_COPY. */
+export const HOME_COPY_ID = "home";
+
+const HOME_COPY = defineState("HOME_COPY", {
+  description: "how far the home ledger of an organization is copied, as far as it concerns the whole organization",
+  id: "`home`; servers read no other, and no condition forbids one",
+  state: object(
+    { seq: text("position of an entry of the home ledger"), hash: hex("hash of that entry") },
+    "up to where everything that changes the directory is in the copies",
+  ),
+});
+
+/** A copied entry. */
+export type CopiedEntry = {
+  /** Its bytes, which its hash is of. */
+  readonly entry: string;
+  /** Its erasable values with their salts, by path: names and addresses, and no others. */
+  readonly payload: Payload;
+};
+
 export const REGIONS = {
-  states: [POLICY_COPY],
+  states: [POLICY_COPY, HOME_COPY],
   facts: [
     defineFact("POLICY_ADOPTED", {
       description: "the server began to evaluate by a policy that the home ledger of the organization has in force",
@@ -37,6 +58,26 @@ export const REGIONS = {
       moves: { POLICY_COPY: anyStep },
       permits: true,
       conditions: { by: ["SYSTEM"], records: { "policy.version": "version", "policy.hash": "hash" } },
+    }),
+    defineFact("HOME_COPIED", {
+      description:
+        "entries of the home ledger were copied that concern the whole organization, to work under them while that ledger cannot be read",
+      members: {
+        home: object(
+          {
+            ledger: text("the home ledger"),
+            seq: text("position of an entry of it: every entry up to there that changes the directory is in this copy, or in one before it"),
+            hash: hex("hash of that entry"),
+          },
+          "up to where it was read",
+        ),
+        copies: erasable<readonly CopiedEntry[]>(
+          'the entries in their order, each as `{"entry":…,"payload":…}`: its text, and its erasable values as far as they are names and addresses',
+        ),
+      },
+      moves: { HOME_COPY: anyStep },
+      permits: true,
+      conditions: { by: ["SYSTEM"], records: { "home.seq": "seq", "home.hash": "hash" } },
     }),
   ],
 } as const;

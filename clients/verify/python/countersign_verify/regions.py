@@ -1,4 +1,4 @@
-"""The type and the kind of policies that a region works under, in the form of `tables`."""
+"""The types and kinds of the copies that a region works under, in the form of `tables`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,32 @@ TYPES: Dict[str, Type] = {
         ),
         signed=True,
     ),
+    "HOME_COPIED": Type(
+        {
+            "home": "object",
+            "home.ledger": "string",
+            "home.seq": "string",
+            "home.hash": "hex64",
+            "copies": "commitment",
+            "signature": "JWS",
+        },
+        moves=("HOME_COPY",),
+        rules=(
+            By(("SYSTEM",)),
+            StateIsEntry("seq", "home.seq"),
+            StateIsEntry("hash", "home.hash"),
+        ),
+        signed=True,
+    ),
 }
 
 KINDS: Dict[str, Kind] = {
     "POLICY_COPY": Kind(
         {"version": "from1", "hash": "sha256"},
         steps=((None, ANY, "POLICY_ADOPTED"), (ANY, ANY, "POLICY_ADOPTED")),
+    ),
+    "HOME_COPY": Kind(
+        {"seq": "string", "hash": "hex64"},
+        steps=((None, ANY, "HOME_COPIED"), (ANY, ANY, "HOME_COPIED")),
     ),
 }

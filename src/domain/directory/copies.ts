@@ -1,0 +1,227 @@
+import { hash } from "node:crypto";
+import { type CopiedEntry, HOME_COPY_ID } from "../../facts/areas/regions.ts";
+import { factOfType, stateIn } from "../../facts/decode.ts";
+import { type LedgerEntry, type LedgerId, ledgerOf, parseEntry } from "../../facts/entry.ts";
+import { readDirectoryChanges } from "../../ledger/directory-entries.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import { provenEntry, provenFact } from "../../ledger/proof.ts";
+import { type Queryable, readEntryRows } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
+import { readStates } from "../../ledger/states.ts";
+import type { Principal } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import type { Organization } from "./organization.ts";
+
+/** A region beside the home region: its ledgers have copies of what the home ledgers say of whole organizations. */
+export interface CopyPlace {
+  readonly region: string;
+  readonly db: Queryable;
+  readonly ledgers: Pick<Ledgers, "damaged">;
+}
+
+export interface CopiesOptions {
+  /** Those that were reached since the server began. */
+  readonly places: () => readonly CopyPlace[];
+  readonly isSigned: IsSigned;
+  /** Milliseconds for which copies are worked under after the home ledger was read last. */
+  readonly maxAge: number;
+}
+
+/** What copies say of one person: the latest entry that they made, and the latest that is about them. */
+export interface CopiedPerson {
+  readonly acted?: LedgerEntry | undefined;
+  readonly told?: LedgerEntry | undefined;
+}
+
+/** How far the copies in one ledger were read. */
+interface Progress {
+  position: bigint;
+  version: number;
+  /** When the latest of them was recorded, in milliseconds since the epoch. */
+  recordedAt: number;
+}
+
+/** What was read of one organization. */
+interface Read {
+  readonly progress: Map<string, Progress>;
+  readonly people: Map<string, CopiedPerson>;
+  /** Where the latest copy is. */
+  place: CopyPlace | undefined;
+  running: Promise<void> | undefined;
+}
+
+/** Reads the directories of organizations from copies in the ledgers of other regions. */
+export class Copies {
+  readonly #options: CopiesOptions;
+  readonly #read = new WeakMap<Organization, Read>();
+
+  constructor(options: CopiesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes in what was copied before this call, beside what `organization` has already. Throws LedgerUnavailableError where there is no
+   * copy, or none that is recent enough, and LedgerDamagedError for copies that are not what was recorded.
+   */
+  refresh(organization: Organization): Promise<void> {
+    const read = this.#readOf(organization);
+    read.running ??= this.#refresh(organization, read).finally(() => {
+      read.running = undefined;
+    });
+    return read.running;
+  }
+
+  /** Where the latest copy was found; undefined before `refresh`. */
+  placeOf(organization: Organization): CopyPlace | undefined {
+    return this.#readOf(organization).place;
+  }
+
+  places(): readonly CopyPlace[] {
+    return this.#options.places();
+  }
+
+  personOf(organization: Organization, id: string): CopiedPerson {
+    return this.#readOf(organization).people.get(id) ?? {};
+  }
+
+  /** The owner `id` of an agent as they last signed in, or changed the directory, as far as that was copied. */
+  ownerOf(organization: Organization, id: string): Principal | undefined {
+    const { acted } = this.personOf(organization, id);
+    if (acted === undefined) return undefined;
+    const { withheld, ...principal } = actorOf(acted);
+    return withheld === undefined ? { ...principal, roles: [] } : undefined;
+  }
+
+  #readOf(organization: Organization): Read {
+    let read = this.#read.get(organization);
+    if (read === undefined) {
+      read = { progress: new Map(), people: new Map(), place: undefined, running: undefined };
+      this.#read.set(organization, read);
+    }
+    return read;
+  }
+
+  async #refresh(organization: Organization, read: Read): Promise<void> {
+    const places = this.#options.places();
+    const results = await Promise.allSettled(places.map((place) => this.#readPlace(organization, read, place)));
+    const failures = results.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+    const damage = failures.find((error) => !isOutage(error));
+    if (damage !== undefined) throw damage;
+    const reached = places.filter((_, at) => results[at]?.status === "fulfilled");
+    const ageOf = ({ region }: CopyPlace) => Date.now() - (read.progress.get(region)?.recordedAt ?? 0);
+    const [latest] = reached.toSorted((a, b) => ageOf(a) - ageOf(b));
+    if (latest === undefined || ageOf(latest) > this.#options.maxAge) throw noCopy(organization);
+    read.place = latest;
+  }
+
+  async #readPlace(organization: Organization, read: Read, place: CopyPlace): Promise<void> {
+    const ledger = ledgerOf(organization.name, place.region);
+    const progress = read.progress.get(place.region) ?? { position: 0n, version: 0, recordedAt: 0 };
+    read.progress.set(place.region, progress);
+    try {
+      const isFirst = progress.version === 0;
+      await this.#take(organization, read, ledger, place, progress);
+      // The latest copy may have been removed: its row tells.
+      if (!isFirst) return;
+      // The latest copy may have been removed, or not been found by its type: its row tells.
+      const version = await versionOf(place.db, ledger);
+      if (version <= progress.version) return;
+      await this.#take(organization, read, ledger, place, progress);
+      if (version <= progress.version) return;
+      throw new LedgerDamagedError(ledger, `oc_state has version ${version} of HOME_COPY, and no entry of copies makes it`);
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? place.ledgers.damaged(error) : error;
+    }
+  }
+
+  async #take(
+    organization: Organization,
+    read: Read,
+    ledger: LedgerId,
+    { db }: CopyPlace,
+    progress: Progress,
+  ): Promise<void> {
+    const since = [{ ledger, after: progress.position }];
+    try {
+      for await (const { entries, upTo } of readDirectoryChanges(db, since)) {
+        const copies = entries.filter(({ type }) => type === "HOME_COPIED");
+        const rows = await readEntryRows(db, ledger, copies.map(({ seq }) => seq));
+        if (rows.length < copies.length) throw new LedgerDamagedError(ledger, "an entry with copies is missing");
+        for (const row of rows) this.#apply(organization, read, provenEntry(ledger, row), progress);
+        progress.position = upTo;
+      }
+    } catch (error) {
+      if (error instanceof LedgerDamagedError) throw error;
+      await withLedgerErrors(Promise.reject(error));
+    }
+  }
+
+  /** Takes one copy in. Throws LedgerDamagedError for one that is not the next, or not what was recorded. */
+  #apply(organization: Organization, read: Read, copied: LedgerEntry, progress: Progress): void {
+    const { ledger, seq } = copied;
+    const { isSigned } = this.#options;
+    provenFact(ledger, copied);
+    const { home, copies } = factOfType(copied, "HOME_COPIED");
+    const version = stateIn(copied, "HOME_COPY", HOME_COPY_ID)?.version;
+    if (!isSigned(copied)) throw new LedgerDamagedError(ledger, `no server signed entry ${seq}, which has copies`);
+    if (version !== progress.version + 1) {
+      throw new LedgerDamagedError(ledger, `entry ${seq} is version ${version} of HOME_COPY, after ${progress.version}`);
+    }
+    if (!Array.isArray(copies) || home.ledger !== organization.ledger) {
+      throw new LedgerDamagedError(ledger, `the copies of entry ${seq} are not those that were recorded`);
+    }
+    for (const one of copies as readonly CopiedEntry[]) {
+      const entry = originalOf(organization.ledger, one);
+      if (!isSigned(entry)) throw new LedgerDamagedError(ledger, `entry ${seq} has a copy that no server signed`);
+      organization.replay(entry);
+      remember(read.people, entry);
+    }
+    const upTo = BigInt(home.seq);
+    if (upTo > organization.position) organization.position = upTo;
+    progress.version = version;
+    progress.recordedAt = Date.parse(copied.recordedAt);
+  }
+}
+
+/** The entry of the home ledger that a copy is of. Throws LedgerDamagedError. */
+function originalOf(ledger: LedgerId, { entry, payload }: CopiedEntry): LedgerEntry {
+  let seq: bigint;
+  try {
+    seq = parseEntry(entry).seq;
+  } catch (cause) {
+    throw new LedgerDamagedError(ledger, "a copy of one of its entries cannot be read", cause);
+  }
+  return provenEntry(ledger, { seq: String(seq), entry, hash: hash("sha256", entry), payload });
+}
+
+function remember(people: Map<string, CopiedPerson>, entry: LedgerEntry): void {
+  const fact = provenFact(entry.ledger, entry);
+  const { actor, onBehalfOf } = fact;
+  const isNewer = (than: LedgerEntry | undefined) => than === undefined || than.seq < entry.seq;
+  if (actor.kind === "HUMAN" && onBehalfOf === undefined) {
+    const known = people.get(actor.id) ?? {};
+    if (isNewer(known.acted)) people.set(actor.id, { ...known, acted: entry });
+  }
+  if (!("subject" in fact)) return;
+  const known = people.get(fact.subject.id) ?? {};
+  if (isNewer(known.told)) people.set(fact.subject.id, { ...known, told: entry });
+}
+
+async function versionOf(db: Queryable, ledger: LedgerId): Promise<number> {
+  const [row] = await withLedgerErrors(readStates(db, ledger, "HOME_COPY", [HOME_COPY_ID]));
+  return row === undefined ? 0 : (stateIn(row.latest, "HOME_COPY", HOME_COPY_ID)?.version ?? 0);
+}
+
+/** Whether `error` says no more than that something cannot be read now. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError);
+}
+
+function noCopy({ ledger }: Organization): LedgerUnavailableError {
+  return new LedgerUnavailableError(
+    `ledger ${ledger} cannot be read now, and no other region has a copy that may be worked under; nothing was recorded`,
+    5,
+  );
+}

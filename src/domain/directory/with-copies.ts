@@ -1,0 +1,115 @@
+import { ledgerOf } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { type Copies, isOutage } from "./copies.ts";
+import { Organization } from "./organization.ts";
+import type { Projections, Reading } from "./projections.ts";
+import { SeenPrincipals } from "./seen-principals.ts";
+
+/** The home ledgers, or where they cannot be read the copies of them that other regions have. */
+export interface ReadingWithCopies extends Reading {
+  readonly copies: Copies;
+  /** The result of `home`; or that of `copied` where the home ledgers cannot be read. */
+  either<Result>(home: () => Promise<Result>, copied: () => Promise<Result>): Promise<Result>;
+}
+
+export interface WithCopiesOptions {
+  readonly projections: Projections;
+  readonly copies: Copies;
+  /** The home region. */
+  readonly region: string;
+  /** Seconds after which copies must be read again before a call is accepted. */
+  readonly staleSeconds: number;
+}
+
+/**
+ * What other regions read of directories, and what callers are admitted by: while the home ledgers cannot be read, what copies say, as far
+ * as that is behind what was read before. Whether they can be read again is found out by the poll, so that nobody waits for that meanwhile.
+ */
+export function createReadingWithCopies(options: WithCopiesOptions): ReadingWithCopies {
+  const { projections, copies, region, staleSeconds } = options;
+  /** When copies of an organization were read last, by `performance.now()`. */
+  const readAt = new WeakMap<Organization, number>();
+  let isDown = false;
+
+  async function either<Result>(home: () => Promise<Result>, copied: () => Promise<Result>): Promise<Result> {
+    if (copies.places().length === 0) return home();
+    const first = isDown ? copied : home;
+    try {
+      return await first();
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      if (first === copied) return home();
+      isDown = true;
+      // Why the home ledger cannot be read says more than that there is no copy.
+      return copied().catch((none) => {
+        throw isOutage(none) ? error : none;
+      });
+    }
+  }
+
+  async function readCopies(organization: Organization): Promise<void> {
+    const began = performance.now();
+    const { generation } = organization;
+    try {
+      await copies.refresh(organization);
+    } finally {
+      if (organization.generation !== generation) projections.notify(organization);
+    }
+    readAt.set(organization, began);
+  }
+
+  async function openCopy(name: string): Promise<Organization> {
+    const held = projections.held(name);
+    const organization = held ?? new Organization(name, region);
+    await readCopies(organization);
+    const kept = projections.hold(organization);
+    if (kept !== organization) await readCopies(kept);
+    return kept;
+  }
+
+  async function seeInCopies(organization: Organization): Promise<void> {
+    // Whom the home ledger saw is known, up to when it could be read.
+    if (organization.seen.ledger === organization.ledger && organization.seen.position !== undefined) return;
+    const place = copies.placeOf(organization);
+    if (place === undefined) throw unseen(organization);
+    const ledger = ledgerOf(organization.name, place.region);
+    if (organization.seen.ledger !== ledger) organization.seen = new SeenPrincipals(ledger);
+    await projections.seeIn(place.db, organization.seen);
+  }
+
+  const reading: ReadingWithCopies = {
+    copies,
+    either,
+    current(name) {
+      const current = projections.current(name);
+      if (current !== undefined || !isDown) return current;
+      const held = projections.held(name);
+      if (held === undefined) return undefined;
+      const age = performance.now() - (readAt.get(held) ?? Number.NEGATIVE_INFINITY);
+      return age < staleSeconds * 1_000 ? held : undefined;
+    },
+    async open(name) {
+      const current = reading.current(name);
+      return current ?? either(() => projections.open(name), () => openCopy(name));
+    },
+    refresh: (organization) => either(() => projections.refresh(organization), () => readCopies(organization)),
+    see: (organization) => either(() => projections.see(organization), () => seeInCopies(organization)),
+    isBlind: (organization) => projections.isBlind(organization),
+    seeSoon: (organization) => projections.seeSoon(organization),
+  };
+
+  projections.onRead = () => {
+    isDown = false;
+  };
+  projections.onUnread = (organizations) => {
+    if (copies.places().length === 0) return;
+    isDown = true;
+    // Those who are connected are told what copies say.
+    for (const organization of organizations) readCopies(organization).catch(() => undefined);
+  };
+  return reading;
+}
+
+function unseen({ ledger }: Organization): LedgerUnavailableError {
+  return new LedgerUnavailableError(`whom ledger ${ledger} saw cannot be read now; nothing was recorded`, 5);
+}
