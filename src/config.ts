@@ -137,7 +137,7 @@ const settings = z.object({
     isDatabaseAddress,
   ),
   REGION_ADDRESSES: byRegion("the address of a server, such as us=https://us.countersign.example", isServerAddress),
-  HOME_COPY_MAX_AGE: wholeSeconds({ default: DAY, from: 0, to: 30 * DAY }),
+  HOME_COPY_MAX_AGE: wholeSeconds({ default: 86_400, from: 0, to: 30 * DAY }),
   COUNTERSIGN_TOKEN: z
     .string()
     .refine(

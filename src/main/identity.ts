@@ -11,6 +11,7 @@ import type { Keys } from "../domain/identity/keys.ts";
 import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/tokens/builtin-issuer.ts";
 import { type TrustedIssuer, trustIssuer } from "../domain/identity/tokens/issuers.ts";
 import { createUsedOnce } from "../domain/identity/used-once.ts";
+import { createUsedOnceElsewhere } from "../domain/identity/used-once-elsewhere.ts";
 import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createOpenSessions } from "../domain/sessions/open-sessions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
@@ -76,7 +77,10 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
   const { claimsMaxAge, copies = () => [], copySeconds = 0 } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
-  const usedOnce = createUsedOnce({ db });
+  const usedOnce = createUsedOnceElsewhere({
+    home: createUsedOnce({ db }),
+    elsewhere: () => copies().map((place) => place.db),
+  });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
     usedOnce,

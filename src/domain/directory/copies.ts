@@ -130,7 +130,10 @@ export class Copies {
       if (version <= progress.version) return;
       await this.#take(organization, read, ledger, place, progress);
       if (version <= progress.version) return;
-      throw new LedgerDamagedError(ledger, `oc_state has version ${version} of HOME_COPY, and no entry of copies makes it`);
+      throw new LedgerDamagedError(
+        ledger,
+        `oc_state has version ${version} of HOME_COPY, and no entry of copies makes it`,
+      );
     } catch (error) {
       throw error instanceof LedgerDamagedError ? place.ledgers.damaged(error) : error;
     }
@@ -147,7 +150,11 @@ export class Copies {
     try {
       for await (const { entries, upTo } of readDirectoryChanges(db, since)) {
         const copies = entries.filter(({ type }) => type === "HOME_COPIED");
-        const rows = await readEntryRows(db, ledger, copies.map(({ seq }) => seq));
+        const rows = await readEntryRows(
+          db,
+          ledger,
+          copies.map(({ seq }) => seq),
+        );
         if (rows.length < copies.length) throw new LedgerDamagedError(ledger, "an entry with copies is missing");
         for (const row of rows) this.#apply(organization, read, provenEntry(ledger, row), progress);
         progress.position = upTo;
@@ -167,7 +174,10 @@ export class Copies {
     const version = stateIn(copied, "HOME_COPY", HOME_COPY_ID)?.version;
     if (!isSigned(copied)) throw new LedgerDamagedError(ledger, `no server signed entry ${seq}, which has copies`);
     if (version !== progress.version + 1) {
-      throw new LedgerDamagedError(ledger, `entry ${seq} is version ${version} of HOME_COPY, after ${progress.version}`);
+      throw new LedgerDamagedError(
+        ledger,
+        `entry ${seq} is version ${version} of HOME_COPY, after ${progress.version}`,
+      );
     }
     if (!Array.isArray(copies) || home.ledger !== organization.ledger) {
       throw new LedgerDamagedError(ledger, `the copies of entry ${seq} are not those that were recorded`);

@@ -13,16 +13,16 @@ import { Copies, type CopyPlace } from "./copies.ts";
 import { createDelegations, type Delegations, type Lending } from "./delegations.ts";
 import { createGovernance, type Governance } from "./governance.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
+import { lastSignIn } from "./last-sign-in.ts";
 import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
+import type { Reading } from "./projections.ts";
 import { Projections } from "./projections.ts";
 import { createReach, type Reach } from "./reach.ts";
-import { lastSignIn } from "./last-sign-in.ts";
-import { createReadingWithCopies } from "./with-copies.ts";
-import type { Reading } from "./projections.ts";
 import type { PublicJwk } from "./record.ts";
 import { createSetup, type Setup } from "./setup.ts";
 import { createViews, type Views } from "./views.ts";
+import { createReadingWithCopies } from "./with-copies.ts";
 
 /** Whether `caller` is a person who is an administrator of their organization now, whatever they were admitted with. */
 export type Administers = (caller: Caller) => Promise<boolean>;

@@ -90,10 +90,24 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
     },
     async open(name) {
       const current = reading.current(name);
-      return current ?? either(() => projections.open(name), () => openCopy(name));
+      return (
+        current ??
+        either(
+          () => projections.open(name),
+          () => openCopy(name),
+        )
+      );
     },
-    refresh: (organization) => either(() => projections.refresh(organization), () => readCopies(organization)),
-    see: (organization) => either(() => projections.see(organization), () => seeInCopies(organization)),
+    refresh: (organization) =>
+      either(
+        () => projections.refresh(organization),
+        () => readCopies(organization),
+      ),
+    see: (organization) =>
+      either(
+        () => projections.see(organization),
+        () => seeInCopies(organization),
+      ),
     isBlind: (organization) => projections.isBlind(organization),
     seeSoon: (organization) => projections.seeSoon(organization),
   };

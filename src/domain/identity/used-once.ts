@@ -14,6 +14,8 @@ export interface Use {
   readonly id: string;
   /** Seconds since the epoch from which no server accepts it, by this server's clock. */
   readonly until: number;
+  /** Seconds since the epoch at which it was made, as far as it says so. */
+  readonly madeAt?: number | undefined;
 }
 
 /**

@@ -146,7 +146,13 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   }
 
   async function withPayloads(homeLedger: LedgerId, changed: readonly LedgerEntry[]): Promise<readonly LedgerEntry[]> {
-    const rows = await withLedgerErrors(readEntryRows(home.db, homeLedger, changed.map(({ seq }) => seq)));
+    const rows = await withLedgerErrors(
+      readEntryRows(
+        home.db,
+        homeLedger,
+        changed.map(({ seq }) => seq),
+      ),
+    );
     return rows.map((row) => {
       const entry = provenEntry(homeLedger, row);
       if (isSigned(entry)) return entry;

@@ -1,5 +1,5 @@
-import type { Payload } from "../payload.ts";
 import { anyStep, defineFact, defineState } from "../definition.ts";
+import type { Payload } from "../payload.ts";
 import { erasable, hash, hex, object, positive, text } from "../schema.ts";
 
 /** What a region records of its organization's home region: the signed copies that it works under. */
@@ -66,7 +66,9 @@ export const REGIONS = {
         home: object(
           {
             ledger: text("the home ledger"),
-            seq: text("position of an entry of it: every entry up to there that changes the directory is in this copy, or in one before it"),
+            seq: text(
+              "position of an entry of it: every entry up to there that changes the directory is in this copy, or in one before it",
+            ),
             hash: hex("hash of that entry"),
           },
           "up to where it was read",

@@ -130,7 +130,7 @@ export async function verifyRequest(request: RequestFacts, candidate: Candidate,
     throw new InvalidSignatureError("the nonce is too long");
   }
   const until = Math.min(expires, created + MAX_AGE) + CLOCK_SKEW;
-  const problem = await problemOf(usedOnce, { scope, holder: key.thumbprint, id: nonce, until });
+  const problem = await problemOf(usedOnce, { scope, holder: key.thumbprint, id: nonce, until, madeAt: created });
   if (problem !== undefined) throw new InvalidSignatureError(problem);
 }
 

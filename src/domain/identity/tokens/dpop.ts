@@ -59,7 +59,7 @@ export function createProofChecker({ now = Date.now, usedOnce }: ProofCheckerOpt
       const target = addressOf(htu);
       if (target === undefined || target !== addressOf(proof.url)) throw invalid("htu is another address");
       if (ath !== createHash("sha256").update(token).digest("base64url")) throw invalid("ath is another token's hash");
-      const use = { scope: `proof ${organization}`, holder: key, id: jti, until: iat + PROOF_WINDOW };
+      const use = { scope: `proof ${organization}`, holder: key, id: jti, until: iat + PROOF_WINDOW, madeAt: iat };
       switch (await usedOnce.use(use)) {
         case "USED":
           throw invalid("jti was used before");
