@@ -15,7 +15,7 @@ TEXTS = [vector["entry"].encode("utf-8") for vector in ENTRIES]
 ROWS = [("%s %s" % (v["seq"], v["payload"])).encode("utf-8") for v in ENTRIES if v["payload"]]
 HEAD = (len(ENTRIES), ENTRIES[-1]["hash"])
 # Positions in the vectors.
-SESSION, PROPOSAL, DECISION, NOTE, INVITED, ADOPTED, ENDED = 2, 3, 4, 14, 19, 20, 21
+SESSION, PROPOSAL, DECISION, NOTE, INVITED, COPIED, ENDED = 2, 3, 4, 14, 19, 21, 22
 # The second proposal, which depends on the same session and chain.
 FURTHER = 16
 
@@ -247,7 +247,7 @@ class Members(unittest.TestCase):
         # Another key signs: known to nobody who has the keys of the vectors.
         self.assertEqual(
             found(check(linked(entries_of(VECTORS)), keys=KEYS)),
-            [("BAD_SIGNATURE", seq) for seq in (SESSION, PROPOSAL, DECISION, *range(FURTHER - 1, ADOPTED + 1))],
+            [("BAD_SIGNATURE", seq) for seq in (SESSION, PROPOSAL, DECISION, *range(FURTHER - 1, COPIED + 1))],
         )
         good = check(linked(entries_of(VECTORS)), keys=None)
         self.assertEqual(good.verdict, "INTACT")
