@@ -263,7 +263,12 @@ export function createCountersignYoga({ services, log, corsOrigins, responseByte
 
   const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
-    context: ({ call }) => createContext(services, call, responseBytes),
+    context: ({ call }) => {
+      const { traceId } = call;
+      const onFault = (fault: unknown) =>
+        log.error({ err: fault, traceId }, "a part of what a call asked for cannot be read");
+      return createContext(services, { ...call, onFault }, responseBytes);
+    },
     graphqlEndpoint: "/graphql",
     plugins: [ownParameters, executedBefore, limits, finishing],
     cors:

@@ -23,6 +23,8 @@ export interface Context {
   readonly ends: (over: AbortSignal) => AbortSignal;
   /** Called with the code of each refusal that becomes a user error. */
   readonly onRefusal: (code: string) => void;
+  /** Called with each fault in the server, or in what it stores, of which the client is told no error. */
+  readonly onFault: (fault: unknown) => void;
   /** All resolvers read through this: in a query its snapshot, otherwise the latest committed data. */
   readonly db: Queryable;
   /** In a query. */
@@ -35,7 +37,7 @@ export interface Context {
   readonly budget: ResponseBudget;
 }
 
-export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "onRefusal">;
+export type OperationOptions = Pick<Context, "caller" | "traceId" | "ends" | "onRefusal" | "onFault">;
 
 /** @param responseBytes what the response may have, or each event of a subscription */
 export function createContext(
@@ -43,11 +45,12 @@ export function createContext(
   operation: OperationOptions,
   responseBytes = RESPONSE_BYTES,
 ): Context {
-  const { caller, traceId, ends, onRefusal } = operation;
+  const { caller, traceId, ends, onRefusal, onFault } = operation;
   const ledger = ledgerOf(caller?.principal.organization ?? "", services.region);
   const budget = createResponseBudget(responseBytes);
   const reads = "LATEST";
-  return { services, caller, ledger, traceId, ends, onRefusal, reads, db: services.pool, snapshot: undefined, budget };
+  const db = services.pool;
+  return { services, caller, ledger, traceId, ends, onRefusal, onFault, reads, db, snapshot: undefined, budget };
 }
 
 /** `context` of a subscription, whose reads keep no decision waiting. */

@@ -1,7 +1,7 @@
 import { GraphQLError } from "graphql";
-import { classify } from "../../db/errors.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
-import { type Context, inRegion, regionsOf } from "./context.ts";
+import { DomainError } from "../../errors.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import { type Context, inRegion, regionsOf, whereRecorded } from "./context.ts";
 import { badUserInput } from "./errors.ts";
 import { LAST_POSITION, type Page, type PageArguments, pageSize } from "./page.ts";
 import { type Position, readingAt } from "./position.ts";
@@ -28,7 +28,10 @@ interface Part<Node> {
   readonly asOf: readonly Position[];
   readonly nodes: readonly Node[];
   readonly stoppedAt: bigint | undefined;
+  /** How many of its nodes are on the page. */
   taken: number;
+  /** How many of them `shown` was told of; undefined: it was not called yet. */
+  told: number | undefined;
 }
 
 /** Where a page continues in each region, by its name. */
@@ -40,9 +43,44 @@ export function isOfAllRegions(context: Context, region: string | null | undefin
   return (region ?? undefined) === undefined && context.services.region === first && others.length > 0;
 }
 
+/** What there is of each region that could be read, and why each of the others could not. */
+export interface ReadRegions<Part> {
+  readonly parts: readonly Part[];
+  readonly failures: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * Reads in all regions of the caller, one after the other. What goes wrong in one keeps no other from being read, and is reported. Throws
+ * when nothing can be read in any, and what no region is to blame for.
+ */
+export async function readRegions<Part>(
+  context: Context,
+  read: (local: Context) => Promise<Part>,
+): Promise<ReadRegions<Part>> {
+  const parts: Part[] = [];
+  const failures = new Map<string, unknown>();
+  const refusals: GraphQLError[] = [];
+  // All operations in the same order: each holds a connection of those before.
+  for (const region of regionsOf(context)) {
+    try {
+      parts.push(await inTime(read(inRegion(context, region))));
+    } catch (error) {
+      // What a filter names may be known in another region.
+      if (isBadInput(error)) refusals.push(error);
+      else if (isOfCall(error)) throw error;
+      else failures.set(region, error);
+    }
+  }
+  const [failure] = [...refusals, ...failures.values()];
+  if (parts.length === 0) throw failure;
+  for (const [region, error] of failures) noteUnread(context, region, error);
+  return { parts, failures };
+}
+
 /**
  * A page of what the caller may see in all regions, in the order in which it was recorded by the clocks of their databases. A region that
- * cannot be read is named in `unreadRegions`, and what it has comes later, when it can. Throws when none can.
+ * cannot be read, or where it cannot be recorded that it was, is named in `unreadRegions`, and what it has comes later, when it can. Throws
+ * when none can.
  */
 export async function mergedPage<Node>(
   context: Context,
@@ -51,30 +89,35 @@ export async function mergedPage<Node>(
 ): Promise<Page<Node>> {
   const size = pageSize(args);
   const before = decodePositions(args.after);
-  const parts: Part<Node>[] = [];
-  const failures = new Map<string, unknown>();
-  const refusals: GraphQLError[] = [];
-  // One after the other, all operations in the same order: each holds a connection of those before.
-  for (const region of regionsOf(context)) {
-    try {
-      const local = inRegion(context, region);
-      const read = async (): Promise<Part<Node>> => {
-        const asOf = await readingAt(local);
-        const { nodes, stoppedAt } = await list.read(local, { after: before.get(region), limit: size + 1 });
-        return { region, local, asOf, nodes, stoppedAt, taken: 0 };
-      };
-      parts.push(await inTime(read()));
-    } catch (error) {
-      // What a filter names may be known in another region.
-      if (error instanceof GraphQLError && error.extensions.code === "BAD_USER_INPUT") refusals.push(error);
-      else if (isUnread(error)) failures.set(region, error);
-      else throw error;
-    }
+  const read = await readRegions(context, async (local): Promise<Part<Node>> => {
+    const { region } = local.services;
+    const asOf = await readingAt(local);
+    const { nodes, stoppedAt } = await list.read(local, { after: before.get(region), limit: size + 1 });
+    return { region, local, asOf, nodes, stoppedAt, taken: 0, told: undefined };
+  });
+  const failures = new Map(read.failures);
+  let parts = read.parts;
+  for (;;) {
+    const page = merged(parts, { list, size, before });
+    const untold = await tell(parts, list);
+    if (untold.size === 0) return { ...page, unreadRegions: [...failures.keys()] };
+    for (const [region, error] of untold) failures.set(region, error);
+    parts = parts.filter(({ region }) => !untold.has(region));
+    if (parts.length === 0) throw [...untold.values()][0];
+    for (const [region, error] of untold) noteUnread(context, region, error);
   }
-  const [failure] = [...refusals, ...failures.values()];
-  if (parts.length === 0) throw failure;
+}
+
+interface Merging<Node> {
+  readonly list: MergedList<Node>;
+  readonly size: number;
+  readonly before: Positions;
+}
+
+function merged<Node>(parts: readonly Part<Node>[], { list, size, before }: Merging<Node>): Page<Node> {
   const positions = new Map(before);
   const edges: { readonly cursor: string; readonly node: Node }[] = [];
+  for (const part of parts) part.taken = 0;
   for (let next = nextOf(parts, list); next !== undefined && edges.length < size; next = nextOf(parts, list)) {
     const { part, node } = next;
     part.taken += 1;
@@ -87,7 +130,6 @@ export async function mergedPage<Node>(
     if (taken < nodes.length || early) hasNextPage = true;
     if (taken === nodes.length && early) positions.set(region, stoppedAt);
   }
-  if (list.shown !== undefined) for (const { local, taken } of parts) await list.shown(local, taken);
   return {
     edges,
     pageInfo: {
@@ -97,8 +139,43 @@ export async function mergedPage<Node>(
       endCursor: positions.size === 0 ? null : encodePositions(positions),
     },
     asOf: parts.flatMap(({ asOf }) => asOf),
-    unreadRegions: [...failures.keys()],
   };
+}
+
+/** Tells the list what of each region is on the page, beyond what it was told before. Returns why it could not be told, by region. */
+async function tell<Node>(parts: readonly Part<Node>[], { shown }: MergedList<Node>): Promise<Map<string, unknown>> {
+  const untold = new Map<string, unknown>();
+  if (shown === undefined) return untold;
+  for (const part of parts) {
+    const count = Math.max(0, part.taken - (part.told ?? 0));
+    if (part.told !== undefined && count === 0) continue;
+    try {
+      await shown(part.local, count);
+      part.told = part.taken;
+    } catch (error) {
+      if (isOfCall(error)) throw error;
+      untold.set(part.region, error);
+    }
+  }
+  return untold;
+}
+
+function isBadInput(error: unknown): error is GraphQLError {
+  return error instanceof GraphQLError && error.extensions.code === "BAD_USER_INPUT";
+}
+
+/** Codes of errors that the caller can do something about: asking for less, or later. */
+const OF_CALL: ReadonlySet<string> = new Set(["QUERY_TOO_COMPLEX", "RATE_LIMITED", "RESPONSE_TOO_LARGE"]);
+
+/** Whether it is about the call, and not about what a region has. */
+function isOfCall(error: unknown): boolean {
+  return error instanceof GraphQLError || (error instanceof DomainError && OF_CALL.has(error.code));
+}
+
+/** The same is said of it as where the region is read alone, but to operators only. */
+function noteUnread(context: Context, region: string, error: unknown): void {
+  if (error instanceof LedgerDamagedError) whereRecorded(context, region).services.ledgers.damaged(error);
+  else if (!(error instanceof LedgerUnavailableError)) context.onFault(error);
 }
 
 /** Milliseconds that a region has: more than a search takes before it is cut short. */
@@ -122,12 +199,6 @@ function nextOf<Node>(parts: readonly Part<Node>[], { recordedAtOf, newestFirst 
     if (other === undefined || (newestFirst ? one > other : one < other)) next = { part, node };
   }
   return next;
-}
-
-/** Whether nothing can be read there now. */
-function isUnread(error: unknown): boolean {
-  if (error instanceof LedgerUnavailableError) return error.code === "LEDGER_UNAVAILABLE";
-  return !(error instanceof GraphQLError) && classify(error) === "unavailable";
 }
 
 const CURSOR = /^regions:([a-z0-9-]{1,63}=[1-9]\d{0,18}(?:,[a-z0-9-]{1,63}=[1-9]\d{0,18})*)$/;

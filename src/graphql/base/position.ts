@@ -55,7 +55,7 @@ builder.globalConnectionField("asOf", (t) =>
 builder.globalConnectionField("unreadRegions", (t) =>
   t.stringList({
     description:
-      "Regions that could not be read: what they have is not in the list. Continue after `endCursor`, or read again, once they can be.",
+      "Regions that could not be read, or where it could not be recorded that they were: what they have is not in the list. Continue after `endCursor`, or read again, once they can be.",
     resolve: ({ unreadRegions = [] }) => [...unreadRegions],
   }),
 );
