@@ -5,6 +5,8 @@ SET LOCAL ROLE oc_owner;
 CREATE INDEX oc_state_channel ON oc_state (ledger, first_seq) WHERE kind = 'CHANNEL' AND status = 'ACTIVE';
 CREATE INDEX oc_state_account ON oc_state (ledger, (state ->> 'principal')) WHERE kind = 'ACCOUNT' AND status = 'LINKED';
 CREATE INDEX oc_state_notice ON oc_state (ledger, status, first_seq) WHERE kind = 'NOTICE' AND status <> 'SENT';
+-- By action: `<action>/<channel>` is their id.
+CREATE INDEX oc_state_notice_action ON oc_state (ledger, (split_part(id, '/', 1))) WHERE kind = 'NOTICE';
 
 -- By what they say of which channel or account: `"<id>","kind":"<kind>"` of the entries' text. Whoever reads the row of one looks for a
 -- later entry than it names, so that an old row that was put back is noticed.
@@ -50,25 +52,38 @@ CREATE TABLE oc_work.outbox (
   wanted     integer     NOT NULL,
   -- Set: only if the action waits for people then.
   escalates  boolean     NOT NULL DEFAULT false,
+  -- -infinity: at once. Later: when its action escalates, or when it is tried again after the other side refused it.
   not_before timestamptz NOT NULL DEFAULT '-infinity',
+  -- Those that count against it.
   attempts   integer     NOT NULL DEFAULT 0,
   tried_at   timestamptz,
+  -- How often, and when last, it was refused while the channel was not out of reach.
+  refusals   integer     NOT NULL DEFAULT 0,
+  refused_at timestamptz,
   problem    text,
   PRIMARY KEY (ledger, channel, action)
 );
-CREATE INDEX outbox_next ON oc_work.outbox (ledger, channel, first_seq);
+CREATE INDEX outbox_next ON oc_work.outbox (ledger, channel, not_before, first_seq);
+CREATE INDEX outbox_problem ON oc_work.outbox (ledger, channel, first_seq) WHERE problem IS NOT NULL;
 COMMENT ON TABLE oc_work.outbox IS 'Attempts to send notices. Losing a row repeats a message, or leaves one as it was until the action changes again.';
 
--- Channels that could not be reached: nothing is tried before.
+-- How channels do by which something was tried in vain.
 CREATE TABLE oc_work.channel_pause (
   ledger     text        NOT NULL,
   channel    text        NOT NULL,
+  -- Attempts in vain since a message came through, and how many of them the channel was paused for.
   failures   integer     NOT NULL,
-  resume_at  timestamptz NOT NULL,
-  problem    text        NOT NULL,
+  pauses     integer     NOT NULL,
+  -- The action of the notice that was refused last since then.
+  refused    uuid,
+  -- Nothing is tried before.
+  resume_at  timestamptz,
+  -- When a message came through, the first after one that did not.
+  reached_at timestamptz,
+  problem    text,
   PRIMARY KEY (ledger, channel)
 );
-COMMENT ON TABLE oc_work.channel_pause IS 'Channels that could not be reached lately, and when they are tried again.';
+COMMENT ON TABLE oc_work.channel_pause IS 'Channels that could not be reached lately, and when they are tried again. Losing a row has them tried at once.';
 
 RESET ROLE;
 SELECT oc_guard.record();

@@ -68,6 +68,21 @@ describe("a webhook", () => {
     ]);
   });
 
+  it("is one question of the notices of a page of actions, however many they are", async () => {
+    for (let times = 0; times < 2; times += 1) {
+      const { action } = await propose(api);
+      await waitUntil(async () => (await noticesOf(api, action.id))[0]?.status === "SENT");
+    }
+    const page = async (first: number) => {
+      const query = `query{actions(first:${first}){nodes{uuid notices{name}}}}`;
+      api.queries();
+      const { data } = await api.gql<{ actions: { nodes: readonly unknown[] } }>(query, {}, { as: "auditor" });
+      expect(data.actions.nodes).toHaveLength(first);
+      return api.sent.filter((text) => /'NOTICE'|kind = \$2|'CHANNEL'/.test(text)).length;
+    };
+    expect([await page(1), await page(2)]).toEqual([1, 1]);
+  });
+
   it("that fails is tried again, with the same id, and nothing is said twice of what was accepted", async () => {
     receiver.respond((response) => void response.writeHead(500).end(), 2);
     const { action } = await propose(api);

@@ -20,8 +20,9 @@ import { createDoor, type DoorPlace, isRequester } from "./door.ts";
 import type { ChannelKind, ChannelRequest, ChannelResponse, Door, Driver, OpenChannel } from "./driver.ts";
 import { refuse } from "./errors.ts";
 import { createMessages } from "./message.ts";
-import { channelNames, createNoticeChanges, type Notice, readNotices, unsentNotices } from "./notices.ts";
-import { type Queue, queuesOf, want } from "./outbox.ts";
+import { createNoticeChanges, type Notice, readNotice, readNotices, unsentNotices } from "./notices.ts";
+import { want } from "./outbox.ts";
+import { type Queue, queuesOf } from "./queues.ts";
 import { createRecorder } from "./recorder.ts";
 import { createSealing } from "./sealing.ts";
 import { type Channel, channelHome, listChannels, readChannel } from "./store.ts";
@@ -163,10 +164,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     list: (reader, ledger) => damage.noting(listChannels({ db: reader, isSigned }, ledger)),
     queues: queuesOf,
     unsent: (...given) => damage.noting(unsentNotices(...given)),
-    notices: async (reader, ledger, actionIds) => {
-      const names = await channelNames(options.home === undefined ? reader : home.db, atHome.of(ledger));
-      return damage.noting(readNotices(reader, ledger, actionIds, names));
-    },
+    notices: (...given) => damage.noting(readNotices(...given)),
     place,
     join(other) {
       places.add(other);
@@ -191,7 +189,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       const none = () => refuse("NOT_FOUND", "there is no such notice that you may see", "actionId");
       const view = await actions.load(caller, actionId);
       if (view === undefined || isRequester(view, principal)) throw none();
-      const before = (await readNotices(db, ledgerOfCaller(caller), [actionId], [channel]))[0];
+      const before = await readNotice(db, ledgerOfCaller(caller), actionId, channel);
       const notice = await changes.opened(ledgerOfCaller(caller), caller, actionId, channel);
       if (notice === undefined) throw none();
       return { notice, entry: before?.state.opened === true ? undefined : notice.latest };

@@ -8,8 +8,8 @@ import type { Configuration } from "./configuration.ts";
 import type { Damage } from "./damage.ts";
 import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
-import { type Notice, type NoticeChanges, readNotices } from "./notices.ts";
-import { begin, type Due, done, failed, nextDue, resume, want } from "./outbox.ts";
+import { type Notice, type NoticeChanges, readNotice } from "./notices.ts";
+import { begin, type Due, done, nextDue, resume, want, wasDown, wasRefused } from "./outbox.ts";
 import { type ChannelHome, readChannel } from "./store.ts";
 
 export interface DeliveryOptions {
@@ -26,7 +26,7 @@ export interface DeliveryOptions {
 
 export interface Delivery {
   /**
-   * Sends what a channel gets next. False when there is nothing to be sent now. `signal` cuts what is under way. Throws
+   * Sends what a channel gets next, or sets it aside. False when there is nothing to be sent now. `signal` cuts what is under way. Throws
    * LedgerUnavailableError.
    */
   next(ledger: LedgerId, channel: string, signal: AbortSignal): Promise<boolean>;
@@ -60,8 +60,7 @@ const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { db, home, ledgers, damage, configuration, drivers, messages, changes, log } = options;
 
-  const load = async (ledger: LedgerId, { actionId, channel }: Due) =>
-    (await readNotices(db, ledger, [actionId], [channel]))[0];
+  const load = (ledger: LedgerId, { actionId, channel }: Due) => readNotice(db, ledger, actionId, channel);
 
   async function send(
     ledger: LedgerId,
@@ -99,8 +98,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     try {
       await changes.sent(ledger, notice, new Date(), named);
     } catch (error) {
-      const failure = { problem: asError(error).message, counts: false, retryAfter: undefined };
-      await failed(db, ledger, due, failure).catch(() => undefined);
+      const failure = { problem: asError(error).message, retryAfter: undefined };
+      await wasDown(db, ledger, due, failure).catch(() => undefined);
       throw error;
     }
   }
@@ -125,16 +124,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     return send(ledger, { notice, due }, { channel, driver }, message, signal);
   }
 
+  /** Returns whether there may be something else to be sent now. */
   async function onFailure(ledger: LedgerId, due: Due, error: unknown): Promise<boolean> {
     const known = error instanceof DeliveryError ? error : undefined;
     const about = { ledger, channel: due.channel, action: due.actionId, err: asError(damage.note(error)) };
-    // What is no word of the other side is a fault of ours, which concerns this notice.
-    const counts = known?.down !== true && !(error instanceof LedgerDamagedError);
-    const isFinal = known?.retry === false || (counts && due.attempts + 1 >= MAX_ATTEMPTS);
-    if (!isFinal) {
-      log.warn(about, "a notice could not be sent; it is tried again");
-      await failed(db, ledger, due, { problem: asError(error).message, counts, retryAfter: known?.retryAfter });
-      return false;
+    const failure = { problem: asError(error).message, retryAfter: known?.retryAfter };
+    if (known?.retry !== false) {
+      const isDown = known?.down === true;
+      if (isDown) await wasDown(db, ledger, due, failure);
+      // What is no word of the other side is a fault of ours, which concerns this notice.
+      const counts = !(error instanceof LedgerDamagedError);
+      const attempts = isDown ? 0 : await wasRefused(db, ledger, due, { ...failure, counts });
+      if (attempts < MAX_ATTEMPTS) {
+        log.warn(about, "a notice could not be sent; it is tried again");
+        return !isDown;
+      }
     }
     log.warn(about, "a notice is not tried any more");
     const notice = await load(ledger, due);

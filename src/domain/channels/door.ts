@@ -8,7 +8,7 @@ import type { Caller, Principal } from "../identity/principal.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Decided, Door, OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
-import { type NoticeChanges, readNotices } from "./notices.ts";
+import { type NoticeChanges, readNotice } from "./notices.ts";
 
 /** A region that has actions, and the notices about them. */
 export interface DoorPlace {
@@ -45,8 +45,8 @@ export function createDoor({ accounts, places, isCurrent }: DoorOptions): Door {
     let failure: unknown;
     for (const place of places()) {
       try {
-        const notices = await readNotices(place.db, ledgerIn(channel, place), [actionId], [channel.name]);
-        if (notices.length > 0) return place;
+        const notice = await readNotice(place.db, ledgerIn(channel, place), actionId, channel.name);
+        if (notice !== undefined) return place;
       } catch (error) {
         failure ??= error;
       }

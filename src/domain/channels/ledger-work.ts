@@ -1,9 +1,9 @@
 import type { LedgerId } from "../../facts/entry.ts";
 import type { Follower } from "../../ledger/follow.ts";
+import type { Queryable } from "../../ledger/read.ts";
 import type { Delivery } from "./delivery.ts";
-import { channelNames } from "./notices.ts";
+import { dueChannels } from "./outbox.ts";
 import type { Recorder } from "./recorder.ts";
-import type { ChannelHome } from "./store.ts";
 
 /** Work on the notices of one ledger, from when this server has it until it is stopped. */
 export interface LedgerWork {
@@ -15,7 +15,7 @@ export interface LedgerWork {
 }
 
 export interface LedgerWorkOptions {
-  readonly home: ChannelHome;
+  readonly db: Queryable;
   readonly follower: Pick<Follower, "follow">;
   readonly recorder: Recorder;
   readonly delivery: Delivery;
@@ -23,7 +23,7 @@ export interface LedgerWorkOptions {
 
 /** Follows the ledger behind `position`, and sends what is due to each of its channels, one message at a time and in order. */
 export function createLedgerWork(options: LedgerWorkOptions, ledger: LedgerId, position: bigint): LedgerWork {
-  const { home, follower, recorder, delivery } = options;
+  const { db, follower, recorder, delivery } = options;
   const over = new AbortController();
   const { signal } = over;
   /** Channels that something is sent to; a slow one keeps no other waiting. */
@@ -48,7 +48,7 @@ export function createLedgerWork(options: LedgerWorkOptions, ledger: LedgerId, p
   }
 
   async function look(): Promise<void> {
-    for (const channel of await channelNames(home.db, home.of(ledger))) {
+    for (const { channel } of await dueChannels(db, [ledger])) {
       if (busy.has(channel)) missed.add(channel);
       else {
         const done = run(channel)

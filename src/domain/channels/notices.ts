@@ -45,26 +45,30 @@ function toNotice({ id, state, version, first, latest }: RecordedState<"NOTICE">
   return { actionId, channel, kind, state, version, queued: first, latest };
 }
 
-/** The notices about these actions by these channels. Throws LedgerDamagedError, LedgerUnavailableError. */
+/** The notice about an action by a channel. Throws LedgerDamagedError, LedgerUnavailableError. */
+export async function readNotice(
+  db: Queryable,
+  ledger: LedgerId,
+  actionId: string,
+  channel: string,
+): Promise<Notice | undefined> {
+  const [found] = await withLedgerErrors(readStates(db, ledger, "NOTICE", [idOf(actionId, channel)]));
+  return found && toNotice(found);
+}
+
+const OF_ACTIONS = `
+  SELECT ${STORED_STATE} FROM oc_state s
+   WHERE s.ledger = $1 AND s.kind = 'NOTICE' AND split_part(s.id, '/', 1) = ANY ($2::text[])`;
+
+/** The notices about these actions by all channels, in no order. Throws LedgerDamagedError, LedgerUnavailableError. */
 export async function readNotices(
   db: Queryable,
   ledger: LedgerId,
   actionIds: readonly string[],
-  channels: readonly string[],
 ): Promise<readonly Notice[]> {
-  const ids = actionIds.flatMap((actionId) => channels.map((channel) => idOf(actionId, channel)));
-  if (ids.length === 0) return [];
-  return (await withLedgerErrors(readStates(db, ledger, "NOTICE", ids))).map(toNotice);
-}
-
-// Those in use first.
-const NAMES =
-  "SELECT s.id FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'CHANNEL' ORDER BY s.status, s.first_seq LIMIT 1000";
-
-/** The names of all channels that there ever were, of 1,000 at most. Throws LedgerUnavailableError. */
-export async function channelNames(db: Queryable, ledger: LedgerId): Promise<readonly string[]> {
-  const { rows } = await withLedgerErrors(db.query<{ id: string }>(NAMES, [ledger]));
-  return rows.map(({ id }) => id);
+  if (actionIds.length === 0) return [];
+  const { rows } = await withLedgerErrors(db.query<StoredState>(OF_ACTIONS, [ledger, actionIds]));
+  return (await withLedgerErrors(loadStates(db, ledger, "NOTICE", rows))).map(toNotice);
 }
 
 const UNSENT = `
@@ -137,9 +141,6 @@ export function createNoticeChanges({
   readonly commit: CommitFunction;
   readonly db: Queryable;
 }): NoticeChanges {
-  const load = async (ledger: LedgerId, actionId: string, channel: string) =>
-    (await readNotices(db, ledger, [actionId], [channel]))[0];
-
   function change(
     ledger: LedgerId,
     by: Caller | "system",
@@ -149,7 +150,7 @@ export function createNoticeChanges({
     return commit<Notice | undefined, Notice | undefined>({
       ledger,
       by,
-      load: () => load(ledger, actionId, channel),
+      load: () => readNotice(db, ledger, actionId, channel),
       decide(notice) {
         const fact = next(notice);
         if (fact === undefined || notice === undefined) return { kind: "done", result: notice };

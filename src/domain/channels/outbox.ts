@@ -10,7 +10,6 @@ export interface Due {
   readonly firstSeq: bigint;
   readonly wanted: number;
   readonly escalates: boolean;
-  readonly attempts: number;
   /** Whether anybody began to send it. */
   readonly tried: boolean;
 }
@@ -56,12 +55,23 @@ export async function want(db: Queryable, ledger: LedgerId, wanted: readonly Wan
   );
 }
 
+// What waits for nothing in the order in which it was queued; what was to wait, in the order in which that is over. As long as messages come through, the
+// latter goes first. After one that did not, the former does: it may be only that one which is refused.
 const NEXT = `
-  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.attempts, o.tried_at IS NOT NULL AS tried FROM oc_work.outbox o
-   WHERE o.ledger = $1 AND o.channel = $2 AND o.not_before <= statement_timestamp()
-     AND NOT EXISTS (SELECT FROM oc_work.channel_pause p
+  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.tried FROM (
+    (SELECT x.action, x.first_seq, x.wanted, x.escalates, x.tried_at IS NOT NULL AS tried, 1 AS turn FROM oc_work.outbox x
+      WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before = '-infinity'
+      ORDER BY x.first_seq LIMIT 1)
+    UNION ALL
+    (SELECT x.action, x.first_seq, x.wanted, x.escalates, x.tried_at IS NOT NULL,
+            CASE WHEN EXISTS (SELECT FROM oc_work.channel_pause p
+                               WHERE p.ledger = $1 AND p.channel = $2 AND p.failures > 0) THEN 2 ELSE 0 END
+       FROM oc_work.outbox x
+      WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before > '-infinity' AND x.not_before <= statement_timestamp()
+      ORDER BY x.not_before, x.first_seq LIMIT 1)) o
+   WHERE NOT EXISTS (SELECT FROM oc_work.channel_pause p
                       WHERE p.ledger = $1 AND p.channel = $2 AND p.resume_at > statement_timestamp())
-   ORDER BY o.first_seq, o.action LIMIT 1`;
+   ORDER BY o.turn LIMIT 1`;
 
 /** What a channel gets next, unless it is paused. Throws LedgerUnavailableError. */
 export async function nextDue(db: Queryable, ledger: LedgerId, channel: string): Promise<Due | undefined> {
@@ -71,33 +81,49 @@ export async function nextDue(db: Queryable, ledger: LedgerId, channel: string):
       first_seq: string;
       wanted: number;
       escalates: boolean;
-      attempts: number;
       tried: boolean;
     }>(NEXT, [ledger, channel]),
   );
   const [row] = rows;
   if (row === undefined) return undefined;
-  const { action, first_seq, wanted, escalates, attempts, tried } = row;
-  return { channel, actionId: action, firstSeq: BigInt(first_seq), wanted, escalates, attempts, tried };
+  const { action, first_seq, wanted, escalates, tried } = row;
+  return { channel, actionId: action, firstSeq: BigInt(first_seq), wanted, escalates, tried };
 }
 
-const LEDGERS = `
-  SELECT DISTINCT o.ledger FROM (SELECT DISTINCT x.ledger, x.channel FROM oc_work.outbox x
-                                  WHERE x.ledger = ANY ($1::text[]) AND x.not_before <= statement_timestamp()) o
+// From one channel of a ledger to the next, however much waits for each.
+const CHANNELS = `
+  WITH RECURSIVE known(ledger, channel) AS (
+    SELECT l.id, (SELECT min(o.channel) FROM oc_work.outbox o WHERE o.ledger = l.id) FROM unnest($1::text[]) AS l(id)
+    UNION ALL
+    SELECT k.ledger, (SELECT min(o.channel) FROM oc_work.outbox o WHERE o.ledger = k.ledger AND o.channel > k.channel)
+      FROM known k WHERE k.channel IS NOT NULL)
+  SELECT k.ledger, k.channel FROM known k
+   CROSS JOIN LATERAL (SELECT FROM oc_work.outbox o
+                        WHERE o.ledger = k.ledger AND o.channel = k.channel AND o.not_before <= statement_timestamp()
+                        ORDER BY o.not_before LIMIT 1) due
    WHERE NOT EXISTS (SELECT FROM oc_work.channel_pause p
-                      WHERE p.ledger = o.ledger AND p.channel = o.channel AND p.resume_at > statement_timestamp())`;
+                      WHERE p.ledger = k.ledger AND p.channel = k.channel AND p.resume_at > statement_timestamp())`;
 
-/** Those of `ledgers` that have something to be sent now. Throws LedgerUnavailableError. */
-export async function ledgersWithDue(db: Queryable, ledgers: readonly LedgerId[]): Promise<readonly LedgerId[]> {
+/** The channels of `ledgers` that something has to be sent to now. Throws LedgerUnavailableError. */
+export async function dueChannels(
+  db: Queryable,
+  ledgers: readonly LedgerId[],
+): Promise<readonly { readonly ledger: LedgerId; readonly channel: string }[]> {
   if (ledgers.length === 0) return [];
-  const { rows } = await withLedgerErrors(db.query<{ ledger: LedgerId }>(LEDGERS, [ledgers]));
-  return rows.map(({ ledger }) => ledger);
+  const { rows } = await withLedgerErrors(
+    db.query<{ readonly ledger: LedgerId; readonly channel: string }>(CHANNELS, [ledgers]),
+  );
+  return rows;
 }
 
 const DONE = "DELETE FROM oc_work.outbox WHERE ledger = $1 AND channel = $2 AND action = $3 AND wanted <= $4";
-const SENT =
-  "UPDATE oc_work.outbox SET escalates = false, attempts = 0, problem = NULL WHERE ledger = $1 AND channel = $2 AND action = $3";
-const RESUMED = "DELETE FROM oc_work.channel_pause WHERE ledger = $1 AND channel = $2";
+const SENT = `
+  UPDATE oc_work.outbox SET escalates = false, attempts = 0, not_before = '-infinity', refusals = 0, refused_at = NULL, problem = NULL
+   WHERE ledger = $1 AND channel = $2 AND action = $3`;
+const RESUMED = `
+  UPDATE oc_work.channel_pause
+     SET failures = 0, pauses = 0, refused = NULL, resume_at = NULL, reached_at = clock_timestamp(), problem = NULL
+   WHERE ledger = $1 AND channel = $2 AND failures > 0`;
 
 /**
  * A message of `version` was sent, or none has to be: what is wanted of a later one stays. False: nothing was due any more, so another server
@@ -109,7 +135,7 @@ export async function done(db: Queryable, ledger: LedgerId, due: Due, version: n
   return deleted.rowCount !== 0 || (await withLedgerErrors(db.query(SENT, key))).rowCount !== 0;
 }
 
-/** The channel was reached. Throws LedgerUnavailableError. */
+/** A message came through. Throws LedgerUnavailableError. */
 export async function resume(db: Queryable, ledger: LedgerId, channel: string): Promise<void> {
   await withLedgerErrors(db.query(RESUMED, [ledger, channel]));
 }
@@ -122,73 +148,75 @@ export async function begin(db: Queryable, ledger: LedgerId, { channel, actionId
   await withLedgerErrors(db.query(BEGIN, [ledger, channel, actionId]));
 }
 
-const ATTEMPTED = `
-  UPDATE oc_work.outbox SET attempts = attempts + $4, tried_at = clock_timestamp(), problem = $5
-   WHERE ledger = $1 AND channel = $2 AND action = $3`;
-// Twice as long each time, from one second to five minutes; or as long as the other side asked for, an hour at most.
-const PAUSE = `
-  INSERT INTO oc_work.channel_pause AS p (ledger, channel, failures, resume_at, problem)
-  VALUES ($1, $2, 1, clock_timestamp() + coalesce($4::float8, 1000) * interval '1 millisecond', $3)
+/** Milliseconds until the next attempt: twice as long after each of `failures`, from one second to five minutes. */
+const backOff = (failures: string) => `1000 * least(300, 2 ^ least(${failures}, 9))`;
+/** Until then, or for as long as the other side asked for. */
+const pause = (failures: string) => `coalesce($4::float8, ${backOff(failures)}) * interval '1 millisecond'`;
+
+const DOWN = `
+  WITH tried AS (UPDATE oc_work.outbox SET tried_at = clock_timestamp(), problem = $5
+                  WHERE ledger = $1 AND channel = $2 AND action = $3)
+  INSERT INTO oc_work.channel_pause AS p (ledger, channel, failures, pauses, resume_at, problem)
+  VALUES ($1, $2, 1, 1, clock_timestamp() + ${pause("0")}, $5)
   ON CONFLICT (ledger, channel) DO UPDATE
-     SET failures = p.failures + 1, problem = excluded.problem,
-         resume_at = clock_timestamp() + coalesce($4::float8, 1000 * least(300, 2 ^ least(p.failures, 9))) * interval '1 millisecond'`;
+     SET failures = p.failures + 1, pauses = p.pauses + 1, problem = excluded.problem,
+         resume_at = clock_timestamp() + ${pause("p.pauses")}`;
 
 const MAX_PROBLEM = 500;
 const MAX_PAUSE = 3_600_000;
 
-/** An attempt failed: the channel is tried again later. `counts`: against the notice. Throws LedgerUnavailableError. */
-export async function failed(
+export interface Failure {
+  readonly problem: string;
+  /** Milliseconds for which the other side asked to be left alone. */
+  readonly retryAfter: number | undefined;
+}
+
+function recordable({ problem, retryAfter }: Failure): readonly [pause: number | null, problem: string] {
+  const pause = retryAfter === undefined ? null : Math.min(MAX_PAUSE, Math.max(0, retryAfter));
+  return [pause, problem.slice(0, MAX_PROBLEM).replaceAll("\0", "")];
+}
+
+/** The channel could not be reached, or would have refused anything: it is tried again later, with the same notice. Throws LedgerUnavailableError. */
+export async function wasDown(db: Queryable, ledger: LedgerId, due: Due, failure: Failure): Promise<void> {
+  await withLedgerErrors(db.query(DOWN, [ledger, due.channel, due.actionId, ...recordable(failure)]));
+}
+
+// Whether it is the notice or the channel is known by others: as long as no other one came through since, several that are refused are a channel that takes
+// nothing. It is paused then, and what it refuses counts against none of them.
+const REFUSED = `
+  WITH before AS (
+    SELECT o.refused_at, p.reached_at, coalesce(p.failures > 0 AND p.refused <> $3, false) AS several,
+           NOT EXISTS (SELECT FROM oc_work.outbox x WHERE x.ledger = $1 AND x.channel = $2 AND x.action <> $3
+                                                      AND (x.not_before = '-infinity' OR x.refused_at IS NOT NULL)) AS alone
+      FROM oc_work.outbox o LEFT JOIN oc_work.channel_pause p ON p.ledger = $1 AND p.channel = $2
+     WHERE o.ledger = $1 AND o.channel = $2 AND o.action = $3),
+  channel AS (
+    INSERT INTO oc_work.channel_pause AS p (ledger, channel, failures, pauses, refused, problem)
+    SELECT $1, $2, 1, 0, $3, $5 FROM before
+    ON CONFLICT (ledger, channel) DO UPDATE
+       SET failures = p.failures + 1, refused = excluded.refused, problem = excluded.problem,
+           pauses = p.pauses + (SELECT several::integer FROM before),
+           resume_at = CASE WHEN (SELECT several FROM before) THEN clock_timestamp() + ${pause("p.pauses")} END)
+  UPDATE oc_work.outbox o
+     SET attempts = o.attempts + counts.one, refusals = o.refusals + 1, refused_at = clock_timestamp(),
+         not_before = clock_timestamp() + greatest(coalesce($4::float8, 0), ${backOff("o.refusals")}) * interval '1 millisecond', tried_at = clock_timestamp(), problem = $5
+    FROM (SELECT ($6 AND (alone OR CASE WHEN refused_at IS NULL THEN NOT several
+                                       ELSE coalesce(reached_at >= refused_at, false) END))::integer AS one FROM before) counts
+   WHERE o.ledger = $1 AND o.channel = $2 AND o.action = $3
+  RETURNING o.attempts`;
+
+/**
+ * The other side refused the notice, and may take it later: it is set aside until then, and what is behind it goes on. `counts`: against the notice, unless the
+ * channel refuses others as well. Returns the attempts that count; 0 where nothing was due any more. Throws LedgerUnavailableError.
+ */
+export async function wasRefused(
   db: Queryable,
   ledger: LedgerId,
   due: Due,
-  failure: { readonly problem: string; readonly counts: boolean; readonly retryAfter: number | undefined },
-): Promise<void> {
-  const problem = failure.problem.slice(0, MAX_PROBLEM).replaceAll("\0", "");
-  const pause = failure.retryAfter === undefined ? null : Math.min(MAX_PAUSE, Math.max(0, failure.retryAfter));
-  await withLedgerErrors(db.query(ATTEMPTED, [ledger, due.channel, due.actionId, failure.counts ? 1 : 0, problem]));
-  await withLedgerErrors(db.query(PAUSE, [ledger, due.channel, problem, pause]));
-}
-
-const QUEUES = `
-  SELECT n.name AS channel, p.failures, p.resume_at, coalesce(p.problem, o.problem) AS problem, w.waiting::integer AS waiting
-    FROM unnest($2::text[]) AS n(name)
-    LEFT JOIN oc_work.channel_pause p ON p.ledger = $1 AND p.channel = n.name
-   CROSS JOIN LATERAL (SELECT count(*) AS waiting FROM (SELECT FROM oc_work.outbox o
-                        WHERE o.ledger = $1 AND o.channel = n.name LIMIT ${100_001}) c) w
-    LEFT JOIN LATERAL (SELECT o.problem FROM oc_work.outbox o WHERE o.ledger = $1 AND o.channel = n.name AND o.problem IS NOT NULL
-                        ORDER BY o.first_seq LIMIT 1) o ON true`;
-
-/** What waits for a channel. */
-export interface Queue {
-  readonly channel: string;
-  /** At most 100,001, which stands for more. */
-  readonly waiting: number;
-  /** Attempts since it was reached last. */
-  readonly failures: number;
-  /** When it is tried again, where it could not be reached. */
-  readonly resumeAt: Date | undefined;
-  readonly problem: string | undefined;
-}
-
-/** The queues of channels, by name. Throws LedgerUnavailableError. */
-export async function queuesOf(
-  db: Queryable,
-  ledger: LedgerId,
-  channels: readonly string[],
-): Promise<ReadonlyMap<string, Queue>> {
+  { counts, ...failure }: Failure & { readonly counts: boolean },
+): Promise<number> {
   const { rows } = await withLedgerErrors(
-    db.query<{
-      channel: string;
-      failures: number | null;
-      resume_at: Date | null;
-      problem: string | null;
-      waiting: number;
-    }>(QUEUES, [ledger, channels]),
+    db.query<{ attempts: number }>(REFUSED, [ledger, due.channel, due.actionId, ...recordable(failure), counts]),
   );
-  return new Map(
-    rows.map(({ channel, failures, resume_at, problem, waiting }) => [
-      channel,
-      { channel, waiting, failures: failures ?? 0, resumeAt: resume_at ?? undefined, problem: problem ?? undefined },
-    ]),
-  );
+  return rows[0]?.attempts ?? 0;
 }

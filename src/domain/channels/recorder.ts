@@ -5,7 +5,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import { termsOf } from "../actions/terms.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { Configuration } from "./configuration.ts";
-import { channelNames, type NewNotice, queueNotices, readNotices } from "./notices.ts";
+import { type NewNotice, queueNotices, readNotices } from "./notices.ts";
 import { type Wanted, want } from "./outbox.ts";
 import { type Channel, type ChannelHome, listChannels } from "./store.ts";
 
@@ -51,7 +51,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** What notices need, those that were just queued and those of actions that have moved on. */
   async function wantedOf(ledger: LedgerId, versions: ReadonlyMap<string, number>): Promise<readonly Wanted[]> {
     if (versions.size === 0) return [];
-    const notices = await readNotices(db, ledger, [...versions.keys()], await channelNames(home.db, home.of(ledger)));
+    const notices = await readNotices(db, ledger, [...versions.keys()]);
     return notices.flatMap(({ actionId, channel, queued, state }) => {
       const version = versions.get(actionId);
       // What was sent said what the proposal says.
@@ -66,10 +66,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const fact = factOf(entry);
       return fact.type === "NOTICE_RETRIED" ? [fact.notice] : [];
     });
-    const read = found.map(({ action, channel }) => readNotices(db, ledger, [action], [channel]));
-    return (await Promise.all(read))
-      .flat()
-      .filter(({ state }) => state.status === "QUEUED")
+    const retried = new Set(found.map(({ action, channel }) => `${action} ${channel}`));
+    const notices = await readNotices(db, ledger, [...new Set(found.map(({ action }) => action))]);
+    return notices
+      .filter(({ actionId, channel, state }) => retried.has(`${actionId} ${channel}`) && state.status === "QUEUED")
       .map(({ actionId, channel, queued }) => ({ actionId, channel, firstSeq: queued.seq, version: 1 }));
   }
 

@@ -7,7 +7,7 @@ import type { Damage } from "./damage.ts";
 import type { Delivery } from "./delivery.ts";
 import { createLeases } from "./leases.ts";
 import { createLedgerWork, type LedgerWork } from "./ledger-work.ts";
-import { ledgersWithDue } from "./outbox.ts";
+import { dueChannels } from "./outbox.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ChannelHome } from "./store.ts";
 
@@ -66,7 +66,8 @@ export function startWorker(options: WorkerOptions): Worker {
       for (const [ledger, work] of running) if (!held.has(ledger)) work.stop();
       if (stopped) return;
       for (const [ledger, position] of held) if (!running.has(ledger)) begin(ledger, position);
-      for (const ledger of await ledgersWithDue(db, [...held.keys()])) running.get(ledger)?.wake();
+      const due = await dueChannels(db, [...held.keys()]);
+      for (const ledger of new Set(due.map((one) => one.ledger))) running.get(ledger)?.wake();
       failing = false;
     } catch (error) {
       if (!failing) log.warn({ err: asError(error) }, "notices cannot be sent now; this is tried again");
