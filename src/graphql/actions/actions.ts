@@ -1,8 +1,8 @@
 import { type ActionPage, listActions, listDecidable } from "../../domain/actions/loading/list.ts";
+import { isOfAllRegions, mergedPage } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { ActionStatus } from "../base/enums.ts";
-import { isOfAllRegions, mergedPage } from "../base/merged.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
 import {
   AFTER,

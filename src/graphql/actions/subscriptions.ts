@@ -5,9 +5,10 @@ import { listOf, objectOf } from "../../facts/members.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { PendingApprovalChange } from "../base/enums.ts";
-import { type FollowedEntries, followLedger } from "../base/follow.ts";
+import { type FollowedEntries, follow, followLedger, type Reached } from "../base/follow.ts";
 import { uuidOfNodeId } from "../base/node-id.ts";
-import { REGION } from "../base/regions.ts";
+import { LedgerEvent, RegionPosition } from "../base/position.ts";
+import { FOLLOWED_AFTER, FOLLOWED_POSITIONS, FOLLOWED_REGION } from "../base/regions.ts";
 import { ActionRef } from "./action.ts";
 import { createEscalations, type Escalations } from "./escalations.ts";
 import { createLentActions, type LentActions } from "./lent-actions.ts";
@@ -161,14 +162,11 @@ async function decidableChange(
   return change === "UPDATED" ? "REMOVED" : undefined;
 }
 
-const PendingApprovalEvent = builder.objectRef<PendingEvent>("PendingApprovalEvent").implement({
+const PendingApprovalEvent = builder.objectRef<PendingEvent & Reached>("PendingApprovalEvent").implement({
   description: "A change of the list of pending actions, or a heartbeat.",
+  interfaces: [LedgerEvent],
+  isTypeOf: () => true,
   fields: (t) => ({
-    cursor: t.field({
-      type: "Sequence",
-      description: "The position reached. Pass it as `after` to continue after this event.",
-      resolve: ({ cursor }) => cursor,
-    }),
     change: t.field({ type: PendingApprovalChange, description: "What changed.", resolve: ({ change }) => change }),
     action: t.field({
       type: ActionRef,
@@ -183,28 +181,27 @@ builder.subscriptionField("pendingApprovals", (t) =>
   t.field({
     type: PendingApprovalEvent,
     description:
-      "Changes of the list of pending actions: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`action` null) carries the position reached.",
+      "Changes of the list of pending actions: first those recorded after `after`, then new ones. Delivered at least once, those of each region in ledger order, without gaps. When a region had none for a while, a heartbeat (`action` null) carries the position reached.",
     authScopes: { signedIn: true },
     args: {
-      region: t.arg.string({ description: REGION }),
-      after: t.arg({
-        type: "Sequence",
-        description: "The last cursor received. Default: the current end of the ledger.",
-      }),
+      region: t.arg.string({ description: FOLLOWED_REGION }),
+      after: t.arg({ type: "Sequence", description: FOLLOWED_AFTER }),
+      positions: t.arg({ type: [RegionPosition], description: FOLLOWED_POSITIONS }),
       onlyDecidable: t.arg.boolean({
         description:
           "Only actions with `viewerCanDecide`. An action that you can no longer decide, for example because you approved it, is REMOVED. REMOVED can be sent for an action that was never ADDED. One that escalates to you is ADDED then, within the time of a heartbeat, if it was recorded behind `after`. So is what you can decide once somebody has lent you their right, and it is REMOVED when that is over; of many, a hundred at a time.",
       }),
     },
-    subscribe: (_root, { after, onlyDecidable }, context) => {
-      const subscriber = {
-        onlyDecidable: onlyDecidable === true,
-        escalations: createEscalations(context),
-        lent: createLentActions(context, after),
-        added: new Set<string>(),
-      };
-      return followLedger(context, after, (followed) => pendingEvents(context, followed, subscriber));
-    },
+    subscribe: (_root, { onlyDecidable, ...args }, context) =>
+      follow(context, args, async (local, after) => {
+        const subscriber = {
+          onlyDecidable: onlyDecidable === true,
+          escalations: createEscalations(local),
+          lent: createLentActions(local, after),
+          added: new Set<string>(),
+        };
+        return (followed) => pendingEvents(local, followed, subscriber);
+      }),
     resolve: (event) => event,
   }),
 );

@@ -2,6 +2,7 @@ import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import { readHead } from "../../ledger/read.ts";
 import { builder } from "./builder.ts";
 import type { Context } from "./context.ts";
+import type { Reached } from "./follow.ts";
 
 /** Where something was read: the ledger, and the last entry it had then. */
 export interface Position {
@@ -43,11 +44,20 @@ export const LedgerPosition = builder.objectRef<Position>("LedgerPosition").impl
   }),
 });
 
+/** Where to go on in one region. */
+export const RegionPosition = builder.inputType("RegionPosition", {
+  description: "A position in the ledger of one region, as `asOf` has it.",
+  fields: (t) => ({
+    region: t.string({ required: true, description: "The region." }),
+    seq: t.field({ type: "Sequence", required: true, description: "The position." }),
+  }),
+});
+
 builder.globalConnectionField("asOf", (t) =>
   t.field({
     type: [LedgerPosition],
     description:
-      "The ledger positions that the list was read at, the same for all lists of a query. Subscribe with `after` set to `seq` to receive everything that is not in the list yet.",
+      "The ledger positions that the list was read at, the same for all lists of a query. Subscribe with them as `positions`, or for one ledger with `after` set to `seq`, to receive everything that is not in the list yet.",
     resolve: ({ asOf }) => [...asOf],
   }),
 );
@@ -59,3 +69,28 @@ builder.globalConnectionField("unreadRegions", (t) =>
     resolve: ({ unreadRegions = [] }) => [...unreadRegions],
   }),
 );
+
+/** What events of subscriptions to ledgers have in common. */
+export const LedgerEvent = builder.interfaceRef<Reached>("LedgerEvent").implement({
+  description: "Where a subscription is after an event.",
+  fields: (t) => ({
+    cursor: t.field({
+      type: "Sequence",
+      description:
+        "The position reached in the ledger of `region`. Pass it as `after`, with that `region`, to continue there alone.",
+      resolve: ({ cursor }) => cursor,
+    }),
+    region: t.exposeString("region", { description: "The region that the event is of." }),
+    asOf: t.field({
+      type: [LedgerPosition],
+      complexity: 1,
+      description: "The position reached in each ledger. Pass them as `positions` to continue in all of them.",
+      resolve: ({ asOf }) => [...asOf],
+    }),
+    unreadRegions: t.stringList({
+      description:
+        "Regions that cannot be read now. What they have comes once they can be, behind their position in `asOf`; without one, behind where their ledger ends then.",
+      resolve: ({ unreadRegions }) => [...unreadRegions],
+    }),
+  }),
+});

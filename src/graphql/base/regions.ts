@@ -130,6 +130,14 @@ export const REGION =
 export const LISTED_REGION =
   "Only what is recorded in this region. Default: in all that this server serves and that your roles do not leave out, each in its own order.";
 
+/** Arguments of subscriptions to changes. */
+export const FOLLOWED_REGION =
+  "Only what is recorded in this region. Default: in all that this server serves and that your roles do not leave out; with `after`, in that of `ledger`.";
+export const FOLLOWED_AFTER =
+  "The last cursor received of one ledger. Default: where each ledger ends now, and `positions`.";
+export const FOLLOWED_POSITIONS =
+  "Where to go on in each region: `asOf` of the last event received, or of a list. Regions that are not among them are followed from where their ledger ends now. Not together with `region` or `after`.";
+
 /** The context in the region of what `nodeId` names; that of `unnamed` for what the caller may not know of. */
 export function contextOfId(context: Context, nodeId: string, unnamed = () => contextOfUnnamed(context)): Context {
   const { typename, id } = decodeNodeId(nodeId);

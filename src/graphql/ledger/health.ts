@@ -1,6 +1,8 @@
 import { readsOrganization } from "../../domain/visibility/visibility.ts";
 import { instant, type LedgerId } from "../../facts/entry.ts";
 import type { LedgerHealth } from "../../ledger/watch/watched.ts";
+import { eventsOfRegions } from "../base/across-regions/events.ts";
+import { isOfAllRegions } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf } from "../base/context.ts";
 import { LedgerCondition } from "../base/enums.ts";
@@ -134,14 +136,28 @@ async function* healthOf({ services, ledger }: Context, signal: AbortSignal): As
   }
 }
 
+async function* healthOfAll(context: Context, signal: AbortSignal): AsyncGenerator<LedgerHealth, undefined> {
+  const begin = async (local: Context, ends: AbortSignal) => healthOf(local, ends);
+  for await (const { event } of eventsOfRegions(context, signal, begin)) yield event;
+  return undefined;
+}
+
 builder.subscriptionField("ledgerHealth", (t) =>
   t.field({
     type: HealthRef,
     description:
-      "The health of the ledger of your organization: as it is, and then whenever it changes, at most once a second. When it did not change for a while, it is sent again.",
+      "The health of the ledgers of your organization, each as it is, and then whenever it changes, at most once a second. When it did not change for a while, it is sent again.",
     authScopes: { signedIn: true },
-    args: { region: t.arg.string({ description: REGION }) },
-    subscribe: (_root, _args, context) => endingWith(context, (signal) => healthOf(context, signal)),
+    args: {
+      region: t.arg.string({
+        description:
+          "Only the ledger of this region. Default: of all that this server serves and that your roles do not leave out.",
+      }),
+    },
+    subscribe: (_root, { region }, context) =>
+      endingWith(context, (signal) =>
+        isOfAllRegions(context, region) ? healthOfAll(context, signal) : healthOf(context, signal),
+      ),
     resolve: (health) => health,
   }),
 );

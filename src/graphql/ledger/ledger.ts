@@ -2,11 +2,11 @@ import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
 import { hexFromHash } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { type EntryRange, readEntry, readEntryByHash } from "../../ledger/read.ts";
+import { isOfAllRegions, mergedPage } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { LedgerVerdict } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
-import { isOfAllRegions, mergedPage } from "../base/merged.ts";
 import {
   AFTER,
   decodeCursor,

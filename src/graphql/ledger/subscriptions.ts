@@ -2,8 +2,9 @@ import { AUDIT_READ } from "../../domain/reading-log/reading-log.ts";
 import type { EntryFilter } from "../../ledger/search.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
-import { type FollowedEntries, followLedger } from "../base/follow.ts";
-import { REGION } from "../base/regions.ts";
+import { type FollowedEntries, follow, type Reached } from "../base/follow.ts";
+import { LedgerEvent, RegionPosition } from "../base/position.ts";
+import { FOLLOWED_AFTER, FOLLOWED_POSITIONS, FOLLOWED_REGION } from "../base/regions.ts";
 import { type EntryNode, entryNode } from "../base/rows.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "./entry.ts";
@@ -15,14 +16,11 @@ interface EntryEvent {
   readonly entry: EntryNode | null;
 }
 
-const AuditEntryEvent = builder.objectRef<EntryEvent>("AuditEntryEvent").implement({
+const AuditEntryEvent = builder.objectRef<EntryEvent & Reached>("AuditEntryEvent").implement({
   description: "A new entry, or a heartbeat.",
+  interfaces: [LedgerEvent],
+  isTypeOf: () => true,
   fields: (t) => ({
-    cursor: t.field({
-      type: "Sequence",
-      description: "The position reached. Pass it as `after` to continue after this event.",
-      resolve: ({ cursor }) => cursor,
-    }),
     entry: t.field({
       type: EntryRef,
       nullable: true,
@@ -60,21 +58,20 @@ builder.subscriptionField("auditEntries", (t) =>
   t.field({
     type: AuditEntryEvent,
     description:
-      "Entries that you may see and that meet a filter: first those recorded after `after`, then new ones. Delivered at least once, in ledger order, without gaps. When there was none for a while, a heartbeat (`entry` null) carries the position reached. Reading is recorded in the ledger.",
+      "Entries that you may see and that meet a filter: first those recorded after `after`, then new ones. Delivered at least once, those of each region in ledger order, without gaps. When a region had none for a while, a heartbeat (`entry` null) carries the position reached. Reading is recorded in the ledger.",
     authScopes: { signedIn: true },
     args: {
-      region: t.arg.string({ description: REGION }),
-      after: t.arg({
-        type: "Sequence",
-        description: "The last cursor received. Default: the current end of the ledger.",
-      }),
+      region: t.arg.string({ description: FOLLOWED_REGION }),
+      after: t.arg({ type: "Sequence", description: FOLLOWED_AFTER }),
+      positions: t.arg({ type: [RegionPosition], description: FOLLOWED_POSITIONS }),
       filter: t.arg({ type: AuditFilter, description: "Conditions to meet. Default: none." }),
     },
-    subscribe: async (_root, { after, filter }, context) => {
-      const wanted = await entryFilter(context, filter);
-      await recordingRead(context, SUBSCRIPTION, 0, undefined);
-      return followLedger(context, after, (followed) => entryEvents(context, wanted, followed));
-    },
+    subscribe: (_root, { filter, ...args }, context) =>
+      follow(context, args, async (local) => {
+        const wanted = await entryFilter(local, filter);
+        await recordingRead(local, SUBSCRIPTION, 0, undefined);
+        return (followed) => entryEvents(local, wanted, followed);
+      }),
     resolve: (event) => event,
   }),
 );

@@ -1,10 +1,10 @@
 import { GraphQLError } from "graphql";
-import { DomainError } from "../../errors.ts";
-import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
-import { type Context, inRegion, regionsOf, whereRecorded } from "./context.ts";
-import { badUserInput } from "./errors.ts";
-import { LAST_POSITION, type Page, type PageArguments, pageSize } from "./page.ts";
-import { type Position, readingAt } from "./position.ts";
+import { DomainError } from "../../../errors.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../../ledger/errors.ts";
+import { type Context, inRegion, regionsOf, whereRecorded } from "../context.ts";
+import { badUserInput } from "../errors.ts";
+import { LAST_POSITION, type Page, type PageArguments, pageSize } from "../page.ts";
+import { type Position, readingAt } from "../position.ts";
 
 /** How a list is read in one region. */
 export interface MergedList<Node> {
@@ -160,7 +160,7 @@ async function tell<Node>(parts: readonly Part<Node>[], { shown }: MergedList<No
   return untold;
 }
 
-function isBadInput(error: unknown): error is GraphQLError {
+export function isBadInput(error: unknown): error is GraphQLError {
   return error instanceof GraphQLError && error.extensions.code === "BAD_USER_INPUT";
 }
 
@@ -168,12 +168,12 @@ function isBadInput(error: unknown): error is GraphQLError {
 const OF_CALL: ReadonlySet<string> = new Set(["QUERY_TOO_COMPLEX", "RATE_LIMITED", "RESPONSE_TOO_LARGE"]);
 
 /** Whether it is about the call, and not about what a region has. */
-function isOfCall(error: unknown): boolean {
+export function isOfCall(error: unknown): boolean {
   return error instanceof GraphQLError || (error instanceof DomainError && OF_CALL.has(error.code));
 }
 
 /** The same is said of it as where the region is read alone, but to operators only. */
-function noteUnread(context: Context, region: string, error: unknown): void {
+export function noteUnread(context: Context, region: string, error: unknown): void {
   if (error instanceof LedgerDamagedError) whereRecorded(context, region).services.ledgers.damaged(error);
   else if (!(error instanceof LedgerUnavailableError)) context.onFault(error);
 }
@@ -181,7 +181,7 @@ function noteUnread(context: Context, region: string, error: unknown): void {
 /** Milliseconds that a region has: more than a search takes before it is cut short. */
 const PATIENCE = 8_000;
 
-function inTime<Result>(work: Promise<Result>): Promise<Result> {
+export function inTime<Result>(work: Promise<Result>): Promise<Result> {
   const late = new LedgerUnavailableError("the region does not respond", 1);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(late), PATIENCE);
