@@ -56,7 +56,13 @@ export function regionProblems({
   if (new Set(addresses).size < addresses.length) {
     problems.push("REGIONS has to name another database for each region");
   }
-  const served = new Set([REGION, ...REGIONS.keys()]);
+  const isHomeElsewhere = homeAddressOf({ REGION, REGIONS, REGION_ADDRESSES }) !== undefined;
+  const served = new Set([...(isHomeElsewhere ? [] : [REGION]), ...REGIONS.keys()]);
+  if (isHomeElsewhere && (value.DATABASE_URL ?? value.MIGRATION_DATABASE_URL) !== undefined) {
+    problems.push(
+      `DATABASE_URL is the database of ${REGION}, which REGION_ADDRESSES says is served elsewhere: set one of them`,
+    );
+  }
   const migrated = [...MIGRATION_REGIONS.keys()].find((name) => !REGIONS.has(name));
   if (migrated !== undefined) problems.push(`MIGRATION_REGIONS names ${migrated}, which REGIONS does not`);
   const elsewhere = [...REGION_ADDRESSES.keys()].find((name) => served.has(name));
@@ -64,6 +70,15 @@ export function regionProblems({
     problems.push(`REGION_ADDRESSES has to name regions that this server does not serve, not ${elsewhere}`);
   }
   return problems;
+}
+
+/** The address of a server of the home region, where this server has no database of it; undefined: it has. */
+export function homeAddressOf({
+  REGION,
+  REGIONS,
+  REGION_ADDRESSES,
+}: Pick<Values, "REGION" | "REGIONS" | "REGION_ADDRESSES">): string | undefined {
+  return REGIONS.size > 0 && !REGIONS.has(REGION) ? REGION_ADDRESSES.get(REGION) : undefined;
 }
 
 /** A region beside the home region, with its database. */

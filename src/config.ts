@@ -2,7 +2,14 @@ import { isIP, isIPv6 } from "node:net";
 import path from "node:path";
 import { z } from "zod";
 import { addressRanges, secureAddress, teamsHosts } from "./config-channels.ts";
-import { byRegion, otherRegionsOf, REGION_NAME, type RegionConfig, regionProblems } from "./config-regions.ts";
+import {
+  byRegion,
+  homeAddressOf,
+  otherRegionsOf,
+  REGION_NAME,
+  type RegionConfig,
+  regionProblems,
+} from "./config-regions.ts";
 import { ConfigurationError } from "./errors.ts";
 
 const SCHEME_HOST_PORT = "has to be scheme, host and port alone, such as https://countersign.example";
@@ -264,6 +271,8 @@ export interface Config {
   readonly catalog: string | undefined;
   /** The home region: its ledgers have what concerns whole organizations. */
   readonly region: string;
+  /** Scheme, host and port of a server of the home region; undefined: this server has its database. */
+  readonly homeAddress: string | undefined;
   /** The other regions that are served. */
   readonly otherRegions: readonly RegionConfig[];
   /** Where regions are served that this server does not serve: scheme, host and port, by the name of the region. */
@@ -413,6 +422,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     databasePool: value.DATABASE_POOL,
     catalog: value.CATALOG,
     region: value.REGION,
+    homeAddress: homeAddressOf(value),
     otherRegions: otherRegionsOf(value, overrides.dataDir ?? dataDir),
     regionAddresses: value.REGION_ADDRESSES,
     homeCopyMaxAge: value.HOME_COPY_MAX_AGE,

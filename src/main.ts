@@ -1,5 +1,7 @@
 import type { Config } from "./config.ts";
+import type { CopyPlace } from "./domain/directory/copies.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
+import { createHomeResponder } from "./domain/regions/home-exchange.ts";
 import { createRegions } from "./domain/regions/regions.ts";
 import type { Services } from "./graphql/base/services.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -9,6 +11,7 @@ import { startChannels } from "./main/channels.ts";
 import { createClosing } from "./main/closing.ts";
 import { startHomeDatabase } from "./main/database.ts";
 import { startFollowing } from "./main/follow.ts";
+import { homeExchange, startHomeSource } from "./main/home.ts";
 import { type Addresses, startHttp } from "./main/http.ts";
 import { offerSetupCodes, readIdentitySettings, startIdentity } from "./main/identity.ts";
 import { startJobs } from "./main/jobs.ts";
@@ -16,7 +19,7 @@ import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
 import { measured } from "./main/measured.ts";
 import { createReads } from "./main/reads.ts";
-import { assertOnlyLedgersOf, copyPlaces, startOtherRegions } from "./main/regions.ts";
+import { assertOnlyLedgersOf, startOtherRegions } from "./main/regions.ts";
 import { createServices } from "./main/services.ts";
 import { startSessions } from "./main/sessions.ts";
 import type { Start } from "./main/start.ts";
@@ -64,10 +67,14 @@ async function startAreas(start: Start): Promise<Addresses> {
   const database = await startHomeDatabase(start, async (reached) => {
     if (config.partsRegions) await assertOnlyLedgersOf(config.region, reached);
   });
-  const metrics = createMetrics(measured(() => [{ database, ledgers, watch }, ...others.states]));
+  const isHomeServed = config.homeAddress === undefined;
+  const metrics = createMetrics(
+    measured(() => [...(isHomeServed ? [{ database, ledgers, watch }] : []), ...others.states]),
+  );
   const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
   const sessions = startSessions(start, database, ledgers);
   const parts = new Map<string, Services>();
+  const places = new Map<string, CopyPlace>();
   const identity = startIdentity(start, {
     settings,
     keys,
@@ -76,7 +83,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     sessions,
     db: database.pool,
     platforms,
-    copies: () => copyPlaces(config.region, parts),
+    copies: () => [...places.values()],
     metrics,
   });
   const { directory, readingLog } = identity;
@@ -94,7 +101,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     policies: policyParts,
     findReads,
   });
-  startJobs(start, database, actions, sessions);
+  if (isHomeServed) startJobs(start, database, actions, sessions);
   const channels = startChannels(start, {
     database,
     ledgers,
@@ -111,7 +118,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     regions: config.partsRegions
       ? createRegions({
           home: config.region,
-          names: [config.region, ...config.otherRegions.map(({ name }) => name)],
+          names: [...(isHomeServed ? [config.region] : []), ...config.otherRegions.map(({ name }) => name)],
           parts,
           addresses: config.regionAddresses,
           policies: abroad.policies,
@@ -136,11 +143,13 @@ async function startAreas(start: Start): Promise<Addresses> {
     platforms,
     heartbeat: config.heartbeat,
   });
-  parts.set(config.region, services);
+  if (isHomeServed) parts.set(config.region, services);
+  const source = startHomeSource(start, { database, ledgers, directory, isSigned, keys });
   const others = await startOtherRegions(start, {
     home: services,
     homeDatabase: database,
-    isSigned,
+    source,
+    places,
     keys,
     policies: abroad,
     findReads,
@@ -150,6 +159,8 @@ async function startAreas(start: Start): Promise<Addresses> {
   if (config.production && database.isMigrated) await offerSetupCodes(directory, settings, start.say);
   const { trustedProxies } = settings;
   const regions = config.otherRegions.length === 0 ? undefined : others.ready;
+  const respondHome =
+    isHomeServed && config.partsRegions ? createHomeResponder(homeExchange(config, keys), source) : undefined;
   return startHttp(start, {
     database,
     services,
@@ -157,6 +168,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     ledgers,
     watch,
     regions,
+    respondHome,
     metrics,
     certificate,
     trustedProxies,

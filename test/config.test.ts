@@ -132,6 +132,12 @@ describe("loadConfig", () => {
       },
     ]);
     expect(loadConfig({})).toMatchObject({ region: "eu", otherRegions: [], partsRegions: false });
+    // The home region may be served elsewhere, as by a server of another region.
+    const abroad = { REGIONS: "us=postgres://me@db/x", REGION_ADDRESSES: "eu=https://eu.example" };
+    expect(loadConfig(abroad)).toMatchObject({ homeAddress: "https://eu.example", databaseUrl: undefined });
+    expect(() => loadConfig({ ...abroad, DATABASE_URL: "postgres://me@db/eu" })).toThrow(
+      "DATABASE_URL is the database of eu, which REGION_ADDRESSES says is served elsewhere",
+    );
     const both = { DATABASE_URL: "postgres://me@db/x", REGIONS: "eu=postgres://me@db/y" };
     expect(refusal(both)).toContain("DATABASE_URL is the database of eu, which REGIONS names too");
   });

@@ -42,8 +42,8 @@ async function migrateDatabase(connectionString: string): Promise<void> {
 async function run(options: MigrateCommandOptions): Promise<void> {
   const config = settings(options);
   const given = options.databaseUrl ?? config.migrationDatabaseUrl ?? config.databaseUrl;
-  if (given === undefined) await migrateBuiltin(config);
-  else await migrateDatabase(given);
+  if (given !== undefined) await migrateDatabase(given);
+  else if (config.homeAddress === undefined) await migrateBuiltin(config);
   if (options.databaseUrl !== undefined) return;
   for (const { name, databaseUrl, migrationDatabaseUrl } of config.otherRegions) {
     process.stdout.write(`Region ${name}:\n`);

@@ -60,7 +60,15 @@ const byClass: Readonly<Record<string, DatabaseFailure>> = {
 };
 
 /** Codes of Node's network errors. The first group can only come before a connection exists. */
-const neverConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ENOENT"]);
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT",
+  "ENOTDIR",
+]);
 const disconnected = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "ERR_STREAM_DESTROYED"]);
 /** SQLSTATEs with which the server ends a connection that was in use. */
 const ended = new Set(["57P01", "57P02", "57P04", "58000", "58030", "08003", "08006", "08007", "P1017"]);

@@ -72,7 +72,8 @@ export function createChannelRoute({ receive, admit, log }: ChannelRouteDeps) {
 type Found = NonNullable<Awaited<ReturnType<ReceiveChannel>>>;
 const NOT_FOUND: Found = { status: 404, body: "not found\n" };
 
-function statusOf(error: unknown): number {
+/** The status of a response that says why nothing was done. */
+export function statusOf(error: unknown): number {
   if (error instanceof LedgerUnavailableError) return 503;
   if (!(error instanceof GraphQLError)) return 500;
   const { http, code } = error.extensions as { readonly http?: { readonly status?: number }; readonly code?: string };

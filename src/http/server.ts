@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { GraphQLParams } from "graphql-yoga";
+import type { RespondHome } from "../domain/regions/home-exchange.ts";
 import { graphqlError, rateLimited } from "../graphql/base/errors.ts";
 import { RESPONSE_BYTES } from "../graphql/base/response-budget.ts";
 import type { Services } from "../graphql/base/services.ts";
@@ -21,6 +22,7 @@ import { originOf } from "./origin.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { type Checks, createProbes } from "./probes.ts";
 import { createRates, RATE_LIMITS, type RateLimits } from "./rates.ts";
+import { createHomeRoute } from "./regions/home-route.ts";
 import { createSlots, readerOf } from "./slots.ts";
 import { cutWhenSlow, once, wantsStream, whenClosed } from "./stream.ts";
 import { createUnread, holdUnread } from "./unread.ts";
@@ -44,6 +46,8 @@ export interface HttpServerDeps {
   readonly signIn?: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
   /** Responds to requests of other services at the paths of channels; left out: there are none. */
   readonly receiveChannel?: ReceiveChannel | undefined;
+  /** Responds to servers of other regions about what the home region has; left out: this server does not have it. */
+  readonly respondHome?: RespondHome | undefined;
   /** Conditions of `/readyz`, by name; all must hold. Undefined: the probes are served elsewhere. */
   readonly checks: (() => Promise<Checks>) | undefined;
   /** Whether each further region is ready, which `/readyz` says. */
@@ -224,6 +228,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const channelRoute =
     deps.receiveChannel && createChannelRoute({ receive: deps.receiveChannel, admit: admitAnonymous, log });
 
+  const homeRoute = deps.respondHome && createHomeRoute({ respond: deps.respondHome, admit: admitAnonymous, log });
+
   /** What is done for responses. */
   const works = new WeakMap<ServerResponse, Promise<void>>();
 
@@ -263,6 +269,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     if (path === "/graphql") return traced(request, () => graphql(request, response));
     const received = channelRoute?.(path, request, response);
     if (received !== undefined) return received;
+    const asked = homeRoute?.(path, request, response);
+    if (asked !== undefined) return asked;
     const signingIn = signIn?.(path, request, response);
     if (signingIn !== undefined) return signingIn;
     request.resume();

@@ -64,8 +64,8 @@ export function createReadsOfRegions(
   { partsRegions, region, otherRegions, regionAddresses }: Config,
   poolOf: (region: string) => Queryable | undefined,
 ): FindReads {
-  const names = [region, ...otherRegions.map(({ name }) => name), ...regionAddresses.keys()];
-  const sources = () => names.map((name) => ({ region: name, db: poolOf(name) }));
+  const names = new Set([region, ...otherRegions.map(({ name }) => name), ...regionAddresses.keys()]);
+  const sources = () => [...names].map((name) => ({ region: name, db: poolOf(name) }));
   return createPossibleReads({ sources, isOneRegion: !partsRegions, sessionWindow: DEFAULT_SESSION_WINDOW });
 }
 

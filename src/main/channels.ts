@@ -74,7 +74,7 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     config: config.channels,
     log,
   });
-  channels.start();
+  if (config.homeAddress === undefined) channels.start();
   closing.add(() => channels.stop());
   return channels;
 }

@@ -17,6 +17,8 @@ export async function startFollowing(
   ...others: readonly Notified[]
 ): Promise<Follower> {
   const follower = createFollower({ pool: database.followPool, idleSeconds: config.heartbeat });
+  // There is nothing to follow.
+  if (config.homeAddress !== undefined) return follower;
   const notified = [follower, ...others];
   const listener = createListener({
     connectionString: database.url,

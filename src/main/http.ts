@@ -2,6 +2,7 @@ import type { Database } from "../db/database.ts";
 import { pendingMigrations } from "../db/migrate.ts";
 import type { Channels } from "../domain/channels/channels.ts";
 import { isLoopback } from "../domain/identity/secure-url.ts";
+import type { RespondHome } from "../domain/regions/home-exchange.ts";
 import { CHANNEL_KINDS } from "../facts/areas/channels.ts";
 import type { Services } from "../graphql/base/services.ts";
 import { type Certificate, watchCertificate } from "../http/certificate.ts";
@@ -25,6 +26,8 @@ export interface HttpDeps {
   readonly watch: Pick<Watch, "status">;
   /** Whether each other region is ready, by its name; undefined: there is none. */
   readonly regions: (() => Promise<Readonly<Record<string, boolean>>>) | undefined;
+  /** Responds to servers that copy the home region; undefined: this one does not serve it, or there are no others. */
+  readonly respondHome: RespondHome | undefined;
   readonly metrics: Metrics;
   readonly certificate: Certificate | undefined;
   readonly trustedProxies: readonly string[];
@@ -62,13 +65,18 @@ export async function isReady(region: Pick<HttpDeps, "database" | "ledgers" | "w
 /** Listens. */
 export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses> {
   const { config, log, closing } = start;
-  const { database, services, identity, ledgers, watch, regions, metrics, certificate, trustedProxies } = deps;
-  const checks = () => checksOf({ database, ledgers, watch });
+  const { database, services, identity, ledgers, watch, regions, respondHome, metrics, certificate, trustedProxies } =
+    deps;
+  const checks = async () => {
+    if (config.homeAddress === undefined) return checksOf({ database, ledgers, watch });
+    return { regions: Object.values((await regions?.()) ?? {}).some((ready) => ready) };
+  };
   const server = createHttpServer({
     services,
     identity: identity.calls,
     signIn: identity.signIn.handle,
     receiveChannel: channelReceiver(services.channels),
+    respondHome,
     publicUrl: config.publicUrl,
     checks: config.metricsPort === undefined ? checks : undefined,
     regions,

@@ -11,7 +11,7 @@ import type { Keys } from "../domain/identity/keys.ts";
 import { assertBuiltinAllowed, createBuiltinIssuer } from "../domain/identity/tokens/builtin-issuer.ts";
 import { type TrustedIssuer, trustIssuer } from "../domain/identity/tokens/issuers.ts";
 import { createUsedOnce } from "../domain/identity/used-once.ts";
-import { createUsedOnceElsewhere } from "../domain/identity/used-once-elsewhere.ts";
+import { createUsedOnceElsewhere, createUsedOnceIn } from "../domain/identity/used-once-elsewhere.ts";
 import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createOpenSessions } from "../domain/sessions/open-sessions.ts";
 import type { Sessions } from "../domain/sessions/sessions.ts";
@@ -58,6 +58,8 @@ export interface IdentityDeps {
   readonly copies?: () => readonly CopyPlace[];
   /** Seconds for which they are worked under. Default: 0. */
   readonly copySeconds?: number;
+  /** Whether `db` is none, since the home region is served elsewhere. Default: false. */
+  readonly isHomeElsewhere?: boolean;
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;
   readonly log: Logger;
@@ -75,12 +77,12 @@ export interface IdentityServices {
 /** Everything about who calls, for one process. */
 export function createIdentity(deps: IdentityDeps): IdentityServices {
   const { settings, keys, ledgers, isSigned, sessions, db, region, platforms, publicUrl, metrics, log } = deps;
-  const { claimsMaxAge, copies = () => [], copySeconds = 0 } = deps;
+  const { claimsMaxAge, copies = () => [], copySeconds = 0, isHomeElsewhere = false } = deps;
   const sessionTokens = createSessionTokens({ keys, audience: AUDIENCE });
-  const usedOnce = createUsedOnceElsewhere({
-    home: createUsedOnce({ db }),
-    elsewhere: () => copies().map((place) => place.db),
-  });
+  const elsewhere = () => copies().map((place) => place.db);
+  const usedOnce = isHomeElsewhere
+    ? createUsedOnceIn(elsewhere)
+    : createUsedOnceElsewhere({ home: createUsedOnce({ db }), elsewhere });
   const authenticator = createAuthenticator({
     issuers: [...issuersOf(settings, keys, log), sessionTokens.trusted],
     usedOnce,
@@ -199,13 +201,14 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
 /** The same with the settings of a server, stopped with it. */
 export function startIdentity(
   { config, log, closing, publicUrl }: Start,
-  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log" | "claimsMaxAge" | "copySeconds">,
+  deps: Omit<IdentityDeps, "region" | "publicUrl" | "log" | "claimsMaxAge" | "copySeconds" | "isHomeElsewhere">,
 ): IdentityServices {
   const identity = createIdentity({
     ...deps,
     region: config.region,
     claimsMaxAge: config.claimsMaxAge,
     copySeconds: config.homeCopyMaxAge,
+    isHomeElsewhere: config.homeAddress !== undefined,
     publicUrl,
     log,
   });

@@ -10,11 +10,11 @@ import type { Keys } from "../domain/identity/keys.ts";
 import type { FindReads } from "../domain/lineage/possible-reads.ts";
 import { createReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createHomeCopier } from "../domain/regions/home-copier.ts";
+import type { HomeSource } from "../domain/regions/home-source.ts";
 import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
-import type { IsSigned } from "../ledger/signatures/check.ts";
 import { type PolicyParts, startActions } from "./actions.ts";
 import { startChannels } from "./channels.ts";
 import { type Closing, createClosing } from "./closing.ts";
@@ -32,21 +32,19 @@ const COPY_EVERY = 1_000;
 /** Milliseconds after which it is recorded at most that nothing did. */
 const RENEW_COPY_EVERY = 3_600_000;
 
-/** Regions beside the home region as far as they were reached: their ledgers have copies of its ledgers. */
-export function copyPlaces(home: string, parts: ReadonlyMap<string, Services>): readonly CopyPlace[] {
-  return [...parts].flatMap(([region, { pool: db, ledgers }]) => (region === home ? [] : [{ region, db, ledgers }]));
-}
-
 export interface RegionsDeps {
   /** What the home region has, which does not depend on a region. */
   readonly home: Services;
   readonly homeDatabase: Pick<Database, "jobPool">;
-  readonly isSigned: IsSigned;
+  /** What copies are made of. */
+  readonly source: HomeSource;
   readonly keys: Keys;
   /** By copies, where the home ledgers cannot be read. */
   readonly policies: PolicyParts;
   readonly findReads: FindReads;
   readonly metrics: Pick<Metrics, "append" | "ledgerProblem">;
+  /** Where each region is put once its ledgers can have copies of the home ledgers. */
+  readonly places: Map<string, CopyPlace>;
   /** Where each region is put once it works. */
   readonly parts: Map<string, Services>;
 }
@@ -153,7 +151,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const { name, ...ofRegion } = region;
   const { home, homeDatabase, keys, policies, findReads, metrics, parts } = deps;
   const { homeCopyMaxAge } = start.config;
-  const config = { ...start.config, ...ofRegion, region: name };
+  const config = { ...start.config, ...ofRegion, region: name, homeAddress: undefined };
   const own: Start = { ...start, config };
   const { log, closing } = own;
 
@@ -178,9 +176,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   });
   if (homeCopyMaxAge > 0) {
     const copier = createHomeCopier({
-      home: { region: home.region, db: homeDatabase.jobPool, ledgers: home.ledgers },
-      directory,
-      isSigned: deps.isSigned,
+      home: { region: home.region, ...deps.source },
       region: name,
       db: database.jobPool,
       commit: createCommit({ ledgers, attribute: "none" }),
@@ -190,6 +186,8 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
     });
     copier.start();
     closing.add(() => copier.stop());
+    deps.places.set(name, { region: name, db: database.pool, ledgers, copy: copier.copyOne });
+    closing.add(async () => void deps.places.delete(name));
   }
   const abroad = { home: home.region, copies };
   const actions = startActions(own, { database, ledgers, isSigned, directory, keys, policies, findReads, abroad });

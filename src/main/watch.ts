@@ -54,7 +54,7 @@ export function startWatch({ config, log, closing }: Start, deps: WatchDeps): Wa
     },
     onError: (error, ledger) => log.warn({ ledger, err: error }, "ledgers could not be verified, and will be later"),
   });
-  watch.start();
+  if (config.homeAddress === undefined) watch.start();
   closing.add(() => watch.stop());
   return watch;
 }

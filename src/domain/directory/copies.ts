@@ -19,6 +19,8 @@ export interface CopyPlace {
   readonly region: string;
   readonly db: Queryable;
   readonly ledgers: Pick<Ledgers, "damaged">;
+  /** Copies what the home region has of one organization now, whether or not it has a ledger here. Throws LedgerUnavailableError. */
+  readonly copy: (organization: string) => Promise<void>;
 }
 
 export interface CopiesOptions {
@@ -103,7 +105,7 @@ export class Copies {
     return read;
   }
 
-  async #refresh(organization: Organization, read: Read): Promise<void> {
+  async #refresh(organization: Organization, read: Read, isAgain = this.#options.maxAge === 0): Promise<void> {
     const places = this.#options.places();
     const results = await Promise.allSettled(places.map((place) => this.#readPlace(organization, read, place)));
     const failures = results.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
@@ -112,7 +114,13 @@ export class Copies {
     const reached = places.filter((_, at) => results[at]?.status === "fulfilled");
     const ageOf = ({ region }: CopyPlace) => Date.now() - (read.progress.get(region)?.recordedAt ?? 0);
     const [latest] = reached.toSorted((a, b) => ageOf(a) - ageOf(b));
-    if (latest === undefined || ageOf(latest) > this.#options.maxAge) throw noCopy(organization);
+    if (latest === undefined || ageOf(latest) > this.#options.maxAge) {
+      const [place] = reached;
+      if (place === undefined || isAgain) throw noCopy(organization);
+      // The organization is new to the region.
+      await place.copy(organization.name);
+      return this.#refresh(organization, read, true);
+    }
     read.place = latest;
   }
 

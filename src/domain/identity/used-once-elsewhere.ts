@@ -11,6 +11,19 @@ export interface UsedOnceElsewhereOptions {
   readonly elsewhere: () => readonly Queryable[];
 }
 
+/** Remembers in the first of the databases of regions that is reached, where this server has none of the home region. */
+export function createUsedOnceIn(reached: () => readonly Queryable[]): UsedOnce {
+  const made = new WeakMap<Queryable, UsedOnce>();
+  async function first(): Promise<UsedOnce> {
+    const [db] = reached();
+    if (db === undefined) throw notNow(undefined);
+    const one = made.get(db) ?? createUsedOnce({ db });
+    made.set(db, one);
+    return one;
+  }
+  return { use: async (use) => (await first()).use(use), forget: async (use) => (await first()).forget(use) };
+}
+
 /**
  * Remembers in the database of another region what was used while the home database cannot be asked. What was made before that may have been
  * used at home, and is not accepted until it can be asked; nor is what does not say when it was made. Servers that lose the

@@ -119,7 +119,12 @@ export function inRegion(context: Context, region: string): Context {
 export function whereRecorded(context: Context, region: string): Context {
   const { operation: home = context, caller } = context;
   const { regions } = home.services;
-  if (region === home.services.region || regions === undefined) return home;
+  if (regions === undefined) return home;
+  if (region === home.services.region) {
+    // Throws where it is served elsewhere.
+    regions.of(region);
+    return home;
+  }
   const known = regional.get(home) ?? new Map<string, Context>();
   regional.set(home, known);
   let local = known.get(region);

@@ -20,9 +20,16 @@ type Arguments = Readonly<Record<string, unknown>>;
 /** Members of arguments, of their `input` and of their `filter`, that name what is meant by a node id. */
 const IDS = ["id", "actionId", "sessionId"] as const;
 
+/** Root fields that find the region of each of their inputs themselves, or are about the caller alone. */
+const OF_REGIONS: ReadonlySet<string> = new Set([
+  "Query.viewer",
+  "Mutation.decideActions",
+  "Mutation.proposeAction",
+  "Mutation.proposeActions",
+]);
 /**
- * Root fields about what the home region has for the whole organization, and those that find the region of each of their inputs themselves.
- * Any other field is about one region, and not for callers whose roles leave that region out.
+ * Root fields about what the home region has for the whole organization. Any other field is about one region, and not for callers whose
+ * roles leave that region out.
  */
 const OF_ORGANIZATION: ReadonlySet<string> = new Set([
   "Query.addressFolding",
@@ -33,16 +40,12 @@ const OF_ORGANIZATION: ReadonlySet<string> = new Set([
   "Query.principal",
   "Query.principals",
   "Query.teams",
-  "Query.viewer",
   "Mutation.claimAdministrator",
   "Mutation.configureChannel",
-  "Mutation.decideActions",
   "Mutation.delegateApprovals",
   "Mutation.endDelegation",
   "Mutation.endSession",
   "Mutation.inviteAgent",
-  "Mutation.proposeAction",
-  "Mutation.proposeActions",
   "Mutation.publishPolicy",
   "Mutation.reinstatePrincipal",
   "Mutation.removeChannel",
@@ -93,7 +96,7 @@ function contextOfCall(context: Context, args: Arguments, { name: root }: GraphQ
   const given = (args.input ?? args) as Arguments;
   const region = given.region ?? args.region;
   if (typeof region === "string") return contextOfNamed(context, region);
-  const unnamed = () => (OF_ORGANIZATION.has(`${root}.${field}`) ? context : contextOfUnnamed(context));
+  const unnamed = () => contextOfUnnamed(context, `${root}.${field}`);
   if (typeof given.token === "string") return contextOfGrant(context, given.token);
   const filter = (args.filter ?? {}) as Arguments;
   for (const name of IDS) {
@@ -115,8 +118,13 @@ function contextOfNamed(context: Context, region: string): Context {
   return inRegion(context, region);
 }
 
-/** Where an operation is that names no region: at home, or in the first region that the caller's roles do not leave out. */
-function contextOfUnnamed(context: Context): Context {
+/**
+ * Where an operation is that names no region: at home, or in the first region that the caller's roles do not leave out. What the home region
+ * has for the whole organization is there alone; what finds its regions itself begins there, whether or not this server serves it.
+ */
+function contextOfUnnamed(context: Context, field = ""): Context {
+  if (OF_REGIONS.has(field)) return context;
+  if (OF_ORGANIZATION.has(field)) return whereRecorded(context, homeOf(context));
   const [region] = regionsOf(context);
   if (region === undefined) throw nowhere(homeOf(context));
   return inRegion(context, region);

@@ -5,6 +5,7 @@ import type { CopyPlace } from "../../../src/domain/directory/copies.ts";
 import type { Directory } from "../../../src/domain/directory/directory.ts";
 import { callerFacts } from "../../../src/domain/identity/recorded.ts";
 import { createHomeCopier, type HomeCopier } from "../../../src/domain/regions/home-copier.ts";
+import { createHomeSource } from "../../../src/domain/regions/home-source.ts";
 import { seal } from "../../../src/facts/commitment.ts";
 import { bodyOf } from "../../../src/facts/encode.ts";
 import { instant } from "../../../src/facts/entry.ts";
@@ -42,17 +43,24 @@ beforeAll(async () => {
   [home, abroad] = await Promise.all([createDirectoryWorld(), createDirectoryWorld()]);
   one = await home.server();
   us = await abroad.server();
-  place = { region: "us", db: us.pool, ledgers: us.ledgers };
   copier = copierOf(3_600_000);
+  place = { region: "us", db: us.pool, ledgers: us.ledgers, copy: copier.copyOne };
 });
 
 afterAll(() => Promise.all([home.close(), abroad.close(), nowhere.end()]));
 
 function copierOf(renewAfter: number): HomeCopier {
   return createHomeCopier({
-    home: { region: "eu", db: one.pool, ledgers: one.ledgers },
-    directory: one.directory,
-    isSigned,
+    home: {
+      region: "eu",
+      ...createHomeSource({
+        region: "eu",
+        db: one.pool,
+        ledgers: one.ledgers,
+        directory: one.directory,
+        isSigned,
+      }),
+    },
     region: "us",
     db: us.pool,
     commit: createCommit({ ledgers: us.ledgers, attribute: "none" }),

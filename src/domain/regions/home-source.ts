@@ -1,0 +1,123 @@
+import type { CopiedEntry } from "../../facts/areas/regions.ts";
+import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
+import type { Payload } from "../../facts/payload.ts";
+import { readDirectoryChanges } from "../../ledger/directory-entries.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import type { Ledgers } from "../../ledger/ledger.ts";
+import { provenEntry, provenFact, readProvenEntry } from "../../ledger/proof.ts";
+import { type Queryable, readEntryRows } from "../../ledger/read.ts";
+import type { IsSigned } from "../../ledger/signatures/check.ts";
+import type { Directory } from "../directory/directory.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+
+/** What is asked about one organization. */
+export interface HomeSince {
+  readonly organization: string;
+  /** The position of the home ledger up to which it was read. */
+  readonly after: bigint;
+  /** Whether all owners of agents are asked for, also where nothing changed. */
+  readonly withOwners: boolean;
+}
+
+/** What the home ledger of one organization says of the whole organization behind a position. */
+export interface HomeChanges {
+  readonly organization: string;
+  /** Everything up to this position is in `entries`. */
+  readonly upTo: bigint;
+  /** The hash of the entry at `upTo`, 64 hex digits; undefined where nothing changed and nothing was asked for. */
+  readonly hash: string | undefined;
+  /** Oldest first. */
+  readonly entries: readonly CopiedEntry[];
+  /** The entries by which owners of agents last signed in: those of agents that `entries` are about, or of all. */
+  readonly signIns: readonly CopiedEntry[];
+}
+
+/** Where the home ledgers are read: in their database, or by a server that has it. */
+export interface HomeSource {
+  /** Organizations in which nothing was recorded are left out. Throws LedgerUnavailableError. */
+  changes(since: readonly HomeSince[]): AsyncIterable<HomeChanges>;
+}
+
+export interface HomeSourceOptions {
+  readonly region: string;
+  readonly db: Queryable;
+  readonly ledgers: Pick<Ledgers, "damaged">;
+  readonly directory: Pick<Directory, "signInsOfOwners">;
+  readonly isSigned: IsSigned;
+}
+
+/** Erasable values that leave the home region: names and addresses. */
+const PROFILES = ["actor.profile", "onBehalfOf.profile", "subject.profile"];
+
+export function createHomeSource({ region, db, ledgers, directory, isSigned }: HomeSourceOptions): HomeSource {
+  async function withPayloads(ledger: LedgerId, changed: readonly LedgerEntry[]): Promise<readonly LedgerEntry[]> {
+    const seqs = changed.map(({ seq }) => seq);
+    const rows = await withLedgerErrors(readEntryRows(db, ledger, seqs));
+    return rows.map((row) => {
+      const entry = provenEntry(ledger, row);
+      if (isSigned(entry)) return entry;
+      throw new LedgerDamagedError(ledger, `no server signed entry ${entry.seq}, which changes the directory`);
+    });
+  }
+
+  async function changesOf(
+    organization: string,
+    changed: readonly LedgerEntry[],
+    upTo: bigint,
+    withOwners: boolean,
+  ): Promise<HomeChanges> {
+    if (changed.length === 0 && !withOwners) {
+      return { organization, upTo, hash: undefined, entries: [], signIns: [] };
+    }
+    const ledger = ledgerOf(organization, region);
+    const entries = await withPayloads(ledger, changed);
+    const owners = withOwners ? undefined : new Set(entries.flatMap(ownersIn));
+    const signIns = await directory.signInsOfOwners(organization, owners);
+    const end = await withLedgerErrors(readProvenEntry(db, ledger, upTo));
+    if (end === undefined) throw new LedgerDamagedError(ledger, `entry ${upTo} is missing`);
+    return { organization, upTo, hash: end.hash, entries: entries.map(copyOf), signIns: signIns.map(copyOf) };
+  }
+
+  async function* read(since: readonly HomeSince[]): AsyncGenerator<HomeChanges> {
+    const asked = new Map(since.map((one) => [ledgerOf(one.organization, region), one]));
+    const unread = new Set(since);
+    const positions = [...asked].map(([ledger, { after }]) => ({ ledger, after }));
+    for await (const { ledger, entries, upTo } of readDirectoryChanges(db, positions)) {
+      const one = asked.get(ledger);
+      if (one === undefined) continue;
+      // The ledger ends before what was read of it: whoever reads its directory tells.
+      if (upTo < one.after) continue;
+      yield await changesOf(one.organization, entries, upTo, one.withOwners && unread.delete(one));
+    }
+    for (const { organization, after, withOwners } of unread) {
+      if (withOwners && after > 0n) yield await changesOf(organization, [], after, true);
+    }
+  }
+
+  return {
+    async *changes(since) {
+      try {
+        yield* read(since);
+      } catch (error) {
+        if (error instanceof LedgerDamagedError) throw ledgers.damaged(error);
+        await withLedgerErrors(Promise.reject(error));
+      }
+    },
+  };
+}
+
+function copyOf({ entry, payload = {} }: LedgerEntry): CopiedEntry {
+  const profiles: Record<string, Payload[string]> = {};
+  for (const path of PROFILES) {
+    const value = Object.hasOwn(payload, path) ? payload[path] : undefined;
+    if (value !== undefined) profiles[path] = value;
+  }
+  return { entry, payload: profiles };
+}
+
+/** The owners that an entry gives agents. */
+function ownersIn(entry: LedgerEntry): readonly string[] {
+  const fact = provenFact(entry.ledger, entry);
+  const states = "states" in fact ? (fact.states ?? []) : [];
+  return states.flatMap(({ kind, state }) => (kind === "PRINCIPAL" && state.owner !== undefined ? [state.owner] : []));
+}

@@ -1,0 +1,32 @@
+import type { Config } from "../config.ts";
+import type { Database } from "../db/database.ts";
+import type { Directory } from "../domain/directory/directory.ts";
+import type { Keys } from "../domain/identity/keys.ts";
+import { createRemoteHome, type HomeExchange } from "../domain/regions/home-exchange.ts";
+import { createHomeSource, type HomeSource } from "../domain/regions/home-source.ts";
+import type { Ledgers } from "../ledger/ledger.ts";
+import type { IsSigned } from "../ledger/signatures/check.ts";
+import type { Start } from "./start.ts";
+
+export interface HomeDeps {
+  readonly database: Pick<Database, "jobPool">;
+  readonly ledgers: Pick<Ledgers, "damaged">;
+  readonly directory: Pick<Directory, "signInsOfOwners">;
+  readonly isSigned: IsSigned;
+  readonly keys: Pick<Keys, "secret">;
+}
+
+/** What servers of an installation exchange copies with. */
+export function homeExchange({ region }: Pick<Config, "region">, keys: Pick<Keys, "secret">): HomeExchange {
+  return { region, secret: keys.secret("regions") };
+}
+
+/** What other regions copy of the home region: from its database, or from a server that has it. */
+export function startHomeSource({ config, closing }: Start, deps: HomeDeps): HomeSource {
+  const { database, ledgers, directory, isSigned, keys } = deps;
+  const { region, homeAddress: address } = config;
+  if (address === undefined) return createHomeSource({ region, db: database.jobPool, ledgers, directory, isSigned });
+  const stopping = new AbortController();
+  closing.add(async () => stopping.abort());
+  return createRemoteHome({ ...homeExchange(config, keys), address, isSigned, signal: stopping.signal });
+}
