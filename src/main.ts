@@ -84,6 +84,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     db: database.pool,
     platforms,
     copies: () => [...places.values()],
+    refusedIn: () => (isHomeServed ? undefined : others.states[0]?.readingLog),
     metrics,
   });
   const { directory, readingLog } = identity;

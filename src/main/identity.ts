@@ -60,6 +60,8 @@ export interface IdentityDeps {
   readonly copySeconds?: number;
   /** Whether `db` is none, since the home region is served elsewhere. Default: false. */
   readonly isHomeElsewhere?: boolean;
+  /** Records there that callers were refused; undefined: in the home region. Default: there. */
+  readonly refusedIn?: () => Pick<ReadingLog, "refused"> | undefined;
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;
   readonly log: Logger;
@@ -164,7 +166,8 @@ export function createIdentity(deps: IdentityDeps): IdentityServices {
       const known = error instanceof AuthenticationError ? error : undefined;
       metrics.authenticationRefused(known?.reason ?? "MALFORMED");
       if (known?.principal === undefined) return;
-      readingLog.refused(known.principal, known.reason, { address: clients.addressOf(facts) });
+      const refusals = deps.refusedIn?.() ?? readingLog;
+      refusals.refused(known.principal, known.reason, { address: clients.addressOf(facts) });
     },
   };
 

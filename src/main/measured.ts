@@ -1,10 +1,9 @@
 import type { MetricsSources } from "../http/metrics.ts";
-import type { LedgerParts } from "./ledger.ts";
 import type { RegionState } from "./regions.ts";
 
 /** What metrics ask for, over all regions that are reached. */
 export function measured(
-  regions: () => readonly (Pick<LedgerParts, "ledgers" | "watch"> & RegionState)[],
+  regions: () => readonly Pick<RegionState, "database" | "ledgers" | "watch">[],
 ): MetricsSources {
   return {
     waiting: () => sum(regions().map(({ ledgers }) => ledgers.waiting())),

@@ -8,7 +8,7 @@ import type { CopyPlace } from "../domain/directory/copies.ts";
 import type { Directory } from "../domain/directory/directory.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { FindReads } from "../domain/lineage/possible-reads.ts";
-import { createReadingLog } from "../domain/reading-log/reading-log.ts";
+import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createHomeCopier } from "../domain/regions/home-copier.ts";
 import type { HomeSource } from "../domain/regions/home-source.ts";
 import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
@@ -30,7 +30,7 @@ import type { Start } from "./start.ts";
 /** Milliseconds between two looks at what changed in the home ledgers. */
 const COPY_EVERY = 1_000;
 /** Milliseconds after which it is recorded at most that nothing did. */
-const RENEW_COPY_EVERY = 3_600_000;
+const RENEW_COPY_EVERY = 6 * 3_600_000;
 
 export interface RegionsDeps {
   /** What the home region has, which does not depend on a region. */
@@ -50,7 +50,10 @@ export interface RegionsDeps {
 }
 
 /** What metrics and probes ask of a region that works. */
-export type RegionState = Pick<LedgerParts, "ledgers" | "watch"> & { readonly database: Database };
+export type RegionState = Pick<LedgerParts, "ledgers" | "watch"> & {
+  readonly database: Database;
+  readonly readingLog: ReadingLog;
+};
 
 export interface OtherRegions {
   /** Of those that were reached. */
@@ -226,5 +229,5 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
     acknowledgements: createAcknowledgements({ ledgers, watch, administers, attribute: sessions.attribute }),
   });
   closing.add(() => parts.delete(name));
-  return { database, ledgers, watch };
+  return { database, ledgers, watch, readingLog };
 }

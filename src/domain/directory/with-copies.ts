@@ -29,6 +29,7 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
   const { projections, copies, region, staleSeconds } = options;
   /** When copies of an organization were read last, by `performance.now()`. */
   const readAt = new WeakMap<Organization, number>();
+  const underWay = new Map<string, Promise<Organization>>();
   let isDown = false;
 
   async function either<Result>(home: () => Promise<Result>, copied: () => Promise<Result>): Promise<Result> {
@@ -58,7 +59,17 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
     readAt.set(organization, began);
   }
 
-  async function openCopy(name: string): Promise<Organization> {
+  /** Calls that come while an organization is read share what is found. */
+  function openCopy(name: string): Promise<Organization> {
+    let opening = underWay.get(name);
+    if (opening === undefined) {
+      opening = openNew(name).finally(() => underWay.delete(name));
+      underWay.set(name, opening);
+    }
+    return opening;
+  }
+
+  async function openNew(name: string): Promise<Organization> {
     const held = projections.held(name);
     const organization = held ?? new Organization(name, region);
     await readCopies(organization);

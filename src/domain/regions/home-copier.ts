@@ -4,6 +4,7 @@ import { stateIn } from "../../facts/decode.ts";
 import { type LedgerId, ledgerOf, parseEntry } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
 import { sha256Hex } from "../../facts/hash.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { readStates } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
@@ -52,6 +53,8 @@ interface Part {
   readonly copies: CopiedEntry[];
 }
 
+/** Organizations that may wait to be copied for the first time. */
+const MAX_WAITING = 100;
 /** Organizations of one look. */
 const PAGE = 500;
 /** Characters of copies in one entry, unless one of them is longer. */
@@ -67,6 +70,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
   let isFailing = false;
+  let waiting = 0;
   let isOver = false;
 
   async function progressOf(organization: string): Promise<Progress> {
@@ -179,13 +183,26 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   return {
     start: () => void tick(),
     copy,
-    copyOne: (organization) => inTurn(() => copyPage([organization])),
+    async copyOne(organization) {
+      // Nobody waits for what does not respond.
+      if (isFailing || waiting >= MAX_WAITING) throw notNow();
+      waiting += 1;
+      try {
+        await inTurn(() => copyPage([organization]));
+      } finally {
+        waiting -= 1;
+      }
+    },
     async stop() {
       isOver = true;
       clearTimeout(timer);
       await running;
     },
   };
+}
+
+function notNow(): LedgerUnavailableError {
+  return new LedgerUnavailableError("the home region cannot be read now; nothing was recorded", 5);
 }
 
 const seqOf = (entry: string) => parseEntry(entry).seq;
