@@ -209,8 +209,8 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   });
   closing.add(home.channels.join(told.place));
   // Channels are configured at home, and what arrives by one arrives there.
-  const { notices, unsent, queues, retry, opened } = told;
-  const channels = { ...home.channels, notices, unsent, queues, retry, opened };
+  const { notices, places, unsent, queues, retry, opened } = told;
+  const channels = { ...home.channels, notices, places, unsent, queues, retry, opened };
   const { administers } = directory;
   parts.set(name, {
     ...home,

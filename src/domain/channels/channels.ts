@@ -43,6 +43,8 @@ export interface Channels extends Pick<Configuration, "configure" | "remove">, P
   ): Promise<readonly Notice[]>;
   /** The notices about actions. */
   notices(db: Queryable, ledger: LedgerId, actionIds: readonly string[]): Promise<readonly Notice[]>;
+  /** Where channels in use lead now, by kind and name with a blank between. */
+  places(db: Queryable, ledger: LedgerId): Promise<ReadonlyMap<string, string>>;
   /** Has a notice that was given up tried again. */
   retry(
     caller: Caller,
@@ -141,7 +143,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     return channel?.isActive === true && channel.entry.seq === configuredAt;
   }
   const door = reportingDamage(createDoor({ accounts, places: () => [...places], isCurrent }), damage);
-  const recorder = createRecorder({ db, home: atHome, ledgers, configuration });
+  const recorder = createRecorder({ db, home: atHome, ledgers });
   const delivery = createDelivery({
     db,
     home: atHome,
@@ -165,6 +167,16 @@ export function createChannels(options: ChannelsOptions): Channels {
     queues: queuesOf,
     unsent: (...given) => damage.noting(unsentNotices(...given)),
     notices: (...given) => damage.noting(readNotices(...given)),
+    async places(reader, ledger) {
+      const from = options.home === undefined ? { ...source, db: reader } : source;
+      const channels = await damage.noting(listChannels(from, atHome.of(ledger)));
+      return new Map(
+        channels.flatMap((channel) => {
+          const to = configuration.leadsTo(channel);
+          return to === undefined ? [] : [[`${channel.kind} ${channel.name}`, to] as const];
+        }),
+      );
+    },
     place,
     join(other) {
       places.add(other);

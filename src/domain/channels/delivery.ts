@@ -8,7 +8,7 @@ import type { Configuration } from "./configuration.ts";
 import type { Damage } from "./damage.ts";
 import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
 import type { Messages } from "./message.ts";
-import { type Notice, type NoticeChanges, readNotice } from "./notices.ts";
+import { type Notice, type NoticeChanges, readNotice, type SentMessage } from "./notices.ts";
 import { begin, type Due, done, nextDue, resume, want, wasDown, wasRefused } from "./outbox.ts";
 import { type ChannelHome, readChannel } from "./store.ts";
 
@@ -78,8 +78,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       // A message that nobody knows of would never be changed.
       const found = due.tried ? await driver.find?.(channel, message, queuedAt, signal) : undefined;
       await begin(db, ledger, due);
-      const named = found ?? (await driver.send(channel, message, signal));
-      await record(ledger, { notice, due }, named);
+      const { message: name, to = driver.to(channel) } =
+        found === undefined ? await driver.send(channel, message, signal) : { message: found };
+      await record(ledger, { notice, due }, { name, to });
       if (found !== undefined) await driver.update?.(channel, message, found, signal);
       return said;
     }
@@ -94,9 +95,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   /** Should that fail, the next attempt waits as long as after any other failure: it sends the message again. */
-  async function record(ledger: LedgerId, { notice, due }: Known, named: string | undefined): Promise<void> {
+  async function record(ledger: LedgerId, { notice, due }: Known, sent: SentMessage): Promise<void> {
     try {
-      await changes.sent(ledger, notice, new Date(), named);
+      await changes.sent(ledger, notice, new Date(), sent);
     } catch (error) {
       const failure = { problem: asError(error).message, retryAfter: undefined };
       await wasDown(db, ledger, due, failure).catch(() => undefined);

@@ -158,6 +158,14 @@ export interface ChannelResponse {
   readonly body?: string;
 }
 
+/** What was accepted. */
+export interface Sent {
+  /** What names it at the other side, for `update`: at most 400 characters without anything personal; undefined where nothing can be updated. */
+  readonly message: string | undefined;
+  /** Where it went, if not everywhere that `to` says: at most 400 characters. */
+  readonly to?: string | undefined;
+}
+
 /** One kind of channel. */
 export interface Driver<Settings = unknown, Secrets = unknown> {
   readonly kind: ChannelKind;
@@ -166,7 +174,7 @@ export interface Driver<Settings = unknown, Secrets = unknown> {
   readonly secrets: z.ZodType<Secrets>;
   /** What is missing, or contradicts itself, in settings and secrets that are each as their schema says; undefined: nothing. */
   problem?(configured: { readonly settings: Settings; readonly secrets: Secrets }): string | undefined;
-  /** Where it leads, as people name it, at most 400 characters; recorded with each notice as an erasable value. */
+  /** Where it leads, as people name it, at most 400 characters; recorded with each notice that is sent there, as an erasable value. */
   to(channel: Pick<OpenChannel<Settings, Secrets>, "settings">): string;
   /**
    * Without `update`: whether people are told of what `message` says in a further message, once the first was sent. Left out: of every
@@ -174,15 +182,10 @@ export interface Driver<Settings = unknown, Secrets = unknown> {
    */
   tells?(message: NoticeMessage): boolean;
   /**
-   * Sends the first message of a notice. Returns what names it at the other side, for `update`: at most 400 characters without anything
-   * personal; undefined where nothing can be updated. The same message may be sent again when nobody knows whether it arrived: what the
+   * Sends the first message of a notice. The same message may be sent again when nobody knows whether it arrived: what the
    * other side can recognize it by has to be made of `noticeId` and `version`. Throws DeliveryError.
    */
-  send(
-    channel: OpenChannel<Settings, Secrets>,
-    message: NoticeMessage,
-    signal: AbortSignal,
-  ): Promise<string | undefined>;
+  send(channel: OpenChannel<Settings, Secrets>, message: NoticeMessage, signal: AbortSignal): Promise<Sent>;
   /**
    * The name of the first message of a notice that was sent already, where the other side can be asked: a server ended before it had recorded that.
    * undefined: there is none, or the channel may not ask. Throws DeliveryError.

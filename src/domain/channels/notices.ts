@@ -5,9 +5,9 @@ import { Erasable } from "../../facts/erasable.ts";
 import type { FactDraft, State } from "../../facts/registry.ts";
 import { DraftRefusedError } from "../../ledger/errors.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
-import { STORED_STATE, type StoredState } from "../../ledger/proof.ts";
-import type { Queryable } from "../../ledger/read.ts";
-import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
+import { provenEntry, provenVersion, STORED_STATE, type StoredState } from "../../ledger/proof.ts";
+import { type Queryable, readEntryRows } from "../../ledger/read.ts";
+import { loadStates, type RecordedState } from "../../ledger/states.ts";
 import type { CommitFunction } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
 import { callerFacts } from "../identity/recorded.ts";
@@ -26,6 +26,8 @@ export interface Notice {
   readonly queued: LedgerEntry;
   /** The one that changed it last. */
   readonly latest: LedgerEntry;
+  /** The one that says that it was sent; undefined where it was not. */
+  readonly sent?: LedgerEntry | undefined;
 }
 
 /** What a notice is about, before there is one. */
@@ -33,7 +35,11 @@ export interface NewNotice {
   readonly actionId: string;
   readonly channel: string;
   readonly kind: ChannelKind;
-  /** Where it goes. */
+}
+
+/** A first message that was accepted: what names it at the other side, and where it went. */
+export interface SentMessage {
+  readonly name: string | undefined;
   readonly to: string;
 }
 
@@ -42,8 +48,31 @@ const idOf = (actionId: string, channel: string) => `${actionId}/${channel}`;
 function toNotice({ id, state, version, first, latest }: RecordedState<"NOTICE">): Notice {
   const [actionId = "", channel = ""] = id.split("/");
   const kind = (first.body.notice as { readonly kind: ChannelKind }).kind;
-  return { actionId, channel, kind, state, version, queued: first, latest };
+  const sent = latest.type === "NOTICE_SENT" ? latest : undefined;
+  return { actionId, channel, kind, state, version, queued: first, latest, sent };
 }
+
+/** What is read of a notice: with the entry before the one that changed it last. Whoever opens one that was sent changes it once more, nobody after that. */
+const STORED_NOTICE = `${STORED_STATE}, s.entries[s.version - 1] AS before`;
+type StoredNotice = StoredState & { readonly before: string | null };
+
+async function load(db: Queryable, ledger: LedgerId, rows: readonly StoredNotice[]): Promise<readonly Notice[]> {
+  const notices = (await loadStates(db, ledger, "NOTICE", rows)).map(toNotice);
+  const isOpened = ({ state, sent }: Notice) => state.status === "SENT" && sent === undefined;
+  const seqs = rows.flatMap(({ before }, at) => (isOpened(notices[at]!) && before !== null ? [BigInt(before)] : []));
+  if (seqs.length === 0) return notices;
+  const found = new Map((await readEntryRows(db, ledger, seqs)).map((row) => [row.seq, row]));
+  return notices.map((notice, at) => {
+    if (!isOpened(notice)) return notice;
+    const row = found.get(rows[at]?.before ?? "");
+    const sent = row && provenEntry(ledger, row);
+    const id = idOf(notice.actionId, notice.channel);
+    provenVersion(ledger, sent, "NOTICE", { id, version: notice.version - 1 });
+    return { ...notice, sent };
+  });
+}
+
+const ONE = `SELECT ${STORED_NOTICE} FROM oc_state s WHERE s.ledger = $1 AND s.kind = 'NOTICE' AND s.id = $2`;
 
 /** The notice about an action by a channel. Throws LedgerDamagedError, LedgerUnavailableError. */
 export async function readNotice(
@@ -52,12 +81,12 @@ export async function readNotice(
   actionId: string,
   channel: string,
 ): Promise<Notice | undefined> {
-  const [found] = await withLedgerErrors(readStates(db, ledger, "NOTICE", [idOf(actionId, channel)]));
-  return found && toNotice(found);
+  const { rows } = await withLedgerErrors(db.query<StoredNotice>(ONE, [ledger, idOf(actionId, channel)]));
+  return (await withLedgerErrors(load(db, ledger, rows)))[0];
 }
 
 const OF_ACTIONS = `
-  SELECT ${STORED_STATE} FROM oc_state s
+  SELECT ${STORED_NOTICE} FROM oc_state s
    WHERE s.ledger = $1 AND s.kind = 'NOTICE' AND split_part(s.id, '/', 1) = ANY ($2::text[])`;
 
 /** The notices about these actions by all channels, in no order. Throws LedgerDamagedError, LedgerUnavailableError. */
@@ -67,12 +96,12 @@ export async function readNotices(
   actionIds: readonly string[],
 ): Promise<readonly Notice[]> {
   if (actionIds.length === 0) return [];
-  const { rows } = await withLedgerErrors(db.query<StoredState>(OF_ACTIONS, [ledger, actionIds]));
-  return (await withLedgerErrors(loadStates(db, ledger, "NOTICE", rows))).map(toNotice);
+  const { rows } = await withLedgerErrors(db.query<StoredNotice>(OF_ACTIONS, [ledger, actionIds]));
+  return withLedgerErrors(load(db, ledger, rows));
 }
 
 const UNSENT = `
-  SELECT ${STORED_STATE} FROM oc_state s
+  SELECT ${STORED_NOTICE} FROM oc_state s
    WHERE s.ledger = $1 AND s.kind = 'NOTICE' AND s.status <> 'SENT' AND s.status = $2 AND s.first_seq > $3::bigint
    ORDER BY s.first_seq LIMIT $4`;
 
@@ -83,8 +112,8 @@ export async function unsentNotices(
   status: "QUEUED" | "FAILED",
   { after, limit }: { readonly after: bigint | undefined; readonly limit: number },
 ): Promise<readonly Notice[]> {
-  const { rows } = await withLedgerErrors(db.query<StoredState>(UNSENT, [ledger, status, after ?? 0n, limit]));
-  return (await withLedgerErrors(loadStates(db, ledger, "NOTICE", rows))).map(toNotice);
+  const { rows } = await withLedgerErrors(db.query<StoredNotice>(UNSENT, [ledger, status, after ?? 0n, limit]));
+  return withLedgerErrors(load(db, ledger, rows));
 }
 
 type NoticeFact = FactDraft<"NOTICE_QUEUED" | "NOTICE_SENT" | "NOTICE_FAILED" | "NOTICE_OPENED" | "NOTICE_RETRIED">;
@@ -106,11 +135,10 @@ export async function queueNotices(
   notices: readonly NewNotice[],
 ): Promise<void> {
   for (let from = 0; from < notices.length; from += BATCH) {
-    const facts = notices.slice(from, from + BATCH).map(({ actionId, channel, kind, to }) => ({
+    const facts = notices.slice(from, from + BATCH).map(({ actionId, channel, kind }) => ({
       body: bodyOf(callerFacts("system"), {
         type: "NOTICE_QUEUED",
         notice: { action: actionId, channel, kind },
-        to: new Erasable(to),
         states: [
           { kind: "NOTICE", id: idOf(actionId, channel), version: 1, state: { status: "QUEUED", opened: false } },
         ],
@@ -123,8 +151,8 @@ export async function queueNotices(
 }
 
 export interface NoticeChanges {
-  /** The other side accepted it at `at`; `message` names it there. Does nothing where it is not queued any more. */
-  sent(ledger: LedgerId, notice: Notice, at: Date, message: string | undefined): Promise<void>;
+  /** The other side accepted it at `at`. Does nothing where it is not queued any more. */
+  sent(ledger: LedgerId, notice: Notice, at: Date, message: SentMessage): Promise<void>;
   /** Nobody tries it any more. */
   gaveUp(ledger: LedgerId, notice: Notice, reason: NoticeFailure): Promise<void>;
   /** A person opened it; only the first time is recorded. */
@@ -155,13 +183,23 @@ export function createNoticeChanges({
         const fact = next(notice);
         if (fact === undefined || notice === undefined) return { kind: "done", result: notice };
         const { version, state } = fact.states[0];
-        return { kind: "record", fact, result: (latest) => ({ ...notice, state, version, latest }) };
+        return {
+          kind: "record",
+          fact,
+          result: (latest) => ({
+            ...notice,
+            state,
+            version,
+            latest,
+            sent: fact.type === "NOTICE_SENT" ? latest : notice.sent,
+          }),
+        };
       },
     });
   }
 
   return {
-    async sent(ledger, notice, at, message) {
+    async sent(ledger, notice, at, { name, to }) {
       await change(ledger, "system", notice, (now) => {
         if (now?.state.status !== "QUEUED") return undefined;
         const { opened, openedAt } = now.state;
@@ -170,9 +208,9 @@ export function createNoticeChanges({
           opened,
           sentAt: instant(at),
           ...(openedAt === undefined ? {} : { openedAt }),
-          ...(message === undefined ? {} : { message }),
+          ...(name === undefined ? {} : { message: name }),
         } as const;
-        return { type: "NOTICE_SENT", ...moved(now, state) };
+        return { type: "NOTICE_SENT", ...moved(now, state), to: new Erasable(to) };
       });
     },
     async gaveUp(ledger, notice, reason) {

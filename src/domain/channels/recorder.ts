@@ -4,7 +4,6 @@ import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { termsOf } from "../actions/terms.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
-import type { Configuration } from "./configuration.ts";
 import { type NewNotice, queueNotices, readNotices } from "./notices.ts";
 import { type Wanted, want } from "./outbox.ts";
 import { type Channel, type ChannelHome, listChannels } from "./store.ts";
@@ -18,7 +17,6 @@ export interface RecorderOptions {
   readonly db: Queryable;
   readonly home: ChannelHome;
   readonly ledgers: Pick<Ledgers, "appendTogether">;
-  readonly configuration: Pick<Configuration, "leadsTo">;
 }
 
 /** Makes notices of entries. */
@@ -33,7 +31,7 @@ export interface Recorder {
 const ADVANCE = "UPDATE oc_work.notice_work SET position = greatest(position, $2::bigint) WHERE ledger = $1";
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { db, home, ledgers, configuration } = options;
+  const { db, home, ledgers } = options;
 
   function plan(proposals: readonly LedgerEntry[], channels: readonly Channel[]): readonly Planned[] {
     return proposals.flatMap((proposal) =>
@@ -41,9 +39,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
         const due = whenAsked(proposal, channel);
         if (due === undefined) return [];
         const { name, kind } = channel;
-        const to = configuration.leadsTo(channel) ?? name;
         const notBefore = due === "NOW" ? undefined : due;
-        return [{ actionId: termsOf(proposal).actionId, channel: name, kind, to, notBefore }];
+        return [{ actionId: termsOf(proposal).actionId, channel: name, kind, notBefore }];
       }),
     );
   }

@@ -102,13 +102,18 @@ export const CHANNELS_AREA = {
     }),
     defineFact("NOTICE_QUEUED", {
       description: "people are to be told of an action; nothing is sent before",
-      members: { notice, to: erasable<string>("where it goes") },
+      members: { notice },
       moves: { NOTICE: made("QUEUED") },
       conditions: { by: ["SYSTEM"], sets: { opened: false }, lacks: ["sentAt", "openedAt", "message"] },
     }),
     defineFact("NOTICE_SENT", {
       description: "the other side accepted it",
-      members: { notice },
+      members: {
+        notice,
+        to: erasable<string>(
+          "where it went: the place that the channel led to, of those who were to be told the ones accepted",
+        ),
+      },
       moves: { NOTICE: steps(["QUEUED"], ["SENT"]) },
       conditions: { by: ["SYSTEM"], keeps: ["opened", "openedAt"] },
     }),

@@ -18,6 +18,8 @@ const NoticeStatus = builder.enumType("NoticeStatus", {
   } as const,
 });
 
+const loadPlace = createLoader(async ({ services, db, ledger }) => services.channels.places(db, ledger));
+
 export const NoticeRef = builder.objectRef<Notice>("Notice").implement({
   description: "That people were told of an action by one channel. What it said is recorded nowhere.",
   fields: (t) => ({
@@ -25,9 +27,13 @@ export const NoticeRef = builder.objectRef<Notice>("Notice").implement({
     name: t.string({ description: "The name of the channel.", resolve: ({ channel }) => channel }),
     to: t.string({
       description:
-        "Where it went: the channel of a chat, addresses, the host of a webhook. Whoever may not read the organization's ledger is told the name of the channel, and so is everybody once it was erased.",
-      resolve: ({ queued, channel }, _args, context) =>
-        (readsOrganization(viewerOf(context)) ? shownText(revealed(queued, "to")) : undefined) ?? channel,
+        "Where it went when it was first accepted: the channel of a chat, those of the addresses that the mail server accepted, the host of a webhook. Before that, where its channel leads now. The name of the channel stands for it where the channel leads nowhere any more, for everybody once it was erased, and for whoever may not read the organization's ledger.",
+      complexity: 2,
+      resolve: async ({ sent, channel, kind }, _args, context) => {
+        if (!readsOrganization(viewerOf(context))) return channel;
+        if (sent !== undefined) return shownText(revealed(sent, "to")) ?? channel;
+        return (await loadPlace(context, `${kind} ${channel}`)) ?? channel;
+      },
     }),
     status: t.field({ type: NoticeStatus, description: "What became of it.", resolve: ({ state }) => state.status }),
     queuedAt: t.field({

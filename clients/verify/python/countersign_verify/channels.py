@@ -43,12 +43,12 @@ TYPES: Dict[str, Type] = {
         signed=True,
     ),
     "NOTICE_QUEUED": Type(
-        {**_NOTICE, "to": "commitment"},
+        _NOTICE,
         moves=("NOTICE",),
         rules=(By(("SYSTEM",)), StateIs("opened", False), StateHasNot(("sentAt", "openedAt", "message"))),
     ),
     "NOTICE_SENT": Type(
-        _NOTICE,
+        {**_NOTICE, "to": "commitment"},
         moves=("NOTICE",),
         rules=(By(("SYSTEM",)),),
         history=(Stay(("opened", "openedAt")),),

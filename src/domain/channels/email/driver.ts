@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import { createTransport } from "nodemailer";
 import { asError } from "../../../errors.ts";
 import { DeliveryError, type Driver, type NoticeMessage } from "../driver.ts";
@@ -37,7 +38,7 @@ export function createEmailDriver({ connect }: EmailDriverOptions): Driver<Email
     kind: "EMAIL",
     settings: emailSettings,
     secrets: emailSecrets,
-    to: ({ settings }) => settings.to.join(", ").slice(0, 400),
+    to: ({ settings }) => shown(settings.to),
     problem: ({ secrets: { user, password } }) =>
       (user === undefined) === (password === undefined) ? undefined : "needs both user and password, or neither",
     tells: ({ status }) => TOLD.includes(status),
@@ -61,7 +62,7 @@ export function createEmailDriver({ connect }: EmailDriverOptions): Driver<Email
         getSocket: (_options, callback) => callback(null, { connection: socket }),
       });
       try {
-        await transport.sendMail({
+        const { rejected } = await transport.sendMail({
           from,
           to: to.map((address) => ({ name: "", address })),
           subject: subjectOf(message),
@@ -70,7 +71,9 @@ export function createEmailDriver({ connect }: EmailDriverOptions): Driver<Email
           ...(message.version === 1 ? {} : { inReplyTo: idOf(message, 1, from), references: [idOf(message, 1, from)] }),
           headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
         });
-        return undefined;
+        // The server may have refused some of those that it goes to, and taken it for the others.
+        const refused = new Set(rejected.map(onWire));
+        return { message: undefined, to: shown(to.filter((address) => !refused.has(onWire(address)))) };
       } catch (error) {
         throw failureOf(error, host);
       } finally {
@@ -80,6 +83,14 @@ export function createEmailDriver({ connect }: EmailDriverOptions): Driver<Email
       }
     },
   };
+}
+
+const shown = (addresses: readonly string[]) => addresses.join(", ").slice(0, 400);
+
+/** An address as it is given to a mail server, whose host has one form. */
+function onWire(address: string): string {
+  const at = address.lastIndexOf("@");
+  return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1)).toLowerCase()}`;
 }
 
 /** The same for the same message, so that mail programs show one that comes twice once, and all of one action together. */

@@ -111,7 +111,7 @@ export function createSlackDriver({
       const answer = await api("chat.postMessage", secrets.botToken, { ...more, ...body(message) }, { signal });
       const { success, data } = posted.safeParse(answer);
       if (!success) throw new DeliveryError("Slack did not say which message it posted", { retry: true });
-      return `${data.channel}/${data.ts}`;
+      return { message: `${data.channel}/${data.ts}` };
     },
 
     async find({ settings, secrets }, { noticeId }, since, signal) {

@@ -1,5 +1,5 @@
 import type { Logger } from "../../../log.ts";
-import { DeliveryError, type Driver, type NoticeMessage } from "../driver.ts";
+import { DeliveryError, type Driver, type NoticeMessage, type Sent } from "../driver.ts";
 import type { Outbound } from "../outbound-request.ts";
 import { createBotTokens } from "./bot-token.ts";
 import { cardActivity, noticeCard } from "./card.ts";
@@ -45,11 +45,7 @@ export function createTeamsDriver({
   const connector = createConnector({ outbound, endpoints, tokens, now });
 
   /** Posts a card by a workflow. Its address is a secret, so no error may repeat it. */
-  async function postByWorkflow(
-    channel: TeamsChannel,
-    message: NoticeMessage,
-    signal: AbortSignal,
-  ): Promise<undefined> {
+  async function postByWorkflow(channel: TeamsChannel, message: NoticeMessage, signal: AbortSignal): Promise<Sent> {
     const { workflowUrl } = channel.secrets;
     if (workflowUrl === undefined) throw unconfigured();
     const response = await outbound({
@@ -64,7 +60,7 @@ export function createTeamsDriver({
       throw new DeliveryError(message, { retry, down, ...(retryAfter !== undefined && { retryAfter }) });
     });
     if (response.status < 200 || response.status >= 300) throw failure("the message to the workflow", response, now());
-    return undefined;
+    return { message: undefined };
   }
 
   return {
@@ -79,7 +75,7 @@ export function createTeamsDriver({
       if (bot === undefined) throw unconfigured();
       const { conversationId } = bot.bot;
       const id = await connector.post(bot, conversationId, activityOf(message), { signal });
-      return id === undefined ? undefined : nameOf(conversationId, id);
+      return { message: id === undefined ? undefined : nameOf(conversationId, id) };
     },
     async update(channel, message, sent, signal) {
       const bot = botChannel(channel);

@@ -46,7 +46,7 @@ export function createWebhookDriver({
         body,
         signal,
       });
-      if (status >= 200 && status < 300) return undefined;
+      if (status >= 200 && status < 300) return { message: undefined };
       const host = new URL(settings.url).host;
       const wait = Number(headers["retry-after"]);
       const down = !OF_A_MESSAGE.includes(status);

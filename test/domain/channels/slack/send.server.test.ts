@@ -55,7 +55,7 @@ describe("a notice", () => {
   it("waits as long as Slack asks for", async () => {
     world.slack.fail("chat.postMessage", { kind: "RATE_LIMITED", retryAfter: 30 });
     expect(await failure(send())).toMatchObject({ retry: true, retryAfter: 30_000 });
-    expect(await send()).toMatch(/^C0OPS\//);
+    expect((await send()).message).toMatch(/^C0OPS\//);
   });
 
   it("may be sent again when nobody knows whether it arrived, or Slack is down", async () => {

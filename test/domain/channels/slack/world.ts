@@ -147,7 +147,7 @@ export async function createWorld({ mode = "HTTP" }: { readonly mode?: "HTTP" | 
     /** Sends a notice; returns what Slack has of it, and what names it. */
     async sent(message = noticeMessage()) {
       door.notices.set(message.actionId, message);
-      const name = (await driver.send(channel, message, never)) ?? "";
+      const name = (await driver.send(channel, message, never)).message ?? "";
       const posted = slack.posted(CHANNEL).at(-1);
       if (posted === undefined) throw new Error("Slack has no message");
       return { message, posted, name };

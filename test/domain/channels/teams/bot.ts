@@ -168,9 +168,9 @@ export async function startBot(teams: Teams, options: { readonly now?: () => num
     door,
     logged,
     channel: botChannelOf(teams),
-    send(message = noticeOf()) {
+    async send(message = noticeOf()) {
       door.current = message;
-      return driver.send(bot.channel, message, AbortSignal.timeout(20_000));
+      return (await driver.send(bot.channel, message, AbortSignal.timeout(20_000))).message;
     },
     async update(sent, message) {
       await driver.update?.(bot.channel, message, sent, AbortSignal.timeout(20_000));
