@@ -28,16 +28,23 @@ export interface SeparationOfDuties {
   readonly query: string;
 }
 
+/** Decisions, counted for shares of them. */
+export interface Decided {
+  readonly decisions: number;
+  /** Those of which the entry says when the action was first shown to who decided. */
+  readonly opened: number;
+  /** Those of which it is known since when they could be made, and those of these that were made within five seconds. */
+  readonly considered: number;
+  readonly quick: number;
+}
+
 export interface Oversight {
   /** Proposals by what the policy said of them. */
   readonly proposals: Readonly<Record<string, number>>;
   /** The same actions by their status now. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly medianSecondsToDecide: number | undefined;
-  /** Of the decisions, from 0 to 1; undefined when there are none. */
-  readonly decidedWithinFiveSeconds: number | undefined;
-  /** The decisions of which the entry says when the action was first shown to who decided: from 0 to 1; undefined when there are none. */
-  readonly openedBeforeDeciding: number | undefined;
+  readonly decided: Decided;
   /** How often people denied what was proposed, or took an approval back. */
   readonly overrides: number;
   /** How often somebody approved alone, in an emergency, what would have needed more people. */
@@ -67,18 +74,23 @@ interface DecisionsRow {
   readonly decisions: string;
   readonly denials: string;
   readonly median: number | null;
-  readonly quick: number | null;
+  readonly quick: string;
+  readonly considered: string;
   readonly opened: string;
 }
 
 async function decisionsIn(db: Queryable, recorded: Recorded) {
   const { rows } = await db.query<DecisionsRow>(decisionsQuery(recorded, MAX_APPROVERS));
   const [all, ...people] = rows;
-  const [decisions, opened] = [Number(all?.decisions ?? 0), Number(all?.opened ?? 0)];
+  const { decisions = 0, opened = 0, considered = 0, quick = 0 } = all ?? {};
   return {
     medianSecondsToDecide: all?.median ?? undefined,
-    decidedWithinFiveSeconds: all?.quick ?? undefined,
-    openedBeforeDeciding: decisions === 0 ? undefined : opened / decisions,
+    decided: {
+      decisions: Number(decisions),
+      opened: Number(opened),
+      considered: Number(considered),
+      quick: Number(quick),
+    },
     denials: Number(all?.denials ?? 0),
     load: people.map((row) => ({
       approverId: row.approver ?? "",

@@ -32,6 +32,8 @@ const DAY_MS = 86_400_000;
 /** A proposal that another policy would lead to something else. */
 export interface SimulatedChange {
   readonly seq: bigint;
+  /** When it was proposed; RFC 3339. */
+  readonly recordedAt: string;
   readonly action: string;
   readonly before: PolicyOutcome;
   readonly after: PolicyOutcome;
@@ -114,7 +116,7 @@ export function createSimulatePolicy(options: SimulationsOptions): SimulatePolic
         if (verdict === undefined) throw new Error("a proposal was not evaluated");
         const { outcome: after } = verdict;
         const isSame = after === before && areAlike(verdict.requirements, requirements, new Date(recordedAt));
-        return isSame ? [] : [{ seq, action, before, after }];
+        return isSame ? [] : [{ seq, recordedAt, action, before, after }];
       });
       return { actions: replayed.length, stoppedAt, changes, explain };
     });

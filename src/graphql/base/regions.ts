@@ -138,6 +138,10 @@ export const REGION =
 export const LISTED_REGION =
   "Only what is recorded in this region. Default: in all that this server serves and that your roles do not leave out, each in its own order.";
 
+/** Arguments of fields that count. */
+export const COUNTED_REGION =
+  "Only what is recorded in this region. Default: in all that this server serves and that your roles do not leave out, together.";
+
 /** Arguments of subscriptions to changes. */
 export const FOLLOWED_REGION =
   "Only what is recorded in this region. Default: in all that this server serves and that your roles do not leave out; with `after`, in that of `ledger`.";

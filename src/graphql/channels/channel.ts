@@ -1,38 +1,71 @@
+import type { Queue } from "../../domain/channels/queues.ts";
 import type { Channel } from "../../domain/channels/store.ts";
 import { settingsIn } from "../../domain/channels/store.ts";
+import { readRegions } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import { Channel as ChannelEnum } from "../base/enums.ts";
 import { createLoader } from "../base/loader.ts";
 import { entryNode } from "../base/rows.ts";
 import { EntryRef } from "../ledger/entry.ts";
 
-const loadQueue = createLoader(async ({ services, db, ledger }, names: readonly string[]) =>
-  services.channels.queues(db, ledger, names),
-);
+interface QueueShape extends Omit<Queue, "channel"> {
+  readonly unreadRegions: readonly string[];
+}
 
-const ChannelQueueRef = builder
-  .objectRef<NonNullable<Awaited<ReturnType<typeof loadQueue>>>>("ChannelQueue")
-  .implement({
-    description: "What waits to be sent to a channel.",
-    fields: (t) => ({
-      waiting: t.exposeInt("waiting", {
-        description: "How many messages wait, at most 100,001, which stands for more.",
-      }),
-      failures: t.exposeInt("failures", {
-        description: "How often the channel was tried in vain since it was reached last.",
-      }),
-      retryAt: t.field({
-        type: "DateTime",
-        nullable: true,
-        description: "When it is tried again; null where it is not known to be out of reach.",
-        resolve: ({ resumeAt }) => resumeAt?.toISOString(),
-      }),
-      problem: t.exposeString("problem", {
-        nullable: true,
-        description: "What the last attempt that failed met; null where none did lately.",
-      }),
+/** Messages that wait in one region are counted up to here. */
+const MAX_WAITING = 100_001;
+
+/** What waits in the regions of the caller: each has a queue of its own for every channel. */
+const loadQueue = createLoader<string, QueueShape>(async (context, names) => {
+  const { parts, failures } = await readRegions(context, ({ services, db, ledger }) =>
+    services.channels.queues(db, ledger, names),
+  );
+  const unreadRegions = [...failures.keys()];
+  return new Map(
+    names.map((name) => [name, { ...together(parts.flatMap((queues) => queues.get(name) ?? [])), unreadRegions }]),
+  );
+});
+
+function together(queues: readonly Queue[]): Omit<Queue, "channel"> {
+  const resumes = queues
+    .flatMap(({ resumeAt }) => resumeAt ?? [])
+    .sort((one, other) => one.getTime() - other.getTime());
+  return {
+    waiting: Math.min(
+      queues.reduce((sum, { waiting }) => sum + waiting, 0),
+      MAX_WAITING,
+    ),
+    failures: queues.reduce((sum, { failures }) => sum + failures, 0),
+    resumeAt: resumes[0],
+    problem: queues.find(({ problem }) => problem !== undefined)?.problem,
+  };
+}
+
+const ChannelQueueRef = builder.objectRef<QueueShape>("ChannelQueue").implement({
+  description: "What waits to be sent to a channel, about actions of all regions that you may see.",
+  fields: (t) => ({
+    waiting: t.exposeInt("waiting", {
+      description: "How many messages wait, at most 100,001, which stands for more.",
     }),
-  });
+    failures: t.exposeInt("failures", {
+      description: "How often the channel was tried in vain since it was reached last.",
+    }),
+    retryAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it is tried again; null where it is not known to be out of reach.",
+      resolve: ({ resumeAt }) => resumeAt?.toISOString(),
+    }),
+    problem: t.exposeString("problem", {
+      nullable: true,
+      description: "What the last attempt that failed met; null where none did lately.",
+    }),
+    unreadRegions: t.stringList({
+      description: "Regions that could not be read: what waits there is not counted.",
+      resolve: ({ unreadRegions }) => [...unreadRegions],
+    }),
+  }),
+});
 
 export const ConfiguredChannelRef = builder.objectRef<Channel>("ConfiguredChannel").implement({
   description:

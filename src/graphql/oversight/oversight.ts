@@ -1,3 +1,5 @@
+import { classify } from "../../db/errors.ts";
+import { mergeOversight } from "../../domain/oversight/merge.ts";
 import {
   type ApproverLoad,
   MAX_APPROVERS,
@@ -8,11 +10,12 @@ import {
   readOversight,
   type SeparationOfDuties,
 } from "../../domain/oversight/oversight.ts";
+import { isOfAllRegions, readRegions } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, viewerOf } from "../base/context.ts";
-import { badUserInput } from "../base/errors.ts";
+import { badUserInput, graphqlError } from "../base/errors.ts";
 import { LedgerPosition, type Position, readingAt } from "../base/position.ts";
-import { REGION } from "../base/regions.ts";
+import { COUNTED_REGION } from "../base/regions.ts";
 
 const ApproverLoadRef = builder.objectRef<ApproverLoad>("ApproverLoad").implement({
   description: "What one person decided in a period.",
@@ -22,7 +25,8 @@ const ApproverLoadRef = builder.objectRef<ApproverLoad>("ApproverLoad").implemen
     denials: t.exposeInt("denials", { description: "How many of them were denials." }),
     medianSecondsToDecide: t.float({
       nullable: true,
-      description: "The median of the seconds from a proposal to their decision; null when that is not known of any.",
+      description:
+        "The median of the seconds from a proposal to their decision; null when that is not known of any, and where they decided in several regions.",
       resolve: ({ medianSecondsToDecide }) => medianSecondsToDecide,
     }),
   }),
@@ -44,7 +48,7 @@ const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationO
     }),
     query: t.exposeString("query", {
       description:
-        "The SQL that counted these numbers. It has no parameters: run it as a login of `oc_auditor` to get the same row.",
+        "The SQL that counted these numbers. It has no parameters: run it as a login of `oc_auditor` to get the same row. Of several regions, one statement for the database of each, in the order of `asOf`: the numbers are the sums.",
     }),
   }),
 });
@@ -52,6 +56,7 @@ const SeparationOfDutiesRef = builder.objectRef<SeparationOfDuties>("SeparationO
 interface OversightShape extends Oversight {
   readonly unmatchedRules: readonly string[];
   readonly asOf: readonly Position[];
+  readonly unreadRegions: readonly string[];
 }
 
 const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
@@ -69,20 +74,21 @@ const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
     }),
     medianSecondsToDecide: t.float({
       nullable: true,
-      description: "The median of the seconds from a proposal to a decision; null when nothing was decided.",
+      description:
+        "The median of the seconds from a proposal to a decision; null when nothing was decided, and where that was in several of the regions that were counted: pass `region`.",
       resolve: ({ medianSecondsToDecide }) => medianSecondsToDecide,
     }),
     decidedWithinFiveSeconds: t.float({
       nullable: true,
       description:
         "The share of decisions, from 0 to 1, that were made within five seconds after the action was first shown to who decided, or after it was proposed where that is not known; null when nothing was decided.",
-      resolve: ({ decidedWithinFiveSeconds }) => decidedWithinFiveSeconds,
+      resolve: ({ decided: { considered, quick } }) => (considered === 0 ? null : quick / considered),
     }),
     openedBeforeDeciding: t.float({
       nullable: true,
       description:
         "The share of decisions, from 0 to 1, of which the entry says when the action was first shown to who decided, before they did; null when nothing was decided.",
-      resolve: ({ openedBeforeDeciding }) => openedBeforeDeciding,
+      resolve: ({ decided: { decisions, opened } }) => (decisions === 0 ? null : opened / decisions),
     }),
     overrides: t.exposeInt("overrides", {
       description: "How often people stopped what was proposed: denials, and approvals that were taken back.",
@@ -107,19 +113,52 @@ const OversightRef = builder.objectRef<OversightShape>("Oversight").implement({
     }),
     asOf: t.field({
       type: [LedgerPosition],
-      description: "Where the ledger ended when it was counted.",
+      description: "Where the ledger of each region that was counted ended then.",
       resolve: ({ asOf }) => [...asOf],
+    }),
+    unreadRegions: t.stringList({
+      description:
+        "Regions that could not be counted: nothing of them is in the numbers, also not which rules matched.",
+      resolve: ({ unreadRegions }) => [...unreadRegions],
     }),
   }),
 });
 
-async function oversightIn(context: Context, period: Period): Promise<OversightShape> {
+/** Milliseconds that a region has: a statement takes no longer. */
+const PATIENCE = 25_000;
+
+async function countedIn(context: Context, period: Period) {
+  const asOf = await readingAt(context);
+  try {
+    return { asOf, counted: await readOversight(context.db, context.ledger, period) };
+  } catch (error) {
+    // Not the fault of a region that there is too much of.
+    if (classify(error) !== "timeout") throw error;
+    throw graphqlError(
+      "QUERY_TOO_COMPLEX",
+      "The period has too many entries to be counted in time: ask for parts of it.",
+    );
+  }
+}
+
+async function oversightIn(
+  context: Context,
+  region: string | null | undefined,
+  period: Period,
+): Promise<OversightShape> {
   const problem = periodProblem(period);
   if (problem !== undefined) throw badUserInput(problem);
-  const asOf = await readingAt(context);
-  const counted = await readOversight(context.db, context.ledger, period);
+  const { parts, failures } = isOfAllRegions(context, region)
+    ? await readRegions(context, (local) => countedIn(local, period), PATIENCE)
+    : { parts: [await countedIn(context, period)], failures: new Map<string, unknown>() };
+  const counted = mergeOversight(parts.map((part) => part.counted) as [Oversight, ...Oversight[]]);
   const rules = await context.services.actions.ruleIds(viewerOf(context));
-  return { ...counted, unmatchedRules: rules.filter((id) => !counted.matchedRules.has(id)), asOf };
+  return {
+    ...counted,
+    unmatchedRules: rules.filter((id) => !counted.matchedRules.has(id)),
+    asOf: parts.flatMap(({ asOf }) => asOf),
+    unreadRegions: [...failures.keys()],
+  };
 }
 
 builder.queryField("oversight", (t) =>
@@ -129,10 +168,10 @@ builder.queryField("oversight", (t) =>
     authScopes: { oversees: true },
     complexity: { field: 2_000, multiplier: 1 },
     args: {
-      region: t.arg.string({ description: REGION }),
+      region: t.arg.string({ description: COUNTED_REGION }),
       from: t.arg({ type: "DateTime", required: true, description: "Recorded at this instant or later." }),
       to: t.arg({ type: "DateTime", required: true, description: "Recorded before this instant." }),
     },
-    resolve: (_root, { from, to }, context) => oversightIn(context, { from, to }),
+    resolve: (_root, { region, from, to }, context) => oversightIn(context, region, { from, to }),
   }),
 );

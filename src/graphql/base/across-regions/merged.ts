@@ -52,10 +52,13 @@ export interface ReadRegions<Part> {
 /**
  * Reads in all regions of the caller, one after the other. What goes wrong in one keeps no other from being read, and is reported. Throws
  * when nothing can be read in any, and what no region is to blame for.
+ *
+ * @param milliseconds that each region has
  */
 export async function readRegions<Part>(
   context: Context,
   read: (local: Context) => Promise<Part>,
+  milliseconds = PATIENCE,
 ): Promise<ReadRegions<Part>> {
   const parts: Part[] = [];
   const failures = new Map<string, unknown>();
@@ -63,7 +66,7 @@ export async function readRegions<Part>(
   // All operations in the same order: each holds a connection of those before.
   for (const region of regionsOf(context)) {
     try {
-      parts.push(await inTime(read(inRegion(context, region))));
+      parts.push(await inTime(read(inRegion(context, region)), milliseconds));
     } catch (error) {
       // What a filter names may be known in another region.
       if (isBadInput(error)) refusals.push(error);
@@ -72,7 +75,7 @@ export async function readRegions<Part>(
     }
   }
   const [failure] = [...refusals, ...failures.values()];
-  if (parts.length === 0) throw failure;
+  if (parts.length === 0 && failure !== undefined) throw failure;
   for (const [region, error] of failures) noteUnread(context, region, error);
   return { parts, failures };
 }
@@ -181,10 +184,10 @@ export function noteUnread(context: Context, region: string, error: unknown): vo
 /** Milliseconds that a region has: more than a search takes before it is cut short. */
 const PATIENCE = 8_000;
 
-export function inTime<Result>(work: Promise<Result>): Promise<Result> {
+export function inTime<Result>(work: Promise<Result>, milliseconds = PATIENCE): Promise<Result> {
   const late = new LedgerUnavailableError("the region does not respond", 1);
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late), PATIENCE);
+    const timer = setTimeout(() => reject(late), milliseconds);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
@@ -203,12 +206,12 @@ function nextOf<Node>(parts: readonly Part<Node>[], { recordedAtOf, newestFirst 
 
 const CURSOR = /^regions:([a-z0-9-]{1,63}=[1-9]\d{0,18}(?:,[a-z0-9-]{1,63}=[1-9]\d{0,18})*)$/;
 
-function encodePositions(positions: Positions): string {
+export function encodePositions(positions: Positions): string {
   const text = [...positions].map(([region, position]) => `${region}=${position}`).join(",");
   return Buffer.from(`regions:${text}`).toString("base64url");
 }
 
-function decodePositions(after: string | null | undefined): Positions {
+export function decodePositions(after: string | null | undefined): Positions {
   if (after === undefined || after === null) return new Map();
   const [, list] = CURSOR.exec(Buffer.from(after, "base64url").toString()) ?? [];
   const positions = list?.split(",").map((item) => {
