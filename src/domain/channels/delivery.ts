@@ -10,7 +10,7 @@ import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type 
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotice, type SentMessage } from "./notices.ts";
 import { begin, type Due, done, nextDue, resume, want, wasDown, wasRefused } from "./outbox.ts";
-import { type ChannelHome, readChannel } from "./store.ts";
+import { type Channel, type ChannelHome, rememberingChannels } from "./store.ts";
 
 export interface DeliveryOptions {
   readonly db: Queryable;
@@ -60,7 +60,17 @@ const NOTHING: Attempt = { version: ANY_VERSION, reached: false };
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { db, home, ledgers, damage, configuration, drivers, messages, changes, log } = options;
 
+  const readChannel = rememberingChannels(home);
+  const open = new WeakMap<Channel, OpenChannel>();
   const load = (ledger: LedgerId, { actionId, channel }: Due) => readNotice(db, ledger, actionId, channel);
+
+  async function opened(channel: Channel): Promise<OpenChannel | undefined> {
+    const known = open.get(channel);
+    if (known !== undefined) return known;
+    const found = await configuration.opened(channel);
+    if (found !== undefined) open.set(channel, found);
+    return found;
+  }
 
   async function send(
     ledger: LedgerId,
@@ -106,14 +116,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   async function attempt(ledger: LedgerId, due: Due, signal: AbortSignal): Promise<Attempt> {
-    const notice = await load(ledger, due);
+    const [notice, configured] = await Promise.all([load(ledger, due), readChannel(home.of(ledger), due.channel)]);
     if (notice === undefined || notice.state.status === "FAILED") return NOTHING;
-    const configured = await readChannel(home, home.of(ledger), due.channel);
     if (configured?.isActive !== true || configured.kind !== notice.kind) {
       await changes.gaveUp(ledger, notice, "CHANNEL_REMOVED");
       return NOTHING;
     }
-    const channel = await configuration.opened(configured);
+    const channel = await opened(configured);
     const driver = drivers.get(configured.kind);
     if (channel === undefined || driver === undefined) throw new DeliveryError(UNUSABLE, { retry: true, down: true });
     const message = await messages.of(ledger, due.actionId, channel);
@@ -170,8 +179,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         if (!(await done(db, ledger, due, version)) && reached) {
           await want(db, ledger, [{ channel, actionId, firstSeq, version }]);
         }
-        if (reached) await resume(db, ledger, channel);
-        else if (version === ANY_VERSION) await wantRetried(ledger, due);
+        if (reached && due.failing) await resume(db, ledger, channel);
+        if (version === ANY_VERSION) await wantRetried(ledger, due);
         return true;
       } catch (error) {
         if (error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError)) throw error;

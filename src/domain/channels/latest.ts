@@ -34,6 +34,11 @@ export async function readLatest<Of extends Kind>(
   );
 }
 
+/** Whether there is a later entry about the channel or account than `latest`, of which it was known before. Throws LedgerUnavailableError. */
+export async function hasMovedOn(db: Queryable, ledger: LedgerId, kind: Kind, known: Found): Promise<boolean> {
+  return (await movedOn(db, ledger, kind, [known])).length > 0;
+}
+
 async function movedOn(
   db: Queryable,
   ledger: LedgerId,

@@ -172,13 +172,20 @@ export function createNoticeChanges({
   function change(
     ledger: LedgerId,
     by: Caller | "system",
-    { actionId, channel }: Pick<Notice, "actionId" | "channel">,
+    about: Pick<Notice, "actionId" | "channel"> | Notice,
     next: (notice: Notice | undefined) => NoticeFact | undefined,
   ): Promise<Notice | undefined> {
+    const { actionId, channel } = about;
+    // One that was just read is taken as it is: an append that follows an older state is refused, and it is read then.
+    let known = "state" in about ? about : undefined;
     return commit<Notice | undefined, Notice | undefined>({
       ledger,
       by,
-      load: () => readNotice(db, ledger, actionId, channel),
+      async load() {
+        const notice = known ?? (await readNotice(db, ledger, actionId, channel));
+        known = undefined;
+        return notice;
+      },
       decide(notice) {
         const fact = next(notice);
         if (fact === undefined || notice === undefined) return { kind: "done", result: notice };

@@ -12,6 +12,8 @@ export interface Due {
   readonly escalates: boolean;
   /** Whether anybody began to send it. */
   readonly tried: boolean;
+  /** Whether nothing came through to the channel since the last attempt in vain. */
+  readonly failing: boolean;
 }
 
 /** What becomes due: a first message, or a later one of a notice that was queued before. */
@@ -58,20 +60,19 @@ export async function want(db: Queryable, ledger: LedgerId, wanted: readonly Wan
 // What waits for nothing in the order in which it was queued; what was to wait, in the order in which that is over. As long as messages come through, the
 // latter goes first. After one that did not, the former does: it may be only that one which is refused.
 const NEXT = `
-  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.tried FROM (
-    (SELECT x.action, x.first_seq, x.wanted, x.escalates, x.tried_at IS NOT NULL AS tried, 1 AS turn FROM oc_work.outbox x
-      WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before = '-infinity'
-      ORDER BY x.first_seq LIMIT 1)
-    UNION ALL
-    (SELECT x.action, x.first_seq, x.wanted, x.escalates, x.tried_at IS NOT NULL,
-            CASE WHEN EXISTS (SELECT FROM oc_work.channel_pause p
-                               WHERE p.ledger = $1 AND p.channel = $2 AND p.failures > 0) THEN 2 ELSE 0 END
-       FROM oc_work.outbox x
-      WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before > '-infinity' AND x.not_before <= statement_timestamp()
-      ORDER BY x.not_before, x.first_seq LIMIT 1)) o
-   WHERE NOT EXISTS (SELECT FROM oc_work.channel_pause p
-                      WHERE p.ledger = $1 AND p.channel = $2 AND p.resume_at > statement_timestamp())
-   ORDER BY o.turn LIMIT 1`;
+  SELECT o.action, o.first_seq, o.wanted, o.escalates, o.tried_at IS NOT NULL AS tried, p.failing
+    FROM (SELECT coalesce(bool_or(p.failures > 0), false) AS failing,
+                 coalesce(bool_or(p.resume_at > statement_timestamp()), false) AS paused
+            FROM oc_work.channel_pause p WHERE p.ledger = $1 AND p.channel = $2) p,
+         ((SELECT x.*, false AS waited FROM oc_work.outbox x
+            WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before = '-infinity'
+            ORDER BY x.first_seq LIMIT 1)
+          UNION ALL
+          (SELECT x.*, true FROM oc_work.outbox x
+            WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before > '-infinity' AND x.not_before <= statement_timestamp()
+            ORDER BY x.not_before, x.first_seq LIMIT 1)) o
+   WHERE NOT p.paused
+   ORDER BY o.waited = p.failing LIMIT 1`;
 
 /** What a channel gets next, unless it is paused. Throws LedgerUnavailableError. */
 export async function nextDue(db: Queryable, ledger: LedgerId, channel: string): Promise<Due | undefined> {
@@ -82,12 +83,13 @@ export async function nextDue(db: Queryable, ledger: LedgerId, channel: string):
       wanted: number;
       escalates: boolean;
       tried: boolean;
+      failing: boolean;
     }>(NEXT, [ledger, channel]),
   );
   const [row] = rows;
   if (row === undefined) return undefined;
-  const { action, first_seq, wanted, escalates, tried } = row;
-  return { channel, actionId: action, firstSeq: BigInt(first_seq), wanted, escalates, tried };
+  const { action, first_seq, ...more } = row;
+  return { channel, actionId: action, firstSeq: BigInt(first_seq), ...more };
 }
 
 // From one channel of a ledger to the next, however much waits for each.

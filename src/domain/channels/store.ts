@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { JsonObject } from "../../facts/canonical.ts";
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { objectOf } from "../../facts/members.ts";
@@ -9,7 +10,7 @@ import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { ChannelKind } from "./driver.ts";
-import { readLatest } from "./latest.ts";
+import { hasMovedOn, readLatest } from "./latest.ts";
 
 /** A channel as its latest entry has it. */
 export interface Channel {
@@ -78,6 +79,27 @@ export async function readChannel(source: ChannelSource, ledger: LedgerId, name:
   const { db } = source;
   const [found] = await readLatest(db, ledger, "CHANNEL", () => readStates(db, ledger, "CHANNEL", [name]));
   return found && toChannel(source, ledger, found);
+}
+
+/** Channels that are remembered, and for how many milliseconds at most. */
+const MAX_KNOWN = 1_000;
+const KNOWN_FOR = 10_000;
+
+/** `readChannel` for who asks for the same ones again and again: whether there is a later entry about it is asked each time. */
+export function rememberingChannels(
+  source: ChannelSource,
+): (ledger: LedgerId, name: string) => Promise<Channel | undefined> {
+  const known = new LRUCache<string, Channel>({ max: MAX_KNOWN, ttl: KNOWN_FOR });
+  return async (ledger, name) => {
+    const key = `${ledger} ${name}`;
+    const before = known.get(key);
+    const found = before && { id: name, latest: before.entry };
+    if (found !== undefined && !(await hasMovedOn(source.db, ledger, "CHANNEL", found))) return before;
+    const now = await readChannel(source, ledger, name);
+    if (now === undefined) known.delete(key);
+    else known.set(key, now);
+    return now;
+  };
 }
 
 const LIST = `
