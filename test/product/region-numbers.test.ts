@@ -145,7 +145,8 @@ describe("without a region", () => {
       return channels[0]?.queue;
     };
     const ofEu = await regions.token("auditor", ["auditor", "region:eu"]);
-    const waiting = async () => Promise.all([undefined, ofEu, ofUs].map(async (token) => (await queue(token))?.waiting));
+    const waiting = async () =>
+      Promise.all([undefined, ofEu, ofUs].map(async (token) => (await queue(token))?.waiting));
     await waitUntil(async () => {
       const [all = 0, eu = 0, us = 0] = await waiting();
       return eu > 0 && us > eu && all === eu + us;

@@ -26,7 +26,7 @@ export interface Proposed {
 }
 
 const PROPOSE = `mutation ($input: ProposeActionInput!) { proposeAction(input: $input) {
-  action { id uuid digest status } userErrors { code message } } }`;
+  action { id uuid digest status } userErrors { code message path } } }`;
 
 /** The product with a home region, `eu`, and another one, `us`. */
 export interface TwoRegions {

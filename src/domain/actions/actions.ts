@@ -24,6 +24,7 @@ import { nowhere } from "../regions/errors.ts";
 import { type Attribution, createAttribution } from "../sessions/attribution.ts";
 import { mayUseRegion } from "../visibility/regions.ts";
 import type { ActionView } from "./action.ts";
+import { actionIdOf } from "./action-id.ts";
 import { createBreakGlassReview, type ReviewInput } from "./break-glass-review.ts";
 import { confirmsAsOwner } from "./decide/approver.ts";
 import type { Channel, FollowUp, Outcome } from "./decide/command.ts";
@@ -36,7 +37,15 @@ import { type ActionResult, createExecutor } from "./executor.ts";
 import { createExplainer, type Explainer } from "./explain.ts";
 import { claimedAction, createGrants } from "./grants.ts";
 import { homePositionOf } from "./home-position.ts";
-import { canonicalJson, checkReason, checkText, MAX_NOTE, MAX_TEXT, type ProposeInput } from "./input.ts";
+import {
+  canonicalJson,
+  checkProposal,
+  checkReason,
+  checkText,
+  MAX_NOTE,
+  MAX_TEXT,
+  type ProposeInput,
+} from "./input.ts";
 import { contentProblem } from "./loading/content.ts";
 import { createFirstShown } from "./loading/first-shown.ts";
 import type { Loaded } from "./loading/load.ts";
@@ -96,6 +105,8 @@ export interface Actions extends Explainer {
    * Throws when there is neither of one of them; repeating the call then returns what was recorded and records the rest.
    */
   proposeTogether(caller: Caller, inputs: readonly ProposeInput[]): Promise<readonly ProposeOutcome[]>;
+  /** What a call recorded here that proposed with the same key; undefined: none did. Throws ActionRefusal where it proposed anything else. */
+  repeated(caller: Caller, input: ProposeInput): Promise<ProposeResult | undefined>;
   /** Proposes what the server itself carries out, in the transaction that approves it. */
   proposeOwn(caller: Caller, input: ProposeInput, own: OwnProposal): Promise<ProposeResult>;
   approve(caller: Caller, input: DecisionInput): Promise<ActionResult>;
@@ -290,6 +301,11 @@ export function createActions(options: ActionsOptions): Actions {
       const ledger = ledgerToProposeIn(caller);
       await begin(caller.principal.organization);
       return proposeTogether(caller, ledger, inputs);
+    },
+    async repeated(caller, input) {
+      const proposal = checkProposal(input);
+      const id = actionIdOf(caller.principal, proposal.idempotencyKey);
+      return entries.repeat({ caller, ledger: ledgerToProposeIn(caller), id, proposal });
     },
     async proposeOwn(caller, input, own) {
       const ledger = ledgerToProposeIn(caller);

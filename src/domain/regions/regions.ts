@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Policies } from "../policy/policies.ts";
 import { nowhere, RegionRefusal } from "./errors.ts";
@@ -17,6 +18,9 @@ export interface Regions<Parts> {
    * is unknown. Throws LedgerUnavailableError.
    */
   regionOf(organization: string, platform: string): Promise<string>;
+  /** Where this server recorded an action lately, or may have; undefined: it does not know of any. */
+  proposedIn(actionId: string): string | undefined;
+  noteProposed(actionId: string, region: string): void;
 }
 
 export interface RegionsOptions<Parts> {
@@ -29,9 +33,15 @@ export interface RegionsOptions<Parts> {
   readonly policies: Pick<Policies, "open" | "of">;
 }
 
+/** Actions of which a server knows where they were proposed. */
+const MAX_PROPOSED = 50_000;
+
 export function createRegions<Parts>(options: RegionsOptions<Parts>): Regions<Parts> {
   const { home, names, parts, addresses, policies } = options;
+  const proposed = new LRUCache<string, string>({ max: MAX_PROPOSED });
   return {
+    proposedIn: (actionId) => proposed.get(actionId),
+    noteProposed: (actionId, region) => void proposed.set(actionId, region),
     home,
     names,
     knows: (region) => names.includes(region) || addresses.has(region),

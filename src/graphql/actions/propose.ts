@@ -1,6 +1,9 @@
-import type { ProposeInput } from "../../domain/actions/actions.ts";
+import { actionIdOf } from "../../domain/actions/action-id.ts";
+import type { ProposeInput, ProposeResult } from "../../domain/actions/actions.ts";
+import { keyReused } from "../../domain/actions/errors.ts";
 import { checkCount, MAX_ACTIONS } from "../../domain/actions/input.ts";
 import { RegionRefusal } from "../../domain/regions/errors.ts";
+import { Refusal } from "../../errors.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, callerOf, inRegion, viewerOf } from "../base/context.ts";
@@ -60,18 +63,75 @@ interface Part {
   readonly places: number[];
 }
 
-/** What is proposed in each region, in order: what comes first may be a source of what follows. */
-async function partsOf(context: Context, inputs: readonly Proposed[]): Promise<readonly Part[]> {
+/** How a proposal goes on: in a region, or as what was recorded or refused for its key before, elsewhere. */
+type Route = { readonly region: string } | { readonly local: Context; readonly earlier: ProposeResult | Refusal };
+
+function idOf(context: Context, { idempotencyKey }: Proposed): string {
+  return actionIdOf(viewerOf(context), idempotencyKey);
+}
+
+/**
+ * Where `input` is proposed: where its platform keeps its data. But what this server recorded with its key in another region is its result:
+ * the catalog has changed since, or the caller named another platform.
+ */
+async function routeOf(context: Context, input: Proposed): Promise<Route> {
   const { regions, region: here } = context.services;
-  const { organization } = viewerOf(context);
+  if (regions === undefined) return { region: here };
+  const region = await regions.regionOf(viewerOf(context).organization, input.platform);
+  const before = regions.proposedIn(idOf(context, input));
+  if (before === undefined || before === region) return { region };
+  const local = inRegion(context, before);
+  try {
+    const earlier = await local.services.actions.repeated(callerOf(local), await proposalOf(local, input));
+    return earlier === undefined ? { region } : { local, earlier };
+  } catch (error) {
+    if (error instanceof Refusal) return { local, earlier: error };
+    throw error;
+  }
+}
+
+/** What is proposed in each region, in order: what comes first may be a source of what follows; and results that are known already. */
+async function partsOf(context: Context, inputs: readonly Proposed[], results: GrantingPayload[]): Promise<Part[]> {
   const parts: Part[] = [];
-  for (const [place, { platform }] of inputs.entries()) {
-    const region = regions === undefined ? here : await regions.regionOf(organization, platform);
+  const used = new Map<string, string>();
+  for (const [place, input] of inputs.entries()) {
+    const key = idOf(context, input);
+    const route = await routeOf(context, input);
+    if ("earlier" in route) {
+      results[place] = outcomePayload(route.local, route.earlier, ["actions", `${place}`]);
+      continue;
+    }
+    const { region } = route;
+    if ((used.get(key) ?? region) !== region) {
+      results[place] = outcomePayload(context, keyReused(), ["actions", `${place}`]);
+      continue;
+    }
+    used.set(key, region);
     const last = parts.at(-1);
     if (last?.region === region) last.places.push(place);
     else parts.push({ region, places: [place] });
   }
   return parts;
+}
+
+/** `work`, which proposes in a region, with a note of what it recorded there, or may have. */
+async function noting<Result>(
+  { services }: Context,
+  region: string,
+  ids: readonly string[],
+  work: Promise<Result>,
+): Promise<Result> {
+  const note = () => {
+    for (const id of ids) services.regions?.noteProposed(id, region);
+  };
+  try {
+    const result = await work;
+    note();
+    return result;
+  } catch (error) {
+    if (error instanceof LedgerUnavailableError && error.outcome === "UNKNOWN") note();
+    throw error;
+  }
 }
 
 /** What the domain is to propose. */
@@ -109,12 +169,14 @@ builder.mutationField("proposeAction", (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ProposeActionInput, required: true, description: "The action to propose." }) },
     resolve: async (_root, { input }, context): Promise<GrantingPayload> => {
-      const { regions } = context.services;
-      if (regions === undefined) return proposeIn(context, input);
-      const region = await regions.regionOf(viewerOf(context).organization, input.platform);
-      return orRefusal(context, (async () => proposeIn(inRegion(context, region), input))(), (refusal) => ({
-        userErrors: [userError(refusal, ["platform"])],
-      }));
+      if (context.services.regions === undefined) return proposeIn(context, input);
+      const propose = async () => {
+        const route = await routeOf(context, input);
+        if ("earlier" in route) return outcomePayload(route.local, route.earlier, []);
+        const { region } = route;
+        return noting(context, region, [idOf(context, input)], proposeIn(inRegion(context, region), input));
+      };
+      return orRefusal(context, propose(), (refusal) => ({ userErrors: [userError(refusal, ["platform"])] }));
     },
   }),
 );
@@ -173,11 +235,13 @@ async function proposeAll(context: Context, inputs: readonly Proposed[]): Promis
   checkCount(inputs.length);
   const results = new Array<GrantingPayload>(inputs.length);
   let recorded = false;
-  for (const { region, places } of await partsOf(context, inputs)) {
+  for (const { region, places } of await partsOf(context, inputs, results)) {
     try {
       const local = inRegion(context, region);
       const proposals = await Promise.all(places.map((place) => proposalOf(local, inputs[place] as Proposed)));
-      const outcomes = await local.services.actions.proposeTogether(callerOf(local), proposals);
+      const ids = places.map((place) => idOf(context, inputs[place] as Proposed));
+      const proposing = local.services.actions.proposeTogether(callerOf(local), proposals);
+      const outcomes = await noting(context, region, ids, proposing);
       for (const [n, place] of places.entries()) {
         const outcome = outcomes[n];
         if (outcome !== undefined) results[place] = outcomePayload(local, outcome, ["actions", `${place}`]);

@@ -19,7 +19,7 @@ import { stateFacts } from "../body.ts";
 import { firstState } from "../decide/propose.ts";
 import type { NextState } from "../decide/transition.ts";
 import { digestOf } from "../digest.ts";
-import { ActionRefusal } from "../errors.ts";
+import { keyReused } from "../errors.ts";
 import type { Grants } from "../grants.ts";
 import type { Proposal } from "../input.ts";
 import type { ActionLoader } from "../loading/loader.ts";
@@ -90,10 +90,7 @@ export function routeKeyOf({ caller: { principal }, ledger, proposal }: Proposed
  * is another one.
  */
 export function repetition({ caller, proposal }: Proposed, earlier: ActionView): ProposeResult {
-  if (!isSameProposal(earlier.proposal, caller.principal, proposal)) {
-    const message = "this idempotency key was used for another proposal; use a fresh one";
-    throw new ActionRefusal("IDEMPOTENCY_KEY_REUSED", message, { path: ["idempotencyKey"] });
-  }
+  if (!isSameProposal(earlier.proposal, caller.principal, proposal)) throw keyReused();
   return { action: earlier, entry: earlier.proposal };
 }
 
