@@ -48,12 +48,6 @@ export function invalidInput(path: readonly string[], message: string): ActionRe
   return new ActionRefusal("INVALID_INPUT", message, { path });
 }
 
-/** A key that names another proposal already. */
-export function keyReused(): ActionRefusal {
-  const message = "this idempotency key was used for another proposal; use a fresh one";
-  return new ActionRefusal("IDEMPOTENCY_KEY_REUSED", message, { path: ["idempotencyKey"] });
-}
-
 /** Also for actions of another organization: the caller must not learn that they exist. */
 export function notFound(path: readonly string[]): ActionRefusal {
   return new ActionRefusal("NOT_FOUND", "there is no such action", { path });

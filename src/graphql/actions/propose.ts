@@ -1,6 +1,5 @@
-import { actionIdOf } from "../../domain/actions/action-id.ts";
+import { actionIdOf, keyReused } from "../../domain/actions/action-id.ts";
 import type { ProposeInput, ProposeResult } from "../../domain/actions/actions.ts";
-import { keyReused } from "../../domain/actions/errors.ts";
 import { checkCount, MAX_ACTIONS } from "../../domain/actions/input.ts";
 import { RegionRefusal } from "../../domain/regions/errors.ts";
 import { Refusal } from "../../errors.ts";
