@@ -2,12 +2,13 @@
 
 SET LOCAL ROLE oc_owner;
 
--- By the types of entries that move a PRINCIPAL, a TOKEN, a SETUP, the ORGANIZATION, the POLICY or a DELEGATION; and of those with copies
--- of such entries.
+-- By the types of entries that move a PRINCIPAL, a TOKEN, a SETUP, the ORGANIZATION, the POLICY, a DELEGATION, a CHANNEL or an ACCOUNT; and
+-- of those with copies of such entries.
 CREATE INDEX oc_audit_log_directory ON oc_audit_log (ledger, seq)
   WHERE type IN ('PRINCIPAL_INVITED', 'PRINCIPAL_UPDATED', 'PRINCIPAL_SUSPENDED', 'PRINCIPAL_REINSTATED', 'PRINCIPAL_ROLES_CHANGED',
                  'TOKEN_REVOKED', 'SETTINGS_CHANGED', 'SETUP_CODE_ISSUED', 'SETUP_CODE_REFUSED', 'SETUP_CODE_USED', 'POLICY_STARTED',
-                 'POLICY_PUBLISHED', 'DELEGATION_MADE', 'DELEGATION_ENDED', 'HOME_COPIED');
+                 'POLICY_PUBLISHED', 'DELEGATION_MADE', 'DELEGATION_ENDED',
+                        'CHANNEL_CONFIGURED', 'CHANNEL_REMOVED', 'ACCOUNT_LINKED', 'ACCOUNT_UNLINKED', 'HOME_COPIED');
 
 -- The first p_limit of them after p_after, oldest first. Not STABLE, as oc_entries_at.
 CREATE FUNCTION oc_directory_after(p_ledger text, p_after bigint, p_limit bigint)
@@ -27,7 +28,8 @@ BEGIN
        WHERE e.ledger = p_ledger AND e.seq > p_after AND e.recorded_at >= month.starts AND e.recorded_at < month.ends
          AND e.type IN ('PRINCIPAL_INVITED', 'PRINCIPAL_UPDATED', 'PRINCIPAL_SUSPENDED', 'PRINCIPAL_REINSTATED', 'PRINCIPAL_ROLES_CHANGED',
                         'TOKEN_REVOKED', 'SETTINGS_CHANGED', 'SETUP_CODE_ISSUED', 'SETUP_CODE_REFUSED', 'SETUP_CODE_USED', 'POLICY_STARTED',
-                        'POLICY_PUBLISHED', 'DELEGATION_MADE', 'DELEGATION_ENDED', 'HOME_COPIED')
+                        'POLICY_PUBLISHED', 'DELEGATION_MADE', 'DELEGATION_ENDED',
+                        'CHANNEL_CONFIGURED', 'CHANNEL_REMOVED', 'ACCOUNT_LINKED', 'ACCOUNT_UNLINKED', 'HOME_COPIED')
        ORDER BY e.seq LIMIT wanted;
     GET DIAGNOSTICS found_rows = ROW_COUNT;
     wanted := wanted - found_rows;

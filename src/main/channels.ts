@@ -65,7 +65,9 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     home: home && { region: home.region, db: home.database.jobPool, isSigned, damaged: home.damaged },
     actions,
     policies,
-    directory,
+    // Who decides in a chat may decide in other regions, too.
+    directory: { ...directory, changedSince: directory.abroad.changedSince },
+    copies: directory.abroad.home,
     attribute: sessions.attribute,
     follower,
     drivers: createDrivers(outgoing, { ...config, log }),
@@ -74,7 +76,7 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     config: config.channels,
     log,
   });
-  if (config.homeAddress === undefined) channels.start();
+  channels.start({ tells: config.homeAddress === undefined });
   closing.add(() => channels.stop());
   return channels;
 }

@@ -11,7 +11,7 @@ import type { Start } from "./start.ts";
 export interface HomeDeps {
   readonly database: Pick<Database, "jobPool">;
   readonly ledgers: Pick<Ledgers, "damaged">;
-  readonly directory: Pick<Directory, "signInsOfOwners">;
+  readonly directory: Pick<Directory, "signIns">;
   readonly isSigned: IsSigned;
   readonly keys: Pick<Keys, "secret">;
 }

@@ -110,7 +110,7 @@ describe("readDirectoryChanges", () => {
       "SELECT pg_get_expr(indpred, indrelid) AS predicate FROM pg_index WHERE indexrelid = 'oc_audit_log_directory'::regclass",
     );
     const types = [...VOCABULARY.facts.values()].filter(({ moves, mayMove }) =>
-      ["PRINCIPAL", "TOKEN", "SETUP", "ORGANIZATION", "POLICY", "DELEGATION", "HOME_COPY"].some(
+      ["PRINCIPAL", "TOKEN", "SETUP", "ORGANIZATION", "POLICY", "DELEGATION", "CHANNEL", "ACCOUNT", "HOME_COPY"].some(
         (kind) => kind in moves || kind in mayMove,
       ),
     );

@@ -4,6 +4,7 @@ import path from "node:path";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadKeys } from "../../src/domain/identity/keys.ts";
+import { startWebhookReceiver } from "../channels/webhook-receiver.ts";
 import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { makeDataDir } from "../support/server.ts";
@@ -35,10 +36,16 @@ beforeAll(async () => {
   home = await startApp({
     databaseUrl: eu.appUrl,
     dataDir,
-    environment: { CATALOG: catalog, REGION_ADDRESSES: "us=https://us.countersign.example" },
+    environment: {
+      CATALOG: catalog,
+      REGION_ADDRESSES: "us=https://us.countersign.example",
+      CHANNEL_PRIVATE_ADDRESSES: "127.0.0.1",
+    },
   });
   await copyFile(keyFile, path.join(dataDirOfUs, "keys.json"));
   environmentOfUs = {
+    CHANNEL_PRIVATE_ADDRESSES: "127.0.0.1",
+    CHANNEL_INTERVAL: "0.1",
     CATALOG: catalog,
     REGIONS: `us=${us.appUrl}`,
     REGION_ADDRESSES: `eu=${new URL(home.url).origin}`,
@@ -151,6 +158,23 @@ describe("a server without the home region's database", () => {
     await waitUntil(async () => (await refusal()) === "UNAUTHENTICATED");
   });
 
+  it("tells of its actions by a channel that was configured at home", async () => {
+    const receiver = await startWebhookReceiver();
+    const webhook = { url: `${receiver.url}/hook`, signingSecrets: [`whsec_${Buffer.alloc(32, 7).toString("base64")}`] };
+    const { configureChannel } = await atHome<{ configureChannel: { channel: object } }>(
+      `mutation ($input: ConfigureChannelInput!) { configureChannel(input: $input) { channel { name } userErrors { code message } } }`,
+      { input: { name: "siem", webhook } },
+      "admin",
+    );
+    expect(configureChannel).toMatchObject({ channel: { name: "siem" }, userErrors: [] });
+    await waitUntil(async () => {
+      await act("proposeAction", "ProposeActionInput", proposalOf("sheets", "append_row"), "agent");
+      return receiver.received.length > 0;
+    });
+    expect(receiver.received[0]?.body).toContain("append_row");
+    await receiver.close();
+  });
+
   it("reads what is in its own region where none is named, and is ready", async () => {
     const { data } = await send<Record<string, object>>(
       abroad,
@@ -183,7 +207,7 @@ describe("what servers of other regions ask", () => {
   const post = (app: App, body: string, method = "POST") =>
     fetch(new URL("/regions/home", app.url), { method, ...(method === "POST" ? { body } : {}) });
   const sealedBy = (secret: Uint8Array, audience: string, claims: object = {}) =>
-    new SignJWT({ since: [{ organization: "acme", after: "0", withOwners: false }], ...claims })
+    new SignJWT({ since: [{ organization: "acme", after: "0", withSignIns: false }], ...claims })
       .setProtectedHeader({ alg: "HS256" })
       .setAudience(audience)
       .setJti("one")
@@ -202,7 +226,7 @@ describe("what servers of other regions ask", () => {
     const refused = [
       await sealedBy(new Uint8Array(32), "home eu"),
       await sealedBy(secret, "home us"),
-      await sealedBy(secret, "home eu", { since: [{ organization: "acme", after: "-1", withOwners: false }] }),
+      await sealedBy(secret, "home eu", { since: [{ organization: "acme", after: "-1", withSignIns: false }] }),
       await sealedBy(secret, "home eu", { since: "all" }),
       "",
       "a.b.c",

@@ -2,19 +2,20 @@ import { z } from "zod";
 import { type LedgerEntry, type LedgerId, ledgerOf } from "../../facts/entry.ts";
 import { isStorable } from "../../facts/text.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
-import { type RecordedState, readStates } from "../../ledger/states.ts";
+import { readStates } from "../../ledger/states.ts";
 import type { CommitFunction } from "../commit.ts";
 import { databaseTime } from "../database-time.ts";
 import type { Administers, Directory } from "../directory/directory.ts";
-import { lastSignIn } from "../directory/last-sign-in.ts";
+import { lastSignIn, type SignIn } from "../directory/last-sign-in.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
+import { actorOf } from "../identity/recorded.ts";
 import type { UsedOnce } from "../identity/used-once.ts";
 import type { Account, Linked, OpenChannel } from "./driver.ts";
 import { ChannelRefusal, refuse } from "./errors.ts";
 import { readLatest } from "./latest.ts";
 import type { Sealing } from "./sealing.ts";
-import { type ChannelSource, readChannel } from "./store.ts";
+import { type ChannelSource, organizationOf, type Recorded, readAtHome, readChannel } from "./store.ts";
 
 /** An account that is linked to a person now. */
 export interface LinkedAccount {
@@ -77,16 +78,36 @@ export interface AccountsOptions extends ChannelSource {
 export function createAccounts(options: AccountsOptions): Accounts {
   const { db, isSigned, commit, region, administers, directory, sealing, usedOnce, claimsMaxAge } = options;
 
-  async function read(ledger: LedgerId, id: string): Promise<RecordedState<"ACCOUNT"> | undefined> {
+  async function read(ledger: LedgerId, id: string): Promise<Recorded<"ACCOUNT"> | undefined> {
     if (id.length > MAX_ID || id === "" || !isStorable(id)) return undefined;
-    const [found] = await readLatest(db, ledger, "ACCOUNT", () => readStates(db, ledger, "ACCOUNT", [id]));
+    const [found] = await readAtHome(
+      options,
+      ledger,
+      "ACCOUNT",
+      () => readLatest(db, ledger, "ACCOUNT", () => readStates(db, ledger, "ACCOUNT", [id])),
+      (copied) => [copied.get(id)],
+    );
     if (found !== undefined && !isSigned(found.latest)) {
       throw new LedgerDamagedError(ledger, `no server signed entry ${found.latest.seq}, which links an account`);
     }
     return found;
   }
 
-  function linked(found: RecordedState<"ACCOUNT"> | undefined): LinkedAccount | undefined {
+  /** The time of the database, and the person as they last signed in. */
+  async function signInOf(ledger: LedgerId, { principalId, entry }: LinkedAccount) {
+    const home = async () => ({
+      now: await databaseTime(db),
+      last: await lastSignIn({ db, isSigned }, ledger, principalId, [entry.seq]),
+    });
+    if (options.copies === undefined) return home();
+    return options.copies.read(organizationOf(ledger), home, (states) => {
+      const copied = states.signIn(principalId);
+      const last = copied && signedInBy(copied);
+      return { now: new Date(), last };
+    });
+  }
+
+  function linked(found: Recorded<"ACCOUNT"> | undefined): LinkedAccount | undefined {
     if (found?.state.status !== "LINKED") return undefined;
     return { id: found.id, principalId: found.state.principal, entry: found.latest };
   }
@@ -149,7 +170,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const id = accountId(account);
       try {
         await admitted(directory, channel, principal);
-        return await commit<RecordedState<"ACCOUNT"> | undefined, Linked>({
+        return await commit<Recorded<"ACCOUNT"> | undefined, Linked>({
           ledger,
           by: caller,
           load: () => read(ledger, id),
@@ -214,8 +235,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const ledger = ledgerOf(channel.organization, region);
       const found = linked(await read(ledger, accountId(account)));
       if (found === undefined) return { outcome: "UNLINKED" };
-      const since = new Date((await databaseTime(db)).getTime() - claimsMaxAge * 1_000);
-      const last = await lastSignIn({ db, isSigned }, ledger, found.principalId, [found.entry.seq]);
+      const { now, last } = await signInOf(ledger, found);
+      const since = new Date(now.getTime() - claimsMaxAge * 1_000);
       const outdated: Behind = {
         outcome: "REFUSED",
         code: "SIGN_IN_AGAIN",
@@ -235,6 +256,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     find: async (ledger, id) => linked(await read(ledger, id)),
   };
+}
+
+function signedInBy(entry: LedgerEntry): SignIn | undefined {
+  const { withheld, ...principal } = actorOf(entry);
+  return withheld === undefined ? { principal, entry } : undefined;
 }
 
 export function accountId({ kind, tenant, id }: Account): string {

@@ -8,6 +8,7 @@ import type { Actions } from "../actions/actions.ts";
 import { createActionLoader } from "../actions/loading/loader.ts";
 import { type Attribute, createCommit } from "../commit.ts";
 import type { Directory } from "../directory/directory.ts";
+import type { HomeReading } from "../directory/home-reading.ts";
 import type { Caller } from "../identity/principal.ts";
 import { createUsedOnce } from "../identity/used-once.ts";
 import type { Policies } from "../policy/policies.ts";
@@ -65,7 +66,10 @@ export interface Channels extends Pick<Configuration, "configure" | "remove">, P
   /** Has requests of channels look for actions there as well. Returns what ends that. */
   join(place: DoorPlace): () => void;
   /** Begins to send, and to keep connections that channels need. */
-  start(): void;
+  start(options?: {
+    /** false: only connects, and sends nothing, where the region has no ledgers here. */
+    readonly tells?: boolean;
+  }): void;
   stop(): Promise<void>;
 }
 
@@ -79,6 +83,8 @@ export interface ChannelsOptions {
   readonly home?:
     | ({ readonly region: string; readonly db: Queryable; readonly isSigned: IsSigned } & Pick<Ledgers, "damaged">)
     | undefined;
+  /** Reads copies where the home ledgers cannot be read. Default: those alone. */
+  readonly copies?: HomeReading | undefined;
   readonly actions: Pick<Actions, "approve" | "deny" | "load">;
   readonly policies: Pick<Policies, "open" | "of">;
   readonly directory: Pick<Directory, "administers" | "admit" | "changedSince" | "statusOf">;
@@ -103,7 +109,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     options;
   const { home = { region, db, isSigned, damaged: ledgers.damaged } } = options;
   const damage = createDamage([{ region, damaged: ledgers.damaged }, home]);
-  const source = { db: home.db, isSigned: home.isSigned };
+  const source = { db: home.db, isSigned: home.isSigned, copies: options.copies };
   const atHome = channelHome(source, { home: home.region, region });
   const drivers = new Map(options.drivers.map((driver) => [driver.kind, driver]));
   const commit = createCommit({ ledgers, attribute: options.attribute });
@@ -212,36 +218,39 @@ export function createChannels(options: ChannelsOptions): Channels {
       const channel = await damage.noting(configuration.open(ledgerOf(organization, region), name));
       return channel?.kind === kind ? driver.receive(channel, request, door) : undefined;
     },
-    start() {
-      const worker = startWorker({
-        db,
-        home: atHome,
-        follower,
-        recorder,
-        delivery,
-        damage,
-        lease: config.lease,
-        interval: config.interval,
-        log,
-      });
-      stops = [worker.stop];
-      changed = worker.wake;
+    start({ tells = true } = {}) {
+      const worker = tells
+        ? startWorker({
+            db,
+            home: atHome,
+            follower,
+            recorder,
+            delivery,
+            damage,
+            lease: config.lease,
+            interval: config.interval,
+            log,
+          })
+        : undefined;
       // What connects to channels is at home.
-      if (options.home !== undefined) return;
-      const connections = createConnections({
-        ...source,
-        configuration,
-        drivers,
-        door,
-        damage,
-        interval: config.interval,
-        log,
-      });
+      const connections =
+        options.home === undefined
+          ? createConnections({
+              ...source,
+              region,
+              configuration,
+              drivers,
+              door,
+              damage,
+              interval: config.interval,
+              log,
+            })
+          : undefined;
       changed = (ledger) => {
-        worker.wake(ledger);
-        connections.wake();
+        worker?.wake(ledger);
+        connections?.wake();
       };
-      stops = [worker.stop, connections.stop];
+      stops = [worker, connections].flatMap((one) => (one === undefined ? [] : [one.stop]));
     },
     async stop() {
       await Promise.all(stops.map((stop) => stop()));

@@ -7,6 +7,8 @@ import type { ChannelKind, Door, Driver, OpenChannel } from "./driver.ts";
 import { type Channel, type ChannelSource, ledgersWithChannels, listChannels } from "./store.ts";
 
 export interface ConnectionsOptions extends ChannelSource {
+  /** Where channels are configured. */
+  readonly region: string;
   readonly configuration: Pick<Configuration, "opened">;
   readonly drivers: ReadonlyMap<ChannelKind, Driver>;
   readonly door: Door;
@@ -30,7 +32,7 @@ interface Kept {
 }
 
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { db, configuration, drivers, door, damage, interval, log } = options;
+  const { configuration, drivers, door, damage, interval, log } = options;
   const kept = new Map<string, Kept>();
   let stopped = false;
   let failing = false;
@@ -75,7 +77,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   /** What is wrong with the channels of one organization keeps those of no other from being looked at. Rejects with the first of it. */
   async function look(): Promise<void> {
-    const ledgers = new Set<string>(await ledgersWithChannels(db));
+    const ledgers = new Set<string>(await ledgersWithChannels(options, options.region));
     for (const [key, one] of kept) if (!ledgers.has(key.slice(0, key.lastIndexOf("/")))) disconnect(key, one);
     let failure: { readonly error: unknown } | undefined;
     for (const ledger of ledgers) {

@@ -31,6 +31,9 @@ export interface CopiesOptions {
   readonly maxAge: number;
 }
 
+/** Kinds of things that copies tell of, beside those of the directory. */
+export type CopiedKind = "CHANNEL" | "ACCOUNT";
+
 /** What copies say of one person: the latest entry that they made, and the latest that is about them. */
 export interface CopiedPerson {
   readonly acted?: LedgerEntry | undefined;
@@ -49,6 +52,8 @@ interface Progress {
 interface Read {
   readonly progress: Map<string, Progress>;
   readonly people: Map<string, CopiedPerson>;
+  /** The latest entry about each thing, by its id. */
+  readonly things: Readonly<Record<CopiedKind, Map<string, LedgerEntry>>>;
   /** Where the latest copy is. */
   place: CopyPlace | undefined;
   running: Promise<void> | undefined;
@@ -88,6 +93,10 @@ export class Copies {
     return this.#readOf(organization).people.get(id) ?? {};
   }
 
+  latestOf(organization: Organization, kind: CopiedKind): ReadonlyMap<string, LedgerEntry> {
+    return this.#readOf(organization).things[kind];
+  }
+
   /** The owner `id` of an agent as they last signed in, or changed the directory, as far as that was copied. */
   ownerOf(organization: Organization, id: string): Principal | undefined {
     const { acted } = this.personOf(organization, id);
@@ -99,7 +108,8 @@ export class Copies {
   #readOf(organization: Organization): Read {
     let read = this.#read.get(organization);
     if (read === undefined) {
-      read = { progress: new Map(), people: new Map(), place: undefined, running: undefined };
+      const things = { CHANNEL: new Map(), ACCOUNT: new Map() };
+      read = { progress: new Map(), people: new Map(), things, place: undefined, running: undefined };
       this.#read.set(organization, read);
     }
     return read;
@@ -195,6 +205,7 @@ export class Copies {
       if (!isSigned(entry)) throw new LedgerDamagedError(ledger, `entry ${seq} has a copy that no server signed`);
       organization.replay(entry);
       remember(read.people, entry);
+      note(read.things, entry);
     }
     const upTo = BigInt(home.seq);
     if (upTo > organization.position) organization.position = upTo;
@@ -225,6 +236,15 @@ function remember(people: Map<string, CopiedPerson>, entry: LedgerEntry): void {
   if (!("subject" in fact)) return;
   const known = people.get(fact.subject.id) ?? {};
   if (isNewer(known.told)) people.set(fact.subject.id, { ...known, told: entry });
+}
+
+function note(things: Read["things"], entry: LedgerEntry): void {
+  const fact = provenFact(entry.ledger, entry);
+  for (const { kind, id } of "states" in fact ? (fact.states ?? []) : []) {
+    if (kind !== "CHANNEL" && kind !== "ACCOUNT") continue;
+    const known = things[kind].get(id);
+    if (known === undefined || known.seq < entry.seq) things[kind].set(id, entry);
+  }
 }
 
 async function versionOf(db: Queryable, ledger: LedgerId): Promise<number> {

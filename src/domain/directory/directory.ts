@@ -1,10 +1,11 @@
-import type { LedgerEntry } from "../../facts/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Ledgers } from "../../ledger/ledger.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Logger } from "../../log.ts";
 import type { Attribute } from "../commit.ts";
 import type { Caller } from "../identity/principal.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
 import { type AddressFolding, createAddressFolding } from "./address-folding.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { type Agents, createAgents } from "./agents.ts";
@@ -12,6 +13,7 @@ import { createChanges } from "./changes.ts";
 import { Copies, type CopyPlace } from "./copies.ts";
 import { createDelegations, type Delegations, type Lending } from "./delegations.ts";
 import { createGovernance, type Governance } from "./governance.ts";
+import { createHomeReading, type HomeReading } from "./home-reading.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
 import { lastSignIn } from "./last-sign-in.ts";
 import type { Responsible } from "./organization.ts";
@@ -68,10 +70,10 @@ export interface Directory
   /** Groups as a member of which a person may approve now because somebody lent them that right; as new as a second or two. */
   lentGroups(organization: string, principalId: string): readonly string[];
   /**
-   * The entries by which the owners of agents (`of`: those of them with these ids) last signed in, as far as a server signed them: what has to
-   * be known of them while the home ledger cannot be read. Throws LedgerUnavailableError.
+   * The entries by which people last signed in, as far as a server signed them: those with these ids, or all owners of agents and people with
+   * linked accounts, of whom it has to be known while the home ledger cannot be read. Throws LedgerUnavailableError.
    */
-  signInsOfOwners(organization: string, of?: ReadonlySet<string>): Promise<readonly LedgerEntry[]>;
+  signIns(organization: string, of?: ReadonlySet<string>): Promise<readonly LedgerEntry[]>;
   /** The same directory for other regions than the home region: by copies, where the home ledgers cannot be read. */
   readonly abroad: Abroad;
   /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`. */
@@ -85,7 +87,10 @@ export interface Directory
 export type Abroad = Pick<Directory, "administers" | "changedSince" | "statusOf" | "membersOf"> &
   Governance &
   KnownPeople &
-  Reach;
+  Reach & {
+    /** What else the home ledgers have of organizations. */
+    readonly home: HomeReading;
+  };
 
 export interface DirectoryOptions {
   readonly ledgers: Pick<Ledgers, "append" | "damaged">;
@@ -109,6 +114,15 @@ export interface DirectoryOptions {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
+
+const LINKED =
+  "SELECT DISTINCT state ->> 'principal' AS id FROM oc_state WHERE ledger = $1 AND kind = 'ACCOUNT' AND status = 'LINKED'";
+
+/** Ids of people who have accounts of other services linked. */
+async function linkedPeople(db: Queryable, ledger: LedgerId): Promise<readonly string[]> {
+  const { rows } = await withLedgerErrors(db.query<{ id: string }>(LINKED, [ledger]));
+  return rows.map(({ id }) => id);
+}
 
 /** The directories of every organization that calls this process. Nothing is read, and no timer runs, before the first. */
 export function createDirectory(options: DirectoryOptions): Directory {
@@ -176,16 +190,16 @@ export function createDirectory(options: DirectoryOptions): Directory {
       ...createGovernance(withCopies),
       ...createKnownPeople({ projections: withCopies, db, isSigned, ledgers }),
       ...createReach(withCopies),
+      home: createHomeReading(withCopies),
     },
-    async signInsOfOwners(name, of) {
+    async signIns(name, of) {
       if (of?.size === 0) return [];
       const organization = await projections.open(name);
       await projections.refresh(organization);
       const { ledger, principals, changedAt } = organization;
-      const owners = new Set([...principals.values()].flatMap(({ state }) => state.owner ?? []));
+      const owners = () => [...principals.values()].flatMap(({ state }) => state.owner ?? []);
       const found: LedgerEntry[] = [];
-      for (const id of owners) {
-        if (of?.has(id) === false) continue;
+      for (const id of of ?? new Set([...owners(), ...(await linkedPeople(db, ledger))])) {
         const changed = changedAt.get(id);
         const signIn = await lastSignIn({ db, isSigned }, ledger, id, changed === undefined ? [] : [changed]);
         if (signIn !== undefined) found.push(signIn.entry);

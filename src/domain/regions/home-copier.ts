@@ -43,8 +43,8 @@ interface Progress {
   looked: bigint;
   /** When the latest copy was recorded, in milliseconds since the epoch. */
   recordedAt: number;
-  /** The latest signing in that was copied of each owner of an agent. */
-  readonly owners: Map<string, bigint>;
+  /** The latest signing in that was copied, by the person's id. */
+  readonly signIns: Map<string, bigint>;
 }
 
 /** A part of what the home ledger says that is small enough for one entry. */
@@ -58,7 +58,7 @@ const MAX_WAITING = 100;
 /** Organizations of one look. */
 const PAGE = 500;
 /** Characters of copies in one entry, unless one of them is longer. */
-const MAX_CHARACTERS = 512 * 1024;
+const MAX_CHARACTERS = 64 * 1024;
 
 /**
  * Records in the ledgers of one region what their home ledgers say of whole organizations: HOME_COPIED, with the entries as they were
@@ -83,7 +83,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
       copied,
       looked: copied,
       recordedAt: row === undefined ? 0 : Date.parse(row.latest.recordedAt),
-      owners: known.get(organization)?.owners ?? new Map(),
+      signIns: known.get(organization)?.signIns ?? new Map(),
     };
     known.set(organization, progress);
     return progress;
@@ -120,11 +120,11 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
 
   async function take(progress: Progress, { organization, upTo, hash, entries, signIns }: HomeChanges): Promise<void> {
     if (hash !== undefined) {
-      const newer = signIns.filter(({ entry }) => seqOf(entry) > (progress.owners.get(actorIn(entry)) ?? 0n));
+      const newer = signIns.filter(({ entry }) => seqOf(entry) > (progress.signIns.get(actorIn(entry)) ?? 0n));
       const parts = partsOf(entries);
       if (newer.length > 0 || parts.length === 0) parts.push({ upTo: { seq: upTo, hash }, copies: newer });
       for (const part of parts) if (!(await record(organization, progress, part))) return;
-      for (const { entry } of newer) progress.owners.set(actorIn(entry), seqOf(entry));
+      for (const { entry } of newer) progress.signIns.set(actorIn(entry), seqOf(entry));
     }
     progress.looked = upTo;
   }
@@ -133,7 +133,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
     const since = [];
     for (const organization of organizations) {
       const { looked, recordedAt } = known.get(organization) ?? (await progressOf(organization));
-      since.push({ organization, after: looked, withOwners: Date.now() - recordedAt > renewAfter });
+      since.push({ organization, after: looked, withSignIns: Date.now() - recordedAt > renewAfter });
     }
     for await (const changes of home.changes(since)) {
       const progress = known.get(changes.organization);

@@ -34,7 +34,7 @@ const organization = z.string().min(1).max(256);
 const copies = z.array(z.object({ entry: z.string(), payload: z.record(z.string(), z.any()) }));
 const requestClaims = z.object({
   jti: z.string().min(1).max(100),
-  since: z.array(z.object({ organization, after: position, withOwners: z.boolean() })).max(MAX_ASKED),
+  since: z.array(z.object({ organization, after: position, withSignIns: z.boolean() })).max(MAX_ASKED),
 });
 const responseClaims = z.object({
   changes: z.array(

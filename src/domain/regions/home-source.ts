@@ -15,8 +15,8 @@ export interface HomeSince {
   readonly organization: string;
   /** The position of the home ledger up to which it was read. */
   readonly after: bigint;
-  /** Whether all owners of agents are asked for, also where nothing changed. */
-  readonly withOwners: boolean;
+  /** Whether the last signing in of all whom that matters of is asked for, also where nothing changed. */
+  readonly withSignIns: boolean;
 }
 
 /** What the home ledger of one organization says of the whole organization behind a position. */
@@ -28,7 +28,7 @@ export interface HomeChanges {
   readonly hash: string | undefined;
   /** Oldest first. */
   readonly entries: readonly CopiedEntry[];
-  /** The entries by which owners of agents last signed in: those of agents that `entries` are about, or of all. */
+  /** The entries by which owners of agents that `entries` are about last signed in, or all owners, and all people with linked accounts. */
   readonly signIns: readonly CopiedEntry[];
 }
 
@@ -42,12 +42,12 @@ export interface HomeSourceOptions {
   readonly region: string;
   readonly db: Queryable;
   readonly ledgers: Pick<Ledgers, "damaged">;
-  readonly directory: Pick<Directory, "signInsOfOwners">;
+  readonly directory: Pick<Directory, "signIns">;
   readonly isSigned: IsSigned;
 }
 
-/** Erasable values that leave the home region: names and addresses. */
-const PROFILES = ["actor.profile", "onBehalfOf.profile", "subject.profile"];
+/** Erasable values that leave the home region: names and addresses, and what channels are configured with. */
+const COPIED = ["actor.profile", "onBehalfOf.profile", "subject.profile", "settings", "secrets"];
 
 export function createHomeSource({ region, db, ledgers, directory, isSigned }: HomeSourceOptions): HomeSource {
   async function withPayloads(ledger: LedgerId, changed: readonly LedgerEntry[]): Promise<readonly LedgerEntry[]> {
@@ -64,15 +64,15 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
     organization: string,
     changed: readonly LedgerEntry[],
     upTo: bigint,
-    withOwners: boolean,
+    withSignIns: boolean,
   ): Promise<HomeChanges> {
-    if (changed.length === 0 && !withOwners) {
+    if (changed.length === 0 && !withSignIns) {
       return { organization, upTo, hash: undefined, entries: [], signIns: [] };
     }
     const ledger = ledgerOf(organization, region);
     const entries = await withPayloads(ledger, changed);
-    const owners = withOwners ? undefined : new Set(entries.flatMap(ownersIn));
-    const signIns = await directory.signInsOfOwners(organization, owners);
+    const owners = withSignIns ? undefined : new Set(entries.flatMap(ownersIn));
+    const signIns = await directory.signIns(organization, owners);
     const end = await withLedgerErrors(readProvenEntry(db, ledger, upTo));
     if (end === undefined) throw new LedgerDamagedError(ledger, `entry ${upTo} is missing`);
     return { organization, upTo, hash: end.hash, entries: entries.map(copyOf), signIns: signIns.map(copyOf) };
@@ -87,10 +87,10 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
       if (one === undefined) continue;
       // The ledger ends before what was read of it: whoever reads its directory tells.
       if (upTo < one.after) continue;
-      yield await changesOf(one.organization, entries, upTo, one.withOwners && unread.delete(one));
+      yield await changesOf(one.organization, entries, upTo, one.withSignIns && unread.delete(one));
     }
-    for (const { organization, after, withOwners } of unread) {
-      if (withOwners && after > 0n) yield await changesOf(organization, [], after, true);
+    for (const { organization, after, withSignIns } of unread) {
+      if (withSignIns && after > 0n) yield await changesOf(organization, [], after, true);
     }
   }
 
@@ -107,12 +107,12 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
 }
 
 function copyOf({ entry, payload = {} }: LedgerEntry): CopiedEntry {
-  const profiles: Record<string, Payload[string]> = {};
-  for (const path of PROFILES) {
+  const values: Record<string, Payload[string]> = {};
+  for (const path of COPIED) {
     const value = Object.hasOwn(payload, path) ? payload[path] : undefined;
-    if (value !== undefined) profiles[path] = value;
+    if (value !== undefined) values[path] = value;
   }
-  return { entry, payload: profiles };
+  return { entry, payload: values };
 }
 
 /** The owners that an entry gives agents. */

@@ -32,7 +32,7 @@ const HOME_COPY = defineState("HOME_COPY", {
 export type CopiedEntry = {
   /** Its bytes, which its hash is of. */
   readonly entry: string;
-  /** Its erasable values with their salts, by path: names and addresses, and no others. */
+  /** Its erasable values with their salts, by path: names, addresses, and what channels are configured with; no others. */
   readonly payload: Payload;
 };
 
@@ -74,7 +74,7 @@ export const REGIONS = {
           "up to where it was read",
         ),
         copies: erasable<readonly CopiedEntry[]>(
-          'the entries in their order, each as `{"entry":…,"payload":…}`: its text, and its erasable values as far as they are names and addresses',
+          'the entries in their order, each as `{"entry":…,"payload":…}`: its text, and its erasable values as far as they are names, addresses, or the settings and encrypted secrets of a channel',
         ),
       },
       moves: { HOME_COPY: anyStep },

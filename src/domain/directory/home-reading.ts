@@ -1,0 +1,56 @@
+import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import { withLedgerErrors } from "../ledger-errors.ts";
+import type { CopiedKind } from "./copies.ts";
+import { isOutage } from "./copies.ts";
+import type { ReadingWithCopies } from "./with-copies.ts";
+
+/** What copies have of one organization, beside its directory. */
+export interface CopiedStates {
+  /** The latest entry about one thing, each by its id, in the order in which they were made. */
+  latest(kind: CopiedKind): ReadonlyMap<string, LedgerEntry>;
+  /** The entry by which a person last signed in, or did something that was copied. */
+  signIn(id: string): LedgerEntry | undefined;
+}
+
+/** Reads what the home ledgers have of organizations, or where they cannot be read the copies of other regions. */
+export interface HomeReading {
+  /** The result of `home`, or of `copied` where that cannot be read. Throws LedgerUnavailableError. */
+  read<Result>(
+    organization: string,
+    home: () => Promise<Result>,
+    copied: (states: CopiedStates) => Result,
+  ): Promise<Result>;
+  /** The result of `home`, or the organizations that there are copies of where that cannot be read. Throws LedgerUnavailableError. */
+  organizations(home: () => Promise<readonly string[]>): Promise<readonly string[]>;
+}
+
+const COPIED = "SELECT ledger FROM oc_state WHERE kind = 'HOME_COPY'";
+
+export function createHomeReading(reading: ReadingWithCopies): HomeReading {
+  const { copies } = reading;
+  return {
+    read: (name, home, copied) =>
+      reading.either(home, async () => {
+        const organization = await reading.open(name);
+        await reading.refresh(organization);
+        return copied({
+          latest: (kind) => copies.latestOf(organization, kind),
+          signIn: (id) => copies.personOf(organization, id).acted,
+        });
+      }),
+    organizations: (home) =>
+      reading.either(home, async () => {
+        const found = await Promise.allSettled(copies.places().map(({ db }) => organizationsIn(db)));
+        const [failure] = found.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+        const reached = found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+        if (failure !== undefined && (reached.length === 0 || !isOutage(failure))) throw failure;
+        return [...new Set(reached.flat())];
+      }),
+  };
+}
+
+async function organizationsIn(db: Queryable): Promise<readonly string[]> {
+  const { rows } = await withLedgerErrors(db.query<{ ledger: LedgerId }>(COPIED));
+  return rows.map(({ ledger }) => ledger.slice(0, ledger.indexOf("/")));
+}
