@@ -64,9 +64,9 @@ async function pages(work: (db: Queryable) => Promise<unknown>): Promise<number>
 
 it.each<[string, (db: Queryable) => Promise<unknown>]>([
   ["the channels that something waits for", (db) => dueChannels(db, [LEDGER, "globex/eu"])],
-  ["what a channel gets next", (db) => nextDue(db, LEDGER, "mail")],
-  ["what a channel gets next of what waited for its time", (db) => nextDue(db, LEDGER, "sms")],
-  ["what a channel gets next whose actions all escalate later", (db) => nextDue(db, LEDGER, "ops")],
+  ["what a channel gets next", (db) => nextDue(db, LEDGER, "mail", [])],
+  ["what a channel gets next of what waited for its time", (db) => nextDue(db, LEDGER, "sms", [])],
+  ["what a channel gets next whose actions all escalate later", (db) => nextDue(db, LEDGER, "ops", [])],
   [
     "the notices of many actions",
     (db) =>

@@ -7,6 +7,7 @@ import type { Logger } from "../../log.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Damage } from "./damage.ts";
 import { type ChannelKind, DeliveryError, type Driver, type NoticeMessage, type OpenChannel } from "./driver.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { Messages } from "./message.ts";
 import { type Notice, type NoticeChanges, readNotice, type SentMessage } from "./notices.ts";
 import { begin, type Due, done, nextDue, resume, want, wasDown, wasRefused } from "./outbox.ts";
@@ -26,10 +27,10 @@ export interface DeliveryOptions {
 
 export interface Delivery {
   /**
-   * Sends what a channel gets next, or sets it aside. False when there is nothing to be sent now. `signal` cuts what is under way. Throws
+   * Sends what a channel gets next, or sets it aside. What is `inFlight` is not looked at. False when there is nothing to be sent now. `signal` cuts what is under way. Throws
    * LedgerUnavailableError.
    */
-  next(ledger: LedgerId, channel: string, signal: AbortSignal): Promise<boolean>;
+  next(ledger: LedgerId, channel: string, inFlight: InFlight, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Attempts that count against a notice before it is given up: the other side responded, and asked for another attempt. */
@@ -44,6 +45,8 @@ const ANY_VERSION = 2_147_483_647;
 interface Attempt {
   readonly version: number;
   readonly reached: boolean;
+  /** Where it has to be recorded that a message was sent. */
+  readonly record?: () => Promise<void>;
 }
 
 /** What is due, with the notice that it is of. */
@@ -90,8 +93,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await begin(db, ledger, due);
       const { message: name, to = driver.to(channel) } =
         found === undefined ? await driver.send(channel, message, signal) : { message: found };
-      await record(ledger, { notice, due }, { name, to });
-      if (found !== undefined) await driver.update?.(channel, message, found, signal);
+      const recording = () => record(ledger, { notice, due }, { name, to });
+      if (found === undefined) return { ...said, record: recording };
+      await recording();
+      await driver.update?.(channel, message, found, signal);
       return said;
     }
     if (driver.update !== undefined) {
@@ -167,25 +172,42 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     await want(db, ledger, [{ channel, actionId, firstSeq, version: 1 }]);
   }
 
+  async function finish(ledger: LedgerId, due: Due, { version, reached, record }: Attempt): Promise<void> {
+    const { channel, actionId, firstSeq } = due;
+    await record?.();
+    // Whoever took over meanwhile may have said something later before this came through: it is said once more.
+    if (!(await done(db, ledger, due, version)) && reached) {
+      await want(db, ledger, [{ channel, actionId, firstSeq, version }]);
+    }
+    if (reached && due.failing) await resume(db, ledger, channel);
+    if (version === ANY_VERSION) await wantRetried(ledger, due);
+  }
+
+  async function unlessUnavailable(ledger: LedgerId, due: Due, error: unknown): Promise<boolean> {
+    if (error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError)) throw error;
+    return onFailure(ledger, due, error);
+  }
+
   return {
-    async next(ledger, channel, signal) {
-      const due = await nextDue(db, ledger, channel);
+    async next(ledger, channel, inFlight, signal) {
+      const due = await nextDue(db, ledger, channel, inFlight.actions);
       if (due === undefined) return false;
       try {
         const limited = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_LIMIT)]);
-        const { version, reached } = await attempt(ledger, due, limited);
-        const { actionId, firstSeq } = due;
-        // Whoever took over meanwhile may have said something later before this came through: it is said once more.
-        if (!(await done(db, ledger, due, version)) && reached) {
-          await want(db, ledger, [{ channel, actionId, firstSeq, version }]);
+        const made = await attempt(ledger, due, limited);
+        // After one in vain, it is known first that the channel is back.
+        if (made.record === undefined || due.failing) {
+          await finish(ledger, due, made);
+          return true;
         }
-        if (reached && due.failing) await resume(db, ledger, channel);
-        if (version === ANY_VERSION) await wantRetried(ledger, due);
+        const finishing = finish(ledger, due, made).catch(async (error: unknown) => {
+          await unlessUnavailable(ledger, due, error);
+        });
+        await inFlight.add(due.actionId, finishing);
         return true;
       } catch (error) {
-        if (error instanceof LedgerUnavailableError && !(error instanceof LedgerDamagedError)) throw error;
-        if (signal.aborted) return false;
-        return onFailure(ledger, due, error);
+        if (signal.aborted && !(error instanceof LedgerUnavailableError)) return false;
+        return unlessUnavailable(ledger, due, error);
       }
     },
   };

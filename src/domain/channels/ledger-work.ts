@@ -2,6 +2,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Delivery } from "./delivery.ts";
+import { createInFlight } from "./in-flight.ts";
 import { dueChannels } from "./outbox.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -40,10 +41,18 @@ export function createLedgerWork(options: LedgerWorkOptions, ledger: LedgerId, p
   }
 
   async function run(channel: string): Promise<void> {
-    while (!signal.aborted) {
-      missed.delete(channel);
-      while (!signal.aborted && (await delivery.next(ledger, channel, signal)));
-      if (!missed.has(channel)) return;
+    const inFlight = createInFlight();
+    try {
+      while (!signal.aborted) {
+        missed.delete(channel);
+        while (!signal.aborted && (await delivery.next(ledger, channel, inFlight, signal)));
+        // What became due of an action that was in flight is found once it is not.
+        const wasInFlight = inFlight.actions.length > 0;
+        await inFlight.settle();
+        if (!wasInFlight && !missed.has(channel)) return;
+      }
+    } finally {
+      await inFlight.settle();
     }
   }
 

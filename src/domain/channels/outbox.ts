@@ -65,17 +65,23 @@ const NEXT = `
                  coalesce(bool_or(p.resume_at > statement_timestamp()), false) AS paused
             FROM oc_work.channel_pause p WHERE p.ledger = $1 AND p.channel = $2) p,
          ((SELECT x.*, false AS waited FROM oc_work.outbox x
-            WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before = '-infinity'
+            WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before = '-infinity' AND x.action <> ALL ($3::uuid[])
             ORDER BY x.first_seq LIMIT 1)
           UNION ALL
           (SELECT x.*, true FROM oc_work.outbox x
             WHERE x.ledger = $1 AND x.channel = $2 AND x.not_before > '-infinity' AND x.not_before <= statement_timestamp()
+              AND x.action <> ALL ($3::uuid[])
             ORDER BY x.not_before, x.first_seq LIMIT 1)) o
    WHERE NOT p.paused
    ORDER BY o.waited = p.failing LIMIT 1`;
 
-/** What a channel gets next, unless it is paused. Throws LedgerUnavailableError. */
-export async function nextDue(db: Queryable, ledger: LedgerId, channel: string): Promise<Due | undefined> {
+/** What a channel gets next, unless it is paused; nothing about the actions in `but`. Throws LedgerUnavailableError. */
+export async function nextDue(
+  db: Queryable,
+  ledger: LedgerId,
+  channel: string,
+  but: readonly string[],
+): Promise<Due | undefined> {
   const { rows } = await withLedgerErrors(
     db.query<{
       action: string;
@@ -84,7 +90,7 @@ export async function nextDue(db: Queryable, ledger: LedgerId, channel: string):
       escalates: boolean;
       tried: boolean;
       failing: boolean;
-    }>(NEXT, [ledger, channel]),
+    }>(NEXT, [ledger, channel, but]),
   );
   const [row] = rows;
   if (row === undefined) return undefined;
