@@ -160,7 +160,10 @@ describe("a server without the home region's database", () => {
 
   it("tells of its actions by a channel that was configured at home", async () => {
     const receiver = await startWebhookReceiver();
-    const webhook = { url: `${receiver.url}/hook`, signingSecrets: [`whsec_${Buffer.alloc(32, 7).toString("base64")}`] };
+    const webhook = {
+      url: `${receiver.url}/hook`,
+      signingSecrets: [`whsec_${Buffer.alloc(32, 7).toString("base64")}`],
+    };
     const { configureChannel } = await atHome<{ configureChannel: { channel: object } }>(
       `mutation ($input: ConfigureChannelInput!) { configureChannel(input: $input) { channel { name } userErrors { code message } } }`,
       { input: { name: "siem", webhook } },

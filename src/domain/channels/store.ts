@@ -126,10 +126,14 @@ export async function readChannel(source: ChannelSource, ledger: LedgerId, name:
 const MAX_KNOWN = 1_000;
 const KNOWN_FOR = 10_000;
 
-/** `readChannel` for who asks for the same ones again and again: whether there is a later entry about it is asked each time. */
+/**
+ * `readChannel` for who asks for the same ones again and again: whether there is a later entry about it is asked each time. Elsewhere than at home, where
+ * copies are read once the home ledgers cannot be, nothing is remembered.
+ */
 export function rememberingChannels(
   source: ChannelSource,
 ): (ledger: LedgerId, name: string) => Promise<Channel | undefined> {
+  if (source.copies !== undefined) return (ledger, name) => readChannel(source, ledger, name);
   const known = new LRUCache<string, Channel>({ max: MAX_KNOWN, ttl: KNOWN_FOR });
   return async (ledger, name) => {
     const key = `${ledger} ${name}`;
