@@ -7,6 +7,7 @@ import type { Directory } from "../domain/directory/directory.ts";
 import type { KnownPeople } from "../domain/directory/known-people.ts";
 import type { Reach } from "../domain/directory/reach.ts";
 import type { Keys } from "../domain/identity/keys.ts";
+import { createFingerprintMaker } from "../domain/lineage/fingerprints/apart.ts";
 import { createPossibleReads, type FindReads } from "../domain/lineage/possible-reads.ts";
 import { createTryPolicy, type TryPolicy } from "../domain/policy/apart.ts";
 import type { Catalog } from "../domain/policy/catalog.ts";
@@ -79,6 +80,8 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
   closing.add(() => refusals.stop());
   const { pool } = database;
   const { statusOf } = directory;
+  const maker = createFingerprintMaker();
+  closing.add(() => maker.close());
   const actions = createActions({
     ledgers,
     isSigned,
@@ -96,6 +99,7 @@ export function startActions({ config, log, closing }: Start, deps: ActionsDeps)
     refusals,
     findReads,
     abroad,
+    maker,
   });
   directory.onSuspended(actions.voidApprovals);
   return actions;

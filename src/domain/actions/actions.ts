@@ -14,8 +14,10 @@ import type { Keys } from "../identity/keys.ts";
 import { PEOPLE_AS_TOLD } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import { createDatabaseClock } from "../lineage/database-clock.ts";
+import { createFingerprintMaker, type FingerprintMaker } from "../lineage/fingerprints/apart.ts";
 import { createPossibleReads, type FindReads } from "../lineage/possible-reads.ts";
 import { createRouting } from "../lineage/routing.ts";
+import { createFingerprintKeys, createReadRecorder } from "../lineage/sources/recorder.ts";
 import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import type { Policy } from "../policy/evaluate.ts";
 import { createPolicies, type Policies } from "../policy/policies.ts";
@@ -199,6 +201,8 @@ export interface ActionsOptions {
   readonly abroad?: Abroad | undefined;
   /** What callers read before, in all regions. Default: in this one, where everything is recorded. */
   readonly findReads?: FindReads | undefined;
+  /** Makes fingerprints. Default: one for this area alone, whose thread ends with the process. */
+  readonly maker?: FingerprintMaker | undefined;
 }
 
 export const DEFAULT_SESSION_WINDOW = 12 * 3600;
@@ -230,7 +234,10 @@ export function createActions(options: ActionsOptions): Actions {
   const judge = createJudge({ db, policies, findReads, statusOf: options.statusOf });
   const commitTogether = createCommitTogether({ ledgers, attribute: attribution.attribute });
   const firstShown = createFirstShown({ db });
-  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown });
+  const { maker = createFingerprintMaker() } = options;
+  const keyOf = createFingerprintKeys(keys.secret);
+  const readRecorder = createReadRecorder({ db, keyOf, maker });
+  const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown, readRecorder });
   const review = createBreakGlassReview({ db, commit, load, known, isSigned });
   const decideTogether = createBatchDecider({ executor, grantTtl });
   const voidApprovals = createVoidApprovals({ db, executor });

@@ -1,5 +1,7 @@
+import { canonicalize } from "../../facts/canonical.ts";
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { Erasable } from "../../facts/erasable.ts";
+import { valueAt, Withheld } from "../../facts/payload.ts";
 import type { FactDraft, StateOf } from "../../facts/registry.ts";
 import type { CommitDecision, CommitFunction, CommitRefusal } from "../commit.ts";
 import type { CommitTogetherFunction } from "../commit-together.ts";
@@ -9,6 +11,7 @@ import { sameCaller } from "../identity/people.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { By } from "../identity/recorded.ts";
 import type { DatabaseClock } from "../lineage/database-clock.ts";
+import type { ReadRecorder } from "../lineage/sources/recorder.ts";
 import type { ActionView, Situation, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import { carriedOut } from "./carry-out.ts";
@@ -42,6 +45,8 @@ export interface ExecutorOptions {
   readonly judge: Judge;
   readonly known: KnownPeople & Lending;
   readonly firstShown: Pick<FirstShown, "of">;
+  /** Stores what the values of what was read are recognized by. */
+  readonly readRecorder: ReadRecorder;
 }
 
 export interface Executor {
@@ -91,12 +96,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const next = complete === undefined ? result.next : await complete(result.next, loaded);
     const { state, proposal } = loaded.view;
     const { terms, today } = situation;
+    const read = await recordRead(loaded, command, options.readRecorder);
     // By what it was judged on: what was published meanwhile refuses it in the append.
     const own = command.type === "approve" && today ? carriedOut(proposal, terms, next, today.published) : undefined;
     return {
       kind: "record",
       fact: withStates(
-        { ...termFacts(terms), ...result.fact, ...own?.rests, ...stateFacts(state.id, next) },
+        { ...termFacts(terms), ...result.fact, ...read, ...own?.rests, ...stateFacts(state.id, next) },
         result.alsoMoves,
       ),
       notAfter: result.notAfter,
@@ -164,6 +170,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
         }),
       );
     },
+  };
+}
+
+/** What the completion of a read says of its values, which are stored now: nobody else completes it. */
+async function recordRead(
+  { view: { state, proposal }, situation: { terms } }: Loaded,
+  command: FollowUp,
+  recorder: ReadRecorder,
+): Promise<Pick<FactDraft<"ACTION_COMPLETED">, "fingerprints"> | undefined> {
+  if (command.type !== "completeAction" || command.outcome !== "SUCCEEDED" || command.result === undefined) return;
+  if (terms.effect !== "READ") return;
+  const { ledger, id: action } = state;
+  const given = valueAt(proposal, "arguments");
+  const asked = given === undefined || given instanceof Withheld ? action : canonicalize(given);
+  const { platform, tool } = terms;
+  const result = command.result.text;
+  return {
+    fingerprints: await recorder.record({ ledger, action, asked: canonicalize([platform, tool, asked]), result }),
   };
 }
 
