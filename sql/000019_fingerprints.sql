@@ -2,6 +2,35 @@
 
 SET LOCAL ROLE oc_owner;
 
+-- What was read, and what of it was completed, but for what was forbidden. Only the states of an entry have a member `status` with this value.
+CREATE INDEX oc_audit_log_recent_reads ON oc_audit_log (actor_id, coalesce(on_behalf_of_id, ''), ledger, seq)
+  WHERE type IN ('ACTION_PROPOSED', 'ACTION_COMPLETED') AND effect = 'READ' AND strpos(entry, '"status":"BLOCKED"') = 0;
+
+-- The latest p_limit of these since then and after that position, of a principal acting for this person ('' for nobody), the latest first.
+CREATE FUNCTION oc_recent_reads(
+  p_ledger text, p_actor text, p_person text, p_since timestamptz, p_after bigint, p_limit integer)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  -- Of the months that are looked at, all: what is older than p_since is left out at the end.
+  month timestamptz := date_trunc('month', p_since, 'UTC');
+BEGIN
+  RETURN QUERY
+    SELECT r.seq FROM (
+      SELECT e.seq, e.recorded_at FROM oc_audit_log e
+       WHERE e.type IN ('ACTION_PROPOSED', 'ACTION_COMPLETED') AND e.effect = 'READ'
+         AND strpos(e.entry, '"status":"BLOCKED"') = 0
+         AND e.actor_id = p_actor AND coalesce(e.on_behalf_of_id, '') = p_person AND e.ledger = p_ledger
+         AND e.seq > p_after AND e.recorded_at >= month
+       ORDER BY e.seq DESC LIMIT p_limit) r
+     WHERE r.recorded_at >= p_since;
+END
+$$;
+REVOKE ALL ON FUNCTION oc_recent_reads(text, text, text, timestamptz, bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION oc_recent_reads(text, text, text, timestamptz, bigint, integer) TO oc_app;
+
 CREATE TABLE oc_work.read_fingerprints (
   ledger       text        NOT NULL,
   -- The read, whose completion commits to its fingerprints.

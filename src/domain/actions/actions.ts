@@ -17,6 +17,8 @@ import { createDatabaseClock } from "../lineage/database-clock.ts";
 import { createFingerprintMaker, type FingerprintMaker } from "../lineage/fingerprints/apart.ts";
 import { createPossibleReads, type FindReads } from "../lineage/possible-reads.ts";
 import { createRouting } from "../lineage/routing.ts";
+import { createFindOrigins } from "../lineage/sources/origins.ts";
+import { createRecentReads } from "../lineage/sources/recent-reads.ts";
 import { createFingerprintKeys, createReadRecorder } from "../lineage/sources/recorder.ts";
 import { createTryPolicy, type TryPolicy } from "../policy/apart.ts";
 import type { Policy } from "../policy/evaluate.ts";
@@ -237,6 +239,8 @@ export function createActions(options: ActionsOptions): Actions {
   const { maker = createFingerprintMaker() } = options;
   const keyOf = createFingerprintKeys(keys.secret);
   const readRecorder = createReadRecorder({ db, keyOf, maker });
+  const recentReads = createRecentReads({ db, ledgers, sessionWindow });
+  const findOrigins = createFindOrigins({ db, keyOf, maker, recentReads });
   const executor = createExecutor({ commit, commitTogether, load, clock, judge, known, firstShown, readRecorder });
   const review = createBreakGlassReview({ db, commit, load, known, isSigned });
   const decideTogether = createBatchDecider({ executor, grantTtl });
@@ -253,7 +257,7 @@ export function createActions(options: ActionsOptions): Actions {
   const now = () => clock.now() ?? new Date();
   const windows = createWindowReader({ db, policies, findReads, now });
   const inQueues = createQueues();
-  const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier });
+  const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier, findOrigins });
   const proposeTogether = createBatchProposer({
     commit: commitTogether,
     routing,
@@ -263,6 +267,7 @@ export function createActions(options: ActionsOptions): Actions {
     supersede,
     load,
     earlier,
+    findOrigins,
   });
   const begin = options.abroad?.copies.begin ?? createBeginning({ commit, policies, region: config.region });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);

@@ -17,7 +17,7 @@ import {
   text,
   uuid,
 } from "../schema.ts";
-import { CHAIN_STEPS } from "./lineage.ts";
+import { CHAIN_STEPS, WRITE_LINEAGE } from "./lineage.ts";
 import { PUBLICATION_MODES } from "./policy.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
@@ -316,6 +316,8 @@ export const ACTIONS = {
           },
           "what the caller may have drawn from, where the policy depends on it",
         ).optional(),
+        lineage: WRITE_LINEAGE.optional(),
+        evidence: erasable<AnyJson>("which values of the arguments each observed read has").optional(),
         arguments: erasable<AnyJson>("what the tool is to be called with"),
         rendered: erasable<string>("the text that approvers are shown"),
         userRequest: erasable<string>("what the person asked for").optional(),

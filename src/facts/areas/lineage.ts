@@ -1,7 +1,10 @@
 import { defineState, type Step } from "../definition.ts";
-import { code, count, object, text } from "../schema.ts";
+import { always, code, count, hex, list, object, positive, text, uuid } from "../schema.ts";
 
-/** Routing chains. They have no facts of their own: a proposal on another platform closes one and starts the next. */
+/**
+ * Routing chains, and the edges between them. They have no facts of their own: a proposal on another platform closes a chain and starts the
+ * next, and says where what it writes comes from.
+ */
 
 export const CHAIN = defineState("CHAIN", {
   description: "a routing chain: consecutive steps of one principal in one conversation on one platform",
@@ -26,6 +29,51 @@ export const CHAIN = defineState("CHAIN", {
     dependedOn: { by: ["CALLER"], repeats: { conversation: "conversation" }, names: { platform: "platform" } },
   },
 });
+
+/** A read, as edges name it. */
+const readPlace = {
+  chain: uuid("the routing chain that read"),
+  platform: text("where it was read"),
+  region: text("where that platform keeps its data"),
+  ledger: text("where the read is recorded"),
+  seq: text("position of its proposal there, or of its completion where the proposal was too long ago to be looked at"),
+  hash: hex("hash of that entry"),
+};
+/** Where the data of a write comes from, or may come from. */
+export const WRITE_LINEAGE = object(
+  {
+    observed: list(
+      object(
+        {
+          ...readPlace,
+          values: positive("how many values they share, each counted once"),
+          whole: count("how many of these are whole values, not within a text"),
+          strength: positive("how much that tells, in tenths: 50 is the least that is observed"),
+        },
+        "values of the arguments are among those of this read",
+      ),
+      "by compared content, the strongest first; `sourceChain` is the chain of the first of these",
+    ),
+    possible: list(
+      object(
+        {
+          ...readPlace,
+          reads: positive("how many reads of that chain count"),
+          unknown: always(true, "values of one of them are not known, so every argument may be from there").optional(),
+        },
+        "a chain of the caller with reads on another platform within the session window, by its latest",
+      ),
+      "by order in time, the latest first",
+    ),
+    left: positive("how many of these are left out").optional(),
+    earlier: always(true, "there are more reads than were looked at").optional(),
+    uncompared: always(
+      true,
+      "the arguments, or what the person asked for, were too much to compare all of it",
+    ).optional(),
+  },
+  "of a write: where its data may come from, in this ledger",
+);
 
 /** A proposal may start a chain, and closes the one before it then. */
 export const CHAIN_STEPS: readonly Step[] = [

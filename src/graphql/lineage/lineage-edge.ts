@@ -1,8 +1,13 @@
-import type { JsonValue } from "../../facts/canonical.ts";
+import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
+import { factOf, factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import type { Fact } from "../../facts/registry.ts";
+import { opened } from "../actions/reads.ts";
+import { type ActionNode, viewOf } from "../actions/rows.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
 import { EdgeKind } from "../base/enums.ts";
+import { revealed } from "../base/rows.ts";
 import { platformOf } from "./reads.ts";
 
 export interface EdgeShape {
@@ -15,18 +20,56 @@ export interface EdgeShape {
   readonly evidence: JsonValue;
 }
 
+/** An edge, before it is known what it rests on. */
+type Between = Omit<EdgeShape, "kind" | "confidence" | "evidence">;
+
 /** An edge based on the order in time only. `seq` is the position of the step that used the source. */
-export function possibleEdge(edge: Omit<EdgeShape, "kind" | "confidence" | "evidence">, seq: bigint): EdgeShape {
-  return { kind: "POSSIBLE", ...edge, confidence: 0, evidence: { basis: "order in time", recordedIn: String(seq) } };
+export function possibleEdge(edge: Between, seq: bigint, told: JsonObject = {}): EdgeShape {
+  const evidence = { basis: "order in time", recordedIn: String(seq), ...told };
+  return { kind: "POSSIBLE", ...edge, confidence: 0, evidence };
 }
 
-/** The edges into the chain of a proposal. */
-export async function edgesOf(context: Context, proposal: LedgerEntry): Promise<EdgeShape[]> {
-  const { sourceChain, chain, platform } = proposal.body;
-  if (typeof sourceChain !== "string" || typeof chain !== "string" || typeof platform !== "string") return [];
-  const sourcePlatform = await platformOf(context, sourceChain);
-  if (sourcePlatform === undefined) return [];
-  return [possibleEdge({ sourceChainHash: sourceChain, chainHash: chain, sourcePlatform, platform }, proposal.seq)];
+type Observed = NonNullable<Fact<"ACTION_PROPOSED">["lineage"]>["observed"][number];
+
+/** An edge based on compared content. `shared`: which values, for those who may read the arguments. */
+function observedEdge(edge: Between, found: Observed, seq: bigint, shared?: JsonValue): EdgeShape {
+  const { chain: _chain, platform: _platform, strength, ...told } = found;
+  const evidence = { basis: "compared content", recordedIn: String(seq), ...told, strength: strength / 10 };
+  const confidence = Math.round((1 - 2 ** (-strength / LEAST_STRENGTH)) * 100) / 100;
+  return { kind: "OBSERVED", ...edge, confidence, evidence: shared === undefined ? evidence : { ...evidence, shared } };
+}
+
+/** Tenths: what is just observed has confidence one half. */
+const LEAST_STRENGTH = 50;
+
+/** The edge that `proposal` records: OBSERVED where it says so. */
+export function edgeIn(proposal: LedgerEntry, edge: Between): EdgeShape {
+  const fact = factOf(proposal);
+  const lineage = fact.type === "ACTION_PROPOSED" ? fact.lineage : undefined;
+  const found = lineage?.observed.find(({ chain }) => chain === edge.sourceChainHash);
+  return found === undefined ? possibleEdge(edge, proposal.seq) : observedEdge(edge, found, proposal.seq);
+}
+
+/** The edges into the chain of an action: those that were observed, then those that are possible. */
+export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeShape[]> {
+  const { proposal } = viewOf(row);
+  const { chain: chainHash, platform, sourceChain, lineage } = factOfType(proposal, "ACTION_PROPOSED");
+  const { seq } = proposal;
+  if (lineage === undefined) {
+    const sourcePlatform = sourceChain === undefined ? undefined : await platformOf(context, sourceChain);
+    if (sourceChain === undefined || sourcePlatform === undefined) return [];
+    return [possibleEdge({ sourceChainHash: sourceChain, chainHash, sourcePlatform, platform }, seq)];
+  }
+  const evidence = lineage.observed.length === 0 ? [] : revealed(await opened(context, row), "evidence");
+  const shared: readonly JsonValue[] = Array.isArray(evidence) ? evidence : [];
+  const observed = lineage.observed.map((found, at) => {
+    const edge = { sourceChainHash: found.chain, chainHash, sourcePlatform: found.platform, platform };
+    return observedEdge(edge, found, seq, shared[at]);
+  });
+  const possible = lineage.possible.map(({ chain: sourceChainHash, platform: sourcePlatform, unknown, ...told }) =>
+    possibleEdge({ sourceChainHash, chainHash, sourcePlatform, platform }, seq, unknown ? { ...told, unknown } : told),
+  );
+  return [...observed, ...possible];
 }
 
 export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({

@@ -5,6 +5,7 @@ import {
   type WalkedChain,
   walkLineage,
 } from "../../domain/lineage/walk.ts";
+import { readEntries } from "../../ledger/read.ts";
 import { builder } from "../base/builder.ts";
 import { LineageDirection } from "../base/enums.ts";
 import { badUserInput } from "../base/errors.ts";
@@ -12,7 +13,7 @@ import { REGION } from "../base/regions.ts";
 import { readableBy } from "../base/viewer.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { recordingRead } from "../ledger/reads.ts";
-import { LineageEdgeRef, possibleEdge } from "./lineage-edge.ts";
+import { edgeIn, LineageEdgeRef, possibleEdge } from "./lineage-edge.ts";
 import { readChain } from "./reads.ts";
 
 const DEFAULT_DEPTH = 5;
@@ -45,11 +46,15 @@ const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
     edges: t.field({
       type: [LineageEdgeRef],
       description: "The edges between `nodes`.",
-      resolve: ({ chains, edges }) => {
+      resolve: async ({ chains, edges }, _args, { db, ledger }) => {
         const platforms = new Map(chains.map(({ chain, platform }) => [chain, platform]));
+        const recorded = await readEntries(db, ledger, [...new Set(edges.map(({ seq }) => seq))]);
+        const entries = new Map(recorded.map((entry) => [entry.seq, entry]));
         return edges.map(({ source, chain, seq }) => {
           const between = { sourcePlatform: platforms.get(source) ?? "", platform: platforms.get(chain) ?? "" };
-          return possibleEdge({ sourceChainHash: source, chainHash: chain, ...between }, seq);
+          const edge = { sourceChainHash: source, chainHash: chain, ...between };
+          const entry = entries.get(seq);
+          return entry === undefined ? possibleEdge(edge, seq) : edgeIn(entry, edge);
         });
       },
     }),

@@ -1,6 +1,5 @@
 import type { JsonValue } from "../../facts/canonical.ts";
 import { ActionRef } from "../actions/action.ts";
-import { viewOf } from "../actions/rows.ts";
 import { builder } from "../base/builder.ts";
 import { entryOf } from "../base/rows.ts";
 import { EntryRef } from "../ledger/entry.ts";
@@ -40,7 +39,8 @@ builder.prismaObjectFields(EntryRef, (t) => ({
 builder.prismaObjectFields(ActionRef, (t) => ({
   lineage: t.field({
     type: [LineageEdgeRef],
-    description: "The edges from the chains its data may have come from. Empty when the server found none.",
-    resolve: (row, _args, context) => edgesOf(context, viewOf(row).proposal),
+    description:
+      "The edges from the chains its data comes from, or may come from: those by compared content first, the strongest ahead. Empty when the server found none.",
+    resolve: (row, _args, context) => edgesOf(context, row),
   }),
 }));

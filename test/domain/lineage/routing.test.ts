@@ -195,12 +195,12 @@ describe("the routing chain", () => {
     expect(await readsOf(own, () => step({}, own))).toBe(0);
     expect(await readsOf(own, () => step(flights, own))).toBe(0);
     await step(reservations, own);
-    // A write that people decide looks for what it repeats, besides.
+    // A write that people decide looks for what it repeats, and every write for what its caller read since, besides.
+    expect(await readsOf(own, () => step(reservations, own))).toBe(3);
     expect(await readsOf(own, () => step(reservations, own))).toBe(2);
-    expect(await readsOf(own, () => step(reservations, own))).toBe(1);
     expect(await readsOf(own, () => conversation()({}, own))).toBe(1);
     const fresh = { ...reservations, arguments: { reservation_id: randomUUID() } };
-    expect(await readsOf(own, () => conversation()(fresh, own))).toBe(2);
+    expect(await readsOf(own, () => conversation()(fresh, own))).toBe(3);
   });
 });
 

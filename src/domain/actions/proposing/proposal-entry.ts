@@ -12,6 +12,7 @@ import type { DatabaseClock } from "../../lineage/database-clock.ts";
 import type { PossibleReads } from "../../lineage/possible-reads.ts";
 import type { RouteKey } from "../../lineage/routes.ts";
 import type { RoutedStep } from "../../lineage/routing.ts";
+import type { Origins, ProposedWrite } from "../../lineage/sources/origins.ts";
 import type { OwnSituation } from "../../policy/conditions/variables.ts";
 import type { Evaluation } from "../../policy/evaluate.ts";
 import type { ActionView } from "../action.ts";
@@ -64,6 +65,8 @@ export interface Proposed {
   readonly shadow?: ShadowDifference | undefined;
   /** What it may have drawn from, where a policy asks. */
   readonly reads?: PossibleReads | undefined;
+  /** Of a write: where its data may come from. */
+  readonly origins?: Origins | undefined;
 }
 
 export interface ProposalEntriesOptions {
@@ -85,6 +88,12 @@ export function routeKeyOf({ caller: { principal }, ledger, proposal }: Proposed
   return { ledger, principalId: principal.id, onBehalfOfId, conversation: proposal.conversationId ?? "" };
 }
 
+/** What is compared of it with what its caller read. */
+export function writeOf({ caller: { principal }, ledger, proposal }: Proposed): ProposedWrite {
+  const { platform, userRequest } = proposal;
+  return { ledger, principal, platform, arguments: proposal.arguments.text, userRequest };
+}
+
 /**
  * The result of a key that was used before, for the proposal that `earlier` records. Throws ActionRefusal when `proposed`
  * is another one.
@@ -100,7 +109,7 @@ export function answersWithOpen({ repeat, supersedes }: Proposal): boolean {
 }
 
 /** What an approver is shown of the proposal at this step, and the hash that binds it. */
-function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step: RoutedStep) {
+function shown({ caller, id, proposal, origins }: Proposed, evaluation: Evaluation, step: RoutedStep) {
   const { principal } = caller;
   const { region, policyHash } = evaluation;
   const { platform, tool } = proposal;
@@ -112,7 +121,7 @@ function shown({ caller, id, proposal }: Proposed, evaluation: Evaluation, step:
         effect: evaluation.effect,
         region,
         requestedBy: principal,
-        source: step.source,
+        source: origins?.best ?? step.source,
       }),
     ),
   );
@@ -144,7 +153,7 @@ export function createProposalEntries(options: ProposalEntriesOptions) {
 
   async function make(proposed: Proposed, evaluated: Evaluation, step: RoutedStep): Promise<Recording<ProposeResult>> {
     const evaluation = await escalatedAtOnce(evaluated, proposed.caller, reach, clock.now() ?? new Date());
-    const { caller, ledger, id, proposal, repeats, own, shadow, reads } = proposed;
+    const { caller, ledger, id, proposal, repeats, own, shadow, reads, origins } = proposed;
     const home = await atHome(caller.principal.organization, evaluation);
     const { digest, rendered } = shown(proposed, evaluation, step);
     const now = clock.now() ?? new Date();
@@ -169,12 +178,14 @@ export function createProposalEntries(options: ProposalEntriesOptions) {
         targetRegion,
         conversation: conversationId,
         chain: step.chain,
-        sourceChain: step.source?.chain,
+        sourceChain: (origins?.best ?? step.source)?.chain,
         digest,
         home,
         policy: evaluation.recorded,
         measures: evaluation.measures,
         windows: evaluation.windows,
+        lineage: origins?.lineage,
+        evidence: origins?.evidence === undefined ? undefined : new Erasable(origins.evidence),
         arguments: new Erasable(proposal.arguments),
         rendered: new Erasable(rendered),
         userRequest: userRequest === undefined ? undefined : new Erasable(userRequest),

@@ -4,6 +4,7 @@ import { MAX_ROUNDS, tooManyRounds } from "../../commit.ts";
 import type { CommitTogetherFunction } from "../../commit-together.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { RoutedStep, Routing } from "../../lineage/routing.ts";
+import type { FindOrigins } from "../../lineage/sources/origins.ts";
 import type { ActionView } from "../action.ts";
 import { actionIdOf } from "../action-id.ts";
 import { ActionRefusal } from "../errors.ts";
@@ -17,6 +18,7 @@ import {
   type ProposeResult,
   repetition,
   routeKeyOf,
+  writeOf,
 } from "./proposal-entry.ts";
 import type { Queues } from "./queues.ts";
 import type { Supersede } from "./supersede.ts";
@@ -31,6 +33,7 @@ export interface BatchProposerOptions {
   readonly supersede: Supersede;
   readonly load: ActionLoader;
   readonly earlier: () => FindEarlier;
+  readonly findOrigins: FindOrigins;
 }
 
 /** What became of one proposal of a batch. */
@@ -54,7 +57,7 @@ interface Fresh extends Judged {
  * recorded before are returned, as those of a repeated call are.
  */
 export function createBatchProposer(options: BatchProposerOptions) {
-  const { commit, routing, windows, inQueues, entries, supersede, load, earlier } = options;
+  const { commit, routing, windows, inQueues, entries, supersede, load, earlier, findOrigins } = options;
 
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
@@ -83,7 +86,8 @@ export function createBatchProposer(options: BatchProposerOptions) {
           outcomes[item.at] = { action: open, entry: open.proposal };
           continue;
         }
-        return { item: { ...item, repeats: denied }, ...judged, open, repetitions: items.slice(n + 1) };
+        const origins = judged.evaluation.effect === "WRITE" ? await findOrigins(writeOf(item)) : undefined;
+        return { item: { ...item, repeats: denied, origins }, ...judged, open, repetitions: items.slice(n + 1) };
       } catch (error) {
         outcomes[item.at] = refusalOr(error);
       }

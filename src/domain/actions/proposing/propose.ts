@@ -2,6 +2,7 @@ import type { LedgerId } from "../../../facts/entry.ts";
 import { type CommitFunction, MAX_ROUNDS, tooManyRounds } from "../../commit.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { RoutedStep, Routing } from "../../lineage/routing.ts";
+import type { FindOrigins } from "../../lineage/sources/origins.ts";
 import { actionIdOf } from "../action-id.ts";
 import { checkProposal, type ProposeInput } from "../input.ts";
 import type { FindEarlier } from "./earlier.ts";
@@ -12,6 +13,7 @@ import {
   type Proposed,
   type ProposeResult,
   routeKeyOf,
+  writeOf,
 } from "./proposal-entry.ts";
 import type { Queues } from "./queues.ts";
 import type { Supersede } from "./supersede.ts";
@@ -25,6 +27,7 @@ export interface ProposerOptions {
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly earlier: () => FindEarlier;
+  readonly findOrigins: FindOrigins;
 }
 
 /**
@@ -32,7 +35,9 @@ export interface ProposerOptions {
  * the caller's pending and denied actions are read: one that waits already is the result, unless it is meant twice. A proposal that supersedes another action checks that one first and cancels it last: after a failure in between
  * the other is still pending, and repeating the call cancels it.
  */
-export function createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier }: ProposerOptions) {
+export function createProposer(options: ProposerOptions) {
+  const { commit, routing, windows, inQueues, entries, supersede, earlier, findOrigins } = options;
+
   /** The proposal as an action: a new one, or the one its key made before. Undefined: others were recorded that its windows count. */
   async function attempt(proposed: Proposed): Promise<ProposeResult | undefined> {
     const { caller, ledger, proposal } = proposed;
@@ -40,6 +45,7 @@ export function createProposer({ commit, routing, windows, inQueues, entries, su
     const { evaluation, windows: read, shadow, reads } = (await windows.read([proposed])).judge(proposed);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
+    const origins = evaluation.effect === "WRITE" ? await findOrigins(writeOf(proposed)) : undefined;
     return commit<RoutedStep, ProposeResult | undefined>({
       ledger,
       by: caller,
@@ -47,7 +53,7 @@ export function createProposer({ commit, routing, windows, inQueues, entries, su
       load: () => routing.step(routeKeyOf(proposed), platform, evaluation.effect === "WRITE"),
       decide: async (step) =>
         whileWindowsLast(
-          await entries.recording({ ...proposed, repeats: denied, shadow, reads }, evaluation, step),
+          await entries.recording({ ...proposed, repeats: denied, shadow, reads, origins }, evaluation, step),
           read,
         ),
     });

@@ -45,6 +45,28 @@ export function* unpacked(bytes: Uint8Array): Generator<Fingerprint> {
   }
 }
 
+/** Those of `wanted` that `bytes` hold. */
+export function foundIn(bytes: Uint8Array, wanted: ReadonlySet<Fingerprint>): ReadonlySet<Fingerprint> {
+  const found = new Set<Fingerprint>();
+  const count = bytes.byteLength / FINGERPRINT_BYTES;
+  if (wanted.size * Math.log2(count + 1) > count) {
+    for (const one of unpacked(bytes)) if (wanted.has(one)) found.add(one);
+    return found;
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const one of wanted) {
+    let [from, to] = [0, count];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const there = buffer.readUIntBE(middle * FINGERPRINT_BYTES, FINGERPRINT_BYTES);
+      if (there === one) found.add(one);
+      if (there < one) from = middle + 1;
+      else to = middle;
+    }
+  }
+  return found;
+}
+
 /** What an entry commits to of a set: SHA-256 of its bytes, in lower-case hex. */
 export function digestOfSet(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");

@@ -1,0 +1,134 @@
+import { LRUCache } from "lru-cache";
+import { factOf } from "../../../facts/decode.ts";
+import type { LedgerId } from "../../../facts/entry.ts";
+import { LedgerDamagedError } from "../../../ledger/errors.ts";
+import type { Ledgers } from "../../../ledger/ledger.ts";
+import { provenEntry } from "../../../ledger/proof.ts";
+import type { EntryRow, Queryable } from "../../../ledger/read.ts";
+import type { Principal } from "../../identity/principal.ts";
+import { withLedgerErrors } from "../../ledger-errors.ts";
+import { digestOfSet } from "../fingerprints/read-set.ts";
+
+/** A read of a principal: what was proposed, and what is known of the values that it returned. */
+export interface RecentRead {
+  readonly action: string;
+  readonly chain: string;
+  readonly platform: string;
+  readonly region: string;
+  /** Of its proposal, or of its completion where only that is among what is looked at. */
+  readonly seq: bigint;
+  readonly hash: string;
+  /** When the latest of these was recorded, in milliseconds since the epoch. */
+  readonly at: number;
+  /**
+   * Its fingerprints, in order. NONE: it returned nothing that is known of. UNKNOWN: it has some, and what is stored is not what its completion
+   * committed to, or could not be made.
+   */
+  readonly values: Uint8Array | "NONE" | "UNKNOWN";
+  /** What was asked for, where it has fingerprints. */
+  readonly source: number | undefined;
+}
+
+export interface RecentReads {
+  readonly reads: readonly RecentRead[];
+  /** Whether there are more, before these. */
+  readonly isCut: boolean;
+}
+
+/** What `principal`, acting for whom it does, read in `ledger` within the session window, the latest last. Throws LedgerUnavailableError. */
+export type FindRecentReads = (ledger: LedgerId, principal: Principal) => Promise<RecentReads>;
+
+export interface RecentReadsOptions {
+  readonly db: Queryable;
+  readonly ledgers: Pick<Ledgers, "damaged">;
+  /** How many seconds old a read may be. */
+  readonly sessionWindow: number;
+}
+
+/** Entries about reads of one principal that are looked at: two for each that was completed. */
+const MOST_ENTRIES = 1_000;
+/** Principals of which reads are remembered, and bytes of fingerprints of all of them. */
+const MAX_KEYS = 10_000;
+const MAX_BYTES = 64 * 1024 * 1024;
+
+const READ = {
+  name: "oc_recent_reads",
+  text: `
+    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.source, f.fingerprints
+      FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), $5, ${MOST_ENTRIES + 1}) AS r(seq)
+     CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e
+      LEFT JOIN oc_work.read_fingerprints f
+             ON e.type = 'ACTION_COMPLETED' AND f.ledger = $1 AND f.action = e.action_id`,
+};
+type Row = EntryRow & { readonly source: string | null; readonly fingerprints: Buffer | null };
+
+interface Known {
+  readonly reads: Map<string, RecentRead>;
+  /** Everything up to here was looked at. */
+  upTo: bigint;
+  isCut: boolean;
+}
+
+/** Reads that were looked at are remembered, so that each write asks only for those since. */
+export function createRecentReads({ db, ledgers, sessionWindow }: RecentReadsOptions): FindRecentReads {
+  const known = new LRUCache<string, Known>({
+    max: MAX_KEYS,
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ reads }) => 1_000 + [...reads.values()].reduce((sum, read) => sum + 500 + bytesOf(read), 0),
+  });
+
+  return async (ledger, { id, onBehalfOf }) => {
+    const key = JSON.stringify([ledger, id, onBehalfOf?.id]);
+    const before = known.get(key);
+    const values = [ledger, id, onBehalfOf?.id ?? "", sessionWindow, before?.upTo ?? 0n];
+    const { rows } = await withLedgerErrors(db.query<Row>({ ...READ, values }));
+    const after: Known = {
+      reads: new Map(before?.reads),
+      upTo: before?.upTo ?? 0n,
+      isCut: before?.isCut === true || rows.length > MOST_ENTRIES,
+    };
+    try {
+      const sorted = rows.slice(0, MOST_ENTRIES).sort((one, other) => Number(BigInt(one.seq) - BigInt(other.seq)));
+      for (const row of sorted) take(after, ledger, row);
+    } catch (error) {
+      throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
+    }
+    const since = Date.now() - (sessionWindow + CLOCKS_APART) * 1000;
+    for (const [action, { at }] of after.reads) if (at < since) after.reads.delete(action);
+    known.set(key, after);
+    return { reads: [...after.reads.values()], isCut: after.isCut };
+  };
+}
+
+/** Seconds by which clocks may differ: a read is a source for as much longer. */
+const CLOCKS_APART = 300;
+
+function take(to: Known, ledger: LedgerId, row: Row): void {
+  const entry = provenEntry(ledger, row);
+  const fact = factOf(entry);
+  if (entry.seq > to.upTo) to.upTo = entry.seq;
+  if (fact.type !== "ACTION_PROPOSED" && fact.type !== "ACTION_COMPLETED") return;
+  const { action, chain, platform, region } = fact;
+  const at = Date.parse(entry.recordedAt);
+  const { seq, hash } = to.reads.get(action) ?? entry;
+  const place = { action, chain, platform, region, seq, hash, at };
+  to.reads.delete(action);
+  if (fact.type === "ACTION_PROPOSED") to.reads.set(action, { ...place, values: "NONE", source: undefined });
+  else to.reads.set(action, { ...place, ...valuesOf(fact.fingerprints, row) });
+}
+
+/** What is stored, where it is what the completion committed to. */
+function valuesOf(
+  said: { readonly digest?: string | undefined } | undefined,
+  { source, fingerprints }: Row,
+): Pick<RecentRead, "values" | "source"> {
+  if (said === undefined) return { values: "NONE", source: undefined };
+  if (said.digest === undefined || fingerprints === null || digestOfSet(fingerprints) !== said.digest) {
+    return { values: "UNKNOWN", source: undefined };
+  }
+  return { values: new Uint8Array(fingerprints), source: Number(source) };
+}
+
+function bytesOf({ values }: RecentRead): number {
+  return typeof values === "string" ? 0 : values.byteLength;
+}

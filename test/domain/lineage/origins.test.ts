@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JsonValue } from "../../../src/facts/canonical.ts";
+import { factOfType } from "../../../src/facts/decode.ts";
+import { verifyLedger } from "../../support/ledgers.ts";
+import { agent, calling, createWorld, human, LEDGER, type Process, read, type World, write } from "../support.ts";
+
+let world: World;
+let one: Process;
+let two: Process;
+beforeAll(async () => {
+  world = await createWorld();
+  one = await world.process();
+  two = await world.process();
+});
+afterAll(async () => {
+  await world?.close();
+});
+
+/** An agent of its own, so that nobody else's reads count. */
+function someAgent() {
+  return calling({ ...agent, id: `agent-${randomUUID()}`, onBehalfOf: human(`mia-${randomUUID()}`) });
+}
+type Caller = ReturnType<typeof someAgent>;
+
+/** A read that returned `result`. */
+async function complete(by: Caller, result: JsonValue, more: Parameters<typeof read>[0] = {}, at = one) {
+  const { action, grant } = await at.actions.propose(by, read({ arguments: { user_id: randomUUID() }, ...more }));
+  const digest = String(action.proposal.body.digest);
+  await at.actions.redeemGrant(by, { token: grant!.token, digest });
+  await at.actions.complete(by, { actionId: action.state.id, outcome: "SUCCEEDED", result });
+  const { seq, hash, body } = action.proposal;
+  return { id: action.state.id, seq: String(seq), hash, chain: String(body.chain) };
+}
+
+async function propose(by: Caller, given: JsonValue, more: Parameters<typeof write>[0] = {}, at = one) {
+  const { entry } = await at.actions.propose(by, write({ arguments: given, ...more }));
+  const { lineage, evidence, sourceChain, rendered } = factOfType(entry, "ACTION_PROPOSED");
+  return { lineage, evidence, sourceChain, rendered };
+}
+
+const amelia = { name: "Amelia Ahmed", email: "amelia@example.com", phone: "+49 30 901820", since: "2021-03-04" };
+const bo = { name: "Bo Ng", email: "bo.ng@example.com", phone: "+49 30 555777", since: "2022-05-06" };
+
+describe("a write", () => {
+  it("is observed to have values of a read on another platform, which is its source though another read is later", async () => {
+    const by = someAgent();
+    const first = await complete(by, amelia, { conversationId: "a" });
+    const later = await complete(by, bo, { conversationId: "a", platform: "flights", tool: "list_all_airports" });
+    const given = { to: "AMELIA@example.com", text: "Call Amelia Ahmed, 030/901820" };
+    const { lineage, evidence, sourceChain, rendered } = await propose(by, given, { conversationId: "a" });
+    const place = {
+      platform: "crm",
+      region: "eu",
+      ledger: LEDGER,
+      chain: first.chain,
+      seq: first.seq,
+      hash: first.hash,
+    };
+    expect(lineage?.observed).toEqual([{ ...place, values: 3, whole: 1, strength: expect.any(Number) }]);
+    expect(lineage?.possible).toMatchObject([
+      { chain: later.chain, reads: 1 },
+      { chain: first.chain, reads: 1 },
+    ]);
+    expect(sourceChain).toBe(first.chain);
+    expect(rendered).toContain(`chain ${first.chain}`);
+    expect(evidence).toMatchObject([{ seq: first.seq }]);
+    expect(JSON.stringify(evidence)).toContain('"path":"/to"');
+    // What they share is in neither the entry nor the evidence.
+    for (const told of [JSON.stringify(lineage), JSON.stringify(evidence)]) expect(told).not.toMatch(/amelia/i);
+  });
+
+  it("is linked by order in time alone where it shares nothing, and to nothing without a read", async () => {
+    const by = someAgent();
+    expect((await propose(by, { note: "x" })).lineage).toBeUndefined();
+    const { chain } = await complete(by, amelia);
+    const { lineage, evidence, sourceChain } = await propose(by, { note: "They want a later flight." });
+    expect(lineage).toMatchObject({ observed: [], possible: [{ chain, reads: 1 }] });
+    expect(evidence).toBeUndefined();
+    expect(sourceChain).toBe(chain);
+    // Whoever reads and writes on one platform moves nothing.
+    const other = someAgent();
+    await complete(other, amelia, { platform: "reservations", tool: "get_reservation_details" });
+    expect((await propose(other, amelia)).lineage).toBeUndefined();
+  });
+
+  it("is not linked to what another principal read, nor to what was read for another person", async () => {
+    const by = someAgent();
+    await complete(by, amelia);
+    const forAnother = calling({ ...by.principal, onBehalfOf: human(`bo-${randomUUID()}`) });
+    for (const other of [someAgent(), forAnother]) expect((await propose(other, amelia)).lineage).toBeUndefined();
+  });
+
+  it("is not observed to have what the person gave", async () => {
+    const by = someAgent();
+    await complete(by, amelia);
+    const userRequest = "Please write to amelia@example.com";
+    const { lineage } = await propose(by, { to: amelia.email }, { userRequest });
+    expect(lineage).toMatchObject({ observed: [], possible: [{ reads: 1 }] });
+  });
+
+  it("is linked on another server, on one that starts afterwards, and in a batch", async () => {
+    const by = someAgent();
+    const { chain } = await complete(by, amelia);
+    await propose(by, { note: "looked before" }, {}, two);
+    const again = await complete(by, bo, { conversationId: "b" });
+    for (const other of [two, await world.process()]) {
+      expect((await propose(by, { to: amelia.email }, {}, other)).sourceChain).toBe(chain);
+    }
+    const input = write({ arguments: { to: bo.email } });
+    const [outcome] = await two.actions.proposeTogether(by, [input]);
+    expect(outcome).toMatchObject({ entry: { body: { sourceChain: again.chain } } });
+  });
+
+  it.each([
+    ["missing", "DELETE FROM oc_work.read_fingerprints WHERE action = $1"],
+    ["others", "UPDATE oc_work.read_fingerprints SET fingerprints = '\\x000000000001' WHERE action = $1"],
+  ])(
+    "may have anything of a read whose stored fingerprints are %s than its completion committed to",
+    async (_, change) => {
+      const by = someAgent();
+      const { id, chain } = await complete(by, amelia);
+      const known = await complete(by, bo, { conversationId: "c" });
+      await one.pool.query(change, [id]);
+      const { lineage } = await propose(by, { to: amelia.email });
+      expect(lineage?.observed).toEqual([]);
+      expect(lineage?.possible.find((edge) => edge.chain === chain)).toMatchObject({ unknown: true });
+      expect(lineage?.possible.find((edge) => edge.chain === known.chain)).not.toHaveProperty("unknown");
+    },
+  );
+
+  it("is linked less and less by a value that more and more reads have", async () => {
+    const common = "Economy Class Comfort";
+    const by = someAgent();
+    await complete(by, [common, "x1"]);
+    expect((await propose(by, { cabin: common })).lineage?.observed).toHaveLength(1);
+    for (let at = 0; at < 40; at += 1) await complete(by, [common, `x${at}`]);
+    expect((await propose(by, { cabin: common })).lineage?.observed).toEqual([]);
+  }, 120_000);
+
+  it("leaves a ledger that is intact", async () => {
+    expect(await verifyLedger(one.pool, LEDGER)).toMatchObject({ verdict: "INTACT", problems: [] });
+  });
+});
