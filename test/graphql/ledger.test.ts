@@ -280,7 +280,8 @@ describe("lineage", () => {
     expect(data.down.nodes).toHaveLength(2);
     expect(data.near).toEqual({ truncated: true, nodes: [{ chainHash: write.action.chainHash }] });
     expect(data.unknown).toEqual({ nodes: [], edges: [] });
-    expect(data.entry.action.lineage).toEqual([{ kind: "POSSIBLE", sourcePlatform: "crm" }]);
+    // The latest first: the same agent read in other conversations before.
+    expect(data.entry.action.lineage[0]).toEqual({ kind: "POSSIBLE", sourcePlatform: "crm" });
     expect(new Set(data.entry.sources.map(({ chainHash }) => chainHash))).toEqual(new Set([read.action.chainHash]));
     expect(data.source.derived).toContainEqual({ seq: write.entry.seq });
   });

@@ -47,7 +47,10 @@ export const WRITE_LINEAGE = object(
         {
           ...readPlace,
           values: positive("how many values they share, each counted once"),
-          whole: count("how many of these are whole values, not within a text"),
+          whole: count("how many of these are whole values of the arguments, not within a text"),
+          exact: count(
+            "how many of these are whole values of what was read too, character by character; missing where that was not looked up",
+          ).optional(),
           strength: positive("how much that tells, in tenths: 50 is the least that is observed"),
         },
         "values of the arguments are among those of this read",

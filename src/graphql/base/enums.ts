@@ -145,7 +145,8 @@ export const EdgeKind = builder.enumType("EdgeKind", {
   description: "What an edge between two chains is based on.",
   values: described({
     OBSERVED: "Values that were read in the source chain reappeared in what was written.",
-    POSSIBLE: "The same principal read in the source chain before it wrote; no content was compared.",
+    POSSIBLE:
+      "The same principal read in the source chain before it wrote: based on the order in time, whatever was read.",
   }),
 });
 

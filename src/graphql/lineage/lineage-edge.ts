@@ -33,8 +33,9 @@ type Observed = NonNullable<Fact<"ACTION_PROPOSED">["lineage"]>["observed"][numb
 
 /** An edge based on compared content. `shared`: which values, for those who may read the arguments. */
 function observedEdge(edge: Between, found: Observed, seq: bigint, shared?: JsonValue): EdgeShape {
-  const { chain: _chain, platform: _platform, strength, ...told } = found;
-  const evidence = { basis: "compared content", recordedIn: String(seq), ...told, strength: strength / 10 };
+  const { chain: _chain, platform: _platform, strength, hash, ...told } = found;
+  const read = { ...told, hash: `sha256:${hash}`, strength: strength / 10 };
+  const evidence = { basis: "compared content", recordedIn: String(seq), ...read };
   const confidence = Math.round((1 - 2 ** (-strength / LEAST_STRENGTH)) * 100) / 100;
   return { kind: "OBSERVED", ...edge, confidence, evidence: shared === undefined ? evidence : { ...evidence, shared } };
 }
@@ -61,14 +62,15 @@ export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeSh
     return [possibleEdge({ sourceChainHash: sourceChain, chainHash, sourcePlatform, platform }, seq)];
   }
   const evidence = lineage.observed.length === 0 ? [] : revealed(await opened(context, row), "evidence");
-  const shared: readonly JsonValue[] = Array.isArray(evidence) ? evidence : [];
+  const shared: readonly { readonly shared?: JsonValue }[] = Array.isArray(evidence) ? evidence : [];
   const observed = lineage.observed.map((found, at) => {
     const edge = { sourceChainHash: found.chain, chainHash, sourcePlatform: found.platform, platform };
-    return observedEdge(edge, found, seq, shared[at]);
+    return observedEdge(edge, found, seq, shared[at]?.shared);
   });
-  const possible = lineage.possible.map(({ chain: sourceChainHash, platform: sourcePlatform, unknown, ...told }) =>
-    possibleEdge({ sourceChainHash, chainHash, sourcePlatform, platform }, seq, unknown ? { ...told, unknown } : told),
-  );
+  const possible = lineage.possible.map(({ chain, platform: sourcePlatform, hash, unknown, ...told }) => {
+    const read = { ...told, hash: `sha256:${hash}`, ...(unknown ? { unknown } : {}) };
+    return possibleEdge({ sourceChainHash: chain, chainHash, sourcePlatform, platform }, seq, read);
+  });
   return [...observed, ...possible];
 }
 

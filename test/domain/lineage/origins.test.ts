@@ -57,15 +57,20 @@ describe("a write", () => {
       seq: first.seq,
       hash: first.hash,
     };
-    expect(lineage?.observed).toEqual([{ ...place, values: 3, whole: 1, strength: expect.any(Number) }]);
+    expect(lineage?.observed).toEqual([{ ...place, values: 3, whole: 1, exact: 0, strength: expect.any(Number) }]);
     expect(lineage?.possible).toMatchObject([
       { chain: later.chain, reads: 1 },
       { chain: first.chain, reads: 1 },
     ]);
     expect(sourceChain).toBe(first.chain);
     expect(rendered).toContain(`chain ${first.chain}`);
-    expect(evidence).toMatchObject([{ seq: first.seq }]);
-    expect(JSON.stringify(evidence)).toContain('"path":"/to"');
+    expect(evidence).toMatchObject([{ seq: first.seq, more: 0 }]);
+    const [{ shared }] = evidence as unknown as readonly [{ readonly shared: readonly object[] }];
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/to", sourcePath: "/email", match: "NORMALISED" }));
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", sourcePath: "/name", match: "PARTIAL" }));
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", sourcePath: "/phone", match: "PARTIAL" }));
+    const copied = await propose(by, { row: [amelia.email, amelia.since] }, { conversationId: "a" });
+    expect(copied.lineage?.observed).toMatchObject([{ values: 2, whole: 2, exact: 2 }]);
     // What they share is in neither the entry nor the evidence.
     for (const told of [JSON.stringify(lineage), JSON.stringify(evidence)]) expect(told).not.toMatch(/amelia/i);
   });

@@ -192,6 +192,7 @@ TYPES: Dict[str, Type] = {
             "lineage.observed[].hash": "hex64",
             "lineage.observed[].values": "from1",
             "lineage.observed[].whole": "integer",
+            "lineage.observed[].exact?": "integer",
             "lineage.observed[].strength": "from1",
             "lineage.possible": "objects",
             "lineage.possible[].chain": "UUID",

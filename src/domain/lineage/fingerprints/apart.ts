@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { parseJson } from "../../../facts/parse-json.ts";
-import { createFingerprinter, type Fingerprinter } from "./digest.ts";
+import { createFingerprinter, type Fingerprint, type Fingerprinter } from "./digest.ts";
+import { type Place, placesOf } from "./places.ts";
 import { type ReadSet, readSetOf } from "./read-set.ts";
 import { type Written, writtenOf } from "./written.ts";
 
@@ -10,10 +11,13 @@ export interface Question {
   readonly of: "READ" | "WRITE";
   readonly key: Uint8Array;
   readonly json: string;
+  /** Set: only where these are is asked for. */
+  readonly wanted?: ReadonlySet<Fingerprint> | undefined;
 }
 export type Reply = { readonly id: number } & (
   | { readonly read: ReadSet }
   | { readonly written: Written }
+  | { readonly places: readonly Place[] }
   | { readonly problem: string }
 );
 
@@ -26,6 +30,13 @@ export interface FingerprintMaker {
   ofRead(key: Uint8Array, json: string): Promise<ReadSet | undefined>;
   /** The same of what is to be written. */
   ofWrite(key: Uint8Array, json: string): Promise<Written | undefined>;
+  /** Where values with these fingerprints are in what was read, or is to be written; undefined as above. */
+  places(
+    key: Uint8Array,
+    json: string,
+    of: "READ" | "WRITE",
+    wanted: ReadonlySet<Fingerprint>,
+  ): Promise<readonly Place[] | undefined>;
   /** Ends the thread. */
   close(): Promise<void>;
 }
@@ -39,11 +50,13 @@ export interface FingerprintMakerOptions {
 const SMALL_READ = 4 * 1024;
 const SMALL_WRITE = 2 * 1024;
 const MAX_MS = 10_000;
-const MAX_WAITING = 64;
+/** Characters of JSON that wait at most: beyond them, nothing is taken until there is room. */
+const MAX_WAITING = 32 * 1024 * 1024;
 const MEGABYTES = 256;
 const FILE = new URL("apart-thread.ts", import.meta.url);
 
 interface Waiting {
+  readonly length: number;
   readonly resolve: (reply: Reply | undefined) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -52,6 +65,7 @@ export function createFingerprintMaker({ maxMs = MAX_MS }: FingerprintMakerOptio
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let last = 0;
+  let waitingLength = 0;
 
   /** Nobody gets a reply of this thread any more; the next question starts another. */
   function giveUp(ended: Worker): void {
@@ -65,6 +79,7 @@ export function createFingerprintMaker({ maxMs = MAX_MS }: FingerprintMakerOptio
     const one = waiting.get(id);
     if (one === undefined) return;
     waiting.delete(id);
+    waitingLength -= one.length;
     clearTimeout(one.timer);
     one.resolve(reply);
     if (waiting.size === 0) worker?.unref();
@@ -78,29 +93,38 @@ export function createFingerprintMaker({ maxMs = MAX_MS }: FingerprintMakerOptio
     return thread;
   }
 
-  function ask(of: Question["of"], key: Uint8Array, json: string): Promise<Reply | undefined> {
-    if (waiting.size >= MAX_WAITING) return Promise.resolve(undefined);
+  function ask(asked: Omit<Question, "id">): Promise<Reply | undefined> {
+    const { json } = asked;
+    if (waitingLength + json.length > MAX_WAITING) return Promise.resolve(undefined);
     worker ??= start();
     const thread = worker;
     thread.ref();
     return new Promise((resolve) => {
       const timer = setTimeout(() => giveUp(thread), maxMs);
       last += 1;
-      waiting.set(last, { resolve, timer });
-      thread.postMessage({ id: last, of, key, json } satisfies Question);
+      waiting.set(last, { length: json.length, resolve, timer });
+      waitingLength += json.length;
+      thread.postMessage({ id: last, ...asked } satisfies Question);
     });
   }
 
   return {
     async ofRead(key, json) {
       if (json.length <= SMALL_READ) return readSetOf(parseJson(json), Buffer.byteLength(json), fingerprinterOf(key));
-      const reply = await ask("READ", key, json);
+      const reply = await ask({ of: "READ", key, json });
       return reply !== undefined && "read" in reply ? reply.read : undefined;
     },
     async ofWrite(key, json) {
       if (json.length <= SMALL_WRITE) return writtenOf(parseJson(json), fingerprinterOf(key));
-      const reply = await ask("WRITE", key, json);
+      const reply = await ask({ of: "WRITE", key, json });
       return reply !== undefined && "written" in reply ? reply.written : undefined;
+    },
+    async places(key, json, of, wanted) {
+      if (json.length <= (of === "READ" ? SMALL_READ : SMALL_WRITE)) {
+        return placesOf(parseJson(json), fingerprinterOf(key), of === "WRITE", wanted);
+      }
+      const reply = await ask({ of, key, json, wanted });
+      return reply !== undefined && "places" in reply ? reply.places : undefined;
     },
     async close() {
       const thread = worker;

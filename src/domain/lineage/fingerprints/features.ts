@@ -22,6 +22,11 @@ export interface Feature {
   readonly part: "WHOLE" | "PART" | "TEXT";
 }
 
+/** A feature, with the text that it is in. */
+export interface PlacedFeature extends Feature {
+  readonly text: string;
+}
+
 /** Values that are looked at, features that are made of them, and of these those of a write's texts: of what is beyond, only the number is known. */
 export const MAX_LEAVES = 100_000;
 const MAX_FEATURES = 100_000;
@@ -52,7 +57,7 @@ export function* featuresOf(
   fingerprinter: Fingerprinter,
   isWrite: boolean,
   omitted: Omitted,
-): Generator<Feature> {
+): Generator<PlacedFeature> {
   const kept = new Map<string, Fingerprint>();
   let leaves = 0;
   let features = 0;
@@ -70,7 +75,10 @@ export function* featuresOf(
     if (typeof leaf.value === "string") yield* withinText(leaf.path, leaf.value);
   }
 
-  function* told(forms: readonly Form[], place: Omit<Feature, "fingerprint" | "weight">): Generator<Feature> {
+  function* told(
+    forms: readonly Form[],
+    place: Omit<PlacedFeature, "fingerprint" | "weight">,
+  ): Generator<PlacedFeature> {
     for (const { text, weight } of forms) {
       if (weight < LEAST_WEIGHT) continue;
       features += 1;
@@ -79,41 +87,43 @@ export function* featuresOf(
     }
   }
 
-  function* wholeOf({ path, value: found }: Leaf): Generator<Feature> {
-    yield* told(formsOf(found), { path, start: 0, end: String(found).length, part: "WHOLE" });
+  function* wholeOf({ path, value: found }: Leaf): Generator<PlacedFeature> {
+    const text = String(found);
+    yield* told(formsOf(found), { path, text, start: 0, end: text.length, part: "WHOLE" });
   }
 
   /** Two words next to each other in one record, which elsewhere may be one value. */
-  function* joined(one: Leaf, other: Leaf): Generator<Feature> {
+  function* joined(one: Leaf, other: Leaf): Generator<PlacedFeature> {
     if (one.record !== other.record || !isWord(one.value) || !isWord(other.value)) return;
-    const place = { path: one.path, and: other.path, start: 0, end: one.value.length, part: "WHOLE" } as const;
+    const { path, value: text } = one;
+    const place = { path, and: other.path, text, start: 0, end: text.length, part: "WHOLE" } as const;
     yield* told(formsOf(`${one.value} ${other.value}`), place);
     if (isWrite) yield* told(formsOf(`${other.value} ${one.value}`), place);
   }
 
-  function* withinText(path: string, text: string): Generator<Feature> {
+  function* withinText(path: string, text: string): Generator<PlacedFeature> {
     if (!/\s/.test(text) && text.length <= LONGEST_VALUE) return;
     for (let at = 0; at < text.length; at += SEGMENT) {
       const segment = text.slice(at, at + SEGMENT + OVERLAP);
-      for (const piece of piecesOf(segment)) yield* placed(piece, path, at);
+      for (const piece of piecesOf(segment)) yield* placed(piece, path, text, at);
       const words = [...wordsOf(segment)];
       if (isWrite && words.length > 1) {
         for (const span of spansOf(words)) {
           spans += 1;
           if (spans > MAX_SPANS) omitted.count += 1;
-          else yield* placed(span, path, at);
+          else yield* placed(span, path, text, at);
         }
       }
-      yield* grams(words, path, at);
+      yield* grams(words, path, text, at);
     }
   }
 
-  function placed({ forms, start, end }: Piece, path: string, at: number) {
-    return told(forms, { path, start: at + start, end: at + end, part: "PART" });
+  function placed({ forms, start, end }: Piece, path: string, text: string, at: number) {
+    return told(forms, { path, text, start: at + start, end: at + end, part: "PART" });
   }
 
   /** Of the words with one space between, so that neither marks nor line ends count. */
-  function* grams(words: readonly Word[], path: string, at: number): Generator<Feature> {
+  function* grams(words: readonly Word[], path: string, whole: string, at: number): Generator<PlacedFeature> {
     const text = words.map((word) => word.text).join(" ");
     if (text.length < LONG_TEXT) return;
     const starts = startsOf(words);
@@ -124,7 +134,12 @@ export function* featuresOf(
       while (word + 1 < words.length && (starts[word + 1] as number) <= position) word += 1;
       let last = word;
       while (last + 1 < words.length && (starts[last + 1] as number) < position + GRAM) last += 1;
-      const place = { path, start: at + (words[word] as Word).start, end: at + (words[last] as Word).end } as const;
+      const place = {
+        path,
+        text: whole,
+        start: at + (words[word] as Word).start,
+        end: at + (words[last] as Word).end,
+      } as const;
       const form = { text: `gram:${text.slice(position, position + GRAM)}`, weight: GRAM_WEIGHT };
       yield* told([form], { ...place, part: "TEXT" });
     }

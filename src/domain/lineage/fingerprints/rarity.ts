@@ -3,7 +3,7 @@ import type { Fingerprint } from "./digest.ts";
 import { unpacked } from "./read-set.ts";
 
 /** Values whose sources are counted. Of others, which were read long ago or never, nothing is known. */
-const MAX_VALUES = 200_000;
+const MAX_VALUES = 20_000;
 /** Sources of which more than this many have a value, or more than this share: it tells nothing. */
 const MOST_SOURCES = 16;
 const MOST_SHARE = 0.005;

@@ -1,12 +1,15 @@
 import { LRUCache } from "lru-cache";
-import type { JsonValue } from "../../../facts/canonical.ts";
+import { canonicalize, type JsonValue } from "../../../facts/canonical.ts";
 import type { LedgerId } from "../../../facts/entry.ts";
+import { valueAt, Withheld } from "../../../facts/payload.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
-import type { Queryable } from "../../../ledger/read.ts";
+import { type Queryable, readEntries } from "../../../ledger/read.ts";
 import type { Principal } from "../../identity/principal.ts";
 import { withLedgerErrors } from "../../ledger-errors.ts";
 import type { FingerprintMaker } from "../fingerprints/apart.ts";
+import type { Fingerprint } from "../fingerprints/digest.ts";
 import { type Evidence, evidenceOf, OBSERVED_STRENGTH, type Shared } from "../fingerprints/evidence.ts";
+import type { Place } from "../fingerprints/places.ts";
 import { createRarity, type Rarity } from "../fingerprints/rarity.ts";
 import { foundIn } from "../fingerprints/read-set.ts";
 import type { Written } from "../fingerprints/written.ts";
@@ -39,26 +42,27 @@ export type FindOrigins = (write: ProposedWrite) => Promise<Origins | undefined>
 export interface OriginsOptions {
   readonly db: Queryable;
   readonly keyOf: FingerprintKeys;
-  readonly maker: Pick<FingerprintMaker, "ofWrite">;
+  readonly maker: Pick<FingerprintMaker, "ofWrite" | "places">;
   readonly recentReads: FindRecentReads;
 }
 
 /** Edges that an entry has at most, those that tell most and the latest; of the others, how many. */
 const MOST_OBSERVED = 20;
 const MOST_POSSIBLE = 50;
-/** Values that an edge names at most. */
+/** Values that an edge names at most, and edges of which it is looked up where their values were read. */
 const MOST_SHARED = 50;
+const MOST_LOOKED_UP = 5;
 /** Milliseconds after which what others recorded is looked at, sets that are looked at then, and ledgers that are remembered. */
 const LEARN_AGAIN = 30_000;
 const LEARNED = 1_000;
-const MAX_LEDGERS = 1_000;
+const MAX_LEDGERS = 50;
 
 // Large ones are of lists, whose values are found again in what is read of each.
 const LEARN = {
   name: "oc_learn_fingerprints",
   text: `
     SELECT f.source, f.fingerprints, f.made_at FROM oc_work.read_fingerprints f
-     WHERE f.ledger = $1 AND f.made_at > $2 AND octet_length(f.fingerprints) <= 60000
+     WHERE f.ledger = $1 AND f.made_at > $2 AND octet_length(f.fingerprints) <= 6000
      ORDER BY f.made_at DESC LIMIT ${LEARNED}`,
 };
 
@@ -78,6 +82,33 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     for (const { source, fingerprints } of rows) known.rarity.note(fingerprints, Number(source));
     known.since = rows[0]?.made_at ?? known.since;
     return known.rarity;
+  }
+
+  /** How the values of each edge were read, where what was read is still there. */
+  async function matchesOf(
+    ledger: LedgerId,
+    given: string,
+    edges: readonly Edge[],
+  ): Promise<readonly (Matches | undefined)[]> {
+    const top = edges.slice(0, MOST_LOOKED_UP);
+    if (top.length === 0) return [];
+    const seqs = top.flatMap(([{ completed }]) => completed ?? []);
+    const entries = new Map((await withLedgerErrors(readEntries(db, ledger, seqs))).map((entry) => [entry.seq, entry]));
+    const key = keyOf(ledger);
+    const all = new Set(top.flatMap(([, { shared }]) => shared.map(({ fingerprint }) => fingerprint)));
+    const there = byFingerprint(await maker.places(key, given, "WRITE", all));
+    return Promise.all(
+      top.map(async ([{ completed }, { shared }]) => {
+        const entry = entries.get(completed ?? -1n);
+        const result = entry && valueAt(entry, "result");
+        if (result === undefined || result instanceof Withheld) return undefined;
+        const wanted = new Set(shared.map(({ fingerprint }) => fingerprint));
+        const places = await maker.places(key, canonicalize(result), "READ", wanted);
+        return (
+          places && new Map(places.map((place) => [place.fingerprint, matchOf(place, there.get(place.fingerprint))]))
+        );
+      }),
+    );
   }
 
   return async ({ ledger, principal, platform, arguments: given, userRequest }) => {
@@ -100,14 +131,16 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     const found = written === undefined ? [] : observed(written, said, compared, rarity);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
     const top = found.slice(0, MOST_OBSERVED);
+    const matches = await matchesOf(ledger, given, top);
     const chains = possible(ledger, elsewhere, written === undefined);
     const left = found.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
     return {
       lineage: {
-        observed: top.map(([read, { shared, strength }]) => ({
+        observed: top.map(([read, { shared, strength }], at) => ({
           ...placeOf(ledger, read),
           values: shared.length,
           whole: shared.filter(({ part }) => part === "WHOLE").length,
+          exact: matches[at] && [...matches[at].values()].filter(({ match }) => match === "EXACT").length,
           strength: Math.round(strength * 10),
         })),
         possible: chains.slice(0, MOST_POSSIBLE),
@@ -115,7 +148,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence]) => told(seq, evidence)),
+      evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence], at) => told(seq, evidence, matches[at])),
       best: top[0]?.[0],
     };
   };
@@ -129,10 +162,10 @@ function observed(
   said: Written | undefined,
   reads: readonly RecentRead[],
   rarity: Rarity,
-): readonly (readonly [RecentRead, Evidence])[] {
+): readonly Edge[] {
   const own = new Set(said?.fingerprints);
   const wanted = new Set(written.fingerprints);
-  const found = reads.flatMap((read): readonly (readonly [RecentRead, Evidence])[] => {
+  const found = reads.flatMap((read): readonly Edge[] => {
     if (typeof read.values === "string") return [];
     const there = foundIn(read.values, wanted);
     if (there.size === 0) return [];
@@ -159,16 +192,32 @@ function placeOf(ledger: LedgerId, { chain, platform, region, seq, hash }: Recen
   return { chain, platform, region, ledger: ledger as string, seq: String(seq), hash };
 }
 
+type Edge = readonly [RecentRead, Evidence];
+/** Where a value was read. EXACT: character by character as it is to be written. NORMALISED: in another form. PARTIAL: within a text, there or here. */
+interface Match {
+  readonly sourcePath: string;
+  readonly match: "EXACT" | "NORMALISED" | "PARTIAL";
+}
+type Matches = ReadonlyMap<Fingerprint, Match>;
+
+const byFingerprint = (places: readonly Place[] = []) => new Map(places.map((place) => [place.fingerprint, place]));
+
+function matchOf(read: Place, written: Place | undefined): Match {
+  const isWhole = read.isWhole && written?.isWhole === true;
+  const match = !isWhole ? "PARTIAL" : read.raw === written.raw ? "EXACT" : "NORMALISED";
+  return { sourcePath: read.path, match };
+}
+
 /** What a read and a write share, as values of arguments are named. */
-function told(seq: bigint, { shared }: Evidence): JsonValue {
+function told(seq: bigint, { shared }: Evidence, matches: Matches | undefined): JsonValue {
   return {
     seq: String(seq),
-    shared: shared.slice(0, MOST_SHARED).map(toldOf),
+    shared: shared.slice(0, MOST_SHARED).map((one) => toldOf(one, matches?.get(one.fingerprint))),
     more: Math.max(0, shared.length - MOST_SHARED),
   };
 }
 
-function toldOf({ path, and, start, end, part, strength, sources }: Shared): JsonValue {
+function toldOf({ path, and, start, end, part, strength, sources }: Shared, match: Match | undefined): JsonValue {
   const place = { path, start, end, part, strength: Math.round(strength * 10) / 10, sources };
-  return and === undefined ? place : { ...place, and };
+  return { ...place, ...(and === undefined ? {} : { and }), ...match };
 }

@@ -18,6 +18,8 @@ export interface RecentRead {
   /** Of its proposal, or of its completion where only that is among what is looked at. */
   readonly seq: bigint;
   readonly hash: string;
+  /** Position of its completion, where it has fingerprints. */
+  readonly completed: bigint | undefined;
   /** When the latest of these was recorded, in milliseconds since the epoch. */
   readonly at: number;
   /**
@@ -47,14 +49,17 @@ export interface RecentReadsOptions {
 
 /** Entries about reads of one principal that are looked at: two for each that was completed. */
 const MOST_ENTRIES = 1_000;
-/** Principals of which reads are remembered, and bytes of fingerprints of all of them. */
+/** Bytes of fingerprints of one principal that are looked at, those of the latest reads. */
+const MOST_BYTES = 8 * 1024 * 1024;
+/** Principals of which reads are remembered, and bytes of all of them. */
 const MAX_KEYS = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 const READ = {
   name: "oc_recent_reads",
   text: `
-    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.source, f.fingerprints
+    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.source,
+           CASE WHEN sum(octet_length(f.fingerprints)) OVER (ORDER BY e.seq DESC) <= ${MOST_BYTES} THEN f.fingerprints END AS fingerprints
       FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), $5, ${MOST_ENTRIES + 1}) AS r(seq)
      CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e
       LEFT JOIN oc_work.read_fingerprints f
@@ -66,7 +71,8 @@ interface Known {
   readonly reads: Map<string, RecentRead>;
   /** Everything up to here was looked at. */
   upTo: bigint;
-  isCut: boolean;
+  /** Milliseconds since the epoch: until then there are more reads, before those that were looked at. */
+  cutUntil: number;
 }
 
 /** Reads that were looked at are remembered, so that each write asks only for those since. */
@@ -85,18 +91,25 @@ export function createRecentReads({ db, ledgers, sessionWindow }: RecentReadsOpt
     const after: Known = {
       reads: new Map(before?.reads),
       upTo: before?.upTo ?? 0n,
-      isCut: before?.isCut === true || rows.length > MOST_ENTRIES,
+      cutUntil: before?.cutUntil ?? 0,
     };
+    const now = Date.now();
+    const window = (sessionWindow + CLOCKS_APART) * 1000;
+    if (rows.length > MOST_ENTRIES) after.cutUntil = now + window;
     try {
       const sorted = rows.slice(0, MOST_ENTRIES).sort((one, other) => Number(BigInt(one.seq) - BigInt(other.seq)));
       for (const row of sorted) take(after, ledger, row);
     } catch (error) {
       throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
     }
-    const since = Date.now() - (sessionWindow + CLOCKS_APART) * 1000;
-    for (const [action, { at }] of after.reads) if (at < since) after.reads.delete(action);
+    for (const [action, { at }] of after.reads) if (at < now - window) after.reads.delete(action);
+    if (after.reads.size > MOST_ENTRIES) {
+      after.cutUntil = now + window;
+      for (const action of [...after.reads.keys()].slice(0, -MOST_ENTRIES)) after.reads.delete(action);
+    }
+    forgetOldest(after.reads);
     known.set(key, after);
-    return { reads: [...after.reads.values()], isCut: after.isCut };
+    return { reads: [...after.reads.values()], isCut: now < after.cutUntil };
   };
 }
 
@@ -113,8 +126,9 @@ function take(to: Known, ledger: LedgerId, row: Row): void {
   const { seq, hash } = to.reads.get(action) ?? entry;
   const place = { action, chain, platform, region, seq, hash, at };
   to.reads.delete(action);
-  if (fact.type === "ACTION_PROPOSED") to.reads.set(action, { ...place, values: "NONE", source: undefined });
-  else to.reads.set(action, { ...place, ...valuesOf(fact.fingerprints, row) });
+  if (fact.type === "ACTION_PROPOSED")
+    to.reads.set(action, { ...place, values: "NONE", source: undefined, completed: undefined });
+  else to.reads.set(action, { ...place, ...valuesOf(fact.fingerprints, row), completed: entry.seq });
 }
 
 /** What is stored, where it is what the completion committed to. */
@@ -127,6 +141,18 @@ function valuesOf(
     return { values: "UNKNOWN", source: undefined };
   }
   return { values: new Uint8Array(fingerprints), source: Number(source) };
+}
+
+/** Of the oldest reads whose fingerprints are too many bytes together, nothing is known. */
+function forgetOldest(reads: Map<string, RecentRead>): void {
+  let bytes = 0;
+  for (const read of [...reads.values()].reverse()) {
+    bytes += bytesOf(read);
+    // In its place, so that the order stays.
+    if (bytes > MOST_BYTES && typeof read.values !== "string") {
+      reads.set(read.action, { ...read, values: "UNKNOWN", source: undefined });
+    }
+  }
 }
 
 function bytesOf({ values }: RecentRead): number {

@@ -43,7 +43,7 @@ export interface Situation {
 
 /**
  * What a proposal may have drawn from. Of proposals, the earlier reads of their caller on other platforms, in every region, which are
- * POSSIBLE. Nothing links values by evidence yet, so only cases of documents have OBSERVED.
+ * POSSIBLE. What is observed is found out once a write was judged, so only cases of documents have OBSERVED.
  */
 export interface Lineage {
   /** Of the links: OBSERVED, or POSSIBLE. */
