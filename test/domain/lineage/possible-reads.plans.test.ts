@@ -75,3 +75,37 @@ describe("the latest reads of a caller", () => {
     expect(read.get("oc_audit_log_reads")).toBeLessThan(40);
   });
 });
+
+describe("what a caller read, and completed, since a position", () => {
+  const RECENT = `SELECT seq FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(hours => $4), $5, $6) AS r(seq)`;
+  const recent = (hours: number, after: number, limit: number, actor = "agent1", person = "person") =>
+    client
+      .query<{ seq: string }>(RECENT, [LEDGER, actor, person, hours, after, limit])
+      .then(({ rows }) => rows.map(({ seq }) => Number(seq)));
+
+  it("is the latest of it that was not forbidden, in the time there is", async () => {
+    const own = Array.from({ length: MANY - 10 }, (_, at) => at + 2)
+      .filter((n) => n % 5 !== 0 && n % 2 === 1 && n % 4 < 2)
+      .reverse();
+    expect(await recent(200, 0, 7)).toEqual(own.slice(0, 7));
+    expect(await recent(200, MANY - 60, 1_000)).toEqual(own.filter((n) => n > MANY - 60));
+    expect(await recent(1, 0, 1_000)).toEqual(own.filter((n) => n > MANY - 60));
+    expect(await recent(0, 0, 1_000)).toEqual([]);
+    expect(await recent(200, 0, 1_000, "agent1", "")).toHaveLength(1_000);
+    expect(await recent(200, 0, 1_000, "nobody")).toEqual([]);
+  });
+
+  it("is found by reading a few entries of one index, however many there are", async () => {
+    await client.query("BEGIN");
+    // What was read before in this session may not have been counted elsewhere yet.
+    const before = await indexReads(client);
+    await recent(12, 0, 10);
+    const after = await indexReads(client);
+    await client.query("ROLLBACK");
+    const read = [...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+    const [only, ...others] = read.filter(([, count]) => count > 0);
+    expect(others).toEqual([]);
+    expect(only?.[0]).toBe("oc_audit_log_recent_reads");
+    expect(only?.[1]).toBeLessThan(40);
+  });
+});

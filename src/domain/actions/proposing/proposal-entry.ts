@@ -89,9 +89,8 @@ export function routeKeyOf({ caller: { principal }, ledger, proposal }: Proposed
 }
 
 /** What is compared of it with what its caller read. */
-export function writeOf({ caller: { principal }, ledger, proposal }: Proposed): ProposedWrite {
-  const { platform, userRequest } = proposal;
-  return { ledger, principal, platform, arguments: proposal.arguments.text, userRequest };
+export function writeOf({ proposal: { platform, arguments: given, userRequest } }: Proposed): ProposedWrite {
+  return { platform, arguments: given.text, userRequest };
 }
 
 /**

@@ -4,7 +4,7 @@ import { MAX_ROUNDS, tooManyRounds } from "../../commit.ts";
 import type { CommitTogetherFunction } from "../../commit-together.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { RoutedStep, Routing } from "../../lineage/routing.ts";
-import type { FindOrigins } from "../../lineage/sources/origins.ts";
+import type { FindOrigins, OriginsOf } from "../../lineage/sources/origins.ts";
 import type { ActionView } from "../action.ts";
 import { actionIdOf } from "../action-id.ts";
 import { ActionRefusal } from "../errors.ts";
@@ -65,7 +65,11 @@ export function createBatchProposer(options: BatchProposerOptions) {
    */
   async function freshOf(
     items: readonly Item[],
-    { find, reading }: { readonly find: FindEarlier; readonly reading: Reading },
+    {
+      find,
+      reading,
+      originsOf,
+    }: { readonly find: FindEarlier; readonly reading: Reading; readonly originsOf: () => Promise<OriginsOf> },
     outcomes: ProposeOutcome[],
   ): Promise<Fresh | undefined> {
     const [first] = items;
@@ -86,7 +90,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
           outcomes[item.at] = { action: open, entry: open.proposal };
           continue;
         }
-        const origins = judged.evaluation.effect === "WRITE" ? await findOrigins(writeOf(item)) : undefined;
+        const origins = judged.evaluation.effect === "WRITE" ? await (await originsOf())(writeOf(item)) : undefined;
         return { item: { ...item, repeats: denied, origins }, ...judged, open, repetitions: items.slice(n + 1) };
       } catch (error) {
         outcomes[item.at] = refusalOr(error);
@@ -128,7 +132,12 @@ export function createBatchProposer(options: BatchProposerOptions) {
       for (let round = 0; due.length > 0; round += 1) {
         if (round >= MAX_ROUNDS + items.length) throw tooManyRounds();
         const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
-        const asked = { find: earlier(), reading: await windows.read(due) };
+        let origins: Promise<OriginsOf> | undefined;
+        const originsOf = () => {
+          origins ??= findOrigins(ledger, caller.principal);
+          return origins;
+        };
+        const asked = { find: earlier(), reading: await windows.read(due), originsOf };
         const all = (await Promise.all(byKey.map((same) => freshOf(same, asked, outcomes))))
           .filter((one) => one !== undefined)
           .sort((a, b) => a.item.at - b.item.at);

@@ -45,7 +45,8 @@ export function createProposer(options: ProposerOptions) {
     const { evaluation, windows: read, shadow, reads } = (await windows.read([proposed])).judge(proposed);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
-    const origins = evaluation.effect === "WRITE" ? await findOrigins(writeOf(proposed)) : undefined;
+    const originsOf = evaluation.effect === "WRITE" ? await findOrigins(ledger, caller.principal) : undefined;
+    const origins = await originsOf?.(writeOf(proposed));
     return commit<RoutedStep, ProposeResult | undefined>({
       ledger,
       by: caller,

@@ -13,13 +13,11 @@ import type { Place } from "../fingerprints/places.ts";
 import { createRarity, type Rarity } from "../fingerprints/rarity.ts";
 import { foundIn } from "../fingerprints/read-set.ts";
 import type { Written } from "../fingerprints/written.ts";
-import type { FindRecentReads, RecentRead } from "./recent-reads.ts";
+import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 
 /** A write that is proposed. */
 export interface ProposedWrite {
-  readonly ledger: LedgerId;
-  readonly principal: Principal;
   readonly platform: string;
   /** RFC 8785 text. */
   readonly arguments: string;
@@ -37,7 +35,10 @@ export interface Origins {
 }
 
 /** Where `write` may have come from; undefined where its caller read nothing on another platform. Throws LedgerUnavailableError. */
-export type FindOrigins = (write: ProposedWrite) => Promise<Origins | undefined>;
+export type OriginsOf = (write: ProposedWrite) => Promise<Origins | undefined>;
+
+/** Looks for what `principal` read until now, for what it writes in `ledger`. Throws LedgerUnavailableError. */
+export type FindOrigins = (ledger: LedgerId, principal: Principal) => Promise<OriginsOf>;
 
 export interface OriginsOptions {
   readonly db: Queryable;
@@ -111,8 +112,11 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     );
   }
 
-  return async ({ ledger, principal, platform, arguments: given, userRequest }) => {
-    const { reads, isCut } = await recentReads(ledger, principal);
+  async function originsOf(
+    ledger: LedgerId,
+    { reads, isCut }: RecentReads,
+    { platform, arguments: given, userRequest }: ProposedWrite,
+  ): Promise<Origins | undefined> {
     const elsewhere = reads.filter((read) => read.platform !== platform);
     if (elsewhere.length === 0 && !isCut) return undefined;
     const compared = elsewhere.filter(({ values }) => typeof values !== "string");
@@ -151,6 +155,11 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
       evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence], at) => told(seq, evidence, matches[at])),
       best: top[0]?.[0],
     };
+  }
+
+  return async (ledger, principal) => {
+    const recent = await recentReads(ledger, principal);
+    return (write) => originsOf(ledger, recent, write);
   };
 }
 
