@@ -10,6 +10,9 @@ CREATE INDEX oc_audit_log_directory ON oc_audit_log (ledger, seq)
                  'POLICY_PUBLISHED', 'DELEGATION_MADE', 'DELEGATION_ENDED',
                         'CHANNEL_CONFIGURED', 'CHANNEL_REMOVED', 'ACCOUNT_LINKED', 'ACCOUNT_UNLINKED', 'HOME_COPIED');
 
+-- Which organizations have copies.
+CREATE INDEX oc_state_home_copy ON oc_state (ledger) WHERE kind = 'HOME_COPY';
+
 -- The first p_limit of them after p_after, oldest first. Not STABLE, as oc_entries_at.
 CREATE FUNCTION oc_directory_after(p_ledger text, p_after bigint, p_limit bigint)
 RETURNS TABLE (seq bigint, entry text, hash bytea)

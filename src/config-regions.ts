@@ -56,9 +56,14 @@ export function regionProblems({
   if (new Set(addresses).size < addresses.length) {
     problems.push("REGIONS has to name another database for each region");
   }
-  const isHomeElsewhere = homeAddressOf({ REGION, REGIONS, REGION_ADDRESSES }) !== undefined;
-  const served = new Set([...(isHomeElsewhere ? [] : [REGION]), ...REGIONS.keys()]);
-  if (isHomeElsewhere && (value.DATABASE_URL ?? value.MIGRATION_DATABASE_URL) !== undefined) {
+  const homeAddress = homeAddressOf({ REGION, REGIONS, REGION_ADDRESSES });
+  if (homeAddress !== undefined && !/^https:|^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/.test(homeAddress)) {
+    problems.push(
+      `REGION_ADDRESSES has to name an https address for ${REGION}, from which this server copies names and addresses`,
+    );
+  }
+  const served = new Set([...(homeAddress !== undefined ? [] : [REGION]), ...REGIONS.keys()]);
+  if (homeAddress !== undefined && (value.DATABASE_URL ?? value.MIGRATION_DATABASE_URL) !== undefined) {
     problems.push(
       `DATABASE_URL is the database of ${REGION}, which REGION_ADDRESSES says is served elsewhere: set one of them`,
     );

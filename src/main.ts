@@ -67,11 +67,13 @@ async function startAreas(start: Start): Promise<Addresses> {
   const database = await startHomeDatabase(start, async (reached) => {
     if (config.partsRegions) await assertOnlyLedgersOf(config.region, reached);
   });
+  // What callers may do in the home region is not known by copies.
+  let isHomeDown = (): boolean => false;
   const isHomeServed = config.homeAddress === undefined;
   const metrics = createMetrics(
     measured(() => [...(isHomeServed ? [{ database, ledgers, watch }] : []), ...others.states]),
   );
-  const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics);
+  const { ledgers, verify, watch, isSigned } = await startLedger(start, database, keys, metrics, () => isHomeDown());
   const sessions = startSessions(start, database, ledgers);
   const parts = new Map<string, Services>();
   const places = new Map<string, CopyPlace>();
@@ -88,6 +90,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     metrics,
   });
   const { directory, readingLog } = identity;
+  isHomeDown = directory.abroad.home.isDown;
   const follower = await startFollowing(start, database, directory, watch);
   const policyParts = createPolicyParts(catalog, directory);
   const abroad = policyPartsAbroad(policyParts, directory.abroad);
@@ -157,6 +160,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     metrics,
     parts,
   });
+  start.closing.add(async () => source.stop());
   if (config.production && database.isMigrated) await offerSetupCodes(directory, settings, start.say);
   const { trustedProxies } = settings;
   const regions = config.otherRegions.length === 0 ? undefined : others.ready;

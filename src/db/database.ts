@@ -17,6 +17,8 @@ export interface DatabaseOptions {
   readonly limits?: TimeLimits;
   /** Whether a database of others that cannot be reached is no error: it is not migrated then. Default: false. */
   readonly mayBeUnreached?: boolean;
+  /** Whether one that was not migrated may be used by now. Default: it may. */
+  readonly isUsable?: (() => boolean) | undefined;
   readonly log: Log;
 }
 
@@ -80,7 +82,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 function connect(url: string, isMigrated: boolean, options: DatabaseOptions, stop: () => Promise<void>): Database {
   const { log, limits = TIME_LIMITS } = options;
-  const all = { connectionString: url, log };
+  const all = { connectionString: url, log, isUsable: isMigrated ? undefined : options.isUsable };
   const pool = createPool({
     ...all,
     max: Math.ceil(options.connections / 2),

@@ -23,6 +23,8 @@ export interface PoolOptions {
   readonly lockTimeoutMs?: number;
   /** Milliseconds; 0 for no limit. */
   readonly idleInTransactionTimeoutMs?: number;
+  /** Whether the database may be used; where it may not, connections fail as if it could not be reached. Default: it may. */
+  readonly isUsable?: (() => boolean) | undefined;
   /** Milliseconds to wait for a new or released connection before the call rejects, and for a new one to be confined. */
   readonly connectionTimeoutMs?: number;
 }
@@ -38,6 +40,7 @@ export function createPool(options: PoolOptions): Pool {
     lockTimeoutMs = 0,
     idleInTransactionTimeoutMs = 30_000,
     connectionTimeoutMs = 5_000,
+    isUsable = () => true,
     log,
   } = options;
   assertMilliseconds({ statementTimeoutMs, lockTimeoutMs, idleInTransactionTimeoutMs, connectionTimeoutMs });
@@ -54,6 +57,7 @@ export function createPool(options: PoolOptions): Pool {
     onConnect: (client) => {
       // The pool listens to its idle connections only, not to those that are held.
       outliveLoss(client);
+      if (!isUsable()) throw new UnusableDatabaseError();
       return prepareSession(client, {
         role,
         statementTimeoutMs,
@@ -71,6 +75,16 @@ export function createPool(options: PoolOptions): Pool {
   });
   endWithin(pool, ENDING_LIMIT);
   return pool;
+}
+
+/** It was not found out yet whether the database is the one that is meant. */
+class UnusableDatabaseError extends Error {
+  /** SQLSTATE: the connection cannot be made. */
+  readonly code = "08001";
+
+  constructor() {
+    super("the database was not checked yet");
+  }
 }
 
 /** Milliseconds that the database has to close connections that are ended politely. */

@@ -57,14 +57,15 @@ export function createProbes({ checks, regions, accepting, log }: Omit<ProbesDep
   const regional = regions && shared(async () => regions());
 
   async function ready(response: ServerResponse): Promise<void> {
-    let held: Checks | undefined;
-    try {
-      held = await check();
-    } catch (error) {
-      // The reason is only logged: probes are not authenticated.
-      log.warn({ err: error }, "readiness could not be checked");
-    }
-    const others = regional && (await regional().catch(() => undefined));
+    const [own, others] = await Promise.all([
+      check().catch((error: unknown) => {
+        // The reason is only logged: probes are not authenticated.
+        log.warn({ err: error }, "readiness could not be checked");
+        return undefined;
+      }),
+      regional?.().catch(() => undefined),
+    ]);
+    let held: Checks | undefined = own;
     const isHomeReady = held !== undefined && Object.values(held).every((holds) => holds);
     const isReady = accepting() && (isHomeReady || Object.values(others ?? {}).some((holds) => holds));
     held = held && { ...held, accepting: accepting() };

@@ -1,18 +1,21 @@
-import { type Database, openDatabase } from "../db/database.ts";
+import { type Database, type DatabaseOptions, openDatabase } from "../db/database.ts";
 import { classify } from "../db/errors.ts";
 import { migrate } from "../db/migrate.ts";
+import { createPool } from "../db/pool.ts";
 import type { Start } from "./start.ts";
 
 /** Milliseconds between two attempts to reach a database that could not be reached. */
 export const TRY_AGAIN = 5_000;
 
+/** SQLSTATE. */
+const UNDEFINED_TABLE = "42P01";
 /** The address of no database: a socket below something that is no folder. */
 const NO_DATABASE = "postgres://oc_app@localhost/none?host=/dev/null/none";
 
-/** A migrated database, closed last. `mayBeUnreached`: one that cannot be reached now is no error. */
+/** A migrated database, closed last. `unreached`: what is done with one that cannot be reached now. */
 export async function startDatabase(
   { config, log, closing }: Start,
-  { mayBeUnreached = false }: { readonly mayBeUnreached?: boolean } = {},
+  unreached: Pick<DatabaseOptions, "mayBeUnreached" | "isUsable"> = {},
 ): Promise<Database> {
   const database = await openDatabase({
     databaseUrl: config.homeAddress === undefined ? config.databaseUrl : NO_DATABASE,
@@ -20,7 +23,7 @@ export async function startDatabase(
     dataDir: config.dataDir,
     connections: config.databasePool,
     limits: config.timeLimits,
-    mayBeUnreached,
+    ...unreached,
     log,
   });
   closing.add(() => database.close());
@@ -32,11 +35,15 @@ export async function startDatabase(
  * the server from nothing else: it is migrated once it can be. `check` throws for a database that is not the home region's; the server then
  * stops. Where the home region is served elsewhere, there is no database, and whatever needs it fails as if it were down.
  */
-export async function startHomeDatabase(start: Start, check: (database: Database) => Promise<void>): Promise<Database> {
+export async function startHomeDatabase(
+  start: Start,
+  check: (database: Pick<Database, "pool">) => Promise<void>,
+): Promise<Database> {
   const { config, log, closing } = start;
   const isElsewhere = config.homeAddress !== undefined;
   const mayBeUnreached = isElsewhere || (config.otherRegions.length > 0 && config.homeCopyMaxAge > 0);
-  const database = await startDatabase(start, { mayBeUnreached });
+  let isChecked = false;
+  const database = await startDatabase(start, { mayBeUnreached, isUsable: () => isChecked });
   if (isElsewhere) return database;
   if (database.isMigrated) {
     await check(database);
@@ -50,14 +57,29 @@ export async function startHomeDatabase(start: Start, check: (database: Database
   let trying: Promise<void> = Promise.resolve();
   let isOver = false;
 
+  async function checkAndMigrate(): Promise<void> {
+    const pool = createPool({ connectionString: database.url, max: 1, applicationName: "countersign-check", log });
+    try {
+      // Before anything is changed in it. One that was never migrated has no ledgers.
+      await check({ pool }).catch((error: unknown) => {
+        if ((error as { readonly code?: unknown }).code !== UNDEFINED_TABLE) throw error;
+      });
+      await migrate({ connectionString: config.migrationDatabaseUrl ?? database.url, log });
+      await check({ pool });
+    } finally {
+      await pool.end();
+    }
+  }
+
   async function attempt(): Promise<void> {
     try {
-      await migrate({ connectionString: config.migrationDatabaseUrl ?? database.url, log });
-      await check(database);
+      await checkAndMigrate();
+      isChecked = true;
       log.info({ region: config.region }, "the home region is served");
     } catch (error) {
       if (classify(error) === "unavailable") return tryLater();
       log.fatal({ err: error, region: config.region }, "the home region cannot be served: the server stops");
+      process.exitCode = 1;
       process.kill(process.pid, "SIGTERM");
     }
   }

@@ -22,11 +22,9 @@ export function homeExchange({ region }: Pick<Config, "region">, keys: Pick<Keys
 }
 
 /** What other regions copy of the home region: from its database, or from a server that has it. */
-export function startHomeSource({ config, closing }: Start, deps: HomeDeps): HomeSource {
+export function startHomeSource({ config }: Start, deps: HomeDeps): HomeSource {
   const { database, ledgers, directory, isSigned, keys } = deps;
   const { region, homeAddress: address } = config;
   if (address === undefined) return createHomeSource({ region, db: database.jobPool, ledgers, directory, isSigned });
-  const stopping = new AbortController();
-  closing.add(async () => stopping.abort());
-  return createRemoteHome({ ...homeExchange(config, keys), address, isSigned, signal: stopping.signal });
+  return createRemoteHome({ ...homeExchange(config, keys), address, isSigned });
 }

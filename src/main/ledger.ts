@@ -5,6 +5,7 @@ import { createTurns } from "../db/turns.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
+import { LedgerUnavailableError } from "../ledger/errors.ts";
 import { createHeadStore } from "../ledger/heads.ts";
 import { createLedgers, type Ledgers } from "../ledger/ledger.ts";
 import { createSignatureCheck, type IsSigned } from "../ledger/signatures/check.ts";
@@ -33,12 +34,13 @@ export interface LedgerParts {
   readonly isSigned: IsSigned;
 }
 
-/** Appending, verifying on request, and the watcher. */
+/** Appending, verifying on request, and the watcher. While `isHeld`, nothing is appended: each append throws LedgerUnavailableError. */
 export async function startLedger(
   start: Start,
   database: Database,
   keys: Pick<Keys, "facts">,
   metrics: Pick<Metrics, "append" | "ledgerProblem">,
+  isHeld: () => boolean = () => false,
 ): Promise<LedgerParts> {
   const { config, log, closing } = start;
   const guardExceptions = await loadGuardExceptions(config.guardExceptions);
@@ -72,27 +74,30 @@ export async function startLedger(
     metrics,
     onAcknowledged: (ledger) => ledgers.resume(ledger),
   });
-  const ledgers = createLedgers({
-    pool: database.appendPool,
-    readinessPool: database.readinessPool,
-    signer: createFactSigner(() => keys.facts.signing),
-    onSigned: signatures.appended,
-    capacity: config.appendQueue,
-    limits: config.timeLimits,
-    clockToleranceMs: config.clockTolerance * 1_000,
-    watch,
-    onFault(fault, ledger) {
-      if (fault === undefined) log.info({ ledger }, "a ledger, or the clock, is in order again");
-      else log.error({ ledger, code: fault.code }, fault.message);
-    },
-    onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
-    onUnannounced: (error) =>
-      log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),
-    onAppended(ledger, head) {
-      heads.record(ledger, { seq: head.seq, hash: head.hash });
-      watch.grown(ledger);
-    },
-  });
+  const ledgers = holding(
+    isHeld,
+    createLedgers({
+      pool: database.appendPool,
+      readinessPool: database.readinessPool,
+      signer: createFactSigner(() => keys.facts.signing),
+      onSigned: signatures.appended,
+      capacity: config.appendQueue,
+      limits: config.timeLimits,
+      clockToleranceMs: config.clockTolerance * 1_000,
+      watch,
+      onFault(fault, ledger) {
+        if (fault === undefined) log.info({ ledger }, "a ledger, or the clock, is in order again");
+        else log.error({ ledger, code: fault.code }, fault.message);
+      },
+      onBatch: (_ledger, entries, seconds) => metrics.append(entries, seconds),
+      onUnannounced: (error) =>
+        log.warn({ err: error }, "followers could not be notified; they find new entries by polling"),
+      onAppended(ledger, head) {
+        heads.record(ledger, { seq: head.seq, hash: head.hash });
+        watch.grown(ledger);
+      },
+    }),
+  );
   closing.add(() => ledgers.close());
   const all = createTurns({
     at: VERIFICATIONS,
@@ -130,6 +135,21 @@ export async function startLedger(
     }
   });
   return { ledgers, verify, watch, isSigned: signatures.isSigned };
+}
+
+function holding(isHeld: () => boolean, ledgers: Ledgers): Ledgers {
+  const notNow = () =>
+    Promise.reject(
+      new LedgerUnavailableError(
+        "callers are admitted by copies of the home region now; nothing was recorded in it",
+        2,
+      ),
+    );
+  return {
+    ...ledgers,
+    append: (...given) => (isHeld() ? notNow() : ledgers.append(...given)),
+    appendTogether: (...given) => (isHeld() ? notNow() : ledgers.appendTogether(...given)),
+  };
 }
 
 /** Callers that ask for a range that is being verified share the result: a re-hash costs as much as it costs. */

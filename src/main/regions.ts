@@ -154,6 +154,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const { name, ...ofRegion } = region;
   const { home, homeDatabase, keys, policies, findReads, metrics, parts } = deps;
   const { homeCopyMaxAge } = start.config;
+  const isHomeElsewhere = start.config.homeAddress !== undefined;
   const config = { ...start.config, ...ofRegion, region: name, homeAddress: undefined };
   const own: Start = { ...start, config };
   const { log, closing } = own;
@@ -189,7 +190,12 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
     });
     copier.start();
     closing.add(() => copier.stop());
-    deps.places.set(name, { region: name, db: database.pool, ledgers, copy: copier.copyOne });
+    deps.places.set(name, {
+      region: name,
+      db: database.pool,
+      ledgers,
+      copy: isHomeElsewhere ? copier.copyOne : undefined,
+    });
     closing.add(async () => void deps.places.delete(name));
   }
   const abroad = { home: home.region, copies };

@@ -373,7 +373,7 @@ const BATCHES: readonly (readonly (readonly [name: string, body: UnsealedObject]
       "entries of the home ledger, copied to the ledger of another region",
       nameless(42, {
         type: "HOME_COPIED",
-        home: { ledger: "vectors/us", seq: "12", hash: "c".repeat(64) },
+        home: { ledger: "vectors/us", after: "0", seq: "12", hash: "c".repeat(64) },
         copies: new Erasable([{ entry: "{}", payload: {} }]),
         states: [{ kind: "HOME_COPY", id: "home", version: 1, state: { seq: "12", hash: "c".repeat(64) } }],
       }),

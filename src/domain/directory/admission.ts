@@ -54,7 +54,10 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
     try {
       const owner = await projections.either(
         () => readOwner({ db, isSigned }, organization, id),
-        async () => projections.copies.ownerOf(organization, id),
+        async () => {
+          await projections.copies.refresh(organization);
+          return projections.copies.ownerOf(organization, id);
+        },
       );
       if (owner !== undefined) return owner;
     } catch (error) {

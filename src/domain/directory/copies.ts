@@ -19,8 +19,11 @@ export interface CopyPlace {
   readonly region: string;
   readonly db: Queryable;
   readonly ledgers: Pick<Ledgers, "damaged">;
-  /** Copies what the home region has of one organization now, whether or not it has a ledger here. Throws LedgerUnavailableError. */
-  readonly copy: (organization: string) => Promise<void>;
+  /**
+   * Copies what the home region has of one organization now, whether or not it has a ledger here. Throws LedgerUnavailableError. Undefined:
+   * organizations are copied where they have a ledger, and no others.
+   */
+  readonly copy?: ((organization: string) => Promise<void>) | undefined;
 }
 
 export interface CopiesOptions {
@@ -44,6 +47,8 @@ export interface CopiedPerson {
 interface Progress {
   position: bigint;
   version: number;
+  /** Up to where the home ledger is copied. */
+  home: bigint;
   /** When the latest of them was recorded, in milliseconds since the epoch. */
   recordedAt: number;
 }
@@ -57,6 +62,7 @@ interface Read {
   /** Where the latest copy is. */
   place: CopyPlace | undefined;
   running: Promise<void> | undefined;
+  next: Promise<void> | undefined;
 }
 
 /** Reads the directories of organizations from copies in the ledgers of other regions. */
@@ -74,10 +80,23 @@ export class Copies {
    */
   refresh(organization: Organization): Promise<void> {
     const read = this.#readOf(organization);
-    read.running ??= this.#refresh(organization, read).finally(() => {
-      read.running = undefined;
+    if (read.running === undefined) return this.#begin(organization, read);
+    // What runs may be past what was copied since.
+    read.next ??= read.running
+      .catch(() => undefined)
+      .then(() => {
+        read.next = undefined;
+        return this.#begin(organization, read);
+      });
+    return read.next;
+  }
+
+  #begin(organization: Organization, read: Read): Promise<void> {
+    const running = this.#refresh(organization, read).finally(() => {
+      if (read.running === running) read.running = undefined;
     });
-    return read.running;
+    read.running = running;
+    return running;
   }
 
   /** Where the latest copy was found; undefined before `refresh`. */
@@ -109,7 +128,7 @@ export class Copies {
     let read = this.#read.get(organization);
     if (read === undefined) {
       const things = { CHANNEL: new Map(), ACCOUNT: new Map() };
-      read = { progress: new Map(), people: new Map(), things, place: undefined, running: undefined };
+      read = { progress: new Map(), people: new Map(), things, place: undefined, running: undefined, next: undefined };
       this.#read.set(organization, read);
     }
     return read;
@@ -126,7 +145,7 @@ export class Copies {
     const [latest] = reached.toSorted((a, b) => ageOf(a) - ageOf(b));
     if (latest === undefined || ageOf(latest) > this.#options.maxAge) {
       const [place] = reached;
-      if (place === undefined || isAgain) throw noCopy(organization);
+      if (place?.copy === undefined || isAgain) throw noCopy(organization);
       // The organization is new to the region.
       await place.copy(organization.name);
       return this.#refresh(organization, read, true);
@@ -136,7 +155,7 @@ export class Copies {
 
   async #readPlace(organization: Organization, read: Read, place: CopyPlace): Promise<void> {
     const ledger = ledgerOf(organization.name, place.region);
-    const progress = read.progress.get(place.region) ?? { position: 0n, version: 0, recordedAt: 0 };
+    const progress = read.progress.get(place.region) ?? { position: 0n, version: 0, home: 0n, recordedAt: 0 };
     read.progress.set(place.region, progress);
     try {
       const isFirst = progress.version === 0;
@@ -197,6 +216,12 @@ export class Copies {
         `entry ${seq} is version ${version} of HOME_COPY, after ${progress.version}`,
       );
     }
+    if (home.after !== String(progress.home)) {
+      throw new LedgerDamagedError(
+        ledger,
+        `the copies of entry ${seq} begin behind ${home.after}, after those up to ${progress.home}`,
+      );
+    }
     if (!Array.isArray(copies) || home.ledger !== organization.ledger) {
       throw new LedgerDamagedError(ledger, `the copies of entry ${seq} are not those that were recorded`);
     }
@@ -210,6 +235,7 @@ export class Copies {
     const upTo = BigInt(home.seq);
     if (upTo > organization.position) organization.position = upTo;
     progress.version = version;
+    progress.home = upTo;
     progress.recordedAt = Date.parse(copied.recordedAt);
   }
 }

@@ -15,7 +15,7 @@ import { createDelegations, type Delegations, type Lending } from "./delegations
 import { createGovernance, type Governance } from "./governance.ts";
 import { createHomeReading, type HomeReading } from "./home-reading.ts";
 import { createKnownPeople, type KnownPeople } from "./known-people.ts";
-import { lastSignIn } from "./last-sign-in.ts";
+import { lastSignIns } from "./last-sign-in.ts";
 import type { Responsible } from "./organization.ts";
 import { createPrincipalAccess, type PrincipalAccess } from "./principal-access.ts";
 import type { Reading } from "./projections.ts";
@@ -113,6 +113,8 @@ export interface DirectoryOptions {
   readonly staleSeconds?: number;
 }
 
+/** People whose last signing in one statement reads. */
+const SIGN_INS = 100;
 const NOBODY: ReadonlySet<string> = new Set();
 
 const LINKED =
@@ -198,11 +200,13 @@ export function createDirectory(options: DirectoryOptions): Directory {
       await projections.refresh(organization);
       const { ledger, principals, changedAt } = organization;
       const owners = () => [...principals.values()].flatMap(({ state }) => state.owner ?? []);
+      const ids = [...(of ?? new Set([...owners(), ...(await linkedPeople(db, ledger))]))];
+      const others = (id: string) => [changedAt.get(id)].filter((seq) => seq !== undefined);
       const found: LedgerEntry[] = [];
-      for (const id of of ?? new Set([...owners(), ...(await linkedPeople(db, ledger))])) {
-        const changed = changedAt.get(id);
-        const signIn = await lastSignIn({ db, isSigned }, ledger, id, changed === undefined ? [] : [changed]);
-        if (signIn !== undefined) found.push(signIn.entry);
+      for (let from = 0; from < ids.length; from += SIGN_INS) {
+        const some = ids.slice(from, from + SIGN_INS);
+        const signIns = await lastSignIns({ db, isSigned }, ledger, some, others);
+        found.push(...[...signIns.values()].map(({ entry }) => entry));
       }
       return found;
     },

@@ -2,7 +2,6 @@ import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { CopiedKind } from "./copies.ts";
-import { isOutage } from "./copies.ts";
 import type { ReadingWithCopies } from "./with-copies.ts";
 
 /** What copies have of one organization, beside its directory. */
@@ -21,6 +20,8 @@ export interface HomeReading {
     home: () => Promise<Result>,
     copied: (states: CopiedStates) => Result,
   ): Promise<Result>;
+  /** Whether they could not be read when that was tried last. */
+  isDown(): boolean;
   /** The result of `home`, or the organizations that there are copies of where that cannot be read. Throws LedgerUnavailableError. */
   organizations(home: () => Promise<readonly string[]>): Promise<readonly string[]>;
 }
@@ -30,6 +31,7 @@ const COPIED = "SELECT ledger FROM oc_state WHERE kind = 'HOME_COPY'";
 export function createHomeReading(reading: ReadingWithCopies): HomeReading {
   const { copies } = reading;
   return {
+    isDown: reading.isDown,
     read: (name, home, copied) =>
       reading.either(home, async () => {
         const organization = await reading.open(name);
@@ -41,11 +43,8 @@ export function createHomeReading(reading: ReadingWithCopies): HomeReading {
       }),
     organizations: (home) =>
       reading.either(home, async () => {
-        const found = await Promise.allSettled(copies.places().map(({ db }) => organizationsIn(db)));
-        const [failure] = found.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
-        const reached = found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-        if (failure !== undefined && (reached.length === 0 || !isOutage(failure))) throw failure;
-        return [...new Set(reached.flat())];
+        const found = await Promise.all(copies.places().map(({ db }) => organizationsIn(db)));
+        return [...new Set(found.flat())];
       }),
   };
 }

@@ -9,7 +9,7 @@ import { type Address, addressOf, createPeople, type People, peopleBehind } from
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
-import { type Copies, isOutage } from "./copies.ts";
+import type { Copies } from "./copies.ts";
 import type { Organization } from "./organization.ts";
 import type { Reading } from "./projections.ts";
 import type { DirectoryRecord } from "./record.ts";
@@ -109,18 +109,19 @@ type Told = Pick<Organization, "ledger" | "changedAt"> & {
   readonly principals: ReadonlyMap<string, Pick<DirectoryRecord<unknown>, "updatedSeq">>;
 };
 
-/** The addresses that copies have of people, and those that the ledgers of other regions last saw them with, as far as these can be read. */
+/** The addresses that copies have of people, and those that the ledgers of other regions last saw them with. Throws LedgerUnavailableError. */
 async function addressesInCopies(
   copies: Copies,
   isSigned: IsSigned,
   organization: Organization,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Address[]>> {
+  await copies.refresh(organization);
+  // Of one that cannot be read either, nobody knows whom it has by which address: then nothing is decided.
   const seen = await Promise.all(
     copies.places().map(({ region, db, ledgers }) => {
       const told = { ledger: ledgerOf(organization.name, region), changedAt: new Map(), principals: new Map() };
       return readAddresses(db, isSigned, told, ids).catch((error) => {
-        if (isOutage(error)) return undefined;
         throw error instanceof LedgerDamagedError ? ledgers.damaged(error) : error;
       });
     }),
@@ -131,7 +132,7 @@ async function addressesInCopies(
       const copied = [acted, told].flatMap((entry) =>
         entry === undefined ? [] : addressesIn(entry, id, isSigned(entry)),
       );
-      return [id, [...copied, ...seen.flatMap((one) => one?.get(id) ?? [])]];
+      return [id, [...copied, ...seen.flatMap((one) => one.get(id) ?? [])]];
     }),
   );
 }

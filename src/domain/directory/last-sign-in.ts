@@ -25,9 +25,10 @@ const MAX_STARTS = 20;
 const STARTS = {
   name: "oc_read_starts_of_sessions",
   text: `
-    SELECT s.first_seq FROM oc_state s
-     WHERE s.kind = 'SESSION' AND s.actor_id = $2 AND s.ledger = $1 AND s.on_behalf_of_id IS NULL
-     ORDER BY s.first_seq DESC LIMIT ${MAX_STARTS}`,
+    SELECT k.n::integer AS n, p.first_seq FROM unnest($2::text[]) WITH ORDINALITY AS k(id, n)
+     CROSS JOIN LATERAL (SELECT s.first_seq FROM oc_state s
+                          WHERE s.kind = 'SESSION' AND s.actor_id = k.id AND s.ledger = $1 AND s.on_behalf_of_id IS NULL
+                          ORDER BY s.first_seq DESC LIMIT ${MAX_STARTS}) p`,
 };
 
 /**
@@ -36,16 +37,44 @@ const STARTS = {
  * LedgerUnavailableError.
  */
 export async function lastSignIn(
-  { db, isSigned }: SignInSource,
+  source: SignInSource,
   ledger: LedgerId,
   id: string,
   others: readonly bigint[],
 ): Promise<SignIn | undefined> {
-  const { rows } = await withLedgerErrors(db.query<{ first_seq: string }>({ ...STARTS, values: [ledger, id] }));
-  const positions = new Set([...rows.map(({ first_seq }) => BigInt(first_seq)), ...others]);
-  const found = await withLedgerErrors(readEntryRows(db, ledger, [...positions]));
-  for (const row of found.toReversed()) {
-    const entry = provenEntry(ledger, row);
+  return (await lastSignIns(source, ledger, [id], () => others)).get(id);
+}
+
+/** The same of several people, by their ids. */
+export async function lastSignIns(
+  { db, isSigned }: SignInSource,
+  ledger: LedgerId,
+  ids: readonly string[],
+  others: (id: string) => readonly bigint[],
+): Promise<ReadonlyMap<string, SignIn>> {
+  const { rows } = await withLedgerErrors(
+    db.query<{ n: number; first_seq: string }>({ ...STARTS, values: [ledger, ids] }),
+  );
+  const positions = new Map(ids.map((id) => [id, new Set(others(id))]));
+  for (const { n, first_seq } of rows) positions.get(ids[n - 1] ?? "")?.add(BigInt(first_seq));
+  const all = new Set([...positions.values()].flatMap((of) => [...of]));
+  const found = await withLedgerErrors(readEntryRows(db, ledger, [...all]));
+  const entries = new Map(found.map((row) => [BigInt(row.seq), provenEntry(ledger, row)]));
+  return new Map(
+    [...positions].flatMap(([id, of]) => {
+      const latestFirst = [...of].sort((one, other) => Number(other - one));
+      const signIn = latestIn(
+        latestFirst.flatMap((seq) => entries.get(seq) ?? []),
+        id,
+        isSigned,
+      );
+      return signIn === undefined ? [] : [[id, signIn] as const];
+    }),
+  );
+}
+
+function latestIn(latestFirst: readonly LedgerEntry[], id: string, isSigned: IsSigned): SignIn | undefined {
+  for (const entry of latestFirst) {
     if (!isSigned(entry)) continue;
     const { withheld, ...principal } = actorOf(entry);
     if (principal.id !== id || principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) continue;

@@ -51,6 +51,7 @@ export class Organization {
   readonly tokens = new Map<string, DirectoryRecord<TokenState>>();
   /** Whom the ledger saw, or that of another region where this one cannot be read; loaded for those who ask, not for every call. */
   seen: SeenPrincipals;
+  readonly #seen = new Map<LedgerId, SeenPrincipals>();
   setup: DirectoryRecord<SetupState> | undefined;
   /** How many wrong codes people tried since the setup code was issued, by their ids. */
   readonly wrongCodes = new Map<string, number>();
@@ -84,7 +85,14 @@ export class Organization {
   constructor(name: string, region: string) {
     this.name = name;
     this.ledger = ledgerOf(name, region);
-    this.seen = new SeenPrincipals(this.ledger);
+    this.seen = this.seenBy(this.ledger);
+  }
+
+  /** Whom one of its ledgers saw, as far as that was loaded. */
+  seenBy(ledger: LedgerId): SeenPrincipals {
+    const seen = this.#seen.get(ledger) ?? new SeenPrincipals(ledger);
+    this.#seen.set(ledger, seen);
+    return seen;
   }
 
   /** Applies a record unless a newer one is known. Returns whether it was applied. */

@@ -10,7 +10,7 @@ import { withLedgerErrors } from "../ledger-errors.ts";
 import { checkLater, laterRows } from "./newest-rows.ts";
 import { Organization } from "./organization.ts";
 import { catchUp } from "./read-seen.ts";
-import { SeenPrincipals } from "./seen-principals.ts";
+import type { SeenPrincipals } from "./seen-principals.ts";
 
 /** Milliseconds between two looks at the tables, however many notifications come. */
 const LEAST_PAUSE = 250;
@@ -65,10 +65,10 @@ export class Projections implements Reading {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failing = false;
   #stopped = false;
-  /** Called after the ledgers were looked at by the poll. */
+  /** Called after ledgers were read. */
   onRead: () => void = () => undefined;
-  /** Called when they could not be. */
-  onUnread: (organizations: readonly Organization[]) => void = () => undefined;
+  /** Called when they could not be by the poll. */
+  onUnread: (organizations: readonly Organization[], error: unknown) => void = () => undefined;
 
   constructor(options: ProjectionsOptions) {
     this.#options = options;
@@ -125,9 +125,10 @@ export class Projections implements Reading {
   }
 
   async see(organization: Organization): Promise<void> {
+    const seen = organization.seenBy(organization.ledger);
+    await this.seeIn(this.#options.db, seen);
     // Those whom another ledger saw stood in for them while this one could not be read.
-    if (organization.seen.ledger !== organization.ledger) organization.seen = new SeenPrincipals(organization.ledger);
-    await this.seeIn(this.#options.db, organization.seen);
+    organization.seen = seen;
   }
 
   /** The same of the ledger that `seen` is of, which `db` has. */
@@ -137,8 +138,8 @@ export class Projections implements Reading {
     await seen.look;
   }
 
-  isBlind({ seen }: Organization): boolean {
-    return performance.now() - seen.freshAt >= SEEN_FRESH_FOR;
+  isBlind({ seen, ledger }: Organization): boolean {
+    return seen.ledger !== ledger || performance.now() - seen.freshAt >= SEEN_FRESH_FOR;
   }
 
   seeSoon(organization: Organization): void {
@@ -231,12 +232,11 @@ export class Projections implements Reading {
     try {
       await this.#look(due);
       this.#failing = false;
-      this.onRead();
     } catch (error) {
       // The poll retries; once the directory is stale, calls fail.
       if (!this.#failing) this.#warn(error);
       this.#failing = true;
-      this.onUnread(due);
+      this.onUnread(due, error);
     }
   }
 
@@ -283,6 +283,7 @@ export class Projections implements Reading {
       for (const organization of changed) this.notify(organization);
     }
     for (const organization of organizations) organization.freshAt = Math.max(organization.freshAt, began);
+    this.onRead();
   }
 
   /** Compares an organization that was read from its entries with the versions of its rows. Throws LedgerUnavailableError. */

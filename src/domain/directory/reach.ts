@@ -28,7 +28,7 @@ export function createReach(projections: Reading): Reach {
       const organization = await projections.open(name);
       const isKnown = () => candidates(organization, asked).some((one) => one !== id && one !== onBehalfOf?.id);
       await projections.see(organization);
-      while (purpose === "decision" && !isKnown() && organization.seen.freshAt < began) {
+      if (purpose === "decision" && !isKnown() && organization.seen.freshAt < began) {
         // Nobody was known a moment ago: look again.
         organization.seen.freshAt = Number.NEGATIVE_INFINITY;
         await projections.see(organization);

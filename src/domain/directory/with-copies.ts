@@ -1,13 +1,15 @@
+import { classify, type DatabaseFailure } from "../../db/errors.ts";
 import { ledgerOf } from "../../facts/entry.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { type Copies, isOutage } from "./copies.ts";
 import { Organization } from "./organization.ts";
 import type { Projections, Reading } from "./projections.ts";
-import { SeenPrincipals } from "./seen-principals.ts";
 
 /** The home ledgers, or where they cannot be read the copies of them that other regions have. */
 export interface ReadingWithCopies extends Reading {
   readonly copies: Copies;
+  /** Whether the home ledgers could not be read when that was tried last. */
+  isDown(): boolean;
   /** The result of `home`; or that of `copied` where the home ledgers cannot be read. */
   either<Result>(home: () => Promise<Result>, copied: () => Promise<Result>): Promise<Result>;
 }
@@ -38,8 +40,14 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
     try {
       return await first();
     } catch (error) {
-      if (!isOutage(error)) throw error;
-      if (first === copied) return home();
+      if (first === copied) {
+        if (!isOutage(error)) throw error;
+        const result = await home();
+        isDown = false;
+        return result;
+      }
+      // A statement that took too long says nothing of the next one.
+      if (!isUnreachable(error)) throw error;
       isDown = true;
       // Why the home ledger cannot be read says more than that there is no copy.
       return copied().catch((none) => {
@@ -80,16 +88,22 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
 
   async function seeInCopies(organization: Organization): Promise<void> {
     // Whom the home ledger saw is known, up to when it could be read.
-    if (organization.seen.ledger === organization.ledger && organization.seen.position !== undefined) return;
+    const atHome = organization.seenBy(organization.ledger);
+    if (atHome.position !== undefined) {
+      atHome.freshAt = performance.now();
+      organization.seen = atHome;
+      return;
+    }
     const place = copies.placeOf(organization);
     if (place === undefined) throw unseen(organization);
-    const ledger = ledgerOf(organization.name, place.region);
-    if (organization.seen.ledger !== ledger) organization.seen = new SeenPrincipals(ledger);
-    await projections.seeIn(place.db, organization.seen);
+    const seen = organization.seenBy(ledgerOf(organization.name, place.region));
+    await projections.seeIn(place.db, seen);
+    organization.seen = seen;
   }
 
   const reading: ReadingWithCopies = {
     copies,
+    isDown: () => isDown,
     either,
     current(name) {
       const current = projections.current(name);
@@ -120,19 +134,26 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
         () => seeInCopies(organization),
       ),
     isBlind: (organization) => projections.isBlind(organization),
-    seeSoon: (organization) => projections.seeSoon(organization),
+    seeSoon: (organization) => void reading.see(organization).catch(() => undefined),
   };
 
   projections.onRead = () => {
     isDown = false;
   };
-  projections.onUnread = (organizations) => {
-    if (copies.places().length === 0) return;
+  projections.onUnread = (organizations, error) => {
+    if (copies.places().length === 0 || !isUnreachable(error)) return;
     isDown = true;
     // Those who are connected are told what copies say.
     for (const organization of organizations) readCopies(organization).catch(() => undefined);
   };
   return reading;
+}
+
+const UNREACHABLE: readonly DatabaseFailure[] = ["unavailable", "unknown-commit"];
+
+/** Whether a database cannot be reached, or was lost. */
+function isUnreachable(error: unknown): boolean {
+  return isOutage(error) && UNREACHABLE.includes(classify((error as LedgerUnavailableError).cause));
 }
 
 function unseen({ ledger }: Organization): LedgerUnavailableError {

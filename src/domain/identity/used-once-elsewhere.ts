@@ -4,6 +4,8 @@ import { createUsedOnce, type Use, type Used, type UsedOnce } from "./used-once.
 
 /** Milliseconds between two looks whether the home database can be asked again. */
 const LOOK_EVERY = 2_000;
+/** Seconds after an outage for which something may still be accepted that was used while it lasted. */
+const REMEMBERED = 600;
 
 export interface UsedOnceElsewhereOptions {
   readonly home: UsedOnce;
@@ -25,69 +27,65 @@ export function createUsedOnceIn(reached: () => readonly Queryable[]): UsedOnce 
 }
 
 /**
- * Remembers in the database of another region what was used while the home database cannot be asked. What was made before that may have been
- * used at home, and is not accepted until it can be asked; nor is what does not say when it was made. Servers that lose the
- * home database at different times, or ask different regions, do not know what the others accepted: the one exception to "once".
+ * Remembers in the database of another region what was used while the home database cannot be asked: of one region, as long as that lasts. What
+ * may have been used at home before, by when it was made and how long it can be used, is not accepted until it can be asked again; what may
+ * have been used elsewhere is asked for there, too, afterwards. Servers that lose the home database at different times, or ask different
+ * regions, do not know what the others accepted: the one exception to "once".
  */
 export function createUsedOnceElsewhere({ home, elsewhere }: UsedOnceElsewhereOptions): UsedOnce {
-  const made = new WeakMap<Queryable, UsedOnce>();
-  /** Seconds since the epoch at which the home database could not be asked for the first time; undefined: it can be. */
-  let downSince: number | undefined;
+  /** Where uses are remembered since the home database could not be asked; `until`: when it could be again. Seconds since the epoch. */
+  let outage: { readonly since: number; readonly usedOnce: UsedOnce; until?: number } | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
 
-  function usedOnceIn(db: Queryable): UsedOnce {
-    let one = made.get(db);
-    if (one === undefined) {
-      one = createUsedOnce({ db });
-      made.set(db, one);
-    }
-    return one;
-  }
-
   /** Finds out, while nobody waits for it, whether the home database can be asked again. */
-  function look(): void {
+  function look(lasting: NonNullable<typeof outage>): void {
     if (performance.now() - lookedAt < LOOK_EVERY) return;
     lookedAt = performance.now();
     home.forget({ scope: "", holder: "", id: "", until: 0 }).then(
       () => {
-        downSince = undefined;
+        lasting.until = seconds();
       },
       () => undefined,
     );
   }
 
-  async function useElsewhere(use: Use, since: number, cause: unknown): Promise<Used> {
-    if (use.madeAt === undefined || use.madeAt <= since) throw notNow(cause);
-    for (const db of elsewhere()) {
-      try {
-        return await usedOnceIn(db).use(use);
-      } catch (error) {
-        if (!(error instanceof LedgerUnavailableError)) throw error;
-      }
-    }
-    throw notNow(cause);
+  async function useElsewhere(
+    use: Use,
+    { since, usedOnce }: NonNullable<typeof outage>,
+    cause?: unknown,
+  ): Promise<Used> {
+    const { madeAt, until } = use;
+    if (madeAt === undefined || madeAt <= since + (until - madeAt)) throw notNow(cause);
+    return usedOnce.use(use);
   }
 
   return {
     async use(use) {
-      if (downSince !== undefined) {
-        look();
-        return useElsewhere(use, downSince, undefined);
+      if (outage !== undefined && outage.until === undefined) {
+        look(outage);
+        return useElsewhere(use, outage);
       }
+      if (outage?.until !== undefined && seconds() > outage.until + REMEMBERED) outage = undefined;
+      // It may have been used while the outage lasted.
+      const before = await outage?.usedOnce.use(use);
+      if (before !== undefined && before !== "FIRST") return before;
       try {
         return await home.use(use);
       } catch (error) {
-        if (!(error instanceof LedgerUnavailableError) || elsewhere().length === 0) throw error;
-        downSince ??= Math.ceil(Date.now() / 1_000);
-        return useElsewhere(use, downSince, error);
+        const [db] = elsewhere();
+        if (!(error instanceof LedgerUnavailableError) || db === undefined) throw error;
+        outage = { since: seconds(), usedOnce: createUsedOnce({ db }) };
+        return useElsewhere(use, outage, error);
       }
     },
     async forget(use) {
-      if (downSince === undefined) return home.forget(use);
-      await Promise.all(elsewhere().map((db) => usedOnceIn(db).forget(use)));
+      if (outage !== undefined && outage.until === undefined) return outage.usedOnce.forget(use);
+      await home.forget(use);
     },
   };
 }
+
+const seconds = () => Math.ceil(Date.now() / 1_000);
 
 function notNow(cause: unknown): LedgerUnavailableError {
   return new LedgerUnavailableError(

@@ -10,7 +10,7 @@ import { readStates } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
 import type { CommitFunction } from "../commit.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
-import type { HomeChanges, HomeSource } from "./home-source.ts";
+import type { HomeChanges, HomeSince, HomeSource } from "./home-source.ts";
 
 export interface HomeCopierOptions {
   readonly home: HomeSource & { readonly region: string };
@@ -55,6 +55,8 @@ interface Part {
 
 /** Organizations that may wait to be copied for the first time. */
 const MAX_WAITING = 100;
+/** Milliseconds that a call waits for that. */
+const MAX_WAIT = 5_000;
 /** Organizations of one look. */
 const PAGE = 500;
 /** Characters of copies in one entry, unless one of them is longer. */
@@ -69,6 +71,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   const known = new Map<string, Progress>();
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
+  const failing = new Set<string>();
   let isFailing = false;
   let waiting = 0;
   let isOver = false;
@@ -102,7 +105,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
           kind: "record",
           fact: {
             type: "HOME_COPIED",
-            home: { ledger: ledgerOf(organization, home.region), ...state },
+            home: { ledger: ledgerOf(organization, home.region), after: String(copied), ...state },
             copies: new Erasable(copies),
             states: [{ kind: "HOME_COPY", id: HOME_COPY_ID, version: version + 1, state }],
           },
@@ -118,27 +121,49 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
     });
   }
 
-  async function take(progress: Progress, { organization, upTo, hash, entries, signIns }: HomeChanges): Promise<void> {
+  async function take(changes: HomeChanges): Promise<void> {
+    const { organization, after, upTo, hash, entries, signIns } = changes;
+    const progress = known.get(organization);
+    // Another server has copied meanwhile, or nothing is known of how far it is copied: what comes next is asked for at the next look.
+    if (progress === undefined || after !== progress.looked || isOver) return;
     if (hash !== undefined) {
       const newer = signIns.filter(({ entry }) => seqOf(entry) > (progress.signIns.get(actorIn(entry)) ?? 0n));
-      const parts = partsOf(entries);
-      if (newer.length > 0 || parts.length === 0) parts.push({ upTo: { seq: upTo, hash }, copies: newer });
+      const end = { seq: upTo, hash };
+      const parts = [...partsOf(entries), ...partsOf(newer).map(({ copies }) => ({ upTo: end, copies }))];
+      if (parts.length === 0) parts.push({ upTo: end, copies: [] });
       for (const part of parts) if (!(await record(organization, progress, part))) return;
       for (const { entry } of newer) progress.signIns.set(actorIn(entry), seqOf(entry));
     }
     progress.looked = upTo;
   }
 
+  /** What is wrong in the ledger of one organization keeps no other from being copied. */
+  async function ofOne(organization: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (failing.delete(organization)) log.info({ region, organization }, "an organization is copied again");
+    } catch (error) {
+      // How far it was copied is looked up again.
+      known.delete(organization);
+      if (failing.has(organization)) return;
+      failing.add(organization);
+      log.warn(
+        { err: asError(error), region, organization },
+        "an organization cannot be copied now; it is tried again",
+      );
+    }
+  }
+
   async function copyPage(organizations: readonly string[]): Promise<void> {
-    const since = [];
+    const since: HomeSince[] = [];
     for (const organization of organizations) {
-      const { looked, recordedAt } = known.get(organization) ?? (await progressOf(organization));
-      since.push({ organization, after: looked, withSignIns: Date.now() - recordedAt > renewAfter });
+      await ofOne(organization, async () => {
+        const { looked, recordedAt } = known.get(organization) ?? (await progressOf(organization));
+        since.push({ organization, after: looked, withSignIns: Date.now() - recordedAt > renewAfter });
+      });
     }
-    for await (const changes of home.changes(since)) {
-      const progress = known.get(changes.organization);
-      if (progress !== undefined && !isOver) await take(progress, changes);
-    }
+    if (since.length === 0 || isOver) return;
+    for await (const changes of home.changes(since)) await ofOne(changes.organization, () => take(changes));
   }
 
   async function copyAll(): Promise<void> {
@@ -157,10 +182,23 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   }
 
   function inTurn(work: () => Promise<void>): Promise<void> {
-    const next = running.then(work);
+    const next = running.then(() => (isOver ? undefined : work()));
     running = next.catch(() => undefined);
     return next;
   }
+
+  /** Copies one organization now, unless the home region stopped to respond meanwhile. */
+  const first = (organization: string) =>
+    inTurn(async () => {
+      if (isFailing) throw notNow();
+      try {
+        await copyPage([organization]);
+      } catch (error) {
+        isFailing = true;
+        known.clear();
+        throw error;
+      }
+    });
 
   const copy = () => inTurn(copyAll);
 
@@ -187,11 +225,14 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
       // Nobody waits for what does not respond.
       if (isFailing || waiting >= MAX_WAITING) throw notNow();
       waiting += 1;
-      try {
-        await inTurn(() => copyPage([organization]));
-      } finally {
+      const copied = first(organization).finally(() => {
         waiting -= 1;
-      }
+      });
+      let late: NodeJS.Timeout | undefined;
+      const over = new Promise<never>((_, reject) => {
+        late = setTimeout(() => reject(notNow()), MAX_WAIT);
+      });
+      await Promise.race([copied, over]).finally(() => clearTimeout(late));
     },
     async stop() {
       isOver = true;

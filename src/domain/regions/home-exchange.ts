@@ -21,7 +21,7 @@ export const HOME_PATH = "/regions/home";
 export const MAX_REQUEST = 256 * 1024;
 
 const ALGORITHM = "HS256";
-/** Seconds for which a request or a response is taken. */
+/** Seconds for which a request or a response is taken, and by which the clocks of two servers may differ. */
 const LIFETIME = 60;
 const MAX_ASKED = 500;
 /** Characters of entries after which a response ends: the next request asks for the rest. */
@@ -38,7 +38,14 @@ const requestClaims = z.object({
 });
 const responseClaims = z.object({
   changes: z.array(
-    z.object({ organization, upTo: position, hash: z.string().optional(), entries: copies, signIns: copies }),
+    z.object({
+      organization,
+      after: position,
+      upTo: position,
+      hash: z.string().optional(),
+      entries: copies,
+      signIns: copies,
+    }),
   ),
 });
 
@@ -62,8 +69,8 @@ export function createHomeResponder({ region, secret }: HomeExchange, home: Home
     const changes = [];
     let size = 0;
     for await (const one of home.changes(since.map((each) => ({ ...each, after: BigInt(each.after) })))) {
-      changes.push({ ...one, upTo: String(one.upTo) });
-      for (const { entry } of [...one.entries, ...one.signIns]) size += entry.length;
+      changes.push({ ...one, after: String(one.after), upTo: String(one.upTo) });
+      size += JSON.stringify([one.entries, one.signIns]).length;
       if (size > MAX_CHARACTERS) break;
     }
     return sealed({ changes }, secret, jti);
@@ -74,12 +81,12 @@ export interface RemoteHomeOptions extends HomeExchange {
   /** Scheme, host and port of a server of the home region. */
   readonly address: string;
   readonly isSigned: IsSigned;
-  /** Ends requests when the server stops. */
-  readonly signal: AbortSignal;
 }
 
 /** The home ledgers as a server of the home region has them. What it responds is checked as if it came from a database. */
-export function createRemoteHome({ address, region, secret, isSigned, signal }: RemoteHomeOptions): HomeSource {
+export function createRemoteHome({ address, region, secret, isSigned }: RemoteHomeOptions): HomeSource {
+  const over = new AbortController();
+
   async function ask(jti: string, since: Parameters<HomeSource["changes"]>[0]): Promise<string> {
     const body = await sealed(
       { since: since.map((one) => ({ ...one, after: String(one.after) })) },
@@ -92,7 +99,7 @@ export function createRemoteHome({ address, region, secret, isSigned, signal }: 
       body,
       headers: { "content-type": "application/jwt" },
       redirect: "error",
-      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT), signal]),
+      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT), over.signal]),
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
@@ -115,6 +122,7 @@ export function createRemoteHome({ address, region, secret, isSigned, signal }: 
   }
 
   return {
+    stop: () => over.abort(),
     async *changes(since) {
       const jti = randomUUID();
       let found: z.infer<typeof responseClaims>;
@@ -127,8 +135,8 @@ export function createRemoteHome({ address, region, secret, isSigned, signal }: 
       } catch (error) {
         throw unreachable(address, error);
       }
-      for (const { upTo, hash, ...one } of found.changes) {
-        yield { ...one, upTo: BigInt(upTo), hash } satisfies HomeChanges;
+      for (const { after, upTo, hash, ...one } of found.changes) {
+        yield { ...one, after: BigInt(after), upTo: BigInt(upTo), hash } satisfies HomeChanges;
       }
     },
   };

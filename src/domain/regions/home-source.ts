@@ -22,7 +22,9 @@ export interface HomeSince {
 /** What the home ledger of one organization says of the whole organization behind a position. */
 export interface HomeChanges {
   readonly organization: string;
-  /** Everything up to this position is in `entries`. */
+  /** Where it begins. */
+  readonly after: bigint;
+  /** Everything behind `after`, up to this position, is in `entries`. */
   readonly upTo: bigint;
   /** The hash of the entry at `upTo`, 64 hex digits; undefined where nothing changed and nothing was asked for. */
   readonly hash: string | undefined;
@@ -36,6 +38,8 @@ export interface HomeChanges {
 export interface HomeSource {
   /** Organizations in which nothing was recorded are left out. Throws LedgerUnavailableError. */
   changes(since: readonly HomeSince[]): AsyncIterable<HomeChanges>;
+  /** Ends what is asked for. */
+  stop(): void;
 }
 
 export interface HomeSourceOptions {
@@ -63,11 +67,11 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
   async function changesOf(
     organization: string,
     changed: readonly LedgerEntry[],
-    upTo: bigint,
+    { after, upTo }: Readonly<Record<"after" | "upTo", bigint>>,
     withSignIns: boolean,
   ): Promise<HomeChanges> {
     if (changed.length === 0 && !withSignIns) {
-      return { organization, upTo, hash: undefined, entries: [], signIns: [] };
+      return { organization, after, upTo, hash: undefined, entries: [], signIns: [] };
     }
     const ledger = ledgerOf(organization, region);
     const entries = await withPayloads(ledger, changed);
@@ -75,32 +79,43 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
     const signIns = await directory.signIns(organization, owners);
     const end = await withLedgerErrors(readProvenEntry(db, ledger, upTo));
     if (end === undefined) throw new LedgerDamagedError(ledger, `entry ${upTo} is missing`);
-    return { organization, upTo, hash: end.hash, entries: entries.map(copyOf), signIns: signIns.map(copyOf) };
+    return { organization, after, upTo, hash: end.hash, entries: entries.map(copyOf), signIns: signIns.map(copyOf) };
   }
 
   async function* read(since: readonly HomeSince[]): AsyncGenerator<HomeChanges> {
     const asked = new Map(since.map((one) => [ledgerOf(one.organization, region), one]));
     const unread = new Set(since);
+    const reached = new Map<LedgerId, bigint>();
     const positions = [...asked].map(([ledger, { after }]) => ({ ledger, after }));
     for await (const { ledger, entries, upTo } of readDirectoryChanges(db, positions)) {
       const one = asked.get(ledger);
       if (one === undefined) continue;
       // The ledger ends before what was read of it: whoever reads its directory tells.
       if (upTo < one.after) continue;
-      yield await changesOf(one.organization, entries, upTo, one.withSignIns && unread.delete(one));
+      const after = reached.get(ledger) ?? one.after;
+      reached.set(ledger, upTo);
+      yield await changesOf(one.organization, entries, { after, upTo }, one.withSignIns && unread.delete(one));
     }
     for (const { organization, after, withSignIns } of unread) {
-      if (withSignIns && after > 0n) yield await changesOf(organization, [], after, true);
+      if (withSignIns && after > 0n) yield await changesOf(organization, [], { after, upTo: after }, true);
     }
   }
 
   return {
+    stop: () => undefined,
     async *changes(since) {
-      try {
-        yield* read(since);
-      } catch (error) {
-        if (error instanceof LedgerDamagedError) throw ledgers.damaged(error);
-        await withLedgerErrors(Promise.reject(error));
+      // A damaged ledger keeps no other from being copied.
+      for (let left = since; left.length > 0; ) {
+        try {
+          yield* read(left);
+          return;
+        } catch (error) {
+          if (!(error instanceof LedgerDamagedError)) return await withLedgerErrors(Promise.reject(error));
+          const { ledger } = ledgers.damaged(error);
+          const others = left.filter(({ organization }) => ledgerOf(organization, region) !== ledger);
+          if (others.length === left.length) throw error;
+          left = others;
+        }
       }
     },
   };

@@ -66,6 +66,7 @@ export const REGIONS = {
         home: object(
           {
             ledger: text("the home ledger"),
+            after: text("the position up to which the copy before this one goes; `0` in the first"),
             seq: text(
               "position of an entry of it: every entry up to there that changes the directory is in this copy, or in one before it",
             ),

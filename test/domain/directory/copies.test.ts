@@ -15,6 +15,7 @@ import { LedgerDamagedError } from "../../../src/ledger/errors.ts";
 import { unguarded } from "../../campaign/tamper/sql.ts";
 import { isSigned } from "../../support/ledgers.ts";
 import { silent } from "../../support/log.ts";
+import { startProxy } from "../../support/proxy.ts";
 import {
   createDirectoryWorld,
   createOrganization,
@@ -195,6 +196,38 @@ describe("a directory whose home ledger cannot be read", () => {
     await renewing.stop();
   });
 
+  it("is copied without a gap by servers that do it at the same time, in more than one part", async () => {
+    const { root, person } = await organization();
+    const ids = Array.from({ length: 230 }, (_, n) => `p${n}`);
+    for (let from = 0; from < ids.length; from += 46) {
+      const some = ids.slice(from, from + 46);
+      await Promise.all(some.map((id) => one.directory.suspendPrincipal(root, { principalId: id, reason: "left" })));
+    }
+    const others = [copierOf(3_600_000), copierOf(3_600_000), copierOf(3_600_000)];
+    await Promise.all(others.map((other) => other.copy()));
+    await copier.copy();
+    const copied = await started();
+    for (const id of ids) expect(await reasonOf(copied.admit(signedIn(person(id)))), id).toBe("SUSPENDED");
+    await Promise.all(others.map((other) => other.stop()));
+  });
+
+  it("says at once that nobody is known of a group, where the home ledger went away after it was read", async () => {
+    const { name, root, person } = await organization();
+    await one.directory.suspendPrincipal(root, { principalId: "ben", reason: "left" });
+    await copier.copy();
+    const proxy = await startProxy(home.appUrl);
+    const db = createPool({ connectionString: proxy.url, max: 2, applicationName: "test", log: silent });
+    const { directory } = await home.server({ db, copies: () => [place], copySeconds: 3_600, staleSeconds: 15 });
+    const asked = { group: "nobody", needed: 1 };
+    const requester = person("ada");
+    expect(await directory.abroad.isReached(requester, asked, "decision")).toBe(false);
+    await proxy.close();
+    await directory.abroad.refresh(name);
+    expect(await directory.abroad.isReached(requester, asked, "decision")).toBe(false);
+    expect(directory.abroad.home.isDown()).toBe(true);
+    await db.end();
+  });
+
   it("is copied once when two servers do it at the same time", async () => {
     const { name, root, person } = await organization();
     for (const id of ["a", "b", "c"]) await one.directory.suspendPrincipal(root, { principalId: id, reason: "left" });
@@ -216,7 +249,7 @@ describe("copies that were changed", () => {
       (error: unknown) => (error instanceof LedgerDamagedError ? "damaged" : String(error)),
     );
 
-  it("let nobody in: values that are gone, an entry that is gone, one that no server signed", async () => {
+  it("let nobody in: values that are gone, an entry that is gone, one that leaves a gap, one that no server signed", async () => {
     const changes: Readonly<Record<string, (ledger: string) => Promise<unknown>>> = {
       values: (ledger) =>
         unguarded(
@@ -228,6 +261,20 @@ describe("copies that were changed", () => {
           abroad.superuserUrl,
           `DELETE FROM oc_audit_log WHERE ledger = '${ledger}' AND seq = (SELECT max(seq) FROM oc_audit_log WHERE ledger = '${ledger}' AND type = 'HOME_COPIED')`,
         ),
+      gap: async (ledger) => {
+        const { rows } = await us.pool.query<{ version: number; state: { seq: string; hash: string } }>(
+          "SELECT version, state FROM oc_state WHERE ledger = $1 AND kind = 'HOME_COPY'",
+          [ledger],
+        );
+        const state = { seq: String(BigInt(rows[0]?.state.seq ?? 0) + 5n), hash: "a".repeat(64) };
+        const fact = bodyOf<"HOME_COPIED">(callerFacts("system"), {
+          type: "HOME_COPIED",
+          home: { ledger: ledger.replace("/us", "/eu"), after: "1", ...state },
+          copies: new Erasable([]),
+          states: [{ kind: "HOME_COPY", id: "home", version: (rows[0]?.version ?? 0) + 1, state }],
+        });
+        await us.ledgers.append(ledger as `${string}/us`, fact);
+      },
       signature: async (ledger) => {
         const state = { seq: "1", hash: "a".repeat(64) };
         const { rows } = await us.pool.query<{ version: number }>(
@@ -236,7 +283,7 @@ describe("copies that were changed", () => {
         );
         const fact = bodyOf<"HOME_COPIED">(callerFacts("system"), {
           type: "HOME_COPIED",
-          home: { ledger: ledger.replace("/us", "/eu"), ...state },
+          home: { ledger: ledger.replace("/us", "/eu"), after: "0", ...state },
           copies: new Erasable([]),
           states: [{ kind: "HOME_COPY", id: "home", version: (rows[0]?.version ?? 0) + 1, state }],
         });

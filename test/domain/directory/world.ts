@@ -28,6 +28,8 @@ export interface DirectoryWorld {
   server(options?: Partial<DirectoryOptions>): Promise<Server>;
   /** Connects as the superuser. */
   readonly superuserUrl: string;
+  /** Connects as a server does. */
+  readonly appUrl: string;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function createDirectoryWorld(): Promise<DirectoryWorld> {
   const servers: Server[] = [];
   return {
     superuserUrl: world.database.superuserUrl,
+    appUrl: world.database.appUrl,
     async server(options = {}) {
       const { ledgers, pool } = await world.process();
       const directory = createDirectory({

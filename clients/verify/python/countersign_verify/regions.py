@@ -30,6 +30,7 @@ TYPES: Dict[str, Type] = {
         {
             "home": "object",
             "home.ledger": "string",
+            "home.after": "string",
             "home.seq": "string",
             "home.hash": "hex64",
             "copies": "commitment",
