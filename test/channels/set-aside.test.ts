@@ -90,7 +90,8 @@ it("says what the action came to once the notice is taken, and in order", async 
   await act(api, "redeemGrant", { token: grant?.token, digest: bad.digest }, "agent");
   await waitUntil(() => about(bad.uuid).some(({ body }) => body.includes('"EXECUTING"')));
   const told = about(bad.uuid).map(({ body }) => (JSON.parse(body) as { data: { status: string } }).data.status);
-  expect(told).toEqual(["PENDING", "APPROVED", "EXECUTING"]);
+  // Each at least once: that it was approved is sent by the notice, and may be once more as what changed since it was queued.
+  expect(told.filter((status, at) => status !== told[at - 1])).toEqual(["PENDING", "APPROVED", "EXECUTING"]);
 });
 
 it("counts against none when the channel refuses them all, and sends them once it does not", async () => {
