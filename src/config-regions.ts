@@ -57,7 +57,7 @@ export function regionProblems({
     problems.push("REGIONS has to name another database for each region");
   }
   const homeAddress = homeAddressOf({ REGION, REGIONS, REGION_ADDRESSES });
-  if (homeAddress !== undefined && !/^https:|^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/.test(homeAddress)) {
+  if (homeAddress !== undefined && !/^https:|^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)/.test(homeAddress)) {
     problems.push(
       `REGION_ADDRESSES has to name an https address for ${REGION}, from which this server copies names and addresses`,
     );

@@ -1,7 +1,8 @@
+import { Client } from "pg";
 import { type Database, type DatabaseOptions, openDatabase } from "../db/database.ts";
 import { classify } from "../db/errors.ts";
 import { migrate } from "../db/migrate.ts";
-import { createPool } from "../db/pool.ts";
+import type { Queryable } from "../ledger/read.ts";
 import type { Start } from "./start.ts";
 
 /** Milliseconds between two attempts to reach a database that could not be reached. */
@@ -35,10 +36,7 @@ export async function startDatabase(
  * the server from nothing else: it is migrated once it can be. `check` throws for a database that is not the home region's; the server then
  * stops. Where the home region is served elsewhere, there is no database, and whatever needs it fails as if it were down.
  */
-export async function startHomeDatabase(
-  start: Start,
-  check: (database: Pick<Database, "pool">) => Promise<void>,
-): Promise<Database> {
+export async function startHomeDatabase(start: Start, check: (db: Queryable) => Promise<void>): Promise<Database> {
   const { config, log, closing } = start;
   const isElsewhere = config.homeAddress !== undefined;
   const mayBeUnreached = isElsewhere || (config.otherRegions.length > 0 && config.homeCopyMaxAge > 0);
@@ -46,7 +44,7 @@ export async function startHomeDatabase(
   const database = await startDatabase(start, { mayBeUnreached, isUsable: () => isChecked });
   if (isElsewhere) return database;
   if (database.isMigrated) {
-    await check(database);
+    await check(database.pool);
     return database;
   }
   log.error(
@@ -58,16 +56,19 @@ export async function startHomeDatabase(
   let isOver = false;
 
   async function checkAndMigrate(): Promise<void> {
-    const pool = createPool({ connectionString: database.url, max: 1, applicationName: "countersign-check", log });
+    const connectionString = config.migrationDatabaseUrl ?? database.url;
+    const client = new Client({ connectionString, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+    client.on("error", () => undefined);
     try {
+      await client.connect();
       // Before anything is changed in it. One that was never migrated has no ledgers.
-      await check({ pool }).catch((error: unknown) => {
+      await check(client).catch((error: unknown) => {
         if ((error as { readonly code?: unknown }).code !== UNDEFINED_TABLE) throw error;
       });
-      await migrate({ connectionString: config.migrationDatabaseUrl ?? database.url, log });
-      await check({ pool });
+      await migrate({ connectionString, log });
+      await check(client);
     } finally {
-      await pool.end();
+      await client.end().catch(() => undefined);
     }
   }
 
@@ -77,7 +78,10 @@ export async function startHomeDatabase(
       isChecked = true;
       log.info({ region: config.region }, "the home region is served");
     } catch (error) {
-      if (classify(error) === "unavailable") return tryLater();
+      if (classify(error) === "unavailable") {
+        log.debug({ err: error, region: config.region }, "the database of the home region cannot be reached yet");
+        return tryLater();
+      }
       log.fatal({ err: error, region: config.region }, "the home region cannot be served: the server stops");
       process.exitCode = 1;
       process.kill(process.pid, "SIGTERM");

@@ -15,6 +15,7 @@ import { createPolicyCopies } from "../domain/regions/policy-copies.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { Services } from "../graphql/base/services.ts";
 import type { Metrics } from "../http/metrics.ts";
+import type { Queryable } from "../ledger/read.ts";
 import { type PolicyParts, startActions } from "./actions.ts";
 import { startChannels } from "./channels.ts";
 import { type Closing, createClosing } from "./closing.ts";
@@ -139,8 +140,8 @@ async function keepTrying(
  * Throws ConfigurationError for a database that has ledgers of another region: its address belongs to that one, and what is kept apart
  * would be mixed.
  */
-export async function assertOnlyLedgersOf(region: string, { pool }: Pick<Database, "pool">): Promise<void> {
-  const { rows } = await pool.query<{ ledger: string }>(
+export async function assertOnlyLedgersOf(region: string, db: Queryable): Promise<void> {
+  const { rows } = await db.query<{ ledger: string }>(
     "SELECT ledger FROM oc_ledger_head WHERE split_part(ledger, '/', 2) <> $1 ORDER BY ledger LIMIT 1",
     [region],
   );
@@ -160,7 +161,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   const { log, closing } = own;
 
   const database = await startDatabase(own);
-  await assertOnlyLedgersOf(name, database);
+  await assertOnlyLedgersOf(name, database.pool);
   const { ledgers, verify, watch, isSigned } = await startLedger(own, database, keys, metrics);
   const sessions = startSessions(own, database, ledgers);
   const readingLog = createReadingLog({ ledgers, region: name, log, attribute: sessions.attribute });

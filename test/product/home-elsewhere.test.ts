@@ -210,7 +210,10 @@ describe("what servers of other regions ask", () => {
   const post = (app: App, body: string, method = "POST") =>
     fetch(new URL("/regions/home", app.url), { method, ...(method === "POST" ? { body } : {}) });
   const sealedBy = (secret: Uint8Array, audience: string, claims: object = {}) =>
-    new SignJWT({ since: [{ organization: "acme", after: "0", withSignIns: false }], ...claims })
+    new SignJWT({
+      since: [{ organization: "acme", after: "0", copied: { seq: "0", hash: "" }, withSignIns: false }],
+      ...claims,
+    })
       .setProtectedHeader({ alg: "HS256" })
       .setAudience(audience)
       .setJti("one")
@@ -229,7 +232,9 @@ describe("what servers of other regions ask", () => {
     const refused = [
       await sealedBy(new Uint8Array(32), "home eu"),
       await sealedBy(secret, "home us"),
-      await sealedBy(secret, "home eu", { since: [{ organization: "acme", after: "-1", withSignIns: false }] }),
+      await sealedBy(secret, "home eu", {
+        since: [{ organization: "acme", after: "-1", copied: { seq: "0", hash: "" }, withSignIns: false }],
+      }),
       await sealedBy(secret, "home eu", { since: "all" }),
       "",
       "a.b.c",

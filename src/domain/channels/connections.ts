@@ -78,7 +78,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
   /** What is wrong with the channels of one organization keeps those of no other from being looked at. Rejects with the first of it. */
   async function look(): Promise<void> {
     const ledgers = new Set<string>(await ledgersWithChannels(options, options.region));
-    for (const [key, one] of kept) if (!ledgers.has(key.slice(0, key.lastIndexOf("/")))) disconnect(key, one);
+    // By copies, some may not be found.
+    const isWhole = options.copies?.isDown() !== true;
+    for (const [key, one] of kept) {
+      if (isWhole && !ledgers.has(key.slice(0, key.lastIndexOf("/")))) disconnect(key, one);
+    }
     let failure: { readonly error: unknown } | undefined;
     for (const ledger of ledgers) {
       await lookIn(ledger as LedgerId).catch((error: unknown) => {

@@ -80,9 +80,9 @@ export class Copies {
    */
   refresh(organization: Organization): Promise<void> {
     const read = this.#readOf(organization);
-    if (read.running === undefined) return this.#begin(organization, read);
+    if (read.running === undefined && read.next === undefined) return this.#begin(organization, read);
     // What runs may be past what was copied since.
-    read.next ??= read.running
+    read.next ??= (read.running ?? Promise.resolve())
       .catch(() => undefined)
       .then(() => {
         read.next = undefined;
@@ -180,9 +180,10 @@ export class Copies {
     organization: Organization,
     read: Read,
     ledger: LedgerId,
-    { db }: CopyPlace,
+    place: CopyPlace,
     progress: Progress,
   ): Promise<void> {
+    const { db } = place;
     const since = [{ ledger, after: progress.position }];
     try {
       for await (const { entries, upTo } of readDirectoryChanges(db, since)) {
@@ -193,7 +194,15 @@ export class Copies {
           copies.map(({ seq }) => seq),
         );
         if (rows.length < copies.length) throw new LedgerDamagedError(ledger, "an entry with copies is missing");
-        for (const row of rows) this.#apply(organization, read, provenEntry(ledger, row), progress);
+        if (upTo < progress.position) {
+          // The ledger is an earlier state of itself: it is read from its beginning.
+          Object.assign(progress, { position: 0n, version: 0, home: 0n });
+          return await this.#take(organization, read, ledger, place, progress);
+        }
+        for (const row of rows) {
+          this.#apply(organization, read, provenEntry(ledger, row), progress);
+          progress.position = BigInt(row.seq);
+        }
         progress.position = upTo;
       }
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
+import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { CopiedKind } from "./copies.ts";
@@ -22,7 +23,7 @@ export interface HomeReading {
   ): Promise<Result>;
   /** Whether they could not be read when that was tried last. */
   isDown(): boolean;
-  /** The result of `home`, or the organizations that there are copies of where that cannot be read. Throws LedgerUnavailableError. */
+  /** The result of `home`, or the organizations that there are copies of, as far as these can be read, where that cannot be. Throws LedgerUnavailableError. */
   organizations(home: () => Promise<readonly string[]>): Promise<readonly string[]>;
 }
 
@@ -43,10 +44,18 @@ export function createHomeReading(reading: ReadingWithCopies): HomeReading {
       }),
     organizations: (home) =>
       reading.either(home, async () => {
-        const found = await Promise.all(copies.places().map(({ db }) => organizationsIn(db)));
-        return [...new Set(found.flat())];
+        const found = await Promise.allSettled(copies.places().map(({ db }) => organizationsIn(db)));
+        const names = new Set(found.flatMap((one) => (one.status === "fulfilled" ? one.value : [])));
+        const [failure] = found.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+        // Where there is no copy, the home ledgers are asked again.
+        if (names.size === 0) throw failure ?? none();
+        return [...names];
       }),
   };
+}
+
+function none(): LedgerUnavailableError {
+  return new LedgerUnavailableError("no region has copies of the home region", 5);
 }
 
 async function organizationsIn(db: Queryable): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerId } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
 import { provenEntry } from "../../ledger/proof.ts";
-import { type Queryable, readEntryRows } from "../../ledger/read.ts";
+import { type EntryRow, type Queryable, readEntryRows } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
@@ -59,11 +59,12 @@ export async function lastSignIns(
   for (const { n, first_seq } of rows) positions.get(ids[n - 1] ?? "")?.add(BigInt(first_seq));
   const all = new Set([...positions.values()].flatMap((of) => [...of]));
   const found = await withLedgerErrors(readEntryRows(db, ledger, [...all]));
-  const entries = new Map(found.map((row) => [BigInt(row.seq), provenEntry(ledger, row)]));
+  const entries = new Map(found.map((row) => [BigInt(row.seq), row]));
   return new Map(
     [...positions].flatMap(([id, of]) => {
       const latestFirst = [...of].sort((one, other) => Number(other - one));
       const signIn = latestIn(
+        ledger,
         latestFirst.flatMap((seq) => entries.get(seq) ?? []),
         id,
         isSigned,
@@ -73,8 +74,14 @@ export async function lastSignIns(
   );
 }
 
-function latestIn(latestFirst: readonly LedgerEntry[], id: string, isSigned: IsSigned): SignIn | undefined {
-  for (const entry of latestFirst) {
+function latestIn(
+  ledger: LedgerId,
+  latestFirst: readonly EntryRow[],
+  id: string,
+  isSigned: IsSigned,
+): SignIn | undefined {
+  for (const row of latestFirst) {
+    const entry = provenEntry(ledger, row);
     if (!isSigned(entry)) continue;
     const { withheld, ...principal } = actorOf(entry);
     if (principal.id !== id || principal.kind !== "HUMAN" || principal.onBehalfOf !== undefined) continue;

@@ -1,6 +1,6 @@
-import { classify, type DatabaseFailure } from "../../db/errors.ts";
 import { ledgerOf } from "../../facts/entry.ts";
-import { LedgerUnavailableError } from "../../ledger/errors.ts";
+import { LedgerDamagedError, LedgerUnavailableError } from "../../ledger/errors.ts";
+import { isUnreachable } from "../ledger-errors.ts";
 import { type Copies, isOutage } from "./copies.ts";
 import { Organization } from "./organization.ts";
 import type { Projections, Reading } from "./projections.ts";
@@ -33,10 +33,12 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
   const readAt = new WeakMap<Organization, number>();
   const underWay = new Map<string, Promise<Organization>>();
   let isDown = false;
+  let lastRead = Number.NEGATIVE_INFINITY;
 
   async function either<Result>(home: () => Promise<Result>, copied: () => Promise<Result>): Promise<Result> {
     if (copies.places().length === 0) return home();
     const first = isDown ? copied : home;
+    const began = performance.now();
     try {
       return await first();
     } catch (error) {
@@ -46,8 +48,8 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
         isDown = false;
         return result;
       }
-      // A statement that took too long says nothing of the next one.
-      if (!isUnreachable(error)) throw error;
+      // What began before the ledgers were read last says nothing of now.
+      if (!isUnreachable(error) || began < lastRead) throw error;
       isDown = true;
       // Why the home ledger cannot be read says more than that there is no copy.
       return copied().catch((none) => {
@@ -139,21 +141,17 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
 
   projections.onRead = () => {
     isDown = false;
+    lastRead = performance.now();
   };
   projections.onUnread = (organizations, error) => {
+    // What is damaged was read.
+    if (error instanceof LedgerDamagedError) isDown = false;
     if (copies.places().length === 0 || !isUnreachable(error)) return;
     isDown = true;
     // Those who are connected are told what copies say.
     for (const organization of organizations) readCopies(organization).catch(() => undefined);
   };
   return reading;
-}
-
-const UNREACHABLE: readonly DatabaseFailure[] = ["unavailable", "unknown-commit"];
-
-/** Whether a database cannot be reached, or was lost. */
-function isUnreachable(error: unknown): boolean {
-  return isOutage(error) && UNREACHABLE.includes(classify((error as LedgerUnavailableError).cause));
 }
 
 function unseen({ ledger }: Organization): LedgerUnavailableError {

@@ -1,5 +1,6 @@
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
+import { isUnreachable } from "../ledger-errors.ts";
 import { createUsedOnce, type Use, type Used, type UsedOnce } from "./used-once.ts";
 
 /** Milliseconds between two looks whether the home database can be asked again. */
@@ -54,8 +55,7 @@ export function createUsedOnceElsewhere({ home, elsewhere }: UsedOnceElsewhereOp
     { since, usedOnce }: NonNullable<typeof outage>,
     cause?: unknown,
   ): Promise<Used> {
-    const { madeAt, until } = use;
-    if (madeAt === undefined || madeAt <= since + (until - madeAt)) throw notNow(cause);
+    if (!isAcceptedSince(since, use)) throw notNow(cause);
     return usedOnce.use(use);
   }
 
@@ -67,13 +67,15 @@ export function createUsedOnceElsewhere({ home, elsewhere }: UsedOnceElsewhereOp
       }
       if (outage?.until !== undefined && seconds() > outage.until + REMEMBERED) outage = undefined;
       // It may have been used while the outage lasted.
-      const before = await outage?.usedOnce.use(use);
-      if (before !== undefined && before !== "FIRST") return before;
+      if (outage !== undefined && isAcceptedSince(outage.since, use)) {
+        const before = await outage.usedOnce.use(use);
+        if (before !== "FIRST") return before;
+      }
       try {
         return await home.use(use);
       } catch (error) {
         const [db] = elsewhere();
-        if (!(error instanceof LedgerUnavailableError) || db === undefined) throw error;
+        if (!isUnreachable(error) || db === undefined) throw error;
         outage = { since: seconds(), usedOnce: createUsedOnce({ db }) };
         return useElsewhere(use, outage, error);
       }
@@ -83,6 +85,11 @@ export function createUsedOnceElsewhere({ home, elsewhere }: UsedOnceElsewhereOp
       await home.forget(use);
     },
   };
+}
+
+/** Whether it was made so late that nobody can have used it before `since`, whatever the clock it was made by. */
+function isAcceptedSince(since: number, { madeAt, until }: Use): boolean {
+  return madeAt !== undefined && madeAt > since + (until - madeAt);
 }
 
 const seconds = () => Math.ceil(Date.now() / 1_000);

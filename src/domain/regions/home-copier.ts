@@ -9,7 +9,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import { readStates } from "../../ledger/states.ts";
 import type { Logger } from "../../log.ts";
 import type { CommitFunction } from "../commit.ts";
-import { withLedgerErrors } from "../ledger-errors.ts";
+import { isUnreachable, withLedgerErrors } from "../ledger-errors.ts";
 import type { HomeChanges, HomeSince, HomeSource } from "./home-source.ts";
 
 export interface HomeCopierOptions {
@@ -41,6 +41,8 @@ interface Progress {
   /** The position of the home ledger up to which it was copied, and up to which it was looked through since. */
   copied: bigint;
   looked: bigint;
+  /** Of the entry at `copied`; empty: there is none. */
+  hash: string;
   /** When the latest copy was recorded, in milliseconds since the epoch. */
   recordedAt: number;
   /** The latest signing in that was copied, by the person's id. */
@@ -85,6 +87,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
       version: state?.version ?? 0,
       copied,
       looked: copied,
+      hash: state?.state.hash ?? "",
       recordedAt: row === undefined ? 0 : Date.parse(row.latest.recordedAt),
       signIns: known.get(organization)?.signIns ?? new Map(),
     };
@@ -112,6 +115,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
           result(entry) {
             progress.version = version + 1;
             progress.copied = upTo.seq;
+            progress.hash = upTo.hash;
             progress.recordedAt = Date.parse(entry.recordedAt);
             known.set(organization, progress);
             return true;
@@ -122,7 +126,11 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   }
 
   async function take(changes: HomeChanges): Promise<void> {
-    const { organization, after, upTo, hash, entries, signIns } = changes;
+    const { organization, after, upTo, hash, entries, signIns, isOther } = changes;
+    if (isOther)
+      throw new Error(
+        "the home ledger is not the one that was copied: nothing more of it is, until it is that one again",
+      );
     const progress = known.get(organization);
     // Another server has copied meanwhile, or nothing is known of how far it is copied: what comes next is asked for at the next look.
     if (progress === undefined || after !== progress.looked || isOver) return;
@@ -135,14 +143,16 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
       for (const { entry } of newer) progress.signIns.set(actorIn(entry), seqOf(entry));
     }
     progress.looked = upTo;
+    if (failing.delete(organization)) log.info({ region, organization }, "an organization is copied again");
   }
 
   /** What is wrong in the ledger of one organization keeps no other from being copied. */
   async function ofOne(organization: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      if (failing.delete(organization)) log.info({ region, organization }, "an organization is copied again");
     } catch (error) {
+      // Whatever else would be asked for would fail, too.
+      if (isUnreachable(error)) throw error;
       // How far it was copied is looked up again.
       known.delete(organization);
       if (failing.has(organization)) return;
@@ -157,9 +167,11 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
   async function copyPage(organizations: readonly string[]): Promise<void> {
     const since: HomeSince[] = [];
     for (const organization of organizations) {
+      if (isOver) return;
       await ofOne(organization, async () => {
-        const { looked, recordedAt } = known.get(organization) ?? (await progressOf(organization));
-        since.push({ organization, after: looked, withSignIns: Date.now() - recordedAt > renewAfter });
+        const { looked, copied, hash, recordedAt } = known.get(organization) ?? (await progressOf(organization));
+        const withSignIns = Date.now() - recordedAt > renewAfter;
+        since.push({ organization, after: looked, copied: { seq: copied, hash }, withSignIns });
       });
     }
     if (since.length === 0 || isOver) return;

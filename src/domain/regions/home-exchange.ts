@@ -8,7 +8,7 @@ import { sha256Hex } from "../../facts/hash.ts";
 import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import { provenEntry } from "../../ledger/proof.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
-import type { HomeChanges, HomeSource } from "./home-source.ts";
+import type { HomeChanges, HomeSince, HomeSource } from "./home-source.ts";
 
 /**
  * How a server without the home region's database gets copies from one that has it: a request and a response, each a JWT (RFC 7519) with a
@@ -34,7 +34,16 @@ const organization = z.string().min(1).max(256);
 const copies = z.array(z.object({ entry: z.string(), payload: z.record(z.string(), z.any()) }));
 const requestClaims = z.object({
   jti: z.string().min(1).max(100),
-  since: z.array(z.object({ organization, after: position, withSignIns: z.boolean() })).max(MAX_ASKED),
+  since: z
+    .array(
+      z.object({
+        organization,
+        after: position,
+        copied: z.object({ seq: position, hash: z.string().max(64) }),
+        withSignIns: z.boolean(),
+      }),
+    )
+    .max(MAX_ASKED),
 });
 const responseClaims = z.object({
   changes: z.array(
@@ -45,6 +54,7 @@ const responseClaims = z.object({
       hash: z.string().optional(),
       entries: copies,
       signIns: copies,
+      isOther: z.boolean(),
     }),
   ),
 });
@@ -68,13 +78,17 @@ export function createHomeResponder({ region, secret }: HomeExchange, home: Home
     const { jti, since } = asked.data;
     const changes = [];
     let size = 0;
-    for await (const one of home.changes(since.map((each) => ({ ...each, after: BigInt(each.after) })))) {
+    for await (const one of home.changes(since.map(sinceOf))) {
       changes.push({ ...one, after: String(one.after), upTo: String(one.upTo) });
       size += JSON.stringify([one.entries, one.signIns]).length;
       if (size > MAX_CHARACTERS) break;
     }
     return sealed({ changes }, secret, jti);
   };
+}
+
+function sinceOf({ after, copied, ...one }: z.infer<typeof requestClaims>["since"][number]): HomeSince {
+  return { ...one, after: BigInt(after), copied: { ...copied, seq: BigInt(copied.seq) } };
 }
 
 export interface RemoteHomeOptions extends HomeExchange {
@@ -89,7 +103,13 @@ export function createRemoteHome({ address, region, secret, isSigned }: RemoteHo
 
   async function ask(jti: string, since: Parameters<HomeSource["changes"]>[0]): Promise<string> {
     const body = await sealed(
-      { since: since.map((one) => ({ ...one, after: String(one.after) })) },
+      {
+        since: since.map((one) => ({
+          ...one,
+          after: String(one.after),
+          copied: { ...one.copied, seq: String(one.copied.seq) },
+        })),
+      },
       secret,
       `home ${region}`,
       jti,

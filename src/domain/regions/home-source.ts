@@ -15,6 +15,8 @@ export interface HomeSince {
   readonly organization: string;
   /** The position of the home ledger up to which it was read. */
   readonly after: bigint;
+  /** The entry up to which it is copied, at 0 none, and its hash. */
+  readonly copied: { readonly seq: bigint; readonly hash: string };
   /** Whether the last signing in of all whom that matters of is asked for, also where nothing changed. */
   readonly withSignIns: boolean;
 }
@@ -32,6 +34,8 @@ export interface HomeChanges {
   readonly entries: readonly CopiedEntry[];
   /** The entries by which owners of agents that `entries` are about last signed in, or all owners, and all people with linked accounts. */
   readonly signIns: readonly CopiedEntry[];
+  /** Whether the ledger has another entry than the one up to which it is copied, as after a restore: nothing else is said of it. */
+  readonly isOther: boolean;
 }
 
 /** Where the home ledgers are read: in their database, or by a server that has it. */
@@ -64,22 +68,38 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
     });
   }
 
+  async function isOther(ledger: LedgerId, { seq, hash }: HomeSince["copied"]): Promise<boolean> {
+    if (seq === 0n) return false;
+    return (await withLedgerErrors(readProvenEntry(db, ledger, seq)))?.hash !== hash;
+  }
+
   async function changesOf(
-    organization: string,
+    { organization, copied }: Pick<HomeSince, "organization" | "copied">,
     changed: readonly LedgerEntry[],
     { after, upTo }: Readonly<Record<"after" | "upTo", bigint>>,
     withSignIns: boolean,
   ): Promise<HomeChanges> {
     if (changed.length === 0 && !withSignIns) {
-      return { organization, after, upTo, hash: undefined, entries: [], signIns: [] };
+      return { organization, after, upTo, hash: undefined, entries: [], signIns: [], isOther: false };
     }
     const ledger = ledgerOf(organization, region);
+    if (await isOther(ledger, copied)) {
+      return { organization, after, upTo: after, hash: undefined, entries: [], signIns: [], isOther: true };
+    }
     const entries = await withPayloads(ledger, changed);
     const owners = withSignIns ? undefined : new Set(entries.flatMap(ownersIn));
     const signIns = await directory.signIns(organization, owners);
     const end = await withLedgerErrors(readProvenEntry(db, ledger, upTo));
     if (end === undefined) throw new LedgerDamagedError(ledger, `entry ${upTo} is missing`);
-    return { organization, after, upTo, hash: end.hash, entries: entries.map(copyOf), signIns: signIns.map(copyOf) };
+    return {
+      organization,
+      after,
+      upTo,
+      hash: end.hash,
+      entries: entries.map(copyOf),
+      signIns: signIns.map(copyOf),
+      isOther: false,
+    };
   }
 
   async function* read(since: readonly HomeSince[]): AsyncGenerator<HomeChanges> {
@@ -94,10 +114,11 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
       if (upTo < one.after) continue;
       const after = reached.get(ledger) ?? one.after;
       reached.set(ledger, upTo);
-      yield await changesOf(one.organization, entries, { after, upTo }, one.withSignIns && unread.delete(one));
+      yield await changesOf(one, entries, { after, upTo }, one.withSignIns && unread.delete(one));
     }
-    for (const { organization, after, withSignIns } of unread) {
-      if (withSignIns && after > 0n) yield await changesOf(organization, [], { after, upTo: after }, true);
+    for (const one of unread) {
+      const { after, withSignIns } = one;
+      if (withSignIns && after > 0n) yield await changesOf(one, [], { after, upTo: after }, true);
     }
   }
 

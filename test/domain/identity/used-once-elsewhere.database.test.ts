@@ -18,12 +18,14 @@ const made = (madeAt: number | undefined): Use => ({
   madeAt,
 });
 
+const LOST = Object.assign(new Error("the connection was refused"), { code: "ECONNREFUSED" });
+
 /** A home database that can be cut off. */
 function createHome() {
   const real = createUsedOnce({ db: atHome });
   const state = { isDown: false };
   const when = <Result>(work: () => Promise<Result>) =>
-    state.isDown ? Promise.reject(new LedgerUnavailableError("the database cannot be read now", 1)) : work();
+    state.isDown ? Promise.reject(new LedgerUnavailableError("the database cannot be read now", 1, LOST)) : work();
   const home: UsedOnce = { use: (use) => when(() => real.use(use)), forget: (use) => when(() => real.forget(use)) };
   return { home, state };
 }
