@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION oc_recent_reads(text, text, text, timestamptz, bigint,
 
 CREATE TABLE oc_work.read_fingerprints (
   ledger       text        NOT NULL,
-  -- The read, whose completion commits to its fingerprints.
+  -- The id of the read action. The entry that completes it has the digest of the fingerprints.
   action       uuid        NOT NULL,
   -- What was asked for: reads of the same have the same number.
   source       bigint      NOT NULL,

@@ -67,7 +67,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const database = await startHomeDatabase(start, async (reached) => {
     if (config.partsRegions) await assertOnlyLedgersOf(config.region, reached);
   });
-  // What callers may do in the home region is not known by copies.
+  // While callers are admitted by copies, nothing is appended to home ledgers: their current roles are unknown.
   let isHomeDown = (): boolean => false;
   const isHomeServed = config.homeAddress === undefined;
   const metrics = createMetrics(

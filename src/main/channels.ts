@@ -76,7 +76,7 @@ export function startChannels({ config, log, closing, publicUrl }: Start, deps: 
     config: config.channels,
     log,
   });
-  channels.start({ tells: config.homeAddress === undefined });
+  channels.start({ sendsNotices: config.homeAddress === undefined });
   closing.add(() => channels.stop());
   return channels;
 }

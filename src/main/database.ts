@@ -10,10 +10,10 @@ export const TRY_AGAIN = 5_000;
 
 /** SQLSTATE. */
 const UNDEFINED_TABLE = "42P01";
-/** The address of no database: a socket below something that is no folder. */
+/** A database URL to which no connection succeeds: a socket below /dev/null, which is no folder. */
 const NO_DATABASE = "postgres://oc_app@localhost/none?host=/dev/null/none";
 
-/** A migrated database, closed last. `unreached`: what is done with one that cannot be reached now. */
+/** A migrated database, closed last. `unreached`: how an unreachable database is handled. */
 export async function startDatabase(
   { config, log, closing }: Start,
   unreached: Pick<DatabaseOptions, "mayBeUnreached" | "isUsable"> = {},
@@ -32,9 +32,9 @@ export async function startDatabase(
 }
 
 /**
- * The database of the home region. Where other regions are served too, which have copies of what it has, one that cannot be reached keeps
- * the server from nothing else: it is migrated once it can be. `check` throws for a database that is not the home region's; the server then
- * stops. Where the home region is served elsewhere, there is no database, and whatever needs it fails as if it were down.
+ * The database of the home region. If it cannot be reached and other regions are served, the server starts without it and migrates it once it
+ * is reachable. `check` throws for a database that is not the home region's; the server then stops. If the home region is served elsewhere,
+ * every connection to the returned database fails as if it were down.
  */
 export async function startHomeDatabase(start: Start, check: (db: Queryable) => Promise<void>): Promise<Database> {
   const { config, log, closing } = start;

@@ -16,12 +16,12 @@ export interface HomeDeps {
   readonly keys: Pick<Keys, "secret">;
 }
 
-/** What servers of an installation exchange copies with. */
+/** The region name and the secret with which servers of an installation exchange copies. */
 export function homeExchange({ region }: Pick<Config, "region">, keys: Pick<Keys, "secret">): HomeExchange {
   return { region, secret: keys.secret("regions") };
 }
 
-/** What other regions copy of the home region: from its database, or from a server that has it. */
+/** The source of copies for other regions: the home region's database, or a server that has it. */
 export function startHomeSource({ config }: Start, deps: HomeDeps): HomeSource {
   const { database, ledgers, directory, isSigned, keys } = deps;
   const { region, homeAddress: address } = config;

@@ -60,7 +60,7 @@ export interface IdentityDeps {
   readonly copySeconds?: number;
   /** Whether `db` is none, since the home region is served elsewhere. Default: false. */
   readonly isHomeElsewhere?: boolean;
-  /** Records there that callers were refused; undefined: in the home region. Default: there. */
+  /** The reading log that records refused callers; undefined: that of the home region. Default: that one. */
   readonly refusedIn?: () => Pick<ReadingLog, "refused"> | undefined;
   readonly publicUrl: () => string;
   readonly metrics: Pick<Metrics, "authenticationRefused">;

@@ -28,16 +28,16 @@ import { createReads } from "./reads.ts";
 import { startSessions } from "./sessions.ts";
 import type { Start } from "./start.ts";
 
-/** Milliseconds between two looks at what changed in the home ledgers. */
+/** Milliseconds between two reads of the home ledgers for copies. */
 const COPY_EVERY = 1_000;
-/** Milliseconds after which it is recorded at most that nothing did. */
+/** Maximum milliseconds until an empty copy is recorded. */
 const RENEW_COPY_EVERY = 6 * 3_600_000;
 
 export interface RegionsDeps {
   /** What the home region has, which does not depend on a region. */
   readonly home: Services;
   readonly homeDatabase: Pick<Database, "jobPool">;
-  /** What copies are made of. */
+  /** The source of copies. */
   readonly source: HomeSource;
   readonly keys: Keys;
   /** By copies, where the home ledgers cannot be read. */

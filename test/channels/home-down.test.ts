@@ -1,24 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
-import { makeDataDir } from "../support/server.ts";
 import { type FakeSlack, startFakeSlack } from "../support/slack/fake-slack.ts";
+import { makeCatalog } from "../support/two-regions.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** People are told of actions of another region, and decide them in Slack, while the database of the home region is down. */
 const PLACE = "C0OPS";
-const CATALOG = {
-  platforms: { crm: { region: "eu" }, sheets: { region: "us" } },
-  tools: {
-    update_contact: { platform: "crm", effect: "WRITE" },
-    append_row: { platform: "sheets", effect: "WRITE" },
-  },
-};
-
 let eu: TestDatabase;
 let us: TestDatabase;
 let proxy: Awaited<ReturnType<typeof startProxy>>;
@@ -30,9 +20,7 @@ beforeAll(async () => {
   [eu, us] = await Promise.all([createTestDatabase(), createTestDatabase()]);
   [proxy, slack] = await Promise.all([startProxy(eu.appUrl), startFakeSlack()]);
   slack.channels.add(PLACE);
-  const dataDir = await makeDataDir();
-  const catalog = path.join(dataDir, "catalog.json");
-  await writeFile(catalog, JSON.stringify(CATALOG));
+  const { dataDir, catalog } = await makeCatalog();
   environment = {
     CATALOG: catalog,
     REGIONS: `us=${us.appUrl}`,

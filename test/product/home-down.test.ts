@@ -1,22 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
-import { makeDataDir } from "../support/server.ts";
+import { makeCatalog } from "../support/two-regions.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** The database of the home region, eu, is behind a proxy that is closed. */
-const CATALOG = {
-  platforms: { crm: { region: "eu" }, sheets: { region: "us" } },
-  tools: {
-    get_contact: { platform: "crm", effect: "READ" },
-    append_row: { platform: "sheets", effect: "WRITE" },
-  },
-};
-
 let eu: TestDatabase;
 let us: TestDatabase;
 let proxy: Awaited<ReturnType<typeof startProxy>>;
@@ -26,9 +16,7 @@ let environment: Record<string, string>;
 beforeAll(async () => {
   [eu, us] = await Promise.all([createTestDatabase(), createTestDatabase()]);
   proxy = await startProxy(eu.appUrl);
-  const dataDir = await makeDataDir();
-  const catalog = path.join(dataDir, "catalog.json");
-  await writeFile(catalog, JSON.stringify(CATALOG));
+  const { dataDir, catalog } = await makeCatalog();
   environment = { CATALOG: catalog, REGIONS: `us=${us.appUrl}` };
   app = await startApp({ databaseUrl: proxy.url, dataDir, environment });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, writeFile } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import path from "node:path";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,17 +9,10 @@ import { type App, forget, startApp } from "../support/app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { makeDataDir } from "../support/server.ts";
 import { textsOf } from "../support/texts-of-tables.ts";
+import { makeCatalog } from "../support/two-regions.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** Two servers of an installation: one has the database of the home region, eu, alone, the other that of us alone. */
-const CATALOG = {
-  platforms: { crm: { region: "eu" }, sheets: { region: "us" } },
-  tools: {
-    get_contact: { platform: "crm", effect: "READ" },
-    append_row: { platform: "sheets", effect: "WRITE" },
-  },
-};
-
 let eu: TestDatabase;
 let us: TestDatabase;
 let home: App;
@@ -29,9 +22,7 @@ let environmentOfUs: Record<string, string>;
 
 beforeAll(async () => {
   [eu, us] = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  const [dataDir, dataDirOfUs] = await Promise.all([makeDataDir(), makeDataDir()]);
-  const catalog = path.join(dataDir, "catalog.json");
-  await writeFile(catalog, JSON.stringify(CATALOG));
+  const [{ dataDir, catalog }, dataDirOfUs] = await Promise.all([makeCatalog(), makeDataDir()]);
   keyFile = path.join(dataDir, "keys.json");
   home = await startApp({
     databaseUrl: eu.appUrl,

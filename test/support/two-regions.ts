@@ -40,15 +40,21 @@ export interface TwoRegions {
   close(): Promise<void>;
 }
 
+/** A new data directory, with the file of a catalog of tools in two regions. */
+export async function makeCatalog(): Promise<{ readonly dataDir: string; readonly catalog: string }> {
+  const dataDir = await makeDataDir();
+  const catalog = path.join(dataDir, "catalog.json");
+  await writeFile(catalog, JSON.stringify(CATALOG));
+  return { dataDir, catalog };
+}
+
 /** @param usUrl how the server reaches the other region's database, of which it is given the URL */
 export async function startTwoRegions(
   environment: Readonly<Record<string, string>> = {},
   usUrl: (url: string) => string | Promise<string> = (url) => url,
 ): Promise<TwoRegions> {
   const [eu, us] = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  const dataDir = await makeDataDir();
-  const catalog = path.join(dataDir, "catalog.json");
-  await writeFile(catalog, JSON.stringify(CATALOG));
+  const { dataDir, catalog } = await makeCatalog();
   const regions = { CATALOG: catalog, REGIONS: `us=${await usUrl(us.appUrl)}` };
   const app = await startApp({ databaseUrl: eu.appUrl, dataDir, environment: { ...regions, ...environment } });
   const tokens = await openDemoTokens(loadConfig({}, { dataDir, signingKeyFile: path.join(dataDir, "keys.json") }));

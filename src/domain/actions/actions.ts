@@ -203,7 +203,7 @@ export interface ActionsOptions {
   readonly abroad?: Abroad | undefined;
   /** What callers read before, in all regions. Default: in this one, where everything is recorded. */
   readonly findReads?: FindReads | undefined;
-  /** Makes fingerprints. Default: one for this area alone, whose thread ends with the process. */
+  /** Computes fingerprints in a worker thread. Default: a new one, whose thread ends with the process. */
   readonly maker?: FingerprintMaker | undefined;
 }
 

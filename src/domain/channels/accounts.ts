@@ -6,10 +6,9 @@ import { readStates } from "../../ledger/states.ts";
 import type { CommitFunction } from "../commit.ts";
 import { databaseTime } from "../database-time.ts";
 import type { Administers, Directory } from "../directory/directory.ts";
-import { lastSignIn, type SignIn } from "../directory/last-sign-in.ts";
+import { lastSignIn } from "../directory/last-sign-in.ts";
 import { AuthenticationError } from "../identity/errors.ts";
 import type { Caller, Principal } from "../identity/principal.ts";
-import { actorOf } from "../identity/recorded.ts";
 import type { UsedOnce } from "../identity/used-once.ts";
 import type { Account, Linked, OpenChannel } from "./driver.ts";
 import { ChannelRefusal, refuse } from "./errors.ts";
@@ -100,11 +99,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       last: await lastSignIn({ db, isSigned }, ledger, principalId, [entry.seq]),
     });
     if (options.copies === undefined) return home();
-    return options.copies.read(organizationOf(ledger), home, (states) => {
-      const copied = states.signIn(principalId);
-      const last = copied && signedInBy(copied);
-      return { now: new Date(), last };
-    });
+    return options.copies.read(organizationOf(ledger), home, (states) => ({
+      now: new Date(),
+      last: states.signIn(principalId),
+    }));
   }
 
   function linked(found: Recorded<"ACCOUNT"> | undefined): LinkedAccount | undefined {
@@ -256,11 +254,6 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     find: async (ledger, id) => linked(await read(ledger, id)),
   };
-}
-
-function signedInBy(entry: LedgerEntry): SignIn | undefined {
-  const { withheld, ...principal } = actorOf(entry);
-  return withheld === undefined ? { principal, entry } : undefined;
 }
 
 export function accountId({ kind, tenant, id }: Account): string {

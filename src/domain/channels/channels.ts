@@ -67,8 +67,8 @@ export interface Channels extends Pick<Configuration, "configure" | "remove">, P
   join(place: DoorPlace): () => void;
   /** Begins to send, and to keep connections that channels need. */
   start(options?: {
-    /** false: only connects, and sends nothing, where the region has no ledgers here. */
-    readonly tells?: boolean;
+    /** false: only keeps the connections of channels, if the server has no ledgers of the region. */
+    readonly sendsNotices?: boolean;
   }): void;
   stop(): Promise<void>;
 }
@@ -218,8 +218,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       const channel = await damage.noting(configuration.open(ledgerOf(organization, region), name));
       return channel?.kind === kind ? driver.receive(channel, request, door) : undefined;
     },
-    start({ tells = true } = {}) {
-      const worker = tells
+    start({ sendsNotices = true } = {}) {
+      const worker = sendsNotices
         ? startWorker({
             db,
             home: atHome,

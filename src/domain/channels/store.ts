@@ -10,7 +10,7 @@ import type { Queryable } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { loadStates, type RecordedState, readStates } from "../../ledger/states.ts";
 import type { CopiedKind } from "../directory/copies.ts";
-import type { HomeReading } from "../directory/home-reading.ts";
+import type { CopiedStates, HomeReading } from "../directory/home-reading.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { ChannelKind } from "./driver.ts";
 import { hasMovedOn, readLatest } from "./latest.ts";
@@ -126,20 +126,22 @@ export async function readChannel(source: ChannelSource, ledger: LedgerId, name:
 const MAX_KNOWN = 1_000;
 const KNOWN_FOR = 10_000;
 
-/**
- * `readChannel` for who asks for the same ones again and again: whether there is a later entry about it is asked each time. Elsewhere than at home, where
- * copies are read once the home ledgers cannot be, nothing is remembered.
- */
+/** `readChannel` for callers that read the same channels again and again: each call only finds out whether there is a later entry. */
 export function rememberingChannels(
   source: ChannelSource,
 ): (ledger: LedgerId, name: string) => Promise<Channel | undefined> {
-  if (source.copies !== undefined) return (ledger, name) => readChannel(source, ledger, name);
   const known = new LRUCache<string, Channel>({ max: MAX_KNOWN, ttl: KNOWN_FOR });
+  function isOutdated({ ledger, name, entry }: Channel): Promise<boolean> {
+    const home = () => hasMovedOn(source.db, ledger, "CHANNEL", { id: name, latest: entry });
+    if (source.copies === undefined) return home();
+    const copied = (states: CopiedStates) => states.latest("CHANNEL").get(name)?.seq !== entry.seq;
+    return source.copies.read(organizationOf(ledger), home, copied);
+  }
+
   return async (ledger, name) => {
     const key = `${ledger} ${name}`;
     const before = known.get(key);
-    const found = before && { id: name, latest: before.entry };
-    if (found !== undefined && !(await hasMovedOn(source.db, ledger, "CHANNEL", found))) return before;
+    if (before !== undefined && !(await isOutdated(before))) return before;
     const now = await readChannel(source, ledger, name);
     if (now === undefined) known.delete(key);
     else known.set(key, now);

@@ -56,7 +56,8 @@ export function createAdmission({ projections, db, isSigned, ledgers }: Admissio
         () => readOwner({ db, isSigned }, organization, id),
         async () => {
           await projections.copies.refresh(organization);
-          return projections.copies.ownerOf(organization, id);
+          const signIn = projections.copies.signInOf(organization, id);
+          return signIn && { ...signIn.principal, roles: [] };
         },
       );
       if (owner !== undefined) return owner;

@@ -9,9 +9,9 @@ import { provenEntry, provenFact } from "../../ledger/proof.ts";
 import { type Queryable, readEntryRows } from "../../ledger/read.ts";
 import type { IsSigned } from "../../ledger/signatures/check.ts";
 import { readStates } from "../../ledger/states.ts";
-import type { Principal } from "../identity/principal.ts";
 import { actorOf } from "../identity/recorded.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
+import type { SignIn } from "./last-sign-in.ts";
 import type { Organization } from "./organization.ts";
 
 /** A region beside the home region: its ledgers have copies of what the home ledgers say of whole organizations. */
@@ -30,17 +30,17 @@ export interface CopiesOptions {
   /** Those that were reached since the server began. */
   readonly places: () => readonly CopyPlace[];
   readonly isSigned: IsSigned;
-  /** Milliseconds for which copies are worked under after the home ledger was read last. */
+  /** Milliseconds for which copies are used after the home ledger was last read. */
   readonly maxAge: number;
 }
 
-/** Kinds of things that copies tell of, beside those of the directory. */
+/** Kinds of states that are copied beside those of the directory. */
 export type CopiedKind = "CHANNEL" | "ACCOUNT";
 
-/** What copies say of one person: the latest entry that they made, and the latest that is about them. */
+/** The latest copied entry that a person made, and the latest that is about them. */
 export interface CopiedPerson {
   readonly acted?: LedgerEntry | undefined;
-  readonly told?: LedgerEntry | undefined;
+  readonly about?: LedgerEntry | undefined;
 }
 
 /** How far the copies in one ledger were read. */
@@ -116,12 +116,12 @@ export class Copies {
     return this.#readOf(organization).things[kind];
   }
 
-  /** The owner `id` of an agent as they last signed in, or changed the directory, as far as that was copied. */
-  ownerOf(organization: Organization, id: string): Principal | undefined {
-    const { acted } = this.personOf(organization, id);
-    if (acted === undefined) return undefined;
-    const { withheld, ...principal } = actorOf(acted);
-    return withheld === undefined ? { ...principal, roles: [] } : undefined;
+  /** Person `id` as they last signed in, or made another entry that was copied; undefined: none was, or their profile is gone. */
+  signInOf(organization: Organization, id: string): SignIn | undefined {
+    const { acted: entry } = this.personOf(organization, id);
+    if (entry === undefined) return undefined;
+    const { withheld, ...principal } = actorOf(entry);
+    return withheld === undefined ? { principal, entry } : undefined;
   }
 
   #readOf(organization: Organization): Read {
@@ -160,9 +160,8 @@ export class Copies {
     try {
       const isFirst = progress.version === 0;
       await this.#take(organization, read, ledger, place, progress);
-      // The latest copy may have been removed: its row tells.
       if (!isFirst) return;
-      // The latest copy may have been removed, or not been found by its type: its row tells.
+      // The latest copy may have been removed, or not be found by its type: its row in oc_state names it.
       const version = await versionOf(place.db, ledger);
       if (version <= progress.version) return;
       await this.#take(organization, read, ledger, place, progress);
@@ -270,7 +269,7 @@ function remember(people: Map<string, CopiedPerson>, entry: LedgerEntry): void {
   }
   if (!("subject" in fact)) return;
   const known = people.get(fact.subject.id) ?? {};
-  if (isNewer(known.told)) people.set(fact.subject.id, { ...known, told: entry });
+  if (isNewer(known.about)) people.set(fact.subject.id, { ...known, about: entry });
 }
 
 function note(things: Read["things"], entry: LedgerEntry): void {

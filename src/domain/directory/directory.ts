@@ -75,7 +75,7 @@ export interface Directory
    */
   signIns(organization: string, of?: ReadonlySet<string>): Promise<readonly LedgerEntry[]>;
   /** The same directory for other regions than the home region: by copies, where the home ledgers cannot be read. */
-  readonly abroad: Abroad;
+  readonly abroad: DirectoryAbroad;
   /** Give these two to the listener on the channel of announcements; the payload is `<ledger> <seq>`. */
   readonly onNotify: (payload: string) => void;
   readonly onReconnect: () => void;
@@ -83,8 +83,8 @@ export interface Directory
   stop(): Promise<void>;
 }
 
-/** What a region uses of the directory. */
-export type Abroad = Pick<Directory, "administers" | "changedSince" | "statusOf" | "membersOf"> &
+/** What a region beside the home region uses of the directory. */
+export type DirectoryAbroad = Pick<Directory, "administers" | "changedSince" | "statusOf" | "membersOf"> &
   Governance &
   KnownPeople &
   Reach & {
@@ -103,9 +103,9 @@ export interface DirectoryOptions {
   readonly log: Pick<Logger, "warn">;
   /** Finds the session that a change belongs to. */
   readonly attribute: Attribute | "none";
-  /** Regions whose ledgers have copies of the directory, as far as they were reached. Default: none. */
+  /** Returns the reachable regions whose ledgers contain copies of the directory. Default: none. */
   readonly copies?: () => readonly CopyPlace[];
-  /** Seconds for which they are worked under after the directory was read last. */
+  /** Seconds for which the copies are used after the home ledger was last read. */
   readonly copySeconds?: number;
   /** Seconds between two looks at the table though nothing was notified. */
   readonly pollSeconds?: number;
@@ -113,7 +113,7 @@ export interface DirectoryOptions {
   readonly staleSeconds?: number;
 }
 
-/** People whose last signing in one statement reads. */
+/** Maximum number of people whose last sign-in one query reads. */
 const SIGN_INS = 100;
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -144,7 +144,9 @@ export function createDirectory(options: DirectoryOptions): Directory {
   const known = createKnownPeople({ projections, db, isSigned, ledgers });
   const delegations = createDelegations({ changes, projections, admission, known, db });
 
-  const standing = (reading: Reading): Pick<Abroad, "administers" | "changedSince" | "statusOf" | "membersOf"> => ({
+  const standing = (
+    reading: Reading,
+  ): Pick<DirectoryAbroad, "administers" | "changedSince" | "statusOf" | "membersOf"> => ({
     async administers({ principal }) {
       const organization = await reading.open(principal.organization);
       await reading.refresh(organization);

@@ -3,14 +3,15 @@ import { LedgerUnavailableError } from "../../ledger/errors.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import type { CopiedKind } from "./copies.ts";
+import type { SignIn } from "./last-sign-in.ts";
 import type { ReadingWithCopies } from "./with-copies.ts";
 
 /** What copies have of one organization, beside its directory. */
 export interface CopiedStates {
   /** The latest entry about one thing, each by its id, in the order in which they were made. */
   latest(kind: CopiedKind): ReadonlyMap<string, LedgerEntry>;
-  /** The entry by which a person last signed in, or did something that was copied. */
-  signIn(id: string): LedgerEntry | undefined;
+  /** A person as they last signed in, or made another entry that was copied. */
+  signIn(id: string): SignIn | undefined;
 }
 
 /** Reads what the home ledgers have of organizations, or where they cannot be read the copies of other regions. */
@@ -39,7 +40,7 @@ export function createHomeReading(reading: ReadingWithCopies): HomeReading {
         await reading.refresh(organization);
         return copied({
           latest: (kind) => copies.latestOf(organization, kind),
-          signIn: (id) => copies.personOf(organization, id).acted,
+          signIn: (id) => copies.signInOf(organization, id),
         });
       }),
     organizations: (home) =>

@@ -128,8 +128,8 @@ async function addressesInCopies(
   );
   return new Map(
     ids.map((id) => {
-      const { acted, told } = copies.personOf(organization, id);
-      const copied = [acted, told].flatMap((entry) =>
+      const { acted, about } = copies.personOf(organization, id);
+      const copied = [acted, about].flatMap((entry) =>
         entry === undefined ? [] : addressesIn(entry, id, isSigned(entry)),
       );
       return [id, [...copied, ...seen.flatMap((one) => one.get(id) ?? [])]];

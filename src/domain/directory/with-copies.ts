@@ -48,7 +48,7 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
         isDown = false;
         return result;
       }
-      // What began before the ledgers were read last says nothing of now.
+      // A call that began before the last successful read does not show the current state.
       if (!isUnreachable(error) || began < lastRead) throw error;
       isDown = true;
       // Why the home ledger cannot be read says more than that there is no copy.
@@ -144,11 +144,11 @@ export function createReadingWithCopies(options: WithCopiesOptions): ReadingWith
     lastRead = performance.now();
   };
   projections.onUnread = (organizations, error) => {
-    // What is damaged was read.
+    // The database was read, and the ledger is damaged.
     if (error instanceof LedgerDamagedError) isDown = false;
     if (copies.places().length === 0 || !isUnreachable(error)) return;
     isDown = true;
-    // Those who are connected are told what copies say.
+    // Watchers of open connections are notified of changes in copies.
     for (const organization of organizations) readCopies(organization).catch(() => undefined);
   };
   return reading;

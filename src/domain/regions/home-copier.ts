@@ -21,7 +21,7 @@ export interface HomeCopierOptions {
   readonly log: Pick<Logger, "warn" | "info">;
   /** Milliseconds between two looks at the home ledgers. */
   readonly interval: number;
-  /** Milliseconds after which it is recorded that there is nothing new, so that copies stay recent. */
+  /** Milliseconds after which an empty copy is recorded, so that copies do not become too old. */
   readonly renewAfter: number;
 }
 
@@ -38,18 +38,18 @@ export interface HomeCopier {
 interface Progress {
   /** Of the latest HOME_COPY; 0: there is none. */
   version: number;
-  /** The position of the home ledger up to which it was copied, and up to which it was looked through since. */
+  /** Position of the home ledger up to which it was copied, and up to which it was read since. */
   copied: bigint;
   looked: bigint;
   /** Of the entry at `copied`; empty: there is none. */
   hash: string;
   /** When the latest copy was recorded, in milliseconds since the epoch. */
   recordedAt: number;
-  /** The latest signing in that was copied, by the person's id. */
+  /** Position of the latest sign-in that was copied, by the person's id. */
   readonly signIns: Map<string, bigint>;
 }
 
-/** A part of what the home ledger says that is small enough for one entry. */
+/** Copies that are small enough for one entry. */
 interface Part {
   readonly upTo: { readonly seq: bigint; readonly hash: string };
   readonly copies: CopiedEntry[];
@@ -59,13 +59,13 @@ interface Part {
 const MAX_WAITING = 100;
 /** Milliseconds that a call waits for that. */
 const MAX_WAIT = 5_000;
-/** Organizations of one look. */
+/** Organizations that one query asks for. */
 const PAGE = 500;
-/** Characters of copies in one entry, unless one of them is longer. */
+/** Maximum length of the copies in one entry, in UTF-16 code units, unless a single copy is longer. */
 const MAX_CHARACTERS = 64 * 1024;
 
 /**
- * Records in the ledgers of one region what their home ledgers say of whole organizations: HOME_COPIED, with the entries as they were
+ * Records copies of the home ledgers' organization-wide entries in the ledgers of one region: HOME_COPIED, with the entries as they were
  * signed. Organizations without a ledger in the region are not copied.
  */
 export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
@@ -132,7 +132,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
         "the home ledger is not the one that was copied: nothing more of it is, until it is that one again",
       );
     const progress = known.get(organization);
-    // Another server has copied meanwhile, or nothing is known of how far it is copied: what comes next is asked for at the next look.
+    // Another server has recorded a copy meanwhile, or the progress is unknown: the next tick reads what comes next.
     if (progress === undefined || after !== progress.looked || isOver) return;
     if (hash !== undefined) {
       const newer = signIns.filter(({ entry }) => seqOf(entry) > (progress.signIns.get(actorIn(entry)) ?? 0n));
@@ -146,14 +146,14 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
     if (failing.delete(organization)) log.info({ region, organization }, "an organization is copied again");
   }
 
-  /** What is wrong in the ledger of one organization keeps no other from being copied. */
+  /** Runs `work` so that an error in the ledger of one organization does not keep others from being copied. */
   async function ofOne(organization: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      // Whatever else would be asked for would fail, too.
+      // Other organizations would fail as well.
       if (isUnreachable(error)) throw error;
-      // How far it was copied is looked up again.
+      // The progress is read again from the database.
       known.delete(organization);
       if (failing.has(organization)) return;
       failing.add(organization);
@@ -224,7 +224,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
         log.warn({ err: asError(error), region }, "the home region cannot be copied now; it is tried again");
       }
       isFailing = true;
-      // How far it was copied is looked up again.
+      // The progress is read again from the database.
       known.clear();
     }
     if (!isOver) timer = setTimeout(tick, interval).unref();
@@ -234,7 +234,7 @@ export function createHomeCopier(options: HomeCopierOptions): HomeCopier {
     start: () => void tick(),
     copy,
     async copyOne(organization) {
-      // Nobody waits for what does not respond.
+      // A caller does not wait for a home region that does not respond.
       if (isFailing || waiting >= MAX_WAITING) throw notNow();
       waiting += 1;
       const copied = first(organization).finally(() => {

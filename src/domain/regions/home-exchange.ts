@@ -15,13 +15,13 @@ import type { HomeChanges, HomeSince, HomeSource } from "./home-source.ts";
  * MAC under a secret of the installation's keys. The audience of the response is the id of the request.
  */
 
-/** The path of the home region's server that takes these requests. */
+/** The path at which a server of the home region receives these requests. */
 export const HOME_PATH = "/regions/home";
 /** Bytes of a request: those about 500 organizations have some 60 kB. */
 export const MAX_REQUEST = 256 * 1024;
 
 const ALGORITHM = "HS256";
-/** Seconds for which a request or a response is taken, and by which the clocks of two servers may differ. */
+/** Seconds for which a request or a response is accepted, and by which the clocks of two servers may differ. */
 const LIFETIME = 60;
 const MAX_ASKED = 500;
 /** Characters of entries after which a response ends: the next request asks for the rest. */
@@ -60,7 +60,7 @@ const responseClaims = z.object({
 });
 
 export interface HomeExchange {
-  /** Of the home region: who asks, and who is asked, names it. */
+  /** Name of the home region. */
   readonly region: string;
   /** 32 bytes that every server of the installation has. */
   readonly secret: Uint8Array;
@@ -69,7 +69,7 @@ export interface HomeExchange {
 /** Responds to requests of servers of other regions. */
 export type RespondHome = (request: string) => Promise<string | undefined>;
 
-/** The response to a request, or undefined for one that no server of this installation made. Throws LedgerUnavailableError. */
+/** Returns the response to a request; undefined if no server of this installation made it. Throws LedgerUnavailableError. */
 export function createHomeResponder({ region, secret }: HomeExchange, home: HomeSource): RespondHome {
   return async (request) => {
     const claims = await opened(request, secret, `home ${region}`);
@@ -97,7 +97,7 @@ export interface RemoteHomeOptions extends HomeExchange {
   readonly isSigned: IsSigned;
 }
 
-/** The home ledgers as a server of the home region has them. What it responds is checked as if it came from a database. */
+/** Reads the home ledgers from a server of the home region. Verifies its response as if it came from a database. */
 export function createRemoteHome({ address, region, secret, isSigned }: RemoteHomeOptions): HomeSource {
   const over = new AbortController();
 

@@ -17,14 +17,14 @@ export interface HomeSince {
   readonly after: bigint;
   /** The entry up to which it is copied, at 0 none, and its hash. */
   readonly copied: { readonly seq: bigint; readonly hash: string };
-  /** Whether the last signing in of all whom that matters of is asked for, also where nothing changed. */
+  /** Whether to return the last sign-ins of all owners of agents and people with linked accounts, even if nothing changed. */
   readonly withSignIns: boolean;
 }
 
-/** What the home ledger of one organization says of the whole organization behind a position. */
+/** The organization-wide entries of one organization's home ledger after a position. */
 export interface HomeChanges {
   readonly organization: string;
-  /** Where it begins. */
+  /** The position after which it begins. */
   readonly after: bigint;
   /** Everything behind `after`, up to this position, is in `entries`. */
   readonly upTo: bigint;
@@ -34,15 +34,15 @@ export interface HomeChanges {
   readonly entries: readonly CopiedEntry[];
   /** The entries by which owners of agents that `entries` are about last signed in, or all owners, and all people with linked accounts. */
   readonly signIns: readonly CopiedEntry[];
-  /** Whether the ledger has another entry than the one up to which it is copied, as after a restore: nothing else is said of it. */
+  /** Whether the ledger has a different entry at `copied`, as after a restore. Nothing else is returned then. */
   readonly isOther: boolean;
 }
 
-/** Where the home ledgers are read: in their database, or by a server that has it. */
+/** Reads home ledgers: from their database, or from a server that has it. */
 export interface HomeSource {
-  /** Organizations in which nothing was recorded are left out. Throws LedgerUnavailableError. */
+  /** Omits organizations in which nothing was recorded. Throws LedgerUnavailableError. */
   changes(since: readonly HomeSince[]): AsyncIterable<HomeChanges>;
-  /** Ends what is asked for. */
+  /** Aborts requests. */
   stop(): void;
 }
 
@@ -54,7 +54,7 @@ export interface HomeSourceOptions {
   readonly isSigned: IsSigned;
 }
 
-/** Erasable values that leave the home region: names and addresses, and what channels are configured with. */
+/** Paths of erasable values that are copied: names and addresses, and the settings of channels. */
 const COPIED = ["actor.profile", "onBehalfOf.profile", "subject.profile", "settings", "secrets"];
 
 export function createHomeSource({ region, db, ledgers, directory, isSigned }: HomeSourceOptions): HomeSource {
@@ -110,7 +110,7 @@ export function createHomeSource({ region, db, ledgers, directory, isSigned }: H
     for await (const { ledger, entries, upTo } of readDirectoryChanges(db, positions)) {
       const one = asked.get(ledger);
       if (one === undefined) continue;
-      // The ledger ends before what was read of it: whoever reads its directory tells.
+      // The ledger ends before what was read of it: reading its directory reports that.
       if (upTo < one.after) continue;
       const after = reached.get(ledger) ?? one.after;
       reached.set(ledger, upTo);

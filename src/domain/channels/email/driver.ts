@@ -87,7 +87,7 @@ export function createEmailDriver({ connect }: EmailDriverOptions): Driver<Email
 
 const shown = (addresses: readonly string[]) => addresses.join(", ").slice(0, 400);
 
-/** An address as it is given to a mail server, whose host has one form. */
+/** An e-mail address as it is sent by SMTP: its host in lower-case ASCII (RFC 5890). */
 function onWire(address: string): string {
   const at = address.lastIndexOf("@");
   return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1)).toLowerCase()}`;
