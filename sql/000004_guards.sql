@@ -157,6 +157,27 @@ BEGIN
 END
 $$;
 
+-- What was read is recognized by fingerprints (000019), which whoever has the keys can compare with a guess. So they are removed with any
+-- value of that action, what was asked for or what came of it, in the same transaction.
+CREATE FUNCTION oc_reads_forget() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  DELETE FROM oc_work.read_fingerprints f USING oc_audit_log e
+   WHERE e.ledger = OLD.ledger AND e.seq = OLD.seq AND e.recorded_at = OLD.recorded_at
+     AND f.ledger = OLD.ledger AND f.action = e.action_id;
+  RETURN NULL;
+END
+$$;
+CREATE FUNCTION oc_reads_forget_all() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  DELETE FROM oc_work.read_fingerprints;
+  RETURN NULL;
+END
+$$;
+
 -- Makes all triggers of one table fire for everybody, also with session_replication_role = replica.
 CREATE FUNCTION oc_always(p_table regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
@@ -188,9 +209,13 @@ BEGIN
   IF name ~ '^oc_audit_payload' THEN
     EXECUTE format('CREATE TRIGGER oc_search_forget_all AFTER TRUNCATE ON %s
                     FOR EACH STATEMENT EXECUTE FUNCTION oc_search_forget_all()', p_table);
+    EXECUTE format('CREATE TRIGGER oc_reads_forget_all AFTER TRUNCATE ON %s
+                    FOR EACH STATEMENT EXECUTE FUNCTION oc_reads_forget_all()', p_table);
     IF is_parent THEN
       EXECUTE format('CREATE TRIGGER oc_search_forget AFTER UPDATE OR DELETE ON %s
                       FOR EACH ROW EXECUTE FUNCTION oc_search_forget()', p_table);
+      EXECUTE format('CREATE TRIGGER oc_reads_forget AFTER UPDATE OR DELETE ON %s
+                      FOR EACH ROW EXECUTE FUNCTION oc_reads_forget()', p_table);
     END IF;
     PERFORM oc_always(p_table);
     RETURN;
@@ -324,7 +349,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_empty_default(), oc_make_month(text, date, regclass), oc_columns(text),
   oc_digest(text[], text), oc_guard_table(regclass), oc_always(regclass), oc_refuse_change(), oc_check_links(),
-  oc_check_states(), oc_search_forget(), oc_search_forget_all() FROM PUBLIC;
+  oc_check_states(), oc_search_forget(), oc_search_forget_all(), oc_reads_forget(), oc_reads_forget_all() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_always('oc_state');

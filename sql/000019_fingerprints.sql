@@ -33,18 +33,22 @@ GRANT EXECUTE ON FUNCTION oc_recent_reads(text, text, text, timestamptz, bigint,
 
 CREATE TABLE oc_work.read_fingerprints (
   ledger       text        NOT NULL,
-  -- The id of the read action. The entry that completes it has the digest of the fingerprints.
+  -- The id of the read action.
   action       uuid        NOT NULL,
+  -- In the entry that completes it. Reports that come at the same moment have a row each, of which one is recorded.
+  digest       bytea       NOT NULL,
+  -- Without these random bytes, which are nowhere else, the digest confirms no guess.
+  salt         bytea       NOT NULL,
   -- What was asked for: reads of the same have the same number.
   source       bigint      NOT NULL,
   -- Six bytes each, in ascending order: nothing to compress.
   fingerprints bytea       STORAGE EXTERNAL NOT NULL,
   made_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (ledger, action)
+  PRIMARY KEY (ledger, action, digest)
 );
 CREATE INDEX read_fingerprints_made ON oc_work.read_fingerprints (ledger, made_at);
 CREATE INDEX read_fingerprints_old ON oc_work.read_fingerprints (made_at);
-COMMENT ON TABLE oc_work.read_fingerprints IS 'Keyed fingerprints of what was read lately. Losing or altering a row makes the read a possible source of whatever is written afterwards. A job deletes what is old.';
+COMMENT ON TABLE oc_work.read_fingerprints IS 'Keyed fingerprints of what was read lately. Losing or altering a row makes the read a possible source of whatever is written afterwards. A job deletes what is old, and erasing a value of the read deletes its row.';
 
 RESET ROLE;
 SELECT oc_guard.record();

@@ -17,7 +17,7 @@ import {
   text,
   uuid,
 } from "../schema.ts";
-import { CHAIN_STEPS, WRITE_LINEAGE } from "./lineage.ts";
+import { CHAIN_STEPS, READ_FINGERPRINTS, WRITE_LINEAGE } from "./lineage.ts";
 import { PUBLICATION_MODES } from "./policy.ts";
 
 /** Governed actions: what agents want to do, who decided, and what became of it. */
@@ -457,16 +457,7 @@ export const ACTIONS = {
         ...laterTerms,
         outcome: code(OUTCOMES, "what came of it"),
         result: erasable<AnyJson>("what the tool returned").optional(),
-        fingerprints: object(
-          {
-            digest: hex(
-              "SHA-256 of the fingerprints, six bytes each in ascending order; missing: there are none, and nothing is known of the values",
-            ).optional(),
-            count: count("how many there are"),
-            omitted: positive("values that have none because there were too many").optional(),
-          },
-          "of a read: what the values of its result are recognized by, which are kept elsewhere and not for long",
-        ).optional(),
+        fingerprints: READ_FINGERPRINTS.optional(),
         error: erasable<string>("why it failed").optional(),
         note,
         late: always(true, "the deadline to report it had passed").optional(),

@@ -78,6 +78,20 @@ export const WRITE_LINEAGE = object(
   "of a write: where its data may come from, in this ledger",
 );
 
+/** What the completion of a read commits to. */
+export const READ_FINGERPRINTS = object(
+  {
+    digest: hex(
+      "SHA-256 of 16 random bytes that are kept with the fingerprints alone, six bytes of what was asked for, and the fingerprints, six bytes each in ascending order",
+    ).optional(),
+    omitted: positive(
+      "values that have none because there were too many or they could not be read, rounded up to a power of two",
+    ).optional(),
+    unknown: always(true, "in place of a digest: the result took too long to look at").optional(),
+  },
+  "of a read: what the values of its result are recognized by, which are kept elsewhere and not for long",
+);
+
 /** A proposal may start a chain, and closes the one before it then. */
 export const CHAIN_STEPS: readonly Step[] = [
   [null, "OPEN"],

@@ -71,7 +71,14 @@ describe("the fingerprints of a read", () => {
       expect(all).toEqual([...new Set(all)].sort((one, other) => one - other));
       expect(setOf(value).bytes).toEqual(bytes);
     }
-    expect(digestOfSet(setOf(contacts).bytes)).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("are committed to with a salt and what was asked for", () => {
+    const stored = { salt: new Uint8Array(16).fill(1), source: 2, fingerprints: setOf(contacts).bytes };
+    const changes = [{ salt: new Uint8Array(16) }, { source: 3 }, { fingerprints: new Uint8Array(6) }];
+    const digests = [{}, ...changes].map((change) => digestOfSet({ ...stored, ...change }));
+    expect(new Set(digests).size).toBe(4);
+    for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it("have none in common with those of another key", () => {
@@ -194,7 +201,7 @@ describe("what is large", () => {
     ["tags that are never closed", `${"<div>".repeat(40_000)}</p>`],
     ["lines of dashes", `a | b\n${`${" ".repeat(900)}x|\n`.repeat(200)}--- | ---\n`],
     ["spaces in lines", `${`k${" ".repeat(9_000)}\n`.repeat(22)}`],
-    ["parts of addresses", "a.".repeat(50_000) + "@" + "a.".repeat(50_000)],
+    ["parts of addresses", `${"a.".repeat(50_000)}@${"a.".repeat(50_000)}`],
   ])(
     "is read within bounds where it is made of %s",
     async (_, text) => {

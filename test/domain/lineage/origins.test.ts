@@ -134,6 +134,59 @@ describe("a write", () => {
     },
   );
 
+  it.each([
+    ["the source", "source = source + 1"],
+    ["the salt", "salt = sha256(salt)"],
+  ])("may have anything of a read of which %s was altered in the database", async (_, change) => {
+    const by = someAgent();
+    const { id } = await complete(by, amelia);
+    await one.pool.query(`UPDATE oc_work.read_fingerprints SET ${change} WHERE action = $1`, [id]);
+    expect((await propose(by, { to: amelia.email })).lineage).toMatchObject({
+      observed: [],
+      possible: [{ unknown: true }],
+    });
+  });
+
+  it("may have anything of a read of which nobody said what it returned, and nothing of one that returned nothing", async () => {
+    const empty = someAgent();
+    await complete(empty, []);
+    const { lineage } = await propose(empty, { to: amelia.email });
+    expect(lineage?.possible).toHaveLength(1);
+    expect(lineage?.possible[0]).not.toHaveProperty("unknown");
+    for (const outcome of ["SUCCEEDED", "FAILED", undefined] as const) {
+      const by = someAgent();
+      const { action, grant } = await one.actions.propose(by, read());
+      await one.actions.redeemGrant(by, { token: grant!.token, digest: String(action.proposal.body.digest) });
+      if (outcome !== undefined) await one.actions.complete(by, { actionId: action.state.id, outcome });
+      expect((await propose(by, { to: amelia.email })).lineage).toMatchObject({ possible: [{ unknown: true }] });
+    }
+  });
+
+  it("may have any value of a read that has more values than were looked at", async () => {
+    const by = someAgent();
+    await complete(
+      by,
+      Array.from({ length: 110_000 }, () => 1),
+    );
+    expect((await propose(by, { to: amelia.email })).lineage).toMatchObject({ possible: [{ unknown: true }] });
+  });
+
+  it("is compared with what was recorded where two report the same read at the same moment", async () => {
+    for (let again = 0; again < 5; again += 1) {
+      const by = someAgent();
+      const { action, grant } = await one.actions.propose(by, read());
+      await one.actions.redeemGrant(by, { token: grant!.token, digest: String(action.proposal.body.digest) });
+      const report = (at: Process, result: JsonValue) =>
+        at.actions.complete(by, { actionId: action.state.id, outcome: "SUCCEEDED", result });
+      const reports = await Promise.allSettled([report(one, amelia), report(two, bo)]);
+      const told = [amelia, bo].filter((_, at) => reports[at]!.status === "fulfilled");
+      expect(told).toHaveLength(1);
+      const { lineage } = await propose(by, { to: told[0]!.email });
+      expect(lineage?.observed).toHaveLength(1);
+      expect(lineage?.possible[0]).not.toHaveProperty("unknown");
+    }
+  });
+
   it("is linked less and less by a value that more and more reads have", async () => {
     const common = "Economy Class Comfort";
     const by = someAgent();

@@ -67,7 +67,19 @@ export function foundIn(bytes: Uint8Array, wanted: ReadonlySet<Fingerprint>): Re
   return found;
 }
 
-/** What an entry commits to of a set: SHA-256 of its bytes, in lower-case hex. */
-export function digestOfSet(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** A set as it is stored. */
+export interface StoredSet {
+  /** SALT_BYTES that are kept nowhere else: without them, the digest confirms no guess. */
+  readonly salt: Uint8Array;
+  /** What was asked for. */
+  readonly source: Fingerprint;
+  readonly fingerprints: Uint8Array;
+}
+export const SALT_BYTES = 16;
+
+/** What an entry commits to of a set: SHA-256 of salt, source (FINGERPRINT_BYTES, big-endian) and fingerprints, in lower-case hex. */
+export function digestOfSet({ salt, source, fingerprints }: StoredSet): string {
+  const asked = Buffer.alloc(FINGERPRINT_BYTES);
+  asked.writeUIntBE(source, 0, FINGERPRINT_BYTES);
+  return createHash("sha256").update(salt).update(asked).update(fingerprints).digest("hex");
 }

@@ -130,7 +130,8 @@ function possible(ledger: LedgerId, reads: readonly RecentRead[], isUnknown: boo
   return [...chains.values()].map((all) => ({
     ...placeOf(ledger, all[0] as RecentRead),
     reads: all.length,
-    unknown: isUnknown || all.some(({ values }) => values === "UNKNOWN") ? (true as const) : undefined,
+    unknown:
+      isUnknown || all.some(({ values, isPartial }) => isPartial || values === "UNKNOWN") ? (true as const) : undefined,
   }));
 }
 

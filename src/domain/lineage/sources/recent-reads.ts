@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { factOf } from "../../../facts/decode.ts";
 import type { LedgerId } from "../../../facts/entry.ts";
+import type { Fact } from "../../../facts/registry.ts";
 import { LedgerDamagedError } from "../../../ledger/errors.ts";
 import type { Ledgers } from "../../../ledger/ledger.ts";
 import { provenEntry } from "../../../ledger/proof.ts";
@@ -18,15 +19,17 @@ export interface RecentRead {
   /** Of its proposal, or of its completion where only that is among what is looked at. */
   readonly seq: bigint;
   readonly hash: string;
-  /** Position of its completion, where it has fingerprints. */
+  /** Position of its completion. */
   readonly completed: bigint | undefined;
   /** When the latest of these was recorded, in milliseconds since the epoch. */
   readonly at: number;
   /**
-   * Its fingerprints, in order. NONE: it returned nothing that is known of. UNKNOWN: it has some, and what is stored is not what its completion
-   * committed to, or could not be made.
+   * Its fingerprints, in order. UNKNOWN: nobody said what it returned, or it could not be compared, or what is stored is not what its completion
+   * committed to. It may have returned anything then.
    */
-  readonly values: Uint8Array | "NONE" | "UNKNOWN";
+  readonly values: Uint8Array | "UNKNOWN";
+  /** Whether it has values that have no fingerprints. */
+  readonly isPartial: boolean;
   /** What was asked for, where it has fingerprints. */
   readonly source: number | undefined;
 }
@@ -58,14 +61,19 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const READ = {
   name: "oc_recent_reads",
   text: `
-    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.source,
+    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.salt, f.source,
            CASE WHEN sum(octet_length(f.fingerprints)) OVER (ORDER BY e.seq DESC) <= ${MOST_BYTES} THEN f.fingerprints END AS fingerprints
       FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), $5, ${MOST_ENTRIES + 1}) AS r(seq)
      CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e
       LEFT JOIN oc_work.read_fingerprints f
-             ON e.type = 'ACTION_COMPLETED' AND f.ledger = $1 AND f.action = e.action_id`,
+             ON e.type = 'ACTION_COMPLETED' AND f.ledger = $1 AND f.action = e.action_id
+            AND f.digest = decode(substring(e.entry FROM '"fingerprints":\\{"digest":"([0-9a-f]{64})"'), 'hex')`,
 };
-type Row = EntryRow & { readonly source: string | null; readonly fingerprints: Buffer | null };
+type Row = EntryRow & {
+  readonly salt: Buffer | null;
+  readonly source: string | null;
+  readonly fingerprints: Buffer | null;
+};
 
 interface Known {
   readonly reads: Map<string, RecentRead>;
@@ -126,21 +134,20 @@ function take(to: Known, ledger: LedgerId, row: Row): void {
   const { seq, hash } = to.reads.get(action) ?? entry;
   const place = { action, chain, platform, region, seq, hash, at };
   to.reads.delete(action);
-  if (fact.type === "ACTION_PROPOSED")
-    to.reads.set(action, { ...place, values: "NONE", source: undefined, completed: undefined });
+  if (fact.type === "ACTION_PROPOSED") to.reads.set(action, { ...place, ...UNKNOWN, completed: undefined });
   else to.reads.set(action, { ...place, ...valuesOf(fact.fingerprints, row), completed: entry.seq });
 }
 
+type Values = Pick<RecentRead, "values" | "isPartial" | "source">;
+const UNKNOWN: Values = { values: "UNKNOWN", isPartial: false, source: undefined };
+
 /** What is stored, where it is what the completion committed to. */
-function valuesOf(
-  said: { readonly digest?: string | undefined } | undefined,
-  { source, fingerprints }: Row,
-): Pick<RecentRead, "values" | "source"> {
-  if (said === undefined) return { values: "NONE", source: undefined };
-  if (said.digest === undefined || fingerprints === null || digestOfSet(fingerprints) !== said.digest) {
-    return { values: "UNKNOWN", source: undefined };
-  }
-  return { values: new Uint8Array(fingerprints), source: Number(source) };
+function valuesOf(said: Fact<"ACTION_COMPLETED">["fingerprints"], row: Row): Values {
+  const { salt, fingerprints } = row;
+  if (said?.digest === undefined || salt === null || fingerprints === null) return UNKNOWN;
+  const source = Number(row.source);
+  if (digestOfSet({ salt, source, fingerprints }) !== said.digest) return UNKNOWN;
+  return { values: new Uint8Array(fingerprints), isPartial: said.omitted !== undefined, source };
 }
 
 /** Of the oldest reads whose fingerprints are too many bytes together, nothing is known. */
@@ -150,7 +157,7 @@ function forgetOldest(reads: Map<string, RecentRead>): void {
     bytes += bytesOf(read);
     // In its place, so that the order stays.
     if (bytes > MOST_BYTES && typeof read.values !== "string") {
-      reads.set(read.action, { ...read, values: "UNKNOWN", source: undefined });
+      reads.set(read.action, { ...read, ...UNKNOWN });
     }
   }
 }

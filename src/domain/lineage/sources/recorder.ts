@@ -1,11 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { LedgerId } from "../../../facts/entry.ts";
 import type { FactDraft } from "../../../facts/registry.ts";
 import type { Queryable } from "../../../ledger/read.ts";
 import { withLedgerErrors } from "../../ledger-errors.ts";
 import type { FingerprintMaker } from "../fingerprints/apart.ts";
-import { createFingerprinter, FINGERPRINT_BYTES } from "../fingerprints/digest.ts";
-import { digestOfSet } from "../fingerprints/read-set.ts";
+import { createFingerprinter } from "../fingerprints/digest.ts";
+import { digestOfSet, SALT_BYTES } from "../fingerprints/read-set.ts";
 
 /** A read that is being completed. */
 export interface CompletedRead {
@@ -41,13 +42,12 @@ export function createFingerprintKeys(secret: (purpose: string) => Uint8Array): 
   };
 }
 
-// A second report of the same action is refused, unless it takes the place of one that was not recorded.
+// Reports of the same action that come at the same moment have a row each: which of them is recorded is not known yet.
 const STORE = {
   name: "oc_store_fingerprints",
   text: `
-    INSERT INTO oc_work.read_fingerprints (ledger, action, source, fingerprints) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (ledger, action) DO UPDATE
-       SET source = EXCLUDED.source, fingerprints = EXCLUDED.fingerprints, made_at = EXCLUDED.made_at`,
+    INSERT INTO oc_work.read_fingerprints (ledger, action, digest, salt, source, fingerprints)
+    VALUES ($1, $2, decode($3, 'hex'), $4, $5, $6)`,
 };
 // A day longer than a read counts as a source, so that clocks and long executions do not matter.
 const DELETE_OLD = `
@@ -67,13 +67,19 @@ export function createReadRecorder({ db, keyOf, maker }: ReadRecorderOptions): R
     async record({ ledger, action, asked, result }) {
       const key = keyOf(ledger);
       const set = await maker.ofRead(key, result);
-      if (set === undefined) return { count: 0 };
+      if (set === undefined) return { unknown: true };
       const source = createFingerprinter(key)(`source:${asked}`);
-      await withLedgerErrors(db.query({ ...STORE, values: [ledger, action, source, Buffer.from(set.bytes)] }));
-      const count = set.bytes.length / FINGERPRINT_BYTES;
-      return { digest: digestOfSet(set.bytes), count, omitted: set.omitted === 0 ? undefined : set.omitted };
+      const [salt, fingerprints] = [randomBytes(SALT_BYTES), Buffer.from(set.bytes)];
+      const digest = digestOfSet({ salt, source, fingerprints });
+      await withLedgerErrors(db.query({ ...STORE, values: [ledger, action, digest, salt, source, fingerprints] }));
+      return { digest, omitted: set.omitted === 0 ? undefined : atMost(set.omitted) };
     },
   };
+}
+
+/** The next power of two: an exact number would tell one result from another. */
+function atMost(count: number): number {
+  return 2 ** Math.ceil(Math.log2(count));
 }
 
 /** Forgets at most `limit` sets of reads that are no sources any more after `window` seconds. Returns whether more may be. */
