@@ -136,6 +136,35 @@ CREATE TABLE oc_state (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE oc_state IS 'A cache of what entries say, written by oc_ledger_append alone. Indexes are those of each area.';
 
+-- From where to where the data of a write went, or may have gone: the edges that its proposal records, in the order they have there.
+-- A projection of entries alone, which never changes: written by oc_check_links (000004) with the entry.
+CREATE TABLE oc_lineage_edge (
+  ledger          text        NOT NULL,
+  seq             bigint      NOT NULL,
+  -- Its number among those of the entry, from 1.
+  n               smallint    NOT NULL,
+  kind            text        NOT NULL,
+  -- Where it was written.
+  chain           uuid        NOT NULL,
+  platform        text        NOT NULL,
+  region          text        NOT NULL,
+  -- Where it was read. Null is what the entry does not say: it names a chain alone, or a read of another ledger without its chain.
+  source_chain    uuid,
+  source_platform text,
+  source_region   text,
+  source_ledger   text        NOT NULL,
+  source_seq      bigint,
+  -- Of an OBSERVED edge.
+  "values"        integer,
+  strength        integer,
+  -- Of a POSSIBLE one.
+  reads           integer,
+  recorded_at     timestamptz NOT NULL,
+  action          uuid        NOT NULL,
+  PRIMARY KEY (ledger, seq, n)
+);
+COMMENT ON TABLE oc_lineage_edge IS 'The edges that proposals record, one row each: a copy of what entries say, written with them alone.';
+
 -- What a job has to settle.
 CREATE INDEX oc_state_due ON oc_state (kind, expires_at, ledger, id) WHERE expires_at IS NOT NULL;
 
@@ -147,7 +176,7 @@ SET LOCAL ROLE oc_owner;
 GRANT USAGE ON SCHEMA oc_work TO oc_app;
 ALTER DEFAULT PRIVILEGES IN SCHEMA oc_work GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO oc_app;
 
-GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_ledger_month, oc_state TO oc_app, oc_auditor;
+GRANT SELECT ON oc_audit_log, oc_audit_payload, oc_ledger_head, oc_ledger_month, oc_state, oc_lineage_edge TO oc_app, oc_auditor;
 
 -- Reading by position. Each function looks into oc_ledger_month first and opens the partitions of those months alone, with
 -- plans that are made once a connection: a plan over all partitions costs more to make, and to start, than the lookup. They run

@@ -11,9 +11,41 @@ BEGIN
 END
 $$;
 
+-- The edges that the proposal of a write in p_ledger records, in their order: to the reads that it is observed to have values of, then
+-- to those that are possible, then to the chain that it names as its source and not among these, then to reads of other ledgers that its
+-- policy depended on and that are not among these. src/facts/edges.ts says the same.
+CREATE FUNCTION oc_edges(p_ledger text, p_source uuid, p_lineage jsonb, p_reads jsonb)
+RETURNS TABLE (n smallint, kind text, source_chain uuid, source_platform text, source_region text, source_ledger text,
+               source_seq bigint, "values" integer, strength integer, reads integer)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT (row_number() OVER (ORDER BY r.part, r.n))::smallint, CASE r.part WHEN 1 THEN 'OBSERVED' ELSE 'POSSIBLE' END,
+           (r.read ->> 'chain')::uuid, r.read ->> 'platform', r.read ->> 'region', coalesce(r.read ->> 'ledger', p_ledger),
+           (r.read ->> 'seq')::bigint, CASE WHEN r.part = 1 THEN (r.read ->> 'values')::integer END,
+           CASE WHEN r.part = 1 THEN (r.read ->> 'strength')::integer END,
+           CASE WHEN r.part = 2 THEN (r.read ->> 'reads')::integer END
+      FROM (SELECT 1 AS part, o.n, o.read FROM jsonb_array_elements(p_lineage -> 'observed') WITH ORDINALITY AS o(read, n)
+             UNION ALL
+            SELECT 2, o.n, o.read FROM jsonb_array_elements(p_lineage -> 'possible') WITH ORDINALITY AS o(read, n)
+             UNION ALL
+            SELECT 3, 1, jsonb_build_object('chain', p_source)
+             WHERE p_source IS NOT NULL
+               AND (p_lineage -> 'observed' @> jsonb_build_array(jsonb_build_object('chain', p_source))
+                    OR p_lineage -> 'possible' @> jsonb_build_array(jsonb_build_object('chain', p_source))) IS NOT TRUE
+             UNION ALL
+            SELECT 4, o.n, o.read FROM jsonb_array_elements(p_reads -> 'known') WITH ORDINALITY AS o(read, n)
+             WHERE o.read ->> 'ledger' <> p_ledger
+               AND (p_lineage -> 'possible' @> jsonb_build_array(jsonb_build_object('ledger', o.read -> 'ledger', 'seq', o.read -> 'seq')))
+                   IS NOT TRUE) r;
+END
+$$;
+
 -- Every inserted row must extend its chain, for every role: the first row of a ledger follows its head, each other row the one
 -- before it, and the head is set to the last. Only the head is read, so the cost does not depend on the number of partitions.
--- The first row of a month is recorded in oc_ledger_month.
+-- The first row of a month is recorded in oc_ledger_month, and the edges of proposals in oc_lineage_edge.
 CREATE FUNCTION oc_check_links() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -55,6 +87,22 @@ BEGIN
      WHERE i.ledger = each.ledger AND m.starts > each.head_time
      GROUP BY m.starts;
   END LOOP;
+  -- Most entries have none, and are told by their text: parsing one takes longer than all of this. Within a string, quotes would
+  -- have backslashes before them.
+  IF EXISTS (SELECT FROM inserted i
+              WHERE i.type = 'ACTION_PROPOSED'
+                AND (i.source_chain IS NOT NULL OR strpos(i.entry, '"lineage":{') > 0 OR strpos(i.entry, '"reads":{') > 0)) THEN
+    INSERT INTO oc_lineage_edge (ledger, seq, n, kind, chain, platform, region, source_chain, source_platform, source_region,
+                                 source_ledger, source_seq, "values", strength, reads, recorded_at, action)
+    SELECT i.ledger, i.seq, d.n, d.kind, b.chain, b.platform, b.region, d.source_chain, d.source_platform, d.source_region,
+           d.source_ledger, d.source_seq, d."values", d.strength, d.reads, i.recorded_at, b.action
+      FROM inserted i
+     CROSS JOIN LATERAL jsonb_to_record(i.entry::jsonb -> 'body')
+             AS b(chain uuid, platform text, region text, "sourceChain" uuid, action uuid, lineage jsonb, reads jsonb)
+     CROSS JOIN LATERAL oc_edges(i.ledger, b."sourceChain", b.lineage, b.reads) d
+     WHERE i.type = 'ACTION_PROPOSED'
+       AND (i.source_chain IS NOT NULL OR strpos(i.entry, '"lineage":{') > 0 OR strpos(i.entry, '"reads":{') > 0);
+  END IF;
   RETURN NULL;
 END
 $$;
@@ -81,6 +129,14 @@ CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON oc_led
 CREATE TRIGGER oc_refuse_row BEFORE INSERT ON oc_ledger_month
   FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_change('oc_ledger_month grows with entries alone');
 ALTER TABLE oc_ledger_month ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_row;
+
+-- Edges are what entries say, so they come with entries alone, and stay.
+CREATE TRIGGER oc_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON oc_lineage_edge
+  FOR EACH STATEMENT EXECUTE FUNCTION oc_refuse_change('oc_lineage_edge grows with entries alone');
+-- Depth 0: not by oc_check_links.
+CREATE TRIGGER oc_refuse_row BEFORE INSERT ON oc_lineage_edge
+  FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION oc_refuse_change('oc_lineage_edge grows with entries alone');
+ALTER TABLE oc_lineage_edge ENABLE ALWAYS TRIGGER oc_refuse_statement, ENABLE ALWAYS TRIGGER oc_refuse_row;
 
 -- A state is what the entry says that it names. So a row is written only with an entry of the last append to its ledger, has that
 -- entry's hash and what it says of that thing, and comes after the row it replaces. Entries of earlier appends are not accepted:
@@ -349,7 +405,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION oc_ensure_partition(date), oc_empty_default(), oc_make_month(text, date, regclass), oc_columns(text),
   oc_digest(text[], text), oc_guard_table(regclass), oc_always(regclass), oc_refuse_change(), oc_check_links(),
-  oc_check_states(), oc_search_forget(), oc_search_forget_all(), oc_reads_forget(), oc_reads_forget_all() FROM PUBLIC;
+  oc_edges(text, uuid, jsonb, jsonb), oc_check_states(), oc_search_forget(), oc_search_forget_all(), oc_reads_forget(), oc_reads_forget_all() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oc_ensure_partition(date) TO oc_app;
 
 SELECT oc_always('oc_state');

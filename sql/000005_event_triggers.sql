@@ -27,7 +27,7 @@ GRANT SELECT ON oc_guard.baseline TO PUBLIC;
 -- The tables that only the ledger's functions may write. src/ledger/tables.ts has the same list; a test compares them.
 CREATE FUNCTION oc_guard.names() RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-RETURN ARRAY['oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_ledger_month', 'oc_state'];
+RETURN ARRAY['oc_audit_log', 'oc_audit_payload', 'oc_ledger_head', 'oc_ledger_month', 'oc_state', 'oc_lineage_edge'];
 
 -- The ledger's tables and everything that inherits from one of them, partitions included.
 CREATE FUNCTION oc_guard.tables() RETURNS TABLE (oid oid)

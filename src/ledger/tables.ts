@@ -8,4 +8,5 @@ export const LEDGER_TABLES = [
   "oc_ledger_head",
   "oc_ledger_month",
   "oc_state",
+  "oc_lineage_edge",
 ] as const;

@@ -3,6 +3,7 @@ import { isInstant } from "../facts/entry.ts";
 import { parseJson } from "../facts/parse-json.ts";
 import { type SignatureKeys, signatureProblem } from "../facts/signature.ts";
 import { checkColumns } from "./columns.ts";
+import { edgeProblems } from "./edges.ts";
 import { cutDepth, formProblem } from "./form.ts";
 import { checkPayload } from "./payload.ts";
 import { type EntryState, type Maker, memberOf, type Sha256, type StoredEntry, thingKey } from "./rows.ts";
@@ -84,6 +85,10 @@ export function checkEntry(
   const mismatch = (detail: string) => complain("CONTENT_MISMATCH", detail);
   if (!isInstant(recordedAt)) mismatch(`recordedAt is ${recordedAt}, which is no instant`);
   checkColumns(row.columns, recordedAt, body, mismatch);
+  if (row.edges !== undefined) {
+    const edges = rules.edgeRowsOf?.(ledger, body, recordedAt) ?? [];
+    for (const problem of edgeProblems(row.edges, edges)) complain("STATE_MISMATCH", problem);
+  }
   // Reads look for a payload at the time of its entry only.
   if (row.payload !== null && row.payloadTime !== recordedAt) {
     mismatch(`the payload is dated ${row.payloadTime}, the entry ${recordedAt}`);

@@ -37,6 +37,8 @@ export interface StoredEntry {
   readonly payload: Uint8Array | null;
   /** When the row of the payload says that its entry was recorded, like the column of the entry; null when there is no row. */
   readonly payloadTime: string | null;
+  /** The rows of its edges, as JSON text (`edgeProblems`); null when there is none, undefined where they are not looked at. */
+  readonly edges?: string | null;
 }
 
 /** One row of oc_state as stored. */

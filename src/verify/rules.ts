@@ -1,4 +1,5 @@
 import type { JsonObject } from "../facts/canonical.ts";
+import type { EdgeColumns } from "../facts/edges.ts";
 
 /** A state that an entry depends on without changing it: it has this version at the time and has not expired. */
 export interface Dependency {
@@ -40,6 +41,8 @@ export interface Rules {
   readonly canPermit?: (body: JsonObject) => boolean;
   /** The erasable values whose erasure an entry with this body orders; undefined: no type orders any. */
   readonly erasuresOf?: ((body: JsonObject) => readonly ErasedValue[]) | undefined;
+  /** The rows of edges that an entry with this body makes. */
+  readonly edgeRowsOf?: (ledger: string, body: JsonObject, recordedAt: string) => readonly EdgeColumns[];
   /** Whether an entry of a type may bring a thing from one status to another; from null: whether it may begin with it. */
   readonly isLegalStep?: (kind: string, from: StateStatus | null, to: StateStatus, type: string) => boolean;
   /** What of a body is kept to judge the entries after it about the things that it moves. */

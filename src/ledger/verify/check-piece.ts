@@ -8,6 +8,7 @@ import { erasuresOf } from "../../facts/check/erasures.ts";
 import { checkDependent, checkSequel, remembered, VOTE_TYPES } from "../../facts/check/sequel.ts";
 import { isLegalStep } from "../../facts/check/steps.ts";
 import { dependenciesOf } from "../../facts/dependencies.ts";
+import { edgeRowsOf } from "../../facts/edges.ts";
 import type { LedgerId } from "../../facts/entry.ts";
 import { canPermit } from "../../facts/permits.ts";
 import type { FactKey } from "../../facts/signature.ts";
@@ -55,6 +56,7 @@ export const RULES: Rules = {
   dependenciesOf,
   checkBody,
   canPermit,
+  edgeRowsOf,
   erasuresOf,
   isLegalStep,
   remembered,

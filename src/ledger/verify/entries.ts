@@ -3,6 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import { createIntern } from "../../verify/intern.ts";
 import { SEARCH_COLUMNS, type StoredEntry } from "../../verify/rows.ts";
 import type { Range } from "../../verify/sequence.ts";
+import { edgeColumns } from "../edges.ts";
 
 /** What a row has, in the order in which it is read below. */
 const COLUMNS = ["seq", "entry", "hash", "prev_hash", ...SEARCH_COLUMNS].map((name) => `l.${name}`);
@@ -14,8 +15,10 @@ const COLUMNS = ["seq", "entry", "hash", "prev_hash", ...SEARCH_COLUMNS].map((na
 export function selectEntries(ledger: LedgerId, { from, to }: Range): string {
   const positions = (seq: string) => (from > 1n ? `${seq} BETWEEN ${from - 1n} AND ${to}` : `${seq} <= ${to}`);
   const name = escapeLiteral(ledger);
-  return `SELECT ${COLUMNS.join(", ")}, p.recorded_at, p.payload
+  return `SELECT ${COLUMNS.join(", ")}, d.edges, p.recorded_at, p.payload
     FROM public.oc_audit_log l
+    LEFT JOIN (SELECT x.seq, json_agg(${edgeColumns("x")} ORDER BY x.n)::text AS edges
+                 FROM ONLY public.oc_lineage_edge x WHERE x.ledger = ${name} AND ${positions("x.seq")} GROUP BY x.seq) d ON d.seq = l.seq
     LEFT JOIN public.oc_audit_payload p ON p.ledger = ${name} AND p.seq = l.seq AND ${positions("p.seq")}
    WHERE l.ledger = ${name} AND ${positions("l.seq")}
    ORDER BY l.seq`;
@@ -65,8 +68,9 @@ export function createEntryReader(): (row: Buffer) => StoredEntry {
       uuid(),
       uuid(),
     ];
+    const edges = next() ? row.toString("utf8", begin, end) : null;
     const payloadTime = next() ? instantOf(row, begin) : null;
-    return { seq, entry, hash, prevHash, columns, payloadTime, payload: bytes() };
+    return { seq, entry, hash, prevHash, columns, edges, payloadTime, payload: bytes() };
   };
 }
 
