@@ -2,6 +2,8 @@
 import { Command, CommanderError } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
 import { defineBackup } from "./backup.ts";
+import { defineBiRole } from "./bi-role.ts";
+import { defineBiTables } from "./bi-tables.ts";
 import { defineCheck } from "./check.ts";
 import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
 import { defineExport } from "./export.ts";
@@ -55,6 +57,8 @@ Examples:
     defineSearchIndex,
     defineBackup,
     defineRestore,
+    defineBiRole,
+    defineBiTables,
   ]) {
     define(program);
   }

@@ -6,6 +6,8 @@ export interface MetricsSources {
   readonly waiting: () => number;
   /** Actions that wait for people, over all organizations. */
   readonly pendingApprovals: () => Promise<number>;
+  /** Entries that the tables for BI tools do not have yet, and ledgers that these cannot be derived from. */
+  readonly biBehind: () => Promise<{ readonly entries: number; readonly stopped: number }>;
   readonly watch: () => WatchMetrics;
 }
 
@@ -139,6 +141,21 @@ export function createMetrics(sources: MetricsSources) {
       // Unknown while the database is away, which is when the other metrics are needed most.
       this.set(await sources.pendingApprovals().catch(() => Number.NaN));
     },
+  });
+  new Gauge({
+    name: "countersign_bi_entries_behind",
+    help: "Entries that the tables for BI tools do not have yet.",
+    registers,
+    async collect() {
+      const behind = await sources.biBehind().catch(() => ({ entries: Number.NaN, stopped: Number.NaN }));
+      this.set(behind.entries);
+      biStopped.set(behind.stopped);
+    },
+  });
+  const biStopped = new Gauge({
+    name: "countersign_bi_ledgers_stopped",
+    help: "Ledgers that the tables for BI tools do not go on with, because they are damaged.",
+    registers,
   });
 
   return {

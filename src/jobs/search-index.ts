@@ -1,17 +1,14 @@
 import type { Pool } from "pg";
-import { settingsOf } from "../db/same-connection.ts";
-import { startThread, type Thread } from "../db/thread.ts";
 import type { Queryable } from "../ledger/read.ts";
 import { buildSegment, forgetErased, missingSegments } from "../ledger/search/build.ts";
 import type { Logger } from "../log.ts";
-import { type RunningJob, schedule } from "./schedule.ts";
+import { scheduleInThread } from "./in-thread.ts";
+import type { RunningJob } from "./schedule.ts";
 
 /** Seconds between queries for entries that are not in the index. Searches read these one by one. */
 const INTERVAL = 2;
 /** Small, so that the servers of a database share a backlog. */
 const BATCH = 2;
-/** Milliseconds that a run under way has when the server stops. */
-const ENDING_LIMIT = 5_000;
 /** One small statement each. */
 const ERASED = 1_000;
 
@@ -26,44 +23,8 @@ export function startSearchIndex({
   readonly pool: Pool;
   readonly log: Pick<Logger, "warn">;
 }): RunningJob {
-  let thread: Thread<"index", boolean> | undefined;
-
-  async function end(): Promise<void> {
-    const ending = thread;
-    thread = undefined;
-    await ending?.close();
-  }
-
-  async function run(): Promise<boolean> {
-    try {
-      thread ??= await startIndexThread(pool);
-      return await thread.run("index");
-    } catch (error) {
-      // Its connection may be lost: the next run has another thread.
-      await end();
-      throw error;
-    }
-  }
-
-  const job = schedule({ name: "search index", interval: INTERVAL, run }, log);
-  return {
-    async stop() {
-      // A run over a dead connection is abandoned; what it built so far is kept.
-      const timer = setTimeout(() => void end(), ENDING_LIMIT);
-      await job.stop();
-      clearTimeout(timer);
-      await end();
-    },
-  };
-}
-
-async function startIndexThread(pool: Pool): Promise<Thread<"index", boolean>> {
-  const client = await pool.connect();
-  try {
-    return startThread(new URL("./search-index-thread.ts", import.meta.url), await settingsOf(pool, client));
-  } finally {
-    client.release();
-  }
+  const file = new URL("./search-index-thread.ts", import.meta.url);
+  return scheduleInThread<boolean>({ name: "search index", interval: INTERVAL, file, done: (more) => more }, pool, log);
 }
 
 /** One run. Returns whether more is left to do. */

@@ -1,19 +1,26 @@
 import type { MetricsSources } from "../http/metrics.ts";
+import { reportsBehind } from "../ledger/reporting/keep.ts";
 import type { RegionState } from "./regions.ts";
 
+type MeasuredRegion = Pick<RegionState, "database" | "ledgers" | "watch">;
+
 /** What metrics ask for, over all regions that are reached. */
-export function measured(
-  regions: () => readonly Pick<RegionState, "database" | "ledgers" | "watch">[],
-): MetricsSources {
+export function measured(regions: () => readonly MeasuredRegion[]): MetricsSources {
+  /** What `count` finds in each region. Of one that is down nothing is known; where all are, this rejects. */
+  async function ofReached<Count>(count: (region: MeasuredRegion) => Promise<Count>): Promise<readonly Count[]> {
+    const counts = await Promise.allSettled(regions().map(count));
+    const known = counts.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    const [failed] = counts.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+    if (known.length === 0 && failed !== undefined) throw failed;
+    return known;
+  }
+
   return {
     waiting: () => sum(regions().map(({ ledgers }) => ledgers.waiting())),
-    async pendingApprovals() {
-      const counts = await Promise.allSettled(regions().map(({ database }) => countPending(database.pool)));
-      const known = counts.flatMap((count) => (count.status === "fulfilled" ? [count.value] : []));
-      const [failed] = counts.flatMap((count) => (count.status === "rejected" ? [count.reason] : []));
-      // Of a region that is down nothing is known; where all are, nothing is said.
-      if (known.length === 0 && failed !== undefined) throw failed;
-      return sum(known);
+    pendingApprovals: async () => sum(await ofReached(({ database }) => countPending(database.pool))),
+    async biBehind() {
+      const all = await ofReached(({ database }) => reportsBehind(database.pool));
+      return { entries: sum(all.map(({ entries }) => entries)), stopped: sum(all.map(({ stopped }) => stopped)) };
     },
     watch() {
       const all = regions().map(({ watch }) => watch.status());

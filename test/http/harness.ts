@@ -208,7 +208,13 @@ export async function startApi(databaseUrl: string, options: ApiOptions = {}): P
     chainIdle: 1800,
   };
   const follower = createFollower({ pool, pollSeconds: 5, idleSeconds: options.heartbeat ?? 15 });
-  const metrics = createMetrics({ waiting: ledgers.waiting, pendingApprovals: async () => 0, watch: watch.status });
+  const biBehind = async () => ({ entries: 0, stopped: 0 });
+  const metrics = createMetrics({
+    waiting: ledgers.waiting,
+    pendingApprovals: async () => 0,
+    biBehind,
+    watch: watch.status,
+  });
   const sessions = createSessions({ ledgers, db: pool, region: "eu" });
   let origin = "http://localhost";
   const identity = createIdentity({

@@ -107,7 +107,7 @@ it("every table is in a backup, or known to be made anew", async () => {
   const { rows } = await withClient(database.superuserUrl, (client) =>
     client.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'oc_work') AND c.relkind IN ('r', 'p', 'm')
+        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'oc_work', 'oc_bi') AND c.relkind IN ('r', 'p', 'm')
           AND NOT c.relispartition ORDER BY 1`,
     ),
   );

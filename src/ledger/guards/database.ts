@@ -21,7 +21,7 @@ interface Owned extends Named {
   readonly owner: string;
 }
 
-const SCHEMAS = "('pg_catalog', 'public', 'oc_guard', 'oc_work')";
+const SCHEMAS = "('pg_catalog', 'public', 'oc_guard', 'oc_work', 'oc_bi')";
 const SCHEMA_OWNERS = `
   SELECT n.nspname AS name, ${ownerIn("o")} AS owner
     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner WHERE n.nspname IN ${SCHEMAS}`;
@@ -49,7 +49,7 @@ const DEFAULT_GRANTS = `
     FROM pg_catalog.pg_default_acl d
     JOIN pg_catalog.pg_roles o ON o.oid = d.defaclrole
     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
-    ${grantsIn("d.defaclacl", "d.defaclrole")} AND (o.rolname LIKE 'oc\\_%' OR n.nspname IN ('oc_guard', 'oc_work'))`;
+    ${grantsIn("d.defaclacl", "d.defaclrole")} AND (o.rolname LIKE 'oc\\_%' OR n.nspname IN ('oc_guard', 'oc_work', 'oc_bi'))`;
 
 const EXTENSIONS = `
   SELECT e.extname AS name, ${ownerIn("o")} AS owner, n.nspname AS schema
@@ -65,17 +65,17 @@ const SHADOWS = `
   SELECT n.nspname AS schema, 'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text || ' shadows one of PostgreSQL' AS name
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
    CROSS JOIN LATERAL (SELECT FROM pg_catalog.pg_proc q WHERE q.proname = p.proname AND q.pronamespace = 11 LIMIT 1) s
-   WHERE n.nspname IN ('public', 'oc_guard', 'oc_work')
+   WHERE n.nspname IN ('public', 'oc_guard', 'oc_work', 'oc_bi')
    UNION ALL
   SELECT n.nspname, 'operator ' || o.oid::pg_catalog.regoperator::pg_catalog.text || ' shadows one of PostgreSQL'
     FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
    CROSS JOIN LATERAL (SELECT FROM pg_catalog.pg_operator q WHERE q.oprname = o.oprname AND q.oprnamespace = 11 LIMIT 1) s
-   WHERE n.nspname IN ('public', 'oc_guard', 'oc_work')
+   WHERE n.nspname IN ('public', 'oc_guard', 'oc_work', 'oc_bi')
    UNION ALL
   SELECT n.nspname, 'type ' || t.typname
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
    WHERE t.typtype <> 'c' AND t.typelem = 0
-     AND (n.nspname IN ('oc_guard', 'oc_work') OR (n.nspname = 'public' AND t.typname LIKE 'oc\\_%'))`;
+     AND (n.nspname IN ('oc_guard', 'oc_work', 'oc_bi') OR (n.nspname = 'public' AND t.typname LIKE 'oc\\_%'))`;
 
 const OBJECTS: Readonly<Record<string, string>> = {
   r: "tables",

@@ -79,7 +79,7 @@ export async function readRelations(read: ReadRows): Promise<readonly Relation[]
 }
 
 const isOurs = (schema: string, name: string) =>
-  schema === "oc_guard" || schema === "oc_work" || (schema === "public" && name.startsWith("oc_"));
+  ["oc_guard", "oc_work", "oc_bi"].includes(schema) || (schema === "public" && name.startsWith("oc_"));
 
 /** `roots` and everything that inherits from them. */
 function familyOf(inheritance: readonly Inheritance[], roots: Set<number>): ReadonlySet<number> {

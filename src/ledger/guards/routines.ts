@@ -32,7 +32,7 @@ interface RoutineRow {
   readonly objectFile: string | null;
 }
 
-const OURS = "(n.nspname IN ('oc_guard', 'oc_work') OR (n.nspname = 'public' AND p.proname LIKE 'oc\\_%'))";
+const OURS = "(n.nspname IN ('oc_guard', 'oc_work', 'oc_bi') OR (n.nspname = 'public' AND p.proname LIKE 'oc\\_%'))";
 
 const ROUTINES = `
   SELECT p.oid, p.oid::pg_catalog.regprocedure::pg_catalog.text AS object, p.prokind AS kind, l.lanname AS language,

@@ -37,7 +37,8 @@ const database = await openDatabase({
 });
 const { pool, snapshotPool } = database;
 const watch = createTestWatch(pool, path.join(dataDir, "heads"));
-const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0, watch: watch.status });
+const biBehind = async () => ({ entries: 0, stopped: 0 });
+const metrics = createMetrics({ waiting: () => 0, pendingApprovals: async () => 0, biBehind, watch: watch.status });
 const ledgers = createLedgers({ pool: database.appendPool, capacity: 10_000 });
 const sessions = createSessions({ ledgers, db: pool, region });
 const catalog = await loadCatalog();

@@ -1,0 +1,86 @@
+import { type ClientBase, escapeIdentifier, escapeLiteral } from "pg";
+import { scramVerifier } from "./scram.ts";
+
+/** A login of a BI tool, which reads `oc_bi` for one organization. */
+export interface BiLogin {
+  /** Lower-case letters, digits and underscores. */
+  readonly name: string;
+  readonly organization: string;
+  /** Printable ASCII. */
+  readonly password: string;
+  /** At the same time, at most. */
+  readonly connections: number;
+}
+
+/** The role of this name is something else than a login of a BI tool for this organization, and stays as it is. */
+export class BiLoginError extends Error {
+  override readonly name = "BiLoginError";
+}
+
+/** A role is in all databases of its server; which organization it reads is in each of them. */
+const EXISTING = `
+  SELECT r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls AS powers,
+         ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS memberships,
+         ARRAY(SELECT a.organization FROM oc_bi_access a WHERE a.role_name = r.rolname ORDER BY 1) AS organizations
+    FROM pg_roles r WHERE r.rolname = $1`;
+
+interface Existing {
+  readonly powers: boolean;
+  readonly memberships: readonly string[];
+  readonly organizations: readonly string[];
+}
+
+async function existing(client: ClientBase, name: string): Promise<Existing | undefined> {
+  const { rows } = await client.query<Existing>(EXISTING, [name]);
+  const [found] = rows;
+  if (found !== undefined && (found.powers || found.memberships.join() !== "oc_bi")) {
+    throw new BiLoginError(`role ${name} is there already, and is no login of a BI tool`);
+  }
+  return found;
+}
+
+/**
+ * Creates the login, or gives it another password and number of connections. It inherits what oc_bi may read, cannot become oc_bi, and is
+ * in no other role. Returns whether the role was created.
+ *
+ * @throws BiLoginError for a role that is something else, or reads for another organization.
+ */
+export async function createBiLogin(client: ClientBase, login: BiLogin): Promise<boolean> {
+  const role = escapeIdentifier(login.name);
+  const options =
+    "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS " +
+    `CONNECTION LIMIT ${Math.trunc(login.connections)} PASSWORD ${escapeLiteral(await scramVerifier(login.password))}`;
+  await client.query("BEGIN");
+  try {
+    const found = await existing(client, login.name);
+    const others = found?.organizations.filter((organization) => organization !== login.organization) ?? [];
+    if (others.length > 0)
+      throw new BiLoginError(`role ${login.name} reads for ${others.join(", ")}: use another name`);
+    await client.query(`${found === undefined ? "CREATE" : "ALTER"} ROLE ${role} ${options}`);
+    await client.query(`GRANT oc_bi TO ${role} WITH INHERIT TRUE, SET FALSE, ADMIN FALSE`);
+    await client.query("INSERT INTO oc_bi_access (role_name, organization) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
+      login.name,
+      login.organization,
+    ]);
+    await client.query("COMMIT");
+    return found === undefined;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Takes away what the login reads here, ends its sessions, and drops the role. Returns whether there was one.
+ *
+ * @throws BiLoginError for a role that is something else.
+ */
+export async function dropBiLogin(client: ClientBase, name: string): Promise<boolean> {
+  const found = await existing(client, name);
+  await client.query("DELETE FROM oc_bi_access WHERE role_name = $1", [name]);
+  if (found === undefined) return false;
+  await client.query(`ALTER ROLE ${escapeIdentifier(name)} NOLOGIN`);
+  await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [name]);
+  await client.query(`DROP ROLE ${escapeIdentifier(name)}`);
+  return true;
+}

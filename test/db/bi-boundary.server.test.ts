@@ -1,0 +1,254 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { migrate } from "../../src/db/migrate.ts";
+import { keepReports } from "../../src/ledger/reporting/keep.ts";
+import { countersign } from "../cli/run.ts";
+import { appendActions, createLedger } from "../ledger/verify.fixture.ts";
+import { silent } from "../support/log.ts";
+import { createEmptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+
+let database: TestDatabase;
+let superuser: Client;
+let folder: string;
+const login = (organization: string) => `bi_${organization}_${database.name}`;
+const PASSWORD = "of-a-tool-for-reports";
+
+async function biRole(...args: readonly string[]) {
+  return countersign(["bi-role", ...args, "--database-url", database.superuserUrl]);
+}
+const createFor = (organization: string, ...more: readonly string[]) =>
+  biRole(
+    "create",
+    ...[
+      "--organization",
+      organization,
+      "--login",
+      login(organization),
+      "--password-file",
+      path.join(folder, "password"),
+    ],
+    ...more,
+  );
+
+function urlOf(name: string, password = PASSWORD): string {
+  const url = new URL(database.superuserUrl);
+  url.username = name;
+  url.password = password;
+  return url.href;
+}
+
+/** As the tool of an organization. */
+const as = <Result>(organization: string, work: (client: Client) => Promise<Result>) =>
+  withClient(urlOf(login(organization)), work);
+const query = (organization: string, sql: string) =>
+  as(organization, async (client) => (await client.query<Record<string, unknown>>(sql)).rows);
+
+// What PostgreSQL grants on a database is not copied with it, so this one is migrated itself.
+beforeAll(async () => {
+  database = await createEmptyDatabase();
+  await migrate({ connectionString: database.superuserUrl, log: silent });
+  superuser = new Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  folder = await mkdtemp(path.join(tmpdir(), "countersign-bi-"));
+  await writeFile(path.join(folder, "password"), `${PASSWORD}\n`);
+  for (const ledger of ["acme/eu", "globex/eu"]) await createLedger(superuser, ledger);
+  await appendActions(superuser, "acme/eu", 0, 40);
+  await appendActions(superuser, "globex/eu", 100, 110);
+  await withClient(database.appUrl, async (client) => {
+    await client.query("SET ROLE oc_app");
+    while ((await keepReports(client)).more);
+  });
+  for (const organization of ["acme", "globex"]) expect(await createFor(organization)).toMatchObject({ code: 0 });
+});
+
+afterAll(async () => {
+  for (const organization of ["acme", "globex"]) await biRole("drop", "--login", login(organization));
+  await superuser.end();
+  await database.drop();
+  await rm(folder, { recursive: true });
+});
+
+const TABLES = ["dim_principal", "dim_platform", "dim_tool", "fact_action", "fact_decision"];
+const VIEWS = ["actions", "decisions", "lineage_edges", "lineage_paths", "freshness"];
+
+describe("a login of a BI tool", () => {
+  it("reads the rows of its organization, and no others", async () => {
+    for (const name of [...TABLES, "actions", "decisions", "freshness"]) {
+      const sql = `SELECT DISTINCT organization FROM oc_bi.${name}`;
+      expect(await query("acme", sql), name).toEqual([{ organization: "acme" }]);
+      expect(await query("globex", sql), name).toEqual([{ organization: "globex" }]);
+    }
+    expect(await query("acme", "SELECT count(*)::integer AS n FROM oc_bi.fact_action")).toEqual([{ n: 40 }]);
+    expect(await query("acme", "SELECT seq, entries_behind, problem FROM oc_bi.freshness")).toEqual([
+      { seq: "201", entries_behind: "0", problem: null },
+    ]);
+  });
+
+  it("is known by the name it logged in with, whatever it sets", async () => {
+    await as("acme", async (client) => {
+      for (const sql of [
+        "SET row_security = off",
+        "SET search_path = pg_temp, oc_bi, public",
+        `SET "countersign.organization" = 'globex'`,
+        "SET default_transaction_read_only = off",
+        "SET statement_timeout = 0",
+      ]) {
+        await client.query(sql);
+      }
+      // With row_security off PostgreSQL refuses rather than leaving policies out.
+      await expect(client.query("SELECT * FROM oc_bi.fact_action")).rejects.toMatchObject({ code: "42501" });
+      await client.query("DISCARD ALL");
+      const { rows } = await client.query(
+        "SELECT count(*)::integer AS n FROM oc_bi.fact_action WHERE organization = 'globex'",
+      );
+      expect(rows).toEqual([{ n: 0 }]);
+    });
+  });
+
+  it.each([
+    "SET ROLE oc_bi",
+    "SET ROLE oc_owner",
+    "SET ROLE oc_app",
+    "SET ROLE oc_auditor",
+    "SET SESSION AUTHORIZATION oc_owner",
+    "SELECT * FROM oc_audit_log",
+    "SELECT * FROM oc_audit_payload",
+    "SELECT * FROM oc_state",
+    "SELECT * FROM oc_ledger_head",
+    "SELECT * FROM oc_bi_access",
+    "INSERT INTO oc_bi_access VALUES (current_user, 'globex')",
+    "SELECT * FROM oc_work.bi_position",
+    "SELECT * FROM oc_work.read_fingerprints",
+    "INSERT INTO oc_bi.dim_platform SELECT * FROM oc_bi.dim_platform",
+    "UPDATE oc_bi.fact_action SET status = 'DENIED'",
+    "DELETE FROM oc_bi.fact_decision",
+    "TRUNCATE oc_bi.fact_decision",
+    "MERGE INTO oc_bi.fact_action t USING oc_bi.fact_action s ON t.action_id = s.action_id WHEN MATCHED THEN DELETE",
+    "SELECT * FROM oc_bi.fact_action FOR UPDATE",
+    "BEGIN; LOCK TABLE oc_bi.fact_action IN ACCESS EXCLUSIVE MODE",
+    "DELETE FROM oc_bi.actions",
+    "ALTER TABLE oc_bi.fact_action DISABLE ROW LEVEL SECURITY",
+    "CREATE POLICY mine ON oc_bi.fact_action USING (true)",
+    "CREATE FUNCTION oc_bi.mine() RETURNS text LANGUAGE sql RETURN 'x'",
+    "CREATE TABLE oc_bi.mine (one text)",
+    "CREATE TEMPORARY TABLE mine (one text)",
+    "CREATE SCHEMA mine",
+    "SELECT lo_create(0)",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/x')",
+    "SELECT pg_read_file('postgresql.conf')",
+    "SELECT pg_ls_dir('.')",
+    "COPY oc_bi.fact_action TO PROGRAM 'cat'",
+    "COPY oc_bi.fact_action TO '/tmp/x'",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_notify('x', 'y')",
+    "SELECT * FROM pg_statistic",
+    "SELECT * FROM pg_authid",
+    "GRANT oc_bi TO oc_auditor",
+    "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
+    "REFRESH MATERIALIZED VIEW oc_bi.actions",
+  ])("is refused: %s", async (sql) => {
+    await expect(query("acme", sql)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(42501|0A000|55000|42809)$/),
+    });
+  });
+
+  it("sees no statements of others", async () => {
+    await as("globex", async (other) => {
+      const { rows } = await other.query("SELECT 'a secret of globex', pg_backend_pid() AS pid");
+      const seen = await query("acme", `SELECT query FROM pg_stat_activity WHERE pid = ${rows[0].pid}`);
+      expect(seen).toEqual([{ query: "<insufficient privilege>" }]);
+      await expect(query("acme", `SELECT pg_terminate_backend(${rows[0].pid})`)).rejects.toMatchObject({
+        code: "42501",
+      });
+    });
+  });
+
+  it("learns nothing of other organizations from a plan", async () => {
+    const plans = async () => {
+      await superuser.query("VACUUM oc_bi.fact_action");
+      await superuser.query("ANALYZE");
+      const found: string[] = [];
+      for (const sql of [
+        "SELECT * FROM oc_bi.fact_action WHERE effect = 'WRITE'",
+        "SELECT * FROM oc_bi.dim_tool WHERE tool = 'book_reservation'",
+        "SELECT * FROM oc_bi.fact_action WHERE policy_rule = 'writes-one-approver' AND client = 'claude-code'",
+      ]) {
+        const rows = await query("acme", `EXPLAIN ${sql}`);
+        found.push(rows.map((row) => /rows=\d+/.exec(String(row["QUERY PLAN"]))?.[0]).join());
+      }
+      return found;
+    };
+    const before = await plans();
+    // Values of others change, and not how many rows there are.
+    await superuser.query(
+      "UPDATE oc_bi.fact_action SET effect = 'READ', policy_rule = 'other', client = 'other' WHERE organization = 'globex'",
+    );
+    expect(await plans()).toEqual(before);
+    expect(await query("acme", "SELECT * FROM pg_stats WHERE schemaname = 'oc_bi'")).toEqual([]);
+  });
+
+  it("a leaky function sees rows of its organization alone", async () => {
+    await superuser.query(
+      "CREATE FUNCTION public.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'; GRANT EXECUTE ON FUNCTION public.leak(text) TO PUBLIC",
+    );
+    for (const name of [...TABLES, ...VIEWS]) {
+      await as("acme", async (client) => {
+        const seen: (string | undefined)[] = [];
+        client.on("notice", ({ message }) => seen.push(message));
+        await client.query(`SELECT organization FROM oc_bi.${name} WHERE public.leak(organization)`);
+        expect(
+          seen.filter((organization) => organization !== "acme"),
+          name,
+        ).toEqual([]);
+      });
+    }
+    await superuser.query("DROP FUNCTION public.leak(text)");
+  });
+});
+
+describe("the dictionary", () => {
+  it("describes every column in a text that drivers show, and names the keys that there are", async () => {
+    const rows = await query("acme", "SELECT * FROM oc_bi.dictionary");
+    expect(rows.length).toBeGreaterThan(150);
+    for (const { object, column_name: column, description, object_description: about } of rows) {
+      expect(String(description).length, `${object}.${column}`).toBeGreaterThan(9);
+      expect(about, String(object)).not.toBeNull();
+    }
+    const { rows: said } = await superuser.query(
+      `SELECT d.object, d.column_name, d.joins, substring(d.description FROM 'Joins ([a-z_]+[.][a-z_]+)') AS described
+         FROM oc_bi.dictionary d WHERE d.object_kind = 'TABLE' AND d.key = 'FOREIGN KEY'`,
+    );
+    expect(said.length).toBeGreaterThanOrEqual(13);
+    for (const { joins, described } of said) expect(described).toBe(joins);
+    const keyless = await query(
+      "acme",
+      "SELECT object FROM oc_bi.dictionary WHERE object_kind = 'TABLE' GROUP BY 1 HAVING count(*) FILTER (WHERE key = 'PRIMARY KEY') <> 1",
+    );
+    expect(keyless).toEqual([]);
+    const joins = await query(
+      "acme",
+      "SELECT joins FROM oc_bi.dictionary j WHERE joins IS NOT NULL AND NOT EXISTS (SELECT FROM oc_bi.dictionary d WHERE d.object || '.' || d.column_name = j.joins)",
+    );
+    expect(joins).toEqual([]);
+  });
+
+  it("has types that drivers show well, and a version", async () => {
+    const types = await query("acme", "SELECT DISTINCT data_type FROM oc_bi.dictionary ORDER BY 1");
+    for (const { data_type: type } of types) {
+      expect(type).toMatch(
+        /^(character varying\(([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\)|bigint|integer|smallint|numeric\(14,3\)|timestamp without time zone)$/,
+      );
+    }
+    expect(
+      await query(
+        "acme",
+        "SELECT column_name FROM oc_bi.dictionary WHERE (data_type LIKE 'timestamp%') <> (column_name LIKE '%\\_utc')",
+      ),
+    ).toEqual([]);
+    expect(await query("acme", "SELECT version FROM oc_bi.version")).toEqual([{ version: 1 }]);
+  });
+});
