@@ -66,6 +66,11 @@ describe("the shell blocks of the README", () => {
       ["TOKEN=$APPROVER", /("change":"ADDED","action":\{.*"cancel_reservation"[\s\S]*){2}/],
       ["npx countersign token", /^[\w-]+\.[\w-]+\.[\w-]+$/m],
       ["npx countersign export", /^([0-9a-f]{64}) {2}-\n[\s\S]*^"prevHash":"\1"$/m],
+      [
+        "npx countersign export --format",
+        /^\{"eventType":"START",.*"runId":"[\s\S]*^\{"eventType":/m,
+        /^\{"prefix":\{.*"entity":\{/m,
+      ],
       ["ADMIN=", /"path":"\/channels\/slack\/acme\/approvals"\},"userErrors":\[\]/],
       ['ask "$APPROVER"', /"code":"[\w.-]+","expiresAt":"[^"]+","userErrors":\[\]/],
       ['ask "$ADMIN"', /"userErrors":\[\]/],

@@ -1,4 +1,6 @@
+import { hash } from "node:crypto";
 import type { LedgerId } from "../facts/entry.ts";
+import { LedgerDamagedError } from "./errors.ts";
 import { clampPosition, type Queryable, readHead } from "./read.ts";
 
 export interface ExportRange {
@@ -52,6 +54,34 @@ export async function* exportPayloads(
   range: ExportRange = {},
 ): AsyncGenerator<string, void> {
   for await (const { seq, text } of rowsOf(db, ledger, range, READ_PAYLOADS)) if (text !== null) yield `${seq} ${text}`;
+}
+
+/** Entries that move one action at most: more approvals than that are asked of nobody. */
+const MAX_STEPS = 10_000;
+const READ_STEPS = {
+  name: "oc_export_steps",
+  text: `
+    SELECT e.seq, e.entry AS text, encode(e.hash, 'hex') AS hash FROM oc_audit_log e
+     WHERE e.action_id = $2::uuid AND e.ledger = $1 AND e.state_version IS NOT NULL AND e.seq <= $3::bigint
+     ORDER BY e.state_version LIMIT ${MAX_STEPS}`,
+};
+
+/**
+ * The stored text of the entries that move an action, up to position `until`, oldest first. Each is hashed again. Throws
+ * LedgerDamagedError.
+ */
+export async function exportSteps(
+  db: Queryable,
+  ledger: LedgerId,
+  action: string,
+  until: bigint,
+): Promise<readonly string[]> {
+  const values = [ledger, action, clampPosition(until)];
+  const { rows } = await db.query<{ seq: string; text: string; hash: string }>({ ...READ_STEPS, values });
+  return rows.map((row) => {
+    if (hash("sha256", row.text) === row.hash) return row.text;
+    throw new LedgerDamagedError(ledger, `the text of entry ${row.seq} does not have the hash ${row.hash}`);
+  });
 }
 
 async function* rowsOf(
