@@ -218,9 +218,6 @@ describe("exports", () => {
   /** What the product does not use itself, and why it is there all the same. */
   const exempt: Readonly<Record<string, string>> = {
     "src/domain/channels/slack/driver.ts createSlackDriver": "until channels are served",
-    "src/domain/lineage/fingerprints/evidence.ts OBSERVED_STRENGTH": "until proposed writes are compared with them",
-    "src/domain/lineage/fingerprints/evidence.ts evidenceOf": "until proposed writes are compared with them",
-    "src/domain/lineage/fingerprints/rarity.ts createRarity": "until proposed writes are compared with them",
     "src/ledger/read.ts readRange": "pages of a ledger, for its readers to come",
     "src/ledger/tables.ts LEDGER_TABLES": "the list that the guards' own is compared with",
   };

@@ -22,6 +22,7 @@ const options = readOptions(
       to: 10_000,
       otherwise: 40,
     },
+    principals: { says: "how many there are, who read in turn", unit: "number", from: 1, to: 32, otherwise: 12 },
     mistakes: { says: "links that are wrong or missing to be shown", unit: "links", from: 0, to: 1_000, otherwise: 0 },
   },
 );
@@ -52,7 +53,7 @@ for (const data of sets) {
   for (let seed = options.from; seed <= options.to; seed += 1) {
     const flows = plant(data, options.flows, createRandom(seed));
     own.push(
-      await score(flows, ({ flow, read, isMissing, strength, shared }) => {
+      await score(flows, options.principals, ({ flow, read, isMissing, strength, shared }) => {
         shown += 1;
         if (shown > options.mistakes) return;
         const what = isMissing ? "missing" : "wrong";

@@ -31,16 +31,19 @@ export interface Mistake {
 
 const none = (): Score => ({ right: 0, wrong: 0, missed: 0 });
 
-/** Compares each write with the reads of its session as the product does, in order: what is common is learned on the way. */
+/** Compares each write with the reads of its session, of one of `principals` in turn, as the product does, in order: what is common is learned on the way. */
 export async function score(
   flows: readonly Flow[],
+  principals: number,
   onMistake: (mistake: Mistake) => void = () => undefined,
 ): Promise<Scores> {
   const fingerprinter = createFingerprinter(createHash("sha256").update("bench").digest());
   const rarity = createRarity();
+  let reader = 0;
   const scores = new Map<Kind, Record<Method, Score>>();
   for (const flow of flows) {
     const { kind, reads, write, sources, alike } = flow;
+    reader = (reader + 1) % principals;
     const sets = await Promise.all(reads.map((read) => setOf(read)));
     const written = writtenOf(write.arguments, fingerprinter);
     const evidence = sets.map((set) => evidenceOf(written, (fingerprint) => set.has(fingerprint), rarity));
@@ -75,7 +78,7 @@ export async function score(
     const source = createHash("sha256")
       .update(JSON.stringify([read.platform, read.tool, read.arguments]))
       .digest();
-    rarity.note(bytes, source.readUInt32BE());
+    rarity.note(bytes, { source: source.readUInt32BE(), reader });
     return new Set(unpacked(bytes));
   }
 }

@@ -13,7 +13,7 @@ const FLOWS = 25;
 
 describe("links between writes of known origin and what was read before", () => {
   const all = Promise.all(
-    [airline(), contacts, tickets].map(async (data) => score(plant(data, FLOWS, createRandom(SEED)))),
+    [airline(), contacts, tickets].map(async (data) => score(plant(data, FLOWS, createRandom(SEED)), 12)),
   );
   const of = (scores: Scores, kind: Kind, method: "OBSERVED" | "POSSIBLE") => recall(scores.get(kind)![method]);
 

@@ -147,11 +147,11 @@ describe("evidence", () => {
     const rarity = createRarity();
     const { bytes } = setOf("amelia@example.com");
     const [one = 0] = unpacked(bytes);
-    for (let again = 0; again < 50; again += 1) rarity.note(bytes, 1);
+    for (let again = 0; again < 50; again += 1) rarity.note(bytes, { source: 1, reader: again });
     expect([rarity.sources(one), rarity.factor(one)]).toEqual([1, 1]);
     let before = 1;
     for (let source = 2; source <= 60; source += 1) {
-      rarity.note(bytes, source);
+      rarity.note(setOf(["amelia@example.com", `x${source}`, `y${source}`]).bytes, { source, reader: source });
       expect(rarity.factor(one)).toBeLessThanOrEqual(before);
       before = rarity.factor(one);
       if (source === 4) expect(before).toBeGreaterThan(0.5);
@@ -159,10 +159,35 @@ describe("evidence", () => {
     expect(before).toBe(0);
     expect(rarity.factor(one + 1)).toBe(1);
   });
+
+  it("stays where one principal reads the same page again and again, or pages of their own, or long lists", () => {
+    const [one = 0] = unpacked(setOf("amelia@example.com").bytes);
+    const page = Array.from({ length: 40 }, (_, at) => `C-${at * 7919}`);
+    const linked = (rarity: ReturnType<typeof createRarity>) => 12 * rarity.factor(one) >= OBSERVED_STRENGTH;
+    const [same, own, lists] = [createRarity(), createRarity(), createRarity()];
+    for (let n = 0; n < 300; n += 1) {
+      // With ?n=1, ?n=2, … it is another question with the same result.
+      same.note(setOf(["amelia@example.com", ...page]).bytes, { source: n, reader: n });
+      own.note(setOf(["amelia@example.com", `x${n}`, `y${n}`]).bytes, { source: n, reader: 1 });
+    }
+    expect(linked(same)).toBe(true);
+    expect(linked(own)).toBe(true);
+    // What many read is not forgotten for it.
+    for (let n = 0; n < 40; n += 1) lists.note(setOf(["Economy Class", `z${n}`]).bytes, { source: n, reader: n });
+    const [common = 0] = unpacked(setOf("Economy Class").bytes);
+    expect(lists.factor(common)).toBe(0);
+    for (let n = 0; n < 60; n += 1) {
+      const bytes = setOf(Array.from({ length: 900 }, (_, at) => `L-${n}-${at * 7919}`)).bytes;
+      for (const again of [0, 1]) lists.note(bytes, { source: 2 * n + again, reader: 1 });
+    }
+    lists.note(setOf(Array.from({ length: 50_000 }, (_, at) => `M-${at * 7919}`)).bytes, { source: 5, reader: 1 });
+    expect(lists.factor(common)).toBe(0);
+    expect(lists.size()).toBeLessThan(20 * 1024 * 1024);
+  });
 });
 
 describe("what is large", () => {
-  const maker = createFingerprintMaker();
+  const maker = createFingerprintMaker({ maxMs: 120_000 });
   afterAll(() => maker.close());
 
   it("is fingerprinted elsewhere, as in place, while this thread goes on", async () => {

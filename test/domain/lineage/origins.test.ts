@@ -189,11 +189,26 @@ describe("a write", () => {
 
   it("is linked less and less by a value that more and more reads have", async () => {
     const common = "Economy Class Comfort";
-    const by = someAgent();
+    const all = Array.from({ length: 8 }, someAgent);
+    const [by] = all as [Caller];
     await complete(by, [common, "x1"]);
     expect((await propose(by, { cabin: common })).lineage?.observed).toHaveLength(1);
-    for (let at = 0; at < 40; at += 1) await complete(by, [common, `x${at}`]);
-    expect((await propose(by, { cabin: common })).lineage?.observed).toEqual([]);
+    const ids: string[] = [];
+    for (let at = 0; at < 40; at += 1) {
+      ids.push((await complete(all[at % all.length]!, [common, `x${at}`, `${at} Wide Street`])).id);
+    }
+    // A server that starts learns from what others recorded, and two writes at once wait for the same.
+    const third = await world.process();
+    const writes = await Promise.all([1, 2].map(() => propose(by, { cabin: common }, {}, third)));
+    for (const { lineage } of writes) expect(lineage?.observed).toEqual([]);
+    // Rows that are not what the entries committed to say nothing of what is common.
+    await one.pool.query("UPDATE oc_work.read_fingerprints SET source = source + 1 WHERE action = ANY ($1::uuid[])", [
+      ids,
+    ]);
+    const fourth = await world.process();
+    const fresh = someAgent();
+    await complete(fresh, [common, "x1"]);
+    expect((await propose(fresh, { cabin: common }, {}, fourth)).lineage?.observed).toHaveLength(1);
   }, 120_000);
 
   it("leaves a ledger that is intact", async () => {

@@ -1,6 +1,7 @@
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { factOf } from "../../../facts/decode.ts";
-import type { LedgerId } from "../../../facts/entry.ts";
+import type { LedgerEntry, LedgerId } from "../../../facts/entry.ts";
 import type { Fact } from "../../../facts/registry.ts";
 import { LedgerDamagedError } from "../../../ledger/errors.ts";
 import type { Ledgers } from "../../../ledger/ledger.ts";
@@ -32,6 +33,8 @@ export interface RecentRead {
   readonly isPartial: boolean;
   /** What was asked for, where it has fingerprints. */
   readonly source: number | undefined;
+  /** See readerOf. */
+  readonly reader: number;
 }
 
 export interface RecentReads {
@@ -131,8 +134,8 @@ function take(to: Known, ledger: LedgerId, row: Row): void {
   if (fact.type !== "ACTION_PROPOSED" && fact.type !== "ACTION_COMPLETED") return;
   const { action, chain, platform, region } = fact;
   const at = Date.parse(entry.recordedAt);
-  const { seq, hash } = to.reads.get(action) ?? entry;
-  const place = { action, chain, platform, region, seq, hash, at };
+  const { seq, hash: first } = to.reads.get(action) ?? entry;
+  const place = { action, chain, platform, region, seq, hash: first, at, reader: readerOf(entry) };
   to.reads.delete(action);
   if (fact.type === "ACTION_PROPOSED") to.reads.set(action, { ...place, ...UNKNOWN, completed: undefined });
   else to.reads.set(action, { ...place, ...valuesOf(fact.fingerprints, row), completed: entry.seq });
@@ -148,6 +151,12 @@ function valuesOf(said: Fact<"ACTION_COMPLETED">["fingerprints"], row: Row): Val
   const source = Number(row.source);
   if (digestOfSet({ salt, source, fingerprints }) !== said.digest) return UNKNOWN;
   return { values: new Uint8Array(fingerprints), isPartial: said.omitted !== undefined, source };
+}
+
+/** A number of the principal that recorded `entry` and whom it acted for, the same for the same. */
+export function readerOf({ body: { actor, onBehalfOf } }: LedgerEntry): number {
+  const id = (one: unknown) => (one as { readonly id?: string } | undefined)?.id ?? "";
+  return Number.parseInt(hash("sha256", JSON.stringify([id(actor), id(onBehalfOf)])).slice(0, 8), 16);
 }
 
 /** Of the oldest reads whose fingerprints are too many bytes together, nothing is known. */
