@@ -6,7 +6,7 @@ import { defineBiRole } from "./bi-role.ts";
 import { defineBiTables } from "./bi-tables.ts";
 import { defineCheck } from "./check.ts";
 import { describeFailure, exitCodeOf, exitCodes, exitCodesHelp } from "./exit.ts";
-import { defineExport } from "./export.ts";
+import { defineExport } from "./export/command.ts";
 import { defineHealth } from "./health.ts";
 import { defineKeys } from "./keys.ts";
 import { defineMigrate } from "./migrate.ts";

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { createChainReader, type HashedEntry, hashedEntry } from "../domain/lineage/exports/entries.ts";
-import type { LoadSteps } from "../domain/lineage/exports/histories.ts";
-import { createLineageWriter, type LineageFormat } from "../domain/lineage/exports/writer.ts";
-import type { LedgerHead, LedgerId } from "../facts/entry.ts";
-import { LedgerDamagedError } from "../ledger/errors.ts";
-import { exportSteps } from "../ledger/export.ts";
-import type { Queryable } from "../ledger/read.ts";
-import type { Api, Operation } from "./api.ts";
+import { createChainReader, type HashedEntry, hashedEntry } from "../../domain/lineage/exports/entries.ts";
+import type { LoadSteps } from "../../domain/lineage/exports/histories.ts";
+import { createLineageWriter, type LineageFormat } from "../../domain/lineage/exports/writer.ts";
+import type { LedgerHead, LedgerId } from "../../facts/entry.ts";
+import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { exportSteps } from "../../ledger/export.ts";
+import type { Queryable } from "../../ledger/read.ts";
+import type { Api, Operation } from "../api.ts";
 
 /** The text of an entry. */
 export interface Line {
