@@ -157,12 +157,12 @@ CREATE TABLE oc_bi.fact_lineage_edge (
   chain_id            varchar(36)  NOT NULL,
   platform_key        varchar(32)  NOT NULL REFERENCES oc_bi.dim_platform,
   platform_region     varchar(255) NOT NULL,
-  source_chain_id     varchar(36)  NOT NULL,
-  source_platform_key varchar(32)  NOT NULL REFERENCES oc_bi.dim_platform,
-  source_region       varchar(255) NOT NULL,
+  source_chain_id     varchar(36),
+  source_platform_key varchar(32)  REFERENCES oc_bi.dim_platform,
+  source_region       varchar(255),
   source_ledger       varchar(255) NOT NULL,
-  source_seq          bigint       NOT NULL,
-  source_hash         varchar(64)  NOT NULL,
+  source_seq          bigint,
+  source_hash         varchar(64),
   source_action_id    varchar(36)  REFERENCES oc_bi.fact_action,
   shared_values       bigint,
   whole_values        bigint,
@@ -229,7 +229,7 @@ SELECT e.edge_key, e.organization, e.ledger_region, e.kind, e.write_utc, s.platf
        e.whole_values, e.strength, e.reads, e.is_unknown, e.crosses_platform, e.crosses_region, e.action_id, e.source_action_id,
        e.chain_id, e.source_chain_id, e.source_ledger, e.source_seq, e.write_seq
   FROM oc_bi.fact_lineage_edge e
-  JOIN oc_bi.dim_platform s ON s.platform_key = e.source_platform_key
+  LEFT JOIN oc_bi.dim_platform s ON s.platform_key = e.source_platform_key
   JOIN oc_bi.dim_platform p ON p.platform_key = e.platform_key
   JOIN oc_bi.fact_action a ON a.action_id = e.action_id
   JOIN oc_bi.dim_tool t ON t.tool_key = a.tool_key
@@ -243,7 +243,7 @@ CREATE VIEW oc_bi.lineage_paths WITH (security_barrier, security_invoker) AS
 WITH RECURSIVE path AS (
   SELECT e.organization, e.ledger_region, 1 AS hops, e.kind, e.edge_key AS first_edge_key, e.edge_key AS last_edge_key, e.action_id,
          e.source_action_id, e.source_platform_key, e.source_region, e.platform_key, e.platform_region, e.crosses_region, e.source_seq,
-         e.write_seq, e.write_utc AS from_utc, e.write_utc AS to_utc, e.chain_id, ARRAY[e.source_chain_id, e.chain_id]::text[] AS chains
+         e.write_seq, e.write_utc AS from_utc, e.write_utc AS to_utc, e.chain_id, ARRAY[coalesce(e.source_chain_id, ''), e.chain_id]::text[] AS chains
     FROM oc_bi.fact_lineage_edge e
   UNION ALL
   SELECT p.organization, p.ledger_region, p.hops + 1, (CASE WHEN e.kind = p.kind THEN p.kind ELSE 'POSSIBLE' END)::varchar(8), p.first_edge_key,
@@ -253,13 +253,14 @@ WITH RECURSIVE path AS (
     FROM path p
     JOIN oc_bi.fact_lineage_edge e ON e.source_chain_id = p.chain_id AND e.organization = p.organization
                                   AND e.ledger_region = p.ledger_region AND e.write_seq > p.write_seq
-                                  AND e.source_ledger = concat(p.organization, '/', p.ledger_region) AND e.source_seq > p.write_seq
+                                  AND e.source_ledger = concat(p.organization, '/', p.ledger_region)
+                                  AND coalesce(e.source_seq, e.write_seq) > p.write_seq
    WHERE p.hops < 5 AND e.chain_id <> ALL (p.chains)
 )
 SELECT p.organization, p.ledger_region, p.hops, p.kind, s.platform AS source_platform, p.source_region, d.platform,
        p.platform_region, p.crosses_region, p.from_utc, p.to_utc, p.source_action_id, p.action_id, p.first_edge_key, p.last_edge_key
   FROM (SELECT * FROM path LIMIT 100000) p
-  JOIN oc_bi.dim_platform s ON s.platform_key = p.source_platform_key
+  LEFT JOIN oc_bi.dim_platform s ON s.platform_key = p.source_platform_key
   JOIN oc_bi.dim_platform d ON d.platform_key = p.platform_key;
 
 -- With the rights of its owner, and so with the organizations as a condition: heads of ledgers have no policies.

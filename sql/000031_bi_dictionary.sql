@@ -52,10 +52,10 @@ DECLARE
     "times": "How many attempts of one minute the row stands for; 1 for a decision.",
     "seconds_since_proposed": "Seconds from the proposal to the decision.",
     "seconds_since_shown": "Seconds from when the action was first shown to this person to the decision; null: not known.",
-    "edge_key": "Names the edge: its kind and number, and the hash of the entry that has it, hashed.",
+    "edge_key": "Names the edge: its number, and the hash of the entry that has it, hashed.",
     "write_seq": "Position of the entry of the write.",
     "write_utc": "Time of the write.",
-    "source_platform": "Name of the platform that was read.",
+    "source_platform": "Name of the platform that was read; null: the entry does not tell.",
     "source_region": "Region in which that platform keeps its data.",
     "source_ledger": "Ledger that has the entry of the read.",
     "source_seq": "Position of the entry of the read there.",
@@ -66,8 +66,8 @@ DECLARE
     "strength": "OBSERVED: how much that tells, in tenths; 50 is the least.",
     "reads": "POSSIBLE: reads of the source chain that count.",
     "is_unknown": "1: values of one of the reads are not known, so every argument may be from there.",
-    "crosses_platform": "1: source and write are on different platforms.",
-    "crosses_region": "1: the platforms of source and write keep their data in different regions; of a path: anywhere on it.",
+    "crosses_platform": "1: source and write are on different platforms, or the platform of the source is not known.",
+    "crosses_region": "1: the platforms of source and write keep their data in different regions, or that of the source is not known; of a path: anywhere on it.",
     "seq": "Position of the entry in the ledger."
   }';
 BEGIN
@@ -99,7 +99,7 @@ BEGIN
     ('fact_decision', 'verdict', 'APPROVE or DENY, also of what was refused; of a review JUSTIFIED or UNJUSTIFIED.'),
     ('fact_decision', 'shown_utc', 'When the action was first shown to this person, where that is known.'),
     ('fact_lineage_edge', NULL, 'One row a source of a write, as its entry has it: where its data is from, or may be from.'),
-    ('fact_lineage_edge', 'number', 'Its number among the edges of this kind of the write, from 1.'),
+    ('fact_lineage_edge', 'number', 'Its number among the edges of the write, from 1, as in the API.'),
     ('fact_lineage_edge', 'source_platform_key', 'The platform that was read. Joins dim_platform.platform_key'),
     ('fact_lineage_edge', 'source_hash', 'SHA-256 of the entry of the read, which the entry of the write names.'),
     ('actions', NULL, 'fact_action with the names of its dimensions.'),

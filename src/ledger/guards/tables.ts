@@ -186,8 +186,11 @@ function columnFact(column: ColumnRow) {
 const constraintFact = ({ name, definition, validated, enforced }: ConstraintRow): string =>
   words("constraint", identifier(name), definition, !validated && "not validated", !enforced && "not enforced");
 
+/** PostgreSQL names the triggers of a foreign key by their OIDs, which differ from database to database. */
+const OID_NAME = /^(CREATE CONSTRAINT TRIGGER "RI_ConstraintTrigger_[ac]_)\d+"/;
+
 const triggerFact = ({ state, internal, definition }: TriggerRow): string =>
-  words(internal && "internal", "trigger", firing(state), definition);
+  words(internal && "internal", "trigger", firing(state), internal ? definition.replace(OID_NAME, '$1<oid>"') : definition);
 
 const ruleFact = ({ view, state, definition }: RuleRow): string =>
   view

@@ -71,7 +71,8 @@ export function addEntry(collected: Collected, entry: LedgerEntry): void {
 }
 
 function addProposal(collected: Collected, entry: LedgerEntry, fact: Fact<"ACTION_PROPOSED">): void {
-  const { policy, lineage } = fact;
+  const { policy } = fact;
+  const sources = addEdges(collected, entry, fact);
   collected.actions.set(fact.action, {
     ...changeOf(entry, fact),
     proposed_seq: String(entry.seq),
@@ -92,11 +93,10 @@ function addProposal(collected: Collected, entry: LedgerEntry, fact: Fact<"ACTIO
     policy_outcome: policy.outcome,
     policy_rule: policy.rules[0] && cut(policy.rules[0].ruleId),
     approvals_needed: policy.requirements.reduce((total, { needed }) => total + needed, 0),
-    observed_sources: lineage?.observed.length ?? 0,
-    possible_sources: lineage?.possible.length ?? 0,
-    omitted_sources: lineage?.left ?? 0,
+    observed_sources: sources.observed,
+    possible_sources: sources.possible,
+    omitted_sources: fact.lineage?.left ?? 0,
   });
-  if (lineage !== undefined) addEdges(collected, entry, fact, lineage);
 }
 
 /** Where the action stands from `entry` on. */

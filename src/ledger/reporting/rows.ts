@@ -100,20 +100,18 @@ export interface EdgeRow {
   readonly chain_id: string;
   readonly platform_key: string;
   readonly platform_region: string;
-  readonly source_chain_id: string;
-  readonly source_platform_key: string;
-  readonly source_region: string;
+  readonly source_chain_id: string | null;
+  readonly source_platform_key: string | null;
+  readonly source_region: string | null;
   readonly source_ledger: string;
-  readonly source_seq: string;
-  readonly source_hash: string;
-  readonly shared_values?: number | undefined;
-  readonly whole_values?: number | undefined;
-  readonly exact_values?: number | undefined;
-  readonly strength?: number | undefined;
-  readonly reads?: number | undefined;
+  readonly source_seq: string | null;
+  readonly source_hash: string | null;
+  readonly shared_values: number | null;
+  readonly whole_values: number | null;
+  readonly exact_values: number | null;
+  readonly strength: number | null;
+  readonly reads: number | null;
   readonly is_unknown: number;
-  readonly crosses_platform: number;
-  readonly crosses_region: number;
 }
 
 /** The longest text that drivers show as a text rather than as a long one. */

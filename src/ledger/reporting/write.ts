@@ -78,8 +78,6 @@ const EDGE = [
   "platform_key",
   "platform_region",
   "source_chain_id",
-  "source_platform_key",
-  "source_region",
   "source_ledger",
   "source_seq",
   "source_hash",
@@ -89,8 +87,6 @@ const EDGE = [
   "strength",
   "reads",
   "is_unknown",
-  "crosses_platform",
-  "crosses_region",
 ];
 
 const PLACE = "organization, ledger_region";
@@ -128,16 +124,25 @@ const STATEMENTS = {
     SELECT $1, $2, ${listed(DECISION, "r.")}, extract(epoch FROM r.decided_utc - a.proposed_utc)
       FROM ${rowsOf("fact_decision")}
       JOIN oc_bi.fact_action a ON a.action_id = r.action_id AND a.organization = $1 AND a.ledger_region = $2`,
-  // The read of the same ledger: by the position of its proposal, or of its completion.
+  // The read, where it is in the same ledger: by the position of its proposal, or of its completion. An entry may name a chain alone, which is on
+  // the platform of its steps.
   edges: `
-    INSERT INTO oc_bi.fact_lineage_edge (${PLACE}, ${listed(EDGE)}, source_action_id)
-    SELECT $1, $2, ${listed(EDGE, "r.")},
-           CASE WHEN r.source_ledger = concat($1::text, '/', $2::text) THEN coalesce(
-             (SELECT a.action_id FROM oc_bi.fact_action a
-               WHERE a.organization = $1 AND a.ledger_region = $2 AND a.proposed_seq = r.source_seq),
-             (SELECT a.action_id FROM oc_bi.fact_action a
-               WHERE a.organization = $1 AND a.ledger_region = $2 AND a.completed_seq = r.source_seq)) END
-      FROM ${rowsOf("fact_lineage_edge")}`,
+    INSERT INTO oc_bi.fact_lineage_edge
+      (${PLACE}, ${listed(EDGE)}, source_action_id, source_platform_key, source_region, crosses_platform, crosses_region)
+    SELECT $1, $2, ${listed(EDGE, "r.")}, o.action_id, s.platform_key, s.region,
+           CASE s.platform_key WHEN r.platform_key THEN 0 ELSE 1 END, CASE s.region WHEN r.platform_region THEN 0 ELSE 1 END
+      FROM ${rowsOf("fact_lineage_edge")}
+      LEFT JOIN LATERAL (
+        SELECT a.action_id FROM oc_bi.fact_action a
+         WHERE a.organization = $1 AND a.ledger_region = $2 AND r.source_ledger = concat($1::text, '/', $2::text)
+           AND (a.proposed_seq = r.source_seq OR a.completed_seq = r.source_seq)
+         ORDER BY a.proposed_seq DESC LIMIT 1) o ON true
+      LEFT JOIN LATERAL (
+        SELECT a.platform_key, a.platform_region FROM oc_bi.fact_action a
+         WHERE r.source_platform_key IS NULL AND a.chain_id = r.source_chain_id AND a.organization = $1 AND a.ledger_region = $2
+         ORDER BY a.proposed_seq LIMIT 1) c ON true
+     CROSS JOIN LATERAL (SELECT coalesce(r.source_platform_key, c.platform_key) AS platform_key,
+                                coalesce(r.source_region, c.platform_region) AS region) s`,
 } as const;
 
 /**
