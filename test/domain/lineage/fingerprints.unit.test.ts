@@ -224,6 +224,8 @@ describe("what is large", () => {
     ["brackets", "[".repeat(100_000) + "]".repeat(100_000)],
     ["quotes in lines", 'a,b\n"'.repeat(40_000)],
     ["tags that are never closed", `${"<div>".repeat(40_000)}</p>`],
+    ["tags that nothing opened", `${"<i>".repeat(400_000)}${"</b>".repeat(400_000)}`],
+    ["names of attributes", `<p ${Array.from({ length: 100_000 }, (_, at) => `a${at}`).join(" ")}></p>`],
     ["lines of dashes", `a | b\n${`${" ".repeat(900)}x|\n`.repeat(200)}--- | ---\n`],
     ["spaces in lines", `${`k${" ".repeat(9_000)}\n`.repeat(22)}`],
     ["parts of addresses", `${"a.".repeat(50_000)}@${"a.".repeat(50_000)}`],
