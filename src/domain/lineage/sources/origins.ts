@@ -9,7 +9,7 @@ import type { Rarity } from "../fingerprints/rarity.ts";
 import { foundIn } from "../fingerprints/read-set.ts";
 import type { Written } from "../fingerprints/written.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
-import { createFindMatches, type Edge, type Match, type Matches } from "./matches.ts";
+import { createFindMatches, type Edge, type FindMatches, type Match, type Matches } from "./matches.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 
@@ -52,11 +52,12 @@ const MOST_SHARED = 50;
 
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
-  const matchesOf = createFindMatches({ db, keyOf, maker });
+  const matches = createFindMatches({ db, keyOf, maker });
 
   async function originsOf(
     ledger: LedgerId,
     { reads, isCut }: RecentReads,
+    matchesOf: FindMatches,
     { platform, arguments: given, userRequest }: ProposedWrite,
   ): Promise<Origins | undefined> {
     const elsewhere = reads.filter((read) => read.platform !== platform);
@@ -72,7 +73,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     const found = written === undefined ? [] : observed(written, said, compared, rarity);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
     const top = found.slice(0, MOST_OBSERVED);
-    const matches = await matchesOf(ledger, given, top);
+    const matched = await matchesOf(ledger, given, top);
     const chains = possible(ledger, elsewhere, written === undefined);
     const left = found.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
     return {
@@ -81,7 +82,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
           ...placeOf(ledger, read),
           values: shared.length,
           whole: shared.filter(({ part }) => part === "WHOLE").length,
-          exact: matches[at] && [...matches[at].values()].filter(({ match }) => match === "EXACT").length,
+          exact: matched[at] && [...matched[at].values()].filter(({ match }) => match === "EXACT").length,
           strength: Math.round(strength * 10),
         })),
         possible: chains.slice(0, MOST_POSSIBLE),
@@ -89,14 +90,15 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence], at) => told(seq, evidence, matches[at])),
+      evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence], at) => told(seq, evidence, matched[at])),
       best: top[0]?.[0],
     };
   }
 
   return async (ledger, principal) => {
     const recent = await recentReads(ledger, principal);
-    return (write) => originsOf(ledger, recent, write);
+    const matchesOf = matches();
+    return (write) => originsOf(ledger, recent, matchesOf, write);
   };
 }
 
