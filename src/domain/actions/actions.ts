@@ -66,6 +66,7 @@ import {
 import { createProposer } from "./proposing/propose.ts";
 import { createBatchProposer, type ProposeOutcome } from "./proposing/propose-together.ts";
 import { createQueues } from "./proposing/queues.ts";
+import { createLookUpSources } from "./proposing/sources.ts";
 import { createSupersede } from "./proposing/supersede.ts";
 import { createWindowReader } from "./proposing/windows.ts";
 import { type DueSettled, settleDue } from "./settle-due.ts";
@@ -255,9 +256,10 @@ export function createActions(options: ActionsOptions): Actions {
   });
   const entries = createProposalEntries({ load, clock, grants, reach, atHome, approvalTtl, grantTtl, recorded: note });
   const now = () => clock.now() ?? new Date();
-  const windows = createWindowReader({ db, policies, findReads, now });
+  const windows = createWindowReader({ db, policies, now });
   const inQueues = createQueues();
-  const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier, findOrigins });
+  const lookUp = createLookUpSources({ policies, findReads, findOrigins, partsRegions });
+  const propose = createProposer({ commit, routing, windows, inQueues, entries, supersede, earlier, lookUp });
   const proposeTogether = createBatchProposer({
     commit: commitTogether,
     routing,
@@ -267,7 +269,7 @@ export function createActions(options: ActionsOptions): Actions {
     supersede,
     load,
     earlier,
-    findOrigins,
+    lookUp,
   });
   const begin = options.abroad?.copies.begin ?? createBeginning({ commit, policies, region: config.region });
   const ledgerOfCaller = ({ principal }: Caller) => ledgerOf(principal.organization, config.region);

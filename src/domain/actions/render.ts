@@ -1,11 +1,12 @@
 import { parseJson } from "../../facts/parse-json.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { Effect } from "../policy/catalog.ts";
-import { type Piece, wrapped } from "./rendering/lines.ts";
-import { quoted, textLines, VALUE_LINES, valueLines } from "./rendering/values.ts";
+import { labelled, type Words } from "./rendering/labelled.ts";
+import { type RenderedSources, sourceLines } from "./rendering/sources.ts";
+import { quoted, textLines, valueLines } from "./rendering/values.ts";
 
 /** The form of the text below. A change of form is a new number, so that old digests stay explicable. */
-const RENDERING = 2;
+const RENDERING = 3;
 
 export interface Rendered {
   readonly platform: string;
@@ -17,6 +18,8 @@ export interface Rendered {
   readonly arguments: string;
   readonly requestedBy: Principal;
   readonly source?: { readonly platform: string; readonly chain: string } | undefined;
+  /** Where its arguments are from; undefined: nothing was looked up. */
+  readonly sources?: RenderedSources | undefined;
   readonly userRequest?: string | undefined;
   readonly rationale?: string | undefined;
 }
@@ -43,21 +46,13 @@ export function render(action: Rendered): string {
     lines.push(...labelled(["Data may come from: ", quoted(source.platform), `, chain ${source.chain}`]));
   }
   lines.push("Arguments:", ...valueLines(parseJson(action.arguments)));
+  if (action.sources !== undefined) lines.push(...sourceLines(action.sources));
   if (action.userRequest !== undefined) {
     lines.push("Asked for, as the agent reports it:", ...textLines(action.userRequest));
   }
   if (action.rationale !== undefined) lines.push("Reason the agent gives:", ...textLines(action.rationale));
   const isMarked = lines.some((line) => line.includes("⟨"));
   return [`Countersign action, form ${RENDERING}`, ...(isMarked ? [MARKS] : []), ...lines].join("\n");
-}
-
-/** Words of ours, and names. */
-type Words = readonly (string | readonly Piece[])[];
-
-/** A line of ours, continued on further ones when it is long. */
-function labelled(words: Words): readonly string[] {
-  const pieces = words.flatMap((part) => (typeof part === "string" ? { text: part, splits: false } : part));
-  return wrapped(pieces, { first: "", next: VALUE_LINES.next });
 }
 
 function described({ id, kind, displayName }: Principal): Words {

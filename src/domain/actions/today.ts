@@ -49,10 +49,12 @@ export function createJudge({ db, policies, findReads, statusOf }: JudgeOptions)
     const allowed = directory?.platformsOf(requestedBy.id);
     const policy = policies.of(requestedBy.organization);
     const published = policies.publishedBy(requestedBy.organization);
-    const { isWhole, reads, ...recorded } = recordedSituation(proposal, now);
+    const { isWhole, sources, ...recorded } = recordedSituation(proposal, now);
     // A policy that asks for reads by now: what was read since counts too, because nobody can tell what was known then.
-    const drawn = policy.readsLineage ? (reads ?? (await findReads(requestedBy, regionsOf(policy)))) : undefined;
-    const lineage = drawn && lineageOf(drawn, recorded.platform, policy.document.catalog);
+    const drawn = policy.readsLineage
+      ? (sources.reads ?? (await findReads(requestedBy, regionsOf(policy))))
+      : undefined;
+    const lineage = drawn && lineageOf({ ...sources, reads: drawn }, recorded.platform, policy.document.catalog);
     const situation = { ...recorded, lineage };
     const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
     // Without its arguments, nobody knows what such a policy says of it.

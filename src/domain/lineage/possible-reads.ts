@@ -10,13 +10,16 @@ export interface ReadMarker {
   readonly platform: string;
   readonly region: string;
   readonly ledger: string;
+  /** Where it is in a region of several: the routing chain that read, and how many reads of it there are. */
+  readonly chain?: string | undefined;
+  readonly reads?: number | undefined;
   /** Position and hash (64 hex digits) of its proposal; undefined where that is recorded together with the write. */
   readonly seq?: string | undefined;
   readonly hash?: string | undefined;
 }
 
 export interface PossibleReads {
-  /** The latest of each platform and region. */
+  /** The latest of each platform and region, and of each routing chain where there are several regions. */
   readonly known: readonly ReadMarker[];
   /** Regions that could not be asked: each may hold a read of any of its platforms. */
   readonly unread: readonly string[];
@@ -47,6 +50,8 @@ export interface PossibleReadsOptions {
 /** Milliseconds that a region has to respond, and for which one that did not is not asked again. */
 const PATIENCE = 2_000;
 const REST = 1_000;
+/** Routing chains of one principal and region. */
+const MOST_CHAINS = 50;
 
 // Without payloads: nothing of what was read is looked at.
 const READS = {
@@ -57,16 +62,38 @@ const READS = {
      CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e`,
 };
 
+// Beside these, the latest of each routing chain, as far as a thousand entries go back. A read and its completion are two.
+const READS_OF_CHAINS = {
+  name: "oc_possible_reads_of_chains",
+  text: `
+    WITH recent AS (
+      SELECT a.chain, a.seq, a.action_id, a.type = 'ACTION_PROPOSED' AS is_proposed
+        FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), 0, 1000) AS r(seq)
+        JOIN oc_audit_log a ON a.ledger = $1 AND a.seq = r.seq AND a.recorded_at >= clock_timestamp() - make_interval(secs => $4)),
+    latest AS (
+      SELECT coalesce(max(seq) FILTER (WHERE is_proposed), max(seq)) AS seq, count(DISTINCT action_id)::integer AS reads
+        FROM recent GROUP BY chain ORDER BY 1 DESC LIMIT ${MOST_CHAINS}),
+    found AS (
+      SELECT seq, reads FROM latest
+      UNION ALL
+      SELECT r.seq, 1 FROM oc_latest_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4)) AS r(seq)
+       WHERE r.seq NOT IN (SELECT seq FROM latest))
+    SELECT e.seq, e.entry, encode(e.hash, 'hex') AS hash, e.payload, found.reads
+      FROM found CROSS JOIN LATERAL oc_entries_at($1, ARRAY[found.seq], false) e ORDER BY e.seq`,
+};
+type ReadRow = EntryRow & { readonly reads?: number };
+
 export function createPossibleReads({ sources, isOneRegion, sessionWindow }: PossibleReadsOptions): FindReads {
   async function readIn({ region, db }: ReadSource, principal: Principal): Promise<readonly ReadMarker[]> {
     if (db === undefined) throw new Error("the region cannot be asked");
     const ledger = ledgerOf(principal.organization, region);
     const values = [ledger, principal.id, principal.onBehalfOf?.id ?? "", sessionWindow];
-    const query = db.query<EntryRow>({ ...READS, values });
+    const query = db.query<ReadRow>({ ...(isOneRegion ? READS : READS_OF_CHAINS), values });
     const { rows } = await (isOneRegion ? query : inTime(query));
     return rows.map((row) => {
       const { seq, hash, body } = provenEntry(ledger, row);
-      return { platform: textOf(body.platform), region: textOf(body.region), ledger, seq: String(seq), hash };
+      const place = { platform: textOf(body.platform), region: textOf(body.region), ledger, seq: String(seq), hash };
+      return row.reads === undefined ? place : { ...place, chain: textOf(body.chain), reads: row.reads };
     });
   }
 

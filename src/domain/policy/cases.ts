@@ -34,12 +34,7 @@ function situationOf(policy: CompiledPolicy, { given }: PolicyCase, now: Date): 
     tool: given.tool,
     arguments: given.arguments ?? {},
     targetRegion: given.targetRegion,
-    lineage: lineage && {
-      kinds: lineage.kinds ?? [],
-      platforms: lineage.platforms ?? [],
-      regions: lineage.regions ?? [],
-      evidence: lineage.evidence ?? 0,
-    },
+    lineage,
     now: given.now === undefined ? now : new Date(given.now),
     windows: givenWindows(policy, given.windows),
   };

@@ -19,6 +19,8 @@ export interface Platform {
   readonly name: string;
   /** Where the platform keeps its data. */
   readonly region: string;
+  /** Strangers write what is read there. */
+  readonly untrusted?: true | undefined;
   /** By name. */
   readonly tools: ReadonlyMap<string, Tool>;
 }
@@ -35,6 +37,7 @@ export const SAMPLE_CATALOG = fileURLToPath(new URL("sample-catalog.json", impor
 const toolDetails = { effect: z.enum(["READ", "WRITE"]), personalData: z.boolean().default(false) };
 const platform = z.strictObject({
   region: regionSchema,
+  untrusted: z.boolean().optional(),
   tools: byName(z.strictObject(toolDetails)).optional(),
 });
 const document = z.strictObject({
@@ -95,9 +98,17 @@ export function parseCatalog(data: unknown, source: JsonSource = { name: "catalo
     tools.set(name, { name, ...details });
   }
   const platforms = new Map(
-    parsed.data.platforms.map(([name, { region }]) => [name, { name, region, tools: toolsOf.get(name) ?? new Map() }]),
+    parsed.data.platforms.map(([name, { region, untrusted }]) => {
+      const platform = { name, region, ...(untrusted === true ? { untrusted } : {}) };
+      return [name, { ...platform, tools: toolsOf.get(name) ?? new Map() }];
+    }),
   );
   return { platforms, document: documentOf([...platforms.values()]) };
+}
+
+/** What a catalog says of a platform itself. */
+export function factsOf({ region, untrusted }: Platform): { readonly region: string; readonly untrusted?: true } {
+  return untrusted === true ? { region, untrusted } : { region };
 }
 
 /** The tool `name` on `platform`; undefined for one that is not listed. */
@@ -115,12 +126,12 @@ function documentOf(platforms: readonly Platform[]): JsonObject {
   // fromEntries defines own properties, `__proto__` included; an assignment would lose that one.
   if (new Set(all.map(({ name }) => name)).size === all.length) {
     return {
-      platforms: Object.fromEntries(platforms.map(({ name, region }) => [name, { region }])),
+      platforms: Object.fromEntries(platforms.map((one) => [one.name, factsOf(one)])),
       tools: Object.fromEntries(all.map((one) => [one.name, { platform: one.platform, ...details(one) }])),
     };
   }
   const own = ({ tools }: Platform) => Object.fromEntries([...tools.values()].map((one) => [one.name, details(one)]));
   return {
-    platforms: Object.fromEntries(platforms.map((one) => [one.name, { region: one.region, tools: own(one) }])),
+    platforms: Object.fromEntries(platforms.map((one) => [one.name, { ...factsOf(one), tools: own(one) }])),
   };
 }

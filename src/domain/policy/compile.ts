@@ -43,6 +43,7 @@ export interface CompiledPolicy {
   /** Whether any condition, or the catalog, reads arguments. */
   readonly readsArguments: boolean;
   readonly readsLineage: boolean;
+  effectOf(platform: string, tool: string): ToolFacts["effect"];
   /** The windows of all rules. */
   readonly allWindows: readonly Window[];
   /** The windows that what the policy says of the situation depends on. Most often none. Pure. */
@@ -188,6 +189,7 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     readsArguments:
       rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
     readsLineage: rules.some((rule) => rule.readsLineage),
+    effectOf: (platform, name) => tools.get(keyOf(platform, name))?.effect ?? "UNKNOWN",
     judge(situation, allowed) {
       const own = floorVerdict(situation);
       if (own !== undefined) return own;

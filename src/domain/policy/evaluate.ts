@@ -5,7 +5,7 @@ import type { ApproverFilter } from "../../facts/quorum.ts";
 import type { FactDraft } from "../../facts/registry.ts";
 import type { Catalog, Effect } from "./catalog.ts";
 import { type CompiledPolicy, compilePolicy, type Verdict } from "./compile.ts";
-import type { Situation } from "./conditions/variables.ts";
+import type { Situation, ToolFacts } from "./conditions/variables.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import { starterDocument } from "./document/starter.ts";
 import { recordedRequirement } from "./requirements.ts";
@@ -82,6 +82,8 @@ export interface Policy {
   readonly readsArguments: boolean;
   /** Whether any condition reads where values may have come from. */
   readonly readsLineage: boolean;
+  /** What its catalog says of a tool. Pure. */
+  effectOf(platform: string, tool: string): ToolFacts["effect"];
   /** The windows of all rules. */
   readonly allWindows: readonly Window[];
   /** Those whose values before the proposal `evaluate` has to be given. Pure. */
@@ -94,8 +96,8 @@ export interface Policy {
 
 /** The number of the policy that servers start with. */
 const FIRST_VERSION = 1;
-/** What conditions call the arguments of a tool. */
-const OF_ARGUMENTS = /^args\b/;
+/** What conditions call the arguments of a tool, and what has names of their members. */
+const OF_ARGUMENTS = /^args\b|^lineage$|^lineage\.unsourced\b/;
 
 /** The first policy of an installation: the starter around `catalog`. Its hash covers rules and catalog. */
 export function createPolicy(catalog: Catalog): Policy {
@@ -113,6 +115,7 @@ export function policyOf(compiled: CompiledPolicy, version: number): Policy {
     document,
     readsArguments: compiled.readsArguments,
     readsLineage: compiled.readsLineage,
+    effectOf: compiled.effectOf,
     allWindows: compiled.allWindows,
     windows: compiled.windows,
     measure: compiled.measure,

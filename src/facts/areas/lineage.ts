@@ -51,11 +51,15 @@ export const WRITE_LINEAGE = object(
           exact: count(
             "how many of these are whole values of what was read too, character by character; missing where that was not looked up",
           ).optional(),
+          said: positive(
+            "how many of these the person asked for themselves, as the agent reports it; they do not count for `sourceChain`",
+          ).optional(),
           strength: positive("how much that tells, in tenths: 50 is the least that is observed"),
         },
         "values of the arguments are among those of this read",
       ),
-      "by compared content, the strongest first; `sourceChain` is the chain of the first of these",
+      "by compared content, the strongest first, where values that the person asked for come last; `sourceChain` is the chain of the first " +
+        "of these, unless the person asked for what it has",
     ),
     possible: list(
       object(
@@ -68,14 +72,36 @@ export const WRITE_LINEAGE = object(
       ),
       "by order in time, the latest first",
     ),
-    left: positive("how many of these are left out").optional(),
+    origins: list(
+      object(
+        {
+          platforms: list(
+            text("where it was read"),
+            "the platforms that have them, by name; none: no source of them is known",
+          ),
+          said: always(true, "the person asked for them, as the agent reports it").optional(),
+          mixed: always(
+            true,
+            "each is on one of these platforms at least: there were too many combinations",
+          ).optional(),
+          values: positive("how many values of the arguments"),
+        },
+        "values of the arguments that have the same sources",
+      ),
+      "where values of the arguments are from, those left out that are too short or too common to tell",
+    ),
+    unread: list(
+      text("a region"),
+      "regions that could not be asked for reads, each of which may be a source of everything; missing: none",
+    ).optional(),
+    left: positive("how many of the edges are left out").optional(),
     earlier: always(true, "there are more reads than were looked at").optional(),
     uncompared: always(
       true,
       "the arguments, or what the person asked for, were too much to compare all of it",
     ).optional(),
   },
-  "of a write: where its data may come from, in this ledger",
+  "of a write: where its data may come from",
 );
 
 /** What the completion of a read commits to. */

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import { factOf, factOfType } from "../../facts/decode.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { Withheld } from "../../facts/payload.ts";
 import type { Fact } from "../../facts/registry.ts";
 import { opened } from "../actions/reads.ts";
 import { type ActionNode, viewOf } from "../actions/rows.ts";
@@ -61,8 +62,8 @@ export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeSh
     if (sourceChain === undefined || sourcePlatform === undefined) return [];
     return [possibleEdge({ sourceChainHash: sourceChain, chainHash, sourcePlatform, platform }, seq)];
   }
-  const evidence = lineage.observed.length === 0 ? [] : revealed(await opened(context, row), "evidence");
-  const shared: readonly { readonly shared?: JsonValue }[] = Array.isArray(evidence) ? evidence : [];
+  const evidence = lineage.observed.length === 0 ? undefined : revealed(await opened(context, row), "evidence");
+  const shared = sharedIn(evidence);
   const observed = lineage.observed.map((found, at) => {
     const edge = { sourceChainHash: found.chain, chainHash, sourcePlatform: found.platform, platform };
     return observedEdge(edge, found, seq, shared[at]?.shared);
@@ -72,6 +73,13 @@ export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeSh
     return possibleEdge({ sourceChainHash: chain, chainHash, sourcePlatform, platform }, seq, read);
   });
   return [...observed, ...possible];
+}
+
+/** What observed edges share with the arguments, in their order, for those who may read these. */
+function sharedIn(evidence: JsonValue | Withheld | undefined): readonly { readonly shared?: JsonValue }[] {
+  if (typeof evidence !== "object" || evidence === null || evidence instanceof Withheld) return [];
+  const { observed } = evidence as { readonly observed?: JsonValue };
+  return Array.isArray(observed) ? observed : [];
 }
 
 export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({

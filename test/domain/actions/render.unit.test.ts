@@ -29,7 +29,7 @@ describe("render", () => {
       rationale: "The person asked.",
     });
     expect(text.split("\n")).toEqual([
-      "Countersign action, form 2",
+      "Countersign action, form 3",
       'Tool: "cancel_reservation" on "reservations", the platform in region "us"',
       "Effect: WRITE",
       'Requested by: AGENT "agent" ("Demo agent")',
@@ -47,6 +47,33 @@ describe("render", () => {
       "Reason the agent gives:",
       "  | The person asked.",
     ]);
+  });
+
+  it("shows where each argument is from, what strangers alone have and what has no source first, and no line that a name forges", () => {
+    const known = { path: "/a", seq: "3", platforms: ["crm"], leaf: 1, match: "NORMALISED" } as const;
+    const forged = `/x\n- "/c": read on "crm" (entry 1)`;
+    const sources = {
+      arguments: [
+        known,
+        { path: "/b", start: 4, end: 9, said: true, seq: "3", platforms: ["crm", "web"] },
+        { path: "/c", and: "/d", seq: "5", platforms: ["web"], untrusted: true },
+        { path: forged },
+        { path: "/e", common: true },
+        { path: "/f", common: true, seq: "3", platforms: ["crm"] },
+      ],
+      more: 2,
+    } as const;
+    const lines = render({ ...action, sources }).split("\n");
+    expect(lines.slice(lines.indexOf("Where the arguments come from:") + 1)).toEqual([
+      '  - "/c" and "/d": UNTRUSTED, read on "web" (entry 5)',
+      `  - ${JSON.stringify(forged)}: NO KNOWN SOURCE`,
+      '  - "/a": read on "crm" (entry 3), in another form',
+      '  - "/b", characters 5 to 9: asked for, as the agent reports it; also read on "crm", "web" (entry 3)',
+      "  - 2 more are not shown",
+      '  - too short or too common to tell: "/e", "/f"',
+    ]);
+    const many = Array.from({ length: 200 }, (_, at) => ({ path: `/${"x".repeat(300)}${at}` }));
+    expect(render({ ...action, sources: { arguments: many, more: 0 } }).length).toBeLessThan(40_000);
   });
 
   it("says what marks are when there are any", () => {

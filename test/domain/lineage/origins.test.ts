@@ -39,6 +39,11 @@ async function propose(by: Caller, given: JsonValue, more: Parameters<typeof wri
   return { lineage, evidence, sourceChain, rendered };
 }
 
+interface Evidence {
+  readonly observed: readonly { readonly shared: readonly object[] }[];
+  readonly arguments: readonly object[];
+}
+
 const amelia = { name: "Amelia Ahmed", email: "amelia@example.com", phone: "+49 30 901820", since: "2021-03-04" };
 const bo = { name: "Bo Ng", email: "bo.ng@example.com", phone: "+49 30 555777", since: "2022-05-06" };
 
@@ -64,11 +69,14 @@ describe("a write", () => {
     ]);
     expect(sourceChain).toBe(first.chain);
     expect(rendered).toContain(`chain ${first.chain}`);
-    expect(evidence).toMatchObject([{ seq: first.seq, more: 0 }]);
-    const [{ shared }] = evidence as unknown as readonly [{ readonly shared: readonly object[] }];
-    expect(shared).toContainEqual(expect.objectContaining({ path: "/to", sourcePath: "/email", match: "NORMALISED" }));
-    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", sourcePath: "/name", match: "PARTIAL" }));
-    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", sourcePath: "/phone", match: "PARTIAL" }));
+    expect(evidence).toMatchObject({ observed: [{ seq: first.seq, more: 0 }], more: 0 });
+    const { observed, arguments: named } = evidence as unknown as Evidence;
+    const shared = observed[0]?.shared;
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/to", leaf: 1, match: "NORMALISED" }));
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", leaf: 2, match: "PARTIAL" }));
+    expect(shared).toContainEqual(expect.objectContaining({ path: "/text", leaf: 3, match: "PARTIAL" }));
+    expect(named).toContainEqual(expect.objectContaining({ path: "/to", platforms: ["crm"], leaf: 1 }));
+    expect(lineage?.origins).toEqual([{ platforms: ["crm"], values: 3 }]);
     const copied = await propose(by, { row: [amelia.email, amelia.since] }, { conversationId: "a" });
     expect(copied.lineage?.observed).toMatchObject([{ values: 2, whole: 2, exact: 2 }]);
     // What they share is in neither the entry nor the evidence.
@@ -77,31 +85,47 @@ describe("a write", () => {
 
   it("is linked by order in time alone where it shares nothing, and to nothing without a read", async () => {
     const by = someAgent();
-    expect((await propose(by, { note: "x" })).lineage).toBeUndefined();
+    expect((await propose(by, { note: "x" })).lineage).toEqual({ observed: [], possible: [], origins: [] });
     const { chain } = await complete(by, amelia);
     const { lineage, evidence, sourceChain } = await propose(by, { note: "They want a later flight." });
     expect(lineage).toMatchObject({ observed: [], possible: [{ chain, reads: 1 }] });
-    expect(evidence).toBeUndefined();
+    expect(evidence).toMatchObject({ observed: [], arguments: [{ path: "/note" }] });
+    expect(lineage?.origins).toEqual([{ platforms: [], values: 1 }]);
     expect(sourceChain).toBe(chain);
     // Whoever reads and writes on one platform moves nothing.
     const other = someAgent();
     await complete(other, amelia, { platform: "reservations", tool: "get_reservation_details" });
-    expect((await propose(other, amelia)).lineage).toBeUndefined();
+    expect((await propose(other, amelia)).lineage).toEqual({
+      observed: [],
+      possible: [],
+      origins: [{ platforms: ["reservations"], values: 4 }],
+    });
   });
 
   it("is not linked to what another principal read, nor to what was read for another person", async () => {
     const by = someAgent();
     await complete(by, amelia);
     const forAnother = calling({ ...by.principal, onBehalfOf: human(`bo-${randomUUID()}`) });
-    for (const other of [someAgent(), forAnother]) expect((await propose(other, amelia)).lineage).toBeUndefined();
+    for (const other of [someAgent(), forAnother]) {
+      const { lineage } = await propose(other, amelia);
+      expect(lineage).toEqual({ observed: [], possible: [], origins: [{ platforms: [], values: 4 }] });
+    }
   });
 
-  it("is not observed to have what the person gave", async () => {
+  it("says that the person gave what it has of a read, which is not its source then", async () => {
     const by = someAgent();
-    await complete(by, amelia);
+    const { chain } = await complete(by, amelia, { conversationId: "a" });
+    const later = await complete(by, bo, { conversationId: "a", platform: "flights", tool: "list_all_airports" });
     const userRequest = "Please write to amelia@example.com";
-    const { lineage } = await propose(by, { to: amelia.email }, { userRequest });
-    expect(lineage).toMatchObject({ observed: [], possible: [{ reads: 1 }] });
+    const more = { userRequest, conversationId: "a" };
+    const { lineage, evidence, sourceChain } = await propose(by, { to: amelia.email }, more);
+    expect(lineage).toMatchObject({
+      observed: [{ chain, values: 1, said: 1 }],
+      possible: [{ reads: 1 }, { reads: 1 }],
+    });
+    expect(lineage?.origins).toEqual([{ platforms: ["crm"], said: true, values: 1 }]);
+    expect(evidence).toMatchObject({ arguments: [{ path: "/to", said: true, platforms: ["crm"] }] });
+    expect(sourceChain).toBe(later.chain);
   });
 
   it("is linked on another server, on one that starts afterwards, and in a batch", async () => {

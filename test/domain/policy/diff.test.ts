@@ -209,7 +209,10 @@ describe("the changes of a policy document", () => {
     const further = {
       ...document,
       owner: "risk",
-      catalog: { platforms: { ...catalog.platforms, crm: { region: "eu", untrusted: true } }, tools: catalog.tools },
+      catalog: {
+        platforms: { ...catalog.platforms, crm: { region: "eu", untrusted: true as const } },
+        tools: catalog.tools,
+      },
       rules: [{ ...rule!, ttl: 60 }, ...rules.slice(1)],
     };
     expect(describeChanges(document, further)).toEqual([

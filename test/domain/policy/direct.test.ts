@@ -5,6 +5,7 @@ import { ENVIRONMENT } from "../../../src/domain/policy/conditions/check.ts";
 import { direct } from "../../../src/domain/policy/conditions/direct.ts";
 import { parsed } from "../../../src/domain/policy/conditions/parse.ts";
 import { type Readings, readingsOf } from "../../../src/domain/policy/conditions/readings.ts";
+import { NO_LINEAGE } from "../../../src/domain/policy/conditions/variables.ts";
 import { takeWindows } from "../../../src/domain/policy/conditions/windows.ts";
 import { situation } from "./situations.ts";
 
@@ -47,7 +48,7 @@ const readings = fc
       situation({
         arguments: { a, b, items },
         targetRegion: region,
-        lineage: { kinds: ["OBSERVED"], platforms: ["eu"], regions: ["eu"], evidence: counted ?? 0 },
+        lineage: { ...NO_LINEAGE, kinds: ["OBSERVED"], platforms: ["eu"], regions: ["eu"], evidence: counted ?? 0 },
         now: new Date(Date.UTC(2026, 0, 1) + minute * 60_000),
       }),
       TOOL,
@@ -77,6 +78,8 @@ const operand = fc.oneof(
       "lineage.evidence",
       "-lineage.evidence",
       "lineage.platforms",
+      "lineage.untrusted",
+      "lineage.shares.none",
       "tool.name",
       "tool.effect",
       "tool.data",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Situation } from "../../../src/domain/policy/conditions/variables.ts";
+import { NO_LINEAGE } from "../../../src/domain/policy/conditions/variables.ts";
 import type { JsonObject } from "../../../src/facts/canonical.ts";
 import { policyOf, situation } from "./situations.ts";
 
@@ -11,7 +12,7 @@ const TWO = "require: [{ group: approvers, needed: 2 }]";
 
 type Row = readonly [name: string, condition: string, matches: boolean | "error", changed?: Partial<Situation>];
 
-const READ_IN_THE_EU = { kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 3 };
+const READ_IN_THE_EU = { ...NO_LINEAGE, kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 3 };
 
 /** Conditions, and what they are for a situation. */
 const ROWS: readonly Row[] = [

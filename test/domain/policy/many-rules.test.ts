@@ -4,6 +4,7 @@ import { compilePolicy } from "../../../src/domain/policy/compile.ts";
 import { direct } from "../../../src/domain/policy/conditions/direct.ts";
 import { parsed } from "../../../src/domain/policy/conditions/parse.ts";
 import { readingsOf } from "../../../src/domain/policy/conditions/readings.ts";
+import { NO_LINEAGE } from "../../../src/domain/policy/conditions/variables.ts";
 import { readPolicy } from "../../../src/domain/policy/document/read.ts";
 import { evaluationOf } from "../../../src/domain/policy/evaluate.ts";
 import { documentOf } from "../../bench/policy/document.ts";
@@ -26,7 +27,7 @@ describe("a rule that reads how much evidence there is", () => {
   it("says so in what is recorded", () => {
     const when = "lineage.evidence > 1 && lineage.evidence + 1.0 == 3.0";
     const rules = `  - { id: linked, when: ${JSON.stringify(when)}, permit: true, reason: r }`;
-    const lineage = { kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 2 };
+    const lineage = { ...NO_LINEAGE, kinds: ["OBSERVED"], platforms: ["crm"], regions: ["eu"], evidence: 2 };
     const compiled = policyOf(rules);
     const { outcome, recorded } = evaluationOf(compiled.judge(situation({ lineage })), compiled.hash, 1);
     expect(outcome).toBe("PERMIT");

@@ -25,6 +25,13 @@ _OUTCOMES = "=PERMIT|REQUIRE|FORBID"
 ASSURANCES = ("CHAT", "SESSION", "MFA", "KEY")
 _ASSURANCES = "=" + "|".join(ASSURANCES)
 
+
+def _read_place(path: str) -> Members:
+    """A read as an edge of a write names it."""
+    members = {"chain": "UUID", "platform": "string", "region": "string", "ledger": "string", "seq": "string"}
+    return {f"{path}.{name}": kind for name, kind in {**members, "hash": "hex64"}.items()}
+
+
 # Section 3, table "envelope".
 ENVELOPE: Members = {
     "type": "string",
@@ -184,25 +191,22 @@ TYPES: Dict[str, Type] = {
             "reads.unread": "list",
             "lineage?": "object",
             "lineage.observed": "objects",
-            "lineage.observed[].chain": "UUID",
-            "lineage.observed[].platform": "string",
-            "lineage.observed[].region": "string",
-            "lineage.observed[].ledger": "string",
-            "lineage.observed[].seq": "string",
-            "lineage.observed[].hash": "hex64",
+            **_read_place("lineage.observed[]"),
             "lineage.observed[].values": "from1",
             "lineage.observed[].whole": "integer",
             "lineage.observed[].exact?": "integer",
+            "lineage.observed[].said?": "from1",
             "lineage.observed[].strength": "from1",
             "lineage.possible": "objects",
-            "lineage.possible[].chain": "UUID",
-            "lineage.possible[].platform": "string",
-            "lineage.possible[].region": "string",
-            "lineage.possible[].ledger": "string",
-            "lineage.possible[].seq": "string",
-            "lineage.possible[].hash": "hex64",
+            **_read_place("lineage.possible[]"),
             "lineage.possible[].reads": "from1",
             "lineage.possible[].unknown?": "true",
+            "lineage.origins": "objects",
+            "lineage.origins[].platforms": "list",
+            "lineage.origins[].said?": "true",
+            "lineage.origins[].mixed?": "true",
+            "lineage.origins[].values": "from1",
+            "lineage.unread?": "list",
             "lineage.left?": "from1",
             "lineage.earlier?": "true",
             "lineage.uncompared?": "true",

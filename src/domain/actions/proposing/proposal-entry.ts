@@ -12,7 +12,7 @@ import type { DatabaseClock } from "../../lineage/database-clock.ts";
 import type { PossibleReads } from "../../lineage/possible-reads.ts";
 import type { RouteKey } from "../../lineage/routes.ts";
 import type { RoutedStep } from "../../lineage/routing.ts";
-import type { Origins, ProposedWrite } from "../../lineage/sources/origins.ts";
+import type { Origins } from "../../lineage/sources/origins.ts";
 import type { OwnSituation } from "../../policy/conditions/variables.ts";
 import type { Evaluation } from "../../policy/evaluate.ts";
 import type { ActionView } from "../action.ts";
@@ -88,11 +88,6 @@ export function routeKeyOf({ caller: { principal }, ledger, proposal }: Proposed
   return { ledger, principalId: principal.id, onBehalfOfId, conversation: proposal.conversationId ?? "" };
 }
 
-/** What is compared of it with what its caller read. */
-export function writeOf({ proposal: { platform, arguments: given, userRequest } }: Proposed): ProposedWrite {
-  return { platform, arguments: given.text, userRequest };
-}
-
 /**
  * The result of a key that was used before, for the proposal that `earlier` records. Throws ActionRefusal when `proposed`
  * is another one.
@@ -121,6 +116,7 @@ function shown({ caller, id, proposal, origins }: Proposed, evaluation: Evaluati
         region,
         requestedBy: principal,
         source: origins?.best ?? step.source,
+        sources: origins,
       }),
     ),
   );

@@ -4,7 +4,6 @@ import { MAX_ROUNDS, tooManyRounds } from "../../commit.ts";
 import type { CommitTogetherFunction } from "../../commit-together.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { RoutedStep, Routing } from "../../lineage/routing.ts";
-import type { FindOrigins, OriginsOf } from "../../lineage/sources/origins.ts";
 import type { ActionView } from "../action.ts";
 import { actionIdOf } from "../action-id.ts";
 import { ActionRefusal } from "../errors.ts";
@@ -18,9 +17,9 @@ import {
   type ProposeResult,
   repetition,
   routeKeyOf,
-  writeOf,
 } from "./proposal-entry.ts";
 import type { Queues } from "./queues.ts";
+import type { LookedUp, LookUpSources } from "./sources.ts";
 import type { Supersede } from "./supersede.ts";
 import { type Judged, type Reading, type WindowReader, whileWindowsLast } from "./windows.ts";
 
@@ -33,7 +32,7 @@ export interface BatchProposerOptions {
   readonly supersede: Supersede;
   readonly load: ActionLoader;
   readonly earlier: () => FindEarlier;
-  readonly findOrigins: FindOrigins;
+  readonly lookUp: LookUpSources;
 }
 
 /** What became of one proposal of a batch. */
@@ -42,6 +41,14 @@ export type ProposeOutcome = ProposeResult | ActionRefusal;
 /** A proposal with its place in the batch. */
 interface Item extends Proposed {
   readonly at: number;
+}
+
+/** Proposals of one call, and where their data may be from. */
+interface Batch {
+  readonly caller: Caller;
+  readonly ledger: LedgerId;
+  readonly items: readonly [Item, ...Item[]];
+  readonly before: LookedUp;
 }
 
 /** A proposal that is to be recorded, and the later ones with the same key. */
@@ -57,7 +64,7 @@ interface Fresh extends Judged {
  * recorded before are returned, as those of a repeated call are.
  */
 export function createBatchProposer(options: BatchProposerOptions) {
-  const { commit, routing, windows, inQueues, entries, supersede, load, earlier, findOrigins } = options;
+  const { commit, routing, windows, inQueues, entries, supersede, load, earlier, lookUp } = options;
 
   /**
    * The first proposal of one key that can be recorded; undefined when there is none. All before it, and all when the key was
@@ -65,11 +72,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
    */
   async function freshOf(
     items: readonly Item[],
-    {
-      find,
-      reading,
-      originsOf,
-    }: { readonly find: FindEarlier; readonly reading: Reading; readonly originsOf: () => Promise<OriginsOf> },
+    { find, reading }: { readonly find: FindEarlier; readonly reading: Reading },
     outcomes: ProposeOutcome[],
   ): Promise<Fresh | undefined> {
     const [first] = items;
@@ -90,8 +93,7 @@ export function createBatchProposer(options: BatchProposerOptions) {
           outcomes[item.at] = { action: open, entry: open.proposal };
           continue;
         }
-        const origins = judged.evaluation.effect === "WRITE" ? await (await originsOf())(writeOf(item)) : undefined;
-        return { item: { ...item, repeats: denied, origins }, ...judged, open, repetitions: items.slice(n + 1) };
+        return { item: { ...item, repeats: denied }, ...judged, open, repetitions: items.slice(n + 1) };
       } catch (error) {
         outcomes[item.at] = refusalOr(error);
       }
@@ -113,8 +115,8 @@ export function createBatchProposer(options: BatchProposerOptions) {
             writes: evaluation.effect === "WRITE",
           })),
         ),
-      decide: async ({ item, evaluation, windows, shadow, reads }, step) =>
-        whileWindowsLast(await entries.recording({ ...item, shadow, reads }, evaluation, step), windows),
+      decide: async ({ item, evaluation, windows, shadow, reads, origins }, step) =>
+        whileWindowsLast(await entries.recording({ ...item, shadow, reads, origins }, evaluation, step), windows),
     });
   }
 
@@ -122,22 +124,19 @@ export function createBatchProposer(options: BatchProposerOptions) {
    * Gives every item its outcome. Throws an error that is no refusal once all that could be recorded are, as
    * LedgerUnavailableError UNKNOWN when some were.
    */
-  async function propose(caller: Caller, ledger: LedgerId, items: readonly Item[], outcomes: ProposeOutcome[]) {
+  async function propose({ caller, ledger, items, before }: Batch, outcomes: ProposeOutcome[]) {
+    let sources = before;
     let recorded = false;
     try {
       // Usually one round. A key with several proposals needs another one when its first is refused while it is recorded, and so does
       // a proposal that repeats another one of the batch.
       // So do those whose windows count what others recorded meanwhile.
-      let due = items;
+      let due: readonly Item[] = items;
       for (let round = 0; due.length > 0; round += 1) {
         if (round >= MAX_ROUNDS + items.length) throw tooManyRounds();
         const byKey = [...Map.groupBy(due, ({ id }) => id).values()];
-        let origins: Promise<OriginsOf> | undefined;
-        const originsOf = () => {
-          origins ??= findOrigins(ledger, caller.principal);
-          return origins;
-        };
-        const asked = { find: earlier(), reading: await windows.read(due), originsOf };
+        sources = await lookUp(items, sources);
+        const asked = { find: earlier(), reading: await windows.read(due, sources) };
         const all = (await Promise.all(byKey.map((same) => freshOf(same, asked, outcomes))))
           .filter((one) => one !== undefined)
           .sort((a, b) => a.item.at - b.item.at);
@@ -202,8 +201,12 @@ export function createBatchProposer(options: BatchProposerOptions) {
         return [];
       }
     });
+    const [first, ...others] = items;
+    if (first === undefined) return outcomes;
     const keys = [...new Set(items.flatMap(windows.keysOf))];
-    await inQueues(keys, () => propose(caller, ledger, items, outcomes));
+    const batch: readonly [Item, ...Item[]] = [first, ...others];
+    const before = await lookUp(batch);
+    await inQueues(keys, () => propose({ caller, ledger, items: batch, before }, outcomes));
     return outcomes;
   };
 }

@@ -2,7 +2,6 @@ import type { LedgerId } from "../../../facts/entry.ts";
 import { type CommitFunction, MAX_ROUNDS, tooManyRounds } from "../../commit.ts";
 import type { Caller } from "../../identity/principal.ts";
 import type { RoutedStep, Routing } from "../../lineage/routing.ts";
-import type { FindOrigins } from "../../lineage/sources/origins.ts";
 import { actionIdOf } from "../action-id.ts";
 import { checkProposal, type ProposeInput } from "../input.ts";
 import type { FindEarlier } from "./earlier.ts";
@@ -13,9 +12,9 @@ import {
   type Proposed,
   type ProposeResult,
   routeKeyOf,
-  writeOf,
 } from "./proposal-entry.ts";
 import type { Queues } from "./queues.ts";
+import type { LookedUp, LookUpSources } from "./sources.ts";
 import type { Supersede } from "./supersede.ts";
 import { type WindowReader, whileWindowsLast } from "./windows.ts";
 
@@ -27,7 +26,7 @@ export interface ProposerOptions {
   readonly entries: ProposalEntries;
   readonly supersede: Supersede;
   readonly earlier: () => FindEarlier;
-  readonly findOrigins: FindOrigins;
+  readonly lookUp: LookUpSources;
 }
 
 /**
@@ -36,17 +35,16 @@ export interface ProposerOptions {
  * the other is still pending, and repeating the call cancels it.
  */
 export function createProposer(options: ProposerOptions) {
-  const { commit, routing, windows, inQueues, entries, supersede, earlier, findOrigins } = options;
+  const { commit, routing, windows, inQueues, entries, supersede, earlier, lookUp } = options;
 
   /** The proposal as an action: a new one, or the one its key made before. Undefined: others were recorded that its windows count. */
-  async function attempt(proposed: Proposed): Promise<ProposeResult | undefined> {
+  async function attempt(proposed: Proposed, sources: LookedUp): Promise<ProposeResult | undefined> {
     const { caller, ledger, proposal } = proposed;
     const { platform, conversationId } = proposal;
-    const { evaluation, windows: read, shadow, reads } = (await windows.read([proposed])).judge(proposed);
+    const reading = await windows.read([proposed], sources);
+    const { evaluation, windows: read, shadow, reads, origins } = reading.judge(proposed);
     const { open, denied } = evaluation.outcome === "REQUIRE" ? await earlier()(proposed) : {};
     if (open !== undefined && answersWithOpen(proposal)) return { action: open, entry: open.proposal };
-    const originsOf = evaluation.effect === "WRITE" ? await findOrigins(ledger, caller.principal) : undefined;
-    const origins = await originsOf?.(writeOf(proposed));
     return commit<RoutedStep, ProposeResult | undefined>({
       ledger,
       by: caller,
@@ -62,9 +60,11 @@ export function createProposer(options: ProposerOptions) {
 
   async function record(proposed: Proposed): Promise<ProposeResult> {
     const keys = windows.keysOf(proposed);
+    let sources = await lookUp([proposed]);
     return inQueues(keys, async () => {
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
-        const result = await attempt(proposed);
+        sources = await lookUp([proposed], sources);
+        const result = await attempt(proposed, sources);
         if (result !== undefined) return result;
       }
       throw tooManyRounds();

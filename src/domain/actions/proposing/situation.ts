@@ -5,8 +5,9 @@ import { parseJson } from "../../../facts/parse-json.ts";
 import { valueAt, Withheld } from "../../../facts/payload.ts";
 import type { ClientIdentity, Principal } from "../../identity/principal.ts";
 import { actorOf } from "../../identity/recorded.ts";
-import type { PossibleReads } from "../../lineage/possible-reads.ts";
+import { sourcedArgumentsIn } from "../../lineage/sources/told.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
+import type { KnownSources } from "./lineage.ts";
 import type { Proposed } from "./proposal-entry.ts";
 
 type Client = Pick<ClientIdentity, "name" | "confidence" | "modelConfidence"> & { readonly model?: string | undefined };
@@ -59,15 +60,15 @@ const GONE = "its arguments are gone, and no value of it was recorded";
 
 /**
  * What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty, and its
- * measures are those that were recorded. Windows that were read then are what they came to then. `reads`: what it may have drawn from, where its
- * policy asked.
+ * measures are those that were recorded. Windows that were read then are what they came to then. `sources`: where its data may be from.
  */
 export function recordedSituation(
   proposal: LedgerEntry,
   now: Date,
-): Situation & { readonly isWhole: boolean; readonly reads: PossibleReads | undefined } {
+): Situation & { readonly isWhole: boolean; readonly sources: KnownSources } {
   const given = valueAt(proposal, "arguments");
-  const isWhole = given !== undefined && !(given instanceof Withheld);
+  const evidence = valueAt(proposal, "evidence");
+  const isWhole = given !== undefined && !(given instanceof Withheld) && !(evidence instanceof Withheld);
   const fact = factOfType(proposal, "ACTION_PROPOSED");
   const {
     platform,
@@ -79,6 +80,7 @@ export function recordedSituation(
     measures = {},
     windows = {},
     reads,
+    lineage: recorded,
   } = fact;
   const measured = isWhole ? undefined : { values: measures, problems: new Map<string, string>(), missing: GONE };
   const own = publishes && { region };
@@ -92,5 +94,7 @@ export function recordedSituation(
     windows: new Map(Object.entries(windows)),
     own,
   };
-  return { ...situationOf(actorOf(proposal), client, rest), isWhole, reads };
+  const named = evidence instanceof Withheld ? undefined : sourcedArgumentsIn(evidence);
+  const sources = { reads, recorded, arguments: named };
+  return { ...situationOf(actorOf(proposal), client, rest), isWhole, sources };
 }

@@ -3,7 +3,8 @@ import { DraftRefusedError } from "../../../ledger/errors.ts";
 import type { Queryable } from "../../../ledger/read.ts";
 import type { WindowCondition, WindowScope } from "../../../ledger/windows.ts";
 import type { Recording } from "../../commit.ts";
-import type { FindReads, PossibleReads } from "../../lineage/possible-reads.ts";
+import type { PossibleReads } from "../../lineage/possible-reads.ts";
+import type { Origins } from "../../lineage/sources/origins.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
 import type { Evaluation, Policy } from "../../policy/evaluate.ts";
 import type { Policies } from "../../policy/policies.ts";
@@ -13,10 +14,11 @@ import { contributionOf } from "../../policy/windows/values.ts";
 import type { Window } from "../../policy/windows/window.ts";
 import type { Proposal } from "../input.ts";
 import { createKnownWindows } from "./known-windows.ts";
-import { lineageOf, readsBefore, recordedReads } from "./lineage.ts";
+import { recordedReads } from "./lineage.ts";
 import type { Proposed } from "./proposal-entry.ts";
 import { differenceOf, type ShadowDifference } from "./shadow.ts";
 import { proposedSituation } from "./situation.ts";
+import type { LookedUp } from "./sources.ts";
 import type { LoadWindows } from "./window-loader.ts";
 
 /** The proposals that `window` is about, for one proposal. */
@@ -56,6 +58,8 @@ export interface Judged {
   readonly shadow?: ShadowDifference | undefined;
   /** What it may have drawn from, where a policy asks. */
   readonly reads?: PossibleReads | undefined;
+  /** Of a write: where its data may come from. */
+  readonly origins: Origins | undefined;
 }
 
 /** What proposals read of windows, at one moment. */
@@ -87,8 +91,7 @@ export function whileWindowsLast<Result>(
 
 export interface WindowReaderOptions {
   readonly db: Queryable;
-  readonly policies: Pick<Policies, "of" | "shadowOf">;
-  readonly findReads: FindReads;
+  readonly policies: Pick<Policies, "of">;
   /** The database's clock, as far as it is known. */
   readonly now: () => Date;
 }
@@ -96,13 +99,16 @@ export interface WindowReaderOptions {
 export interface WindowReader {
   /** The keys of what has to be decided one after the other: empty when nothing said of the proposal depends on others. */
   keysOf(proposed: Proposed): readonly string[];
-  /** Reads the windows that what is said of `all` depends on, in one round trip, and in none where there are none. */
-  read(all: readonly Proposed[]): Promise<Reading>;
+  /**
+   * Reads the windows that what the policies of `sources` say of `all` depends on, in one round trip, and in none where there are none. All are
+   * of one organization.
+   */
+  read(all: readonly Proposed[], sources: LookedUp): Promise<Reading>;
 }
 
 const key = (ledger: LedgerId, scope: WindowScope) => JSON.stringify([ledger, scope]);
 
-export function createWindowReader({ db, policies, findReads, now }: WindowReaderOptions): WindowReader {
+export function createWindowReader({ db, policies, now }: WindowReaderOptions): WindowReader {
   const policyFor = ({ caller }: Proposed) => policies.of(caller.principal.organization);
   const allowedOf = ({ caller }: Proposed) => caller.principal.platforms;
   const known = createKnownWindows(db);
@@ -116,24 +122,12 @@ export function createWindowReader({ db, policies, findReads, now }: WindowReade
       return [...new Set(scopes.map(({ scope, id }) => JSON.stringify([proposed.ledger, scope, id])))].sort();
     },
 
-    async read(all) {
+    async read(all, { policy, shadow, of: sourcesOf }) {
       const moment = now();
-      // What was read is evaluated by the policy that it was read for.
-      const policiesOf = new Map(
-        all.map((proposed) => {
-          const { organization } = proposed.caller.principal;
-          return [organization, { policy: policyFor(proposed), shadow: policies.shadowOf(organization) }];
-        }),
-      );
-      const readFor = ({ caller }: Proposed) =>
-        policiesOf.get(caller.principal.organization) as { readonly policy: Policy; readonly shadow?: Policy };
+      const evaluated = shadow === undefined ? [policy] : [policy, shadow];
       // Each is evaluated several times: arguments are read, and measured, once. By the proposal, which copies of `proposed` share.
-      const asking = [...policiesOf.values()].flatMap(({ policy, shadow }) => (shadow ? [policy, shadow] : [policy]));
-      const readsOf = await readsBefore(findReads, all, asking);
       const situations = keptBy((proposed: Proposed): Situation => {
-        const reads = readsOf(proposed);
-        const { catalog } = readFor(proposed).policy.document;
-        const lineage = reads && lineageOf(reads, proposed.proposal.platform, catalog);
+        const { lineage } = sourcesOf(proposed);
         return { ...proposedSituation(proposed, moment), lineage };
       });
       const measures = new Map<Policy, (proposed: Proposed) => Measured>();
@@ -143,8 +137,7 @@ export function createWindowReader({ db, policies, findReads, now }: WindowReade
         return known;
       };
       const needed = all.flatMap((proposed) => {
-        const { policy, shadow } = readFor(proposed);
-        const counting = [policy, ...(shadow ? [shadow] : [])].filter(({ allWindows }) => allWindows.length > 0);
+        const counting = evaluated.filter(({ allWindows }) => allWindows.length > 0);
         if (counting.length === 0) return [];
         const situation = situations(proposed);
         return counting
@@ -163,8 +156,7 @@ export function createWindowReader({ db, policies, findReads, now }: WindowReade
 
       return {
         count(proposed) {
-          const { policy, shadow } = readFor(proposed);
-          for (const one of [policy, ...(shadow ? [shadow] : [])]) {
+          for (const one of evaluated) {
             if (one.allWindows.length === 0) continue;
             const sums = counted.get(one) ?? new Map<string, Decimal>();
             counted.set(one, sums);
@@ -181,7 +173,6 @@ export function createWindowReader({ db, policies, findReads, now }: WindowReade
         },
         judge(proposed) {
           const { ledger } = proposed;
-          const { policy, shadow } = readFor(proposed);
           const situation = situations(proposed);
           const evaluate = (one: Policy) => {
             const values = new Map<string, Decimal>();
@@ -197,8 +188,9 @@ export function createWindowReader({ db, policies, findReads, now }: WindowReade
             }
             return { evaluation: one.evaluate({ ...situation, windows: values }, allowedOf(proposed)), windows };
           };
-          const reads = readsOf(proposed);
-          const judged = { ...evaluate(policy), reads: reads && recordedReads(reads, proposed.proposal) };
+          const { reads, origins } = sourcesOf(proposed);
+          const recorded = reads && recordedReads(reads, proposed.proposal);
+          const judged = { ...evaluate(policy), reads: recorded, origins };
           if (shadow === undefined) return judged;
           // What its windows come to decides nothing, and is not checked again.
           return { ...judged, shadow: differenceOf(evaluate(shadow).evaluation, judged.evaluation, moment) };

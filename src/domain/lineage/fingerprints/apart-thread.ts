@@ -7,23 +7,21 @@ import { placesOf } from "./places.ts";
 import { readSetOf } from "./read-set.ts";
 import { writtenOf } from "./written.ts";
 
-/** The side of the thread: see `createThreads`. */
-function replyTo({ of, key, json }: Question): readonly [Reply, readonly ArrayBuffer[]] {
+/** The side of the thread: see `createFingerprintMaker`. */
+function replyTo(question: Question): readonly [Reply, readonly ArrayBuffer[]] {
+  const { id, of, key, json, wanted } = question;
   try {
     const fingerprinter = createFingerprinter(key);
     const value = parseJson(json);
+    if (wanted !== undefined) return [{ id, places: placesOf(value, fingerprinter, of === "WRITE", wanted) }, []];
     if (of === "READ") {
       const read = readSetOf(value, Buffer.byteLength(json), fingerprinter);
-      return [{ read }, [read.bytes.buffer]];
+      return [{ id, read }, [read.bytes.buffer]];
     }
-    if (of === "WRITE") {
-      const written = writtenOf(value, fingerprinter);
-      return [{ written }, [written.fingerprints.buffer, written.rest.buffer]];
-    }
-    const places = placesOf(value, fingerprinter, of === "PLACES_WRITTEN");
-    return [{ places }, [places.fingerprints.buffer, places.ends.buffer]];
+    const written = writtenOf(value, fingerprinter);
+    return [{ id, written }, [written.fingerprints.buffer, written.rest.buffer]];
   } catch (error) {
-    return [{ problem: asError(error).message }, []];
+    return [{ id, problem: asError(error).message }, []];
   }
 }
 
@@ -31,4 +29,3 @@ parentPort?.on("message", (question: Question) => {
   const [reply, moved] = replyTo(question);
   parentPort?.postMessage(reply, [...moved]);
 });
-parentPort?.postMessage("READY");

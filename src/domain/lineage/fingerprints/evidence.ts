@@ -7,8 +7,9 @@ import { featuresAt, type Written } from "./written.ts";
 export interface Shared extends Feature {
   /** What it tells, after how rare it is. */
   readonly strength: number;
-  /** In how many sources it was. */
-  readonly sources: number;
+  readonly rarity: Rareness;
+  /** The person asked for it. */
+  readonly isSaid: boolean;
 }
 
 /** What links a write to a read. */
@@ -16,38 +17,53 @@ export interface Evidence {
   readonly shared: readonly Shared[];
   /** What all of it tells together. */
   readonly strength: number;
+  /** What is left of that without what the person asked for. */
+  readonly unsaid: number;
 }
+
+/**
+ * In how many sources a value is, in steps, so that nobody learns from one write whether somebody else read it. RARE: in two at most; COMMON: it tells next to
+ * nothing.
+ */
+export type Rareness = "RARE" | "UNCOMMON" | "COMMON";
 
 /** From here on it is observed that a write has values of a read: an e-mail address is enough, or two names. */
 export const OBSERVED_STRENGTH = 5;
 
+/** What is left of the weight of a value, by the factor for its sources. */
+export function rarenessOf(factor: number): { readonly rarity: Rareness; readonly left: number } {
+  if (factor >= 0.75) return { rarity: "RARE", left: 0.9 };
+  return factor >= 0.4 ? { rarity: "UNCOMMON", left: 0.5 } : { rarity: "COMMON", left: factor >= 0.2 ? 0.2 : 0 };
+}
+
 /**
- * What `written` shares with a read that `has` these fingerprints. `said`: the fingerprints of what the person asked for; what they gave is not from
- * a read that has it as well. Each value counts once, and of pieces of a text that overlap the longest.
+ * What `written` shares with a read that `has` these fingerprints. `said`: the fingerprints of what the person asked for. Each value counts once, and of
+ * pieces of a text that overlap the longest.
  */
 export function evidenceOf(
   written: Written,
   has: (fingerprint: Fingerprint) => boolean,
-  rarity: Pick<Rarity, "factor" | "sources">,
+  { factor }: Pick<Rarity, "factor">,
   said: ReadonlySet<Fingerprint> = new Set(),
 ): Evidence {
-  const shared = featuresAt(written, (fingerprint) => has(fingerprint) && !said.has(fingerprint));
   const counted = new Map<Fingerprint, Shared>();
-  for (const feature of withoutOverlaps(shared)) {
+  for (const feature of withoutOverlaps(featuresAt(written, has))) {
     const { fingerprint, weight } = feature;
-    const strength = weight * rarity.factor(fingerprint);
+    const { rarity, left } = rarenessOf(factor(fingerprint));
+    const strength = weight * left;
     if ((counted.get(fingerprint)?.strength ?? -1) >= strength) continue;
-    counted.set(fingerprint, { ...feature, strength, sources: rarity.sources(fingerprint) });
+    counted.set(fingerprint, { ...feature, strength, rarity, isSaid: said.has(fingerprint) });
   }
-  const found = [...counted.values()].sort((one, other) => other.strength - one.strength);
-  return { shared: found, strength: found.reduce((sum, { strength }) => sum + strength, 0) };
+  const shared = [...counted.values()].sort((one, other) => other.strength - one.strength);
+  const sum = (some: readonly Shared[]) => some.reduce((total, { strength }) => total + strength, 0);
+  return { shared, strength: sum(shared), unsaid: sum(shared.filter(({ isSaid }) => !isSaid)) };
 }
 
 /**
  * Of features whose places overlap, the longest, and of equally long ones that which tells most. Pieces of longer texts tell as much as they
  * add to those before.
  */
-function withoutOverlaps(features: readonly Feature[]): readonly Feature[] {
+export function withoutOverlaps(features: readonly Feature[]): readonly Feature[] {
   const ends = new Map<string, number>();
   for (const { path, end } of features) ends.set(path, Math.max(end, ends.get(path) ?? 0));
   // Whatever overlaps a shorter one covers one of its ends.

@@ -24,6 +24,8 @@ export interface Feature {
 
 /** A feature, with the text that it is in. */
 export interface PlacedFeature extends Feature {
+  /** The number of the value that it is in, from 1. */
+  readonly leaf: number;
   readonly text: string;
 }
 
@@ -59,7 +61,6 @@ export function* featuresOf(
   omitted: Omitted,
 ): Generator<PlacedFeature> {
   const kept = new Map<string, Fingerprint>();
-  const distinct = new Set<Fingerprint>();
   let leaves = 0;
   let features = 0;
   let spans = 0;
@@ -71,10 +72,6 @@ export function* featuresOf(
       continue;
     }
     yield* wholeOf(leaf);
-    if (leaf.isName === true) {
-      yield* withinText(leaf.path, String(leaf.value));
-      continue;
-    }
     if (before !== undefined) yield* joined(before, leaf);
     before = leaf;
     if (typeof leaf.value === "string") yield* withinText(leaf.path, leaf.value);
@@ -82,25 +79,20 @@ export function* featuresOf(
 
   function* told(
     forms: readonly Form[],
-    place: Omit<PlacedFeature, "fingerprint" | "weight">,
+    place: Omit<PlacedFeature, "fingerprint" | "weight" | "leaf">,
+    leaf = leaves,
   ): Generator<PlacedFeature> {
     for (const { text, weight } of forms) {
       if (weight < LEAST_WEIGHT) continue;
-      const fingerprint = fingerprintOf(text);
-      // Of a read each counts once; of a write each place has to be handed on.
-      if (isWrite || !distinct.has(fingerprint)) features += 1;
+      features += 1;
       if (features > MAX_FEATURES) omitted.count += 1;
-      else {
-        if (!isWrite) distinct.add(fingerprint);
-        yield { ...place, fingerprint, weight };
-      }
+      else yield { ...place, leaf, fingerprint: fingerprintOf(text), weight };
     }
   }
 
-  function* wholeOf({ path, value: found, isName }: Leaf): Generator<PlacedFeature> {
+  function* wholeOf({ path, value: found }: Leaf): Generator<PlacedFeature> {
     const text = String(found);
-    const forms = isName === true ? formsOf(found).map(asName) : formsOf(found);
-    yield* told(forms, { path, text, start: 0, end: text.length, part: "WHOLE" });
+    yield* told(formsOf(found), { path, text, start: 0, end: text.length, part: "WHOLE" });
   }
 
   /** Two words next to each other in one record, which elsewhere may be one value. */
@@ -108,8 +100,8 @@ export function* featuresOf(
     if (one.record !== other.record || !isWord(one.value) || !isWord(other.value)) return;
     const { path, value: text } = one;
     const place = { path, and: other.path, text, start: 0, end: text.length, part: "WHOLE" } as const;
-    yield* told(formsOf(`${one.value} ${other.value}`), place);
-    if (isWrite) yield* told(formsOf(`${other.value} ${one.value}`), place);
+    yield* told(formsOf(`${one.value} ${other.value}`), place, leaves - 1);
+    if (isWrite) yield* told(formsOf(`${other.value} ${one.value}`), place, leaves - 1);
   }
 
   function* withinText(path: string, text: string): Generator<PlacedFeature> {
@@ -163,13 +155,6 @@ export function* featuresOf(
     if (kept.size < MAX_KEPT) kept.set(form, made);
     return made;
   }
-}
-
-/** Names like `Order number` are those of many reads: one alone does not link. */
-const NAME_WEIGHT = 4;
-function asName(form: Form): Form {
-  const isTyped = !form.text.startsWith("text:") || /\d{3}/.test(form.text);
-  return isTyped ? form : { ...form, weight: Math.min(form.weight, NAME_WEIGHT) };
 }
 
 function startsOf(words: readonly Word[]): Uint32Array {

@@ -1,4 +1,5 @@
 import type { JsonValue } from "../../../facts/canonical.ts";
+import { leavesOf } from "../values/leaves.ts";
 import type { Fingerprint, Fingerprinter } from "./digest.ts";
 import { type Feature, featuresOf, type Omitted } from "./features.ts";
 
@@ -11,10 +12,14 @@ export interface Written {
   /** Of each feature: weight, start, end, path, path of a second value or -1, part. */
   readonly rest: Float64Array<ArrayBuffer>;
   readonly paths: readonly string[];
+  /** Where its values are, those that are too short to be compared included. */
+  readonly leaves: readonly string[];
   /** How much was not looked at, because there was too much. */
   readonly omitted: number;
 }
 
+/** Values whose places are given. */
+const MAX_LEAVES = 1_000;
 const COLUMNS = 6;
 const PARTS = ["WHOLE", "PART", "TEXT"] as const;
 
@@ -38,8 +43,19 @@ export function writtenOf(value: JsonValue, fingerprinter: Fingerprinter): Writt
     fingerprints: Float64Array.from(fingerprints),
     rest: Float64Array.from(rest),
     paths: [...paths.keys()],
+    leaves: [...placesOf(value)],
     omitted: omitted.count,
   };
+}
+
+/** Each place once, though several values are at one, as the lines of a text are. */
+function placesOf(value: JsonValue): ReadonlySet<string> {
+  const places = new Set<string>();
+  for (const { path } of leavesOf(value)) {
+    places.add(path);
+    if (places.size === MAX_LEAVES) break;
+  }
+  return places;
 }
 
 /** Those features of `written` that have one of these fingerprints. */

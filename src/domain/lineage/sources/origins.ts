@@ -1,17 +1,21 @@
 import type { JsonValue } from "../../../facts/canonical.ts";
 import type { LedgerId } from "../../../facts/entry.ts";
-import type { FactDraft } from "../../../facts/registry.ts";
+import type { Fact } from "../../../facts/registry.ts";
 import type { Queryable } from "../../../ledger/read.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { FingerprintMaker } from "../fingerprints/apart.ts";
-import { type Evidence, evidenceOf, OBSERVED_STRENGTH, type Shared } from "../fingerprints/evidence.ts";
+import type { Fingerprint } from "../fingerprints/digest.ts";
+import { evidenceOf, OBSERVED_STRENGTH } from "../fingerprints/evidence.ts";
 import type { Rarity } from "../fingerprints/rarity.ts";
 import { foundIn } from "../fingerprints/read-set.ts";
 import type { Written } from "../fingerprints/written.ts";
+import type { PossibleReads } from "../possible-reads.ts";
+import { type ArgumentSource, argumentSources, type FoundRead, groupsOf } from "./argument-sources.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
-import { createFindMatches, type Edge, type FindMatches, type Match, type Matches } from "./matches.ts";
+import { createFindMatches, type Edge, type Shares } from "./matches.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
+import { type SourcedArgument, sourcedArguments, toldEdge } from "./told.ts";
 
 /** A write that is proposed. */
 export interface ProposedWrite {
@@ -20,19 +24,29 @@ export interface ProposedWrite {
   readonly arguments: string;
   /** What the person asked for. */
   readonly userRequest?: string | undefined;
+  /** Platforms of which it is known that strangers write what is read there. */
+  readonly untrusted: ReadonlySet<string>;
+  /** What was read in every region; undefined: there is but this one. */
+  readonly everywhere?: PossibleReads | undefined;
 }
 
-/** What its entry says of where it may have come from. */
+/** What an entry says of where the data of a write is from. */
+export type WriteLineage = NonNullable<Fact<"ACTION_PROPOSED">["lineage"]>;
+
+/** Where a write may have come from. */
 export interface Origins {
-  readonly lineage: NonNullable<FactDraft<"ACTION_PROPOSED">["lineage"]>;
-  /** What is shared with each observed read, in their order. */
+  readonly lineage: WriteLineage;
+  /** What could have content of it, and is erased with it: what is shared with each observed read, in their order, and the sources of arguments. */
   readonly evidence: JsonValue | undefined;
+  readonly arguments: readonly SourcedArgument[];
+  /** Arguments that are not among these. */
+  readonly more: number;
   /** The read that it is observed to have most of. */
   readonly best: { readonly chain: string; readonly platform: string } | undefined;
 }
 
-/** Where `write` may have come from; undefined where its caller read nothing on another platform. Throws LedgerUnavailableError. */
-export type OriginsOf = (write: ProposedWrite) => Promise<Origins | undefined>;
+/** Where `write` may have come from. Throws LedgerUnavailableError. */
+export type OriginsOf = (write: ProposedWrite) => Promise<Origins>;
 
 /** Looks for what `principal` read until now, for what it writes in `ledger`. Throws LedgerUnavailableError. */
 export type FindOrigins = (ledger: LedgerId, principal: Principal) => Promise<OriginsOf>;
@@ -47,80 +61,103 @@ export interface OriginsOptions {
 /** Edges that an entry has at most, those that tell most and the latest; of the others, how many. */
 const MOST_OBSERVED = 20;
 const MOST_POSSIBLE = 50;
-/** Values that an edge names at most. */
-const MOST_SHARED = 50;
 
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
-  const matches = createFindMatches({ db, keyOf, maker });
+  const matchesOf = createFindMatches({ db, keyOf, maker });
 
   async function originsOf(
     ledger: LedgerId,
     { reads, isCut }: RecentReads,
-    matchesOf: FindMatches,
-    { platform, arguments: given, userRequest }: ProposedWrite,
-  ): Promise<Origins | undefined> {
+    { platform, arguments: given, userRequest, untrusted, everywhere }: ProposedWrite,
+  ): Promise<Origins> {
     const elsewhere = reads.filter((read) => read.platform !== platform);
-    if (elsewhere.length === 0 && !isCut) return undefined;
-    const compared = elsewhere.filter(({ values }) => typeof values !== "string");
     const key = keyOf(ledger);
-    const written = compared.length === 0 ? NOTHING : await maker.ofWrite(key, given);
-    const said =
-      userRequest === undefined || compared.length === 0
-        ? NOTHING
-        : await maker.ofWrite(key, JSON.stringify(userRequest));
+    const written = await maker.ofWrite(key, given);
+    const said = userRequest === undefined ? NOTHING : await maker.ofWrite(key, JSON.stringify(userRequest));
+    const asked = new Set(said?.fingerprints);
+    const compared = reads.filter(({ values }) => typeof values !== "string");
     const rarity = await rarityOf(ledger, compared);
-    const found = written === undefined ? [] : observed(written, said, compared, rarity);
+    const found = compare(written ?? NOTHING, asked, compared, rarity);
+    const edges = found
+      .flatMap(({ edge }) => (edge !== undefined && edge[0].platform !== platform ? [edge] : []))
+      .sort(([one, a], [other, b]) => b.unsaid - a.unsaid || b.strength - a.strength || Number(other.seq - one.seq));
+    const top = edges.slice(0, MOST_OBSERVED);
+    const sources = argumentSources(written ?? NOTHING, asked, found, rarity);
+    const matches = await matchesOf(ledger, given, [...top, ...furtherOf(sources, top)]);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
-    const top = found.slice(0, MOST_OBSERVED);
-    const matched = await matchesOf(ledger, given, top);
-    const chains = possible(ledger, elsewhere, written === undefined);
-    const left = found.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
+    const chains = [...possible(ledger, elsewhere, written === undefined), ...abroad(ledger, platform, everywhere)];
+    const left = edges.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
+    const named = sourcedArguments(sources, untrusted, matches);
+    const [best] = top;
     return {
       lineage: {
-        observed: top.map(([read, { shared, strength }], at) => ({
-          ...placeOf(ledger, read),
-          values: shared.length,
-          whole: shared.filter(({ part }) => part === "WHOLE").length,
-          exact: matched[at] && [...matched[at].values()].filter(({ match }) => match === "EXACT").length,
-          strength: Math.round(strength * 10),
-        })),
+        observed: top.map(([read, { shared, strength }]) => {
+          const its = matches.get(read);
+          const own = shared.filter(({ isSaid }) => isSaid).length;
+          return {
+            ...placeOf(ledger, read),
+            values: shared.length,
+            whole: shared.filter(({ part }) => part === "WHOLE").length,
+            exact: its && [...its.values()].filter(({ match }) => match === "EXACT").length,
+            said: own === 0 ? undefined : own,
+            strength: Math.round(strength * 10),
+          };
+        }),
         possible: chains.slice(0, MOST_POSSIBLE),
+        origins: groupsOf(sources),
+        unread: everywhere === undefined || everywhere.unread.length === 0 ? undefined : [...everywhere.unread],
         left: left === 0 ? undefined : left,
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: top.length === 0 ? undefined : top.map(([{ seq }, evidence], at) => told(seq, evidence, matched[at])),
-      best: top[0]?.[0],
+      evidence: { observed: top.map(([read, evidence]) => toldEdge(read.seq, evidence, matches.get(read))), ...named },
+      ...named,
+      best: best !== undefined && best[1].unsaid >= OBSERVED_STRENGTH ? best[0] : undefined,
     };
   }
 
   return async (ledger, principal) => {
     const recent = await recentReads(ledger, principal);
-    const matchesOf = matches();
-    return (write) => originsOf(ledger, recent, matchesOf, write);
+    return (write) => originsOf(ledger, recent, write);
   };
 }
 
-const NOTHING: Written = { fingerprints: new Float64Array(), rest: new Float64Array(), paths: [], omitted: 0 };
+const NOTHING: Written = {
+  fingerprints: new Float64Array(),
+  rest: new Float64Array(),
+  paths: [],
+  leaves: [],
+  omitted: 0,
+};
 
-/** The reads that `written` is observed to have values of, that with most evidence first, of equal ones the latest. */
-function observed(
+/** What `written` has of each read, where it has anything. */
+function compare(
   written: Written,
-  said: Written | undefined,
+  said: ReadonlySet<Fingerprint>,
   reads: readonly RecentRead[],
   rarity: Rarity,
-): readonly Edge[] {
-  const own = new Set(said?.fingerprints);
+): readonly (FoundRead & { readonly edge: Edge | undefined })[] {
   const wanted = new Set(written.fingerprints);
-  const found = reads.flatMap((read): readonly Edge[] => {
+  return reads.flatMap((read) => {
     if (typeof read.values === "string") return [];
-    const there = foundIn(read.values, wanted);
-    if (there.size === 0) return [];
-    const evidence = evidenceOf(written, (one) => there.has(one), rarity, own);
-    return evidence.strength >= OBSERVED_STRENGTH ? [[read, evidence]] : [];
+    const found = foundIn(read.values, wanted);
+    if (found.size === 0) return [];
+    const evidence = evidenceOf(written, (one) => found.has(one), rarity, said);
+    const isObserved = evidence.strength >= OBSERVED_STRENGTH;
+    return [{ read, found, isObserved, edge: isObserved ? ([read, evidence] as const) : undefined }];
   });
-  return found.sort(([one, a], [other, b]) => b.strength - a.strength || Number(other.seq - one.seq));
+}
+
+/** Reads that are no edges, with what arguments have of them: it is looked up where that is, too. */
+function furtherOf(sources: readonly ArgumentSource[], edges: readonly Edge[]): readonly Shares[] {
+  const known = new Set(edges.map(([read]) => read));
+  const further = sources.flatMap(({ reads, fingerprint }) =>
+    fingerprint === undefined || reads.some((read) => known.has(read))
+      ? []
+      : reads.slice(-1).map((read) => ({ read, fingerprint })),
+  );
+  return [...Map.groupBy(further, ({ read }) => read)].map(([read, shared]) => [read, { shared }]);
 }
 
 /** One edge for each chain, to its latest read, the latest first. `isUnknown`: nothing could be compared. */
@@ -137,20 +174,15 @@ function possible(ledger: LedgerId, reads: readonly RecentRead[], isUnknown: boo
   }));
 }
 
+/** What was read in other regions, whose content is compared with nothing here. */
+function abroad(own: LedgerId, written: string, everywhere: PossibleReads | undefined) {
+  return (everywhere?.known ?? []).flatMap(({ chain, platform, region, ledger, seq, hash, reads }) =>
+    ledger === own || platform === written || chain === undefined || seq === undefined || hash === undefined
+      ? []
+      : [{ chain, platform, region, ledger, seq, hash, reads: reads ?? 1, unknown: true as const }],
+  );
+}
+
 function placeOf(ledger: LedgerId, { chain, platform, region, seq, hash }: RecentRead) {
   return { chain, platform, region, ledger: ledger as string, seq: String(seq), hash };
-}
-
-/** What a read and a write share, as values of arguments are named. */
-function told(seq: bigint, { shared }: Evidence, matches: Matches | undefined): JsonValue {
-  return {
-    seq: String(seq),
-    shared: shared.slice(0, MOST_SHARED).map((one) => toldOf(one, matches?.get(one.fingerprint))),
-    more: Math.max(0, shared.length - MOST_SHARED),
-  };
-}
-
-function toldOf({ path, and, start, end, part, strength, sources }: Shared, match: Match | undefined): JsonValue {
-  const place = { path, start, end, part, strength: Math.round(strength * 10) / 10, sources };
-  return { ...place, ...(and === undefined ? {} : { and }), ...match };
 }

@@ -13,11 +13,6 @@ export interface Form {
 
 /** What an e-mail address, or any long identifier, tells: by itself enough to link. */
 export const FULL_WEIGHT = 12;
-/** What a day tells: by itself not enough to link, since there are few. */
-const DAY_WEIGHT = 4.5;
-/** What programs call one of a few choices, such as `round_trip`, and what it tells at most. */
-const CHOICE = /^[a-z]+(?:[_-][a-z]+)*$/;
-const CHOICE_WEIGHT = 3;
 /** Characters of the normalised form that are compared as one value: of what is longer, pieces are. */
 export const LONGEST_VALUE = 200;
 
@@ -36,8 +31,7 @@ export function formsOf(value: string | number): readonly Form[] {
   const words = [...wordsOf(value)];
   const text = textForm(words);
   // A date is no text, nor a number: their marks differ from one place to the next.
-  if (text === undefined || typed.length > 0) return typed;
-  return [CHOICE.test(value) ? { ...text, weight: Math.min(text.weight, CHOICE_WEIGHT) } : text];
+  return text === undefined || typed.length > 0 ? typed : [text];
 }
 
 /** The forms of what is written as an e-mail address, date, number or telephone number. */
@@ -46,7 +40,7 @@ export function typedForms(value: string): readonly Form[] {
   const address = value.includes("@") ? EMAIL.exec(value.trim())?.groups?.address : undefined;
   if (address !== undefined) return [{ text: `email:${fold(address)}`, weight: FULL_WEIGHT }];
   if (!/\d/.test(value)) return [];
-  const dates = datesIn(value).map(({ text, hasTime }) => ({ text: `date:${text}`, weight: hasTime ? 9 : DAY_WEIGHT }));
+  const dates = datesIn(value).map(({ text, hasTime }) => ({ text: `date:${text}`, weight: hasTime ? 9 : 5 }));
   // 20240520 may be a number, 2024-05-20 is none.
   if (dates.length > 0 && /[^\d]/.test(value)) return dates;
   const numbers = numbersIn(value).map(numberForm);
@@ -77,24 +71,33 @@ export interface TextSoFar {
   readonly length: number;
   readonly digits: number;
   readonly isDense: boolean;
+  /** Each word has a digit: it may be one identifier that is written in groups. */
+  readonly isGrouped: boolean;
 }
+
+/** Letters and digits of an identifier that is written in groups, as an IBAN is (ISO 13616), at least. */
+const SHORTEST_GROUPED = 10;
 
 /** `before` and then `word`. */
 export function longer(before: TextSoFar | undefined, { text, digits, dense }: Word): TextSoFar {
   const length = text.length + 1.5 * dense;
-  if (before === undefined) return { text, words: 1, length, digits, isDense: dense > 0 };
+  if (before === undefined) return { text, words: 1, length, digits, isDense: dense > 0, isGrouped: digits > 0 };
   return {
     text: `${before.text} ${text}`,
     words: before.words + 1,
     length: before.length + length,
     digits: before.digits + digits,
     isDense: before.isDense || dense > 0,
+    isGrouped: before.isGrouped && digits > 0,
   };
 }
 
 /** The form of words; undefined when they are too many. */
 export function formOf(found: TextSoFar): Form | undefined {
-  return found.text.length > LONGEST_VALUE ? undefined : { text: `text:${found.text}`, weight: textWeight(found) };
+  if (found.text.length > LONGEST_VALUE) return undefined;
+  const isOne = found.isGrouped && found.words > 1 && found.length >= SHORTEST_GROUPED;
+  const text = isOne ? found.text.replaceAll(" ", "") : found.text;
+  return { text: `text:${text}`, weight: textWeight(found) };
 }
 
 function textWeight({ words, length, digits, isDense }: TextSoFar): number {

@@ -16,6 +16,8 @@ const NAMED_DATES =
 /** Identifiers: letters and digits, with marks between. */
 const IDENTIFIERS =
   /(?<![\p{L}\p{N}_-])(?=[\p{L}_-]{0,40}\d)[\p{L}\p{N}]{1,60}(?:[_\-:/#.][\p{L}\p{N}]{1,60}){0,8}(?![\p{L}\p{N}_-])/gu;
+/** Account numbers in groups of four (ISO 13616). */
+const GROUPED = /(?<![\p{L}\p{N}])[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?(?![\p{L}\p{N}])/gu;
 /** Names: words with a capital letter that follow each other. */
 const NAMES =
   /(?<![\p{L}\p{N}])\p{Lu}[\p{L}\p{M}'\u2019-]{1,30}(?: (?:(?:de|der|den|di|da|la|le|van|von|bin|al) ){0,2}\p{Lu}[\p{L}\p{M}'\u2019-]{1,30}){1,4}/gu;
@@ -37,6 +39,7 @@ export function* piecesOf(text: string): Generator<Piece> {
       }
     }
     yield* found(IDENTIFIERS, text, formsOf);
+    yield* found(GROUPED, text, formsOf);
   }
   if (/\p{Lu}/u.test(text)) yield* found(NAMES, text, formsOf);
   for (const match of text.matchAll(QUOTED)) {

@@ -42,18 +42,45 @@ export interface Situation {
 }
 
 /**
- * What a proposal may have drawn from. Of proposals, the earlier reads of their caller on other platforms, in every region, which are
- * POSSIBLE. What is observed is found out once a write was judged, so only cases of documents have OBSERVED.
+ * Where the data of a proposal came from, or may come from: earlier reads of its caller, as the server compared and ordered them. Of a READ, only what
+ * was read before it on other platforms.
  */
 export interface Lineage {
-  /** Of the links: OBSERVED, or POSSIBLE. */
+  /** Of the links to other platforms: OBSERVED, or POSSIBLE. */
   readonly kinds: readonly string[];
-  /** The platforms that values were read on, and the regions where those keep their data. */
+  /** The other platforms that were read, and the regions where those keep their data. */
   readonly platforms: readonly string[];
   readonly regions: readonly string[];
-  /** How many values of the arguments were found in what was read. */
+  /** Of these, those that values of the arguments were found on. */
+  readonly observedPlatforms: readonly string[];
+  readonly observedRegions: readonly string[];
+  /** How many values of the arguments were found in what was read, on any platform. */
   readonly evidence: number;
+  /** Platforms that the catalog marks as untrusted, and that are the only known source of some value, or may be of one that has none. */
+  readonly untrusted: readonly string[];
+  /** Such platforms that have some value, also where the request of the person or another platform has it. */
+  readonly fromUntrusted: readonly string[];
+  /** Of the values of the arguments that can be told from others, the share of each kind of source, from 0 to 1. */
+  readonly shares: Readonly<Record<ShareKind, number>>;
+  /** RFC 6901 pointers to arguments without a known source, at most 200. */
+  readonly unsourced: readonly string[];
 }
+
+/** What the person asked for, platforms that are trusted, only such as are not, nothing that is known. */
+export type ShareKind = "user" | "trusted" | "untrusted" | "none";
+
+export const NO_LINEAGE: Lineage = {
+  kinds: [],
+  platforms: [],
+  regions: [],
+  observedPlatforms: [],
+  observedRegions: [],
+  evidence: 0,
+  untrusted: [],
+  fromUntrusted: [],
+  shares: { user: 0, trusted: 0, untrusted: 0, none: 0 },
+  unsourced: [],
+};
 
 /** What governs the installation itself. */
 export interface OwnSituation {
@@ -78,7 +105,7 @@ export const VARIABLES: ReadonlyMap<string, readonly string[] | undefined> = new
   ["region", []],
   ["targetRegion", []],
   ["args", undefined],
-  ["lineage", ["kinds", "platforms", "regions", "evidence"]],
+  ["lineage", Object.keys(NO_LINEAGE)],
   ["now", []],
 ]);
 
@@ -93,7 +120,6 @@ export function plain(value: JsonValue): CelInput {
 }
 
 const NOBODY = { id: "", roles: [], groups: [] };
-const NO_LINEAGE: Lineage = { kinds: [], platforms: [], regions: [], evidence: 0 };
 
 /** The values of the variables but `now`, as JSON. What is not known is an empty text or list, so that every condition can be evaluated. */
 export function variablesOf(situation: Situation, tool: ToolFacts) {
@@ -110,7 +136,13 @@ export function variablesOf(situation: Situation, tool: ToolFacts) {
       kinds: [...lineage.kinds],
       platforms: [...lineage.platforms],
       regions: [...lineage.regions],
+      observedPlatforms: [...lineage.observedPlatforms],
+      observedRegions: [...lineage.observedRegions],
       evidence: lineage.evidence,
+      untrusted: [...lineage.untrusted],
+      fromUntrusted: [...lineage.fromUntrusted],
+      shares: { ...lineage.shares },
+      unsourced: [...lineage.unsourced],
     },
   };
 }

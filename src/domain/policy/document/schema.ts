@@ -12,6 +12,7 @@ const MAX_NEEDED = 20;
 
 const platform = z.strictObject({
   region: regionSchema.describe("where the platform keeps its data"),
+  untrusted: z.literal(true).optional().describe("strangers write what is read there, such as web pages and messages"),
 });
 
 const tool = z.strictObject({
@@ -115,6 +116,10 @@ const somebody = {
 };
 const confidence = z.enum(["SIGNED", "REGISTERED", "NETWORK", "HEADER", "UNKNOWN"]);
 
+const places = z.array(nameSchema).max(100).default([]);
+const share = z.number().min(0).max(1).default(0);
+const NO_SHARES = { user: 0, trusted: 0, untrusted: 0, none: 0 };
+
 const situation = z.strictObject({
   platform: nameSchema,
   tool: nameSchema,
@@ -135,10 +140,16 @@ const situation = z.strictObject({
       kinds: z
         .array(z.enum(["OBSERVED", "POSSIBLE"]))
         .max(2)
-        .optional(),
-      platforms: z.array(nameSchema).max(100).optional(),
-      regions: z.array(nameSchema).max(100).optional(),
-      evidence: z.int().min(0).max(1_000_000).optional(),
+        .default([]),
+      platforms: places,
+      regions: places,
+      observedPlatforms: places,
+      observedRegions: places,
+      evidence: z.int().min(0).max(1_000_000).default(0),
+      untrusted: places,
+      fromUntrusted: places,
+      shares: z.strictObject({ user: share, trusted: share, untrusted: share, none: share }).default(NO_SHARES),
+      unsourced: z.array(z.string().max(1_000)).max(200).default([]),
     })
     .optional()
     .describe("where values of the arguments came from; left out, nothing is known of it"),

@@ -1,4 +1,4 @@
-import type { Catalog, Effect, Tool } from "../catalog.ts";
+import { type Catalog, type Effect, factsOf, type Tool } from "../catalog.ts";
 import { RULE_IDS } from "../reason.ts";
 import type { PolicyCase, PolicyDocument } from "./schema.ts";
 
@@ -16,7 +16,7 @@ export function starterDocument(catalog: Catalog): PolicyDocument {
   return {
     policy: 1,
     catalog: {
-      platforms: Object.fromEntries(platforms.map(({ name, region }) => [name, { region }])),
+      platforms: Object.fromEntries(platforms.map((platform) => [platform.name, factsOf(platform)])),
       tools: tools.map(({ platform, name, effect, personalData }) => ({
         platform,
         name,

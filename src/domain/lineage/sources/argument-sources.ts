@@ -1,0 +1,116 @@
+import type { Fingerprint } from "../fingerprints/digest.ts";
+import { OBSERVED_STRENGTH, rarenessOf, withoutOverlaps } from "../fingerprints/evidence.ts";
+import type { Feature } from "../fingerprints/features.ts";
+import type { Rarity } from "../fingerprints/rarity.ts";
+import { featuresAt, type Written } from "../fingerprints/written.ts";
+import type { RecentRead } from "./recent-reads.ts";
+
+/** Where one value of the arguments is from, or an argument of which no value has a source. */
+export interface ArgumentSource {
+  readonly path: string;
+  /** Of two values that are one in what was read: the path of the second. */
+  readonly and?: string | undefined;
+  /** The place within a text, in UTF-16 code units; undefined: the whole value. */
+  readonly span: readonly [start: number, end: number] | undefined;
+  readonly fingerprint: Fingerprint | undefined;
+  /** The person asked for it. */
+  readonly isSaid: boolean;
+  /** The reads that have it. */
+  readonly reads: readonly RecentRead[];
+  /** It is too short or too common to tell where it is from. */
+  readonly isCommon: boolean;
+}
+
+/** What was read, as far as `written` has it. */
+export interface FoundRead {
+  readonly read: RecentRead;
+  readonly found: ReadonlySet<Fingerprint>;
+  /** Whether the write is observed to have values of it. */
+  readonly isObserved: boolean;
+}
+
+/**
+ * What a whole argument tells, of which there is no other: a number of four digits is enough. What stands within a text, or is a single word, is from a
+ * read only where more of that read is written.
+ */
+const WHOLE_ARGUMENT = 3;
+
+/** The sources of all arguments, those of values found first in their order, then arguments without any. */
+export function argumentSources(
+  written: Written,
+  said: ReadonlySet<Fingerprint>,
+  reads: readonly FoundRead[],
+  rarity: Pick<Rarity, "factor">,
+): readonly ArgumentSource[] {
+  const having = new Map<Fingerprint, FoundRead[]>();
+  for (const read of reads) {
+    for (const fingerprint of read.found) {
+      const known = having.get(fingerprint);
+      if (known === undefined) having.set(fingerprint, [read]);
+      else known.push(read);
+    }
+  }
+  const matched = featuresAt(written, (fingerprint) => having.has(fingerprint) || said.has(fingerprint));
+  const found = withoutOverlaps(matched).flatMap((feature): readonly ArgumentSource[] => {
+    const { fingerprint, path, and, start, end, part } = feature;
+    const { left } = rarenessOf(rarity.factor(fingerprint));
+    const all = having.get(fingerprint) ?? [];
+    const isSaid = said.has(fingerprint);
+    const telling = all.filter((one) => isFrom(one, feature, left));
+    const place = { path, and, span: part === "WHOLE" ? undefined : ([start, end] as const), fingerprint, isSaid };
+    if (isSaid || telling.length > 0) return [{ ...place, reads: readsOf(telling), isCommon: false }];
+    return part === "WHOLE" ? [{ ...place, reads: readsOf(all), isCommon: true }] : [];
+  });
+  const sourced = new Set(found.flatMap(({ path, and }) => (and === undefined ? [path] : [path, and])));
+  const telling = new Set(written.paths);
+  const without = written.leaves
+    .filter((path) => !sourced.has(path))
+    .map((path) => ({ ...UNSOURCED, path, isCommon: !telling.has(path) }));
+  return [...found, ...without];
+}
+
+function isFrom({ isObserved }: FoundRead, { weight, part }: Feature, left: number): boolean {
+  const strength = weight * left;
+  return (
+    strength > 0 &&
+    (isObserved || strength >= OBSERVED_STRENGTH || (part === "WHOLE" && weight >= WHOLE_ARGUMENT && left >= 0.5))
+  );
+}
+
+const readsOf = (found: readonly FoundRead[]) => found.map(({ read }) => read);
+const UNSOURCED = { and: undefined, span: undefined, fingerprint: undefined, isSaid: false, reads: [] } as const;
+
+/** How many values have the same sources. */
+export interface OriginGroup {
+  readonly platforms: readonly string[];
+  readonly said?: true | undefined;
+  readonly mixed?: true | undefined;
+  readonly values: number;
+}
+
+/** Combinations of platforms that are told apart. */
+const MOST_GROUPS = 50;
+
+/** What `sources` come to, by platforms. What is too common to tell does not count. */
+export function groupsOf(sources: readonly ArgumentSource[]): readonly OriginGroup[] {
+  const groups = new Map<string, OriginGroup>();
+  for (const { reads, isSaid, isCommon } of sources) {
+    if (isCommon) continue;
+    const platforms = [...new Set(reads.map(({ platform }) => platform))].sort();
+    const key = JSON.stringify([platforms, isSaid]);
+    const known = groups.get(key) ?? { platforms, said: isSaid ? (true as const) : undefined, values: 0 };
+    groups.set(key, { ...known, values: known.values + 1 });
+  }
+  const order = ({ platforms, values }: OriginGroup) => (platforms.length === 0 ? Number.POSITIVE_INFINITY : values);
+  const sorted = [...groups.values()].sort((one, other) => (order(other) > order(one) ? 1 : -1));
+  const rest = sorted.slice(MOST_GROUPS);
+  if (rest.length === 0) return sorted;
+  return [...sorted.slice(0, MOST_GROUPS), ...together(rest, true), ...together(rest, undefined)];
+}
+
+function together(groups: readonly OriginGroup[], said: true | undefined): readonly OriginGroup[] {
+  const all = groups.filter((group) => group.said === said);
+  if (all.length === 0) return [];
+  const platforms = [...new Set(all.flatMap((group) => group.platforms))].sort();
+  return [{ platforms, said, mixed: true, values: all.reduce((sum, { values }) => sum + values, 0) }];
+}

@@ -1,0 +1,109 @@
+import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
+import type { Fingerprint } from "../fingerprints/digest.ts";
+import type { Evidence, Shared } from "../fingerprints/evidence.ts";
+import type { ArgumentSource } from "./argument-sources.ts";
+import type { Match, Matches } from "./matches.ts";
+import type { RecentRead } from "./recent-reads.ts";
+
+/** Values that an edge names at most, and arguments whose sources are named. */
+const MOST_SHARED = 50;
+const MOST_ARGUMENTS = 200;
+
+/** What a read and a write share, as values of arguments are named: nothing of what was read, which may be erased before this is. */
+export function toldEdge(seq: bigint, { shared }: Evidence, matches: Matches | undefined): JsonObject {
+  return {
+    seq: String(seq),
+    shared: shared.slice(0, MOST_SHARED).map((one) => toldValue(one, matches?.get(one.fingerprint))),
+    more: Math.max(0, shared.length - MOST_SHARED),
+  };
+}
+
+function toldValue({ path, and, start, end, part, strength, rarity, isSaid }: Shared, match?: Match): JsonObject {
+  const place = { path, start, end, part, strength: Math.round(strength * 10) / 10, rarity };
+  return { ...place, ...(and === undefined ? {} : { and }), ...(isSaid ? { said: true } : {}), ...match };
+}
+
+/** Where an argument, or a value within one, is from, as the entry of the proposal says it. */
+export type SourcedArgument = {
+  /** RFC 6901 pointer into the arguments. */
+  readonly path: string;
+  /** Of two values that are one in what was read: where the second is. */
+  readonly and?: string;
+  /** Its place within a text, in UTF-16 code units. */
+  readonly start?: number;
+  readonly end?: number;
+  /** The person asked for it, as the agent reports it. */
+  readonly said?: true;
+  /** The read that has it: position of the entry that completed it, and where that is known the number of the value in its result, from 1. */
+  readonly seq?: string;
+  readonly leaf?: number;
+  readonly match?: Match["match"];
+  /** Where it was read. */
+  readonly platforms?: readonly string[];
+  /** All of these are untrusted, and the person did not ask for it. */
+  readonly untrusted?: true;
+  /** It is too short or too common to tell where it is from. */
+  readonly common?: true;
+};
+
+/** The sources of arguments in `evidence`, as an entry has it; none where it has none. */
+export function sourcedArgumentsIn(evidence: JsonValue | undefined): readonly SourcedArgument[] {
+  if (typeof evidence !== "object" || evidence === null || Array.isArray(evidence)) return [];
+  const { arguments: named } = evidence as { readonly arguments?: JsonValue };
+  return Array.isArray(named) ? (named as unknown as readonly SourcedArgument[]) : [];
+}
+
+/**
+ * At most 200 of `sources`, first those that matter most: values from untrusted platforms alone, then those without any source. `more`: how many are left
+ * out.
+ */
+export function sourcedArguments(
+  sources: readonly ArgumentSource[],
+  untrusted: ReadonlySet<string>,
+  matches: ReadonlyMap<RecentRead, Matches>,
+): { readonly arguments: readonly SourcedArgument[]; readonly more: number } {
+  const all = sources.map((source) => sourcedArgument(source, untrusted, matches));
+  const order = ({ untrusted: isUntrusted, common, platforms, said }: SourcedArgument) =>
+    isUntrusted ? 0 : common ? 3 : platforms === undefined && !said ? 1 : 2;
+  const kept =
+    all.length <= MOST_ARGUMENTS
+      ? all
+      : all.toSorted((one, other) => order(one) - order(other)).slice(0, MOST_ARGUMENTS);
+  return { arguments: kept, more: all.length - kept.length };
+}
+
+function sourcedArgument(
+  { path, and, span, fingerprint, isSaid, reads, isCommon }: ArgumentSource,
+  untrusted: ReadonlySet<string>,
+  matches: ReadonlyMap<RecentRead, Matches>,
+): SourcedArgument {
+  const platforms = [...new Set(reads.map(({ platform }) => platform))].sort();
+  const isUntrusted = !isSaid && !isCommon && platforms.length > 0 && platforms.every((name) => untrusted.has(name));
+  const read = chosen(reads, untrusted, matches, fingerprint);
+  const match = read && fingerprint !== undefined ? matches.get(read)?.get(fingerprint) : undefined;
+  return {
+    path,
+    ...(and === undefined ? {} : { and }),
+    ...(span === undefined ? {} : { start: span[0], end: span[1] }),
+    ...(isSaid ? { said: true } : {}),
+    ...(read === undefined ? {} : { seq: String(read.completed ?? read.seq), platforms }),
+    ...match,
+    ...(isUntrusted ? { untrusted: true } : {}),
+    ...(isCommon ? { common: true } : {}),
+  };
+}
+
+/** Of the reads that have a value: one that is trusted, of which it is known where it is, the latest. */
+function chosen(
+  reads: readonly RecentRead[],
+  untrusted: ReadonlySet<string>,
+  matches: ReadonlyMap<RecentRead, Matches>,
+  fingerprint: Fingerprint | undefined,
+): RecentRead | undefined {
+  const rank = (read: RecentRead) =>
+    (untrusted.has(read.platform) ? 0 : 2) + (matches.get(read)?.has(fingerprint ?? -1) === true ? 1 : 0);
+  return reads.reduce<RecentRead | undefined>(
+    (best, read) => (best === undefined || rank(read) >= rank(best) ? read : best),
+    undefined,
+  );
+}
