@@ -85,5 +85,18 @@ CREATE TABLE oc_work.channel_pause (
 );
 COMMENT ON TABLE oc_work.channel_pause IS 'Channels that could not be reached lately, and when they are tried again. Losing a row has them tried at once.';
 
+-- Up to where run events of OpenLineage were sent, and who sends them.
+CREATE TABLE oc_work.run_events (
+  ledger     text        NOT NULL,
+  -- SHA-256 of the address they are sent to.
+  target     bytea       NOT NULL,
+  position   bigint      NOT NULL,
+  -- A server, until when.
+  holder     uuid,
+  held_until timestamptz,
+  PRIMARY KEY (ledger, target)
+);
+COMMENT ON TABLE oc_work.run_events IS 'Up to where run events were sent. Losing a row has all of them sent again. Rows of addresses that are not used any more stay.';
+
 RESET ROLE;
 SELECT oc_guard.record();

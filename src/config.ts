@@ -160,6 +160,7 @@ const settings = z.object({
     .optional(),
   SIGNING_KEY_FILE: filePath.optional(),
   GUARD_EXCEPTIONS: filePath.optional(),
+  OPENLINEAGE_FILE: filePath.optional(),
   CORS_ORIGINS: z
     .string()
     .default("")
@@ -290,6 +291,8 @@ export interface Config {
   readonly signingKeyFile: string;
   /** Path of the file with problems of guards that the operator accepts; undefined: none. */
   readonly guardExceptions: string | undefined;
+  /** Path of the file that says where run events of OpenLineage are sent; undefined: nowhere. */
+  readonly openLineageFile: string | undefined;
   /** As browsers send them in `Origin`: in lower case, without the port of their scheme. */
   readonly corsOrigins: readonly string[];
   /** Of Slack's Web API, without a slash at its end. */
@@ -432,6 +435,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
     publicUrl: value.PUBLIC_URL,
     signingKeyFile: value.SIGNING_KEY_FILE ?? path.join(overrides.dataDir ?? dataDir, "keys.json"),
     guardExceptions: value.GUARD_EXCEPTIONS,
+    openLineageFile: value.OPENLINEAGE_FILE,
     corsOrigins: value.CORS_ORIGINS,
     slackApiUrl: value.SLACK_API_URL,
     teams: {

@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import type { CopyPlace } from "./domain/directory/copies.ts";
+import { loadTargets } from "./domain/openlineage/targets.ts";
 import { loadCatalog } from "./domain/policy/catalog.ts";
 import { createHomeResponder } from "./domain/regions/home-exchange.ts";
 import { createRegions } from "./domain/regions/regions.ts";
@@ -18,6 +19,7 @@ import { startJobs } from "./main/jobs.ts";
 import { startKeys } from "./main/keys.ts";
 import { startLedger } from "./main/ledger.ts";
 import { measured } from "./main/measured.ts";
+import { startOpenLineage } from "./main/openlineage.ts";
 import { createReads } from "./main/reads.ts";
 import { assertOnlyLedgersOf, startOtherRegions } from "./main/regions.ts";
 import { createServices } from "./main/services.ts";
@@ -61,6 +63,7 @@ async function startAreas(start: Start): Promise<Addresses> {
   const { config } = start;
   const settings = await readIdentitySettings(config);
   const certificate = await readTransport(config, settings);
+  const targets = await loadTargets(config.openLineageFile);
   const [keys, catalog] = await Promise.all([startKeys(start), loadCatalog(config.catalog)]);
   const platforms = [...catalog.platforms.keys()];
 
@@ -106,6 +109,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     findReads,
   });
   if (isHomeServed) startJobs(start, database, actions, sessions);
+  if (isHomeServed) startOpenLineage(start, { database, ledgers, follower, targets });
   const channels = startChannels(start, {
     database,
     ledgers,
@@ -159,6 +163,7 @@ async function startAreas(start: Start): Promise<Addresses> {
     findReads,
     metrics,
     parts,
+    targets,
   });
   start.closing.add(async () => source.stop());
   if (config.production && database.isMigrated) await offerSetupCodes(directory, settings, start.say);

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { loadKeys } from "../domain/identity/keys.ts";
+import { loadTargets } from "../domain/openlineage/targets.ts";
 import { loadCatalog } from "../domain/policy/catalog.ts";
 import { ConfigurationError } from "../errors.ts";
 import { loadGuardExceptions } from "../ledger/verify.ts";
@@ -55,6 +56,7 @@ async function problemsOf(config: Config): Promise<readonly string[]> {
       () => undefined,
     ),
     loadGuardExceptions(config.guardExceptions),
+    loadTargets(config.openLineageFile),
     existingKeys(config.signingKeyFile),
     readRootCertificates(config),
     assertFolder(config.dataDir, "DATA_DIR"),
@@ -85,7 +87,7 @@ export function defineCheck(program: Command): void {
     .command("check")
     .summary("validate settings and files without starting anything")
     .description(
-      "Reads all settings and the files they name (catalog, identity file, certificate, keys, guard exceptions) as a server does at " +
+      "Reads all settings and the files they name (catalog, identity file, certificate, keys, guard exceptions, targets of OpenLineage) as a server does at " +
         "its start, and prints each problem on a line, with its variable, or its file, line and column. Without a problem it prints the " +
         "settings that a server would run with, without passwords and tokens. Makes no file and no connection, so it cannot tell " +
         "whether ports are free and whether the database responds.",

@@ -63,6 +63,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   PUBLIC_URL: ({ publicUrl }) => publicUrl,
   SIGNING_KEY_FILE: ({ signingKeyFile }) => signingKeyFile,
   GUARD_EXCEPTIONS: ({ guardExceptions }) => guardExceptions,
+  OPENLINEAGE_FILE: ({ openLineageFile }) => openLineageFile,
   CORS_ORIGINS: ({ corsOrigins }) => corsOrigins.join(","),
   SLACK_API_URL: ({ slackApiUrl }) => slackApiUrl,
   TEAMS_LOGIN_URL: ({ teams }) => teams.loginUrl,

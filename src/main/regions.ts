@@ -8,6 +8,7 @@ import type { CopyPlace } from "../domain/directory/copies.ts";
 import type { Directory } from "../domain/directory/directory.ts";
 import type { Keys } from "../domain/identity/keys.ts";
 import type { FindReads } from "../domain/lineage/possible-reads.ts";
+import type { Targets } from "../domain/openlineage/targets.ts";
 import { createReadingLog, type ReadingLog } from "../domain/reading-log/reading-log.ts";
 import { createHomeCopier } from "../domain/regions/home-copier.ts";
 import type { HomeSource } from "../domain/regions/home-source.ts";
@@ -24,6 +25,7 @@ import { startFollowing } from "./follow.ts";
 import { isReady } from "./http.ts";
 import { startJobs } from "./jobs.ts";
 import { type LedgerParts, startLedger } from "./ledger.ts";
+import { startOpenLineage } from "./openlineage.ts";
 import { createReads } from "./reads.ts";
 import { startSessions } from "./sessions.ts";
 import type { Start } from "./start.ts";
@@ -48,6 +50,8 @@ export interface RegionsDeps {
   readonly places: Map<string, CopyPlace>;
   /** Where each region is put once it works. */
   readonly parts: Map<string, Services>;
+  /** Where run events are sent. */
+  readonly targets: Targets;
 }
 
 /** What metrics and probes ask of a region that works. */
@@ -201,6 +205,7 @@ async function startRegion(start: Start, region: RegionConfig, deps: RegionsDeps
   }
   const abroad = { home: home.region, copies };
   const actions = startActions(own, { database, ledgers, isSigned, directory, keys, policies, findReads, abroad });
+  startOpenLineage(own, { database, ledgers, follower, targets: deps.targets });
   startJobs(own, database, actions, sessions);
   const told = startChannels(own, {
     database,

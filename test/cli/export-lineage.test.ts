@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exitCodes } from "../../src/cli/exit.ts";
@@ -15,13 +16,14 @@ import { type Serving, startServing } from "./serving.ts";
 const HOSTILE = `my "table"/ü😀?#%41 ${"x".repeat(120)}`;
 const SECRET = { name: "Amelia Ahmed", email: "amelia@secret.example", phone: "+49 30 901820" };
 
+let folder: string;
 let serving: Serving;
 let tokenOf: (as: DemoName) => Promise<string>;
 const actions: Record<string, string> = {};
 
 beforeAll(async () => {
-  const dataDir = path.join(import.meta.dirname, "../../node_modules/.cache");
-  const catalog = path.join(dataDir, `catalog-${randomUUID()}.json`);
+  folder = await mkdtemp(path.join(tmpdir(), "countersign-lineage-"));
+  const catalog = path.join(folder, "catalog.json");
   await writeFile(
     catalog,
     JSON.stringify({
@@ -37,7 +39,10 @@ beforeAll(async () => {
   tokenOf = (as) => tokens.sign(as);
   await tell();
 }, 120_000);
-afterAll(() => serving?.close());
+afterAll(async () => {
+  await serving?.close();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const run = (...args: readonly string[]) => countersign(args, serving.environment);
 const linesOf = (text: string) => text.split("\n").filter((line) => line !== "");
