@@ -6,6 +6,7 @@ import { Client } from "pg";
 import { BiLoginError, createBiLogin, dropBiLogin } from "../db/bi-login.ts";
 import { readRecord } from "../db/embedded/record.ts";
 import { LEDGER_PART } from "../facts/entry.ts";
+import { loadGuardExceptions } from "../ledger/verify.ts";
 import { CommandError, exitCodesHelp } from "./exit.ts";
 import { settings, wholeNumber } from "./options.ts";
 
@@ -19,6 +20,7 @@ interface CreateOptions extends Place {
   readonly login?: string;
   readonly passwordFile: string;
   readonly connections: number;
+  readonly accepted?: true;
 }
 
 interface DropOptions extends Place {
@@ -30,6 +32,8 @@ const MAX_CONNECTIONS = 1_000;
 /** Printable ASCII: others have several spellings, of which tools send one or the other. */
 const PASSWORD = /^[!-~]{16,200}$/;
 const LOGIN = /^[a-z][a-z0-9_]{0,62}$/;
+/** What the report of guards calls the table of who reads what. */
+const ACCESS = "public.oc_bi_access";
 const NOT_PERMITTED = "42501";
 const UNDEFINED_TABLE = "42P01";
 
@@ -119,6 +123,7 @@ async function asOwners<Result>(
 
 async function create(options: CreateOptions): Promise<void> {
   const name = loginNameOf(options);
+  if (options.accepted !== true) await assertAccepted(options, name);
   const password = await readPassword(options.passwordFile);
   const { connections } = options;
   await asOwners(
@@ -131,11 +136,20 @@ async function create(options: CreateOptions): Promise<void> {
       );
     },
   );
-  const accepted = { "public.oc_bi_access": [`unexpected: row ${name} reads ${options.organization}`] };
-  process.stdout.write(
-    "Verification reports who may read, since whoever can write to the database could add somebody: accept this one in the file " +
-      `that GUARD_EXCEPTIONS names, and start the servers again:\n${JSON.stringify(accepted)}\n`,
-  );
+}
+
+/**
+ * Who reads for which organization is guarded, because whoever can write to the database could add somebody: a server that does not know of
+ * this login stops the ledgers.
+ */
+async function assertAccepted({ dataDir, organization: of }: CreateOptions, name: string): Promise<void> {
+  const file = settings(dataDir === undefined ? {} : { dataDir }).guardExceptions;
+  const problem = `unexpected: row ${name} reads ${of}`;
+  if ((await loadGuardExceptions(file))[ACCESS]?.includes(problem) === true) return;
+  const message =
+    `servers stop ledgers when a login is added that they do not know of: add ${JSON.stringify({ [ACCESS]: [problem] })} to ` +
+    `${file ?? "a file that GUARD_EXCEPTIONS names"}, start the servers again, and run this again; with --accepted where they have it already`;
+  throw new CommandError("USAGE", message);
 }
 
 /** `bi_` and the organization, unless it was named otherwise. */
@@ -167,12 +181,14 @@ export function defineBiRole(program: Command): void {
     .summary("create the login, or give it another password")
     .description(
       "Creates a login that reads schema oc_bi for one organization, in the database of each region. Run again, it changes the password and the " +
-        "number of connections. The database never gets the password itself, so no log of it has it.",
+        "number of connections. The database never gets the password itself, so no log of it has it. First accept the login in the file that " +
+        "GUARD_EXCEPTIONS names, and start the servers again: they stop the ledgers for a login that they do not know of.",
     )
     .requiredOption("--organization <name>", "whose rows it reads", organization)
     .requiredOption("--password-file <file>", "file with the password in one line; -: standard input")
     .option("--login <name>", "its name (default: bi_<organization>)", loginName)
     .option("--connections <number>", "connections at the same time", wholeNumber(1, MAX_CONNECTIONS), CONNECTIONS)
+    .option("--accepted", "do not look for it in the file that GUARD_EXCEPTIONS names here: the servers have it there")
     .option("--database-url <url>", databases)
     .option("--data-dir <directory>", dataDir)
     .addHelpText(

@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Client } from "pg";
+import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exitCodes } from "../../src/cli/exit.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { keepReports } from "../../src/ledger/reporting/keep.ts";
+import { guardReport } from "../../src/ledger/verify.ts";
 import { countersign } from "../cli/run.ts";
 import { appendActions, createLedger } from "../ledger/verify.fixture.ts";
 import { silent } from "../support/log.ts";
@@ -16,22 +18,22 @@ let folder: string;
 const login = (organization: string) => `bi_${organization}_${database.name}`;
 const PASSWORD = "of-a-tool-for-reports";
 
-async function biRole(...args: readonly string[]) {
-  return countersign(["bi-role", ...args, "--database-url", database.superuserUrl]);
-}
-const createFor = (organization: string, ...more: readonly string[]) =>
-  biRole(
-    "create",
-    ...[
-      "--organization",
-      organization,
-      "--login",
-      login(organization),
-      "--password-file",
-      path.join(folder, "password"),
-    ],
-    ...more,
+const biRole = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+  countersign(["bi-role", ...args, "--database-url", database.superuserUrl], environment);
+const createFor = (
+  organization: string,
+  { accepted = true, environment = {}, more = [] as readonly string[] } = {},
+) => {
+  const options = {
+    "--organization": organization,
+    "--login": login(organization),
+    "--password-file": path.join(folder, "password"),
+  };
+  return biRole(
+    ["create", ...Object.entries(options).flat(), ...(accepted ? ["--accepted"] : []), ...more],
+    environment,
   );
+};
 
 function urlOf(name: string, password = PASSWORD): string {
   const url = new URL(database.superuserUrl);
@@ -65,7 +67,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const organization of ["acme", "globex"]) await biRole("drop", "--login", login(organization));
+  for (const organization of ["acme", "globex"]) await biRole(["drop", "--login", login(organization)]);
   await superuser.end();
   await database.drop();
   await rm(folder, { recursive: true });
@@ -208,6 +210,99 @@ describe("a login of a BI tool", () => {
     }
     await superuser.query("DROP FUNCTION public.leak(text)");
   });
+});
+
+describe("countersign bi-role", () => {
+  const accepted = () => ({
+    "public.oc_bi_access": ["acme", "globex"].map((of) => `unexpected: row ${login(of)} reads ${of}`),
+  });
+
+  it("makes logins that verification knows of, and does not where it would not know of them", async () => {
+    const refused = await createFor("acme", { accepted: false });
+    expect(refused).toMatchObject({ code: exitCodes.USAGE, stdout: "" });
+    expect(refused.stderr).toContain(`{"public.oc_bi_access":["unexpected: row ${login("acme")} reads acme"]}`);
+    const file = path.join(folder, "exceptions.json");
+    await writeFile(file, JSON.stringify(accepted()));
+    const again = await createFor("acme", { accepted: false, environment: { GUARD_EXCEPTIONS: file } });
+    expect(again.stderr).toBe("");
+    expect(again.stdout).toMatch(/has this password now, and reads schema oc_bi of acme: host .* database test_/);
+    const pool = new Pool({ connectionString: database.superuserUrl });
+    try {
+      expect(await guardReport(pool, accepted())).toMatchObject({ intact: true, problems: [] });
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it("gives a login that has nothing else, connections that are few, and a password that no log has", async () => {
+    const { rows } = await superuser.query(
+      `SELECT rolconnlimit, rolcanlogin, rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS powers,
+              (SELECT json_agg(json_build_array(m.roleid::regrole::text, m.admin_option, m.inherit_option, m.set_option)) FROM pg_auth_members m
+                WHERE m.member = a.oid) AS memberships, left(rolpassword, 18) AS password
+         FROM pg_authid a WHERE rolname = $1`,
+      [login("acme")],
+    );
+    expect(rows).toEqual([
+      {
+        rolconnlimit: 10,
+        rolcanlogin: true,
+        powers: false,
+        memberships: [["oc_bi", false, true, false]],
+        password: "SCRAM-SHA-256$4096",
+      },
+    ]);
+    const client = new Client({ connectionString: urlOf(login("acme"), "of-another-tool-for-reports") });
+    await expect(client.connect()).rejects.toMatchObject({ code: "28P01" });
+  });
+
+  it("changes the password and the number of connections when it is run again", async () => {
+    await writeFile(path.join(folder, "password"), "another-password-of-a-tool\n");
+    expect(await createFor("globex", { more: ["--connections", "1"] })).toMatchObject({ code: 0 });
+    await withClient(urlOf(login("globex"), "another-password-of-a-tool"), async () => {
+      const second = new Client({ connectionString: urlOf(login("globex"), "another-password-of-a-tool") });
+      await expect(second.connect()).rejects.toMatchObject({ code: "53300" });
+    });
+    await writeFile(path.join(folder, "password"), `${PASSWORD}\n`);
+    expect(await createFor("globex")).toMatchObject({ code: 0 });
+  });
+
+  it("leaves other roles, and logins of other organizations, as they are", async () => {
+    const options = (name: string) => [
+      "--login",
+      name,
+      "--organization",
+      "acme",
+      "--password-file",
+      path.join(folder, "password"),
+    ];
+    const other = await biRole(["create", "--accepted", ...options(login("globex"))]);
+    expect(other).toMatchObject({ code: exitCodes.USAGE });
+    expect(other.stderr).toContain("reads for globex");
+    for (const name of ["oc_app", "pg_monitor", "Mixed", "a b", "x; DROP ROLE y"]) {
+      expect(await biRole(["create", "--accepted", ...options(name)]), name).toMatchObject({ code: exitCodes.USAGE });
+    }
+    const mine = `mine_${database.name}`;
+    await superuser.query(`CREATE ROLE ${mine} LOGIN`);
+    try {
+      expect(await biRole(["create", "--accepted", ...options(mine)])).toMatchObject({ code: exitCodes.USAGE });
+      expect(await biRole(["drop", "--login", mine])).toMatchObject({ code: exitCodes.USAGE });
+      const { rows } = await superuser.query("SELECT rolpassword FROM pg_authid WHERE rolname = $1", [mine]);
+      expect(rows).toEqual([{ rolpassword: null }]);
+    } finally {
+      await superuser.query(`DROP ROLE ${mine}`);
+    }
+  });
+
+  it.each(["short", "with spaces in between", "größer-als-sechzehn", "two-lines-of-it-1\ntwo-lines-of-it-2"])(
+    "does not take the password %j",
+    async (text) => {
+      await writeFile(path.join(folder, "bad"), text);
+      const args = ["create", "--accepted", "--organization", "acme", "--password-file", path.join(folder, "bad")];
+      const { code, stderr } = await biRole(args);
+      expect(code).toBe(exitCodes.USAGE);
+      expect(stderr).not.toContain(text);
+    },
+  );
 });
 
 describe("the dictionary", () => {

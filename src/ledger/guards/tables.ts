@@ -190,7 +190,12 @@ const constraintFact = ({ name, definition, validated, enforced }: ConstraintRow
 const OID_NAME = /^(CREATE CONSTRAINT TRIGGER "RI_ConstraintTrigger_[ac]_)\d+"/;
 
 const triggerFact = ({ state, internal, definition }: TriggerRow): string =>
-  words(internal && "internal", "trigger", firing(state), internal ? definition.replace(OID_NAME, '$1<oid>"') : definition);
+  words(
+    internal && "internal",
+    "trigger",
+    firing(state),
+    internal ? definition.replace(OID_NAME, '$1<oid>"') : definition,
+  );
 
 const ruleFact = ({ view, state, definition }: RuleRow): string =>
   view
