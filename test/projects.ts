@@ -10,6 +10,7 @@ export const projectNames = [
   "browser",
   "python",
   "network",
+  "odbc",
   "faults",
   "root",
 ] as const;

@@ -21,6 +21,7 @@ const settings: Readonly<Record<ProjectName, Settings>> = {
   browser: onSharedServer,
   python: onSharedServer,
   network: onSharedServer,
+  odbc: onSharedServer,
   // After all the others and one at a time: a full disk or a killed database would be theirs as well.
   faults: { ...onSharedServer, maxWorkers: 1, sequence: { groupOrder: 1 } },
   root: { ...onSharedServer, maxWorkers: 1, sequence: { groupOrder: 2 } },

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, globSync } from "node:fs";
 import path from "node:path";
 import type { ProjectName } from "../projects.ts";
 
@@ -7,6 +7,16 @@ export const programs: Readonly<Partial<Record<ProjectName, Readonly<Record<stri
   browser: { chromium: "chromium" },
   python: { python3: "python3" },
   network: { nginx: "nginx-light", openssl: "openssl" },
+  odbc: { isql: "unixodbc", psql: "postgresql-client" },
+};
+
+/** Files of further packages of Debian, as `<pattern>: <package>`. */
+const files: Readonly<Partial<Record<ProjectName, Readonly<Record<string, string>>>>> = {
+  odbc: {
+    "/usr/bin/python3": "python3",
+    "/usr/lib/*/odbc/psqlodbcw.so": "odbc-postgresql",
+    "/usr/lib/python3/dist-packages/pyodbc*.so": "python3-pyodbc",
+  },
 };
 
 /** Where Debian keeps the programs of services: it is in the PATH of root alone. */
@@ -40,6 +50,10 @@ export function whySkipped(project: ProjectName): string | undefined {
 
 /** The Debian packages that `project` needs and that are not installed. */
 export function missingPackages(project: ProjectName): readonly string[] {
-  const needed = Object.entries(programs[project] ?? {});
-  return needed.flatMap(([program, debianPackage]) => (pathOf(program) === undefined ? [debianPackage] : []));
+  const ofPrograms = Object.entries(programs[project] ?? {});
+  const ofFiles = Object.entries(files[project] ?? {});
+  return [
+    ...ofPrograms.flatMap(([program, debianPackage]) => (pathOf(program) === undefined ? [debianPackage] : [])),
+    ...ofFiles.flatMap(([pattern, debianPackage]) => (globSync(pattern).length === 0 ? [debianPackage] : [])),
+  ];
 }
