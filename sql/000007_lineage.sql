@@ -30,8 +30,6 @@ GRANT EXECUTE ON FUNCTION oc_last_step(text, uuid, bigint, text, text, text) TO 
 -- Edges: from where a chain drew, and where what was read in a chain went.
 CREATE INDEX oc_lineage_edge_chain ON oc_lineage_edge (chain, ledger, seq);
 CREATE INDEX oc_lineage_edge_source ON oc_lineage_edge (source_chain, ledger, source_seq) WHERE source_chain IS NOT NULL;
--- Reads of other ledgers of which the entry does not say the chain.
-CREATE INDEX oc_lineage_edge_marker ON oc_lineage_edge (source_ledger, source_seq, ledger) WHERE source_chain IS NULL;
 -- To list them by: what is asked for is before the position, so that a page is read in its order.
 CREATE INDEX oc_lineage_edge_kind ON oc_lineage_edge (kind, ledger, seq, n);
 CREATE INDEX oc_lineage_edge_platform ON oc_lineage_edge (platform, ledger, seq, n);

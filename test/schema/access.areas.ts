@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { decodeJwt } from "jose";
-import { act, type Proposed, propose } from "../graphql/steps.ts";
+import { act, type Proposed, propose, READ } from "../graphql/steps.ts";
 import type { Api } from "../http/harness.ts";
 
 /** Arguments by the name of their variable. */
@@ -40,6 +40,8 @@ const nodeId = (type: string, ledger: string, key: string) =>
 const actions: TracedArea = {
   types: { action: "ID!", uuid: "ID!", entry: "ID!", seq: "Sequence!", hash: "Hash!", chain: "UUID!" },
   async leave({ api, token }) {
+    // So that the write has an edge.
+    await propose(api, READ, { token });
     const { action, entry }: Proposed = await propose(api, {}, { token });
     const { id, uuid, chainHash } = action;
     return {

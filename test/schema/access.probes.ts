@@ -69,6 +69,8 @@ const [ACTION, ENTRY, SESSION] = ["Action", "AuditEntry", "Session"].map((type) 
 const [ACTIONS, ENTRIES, SESSIONS] = ["Action", "AuditEntry", "Session"].map((type) => everything(type, 1, false));
 const POLICY_VERSION = everything("PolicyVersion", 1, true);
 const PRINCIPAL = everything("DirectoryPrincipal", 1, true);
+const EDGE = "{sourceChainHash chainHash evidence sourceEntries{id}}";
+const GRAPH = `{nodes{chainHash platform entries${ENTRIES}} edges${EDGE}}`;
 const CHANGED = `{principal${PRINCIPAL} entry${ENTRIES} userErrors{code}}`;
 const RECEIPT = `action${ACTIONS} entry${ENTRIES} userErrors{code}`;
 
@@ -116,6 +118,12 @@ export const PROBES: Readonly<Record<Operation, Readonly<Record<string, Readonly
         `lineage(chainHash:$chain,direction:BOTH){nodes{chainHash platform entries${ENTRIES}} edges{sourceChainHash chainHash}}`,
       ),
     ),
+    provenance: { "by position": each(`provenance(seq:$seq)${GRAPH}`) },
+    impact: { "by position": each(`impact(seq:$seq)${GRAPH}`) },
+    lineageEdges: {
+      "": list(`lineageEdges(first:100,newestFirst:true){nodes${EDGE}}`),
+      "by chain": each(`lineageEdges(first:50,filter:{chainHash:$chain}){nodes${EDGE}}`),
+    },
     session: only(each(`session(id:$session)${SESSION}`)),
     sessions: only(list(`sessions(first:100){nodes${SESSIONS}}`)),
     principal: only(principals(each(`principal(id:$doer)${PRINCIPAL}`))),

@@ -1,8 +1,10 @@
-import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
-import { factOf, factOfType } from "../../facts/decode.ts";
+import type { WalkedEdge } from "../../domain/lineage/walk/walk.ts";
+import type { JsonValue } from "../../facts/canonical.ts";
+import { factOfType } from "../../facts/decode.ts";
+import { type RecordedEdge, edgesOf as recordedEdges } from "../../facts/edges.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
+import { textOf } from "../../facts/members.ts";
 import { Withheld } from "../../facts/payload.ts";
-import type { Fact } from "../../facts/registry.ts";
 import { opened } from "../actions/reads.ts";
 import { type ActionNode, viewOf } from "../actions/rows.ts";
 import { builder } from "../base/builder.ts";
@@ -19,61 +21,80 @@ export interface EdgeShape {
   readonly platform: string;
   readonly confidence: number;
   readonly evidence: JsonValue;
-}
-
-/** An edge, before it is known what it rests on. */
-type Between = Omit<EdgeShape, "kind" | "confidence" | "evidence">;
-
-/** An edge based on the order in time only. `seq` is the position of the step that used the source. */
-export function possibleEdge(edge: Between, seq: bigint, told: JsonObject = {}): EdgeShape {
-  const evidence = { basis: "order in time", recordedIn: String(seq), ...told };
-  return { kind: "POSSIBLE", ...edge, confidence: 0, evidence };
-}
-
-type Observed = NonNullable<Fact<"ACTION_PROPOSED">["lineage"]>["observed"][number];
-
-/** An edge based on compared content. `shared`: which values, for those who may read the arguments. */
-function observedEdge(edge: Between, found: Observed, seq: bigint, shared?: JsonValue): EdgeShape {
-  const { chain: _chain, platform: _platform, strength, hash, ...told } = found;
-  const read = { ...told, hash: `sha256:${hash}`, strength: strength / 10 };
-  const evidence = { basis: "compared content", recordedIn: String(seq), ...read };
-  const confidence = Math.round((1 - 2 ** (-strength / LEAST_STRENGTH)) * 100) / 100;
-  return { kind: "OBSERVED", ...edge, confidence, evidence: shared === undefined ? evidence : { ...evidence, shared } };
+  /** The proposal that records it, and its number among the edges there. */
+  readonly n: number;
+  readonly entry: LedgerEntry;
+  /** Of `entry`: fields are resolved there. */
+  readonly ledger: string;
+  /** Where the read is recorded that it names; of a POSSIBLE edge the latest of `reads`. */
+  readonly read: {
+    readonly ledger: string;
+    readonly region?: string | undefined;
+    readonly seq?: string | undefined;
+    readonly hash?: string | undefined;
+    readonly reads?: number | undefined;
+  };
 }
 
 /** Tenths: what is just observed has confidence one half. */
 const LEAST_STRENGTH = 50;
 
-/** The edge that `proposal` records: OBSERVED where it says so. */
-export function edgeIn(proposal: LedgerEntry, edge: Between): EdgeShape {
-  const fact = factOf(proposal);
-  const lineage = fact.type === "ACTION_PROPOSED" ? fact.lineage : undefined;
-  const found = lineage?.observed.find(({ chain }) => chain === edge.sourceChainHash);
-  return found === undefined ? possibleEdge(edge, proposal.seq) : observedEdge(edge, found, proposal.seq);
+/**
+ * The edge that `proposal` records as `recorded`, with its details from there. `shared`: which values an OBSERVED edge has, for those who may
+ * read the arguments.
+ */
+export function edgeShape(
+  proposal: LedgerEntry,
+  recorded: RecordedEdge & { readonly sourceChain: string },
+  sourcePlatform: string,
+  shared?: JsonValue,
+): EdgeShape {
+  const { chain: chainHash, platform, lineage } = factOfType(proposal, "ACTION_PROPOSED");
+  const { n, sourceChain: sourceChainHash, sourceLedger, sourceSeq, reads } = recorded;
+  const { observed = [], possible = [] } = lineage ?? {};
+  const between = { sourceChainHash, chainHash, sourcePlatform, platform, n, entry: proposal, ledger: proposal.ledger };
+  const place = { ledger: sourceLedger, seq: sourceSeq ?? undefined, reads: reads ?? undefined };
+  const recordedIn = String(proposal.seq);
+  const found = observed[n - 1];
+  if (found !== undefined) {
+    const { chain: _chain, platform: _platform, strength, hash, ...told } = found;
+    const read = { ...told, hash: `sha256:${hash}`, strength: strength / 10 };
+    const evidence = { basis: "compared content", recordedIn, ...read };
+    const confidence = Math.round((1 - 2 ** (-strength / LEAST_STRENGTH)) * 100) / 100;
+    const all = shared === undefined ? evidence : { ...evidence, shared };
+    return { kind: "OBSERVED", ...between, confidence, evidence: all, read: { ...place, region: told.region, hash } };
+  }
+  const maybe = possible[n - 1 - observed.length];
+  if (maybe === undefined) {
+    const evidence = { basis: "order in time", recordedIn };
+    return { kind: "POSSIBLE", ...between, confidence: 0, evidence, read: place };
+  }
+  const { chain: _chain, platform: _platform, hash, unknown, ...told } = maybe;
+  const read = { ...told, hash: `sha256:${hash}`, ...(unknown ? { unknown } : {}) };
+  const evidence = { basis: "order in time", recordedIn, ...read };
+  return { kind: "POSSIBLE", ...between, confidence: 0, evidence, read: { ...place, region: told.region, hash } };
 }
 
 /** The edges into the chain of an action: those that were observed, then those that are possible. */
 export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeShape[]> {
   const { proposal } = viewOf(row);
-  const { chain: chainHash, platform, sourceChain, lineage } = factOfType(proposal, "ACTION_PROPOSED");
-  const { seq } = proposal;
-  if (lineage === undefined) {
-    const sourcePlatform = sourceChain === undefined ? undefined : await platformOf(context, sourceChain);
-    if (sourceChain === undefined || sourcePlatform === undefined) return [];
-    return [possibleEdge({ sourceChainHash: sourceChain, chainHash, sourcePlatform, platform }, seq)];
-  }
-  const evidence = lineage.observed.length === 0 ? undefined : revealed(await opened(context, row), "evidence");
-  const shared = sharedIn(evidence);
-  const observed = lineage.observed.map((found, at) => {
-    const edge = { sourceChainHash: found.chain, chainHash, sourcePlatform: found.platform, platform };
-    return observedEdge(edge, found, seq, shared[at]?.shared);
-  });
-  const possible = lineage.possible.map(({ chain, platform: sourcePlatform, hash, unknown, ...told }) => {
-    const read = { ...told, hash: `sha256:${hash}`, ...(unknown ? { unknown } : {}) };
-    return possibleEdge({ sourceChainHash: chain, chainHash, sourcePlatform, platform }, seq, read);
-  });
-  return [...observed, ...possible];
+  const recorded = recordedEdges(proposal.ledger, proposal.body);
+  const isObserved = recorded.some(({ kind }) => kind === "OBSERVED");
+  const shared = sharedIn(isObserved ? revealed(await opened(context, row), "evidence") : undefined);
+  const shapes = await Promise.all(
+    recorded.map(async (edge, at) => {
+      const { sourceChain } = edge;
+      if (sourceChain === null) return undefined;
+      const sourcePlatform = edge.sourcePlatform ?? (await platformOf(context, sourceChain));
+      if (sourcePlatform === undefined) return undefined;
+      return edgeShape(proposal, { ...edge, sourceChain }, sourcePlatform, shared[at]?.shared);
+    }),
+  );
+  return shapes.filter((shape) => shape !== undefined);
 }
+
+/** The same of an edge of a list or of a graph, in which the platform of its source is known. */
+export const edgeOf = (edge: WalkedEdge): EdgeShape => edgeShape(edge.entry, edge, edge.sourcePlatform ?? "");
 
 /** What observed edges share with the arguments, in their order, for those who may read these. */
 function sharedIn(evidence: JsonValue | Withheld | undefined): readonly { readonly shared?: JsonValue }[] {
@@ -94,6 +115,20 @@ export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implem
     chainHash: t.field({ type: "UUID", description: "The chain that wrote.", resolve: (edge) => edge.chainHash }),
     sourcePlatform: t.exposeString("sourcePlatform", { description: "The platform that was read from." }),
     platform: t.exposeString("platform", { description: "The platform that was written to." }),
+    sourceRegion: t.string({
+      nullable: true,
+      description: "Where the platform that was read from keeps its data; null where the entry does not say it.",
+      resolve: ({ read }) => read.region ?? null,
+    }),
+    region: t.string({
+      description: "Where the platform that was written to keeps its data.",
+      resolve: ({ entry }) => textOf(entry.body.region),
+    }),
+    recordedAt: t.field({
+      type: "DateTime",
+      description: "When the write was proposed, which records it.",
+      resolve: ({ entry }) => entry.recordedAt,
+    }),
     confidence: t.exposeFloat("confidence", {
       description: "The strength of the evidence from compared content, from 0 to 1; 0 for a POSSIBLE edge.",
     }),
