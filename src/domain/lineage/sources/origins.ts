@@ -111,7 +111,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: { observed: top.map(([read, evidence]) => toldEdge(read.seq, evidence, matches.get(read))), ...named },
+      evidence: { observed: top.map(([read, evidence]) => toldEdge(read, evidence, matches.get(read))), ...named },
       ...named,
       best: best !== undefined && best[1].unsaid >= OBSERVED_STRENGTH ? best[0] : undefined,
     };

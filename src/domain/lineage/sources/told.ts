@@ -10,9 +10,10 @@ const MOST_SHARED = 50;
 const MOST_ARGUMENTS = 200;
 
 /** What a read and a write share, as values of arguments are named: nothing of what was read, which may be erased before this is. */
-export function toldEdge(seq: bigint, { shared }: Evidence, matches: Matches | undefined): JsonObject {
+export function toldEdge(read: RecentRead, { shared }: Evidence, matches: Matches | undefined): JsonObject {
   return {
-    seq: String(seq),
+    seq: String(read.seq),
+    ...(read.completed === undefined ? {} : { completed: String(read.completed) }),
     shared: shared.slice(0, MOST_SHARED).map((one) => toldValue(one, matches?.get(one.fingerprint))),
     more: Math.max(0, shared.length - MOST_SHARED),
   };
