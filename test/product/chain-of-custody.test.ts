@@ -50,7 +50,11 @@ interface Action {
   readonly chainHash: string;
   readonly sourceChainHash: string | null;
   readonly entries: readonly { readonly seq: string }[];
-  readonly lineage: readonly { readonly kind: string; readonly sourceChainHash: string; readonly sourcePlatform: string }[];
+  readonly lineage: readonly {
+    readonly kind: string;
+    readonly sourceChainHash: string;
+    readonly sourcePlatform: string;
+  }[];
 }
 const PROPOSE = `mutation ($input: ProposeActionInput!) { proposeAction(input: $input) {
   action { id digest status chainHash sourceChainHash entries { seq } lineage { kind sourceChainHash sourcePlatform } }

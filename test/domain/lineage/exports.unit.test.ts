@@ -50,6 +50,7 @@ function proposal(number: number, edges = 0, more: JsonObject = {}): HashedEntry
   const lineage = {
     observed: all.map((one) => ({ ...one, values: 3, whole: 2, strength: 70 })),
     possible: all.map((one) => ({ ...one, reads: 1 })),
+    origins: [{ platforms: ["crm"], values: 3 }],
   };
   const state = { status: "PENDING", approvals: 0, expiresAt: "2026-01-02T00:00:00.000000Z" };
   const { grant: _grant, ...body } = bodyOf("ACTION_PROPOSED");

@@ -218,10 +218,38 @@ describe("what is large", () => {
     const hasty = createFingerprintMaker({ maxMs: 1 });
     const json = JSON.stringify(Array.from({ length: 20_000 }, (_, at) => `user-${at * 7919}`));
     expect(await hasty.ofRead(key, json)).toBeUndefined();
+    // Each of those behind it gets a thread of its own time, and what a thread had before it.
+    expect(await Promise.all([1, 2, 3].map(() => hasty.ofRead(key, json)))).toEqual([undefined, undefined, undefined]);
     await hasty.close();
     expect(await maker.ofRead(key, `${json}]`)).toBeUndefined();
     expect((await maker.ofRead(key, json))?.bytes.length).toBeGreaterThan(0);
   }, 60_000);
+
+  it("of one organization makes nobody else wait, nor does what it takes too long for fail for others", async () => {
+    const other = new Uint8Array(32).fill(9);
+    const large = JSON.stringify(Array.from({ length: 20_000 }, (_, at) => `user-${at * 7919}`));
+    const small = JSON.stringify(Array.from({ length: 500 }, (_, at) => `user-${at * 7919}`));
+    const ended: string[] = [];
+    const asked = Array.from({ length: 6 }, async () => {
+      expect(await maker.ofRead(key, large)).toBeDefined();
+      ended.push("large");
+    });
+    const others = Array.from({ length: 3 }, async () => {
+      expect(await maker.ofRead(other, small)).toBeDefined();
+      ended.push("small");
+    });
+    await Promise.all([...asked, ...others]);
+    expect(ended.slice(0, 5).filter((one) => one === "small")).toHaveLength(3);
+    // Its own is refused beyond what may wait, and that of others is taken.
+    const long = JSON.stringify("x ".repeat(5_000_000));
+    const refused = Array.from({ length: 8 }, () => maker.ofRead(key, long));
+    const taken = maker.ofRead(other, small);
+    expect(
+      await Promise.race([refused.at(-1), new Promise((resolve) => setTimeout(resolve, 60_000, "late"))]),
+    ).toBeUndefined();
+    expect(await taken).toBeDefined();
+    await Promise.all(refused);
+  }, 240_000);
 
   it.each([
     ["a single character", "a".repeat(200_000)],
@@ -229,6 +257,8 @@ describe("what is large", () => {
     ["brackets", "[".repeat(100_000) + "]".repeat(100_000)],
     ["quotes in lines", 'a,b\n"'.repeat(40_000)],
     ["tags that are never closed", `${"<div>".repeat(40_000)}</p>`],
+    ["tags that nothing opened", `${"<i>".repeat(400_000)}${"</b>".repeat(400_000)}`],
+    ["names of attributes", `<p ${Array.from({ length: 100_000 }, (_, at) => `a${at}`).join(" ")}></p>`],
     ["lines of dashes", `a | b\n${`${" ".repeat(900)}x|\n`.repeat(200)}--- | ---\n`],
     ["spaces in lines", `${`k${" ".repeat(9_000)}\n`.repeat(22)}`],
     ["parts of addresses", `${"a.".repeat(50_000)}@${"a.".repeat(50_000)}`],

@@ -49,12 +49,52 @@ describe("the values of a result", () => {
       "Rome",
       "That is all.",
     ]);
-    const html = '<p>Hi <b>Mia</b> Li</p><a href="mailto:mia@x.example">mail</a><script>var x="secret"</script>';
+    const html = '<p>Hi <b>Mia</b> Li</p><a href="mailto:mia@x.example">mail</a>';
     expect(values(html)).toEqual(["Hi Mia Li", "mia@x.example", "mail"]);
     const table = [...leavesOf("<table><tr><td>Mia<td>Li</tr><tr><td>Bo</td></tr></table>")];
     expect(table.map(({ value }) => value)).toEqual(["Mia", "Li", "Bo"]);
     expect(table[0]?.record).toBe(table[1]?.record);
     expect(table[0]?.record).not.toBe(table[2]?.record);
+  });
+
+  it("are wherever somebody could put one: names, comments, attributes, and what is not shown", () => {
+    const name = "Amelia Ahmed";
+    expect(values({ "amelia@example.com": 1, "ORD-12345": { first_name: "x", address2: "y" } })).toEqual([
+      "amelia@example.com",
+      1,
+      "ORD-12345",
+      "x",
+      "y",
+    ]);
+    const texts: readonly (readonly [string, string])[] = [
+      ["a name in lines", `${name}: 3 bags\nBo Ng: 2 bags`],
+      ["a name in lines that are no YAML", `${name}: *3 bags\nBo Ng: 2 bags`],
+      ["a comment in YAML", `id: 1 # ${name}\nstatus: open`],
+      ["a comment line in YAML", `id: 1\n# ${name}\nstatus: open`],
+      ["a name that occurs twice in YAML", `owner: ${name}\nid: 2\nowner: nobody`],
+      ["an anchor in YAML", `a: &Amelia-Ahmed x\nb: y`],
+      ["a tag in YAML", `a: !Amelia-Ahmed x\nb: y`],
+      ["a name that occurs twice in JSON", `{"owner":"${name}","id":2,"owner":"nobody"}`],
+      ["the head of CSV", `id;${name}\n1;2\n3;4`],
+      ["a comment in HTML", `<p>x</p><!-- ${name} -->`],
+      ["a script", `<p>x</p><script>var owner = "${name}"</script>`],
+      ["JSON in a script", `<p>x</p><script type="application/json">{"owner":"${name}"}</script>`],
+      ["a style", `<p>x</p><style>p::after { content: "${name}" }</style>`],
+      ["a template", `<p>x</p><template><p>${name}</p></template>`],
+      ["a noscript", `<p>x</p><noscript>${name}</noscript>`],
+      ["a textarea", `<p>x</p><textarea>${name}</textarea>`],
+      ["CDATA", `<p>x</p><svg><![CDATA[${name}]]></svg>`],
+      ["a processing instruction", `<p>x</p><?php ${name} ?>`],
+      ["a declaration", `<!ENTITY ${name}><p>x</p>`],
+      ...["href", "alt", "title", "value", "content", "data-owner", "aria-label", "placeholder", "class", "srcdoc"].map(
+        (attribute) => [attribute, `<p>x</p><img ${attribute}="${name}">`] as const,
+      ),
+      ["an entity in an attribute", `<p>x</p><img alt="Amelia&#32;Ahmed">`],
+      ["the name of an attribute", `<p>x</p><img data-amelia_ahmed_1234="">`],
+    ];
+    for (const [where, text] of texts) {
+      expect(values({ text }).join("\n").toLowerCase(), where).toMatch(/amelia[ _-]ahmed/);
+    }
   });
 
   it("are the text itself where it looks like nothing else, or only begins to", () => {

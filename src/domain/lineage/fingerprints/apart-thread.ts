@@ -7,21 +7,23 @@ import { placesOf } from "./places.ts";
 import { readSetOf } from "./read-set.ts";
 import { writtenOf } from "./written.ts";
 
-/** The side of the thread: see `createFingerprintMaker`. */
-function replyTo(question: Question): readonly [Reply, readonly ArrayBuffer[]] {
-  const { id, of, key, json, wanted } = question;
+/** The side of the thread: see `createThreads`. */
+function replyTo({ of, key, json }: Question): readonly [Reply, readonly ArrayBuffer[]] {
   try {
     const fingerprinter = createFingerprinter(key);
     const value = parseJson(json);
-    if (wanted !== undefined) return [{ id, places: placesOf(value, fingerprinter, of === "WRITE", wanted) }, []];
     if (of === "READ") {
       const read = readSetOf(value, Buffer.byteLength(json), fingerprinter);
-      return [{ id, read }, [read.bytes.buffer]];
+      return [{ read }, [read.bytes.buffer]];
     }
-    const written = writtenOf(value, fingerprinter);
-    return [{ id, written }, [written.fingerprints.buffer, written.rest.buffer]];
+    if (of === "WRITE") {
+      const written = writtenOf(value, fingerprinter);
+      return [{ written }, [written.fingerprints.buffer, written.rest.buffer]];
+    }
+    const places = placesOf(value, fingerprinter, of === "PLACES_WRITTEN");
+    return [{ places }, [places.fingerprints.buffer, places.rest.buffer]];
   } catch (error) {
-    return [{ id, problem: asError(error).message }, []];
+    return [{ problem: asError(error).message }, []];
   }
 }
 
@@ -29,3 +31,4 @@ parentPort?.on("message", (question: Question) => {
   const [reply, moved] = replyTo(question);
   parentPort?.postMessage(reply, [...moved]);
 });
+parentPort?.postMessage("READY");

@@ -61,10 +61,12 @@ export function* featuresOf(
   omitted: Omitted,
 ): Generator<PlacedFeature> {
   const kept = new Map<string, Fingerprint>();
+  const distinct = new Set<Fingerprint>();
   let leaves = 0;
   let features = 0;
   let spans = 0;
   let before: Leaf | undefined;
+  let numberBefore = 0;
   for (const leaf of leavesOf(value)) {
     leaves += 1;
     if (leaves > MAX_LEAVES || features >= MAX_FEATURES) {
@@ -72,8 +74,12 @@ export function* featuresOf(
       continue;
     }
     yield* wholeOf(leaf);
-    if (before !== undefined) yield* joined(before, leaf);
-    before = leaf;
+    if (leaf.isName === true) {
+      yield* withinText(leaf.path, String(leaf.value));
+      continue;
+    }
+    if (before !== undefined) yield* joined(before, leaf, numberBefore);
+    [before, numberBefore] = [leaf, leaves];
     if (typeof leaf.value === "string") yield* withinText(leaf.path, leaf.value);
   }
 
@@ -84,24 +90,30 @@ export function* featuresOf(
   ): Generator<PlacedFeature> {
     for (const { text, weight } of forms) {
       if (weight < LEAST_WEIGHT) continue;
-      features += 1;
+      const fingerprint = fingerprintOf(text);
+      // Of a read each counts once; of a write each place has to be handed on.
+      if (isWrite || !distinct.has(fingerprint)) features += 1;
       if (features > MAX_FEATURES) omitted.count += 1;
-      else yield { ...place, leaf, fingerprint: fingerprintOf(text), weight };
+      else {
+        if (!isWrite) distinct.add(fingerprint);
+        yield { ...place, leaf, fingerprint, weight };
+      }
     }
   }
 
-  function* wholeOf({ path, value: found }: Leaf): Generator<PlacedFeature> {
+  function* wholeOf({ path, value: found, isName }: Leaf): Generator<PlacedFeature> {
     const text = String(found);
-    yield* told(formsOf(found), { path, text, start: 0, end: text.length, part: "WHOLE" });
+    const forms = isName === true ? formsOf(found).map(asName) : formsOf(found);
+    yield* told(forms, { path, text, start: 0, end: text.length, part: "WHOLE" });
   }
 
   /** Two words next to each other in one record, which elsewhere may be one value. */
-  function* joined(one: Leaf, other: Leaf): Generator<PlacedFeature> {
+  function* joined(one: Leaf, other: Leaf, number: number): Generator<PlacedFeature> {
     if (one.record !== other.record || !isWord(one.value) || !isWord(other.value)) return;
     const { path, value: text } = one;
     const place = { path, and: other.path, text, start: 0, end: text.length, part: "WHOLE" } as const;
-    yield* told(formsOf(`${one.value} ${other.value}`), place, leaves - 1);
-    if (isWrite) yield* told(formsOf(`${other.value} ${one.value}`), place, leaves - 1);
+    yield* told(formsOf(`${one.value} ${other.value}`), place, number);
+    if (isWrite) yield* told(formsOf(`${other.value} ${one.value}`), place, number);
   }
 
   function* withinText(path: string, text: string): Generator<PlacedFeature> {
@@ -155,6 +167,13 @@ export function* featuresOf(
     if (kept.size < MAX_KEPT) kept.set(form, made);
     return made;
   }
+}
+
+/** Names like `Order number` are those of many reads: one alone does not link. */
+const NAME_WEIGHT = 4;
+function asName(form: Form): Form {
+  const isTyped = !form.text.startsWith("text:") || /\d{3}/.test(form.text);
+  return isTyped ? form : { ...form, weight: Math.min(form.weight, NAME_WEIGHT) };
 }
 
 function startsOf(words: readonly Word[]): Uint32Array {

@@ -12,7 +12,7 @@ import type { Written } from "../fingerprints/written.ts";
 import type { PossibleReads } from "../possible-reads.ts";
 import { type ArgumentSource, argumentSources, type FoundRead, groupsOf } from "./argument-sources.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
-import { createFindMatches, type Edge, type Shares } from "./matches.ts";
+import { createFindMatches, type Edge, type FindMatches, type Shares } from "./matches.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 import { type SourcedArgument, sourcedArguments, toldEdge } from "./told.ts";
@@ -64,11 +64,12 @@ const MOST_POSSIBLE = 50;
 
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
-  const matchesOf = createFindMatches({ db, keyOf, maker });
+  const matches = createFindMatches({ db, keyOf, maker });
 
   async function originsOf(
     ledger: LedgerId,
     { reads, isCut }: RecentReads,
+    matchesOf: FindMatches,
     { platform, arguments: given, userRequest, untrusted, everywhere }: ProposedWrite,
   ): Promise<Origins> {
     const elsewhere = reads.filter((read) => read.platform !== platform);
@@ -84,16 +85,16 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
       .sort(([one, a], [other, b]) => b.unsaid - a.unsaid || b.strength - a.strength || Number(other.seq - one.seq));
     const top = edges.slice(0, MOST_OBSERVED);
     const sources = argumentSources(written ?? NOTHING, asked, found, rarity);
-    const matches = await matchesOf(ledger, given, [...top, ...furtherOf(sources, top)]);
+    const matched = await matchesOf(ledger, given, [...top, ...furtherOf(sources, top)]);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
     const chains = [...possible(ledger, elsewhere, written === undefined), ...abroad(ledger, platform, everywhere)];
     const left = edges.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
-    const named = sourcedArguments(sources, untrusted, matches);
+    const named = sourcedArguments(sources, untrusted, matched);
     const [best] = top;
     return {
       lineage: {
         observed: top.map(([read, { shared, strength }]) => {
-          const its = matches.get(read);
+          const its = matched.get(read);
           const own = shared.filter(({ isSaid }) => isSaid).length;
           return {
             ...placeOf(ledger, read),
@@ -111,7 +112,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: { observed: top.map(([read, evidence]) => toldEdge(read, evidence, matches.get(read))), ...named },
+      evidence: { observed: top.map(([read, evidence]) => toldEdge(read, evidence, matched.get(read))), ...named },
       ...named,
       best: best !== undefined && best[1].unsaid >= OBSERVED_STRENGTH ? best[0] : undefined,
     };
@@ -119,7 +120,8 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
 
   return async (ledger, principal) => {
     const recent = await recentReads(ledger, principal);
-    return (write) => originsOf(ledger, recent, write);
+    const matchesOf = matches();
+    return (write) => originsOf(ledger, recent, matchesOf, write);
   };
 }
 

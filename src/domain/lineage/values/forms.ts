@@ -13,6 +13,11 @@ export interface Form {
 
 /** What an e-mail address, or any long identifier, tells: by itself enough to link. */
 export const FULL_WEIGHT = 12;
+/** What a day tells: by itself not enough to link, since there are few. */
+const DAY_WEIGHT = 4.5;
+/** What programs call one of a few choices, such as `round_trip`, and what it tells at most. */
+const CHOICE = /^[a-z]+(?:[_-][a-z]+)*$/;
+const CHOICE_WEIGHT = 3;
 /** Characters of the normalised form that are compared as one value: of what is longer, pieces are. */
 export const LONGEST_VALUE = 200;
 
@@ -31,7 +36,8 @@ export function formsOf(value: string | number): readonly Form[] {
   const words = [...wordsOf(value)];
   const text = textForm(words);
   // A date is no text, nor a number: their marks differ from one place to the next.
-  return text === undefined || typed.length > 0 ? typed : [text];
+  if (text === undefined || typed.length > 0) return typed;
+  return [CHOICE.test(value) ? { ...text, weight: Math.min(text.weight, CHOICE_WEIGHT) } : text];
 }
 
 /** The forms of what is written as an e-mail address, date, number or telephone number. */
@@ -40,7 +46,7 @@ export function typedForms(value: string): readonly Form[] {
   const address = value.includes("@") ? EMAIL.exec(value.trim())?.groups?.address : undefined;
   if (address !== undefined) return [{ text: `email:${fold(address)}`, weight: FULL_WEIGHT }];
   if (!/\d/.test(value)) return [];
-  const dates = datesIn(value).map(({ text, hasTime }) => ({ text: `date:${text}`, weight: hasTime ? 9 : 5 }));
+  const dates = datesIn(value).map(({ text, hasTime }) => ({ text: `date:${text}`, weight: hasTime ? 9 : DAY_WEIGHT }));
   // 20240520 may be a number, 2024-05-20 is none.
   if (dates.length > 0 && /[^\d]/.test(value)) return dates;
   const numbers = numbersIn(value).map(numberForm);

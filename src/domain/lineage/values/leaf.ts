@@ -6,8 +6,20 @@ export interface Leaf {
    */
   readonly path: string;
   readonly value: string | number;
+  /** Whether it is the name of a member, which has the path of that. */
+  readonly isName?: true;
   /** Of the object, array or row that holds it, unique within one walk. */
   readonly record: number;
+}
+
+/** How programs name their fields, which tells nothing of what they hold: `first_name`, `address2`, `x-id`. */
+const FIELD = /^[A-Za-z_$@][\w$.:@-]*$/;
+
+/** The name of a member as a value of its own, where it is not only what a program calls the field. */
+export function* nameLeaf(name: string | number, path: string, record: number): Generator<Leaf> {
+  if (typeof name === "number" || name.trim() === "" || name.length > 10_000) return;
+  const isField = FIELD.test(name) && name.length <= 60 && !/\d{3}|[^@]@[^@]/.test(name);
+  if (!isField) yield { path, value: name.trim(), record, isName: true };
 }
 
 /** RFC 6901: how `name` is written in a pointer. */

@@ -1,5 +1,5 @@
 import type { JsonValue } from "../../../facts/canonical.ts";
-import { type Leaf, pointerStep } from "./leaf.ts";
+import { type Leaf, nameLeaf, pointerStep } from "./leaf.ts";
 import { createTextReader } from "./texts.ts";
 
 /** What is left to be walked, in order. */
@@ -12,7 +12,7 @@ const MAX_NESTED_TEXTS = 3;
 
 /**
  * The numbers and texts of `value` at any depth, in their order. Text that looks like JSON, YAML, key-value lines, CSV, a Markdown
- * table or HTML is read, and its values are given in its place. `true`, `false` and `null` tell nothing, and are left out.
+ * table or HTML is read, and its values are given in its place. Names of members are values too, but for those of fields. `true`, `false` and `null` tell nothing, and are left out.
  */
 export function* leavesOf(value: JsonValue): Generator<Leaf> {
   let records = 0;
@@ -28,7 +28,9 @@ export function* leavesOf(value: JsonValue): Generator<Leaf> {
         const { path, record, rest } = next;
         const { value: member, done } = rest.next();
         if (done) continue;
-        open.push(next, { path: path + pointerStep(member[0]), record, value: member[1] });
+        const place = path + pointerStep(member[0]);
+        yield* nameLeaf(member[0], place, record);
+        open.push(next, { path: place, record, value: member[1] });
         continue;
       }
       const { path, record, value: found } = next;

@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
 import type { JsonValue } from "../../../facts/canonical.ts";
-import { type Leaf, pointerStep } from "./leaf.ts";
+import { type Leaf, nameLeaf, pointerStep } from "./leaf.ts";
 import { sampleOf } from "./tables.ts";
 
 /** `name: value`, `name = value`, `- value`. */
@@ -28,22 +28,41 @@ export function* keyedLines(
   walk: (value: JsonValue, from: string) => Generator<Leaf>,
 ): Generator<Leaf> {
   const value = yamlOf(text);
-  if (value !== undefined) return yield* walk(value, `${path}#yaml`);
+  if (value !== undefined) {
+    yield* walk(value, `${path}#yaml`);
+    return yield* commentsOf(text, `${path}#yaml`, nextRecord());
+  }
   let record = nextRecord();
   for (const [at, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "") record = nextRecord();
     const { groups } = (line.length <= 10_000 && (KEYED.exec(line) ?? ITEM.exec(line))) || { groups: undefined };
     const found = (groups?.value ?? line).trim();
     const name = groups?.name === undefined ? at : groups.name.trim();
-    if (found !== "") yield { path: `${path}#lines/${at}${pointerStep(name)}`, value: found, record };
+    const place = `${path}#lines/${at}${pointerStep(name)}`;
+    yield* nameLeaf(name, place, record);
+    if (found !== "") yield { path: place, value: found, record };
   }
 }
 
-/** The value of YAML, whose scalars are all texts: what looks like a number may be one with a zero in front. */
+/** The comments of YAML, and whatever follows a `#` in its values. */
+function* commentsOf(text: string, path: string, record: number): Generator<Leaf> {
+  for (const { groups } of text.matchAll(/(?:^|\s)#(?<comment>[^\n]*)/g)) {
+    const value = (groups?.comment ?? "").trim();
+    if (value !== "") yield { path, value, record };
+  }
+}
+
+/** Anchors, tags, aliases and directives, which the value of YAML has not. */
+const UNSEEN = /(?:^|[\s[{,])[&!*%][^\s,[\]{}]/;
+
+/**
+ * The value of YAML, whose scalars are all texts: what looks like a number may be one with a zero in front. undefined where that would not have all of
+ * the text, as where a name occurs twice.
+ */
 function yamlOf(text: string): JsonValue | undefined {
-  if (text.length > MAX_YAML || nestsDeep(text)) return undefined;
+  if (text.length > MAX_YAML || nestsDeep(text) || UNSEEN.test(text)) return undefined;
   try {
-    const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, strict: false, logLevel: "silent" });
+    const document = parseDocument(text, { schema: "failsafe", uniqueKeys: true, strict: false, logLevel: "silent" });
     if (document.errors.length > 0) return undefined;
     // Aliases are not followed: a few lines of them can mean gigabytes.
     const value: unknown = document.toJS({ maxAliasCount: 0 });

@@ -5,8 +5,8 @@ import type { Leaf } from "./leaf.ts";
 import { keyedLines, looksKeyed } from "./lines.ts";
 import { csvRows, delimiterOf, hasMarkdownTable, markdownRows } from "./tables.ts";
 
-/** Characters of JSON within a text that are parsed in one go, which nothing can interrupt. */
-const MAX_PARSED = 512 * 1024;
+/** Characters of JSON within a text that are parsed in one go: more than any result has. */
+const MAX_PARSED = 16 * 1024 * 1024;
 
 type Walk = (value: JsonValue, from: string, depth: number) => Generator<Leaf>;
 
@@ -20,6 +20,8 @@ export function createTextReader(nextRecord: () => number, deepest: number, walk
     const value = jsonOf(text);
     if (value !== undefined) {
       yield* walk(value, `${path}#json`, depth + 1);
+      // Of members with the same name, the value has the last.
+      if (namesIn(text) !== membersIn(value)) yield { path, value: text, record: nextRecord() };
       return true;
     }
     const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
@@ -36,7 +38,9 @@ export function createTextReader(nextRecord: () => number, deepest: number, walk
     const { path, value: text } = leaf;
     if (depth >= deepest || text.length < 8) return yield leaf;
     if (yield* parsed(text, path, depth)) return;
-    if (looksLikeHtml(text)) return yield* htmlValues(text, path, nextRecord);
+    if (looksLikeHtml(text)) {
+      return yield* htmlValues(text, path, nextRecord, (raw) => readText(raw, depth + 1));
+    }
     if (!text.includes("\n")) return yield leaf;
     if (hasMarkdownTable(text)) return yield* markdownRows(text, path, nextRecord);
     const delimiter = delimiterOf(text);
@@ -45,6 +49,25 @@ export function createTextReader(nextRecord: () => number, deepest: number, walk
       return yield* keyedLines(text, path, nextRecord, (value, from) => walk(value, from, depth + 1));
     yield leaf;
   };
+}
+
+/** Names of members in JSON. */
+function namesIn(text: string): number {
+  let count = 0;
+  for (const { 1: colon } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g)) if (colon !== undefined) count += 1;
+  return count;
+}
+
+function membersIn(value: JsonValue): number {
+  const open = [value];
+  let count = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== "object" || next === null) continue;
+    const members = Object.values(next) as JsonValue[];
+    if (!Array.isArray(next)) count += members.length;
+    for (const member of members) open.push(member);
+  }
+  return count;
 }
 
 function jsonOf(text: string): JsonValue | undefined {
