@@ -37,8 +37,8 @@ const ANSWERS: Readonly<Record<string, () => readonly string[]>> = {
     const toSheets = "crm | eu | sheets | us | append_row | agent";
     const toMail = "sheets | us | mail | eu";
     return [
-      `t | OBSERVED | ${toSheets} | 2 | * | SUCCEEDED | ${copied}`,
       `t | OBSERVED | ${toMail} | send_mail | agent | 2 | * | DENIED | ${denied}`,
+      `t | OBSERVED | ${toSheets} | 2 | * | SUCCEEDED | ${copied}`,
       `t | POSSIBLE | ${toSheets} | null | null | PENDING | ${waiting}`,
       `t | POSSIBLE | ${toMail} | send_mail | agent | null | null | APPROVED | ${emergency}`,
       `t | POSSIBLE | ${toMail} | delete_all | agent | null | null | BLOCKED | ${unknown}`,
@@ -58,6 +58,7 @@ const ANSWERS: Readonly<Record<string, () => readonly string[]>> = {
   "refused-attempts": () => ["agent | AGENT_CANNOT_DECIDE | 1 | 1 | t"],
   "time-to-decision": () => ["mail | send_mail | 2 | t | t | t", "sheets | append_row | 1 | t | t | t"],
   waiting: () => [`t | sheets | append_row | agent | member | 0 | 1 | writes-one-approver | ${scene.actions.waiting}`],
+  "values-without-source": () => [`t | mail | send_mail | agent | 1 | 1 | 0 | APPROVED | ${scene.actions.emergency}`],
   "ways-of-data": () => [
     "crm | mail | 2 | OBSERVED | 1 | 1 | t",
     "crm | mail | 2 | POSSIBLE | 7 | 1 | t",

@@ -96,7 +96,21 @@ function addProposal(collected: Collected, entry: LedgerEntry, fact: Fact<"ACTIO
     observed_sources: sources.observed,
     possible_sources: sources.possible,
     omitted_sources: fact.lineage?.left ?? 0,
+    unread_regions: fact.lineage?.unread?.length ?? 0,
+    ...valuesOf(fact.lineage?.origins),
   });
+}
+
+type Origins = NonNullable<Fact<"ACTION_PROPOSED">["lineage"]>["origins"];
+
+/** How many values of the arguments were looked up, and where they are from. */
+function valuesOf(origins: Origins | undefined) {
+  const count = (some: Origins) => some.reduce((total, { values }) => total + values, 0);
+  return {
+    compared_values: origins && count(origins),
+    person_values: origins && count(origins.filter(({ said }) => said === true)),
+    unknown_values: origins && count(origins.filter(({ platforms, said }) => platforms.length === 0 && said !== true)),
+  };
 }
 
 /** Where the action stands from `entry` on. */

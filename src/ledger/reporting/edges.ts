@@ -41,6 +41,7 @@ export function addEdges(
       source_hash: named?.hash ?? null,
       shared_values: edge.values,
       whole_values: details?.whole ?? null,
+      person_values: details === undefined ? null : (details.said ?? 0),
       exact_values: details?.exact ?? null,
       strength: edge.strength,
       reads: edge.reads,

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { LedgerEntry } from "../../facts/entry.ts";
 
-/** Rows of the tables of schema `oc_bi` (sql/000030), by the names of their columns. Times are RFC 3339 text in UTC. */
+/** Rows of the tables of schema `oc_bi` (sql/000020), by the names of their columns. Times are RFC 3339 text in UTC. */
 
 export interface PrincipalRow {
   readonly principal_key: string;
@@ -72,6 +72,10 @@ export interface ActionRow extends ActionChange {
   readonly observed_sources: number;
   readonly possible_sources: number;
   readonly omitted_sources: number;
+  readonly unread_regions: number;
+  readonly compared_values: number | undefined;
+  readonly person_values: number | undefined;
+  readonly unknown_values: number | undefined;
 }
 
 export interface DecisionRow {
@@ -108,6 +112,7 @@ export interface EdgeRow {
   readonly source_hash: string | null;
   readonly shared_values: number | null;
   readonly whole_values: number | null;
+  readonly person_values: number | null;
   readonly exact_values: number | null;
   readonly strength: number | null;
   readonly reads: number | null;

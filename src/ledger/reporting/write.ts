@@ -51,6 +51,10 @@ const ACTION = [
   "observed_sources",
   "possible_sources",
   "omitted_sources",
+  "unread_regions",
+  "compared_values",
+  "person_values",
+  "unknown_values",
 ];
 const DECISION = [
   "decision_key",
@@ -83,6 +87,7 @@ const EDGE = [
   "source_hash",
   "shared_values",
   "whole_values",
+  "person_values",
   "exact_values",
   "strength",
   "reads",

@@ -109,7 +109,11 @@ CREATE TABLE oc_bi.fact_action (
   break_glass_review    varchar(11),
   observed_sources      integer      NOT NULL,
   possible_sources      integer      NOT NULL,
-  omitted_sources       bigint       NOT NULL
+  omitted_sources       bigint       NOT NULL,
+  unread_regions        integer      NOT NULL,
+  compared_values       bigint,
+  person_values         bigint,
+  unknown_values        bigint
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX fact_action_proposed ON oc_bi.fact_action (organization, ledger_region, proposed_seq);
 CREATE INDEX fact_action_completed ON oc_bi.fact_action (organization, ledger_region, completed_seq) WHERE completed_seq IS NOT NULL;
@@ -166,6 +170,7 @@ CREATE TABLE oc_bi.fact_lineage_edge (
   source_action_id    varchar(36)  REFERENCES oc_bi.fact_action,
   shared_values       bigint,
   whole_values        bigint,
+  person_values       bigint,
   exact_values        bigint,
   strength            bigint,
   reads               bigint,
@@ -206,7 +211,8 @@ CREATE VIEW oc_bi.actions WITH (security_barrier, security_invoker) AS
 SELECT a.action_id, a.organization, a.ledger_region, a.proposed_utc, g.principal_id AS agent_id, p.principal_id AS on_behalf_of_id,
        t.platform, t.tool, a.effect, a.platform_region, a.target_region, a.client, a.model, a.policy_outcome, a.policy_rule,
        a.approvals_needed, a.approvals, a.status, a.status_utc, a.decided_utc, a.decision_seconds, a.started_utc, a.completed_utc,
-       a.latency_ms, a.is_break_glass, a.break_glass_review, a.observed_sources, a.possible_sources, a.proposed_seq
+       a.latency_ms, a.is_break_glass, a.break_glass_review, a.observed_sources, a.possible_sources,
+       a.unread_regions, a.compared_values, a.person_values, a.unknown_values, a.proposed_seq
   FROM oc_bi.fact_action a
   JOIN oc_bi.dim_tool t ON t.tool_key = a.tool_key
   JOIN oc_bi.dim_principal g ON g.principal_key = a.agent_key
@@ -226,7 +232,7 @@ SELECT d.decision_key, d.organization, d.ledger_region, d.decided_utc, d.kind, d
 CREATE VIEW oc_bi.lineage_edges WITH (security_barrier, security_invoker) AS
 SELECT e.edge_key, e.organization, e.ledger_region, e.kind, e.write_utc, s.platform AS source_platform, e.source_region,
        x.tool AS source_tool, p.platform, e.platform_region, t.tool, a.status, g.principal_id AS agent_id, e.shared_values,
-       e.whole_values, e.strength, e.reads, e.is_unknown, e.crosses_platform, e.crosses_region, e.action_id, e.source_action_id,
+       e.whole_values, e.person_values, e.strength, e.reads, e.is_unknown, e.crosses_platform, e.crosses_region, e.action_id, e.source_action_id,
        e.chain_id, e.source_chain_id, e.source_ledger, e.source_seq, e.write_seq
   FROM oc_bi.fact_lineage_edge e
   LEFT JOIN oc_bi.dim_platform s ON s.platform_key = e.source_platform_key
