@@ -120,6 +120,7 @@ const settings = z.object({
   ANONYMOUS_RATE: wholeNumber({ default: 200, from: 1, to: 1_000_000, unit: "requests" }),
   REQUEST_LIMIT: wholeNumber({ default: 256, from: 1, to: 100_000, unit: "requests" }),
   RESPONSE_BYTES: wholeNumber({ default: 4_194_304, from: 65_536, to: 67_108_864, unit: "bytes" }),
+  RESULT_BYTES: wholeNumber({ default: 5_242_880, from: 262_144, to: 16_777_216, unit: "bytes" }),
   RESPONSE_MEMORY: wholeNumber({ default: 134_217_728, from: 67_108_864, to: 68_719_476_736, unit: "bytes" }),
   HEADER_TIMEOUT: duration({ default: 10, from: 0.1, to: 120 }),
   IDLE_TIMEOUT: duration({ default: 65, from: 0.1, to: 3_600 }),
@@ -263,6 +264,8 @@ export interface Config {
   readonly rateLimits: Readonly<Record<"changesPerPrincipal" | "changesPerPerson" | "anonymousPerAddress", number>>;
   /** Bytes of one response, and of all that wait for their clients to read them. */
   readonly responseLimits: Readonly<Record<"responseBytes" | "unreadBytes", number>>;
+  /** Bytes of the RFC 8785 form of what a tool returned. */
+  readonly resultBytes: number;
   readonly production: boolean;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
@@ -417,6 +420,7 @@ function configOf(value: Values, overrides: Partial<Config>): Config {
       changesPerPerson: value.PERSON_CHANGE_RATE,
       anonymousPerAddress: value.ANONYMOUS_RATE,
     },
+    resultBytes: value.RESULT_BYTES,
     responseLimits: { responseBytes: value.RESPONSE_BYTES, unreadBytes: value.RESPONSE_MEMORY },
     production: value.NODE_ENV === "production",
     dataDir,

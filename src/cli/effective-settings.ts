@@ -40,6 +40,7 @@ const VALUES: Readonly<Record<SettingName, (config: Config) => Value>> = {
   ANONYMOUS_RATE: ({ rateLimits }) => rateLimits.anonymousPerAddress,
   REQUEST_LIMIT: ({ socketLimits }) => socketLimits.requestsPerPrincipal,
   RESPONSE_BYTES: ({ responseLimits }) => responseLimits.responseBytes,
+  RESULT_BYTES: ({ resultBytes }) => resultBytes,
   RESPONSE_MEMORY: ({ responseLimits }) => responseLimits.unreadBytes,
   HEADER_TIMEOUT: ({ connectionLimits }) => connectionLimits.headerTimeout / 1_000,
   IDLE_TIMEOUT: ({ connectionLimits }) => connectionLimits.idleTimeout / 1_000,

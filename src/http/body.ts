@@ -7,6 +7,9 @@ import { parseStrictJson, StrictJsonError } from "./strict-json.ts";
 
 /** Bytes a request may have. */
 export const MAX_BODY = 1_000_000;
+/** Bytes of the parts of requests beyond MAX_BODY that are held at a time: whatever comes then has to come again. */
+const MAX_BEYOND = 128 * 1024 * 1024;
+let beyond = 0;
 /** The same without a token, with which little can be asked for. */
 export const MAX_ANONYMOUS_BODY = 65_536;
 
@@ -30,13 +33,19 @@ export function readBody(request: IncomingMessage, most: number, hint = ""): Pro
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    /** Of `beyond`. */
+    let held = 0;
     const collect = (chunk: Buffer) => {
+      const before = size;
       size += chunk.length;
       chunks.push(chunk);
-      if (size <= most) return;
+      const more = Math.max(0, size - MAX_BODY) - Math.max(0, before - MAX_BODY);
+      beyond += more;
+      held += more;
+      if (size <= most && (more === 0 || beyond <= MAX_BEYOND)) return;
       stop();
       request.resume();
-      reject(tooLarge());
+      reject(size > most ? tooLarge() : refuse(503, "Too many large requests are being read. Send it again."));
     };
     const end = () => {
       stop();
@@ -46,7 +55,11 @@ export function readBody(request: IncomingMessage, most: number, hint = ""): Pro
       stop();
       reject(broken());
     };
-    const stop = () => request.off("data", collect).off("end", end).off("error", brokenOff).off("close", brokenOff);
+    const stop = () => {
+      beyond -= held;
+      held = 0;
+      request.off("data", collect).off("end", end).off("error", brokenOff).off("close", brokenOff);
+    };
     request.on("data", collect).on("end", end).on("error", brokenOff).on("close", brokenOff);
   });
 }
@@ -74,12 +87,12 @@ function strict(text: string): unknown {
 /** The GraphQL parameters of a POST. What they hold is Yoga's to check. */
 export async function readPost(
   request: IncomingMessage,
-  { anonymous = false }: { readonly anonymous?: boolean } = {},
+  { anonymous = false, most = MAX_BODY }: { readonly anonymous?: boolean; readonly most?: number | undefined } = {},
 ): Promise<GraphQLParams> {
   checkContentType(request.headers["content-type"]);
   const body = anonymous
     ? await readBody(request, MAX_ANONYMOUS_BODY, " With a token it may be larger.")
-    : await readBody(request, MAX_BODY);
+    : await readBody(request, most);
   const digest = request.headers["content-digest"];
   // The signature covers only the digest: the body must match it.
   if (digest !== undefined && !contentDigestHolds(String(digest), body)) {

@@ -63,6 +63,8 @@ export interface HttpServerDeps {
   readonly socketLimits?: Partial<SocketLimits>;
   readonly rateLimits?: Partial<RateLimits>;
   readonly responseLimits?: Partial<ResponseLimits>;
+  /** Bytes that a request with a token may have. Default: a megabyte. */
+  readonly requestBytes?: number | undefined;
   /** false: Yoga responds to every operation, to compare the responses; they are the same. */
   readonly jsonRoute?: boolean;
 }
@@ -150,8 +152,9 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       if (signedIn === undefined) await admitAnonymous(request);
       if (wantsStream(request)) watched();
       else if (signedIn !== undefined) admitRequest(response, signedIn);
-      if (request.method === "POST") params = await readPost(request, { anonymous: signedIn === undefined });
-      else if (request.method === "GET") params = readGet(request);
+      if (request.method === "POST") {
+        params = await readPost(request, { anonymous: signedIn === undefined, most: deps.requestBytes });
+      } else if (request.method === "GET") params = readGet(request);
     } catch (error) {
       request.resume();
       problem = error;

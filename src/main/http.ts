@@ -5,6 +5,7 @@ import { isLoopback } from "../domain/identity/secure-url.ts";
 import type { RespondHome } from "../domain/regions/home-exchange.ts";
 import { CHANNEL_KINDS } from "../facts/areas/channels.ts";
 import type { Services } from "../graphql/base/services.ts";
+import { MAX_BODY } from "../http/body.ts";
 import { type Certificate, watchCertificate } from "../http/certificate.ts";
 import type { ReceiveChannel } from "../http/channel-route.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -88,6 +89,7 @@ export async function startHttp(start: Start, deps: HttpDeps): Promise<Addresses
     connectionLimits: config.connectionLimits,
     socketLimits: config.socketLimits,
     responseLimits: config.responseLimits,
+    requestBytes: MAX_BODY + config.resultBytes,
     rateLimits: config.rateLimits,
   });
   // Before the API, so that it is closed after it: until then the probes say what happens.

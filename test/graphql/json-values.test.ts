@@ -208,7 +208,8 @@ describe(`${MAX_JSON_DEPTH} levels of nesting`, () => {
 });
 
 describe("the size of a value", () => {
-  it.each(["arguments", "result"])(`in %s may be ${MAX_JSON} bytes and no more`, async (door) => {
+  it(`in arguments may be ${MAX_JSON} bytes and no more`, async () => {
+    const door = "arguments";
     // Two bytes are the quotes of the text.
     const text = "é".repeat((MAX_JSON - 2) / 2);
     const most = await send(door, JSON.stringify(text), "variable");

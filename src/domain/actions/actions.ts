@@ -175,6 +175,8 @@ export interface ActionsConfig {
   readonly chainIdle: number;
   /** How old a read may be and still count as a possible source of a write. */
   readonly sessionWindow?: number;
+  /** Bytes that a result may have. Default: 5 MiB. */
+  readonly resultBytes?: number;
 }
 
 export interface ActionsOptions {
@@ -209,6 +211,7 @@ export interface ActionsOptions {
 }
 
 export const DEFAULT_SESSION_WINDOW = 12 * 3600;
+const DEFAULT_RESULT_BYTES = 5 * 1024 * 1024;
 const DEFAULT_EXECUTION_LIMIT = 86_400;
 const NOTHING_KNOWN: KnownPeople & Lending = {
   refresh: async () => {},
@@ -398,7 +401,8 @@ export function createActions(options: ActionsOptions): Actions {
     },
     async complete(caller, { actionId, outcome, result, error }) {
       checkText(error, "error", MAX_TEXT);
-      const reported = result === undefined ? undefined : canonicalJson(result, "result");
+      const reported =
+        result === undefined ? undefined : canonicalJson(result, "result", config.resultBytes ?? DEFAULT_RESULT_BYTES);
       return apply(caller, actionId, {
         type: "completeAction",
         by: caller.principal,

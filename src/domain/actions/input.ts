@@ -27,7 +27,7 @@ export interface Proposal extends Omit<ProposeInput, "arguments"> {
 export const MAX_NAME = 200;
 export const MAX_NOTE = 10_000;
 export const MAX_TEXT = 100_000;
-/** Bytes of the RFC 8785 form of arguments or of a result. */
+/** Bytes of the RFC 8785 form of arguments. */
 export const MAX_JSON = 256 * 1024;
 
 /** Actions that one batch may propose. */
@@ -77,7 +77,7 @@ export function checkReason(note: string | undefined, message: string): void {
 }
 
 /** The RFC 8785 form of `value`, made once and used for digest, commitment and payload alike. */
-export function canonicalJson(value: JsonValue, name: string): CanonicalText<JsonValue> {
+export function canonicalJson(value: JsonValue, name: string, most = MAX_JSON): CanonicalText<JsonValue> {
   let text: string;
   try {
     text = canonicalize(value);
@@ -85,8 +85,8 @@ export function canonicalJson(value: JsonValue, name: string): CanonicalText<Jso
     if (error instanceof NotCanonicalError) throw invalidInput([name, ...error.path], error.message);
     throw error;
   }
-  if (text.length > MAX_JSON || Buffer.byteLength(text) > MAX_JSON) {
-    throw invalidInput([name], `must not be larger than ${MAX_JSON} bytes`);
+  if (text.length > most || Buffer.byteLength(text) > most) {
+    throw invalidInput([name], `must not be larger than ${most} bytes`);
   }
   // PostgreSQL cannot search JSON with this character, so it could be used to hide an entry from searches.
   if (text.includes("\\u0000") && /(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
