@@ -7,6 +7,7 @@ import { namespaceOf, uriPart } from "../../../src/domain/lineage/exports/names.
 import { createLineageWriter } from "../../../src/domain/lineage/exports/writer.ts";
 import { canonicalize, type JsonObject } from "../../../src/facts/canonical.ts";
 import { entryText } from "../../../src/facts/entry.ts";
+import { SYSTEM_ACTOR } from "../../../src/facts/envelope.ts";
 import { openLineageProblems, provProblems } from "../../support/lineage-schemas.ts";
 
 setFlagsFromString("--expose-gc");
@@ -48,9 +49,13 @@ function proposal(number: number, edges = 0, more: JsonObject = {}): HashedEntry
   const id = idOf(number);
   const all = Array.from({ length: edges }, (_, at) => edge(at + 1));
   const lineage = {
-    observed: all.map((one) => ({ ...one, values: 3, whole: 2, strength: 70 })),
-    possible: all.map((one) => ({ ...one, reads: 1 })),
-    origins: [{ platforms: ["crm"], values: 3 }],
+    observed: all.map((one) => ({ ...one, values: 3, whole: 2, exact: 1, said: 1, strength: 70 })),
+    possible: all.map((one) => ({ ...one, reads: 1, unknown: true })),
+    origins: [{ platforms: ["crm"], said: true, mixed: true, values: 3 }],
+    unread: ["ap"],
+    left: 2,
+    earlier: true,
+    uncompared: true,
   };
   const state = { status: "PENDING", approvals: 0, expiresAt: "2026-01-02T00:00:00.000000Z" };
   const { grant: _grant, ...body } = bodyOf("ACTION_PROPOSED");
@@ -130,6 +135,70 @@ describe("names", () => {
         }
       }
     }
+  });
+});
+
+describe("a write with all that can be known of its sources", () => {
+  const carriedOut = () => {
+    const {
+      decision: _decision,
+      client: _client,
+      onBehalfOf: _person,
+      session: _session,
+      ...approved
+    } = bodyOf("ACTION_APPROVED");
+    const states = [{ kind: "ACTION", id: idOf(1), version: 2, state: { status: "SUCCEEDED", approvals: 1 } }];
+    return entryOf(2, {
+      ...approved,
+      actor: SYSTEM_ACTOR,
+      type: "ACTION_CARRIED_OUT",
+      action: idOf(1),
+      effect: "WRITE",
+      states,
+    });
+  };
+  const written = async (format: "openlineage" | "prov") => {
+    const writer = createLineageWriter(format, nothing);
+    await writer.write(proposal(1, 2));
+    const texts = await writer.write(carriedOut());
+    if (texts === "UNSEEN") throw new Error("it was left out");
+    return texts.map((text) => JSON.parse(text) as Readonly<Record<string, never>>);
+  };
+
+  it("has them in the facet of the event that completes it", async () => {
+    const [event, ...more] = await written("openlineage");
+    expect(more).toEqual([]);
+    expect(openLineageProblems(event)).toEqual([]);
+    expect(event).toMatchObject({
+      eventType: "COMPLETE",
+      run: {
+        facets: {
+          countersign_sources: {
+            observed: [{ values: 3, whole: 2, exact: 1, said: 1 }, {}],
+            possible: [{ unknown: true }, {}],
+            origins: [{ platforms: ["crm"], said: true, mixed: true, values: 3 }],
+            unread: ["ap"],
+            left: 2,
+            earlier: true,
+            uncompared: true,
+          },
+        },
+      },
+      // Two reads of one platform are one dataset.
+      inputs: [{ namespace: "countersign://acme/crm", name: "us" }],
+    });
+  });
+
+  it("has them in the document of its action", async () => {
+    const [document] = await written("prov");
+    expect(provProblems(document)).toEqual([]);
+    expect(document).toMatchObject({
+      entity: {
+        [`org:written/${idOf(1)}`]: { "cs:unread": ["ap"], "cs:left": 2, "cs:earlier": true, "cs:uncompared": true },
+      },
+    });
+    expect(Object.keys(document?.wasDerivedFrom ?? {})).toHaveLength(2);
+    expect(Object.keys(document?.wasInfluencedBy ?? {})).toHaveLength(2);
   });
 });
 

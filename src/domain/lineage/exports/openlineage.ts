@@ -154,7 +154,7 @@ function authorizationFacet({ proposed, approvals }: ActionHistory) {
 }
 
 /** The edges of a write as its entry has them, those that are only possible apart from those that were observed. */
-function sourcesFacet({ observed, possible, left, earlier, uncompared }: Lineage) {
+function sourcesFacet({ observed, possible, origins, unread, left, earlier, uncompared }: Lineage) {
   return {
     ...base(`${OWN_FACETS}#/$defs/CountersignSourcesRunFacet`),
     observed: observed.map((edge) => ({
@@ -162,9 +162,12 @@ function sourcesFacet({ observed, possible, left, earlier, uncompared }: Lineage
       values: edge.values,
       whole: edge.whole,
       exact: edge.exact,
+      said: edge.said,
       strength: edge.strength,
     })),
     possible: possible.map((edge) => ({ ...placeOf(edge), reads: edge.reads, unknown: edge.unknown })),
+    origins: origins.map(({ platforms, said, mixed, values }) => ({ platforms, said, mixed, values })),
+    unread,
     left,
     earlier,
     uncompared,

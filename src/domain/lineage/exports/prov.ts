@@ -162,7 +162,16 @@ function stateData(statements: Statements, entry: HashedEntry, history: ActionHi
   const { platform, region } = proposed;
   const isRead = proposed.effect === "READ";
   const made = isRead ? nameOfRead(proposal) : written;
-  state("entity", made, { "prov:type": type("cs:Data"), "cs:platform": platform, "cs:region": region });
+  state("entity", made, {
+    "prov:type": type("cs:Data"),
+    "cs:platform": platform,
+    "cs:region": region,
+    // What else may be a source of it, without an edge.
+    "cs:unread": proposed.lineage?.unread,
+    "cs:left": proposed.lineage?.left,
+    "cs:earlier": proposed.lineage?.earlier,
+    "cs:uncompared": proposed.lineage?.uncompared,
+  });
   relate("wasGeneratedBy", { "prov:entity": made, "prov:activity": activity, "prov:time": entry.recordedAt });
   relate("wasAttributedTo", { "prov:entity": made, "prov:agent": nameOf(proposed.actor) });
   if (isRead) {
@@ -185,6 +194,7 @@ function stateData(statements: Statements, entry: HashedEntry, history: ActionHi
       "cs:values": edge.values,
       "cs:whole": edge.whole,
       "cs:exact": edge.exact,
+      "cs:said": edge.said,
       "cs:strength": edge.strength,
     });
   }
