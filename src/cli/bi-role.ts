@@ -129,10 +129,14 @@ async function create(options: CreateOptions): Promise<void> {
   await asOwners(
     options,
     (client) => createBiLogin(client, { name, organization: options.organization, password, connections }),
-    (of, { hostname, port, pathname }, isNew) => {
+    (of, { hostname, port, pathname }, { isNew, isLimited }) => {
       process.stdout.write(
         `${of}: ${name} ${isNew ? "was created" : "has this password now"}, and reads schema oc_bi of ${options.organization}: ` +
           `host ${hostname}, port ${port || "5432"}, database ${decodeURIComponent(pathname.slice(1))}\n`,
+      );
+      if (isLimited) return;
+      process.stderr.write(
+        `${of}: what its statements put on the disk has no limit, which only a superuser can set: ALTER ROLE ${name} SET temp_file_limit = '1GB'\n`,
       );
     },
   );

@@ -12,6 +12,16 @@ export interface BiLogin {
   readonly connections: number;
 }
 
+/** What the statements of a login may put on the disk at a time, where the ledger is too. Only a superuser sets it, and lifts it. */
+const TEMPORARY_FILES = "1GB";
+
+export interface BiLoginMade {
+  /** Whether there was no such role. */
+  readonly isNew: boolean;
+  /** Whether its statements can put no more than so much on the disk. */
+  readonly isLimited: boolean;
+}
+
 /** The role of this name is something else than a login of a BI tool for this organization, and stays as it is. */
 export class BiLoginError extends Error {
   override readonly name = "BiLoginError";
@@ -41,11 +51,11 @@ async function existing(client: ClientBase, name: string): Promise<Existing | un
 
 /**
  * Creates the login, or gives it another password and number of connections. It inherits what oc_bi may read, cannot become oc_bi, and is
- * in no other role. Returns whether the role was created.
+ * in no other role.
  *
  * @throws BiLoginError for a role that is something else, or reads for another organization.
  */
-export async function createBiLogin(client: ClientBase, login: BiLogin): Promise<boolean> {
+export async function createBiLogin(client: ClientBase, login: BiLogin): Promise<BiLoginMade> {
   const role = escapeIdentifier(login.name);
   const options =
     "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS " +
@@ -57,13 +67,18 @@ export async function createBiLogin(client: ClientBase, login: BiLogin): Promise
     if (others.length > 0)
       throw new BiLoginError(`role ${login.name} reads for ${others.join(", ")}: use another name`);
     await client.query(`${found === undefined ? "CREATE" : "ALTER"} ROLE ${role} ${options}`);
+    const { rows } = await client.query<{ super: boolean }>(
+      "SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+    );
+    const isLimited = rows[0]?.super === true;
+    if (isLimited) await client.query(`ALTER ROLE ${role} SET temp_file_limit = '${TEMPORARY_FILES}'`);
     await client.query(`GRANT oc_bi TO ${role} WITH INHERIT TRUE, SET FALSE, ADMIN FALSE`);
     await client.query("INSERT INTO oc_bi_access (role_name, organization) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
       login.name,
       login.organization,
     ]);
     await client.query("COMMIT");
-    return found === undefined;
+    return { isNew: found === undefined, isLimited };
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
     throw error;

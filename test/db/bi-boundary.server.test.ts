@@ -152,6 +152,7 @@ describe("a login of a BI tool", () => {
     "GRANT oc_bi TO oc_auditor",
     "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
     "REFRESH MATERIALIZED VIEW oc_bi.actions",
+    "SET temp_file_limit = -1",
   ])("is refused: %s", async (sql) => {
     await expect(query("acme", sql)).rejects.toMatchObject({
       code: expect.stringMatching(/^(42501|0A000|55000|42809)$/),
@@ -251,6 +252,7 @@ describe("countersign bi-role", () => {
         password: "SCRAM-SHA-256$4096",
       },
     ]);
+    expect(await query("acme", "SHOW temp_file_limit")).toEqual([{ temp_file_limit: "1GB" }]);
     const client = new Client({ connectionString: urlOf(login("acme"), "of-another-tool-for-reports") });
     await expect(client.connect()).rejects.toMatchObject({ code: "28P01" });
   });

@@ -188,6 +188,19 @@ describe("the tables for BI tools", () => {
     expect((await rowsOf("torn")).fact_action).toHaveLength(2);
   });
 
+  it("leave a ledger to the server that works on it, and do not hurry", async () => {
+    for (const n of [1, 2, 3, 4]) {
+      await createLedger(superuser, `busy-${n}/eu`);
+      await superuser.query("INSERT INTO oc_work.bi_position (ledger, format) VALUES ($1, 1)", [`busy-${n}/eu`]);
+    }
+    await servers[1]!.query("BEGIN");
+    await servers[1]!.query("SELECT FROM oc_work.bi_position WHERE ledger LIKE 'busy-%' FOR UPDATE");
+    expect(await keepReports(servers[0]!)).toEqual({ more: false, stopped: [] });
+    await servers[1]!.query("ROLLBACK");
+    await keepAll(servers[0]!);
+    expect(await reportsOf(servers[0]!, "busy-3/eu")).toMatchObject([{ seq: "1", last: "1" }]);
+  });
+
   it("name principals, platforms and tools alike wherever they are derived", async () => {
     const { key } = await one(
       "SELECT platform_key AS key FROM oc_bi.dim_platform WHERE organization = 'acme' AND platform = 'crm'",

@@ -58,10 +58,10 @@ const TABLES = [
 export async function keepReports(client: ClientBase): Promise<Kept> {
   const { rows } = await client.query<{ ledger: LedgerId; seq: string }>(BEHIND, [DERIVATION]);
   const stopped: { ledger: LedgerId; problem: string }[] = [];
-  let more = false;
+  const outcomes: Advance[] = [];
   for (const { ledger, seq } of rows) {
     try {
-      more = (await inTransaction(client, () => advance(client, ledger, BigInt(seq)))) || more;
+      outcomes.push(await inTransaction(client, () => advance(client, ledger, BigInt(seq))));
     } catch (error) {
       const problem = problemOf(error);
       if (problem === undefined) throw error;
@@ -69,26 +69,29 @@ export async function keepReports(client: ClientBase): Promise<Kept> {
       if (noted[0]?.is_new === true) stopped.push({ ledger, problem });
     }
   }
-  return { more: more || rows.length === LEDGERS, stopped };
+  // Where other servers have all of these, there is nothing to hurry for.
+  const more = outcomes.includes("MORE") || (rows.length === LEDGERS && outcomes.includes("DONE"));
+  return { more, stopped };
 }
 
-/** Returns whether there is more of this ledger. */
-async function advance(client: ClientBase, ledger: LedgerId, end: bigint): Promise<boolean> {
+/** LEFT: another server works on the ledger, or has brought it this far. */
+type Advance = "MORE" | "DONE" | "LEFT";
+
+async function advance(client: ClientBase, ledger: LedgerId, end: bigint): Promise<Advance> {
   await client.query("INSERT INTO oc_work.bi_position (ledger, format) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
     ledger,
     DERIVATION,
   ]);
   const { rows } = await client.query<{ seq: string; hash: string | null; format: number }>(LOCK, [ledger]);
   const [position] = rows;
-  if (position === undefined || position.format > DERIVATION) return false;
+  if (position === undefined || position.format > DERIVATION) return "LEFT";
   if (position.format < DERIVATION) {
-    if (await deleteSome(client, ledger)) return true;
+    if (await deleteSome(client, ledger)) return "MORE";
     await client.query(MOVE, [ledger, 0, null, null, DERIVATION]);
-    return true;
+    return "MORE";
   }
   const after: LedgerHead = position.hash === null ? BEGINNING : { seq: BigInt(position.seq), hash: position.hash };
-  // Another server was faster.
-  if (after.seq >= end) return false;
+  if (after.seq >= end) return "LEFT";
   const entries = await readPage(client, ledger, after);
   const last = entries.at(-1);
   if (last === undefined)
@@ -97,7 +100,7 @@ async function advance(client: ClientBase, ledger: LedgerId, end: bigint): Promi
   for (const entry of entries) addEntry(collected, entry);
   await writeRows(client, ledger, collected);
   await client.query(MOVE, [ledger, last.seq, last.hash, last.recordedAt, DERIVATION]);
-  return last.seq < end;
+  return last.seq < end ? "MORE" : "DONE";
 }
 
 /** Deletes rows of `ledger`. Returns whether there were any. */
