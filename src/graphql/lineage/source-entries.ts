@@ -1,6 +1,7 @@
 import { mayUseRegion, regionOfLedger } from "../../domain/visibility/regions.ts";
 import { isLedgerId } from "../../facts/entry.ts";
 import { LedgerDamagedError } from "../../ledger/errors.ts";
+import { isOfCall, noteUnread } from "../base/across-regions/merged.ts";
 import { builder } from "../base/builder.ts";
 import { type Context, inRegion, viewerOf } from "../base/context.ts";
 import { type EntryNode, entryOf } from "../base/rows.ts";
@@ -51,18 +52,28 @@ async function readsOf(local: Context, edge: EdgeShape): Promise<readonly EntryN
   return [...(most > 0 ? earlier.slice(-most) : []), ...named];
 }
 
+async function shownReads(local: Context, edge: EdgeShape): Promise<EntryNode[]> {
+  const rows = await readsOf(local, edge);
+  const seen = await Promise.all(rows.map((row) => seesEntry(local, row)));
+  const visible = rows.filter((_, at) => seen[at]);
+  return recordingEntries(local, "lineageEdge.sourceEntries", visible);
+}
+
 builder.objectFields(LineageEdgeRef, (t) => ({
   sourceEntries: t.field({
     type: [EntryRef],
     complexity: { field: 2, multiplier: MOST_READS },
-    description: `The reads that it rests on, as far as you may see them: of an OBSERVED edge the one that has the values, of a POSSIBLE one those of the chain that count, at most the latest ${MOST_READS}. Empty where they are recorded in a region that you may not read, or that this server does not serve. Reading them is recorded in the ledger unless you did what they record.`,
+    description: `The reads that it rests on, as far as you may see them: of an OBSERVED edge the one that has the values, of a POSSIBLE one those of the chain that count, at most the latest ${MOST_READS}. Empty where they are recorded in another region that you may not read, that this server does not serve or that cannot be read now. Reading them is recorded in the ledger unless you did what they record.`,
     resolve: async (edge, _args, context) => {
       const local = contextOfRead(context, edge);
       if (local === undefined) return [];
-      const rows = await readsOf(local, edge);
-      const seen = await Promise.all(rows.map((row) => seesEntry(local, row)));
-      const visible = rows.filter((_, at) => seen[at]);
-      return recordingEntries(local, "lineageEdge.sourceEntries", visible);
+      try {
+        return await shownReads(local, edge);
+      } catch (error) {
+        if (local.ledger === context.ledger || isOfCall(error)) throw error;
+        noteUnread(context, local.services.region, error);
+        return [];
+      }
     },
   }),
 }));

@@ -192,7 +192,9 @@ function createWaiting({ sources }: Regions, way: Way, collected: Collection) {
     take() {
       const batch = [...sources].flatMap(([region, source]) => {
         const own = stops.get(region);
-        return own === undefined ? [] : [{ region, source, stops: own.slice(0, MAX_WALK_CHAINS) }];
+        if (own === undefined) return [];
+        if (own.length > MAX_WALK_CHAINS) collected.truncate();
+        return [{ region, source, stops: own.slice(0, MAX_WALK_CHAINS) }];
       });
       stops.clear();
       return batch;
