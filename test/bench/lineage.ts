@@ -1,8 +1,9 @@
-// How well writes are linked to what they were drawn from: writes of known origin behind the reads of three data sets.
+// How well writes are linked to what they were drawn from: writes of known origin behind the reads of four data sets.
 // `npm run bench:lineage -- --help`; see README.md.
 import { airline } from "./lineage/airline.ts";
 import { contacts } from "./lineage/contacts.ts";
 import { KINDS } from "./lineage/flow.ts";
+import { invoices } from "./lineage/invoices.ts";
 import { plant } from "./lineage/plant.ts";
 import { createRandom } from "./lineage/random.ts";
 import { METHODS, overall, precision, recall, type Scores, score, together } from "./lineage/score.ts";
@@ -45,7 +46,7 @@ function print(name: string, scores: Scores): void {
   process.stdout.write(`\n${name}\n\n${table(head, [...rows, ["all", ...sum]])}\n`);
 }
 
-const sets = [airline(process.env.TRACES), contacts, tickets];
+const sets = [airline(process.env.TRACES), contacts, tickets, invoices];
 const all: Scores[] = [];
 let shown = 0;
 for (const data of sets) {

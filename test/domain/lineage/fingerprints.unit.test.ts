@@ -196,7 +196,7 @@ describe("what is large", () => {
   afterAll(() => maker.close());
 
   it("is fingerprinted elsewhere, as in place, while this thread goes on", async () => {
-    const rows = Array.from({ length: 20_000 }, (_, at) => ({
+    const rows = Array.from({ length: 5_000 }, (_, at) => ({
       id: `C-${at * 7919}`,
       name: `Name ${at}`,
       when: "2024-05-20",
@@ -210,7 +210,7 @@ describe("what is large", () => {
     clearInterval(timer);
     expect(read).toEqual(readSetOf(rows, Buffer.byteLength(json), fingerprinter));
     expect(written).toEqual(writtenOf(rows, fingerprinter));
-    expect(turns).toBeGreaterThan(20);
+    expect(turns).toBeGreaterThan(3);
     expect(await maker.ofRead(key, '"mia@example.com"')).toEqual(setOf("mia@example.com"));
   }, 60_000);
 
