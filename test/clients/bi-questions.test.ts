@@ -156,6 +156,27 @@ it("nothing erasable is in any table of the schema", async () => {
   });
 });
 
+it("a registered agent has its owner, and is suspended from when it is", async () => {
+  const change = async (mutation: string, input: object) => {
+    const type = `${mutation[0]?.toUpperCase()}${mutation.slice(1)}Input`;
+    const sql = `mutation ($input: ${type}!) { ${mutation}(input: $input) { userErrors { code message } } }`;
+    const data = await scene.app.ask<Row>(sql, { input }, "admin");
+    expect(data[mutation]).toEqual({ userErrors: [] });
+  };
+  const read = () =>
+    query(
+      `SELECT p.kind, p.is_suspended, o.principal_id AS owner FROM oc_bi.dim_principal p
+         LEFT JOIN oc_bi.dim_principal o ON o.principal_key = p.owner_key WHERE p.principal_id = 'helper'`,
+    );
+  await change("inviteAgent", { agentId: "helper", displayName: "Helpful Harry", ownerId: "member" });
+  await waitUntil(async () => (await read()).length > 0);
+  expect(await read()).toEqual([{ kind: "AGENT", is_suspended: 0, owner: "member" }]);
+  await change("suspendPrincipal", { principalId: "helper", reason: "It talks too much." });
+  await waitUntil(async () => (await read())[0]?.is_suspended === 1);
+  expect(await read()).toEqual([{ kind: "AGENT", is_suspended: 1, owner: "member" }]);
+  expect(await query("SELECT FROM oc_bi.dim_principal p WHERE p::text LIKE '%Harry%'")).toEqual([]);
+});
+
 it("metrics say how far behind the tables are", async () => {
   const metrics = async () => (await fetch(`${scene.app.operationsUrl}/metrics`)).text();
   await waitUntil(async () => /^countersign_bi_entries_behind 0$/m.test(await metrics()));
