@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { JsonValue } from "../../../facts/canonical.ts";
 import type { LedgerId } from "../../../facts/entry.ts";
 import type { Fact } from "../../../facts/registry.ts";
@@ -61,6 +62,8 @@ export interface OriginsOptions {
 /** Edges that an entry has at most, those that tell most and the latest; of the others, how many. */
 const MOST_OBSERVED = 20;
 const MOST_POSSIBLE = 50;
+/** Milliseconds of comparing after which others have their turn. */
+const TURN = 5;
 
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
@@ -79,7 +82,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     const asked = new Set(said?.fingerprints);
     const compared = reads.filter(({ values }) => typeof values !== "string");
     const rarity = await rarityOf(ledger, compared);
-    const found = compare(written ?? NOTHING, asked, compared, rarity);
+    const found = await compare(written ?? NOTHING, asked, compared, rarity);
     const edges = found
       .flatMap(({ edge }) => (edge !== undefined && edge[0].platform !== platform ? [edge] : []))
       .sort(([one, a], [other, b]) => b.unsaid - a.unsaid || b.strength - a.strength || Number(other.seq - one.seq));
@@ -133,22 +136,29 @@ const NOTHING: Written = {
   omitted: 0,
 };
 
-/** What `written` has of each read, where it has anything. */
-function compare(
+/** What `written` has of each read, where it has anything. Other calls have their turn meanwhile: there can be much of both. */
+async function compare(
   written: Written,
   said: ReadonlySet<Fingerprint>,
   reads: readonly RecentRead[],
   rarity: Rarity,
-): readonly (FoundRead & { readonly edge: Edge | undefined })[] {
+): Promise<readonly (FoundRead & { readonly edge: Edge | undefined })[]> {
   const wanted = new Set(written.fingerprints);
-  return reads.flatMap((read) => {
-    if (typeof read.values === "string") return [];
+  const all: (FoundRead & { readonly edge: Edge | undefined })[] = [];
+  let since = performance.now();
+  for (const read of reads) {
+    if (typeof read.values === "string") continue;
+    if (performance.now() - since > TURN) {
+      await setImmediate();
+      since = performance.now();
+    }
     const found = foundIn(read.values, wanted);
-    if (found.size === 0) return [];
+    if (found.size === 0) continue;
     const evidence = evidenceOf(written, (one) => found.has(one), rarity, said);
     const isObserved = evidence.strength >= OBSERVED_STRENGTH;
-    return [{ read, found, isObserved, edge: isObserved ? ([read, evidence] as const) : undefined }];
-  });
+    all.push({ read, found, isObserved, edge: isObserved ? ([read, evidence] as const) : undefined });
+  }
+  return all;
 }
 
 /** Reads that are no edges, with what arguments have of them: it is looked up where that is, too. */
