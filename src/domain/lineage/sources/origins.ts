@@ -108,7 +108,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
             strength: Math.round(strength * 10),
           };
         }),
-        possible: chains.slice(0, MOST_POSSIBLE),
+        possible: keptOf(chains),
         origins: groupsOf(sources),
         unread: everywhere === undefined || everywhere.unread.length === 0 ? undefined : [...everywhere.unread],
         left: left === 0 ? undefined : left,
@@ -184,6 +184,13 @@ function possible(ledger: LedgerId, reads: readonly RecentRead[], isUnknown: boo
     unknown:
       isUnknown || all.some(({ values, isPartial }) => isPartial || values === "UNKNOWN") ? (true as const) : undefined,
   }));
+}
+
+/** Those that are recorded where there are too many: of which values are not known, before others. */
+function keptOf<Chain extends { readonly unknown?: true | undefined }>(chains: readonly Chain[]): Chain[] {
+  const unknown = (one: Chain) => (one.unknown === true ? 0 : 1);
+  const kept = new Set(chains.toSorted((one, other) => unknown(one) - unknown(other)).slice(0, MOST_POSSIBLE));
+  return chains.filter((one) => kept.has(one));
 }
 
 /** What was read in other regions, whose content is compared with nothing here. */
