@@ -89,8 +89,12 @@ it("follows rows that were written on one platform to the contacts that were rea
   });
   expect(observed?.confidence).toBeGreaterThan(0.8);
   const shared = observed?.evidence.shared;
-  expect(shared).toContainEqual(expect.objectContaining({ path: "/rows/1/1", match: "EXACT" }));
-  expect(shared).toContainEqual(expect.objectContaining({ path: "/rows/0/0", match: "NORMALISED" }));
+  expect(shared).toContainEqual(
+    expect.objectContaining({ path: "/rows/1/1", sourcePath: "/contacts/1/email", match: "EXACT" }),
+  );
+  expect(shared).toContainEqual(
+    expect.objectContaining({ path: "/rows/0/0", sourcePath: "/contacts/0/name", match: "NORMALISED" }),
+  );
   expect(possible.map(({ kind, sourceChainHash }) => [kind, sourceChainHash])).toEqual([
     ["POSSIBLE", other.action.chainHash],
     ["POSSIBLE", read.action.chainHash],

@@ -10,7 +10,6 @@ import type { Policies } from "../policy/policies.ts";
 import { reasonOf } from "../policy/reason.ts";
 import type { RuleExplanation } from "../policy/rules.ts";
 import { canonicalJson, checkName } from "./input.ts";
-import { knownLineage } from "./proposing/lineage.ts";
 import { recordedSituation, type Step, supposedSituation } from "./proposing/situation.ts";
 import { tryWithWindows } from "./proposing/tried-windows.ts";
 import { createWindowLoader } from "./proposing/window-loader.ts";
@@ -83,11 +82,10 @@ export function createExplainer(options: ExplainOptions): Explainer {
     },
     explainRecorded(proposal) {
       const recorded = factOfType(proposal, "ACTION_PROPOSED").policy;
-      const { isWhole, sources, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
+      const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
       const policy = policies.withHash(termsOf(proposal).requestedBy.organization, recorded.hash);
       if (isWhole && policy !== undefined) {
-        const lineage = knownLineage(sources, situation.platform, policy.document.catalog);
-        const again = policy.evaluate({ ...situation, lineage });
+        const again = policy.evaluate(situation);
         if (again.outcome === recorded.outcome && idsOf(again.rules) === idsOf(recorded.rules))
           return again.explanation;
       }

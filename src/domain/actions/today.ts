@@ -11,7 +11,6 @@ import type { Policies } from "../policy/policies.ts";
 import type { Today, Voter } from "./action.ts";
 import { outdated } from "./carry-out.ts";
 import { homePositionOf } from "./home-position.ts";
-import { lineageOf } from "./proposing/lineage.ts";
 import { recordedSituation } from "./proposing/situation.ts";
 import { createWindowLoader } from "./proposing/window-loader.ts";
 import { withWindows } from "./proposing/windows.ts";
@@ -54,8 +53,7 @@ export function createJudge({ db, policies, findReads, statusOf }: JudgeOptions)
     const drawn = policy.readsLineage
       ? (sources.reads ?? (await findReads(requestedBy, regionsOf(policy))))
       : undefined;
-    const lineage = drawn && lineageOf({ ...sources, reads: drawn }, recorded.platform, policy.document.catalog);
-    const situation = { ...recorded, lineage };
+    const situation = { ...recorded, sources: { ...sources, reads: drawn } };
     const { policy: then } = factOfType(proposal, "ACTION_PROPOSED");
     // Without its arguments, nobody knows what such a policy says of it.
     const known = isWhole || !policy.readsArguments;

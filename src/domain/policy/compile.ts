@@ -11,6 +11,7 @@ import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
 import { floorVerdict } from "./floor.ts";
+import { lineageOf } from "./lineage.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
 import { requirementsAt, unionOf } from "./requirements.ts";
 import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts";
@@ -174,12 +175,19 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     return some;
   }
 
+  const readsLineage = rules.some((rule) => rule.readsLineage);
+  const withLineage = (situation: Situation): Situation =>
+    situation.sources === undefined || !readsLineage
+      ? situation
+      : { ...situation, lineage: lineageOf(situation.sources, situation.platform, document.catalog) };
+
   return {
     hash,
     document,
     allWindows,
-    windows(situation) {
-      if (windows.size === 0 || situation.platform === OWN_PLATFORM) return [];
+    windows(given) {
+      if (windows.size === 0 || given.platform === OWN_PLATFORM) return [];
+      const situation = withLineage(given);
       const tool = factsOf(situation, tools.get(keyOf(situation.platform, situation.tool)));
       const readings = readingsOf(situation, tool, NO_VALUES);
       const needed = rules.flatMap((rule) => rule.needs(readings));
@@ -188,11 +196,12 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
     measure,
     readsArguments:
       rules.some((rule) => rule.readsArguments) || document.catalog.tools.some(({ required }) => required.length > 0),
-    readsLineage: rules.some((rule) => rule.readsLineage),
+    readsLineage,
     effectOf: (platform, name) => tools.get(keyOf(platform, name))?.effect ?? "UNKNOWN",
-    judge(situation, allowed) {
-      const own = floorVerdict(situation);
+    judge(proposed, allowed) {
+      const own = floorVerdict(proposed);
       if (own !== undefined) return own;
+      const situation = withLineage(proposed);
       const listed = tools.get(keyOf(situation.platform, situation.tool));
       const tool = factsOf(situation, listed);
       const values = windowValues(allWindows, situation, measure);

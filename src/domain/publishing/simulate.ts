@@ -4,7 +4,6 @@ import { factOfType } from "../../facts/decode.ts";
 import { instant, type LedgerEntry, type LedgerId } from "../../facts/entry.ts";
 import { type Queryable, readEntries } from "../../ledger/read.ts";
 import { searchEntries } from "../../ledger/search.ts";
-import { knownLineage } from "../actions/proposing/lineage.ts";
 import { recordedSituation } from "../actions/proposing/situation.ts";
 import { type ReadWith, type Tried, tryWithWindows } from "../actions/proposing/tried-windows.ts";
 import { termsOf } from "../actions/terms.ts";
@@ -86,9 +85,7 @@ export function createSimulatePolicy(options: SimulationsOptions): SimulatePolic
 
   /** Undefined: it is not replayed. */
   function replayedOf(proposal: LedgerEntry, { organization }: Principal): Replayed | undefined {
-    const { isWhole, sources, ...recorded } = recordedSituation(proposal, new Date(proposal.recordedAt));
-    const lineage = knownLineage(sources, recorded.platform, policies.of(organization).document.catalog);
-    const situation = { ...recorded, lineage };
+    const { isWhole, ...situation } = recordedSituation(proposal, new Date(proposal.recordedAt));
     if (!isWhole || situation.platform === OWN_PLATFORM) return undefined;
     const { policy } = factOfType(proposal, "ACTION_PROPOSED");
     const { seq, recordedAt, body } = proposal;

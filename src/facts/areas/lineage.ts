@@ -90,6 +90,10 @@ export const WRITE_LINEAGE = object(
       ),
       "where values of the arguments are from, those left out that are too short or too common to tell",
     ),
+    unknown: list(
+      text("a platform, that of the write included"),
+      "where something was read that was not compared, or not all of it, so that any value may be from there; missing: nowhere",
+    ).optional(),
     unread: list(
       text("a region"),
       "regions that could not be asked for reads, each of which may be a source of everything; missing: none",

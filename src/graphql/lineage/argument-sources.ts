@@ -5,6 +5,7 @@ import { ActionRef } from "../actions/action.ts";
 import { opened } from "../actions/reads.ts";
 import { builder } from "../base/builder.ts";
 import type { Context } from "../base/context.ts";
+import { perOperation } from "../base/loader.ts";
 import { type EntryNode, entryOf, revealed } from "../base/rows.ts";
 import { EntryRef } from "../ledger/entry.ts";
 import { readPositions, recordingEntries, seesEntry } from "../ledger/reads.ts";
@@ -34,6 +35,9 @@ async function sourceOf(context: Context, { seq }: Shape): Promise<EntryNode | n
 
 /** Paths of the values of an entry that arguments of one action are from: arguments share them. */
 const paths = new WeakMap<Shape["wanted"], Map<string, ReadonlyMap<number, string>>>();
+
+/** Entries of which paths were shown in this operation, and are recorded as read. */
+const recordedPaths = perOperation(() => new Map<bigint, Promise<unknown>>());
 
 function pathIn(row: EntryNode, { seq = "", leaf, wanted }: Shape): string | undefined {
   if (leaf === undefined) return undefined;
@@ -105,10 +109,16 @@ const ArgumentSourceRef = builder.objectRef<Shape>("ArgumentSource").implement({
     sourcePath: t.string({
       nullable: true,
       complexity: 2,
-      description: "Where it is in the `result` of that entry; null where that was erased or not looked up.",
+      description:
+        "Where it is in the `result` of that entry; null where that was erased or not looked up. Reading it is recorded like the entry.",
       resolve: async (source, _args, context) => {
         const row = source.leaf === undefined ? null : await sourceOf(context, source);
-        return row === null ? null : (pathIn(row, source) ?? null);
+        if (row === null) return null;
+        // A path has names of what was read.
+        const shown = recordedPaths(context);
+        if (!shown.has(row.seq)) shown.set(row.seq, recordingEntries(context, "argumentSource.sourcePath", [row]));
+        await shown.get(row.seq);
+        return pathIn(row, source) ?? null;
       },
     }),
   }),

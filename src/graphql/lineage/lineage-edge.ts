@@ -4,7 +4,6 @@ import { factOfType } from "../../facts/decode.ts";
 import { type RecordedEdge, edgesOf as recordedEdges } from "../../facts/edges.ts";
 import type { LedgerEntry } from "../../facts/entry.ts";
 import { textOf } from "../../facts/members.ts";
-import { Withheld } from "../../facts/payload.ts";
 import { opened } from "../actions/reads.ts";
 import { type ActionNode, viewOf } from "../actions/rows.ts";
 import { builder } from "../base/builder.ts";
@@ -12,6 +11,7 @@ import type { Context } from "../base/context.ts";
 import { EdgeKind } from "../base/enums.ts";
 import { revealed } from "../base/rows.ts";
 import { platformOf } from "./reads.ts";
+import { sharedValues } from "./shared-values.ts";
 
 export interface EdgeShape {
   readonly kind: "OBSERVED" | "POSSIBLE";
@@ -80,14 +80,14 @@ export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeSh
   const { proposal } = viewOf(row);
   const recorded = recordedEdges(proposal.ledger, proposal.body);
   const isObserved = recorded.some(({ kind }) => kind === "OBSERVED");
-  const shared = sharedIn(isObserved ? revealed(await opened(context, row), "evidence") : undefined);
+  const shared = isObserved ? await sharedValues(context, revealed(await opened(context, row), "evidence")) : [];
   const shapes = await Promise.all(
     recorded.map(async (edge, at) => {
       const { sourceChain } = edge;
       if (sourceChain === null) return undefined;
       const sourcePlatform = edge.sourcePlatform ?? (await platformOf(context, sourceChain));
       if (sourcePlatform === undefined) return undefined;
-      return edgeShape(proposal, { ...edge, sourceChain }, sourcePlatform, shared[at]?.shared);
+      return edgeShape(proposal, { ...edge, sourceChain }, sourcePlatform, shared[at]);
     }),
   );
   return shapes.filter((shape) => shape !== undefined);
@@ -95,13 +95,6 @@ export async function edgesOf(context: Context, row: ActionNode): Promise<EdgeSh
 
 /** The same of an edge of a list or of a graph, in which the platform of its source is known. */
 export const edgeOf = (edge: WalkedEdge): EdgeShape => edgeShape(edge.entry, edge, edge.sourcePlatform ?? "");
-
-/** What observed edges share with the arguments, in their order, for those who may read these. */
-function sharedIn(evidence: JsonValue | Withheld | undefined): readonly { readonly shared?: JsonValue }[] {
-  if (typeof evidence !== "object" || evidence === null || evidence instanceof Withheld) return [];
-  const { observed } = evidence as { readonly observed?: JsonValue };
-  return Array.isArray(observed) ? observed : [];
-}
 
 export const LineageEdgeRef = builder.objectRef<EdgeShape>("LineageEdge").implement({
   description: "Data may have moved from one routing chain to another.",

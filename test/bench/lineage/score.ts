@@ -46,7 +46,7 @@ export async function score(
     reader = (reader + 1) % principals;
     const sets = await Promise.all(reads.map((read) => setOf(read)));
     const written = writtenOf(write.arguments, fingerprinter);
-    const evidence = sets.map((set) => evidenceOf(written, (fingerprint) => set.has(fingerprint), rarity));
+    const evidence = sets.map((set) => evidenceOf(written, set, rarity));
     const earlier = [...reads.keys()].filter((at) => reads[at]?.platform !== write.platform);
     const links: Record<Method, readonly number[]> = {
       OBSERVED: earlier.filter((at) => (evidence[at]?.strength ?? 0) >= OBSERVED_STRENGTH),

@@ -62,9 +62,14 @@ describe("render", () => {
         { path: "/f", common: true, seq: "3", platforms: ["crm"] },
       ],
       more: 2,
+      lineage: { unknown: ["mail", "web"], unread: ["us"], uncompared: true, earlier: true },
     } as const;
     const lines = render({ ...action, sources }).split("\n");
     expect(lines.slice(lines.indexOf("Where the arguments come from:") + 1)).toEqual([
+      "  - NOT COMPARED: the arguments, or what was asked for, were too much for all of it",
+      '  - MAY BE FROM what was read and could not be compared, on "mail", "web"',
+      '  - MAY BE FROM regions that could not be asked: "us"',
+      "  - MAY BE FROM earlier reads, of which there were too many",
       '  - "/c" and "/d": UNTRUSTED, read on "web" (entry 5)',
       `  - ${JSON.stringify(forged)}: NO KNOWN SOURCE`,
       '  - "/a": read on "crm" (entry 3), in another form',
@@ -73,7 +78,7 @@ describe("render", () => {
       '  - too short or too common to tell: "/e", "/f"',
     ]);
     const many = Array.from({ length: 200 }, (_, at) => ({ path: `/${"x".repeat(300)}${at}` }));
-    expect(render({ ...action, sources: { arguments: many, more: 0 } }).length).toBeLessThan(40_000);
+    expect(render({ ...action, sources: { arguments: many, more: 0, lineage: {} } }).length).toBeLessThan(40_000);
   });
 
   it("says what marks are when there are any", () => {

@@ -19,7 +19,7 @@ const unknown = createRarity();
 function compare(read: JsonValue, write: JsonValue, said?: JsonValue) {
   const set = new Set(unpacked(setOf(read).bytes));
   const own = new Set(said === undefined ? [] : writtenOf(said, fingerprinter).fingerprints);
-  const evidence = evidenceOf(writtenOf(write, fingerprinter), (one) => set.has(one), unknown, own);
+  const evidence = evidenceOf(writtenOf(write, fingerprinter), set, unknown, own);
   const { strength, unsaid } = evidence;
   const shared = evidence.shared.filter(({ isSaid }) => !isSaid);
   expect(unsaid).toBe(shared.reduce((sum, one) => sum + one.strength, 0));

@@ -206,6 +206,7 @@ TYPES: Dict[str, Type] = {
             "lineage.origins[].said?": "true",
             "lineage.origins[].mixed?": "true",
             "lineage.origins[].values": "from1",
+            "lineage.unknown?": "list",
             "lineage.unread?": "list",
             "lineage.left?": "from1",
             "lineage.earlier?": "true",

@@ -5,9 +5,9 @@ import { parseJson } from "../../../facts/parse-json.ts";
 import { valueAt, Withheld } from "../../../facts/payload.ts";
 import type { ClientIdentity, Principal } from "../../identity/principal.ts";
 import { actorOf } from "../../identity/recorded.ts";
-import { sourcedArgumentsIn } from "../../lineage/sources/told.ts";
+import { unsourcedIn } from "../../lineage/sources/told.ts";
 import type { Situation } from "../../policy/conditions/variables.ts";
-import type { KnownSources } from "./lineage.ts";
+import type { KnownSources } from "../../policy/lineage.ts";
 import type { Proposed } from "./proposal-entry.ts";
 
 type Client = Pick<ClientIdentity, "name" | "confidence" | "modelConfidence"> & { readonly model?: string | undefined };
@@ -60,7 +60,7 @@ const GONE = "its arguments are gone, and no value of it was recorded";
 
 /**
  * What an action that was proposed before is evaluated for at `now`. `isWhole`: its arguments are there; otherwise they are empty, and its
- * measures are those that were recorded. Windows that were read then are what they came to then. `sources`: where its data may be from.
+ * measures are those that were recorded. Windows that were read then are what they came to then.
  */
 export function recordedSituation(
   proposal: LedgerEntry,
@@ -94,7 +94,7 @@ export function recordedSituation(
     windows: new Map(Object.entries(windows)),
     own,
   };
-  const named = evidence instanceof Withheld ? undefined : sourcedArgumentsIn(evidence);
-  const sources = { reads, recorded, arguments: named };
+  const unsourced = evidence instanceof Withheld ? undefined : unsourcedIn(evidence);
+  const sources = { reads, recorded, unsourced };
   return { ...situationOf(actorOf(proposal), client, rest), isWhole, sources };
 }

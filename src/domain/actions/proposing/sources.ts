@@ -1,10 +1,10 @@
 import type { FindReads, PossibleReads } from "../../lineage/possible-reads.ts";
 import type { FindOrigins, Origins } from "../../lineage/sources/origins.ts";
-import type { Lineage } from "../../policy/conditions/variables.ts";
 import type { Policy } from "../../policy/evaluate.ts";
+import type { KnownSources } from "../../policy/lineage.ts";
 import type { Policies } from "../../policy/policies.ts";
 import type { Proposal } from "../input.ts";
-import { lineageOf, readsBefore } from "./lineage.ts";
+import { readsBefore } from "./lineage.ts";
 import type { Proposed } from "./proposal-entry.ts";
 
 /** Where the data of a proposal may be from. */
@@ -13,8 +13,8 @@ export interface Sources {
   readonly reads: PossibleReads | undefined;
   /** Of a write; undefined: it is none, or the server itself carries it out. */
   readonly origins: Origins | undefined;
-  /** What conditions read of that; undefined: none does. */
-  readonly lineage: Lineage | undefined;
+  /** What conditions read of that. */
+  readonly known: KnownSources;
 }
 
 /** Where the data of proposals may be from, and the policies that it was looked up for. */
@@ -75,9 +75,7 @@ export function createLookUpSources({ policies, findReads, findOrigins, partsReg
     function sourcesOf(proposed: Proposed): Sources {
       const { proposal } = proposed;
       const [reads, own] = [isAsked ? readsOf?.(proposed) : undefined, origins.get(proposal)];
-      const recorded = { reads, recorded: own?.lineage, arguments: own?.arguments };
-      const lineage = isAsked ? lineageOf(recorded, proposal.platform, catalog) : undefined;
-      return { reads, origins: own, lineage };
+      return { reads, origins: own, known: { reads, recorded: own?.lineage, unsourced: own?.unsourced } };
     }
   };
 }

@@ -127,8 +127,8 @@ export function createWindowReader({ db, policies, now }: WindowReaderOptions): 
       const evaluated = shadow === undefined ? [policy] : [policy, shadow];
       // Each is evaluated several times: arguments are read, and measured, once. By the proposal, which copies of `proposed` share.
       const situations = keptBy((proposed: Proposed): Situation => {
-        const { lineage } = sourcesOf(proposed);
-        return { ...proposedSituation(proposed, moment), lineage };
+        const { known: sources } = sourcesOf(proposed);
+        return { ...proposedSituation(proposed, moment), sources };
       });
       const measures = new Map<Policy, (proposed: Proposed) => Measured>();
       const measureBy = (policy: Policy) => {

@@ -37,17 +37,17 @@ export function rarenessOf(factor: number): { readonly rarity: Rareness; readonl
 }
 
 /**
- * What `written` shares with a read that `has` these fingerprints. `said`: the fingerprints of what the person asked for. Each value counts once, and of
+ * What `written` shares with a read that has these fingerprints. `said`: the fingerprints of what the person asked for. Each value counts once, and of
  * pieces of a text that overlap the longest.
  */
 export function evidenceOf(
   written: Written,
-  has: (fingerprint: Fingerprint) => boolean,
+  found: ReadonlySet<Fingerprint>,
   { factor }: Pick<Rarity, "factor">,
   said: ReadonlySet<Fingerprint> = new Set(),
 ): Evidence {
   const counted = new Map<Fingerprint, Shared>();
-  for (const feature of withoutOverlaps(featuresAt(written, has))) {
+  for (const feature of withoutOverlaps(featuresAt(written, found))) {
     const { fingerprint, weight } = feature;
     const { rarity, left } = rarenessOf(factor(fingerprint));
     const strength = weight * left;

@@ -59,22 +59,67 @@ function placesOf(value: JsonValue): ReadonlySet<string> {
 }
 
 /** Those features of `written` that have one of these fingerprints. */
-export function featuresAt(written: Written, has: (fingerprint: Fingerprint) => boolean): readonly Feature[] {
-  const { fingerprints, rest, paths } = written;
-  const found: Feature[] = [];
-  for (const [at, fingerprint] of fingerprints.entries()) {
-    if (!has(fingerprint)) continue;
-    const [weight, start, end, path, second, part] = rest.subarray(at * COLUMNS, (at + 1) * COLUMNS) as unknown as [
-      number,
-      number,
+export function featuresAt(written: Written, found: ReadonlySet<Fingerprint>): readonly Feature[] {
+  const places = indexOf(written);
+  // Whichever has fewer is gone through.
+  const [few, has] = found.size < places.size ? [found.keys(), places] : [places.keys(), found];
+  const numbers = [...few].flatMap((fingerprint) => (has.has(fingerprint) ? (places.get(fingerprint) ?? []) : []));
+  return numbers.sort((one, other) => one - other).map((at) => featureAt(written, at));
+}
+
+/** Where each fingerprint is among the features, made once: a write is compared with many reads. */
+const indexes = new WeakMap<Written, ReadonlyMap<Fingerprint, readonly number[]>>();
+
+function indexOf(written: Written): ReadonlyMap<Fingerprint, readonly number[]> {
+  const known = indexes.get(written);
+  if (known !== undefined) return known;
+  const made = new Map<Fingerprint, number[]>();
+  for (const [at, fingerprint] of written.fingerprints.entries()) {
+    const places = made.get(fingerprint);
+    if (places === undefined) made.set(fingerprint, [at]);
+    else places.push(at);
+  }
+  indexes.set(written, made);
+  return made;
+}
+
+function featureAt({ fingerprints, rest, paths }: Written, at: number): Feature {
+  const [weight, start, end, path, second, part] = rest.subarray(at * COLUMNS, (at + 1) * COLUMNS) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const place = { path: paths[path] ?? "", start, end, part: PARTS[part] ?? "TEXT" };
+  const and = paths[second];
+  return { fingerprint: fingerprints[at] as number, weight, ...place, ...(and === undefined ? {} : { and }) };
+}
+
+/**
+ * The paths of values of which something is left that tells as much as `least`, beside these places of them: a list of starts and ends in UTF-16 code units,
+ * or undefined for the whole value.
+ */
+export function pathsBeyond(
+  { fingerprints, rest, paths }: Written,
+  places: ReadonlyMap<string, readonly (readonly [start: number, end: number])[] | undefined>,
+  least: number,
+): ReadonlySet<string> {
+  const beyond = new Set<string>();
+  for (let at = 0; at < fingerprints.length; at += 1) {
+    const [weight, start, end, number] = rest.subarray(at * COLUMNS, at * COLUMNS + 4) as unknown as [
       number,
       number,
       number,
       number,
     ];
-    const place = { path: paths[path] ?? "", start, end, part: PARTS[part] ?? "TEXT" };
-    const and = paths[second];
-    found.push({ fingerprint, weight, ...place, ...(and === undefined ? {} : { and }) });
+    const path = paths[number] ?? "";
+    if (beyond.has(path)) continue;
+    if (!places.has(path)) beyond.add(path);
+    else if (weight >= least && places.get(path)?.every(([from, to]) => end <= from || to <= start) === true) {
+      beyond.add(path);
+    }
   }
-  return found;
+  return beyond;
 }

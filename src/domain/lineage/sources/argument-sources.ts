@@ -2,7 +2,7 @@ import type { Fingerprint } from "../fingerprints/digest.ts";
 import { OBSERVED_STRENGTH, rarenessOf, withoutOverlaps } from "../fingerprints/evidence.ts";
 import type { Feature } from "../fingerprints/features.ts";
 import type { Rarity } from "../fingerprints/rarity.ts";
-import { featuresAt, type Written } from "../fingerprints/written.ts";
+import { featuresAt, pathsBeyond, type Written } from "../fingerprints/written.ts";
 import type { RecentRead } from "./recent-reads.ts";
 
 /** Where one value of the arguments is from, or an argument of which no value has a source. */
@@ -27,20 +27,26 @@ export interface FoundRead {
   readonly found: ReadonlySet<Fingerprint>;
   /** Whether the write is observed to have values of it. */
   readonly isObserved: boolean;
+  /** What it was asked with, which it may only repeat. */
+  readonly asked: ReadonlySet<Fingerprint>;
 }
 
 /**
  * What a whole argument tells, of which there is no other: a number of four digits is enough. What stands within a text, or is a single word, is from a
- * read only where more of that read is written.
+ * read only where more of that read is written, and asked for only where it tells enough by itself.
  */
 const WHOLE_ARGUMENT = 3;
 
-/** The sources of all arguments, those of values found first in their order, then arguments without any. */
+/**
+ * The sources of all arguments, those of values found first in their order, then arguments without any: also texts of which something is left that no source
+ * has. Values that only `untrusted` platforms have count however many pages have them, since whoever writes one writes many.
+ */
 export function argumentSources(
   written: Written,
   said: ReadonlySet<Fingerprint>,
   reads: readonly FoundRead[],
   rarity: Pick<Rarity, "factor">,
+  untrusted: ReadonlySet<string>,
 ): readonly ArgumentSource[] {
   const having = new Map<Fingerprint, FoundRead[]>();
   for (const read of reads) {
@@ -50,31 +56,37 @@ export function argumentSources(
       else known.push(read);
     }
   }
-  const matched = featuresAt(written, (fingerprint) => having.has(fingerprint) || said.has(fingerprint));
-  const found = withoutOverlaps(matched).flatMap((feature): readonly ArgumentSource[] => {
-    const { fingerprint, path, and, start, end, part } = feature;
-    const { left } = rarenessOf(rarity.factor(fingerprint));
-    const all = having.get(fingerprint) ?? [];
-    const isSaid = said.has(fingerprint);
-    const telling = all.filter((one) => isFrom(one, feature, left));
-    const place = { path, and, span: part === "WHOLE" ? undefined : ([start, end] as const), fingerprint, isSaid };
-    if (isSaid || telling.length > 0) return [{ ...place, reads: readsOf(telling), isCommon: false }];
-    return part === "WHOLE" ? [{ ...place, reads: readsOf(all), isCommon: true }] : [];
-  });
-  const sourced = new Set(found.flatMap(({ path, and }) => (and === undefined ? [path] : [path, and])));
-  const telling = new Set(written.paths);
-  const without = written.leaves
-    .filter((path) => !sourced.has(path))
-    .map((path) => ({ ...UNSOURCED, path, isCommon: !telling.has(path) }));
-  return [...found, ...without];
+  const found = withoutOverlaps(featuresAt(written, new Set([...having.keys(), ...said]))).flatMap(
+    (feature): readonly ArgumentSource[] => {
+      const { fingerprint, path, and, start, end, part, weight } = feature;
+      const all = (having.get(fingerprint) ?? []).filter(({ asked }) => !asked.has(fingerprint));
+      const isDoubtful = all.every(({ read }) => untrusted.has(read.platform));
+      const left = isDoubtful ? 1 : rarenessOf(rarity.factor(fingerprint)).left;
+      const isSaid = said.has(fingerprint) && (part === "WHOLE" || weight >= OBSERVED_STRENGTH);
+      const telling = all.filter((one) => isFrom(one, feature, left));
+      const place = { path, and, span: part === "WHOLE" ? undefined : ([start, end] as const), fingerprint, isSaid };
+      if (isSaid || telling.length > 0) return [{ ...place, reads: readsOf(telling), isCommon: false }];
+      return part === "WHOLE" && all.length > 0 ? [{ ...place, reads: readsOf(all), isCommon: true }] : [];
+    },
+  );
+  const places = new Map<string, (readonly [number, number])[] | undefined>();
+  for (const { path, and, span } of found) {
+    const known = places.get(path);
+    if (span === undefined || (places.has(path) && known === undefined)) places.set(path, undefined);
+    else if (known === undefined) places.set(path, [span]);
+    else known.push(span);
+    if (and !== undefined) places.set(and, undefined);
+  }
+  const telling = pathsBeyond(written, places, OBSERVED_STRENGTH);
+  const unsourced = [...telling].map((path) => ({ ...UNSOURCED, path, isCommon: false }));
+  const common = written.leaves.filter((path) => !telling.has(path) && !places.has(path));
+  return [...found, ...unsourced, ...common.map((path) => ({ ...UNSOURCED, path, isCommon: true }))];
 }
 
 function isFrom({ isObserved }: FoundRead, { weight, part }: Feature, left: number): boolean {
   const strength = weight * left;
-  return (
-    strength > 0 &&
-    (isObserved || strength >= OBSERVED_STRENGTH || (part === "WHOLE" && weight >= WHOLE_ARGUMENT && left >= 0.5))
-  );
+  const isWhole = part === "WHOLE" && weight >= WHOLE_ARGUMENT && left >= 0.5;
+  return strength > 0 && (isObserved || strength >= OBSERVED_STRENGTH || isWhole);
 }
 
 const readsOf = (found: readonly FoundRead[]) => found.map(({ read }) => read);

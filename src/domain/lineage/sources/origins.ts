@@ -12,11 +12,12 @@ import { foundIn } from "../fingerprints/read-set.ts";
 import type { Written } from "../fingerprints/written.ts";
 import type { PossibleReads } from "../possible-reads.ts";
 import { type ArgumentSource, argumentSources, type FoundRead, groupsOf } from "./argument-sources.ts";
+import { createFindAsked } from "./asked.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
 import { createFindMatches, type Edge, type FindMatches, type Shares } from "./matches.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
-import { type SourcedArgument, sourcedArguments, toldEdge } from "./told.ts";
+import { type SourcedArgument, sourcedArguments, toldEdge, unsourcedPaths } from "./told.ts";
 
 /** A write that is proposed. */
 export interface ProposedWrite {
@@ -42,6 +43,8 @@ export interface Origins {
   readonly arguments: readonly SourcedArgument[];
   /** Arguments that are not among these. */
   readonly more: number;
+  /** Pointers to arguments without a known source. */
+  readonly unsourced: readonly string[];
   /** The read that it is observed to have most of. */
   readonly best: { readonly chain: string; readonly platform: string } | undefined;
 }
@@ -67,6 +70,7 @@ const TURN = 5;
 
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
+  const findAsked = createFindAsked({ db, keyOf, maker });
   const matches = createFindMatches({ db, keyOf, maker });
 
   async function originsOf(
@@ -79,20 +83,35 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     const key = keyOf(ledger);
     const written = await maker.ofWrite(key, given);
     const said = userRequest === undefined ? NOTHING : await maker.ofWrite(key, JSON.stringify(userRequest));
-    const asked = new Set(said?.fingerprints);
+    const wanted = new Set(said?.fingerprints);
     const compared = reads.filter(({ values }) => typeof values !== "string");
     const rarity = await rarityOf(ledger, compared);
-    const found = await compare(written ?? NOTHING, asked, compared, rarity);
+    const found = await compare(written ?? NOTHING, wanted, compared, rarity);
+    const askedOf = await findAsked(
+      ledger,
+      found.map(({ read }) => read),
+    );
+    const reported = found.map((one) => ({ ...one, asked: askedOf(one.read) }));
     const edges = found
       .flatMap(({ edge }) => (edge !== undefined && edge[0].platform !== platform ? [edge] : []))
       .sort(([one, a], [other, b]) => b.unsaid - a.unsaid || b.strength - a.strength || Number(other.seq - one.seq));
     const top = edges.slice(0, MOST_OBSERVED);
-    const sources = argumentSources(written ?? NOTHING, asked, found, rarity);
+    const sources =
+      written === undefined ? NOT_COMPARED : argumentSources(written, wanted, reported, rarity, untrusted);
     const matched = await matchesOf(ledger, given, [...top, ...furtherOf(sources, top)]);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
-    const chains = [...possible(ledger, elsewhere, written === undefined), ...abroad(ledger, platform, everywhere)];
+    const further = abroad(ledger, everywhere);
+    const chains = foremost([
+      ...possible(ledger, elsewhere, written === undefined),
+      ...further.filter((read) => read.platform !== platform),
+    ]);
+    const unknown = [
+      ...reads.flatMap((read) => (uncompared || isUnknown(read) ? [read.platform] : [])),
+      ...further.map((read) => read.platform),
+    ];
     const left = edges.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
     const named = sourcedArguments(sources, untrusted, matched);
+    const unsourced = unsourcedPaths(sources);
     const [best] = top;
     return {
       lineage: {
@@ -108,15 +127,21 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
             strength: Math.round(strength * 10),
           };
         }),
-        possible: keptOf(chains),
+        possible: chains.slice(0, MOST_POSSIBLE),
         origins: groupsOf(sources),
+        unknown: unknown.length === 0 ? undefined : [...new Set(unknown)].sort(),
         unread: everywhere === undefined || everywhere.unread.length === 0 ? undefined : [...everywhere.unread],
         left: left === 0 ? undefined : left,
         earlier: isCut ? true : undefined,
         uncompared: uncompared ? true : undefined,
       },
-      evidence: { observed: top.map(([read, evidence]) => toldEdge(read, evidence, matched.get(read))), ...named },
+      evidence: {
+        observed: top.map(([read, evidence]) => toldEdge(read, evidence, matched.get(read))),
+        ...named,
+        unsourced,
+      },
       ...named,
+      unsourced,
       best: best !== undefined && best[1].unsaid >= OBSERVED_STRENGTH ? best[0] : undefined,
     };
   }
@@ -136,15 +161,24 @@ const NOTHING: Written = {
   omitted: 0,
 };
 
+/** Of what was too much to be compared, nothing is known. */
+const NOT_COMPARED: readonly ArgumentSource[] = [
+  { path: "", and: undefined, span: undefined, fingerprint: undefined, isSaid: false, reads: [], isCommon: false },
+];
+
+const isUnknown = ({ values, isPartial }: RecentRead) => values === "UNKNOWN" || isPartial;
+
+type Compared = Omit<FoundRead, "asked"> & { readonly edge: Edge | undefined };
+
 /** What `written` has of each read, where it has anything. Other calls have their turn meanwhile: there can be much of both. */
 async function compare(
   written: Written,
   said: ReadonlySet<Fingerprint>,
   reads: readonly RecentRead[],
   rarity: Rarity,
-): Promise<readonly (FoundRead & { readonly edge: Edge | undefined })[]> {
+): Promise<readonly Compared[]> {
   const wanted = new Set(written.fingerprints);
-  const all: (FoundRead & { readonly edge: Edge | undefined })[] = [];
+  const all: Compared[] = [];
   let since = performance.now();
   for (const read of reads) {
     if (typeof read.values === "string") continue;
@@ -154,7 +188,7 @@ async function compare(
     }
     const found = foundIn(read.values, wanted);
     if (found.size === 0) continue;
-    const evidence = evidenceOf(written, (one) => found.has(one), rarity, said);
+    const evidence = evidenceOf(written, found, rarity, said);
     const isObserved = evidence.strength >= OBSERVED_STRENGTH;
     all.push({ read, found, isObserved, edge: isObserved ? ([read, evidence] as const) : undefined });
   }
@@ -186,20 +220,27 @@ function possible(ledger: LedgerId, reads: readonly RecentRead[], isUnknown: boo
   }));
 }
 
-/** Those that are recorded where there are too many: of which values are not known, before others. */
-function keptOf<Chain extends { readonly unknown?: true | undefined }>(chains: readonly Chain[]): Chain[] {
-  const unknown = (one: Chain) => (one.unknown === true ? 0 : 1);
-  const kept = new Set(chains.toSorted((one, other) => unknown(one) - unknown(other)).slice(0, MOST_POSSIBLE));
-  return chains.filter((one) => kept.has(one));
-}
-
 /** What was read in other regions, whose content is compared with nothing here. */
-function abroad(own: LedgerId, written: string, everywhere: PossibleReads | undefined) {
+function abroad(own: LedgerId, everywhere: PossibleReads | undefined) {
   return (everywhere?.known ?? []).flatMap(({ chain, platform, region, ledger, seq, hash, reads }) =>
-    ledger === own || platform === written || chain === undefined || seq === undefined || hash === undefined
+    ledger === own || chain === undefined || seq === undefined || hash === undefined
       ? []
       : [{ chain, platform, region, ledger, seq, hash, reads: reads ?? 1, unknown: true as const }],
   );
+}
+
+/** `edges`, the first of each platform and region ahead, those of which something is unknown first: however many there are of one, none of these is left out. */
+function foremost<
+  Edge extends { readonly platform: string; readonly region: string; readonly unknown?: true | undefined },
+>(edges: readonly Edge[]): readonly Edge[] {
+  if (edges.length <= MOST_POSSIBLE) return edges;
+  const first = new Map(
+    [...edges].reverse().map((edge) => [JSON.stringify([edge.platform, edge.region, edge.unknown]), edge] as const),
+  );
+  const ahead = new Set(first.values());
+  const sorted = [...ahead].sort((one, other) => Number(other.unknown ?? false) - Number(one.unknown ?? false));
+  const kept = new Set([...sorted, ...edges.filter((edge) => !ahead.has(edge))].slice(0, MOST_POSSIBLE));
+  return [...edges.filter((edge) => kept.has(edge)), ...edges.filter((edge) => !kept.has(edge))];
 }
 
 function placeOf(ledger: LedgerId, { chain, platform, region, seq, hash }: RecentRead) {

@@ -5,9 +5,10 @@ import type { ArgumentSource } from "./argument-sources.ts";
 import type { Match, Matches } from "./matches.ts";
 import type { RecentRead } from "./recent-reads.ts";
 
-/** Values that an edge names at most, and arguments whose sources are named. */
+/** Values that an edge names at most, arguments whose sources are named, and those without any: conditions read lists of a thousand. */
 const MOST_SHARED = 50;
 const MOST_ARGUMENTS = 200;
+const MOST_UNSOURCED = 999;
 
 /** What a read and a write share, as values of arguments are named: nothing of what was read, which may be erased before this is. */
 export function toldEdge(read: RecentRead, { shared }: Evidence, matches: Matches | undefined): JsonObject {
@@ -49,9 +50,27 @@ export type SourcedArgument = {
 
 /** The sources of arguments in `evidence`, as an entry has it; none where it has none. */
 export function sourcedArgumentsIn(evidence: JsonValue | undefined): readonly SourcedArgument[] {
+  return listIn(evidence, "arguments") as unknown as readonly SourcedArgument[];
+}
+
+/** The arguments without a known source in `evidence`. */
+export function unsourcedIn(evidence: JsonValue | undefined): readonly string[] {
+  return listIn(evidence, "unsourced") as readonly string[];
+}
+
+function listIn(evidence: JsonValue | undefined, name: string): readonly JsonValue[] {
   if (typeof evidence !== "object" || evidence === null || Array.isArray(evidence)) return [];
-  const { arguments: named } = evidence as { readonly arguments?: JsonValue };
-  return Array.isArray(named) ? (named as unknown as readonly SourcedArgument[]) : [];
+  const list = (evidence as JsonObject)[name];
+  return Array.isArray(list) ? list : [];
+}
+
+/** The paths of arguments without a known source, the shortest first, so that none is hidden behind many; an empty one at the end: there are more. */
+export function unsourcedPaths(sources: readonly ArgumentSource[]): readonly string[] {
+  const paths = sources.flatMap(({ path, reads, isSaid, isCommon }) =>
+    reads.length > 0 || isSaid || isCommon ? [] : [path],
+  );
+  const sorted = [...new Set(paths)].sort((one, other) => one.length - other.length || (one < other ? -1 : 1));
+  return sorted.length <= MOST_UNSOURCED ? sorted : [...sorted.slice(0, MOST_UNSOURCED), ""];
 }
 
 /**

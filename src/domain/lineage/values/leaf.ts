@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 /** One value at some depth of JSON, or within a text that holds several. */
 export interface Leaf {
   /**
@@ -22,7 +24,22 @@ export function* nameLeaf(name: string | number, path: string, record: number): 
   if (!isField) yield { path, value: name.trim(), record, isName: true };
 }
 
-/** RFC 6901: how `name` is written in a pointer. */
+/** Characters of a step of a pointer, and of a pointer: names can be as long as a payload, and each value below has them in its path. */
+const LONGEST_STEP = 200;
+const LONGEST_PATH = 500;
+
+/** RFC 6901: how `name` is written in a pointer; of a very long one, the beginning and the first digits of its SHA-256. */
 export function pointerStep(name: string | number): string {
-  return typeof name === "number" ? `/${name}` : `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  if (typeof name === "number") return `/${name}`;
+  const shown = name.length > LONGEST_STEP ? `${name.slice(0, LONGEST_STEP - 20)}…${digestOf(name)}` : name;
+  return `/${shown.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+/** The pointer to what `step` leads to from `path`; one that would be very long begins with the digits of its beginning. */
+export function pathBelow(path: string, step: string): string {
+  return path.length + step.length > LONGEST_PATH ? `/…${digestOf(path)}${step}` : path + step;
+}
+
+function digestOf(text: string): string {
+  return hash("sha256", text).slice(0, 16);
 }

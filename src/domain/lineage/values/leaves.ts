@@ -1,5 +1,5 @@
 import type { JsonValue } from "../../../facts/canonical.ts";
-import { type Leaf, nameLeaf, pointerStep } from "./leaf.ts";
+import { type Leaf, nameLeaf, pathBelow, pointerStep } from "./leaf.ts";
 import { createTextReader } from "./texts.ts";
 
 /** What is left to be walked, in order. */
@@ -28,7 +28,7 @@ export function* leavesOf(value: JsonValue): Generator<Leaf> {
         const { path, record, rest } = next;
         const { value: member, done } = rest.next();
         if (done) continue;
-        const place = path + pointerStep(member[0]);
+        const place = pathBelow(path, pointerStep(member[0]));
         yield* nameLeaf(member[0], place, record);
         open.push(next, { path: place, record, value: member[1] });
         continue;

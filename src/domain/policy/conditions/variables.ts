@@ -1,6 +1,7 @@
 import type { CelInput } from "@bufbuild/cel";
 import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
 import type { Confidence, PrincipalKind } from "../../identity/principal.ts";
+import type { KnownSources } from "../lineage.ts";
 import type { Decimal } from "../windows/decimal.ts";
 import type { Measured } from "../windows/measures.ts";
 
@@ -25,7 +26,9 @@ export interface Situation {
   readonly platform: string;
   readonly tool: string;
   readonly arguments: JsonValue;
-  /** Where values of the arguments came from; undefined: nothing is known of it. */
+  /** What is known of where its data is from, of which each policy makes `lineage` by its own catalog. */
+  readonly sources?: KnownSources | undefined;
+  /** Where values of the arguments came from, where that is said as it is; undefined: nothing is known of it. */
   readonly lineage?: Lineage | undefined;
   /** The region data would go to, as the caller said. */
   readonly targetRegion: string | undefined;
@@ -62,7 +65,7 @@ export interface Lineage {
   readonly fromUntrusted: readonly string[];
   /** Of the values of the arguments that can be told from others, the share of each kind of source, from 0 to 1. */
   readonly shares: Readonly<Record<ShareKind, number>>;
-  /** RFC 6901 pointers to arguments without a known source, at most 200. */
+  /** RFC 6901 pointers to arguments without a known source, at most 999; there are more where the last is empty. */
   readonly unsourced: readonly string[];
 }
 
