@@ -129,9 +129,10 @@ async function walkOneWay(
   const upstream = way === "UPSTREAM";
   const first: Stop = { ledger, chain, at: at ?? (upstream ? FOREVER : ALWAYS), left: Math.min(depth, MAX_WALK_DEPTH) };
   const waiting = createWaiting(regions, way, collected);
-  waiting.add(first, regionOf(ledger));
-  if (!upstream) waiting.addElsewhere(first);
   let beginning: Beginning = { writeAt, readsAt };
+  const isRestricted = writeAt !== undefined || readsAt !== undefined;
+  waiting.add(first, { region: regionOf(ledger), clock: ledger, isRestricted });
+  if (!upstream) waiting.addElsewhere(first, { isRestricted });
   for (let round = 0; round <= MAX_WALK_DEPTH; round++) {
     const batch = waiting.take();
     if (batch.length === 0) return;
@@ -145,7 +146,9 @@ async function walkOneWay(
         for (const edge of edges) collected.add(edge, way);
         for (const stop of found.reached) {
           if (!upstream) waiting.addElsewhere(stop);
-          else if (stop.ledger !== source.ledger && !hidden.has(keyOf(stop))) waiting.add(stop, regionOf(stop.ledger));
+          else if (stop.ledger !== source.ledger && !hidden.has(keyOf(stop))) {
+            waiting.add(stop, { region: regionOf(stop.ledger), clock: source.ledger });
+          }
         }
       } catch (error) {
         // Where the walk starts there is nothing to show without it.
@@ -165,28 +168,41 @@ async function walkOneWay(
 
 const regionOf = (ledger: string) => (isLedgerId(ledger) ? regionOfLedger(ledger) : "");
 
+interface Look {
+  /** Where edges are looked for. */
+  readonly region: string;
+  /** The ledger that the time of the stop is by. */
+  readonly clock: string;
+  /** Whether only some of its edges are followed, so that it is looked at again when it is reached again. */
+  readonly isRestricted?: boolean;
+}
+
 /** Stops to go on from, by the region where edges from them are looked for. */
 function createWaiting({ sources }: Regions, way: Way, collected: Collection) {
   const stops = new Map<string, Stop[]>();
   const seen = new Map<string, Stop[]>();
 
-  function add(stop: Stop, region: string): void {
+  function add(reached: Stop, { region, clock, isRestricted = false }: Look): void {
     const source = sources.get(region);
     if (source === undefined) {
       collected.leadsTo(region);
       return;
     }
-    const isOwn = source.ledger === stop.ledger;
-    const known = seen.get(`${region} ${keyOf(stop)}`) ?? [];
+    const stop = source.ledger === clock || !isTime(reached.at) ? reached : apart(reached, way);
+    const place = `${region} ${keyOf(stop)}`;
+    const known = seen.get(place) ?? [];
     if (known.some((other) => other.left >= stop.left && isAsGood(way, other.at, stop.at))) return;
-    seen.set(`${region} ${keyOf(stop)}`, [...known, stop]);
-    stops.set(region, [...(stops.get(region) ?? []), isOwn || !isTime(stop.at) ? stop : apart(stop, way)]);
+    if (!isRestricted) seen.set(place, [...known, stop]);
+    stops.set(region, [...(stops.get(region) ?? []), stop]);
   }
 
   return {
     add,
-    addElsewhere(stop: Stop) {
-      for (const [region, { ledger }] of sources) if (ledger !== stop.ledger) add(stop, region);
+    /** Downstream, where the time of a stop is by its own ledger. */
+    addElsewhere(stop: Stop, { isRestricted = false } = {}) {
+      for (const [region, { ledger }] of sources) {
+        if (ledger !== stop.ledger) add(stop, { region, clock: stop.ledger, isRestricted });
+      }
     },
     isEmpty: () => stops.size === 0,
     take() {
