@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import type { JsonValue } from "../../src/facts/canonical.ts";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { actionBodies, uuid } from "../ledger/verify.fixture.ts";
@@ -25,6 +26,12 @@ export interface StepInput {
   readonly region?: string;
   /** The chain that it names as its source, and nothing more. */
   readonly sourceChain?: string;
+  /** Further members of its lineage, and its reads: it is a write. */
+  readonly lineage?: Readonly<Record<string, JsonValue>>;
+  readonly reads?: {
+    readonly known: readonly (Step & { readonly region: string })[];
+    readonly unread: readonly string[];
+  };
 }
 
 let number = 0;
@@ -37,8 +44,9 @@ export const chainId = (name: string): string => uuid(`chain ${name}`, 0);
 function bodyOf(ledger: LedgerId, input: StepInput): UnsealedObject {
   number += 1;
   const [life] = actionBodies(number * 4);
-  const { chain, platform, observed = [], possible = [], sourceChain } = input;
-  const writes = observed.length + possible.length > 0 || sourceChain !== undefined;
+  const { chain, platform, observed = [], possible = [], sourceChain, reads } = input;
+  const hasLineage = observed.length + possible.length > 0 || input.lineage !== undefined;
+  const writes = hasLineage || sourceChain !== undefined || reads !== undefined;
   const place = (step: Step) => ({
     chain: step.chain,
     platform: step.platform,
@@ -51,7 +59,9 @@ function bodyOf(ledger: LedgerId, input: StepInput): UnsealedObject {
     observed: observed.map((step) => ({ ...place(step), values: 3, whole: 3, strength: 90 })),
     possible: possible.map((step) => ({ ...place(step), reads: 2 })),
     origins: [],
+    ...input.lineage,
   };
+  const known = reads?.known.map(({ chain: _chain, ...read }) => read);
   const { sourceChain: _source, ...rest } = life as UnsealedObject & { readonly sourceChain?: string };
   const action = uuid("graph action", number);
   return {
@@ -69,7 +79,8 @@ function bodyOf(ledger: LedgerId, input: StepInput): UnsealedObject {
     region: input.region ?? ledger.slice(ledger.indexOf("/") + 1),
     chain: chainId(chain),
     ...(sourceChain === undefined ? {} : { sourceChain: chainId(sourceChain) }),
-    ...(observed.length + possible.length > 0 ? { lineage } : {}),
+    ...(hasLineage ? { lineage } : {}),
+    ...(known === undefined ? {} : { reads: { known, unread: [...(reads?.unread ?? [])] } }),
     states: [
       {
         kind: "ACTION",

@@ -45,14 +45,16 @@ const LineageGraph = builder.objectRef<Walk>("LineageGraph").implement({
       resolve: ({ edges }) => edges.map(edgeOf),
     }),
     truncated: t.exposeBoolean("truncated", {
-      description: `Whether something was left out because of \`depth\` or the limits of ${MAX_WALK_CHAINS} chains and ${MAX_WALK_EDGES} edges.`,
+      description: `Whether something was left out because of \`depth\` or the limits of ${MAX_WALK_CHAINS} chains and ${MAX_WALK_EDGES} edges, or because the entry of a write does not name everything that it may rest on.`,
     }),
     otherRegions: t.stringList({
-      description: "Regions that data may have come from, and that you may not read or this server does not serve.",
+      description:
+        "Regions that data may have come from, and that you may not read or this server does not serve, or where the entry of a write does not name the chain that was read.",
       resolve: ({ otherRegions }) => [...otherRegions],
     }),
     unreadRegions: t.stringList({
-      description: "Regions that could not be read, or where it could not be recorded that they were.",
+      description:
+        "Regions that could not be read, or where it could not be recorded that they were; on the way upstream also those that could not be asked for reads when a write was proposed.",
       resolve: ({ unreadRegions }) => [...unreadRegions],
     }),
   }),
@@ -121,7 +123,7 @@ builder.queryField("impact", (t) =>
   t.field({
     type: LineageGraph,
     description:
-      "Everything that drew on a read, or may have: the writes that have values of it, those that its caller made on other platforms afterwards, what drew on their chains since, and so on, in all regions that you may read. Of a write: what drew on its chain since. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
+      "Everything that drew on a read, or may have: the writes that have values of it, those that its caller made on other platforms afterwards, what drew on their chains since, and so on, in all regions that you may read. Of a write: what drew on its chain since. A write that rests on more reads than its entry names may be missing. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
     authScopes: { signedIn: true },
     complexity: { field: 20, multiplier: 1 },
     args: {

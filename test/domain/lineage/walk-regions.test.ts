@@ -99,3 +99,31 @@ it("misses nothing for clocks of two regions that differ by a minute, on either 
   expect(pairs(await walk(write, "UPSTREAM"), all)).toEqual(expected);
   expect(pairs(await walk(web, "DOWNSTREAM"), all)).toEqual(expected);
 });
+
+it("says upstream what the entries of writes say that they do not name, and nothing of it downstream", async () => {
+  const web = await step(EU, { chain: "more web", platform: "web" });
+  const abroad = await step(US, { chain: "more abroad", platform: "vault" });
+  const told = ({ truncated, otherRegions, unreadRegions }: Walk) => ({ truncated, otherRegions, unreadRegions });
+  const complete = { truncated: false, otherRegions: [], unreadRegions: [] };
+  const known = [{ ...abroad, region: "us" }];
+  const cases: readonly (readonly [Partial<StepInput>, Partial<ReturnType<typeof told>>])[] = [
+    [{ lineage: {} }, {}],
+    [{ lineage: { left: 3 } }, { truncated: true }],
+    [{ lineage: { earlier: true } }, { truncated: true }],
+    [{ lineage: { uncompared: true } }, { truncated: true }],
+    [{ lineage: { unread: ["ap"] } }, { unreadRegions: ["ap"] }],
+    [{ reads: { known: [], unread: ["ap"] } }, { unreadRegions: ["ap"] }],
+    [{ reads: { known, unread: [] } }, { otherRegions: ["us"] }],
+  ];
+  for (const [at, [more, expected]] of cases.entries()) {
+    const alone = await step(EU, { chain: `alone ${at}`, platform: "crm", ...more });
+    expect(told(await walk(alone, "UPSTREAM")), JSON.stringify(more)).toEqual({ ...complete, ...expected });
+    // A write that is not where it starts: with an edge that can be followed, and, for reads elsewhere, without.
+    const from = more.reads?.known === known ? {} : { observed: [web] };
+    await step(EU, { chain: `middle ${at}`, platform: "crm", ...from, ...more });
+    const copied = await step(EU, { chain: `middle ${at}`, platform: "crm" });
+    const last = await step(EU, { chain: `last ${at}`, platform: "chat", observed: [copied] });
+    expect(told(await walk(last, "UPSTREAM")), JSON.stringify(more)).toEqual({ ...complete, ...expected });
+    expect(told(await walk(web, "DOWNSTREAM")), JSON.stringify(more)).toEqual(complete);
+  }
+});

@@ -42,7 +42,7 @@ export async function startAtEntry(source: EdgeSource, entry: LedgerEntry, way: 
   const completed = entries.filter(({ type }) => type === "ACTION_COMPLETED");
   if (way === "UPSTREAM") {
     return effect === "WRITE"
-      ? { ...start, at: proposal.recordedAt, writeAt: String(proposal.seq) }
+      ? { ...start, at: proposal.recordedAt, writeAt: String(proposal.seq), proposal }
       : { ...start, at: completed.at(-1)?.recordedAt };
   }
   const readsAt = effect === "WRITE" ? undefined : [proposal, ...completed].map(({ seq }) => String(seq));

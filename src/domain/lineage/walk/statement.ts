@@ -32,7 +32,7 @@ export interface Bounds {
 }
 
 export interface Steps {
-  /** In the order in which they were found; of those between two chains the one that tells most. */
+  /** In the order in which they were found; of those between two chains the one that tells most. Upstream also those to reads of other ledgers of which no chain is known. */
   readonly edges: readonly EdgeRow[];
   /** Chains that were reached, those of other ledgers included. */
   readonly reached: readonly Stop[];
@@ -97,7 +97,7 @@ interface Terms {
 
 const TERMS: Readonly<Record<Way, Terms>> = {
   UPSTREAM: {
-    of: "e.chain = f.chain AND e.recorded_at <= f.at AND e.source_chain IS NOT NULL",
+    of: "e.chain = f.chain AND e.recorded_at <= f.at",
     first: (given) => `e.seq = ${given}`,
     order: "e.seq DESC, e.n",
     next: "x.source_chain",
@@ -152,7 +152,7 @@ function statementOf(way: Way, given: string, scopes: readonly ReadScope[] | und
             ORDER BY x.chain, x.source_ledger, x.source_chain, x.kind, x.strength DESC NULLS LAST, x.seq, x.n
          ), ends AS MATERIALIZED (
            SELECT ${next} AS chain, ${nextLedger} AS ledger, ${best("x.recorded_at")} AS at, max(x."left") - 1 AS "left"
-             FROM found x WHERE x."left" > 0 GROUP BY 1, 2
+             FROM found x WHERE x."left" > 0 AND ${next} IS NOT NULL GROUP BY 1, 2
          ), fresh AS MATERIALIZED (
            SELECT y.* FROM ends y
             WHERE y.ledger = $1
@@ -164,7 +164,7 @@ function statementOf(way: Way, given: string, scopes: readonly ReadScope[] | und
                             WHERE y.ledger <> $1 OR y.chain IN (SELECT z.chain FROM fresh z)) AS reached,
                 (SELECT count(*) FROM found) >= $8 OR (SELECT count(*) FROM pairs) > cardinality(t.seqs)
                 OR EXISTS (SELECT FROM found x
-                            WHERE x."left" = 0 AND ${next} <> ALL (w.seen || w.chains || c.chains)) AS cut
+                            WHERE x."left" = 0 AND (${next} <> ALL (w.seen || w.chains || c.chains)) IS NOT FALSE) AS cut
            FROM (SELECT coalesce(array_agg(y.chain), '{}') AS chains, coalesce(array_agg(y.ledger), '{}') AS ledgers,
                         coalesce(array_agg(y.at), '{}') AS ats, coalesce(array_agg(y."left"), '{}') AS lefts FROM fresh y) c,
                 (SELECT coalesce(array_agg(p.seq ORDER BY p.seq, p.n), '{}') AS seqs, coalesce(array_agg(p.n ORDER BY p.seq, p.n), '{}') AS ns

@@ -1,8 +1,9 @@
-import { isLedgerId } from "../../../facts/entry.ts";
+import { isLedgerId, type LedgerEntry, type LedgerId } from "../../../facts/entry.ts";
 import { regionOfLedger } from "../../visibility/regions.ts";
 import { type Chain, readChains } from "./chains.ts";
 import { type EdgeSource, type ProvenEdge, proveEdges } from "./proven-edges.ts";
 import { type Beginning, type Bounds, followEdges, type Stop, type Way } from "./statement.ts";
+import { unfollowedOf } from "./unfollowed.ts";
 
 export type Direction = Way | "BOTH";
 
@@ -25,11 +26,14 @@ export interface Walk {
   /** The chains that were reached, that where it started first. */
   readonly chains: readonly Chain[];
   readonly edges: readonly WalkedEdge[];
-  /** Whether there is more than the limits of depth and size. */
+  /** Whether there is more than the limits of depth and size, or than the entries of writes name. */
   readonly truncated: boolean;
-  /** Regions that edges lead to or may come from, and that the caller may not read, or that this server does not serve. */
+  /**
+   * Regions that edges lead to or may come from, and that the caller may not read, or that this server does not serve, or of reads there
+   * of which entries do not name the chain.
+   */
   readonly otherRegions: readonly string[];
-  /** Those that could not be read. */
+  /** Those that could not be read, now or when a write was proposed. */
   readonly unreadRegions: readonly string[];
 }
 
@@ -38,6 +42,8 @@ export interface Start extends Beginning {
   readonly chain: Chain;
   /** RFC 3339. */
   readonly at: string | undefined;
+  /** Upstream, of a write: its proposal. */
+  readonly proposal?: LedgerEntry | undefined;
 }
 
 /** The regions of an organization that a caller may read, and that can be read. */
@@ -84,6 +90,13 @@ function createCollection(start: Chain, unreadBefore: readonly string[]) {
     isUnread(region: string) {
       unread.add(region);
     },
+    /** Takes what a write may rest on beyond its edges. */
+    addUnfollowed(ledger: LedgerId, entry: LedgerEntry) {
+      const { isMore, ledgers, unread: unasked } = unfollowedOf(ledger, entry);
+      if (isMore) truncated = true;
+      for (const other of ledgers) others.add(regionOf(other));
+      for (const region of unasked) unread.add(region);
+    },
     /** Takes an edge that leads on from a chain that was reached. */
     add(edge: WalkedEdge, way: Way): void {
       const source: Chain = { ledger: edge.sourceLedger, chain: edge.sourceChain, platform: edge.sourcePlatform ?? "" };
@@ -121,7 +134,7 @@ function tellsMore(one: WalkedEdge, other: WalkedEdge): boolean {
 
 async function walkOneWay(
   regions: Regions,
-  { chain: { ledger, chain }, at, writeAt, readsAt }: Start,
+  { chain: { ledger, chain }, at, writeAt, readsAt, proposal }: Start,
   way: Way,
   depth: number,
   collected: Collection,
@@ -133,6 +146,8 @@ async function walkOneWay(
   const isRestricted = writeAt !== undefined || readsAt !== undefined;
   waiting.add(first, { region: regionOf(ledger), clock: ledger, isRestricted });
   if (!upstream) waiting.addElsewhere(first, { isRestricted });
+  // It may have no edges.
+  if (upstream && proposal !== undefined && isLedgerId(ledger)) collected.addUnfollowed(ledger, proposal);
   for (let round = 0; round <= MAX_WALK_DEPTH; round++) {
     const batch = waiting.take();
     if (batch.length === 0) return;
@@ -142,6 +157,7 @@ async function walkOneWay(
         const proven = await proveEdges(source, found.edges);
         const { edges, hidden, others } = await withVisibleEnds(regions, source, way, proven);
         if (found.isCut) collected.truncate();
+        if (upstream) for (const entry of entriesOf(proven)) collected.addUnfollowed(source.ledger, entry);
         for (const other of others) collected.leadsTo(other);
         for (const edge of edges) collected.add(edge, way);
         for (const stop of found.reached) {
@@ -165,6 +181,8 @@ async function walkOneWay(
     beginning = {};
   }
 }
+
+const entriesOf = (edges: readonly ProvenEdge[]) => new Map(edges.map(({ entry }) => [entry.seq, entry])).values();
 
 const regionOf = (ledger: string) => (isLedgerId(ledger) ? regionOfLedger(ledger) : "");
 
