@@ -30,15 +30,18 @@ export class BiLoginError extends Error {
 /** A role is in all databases of its server; which organization it reads is in each of them. */
 const EXISTING = `
   SELECT r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls AS powers,
-         ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS memberships,
-         ARRAY(SELECT a.organization FROM oc_bi_access a WHERE a.role_name = r.rolname ORDER BY 1) AS organizations
+         ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS memberships
     FROM pg_roles r WHERE r.rolname = $1`;
 
 interface Existing {
   readonly powers: boolean;
   readonly memberships: readonly string[];
-  readonly organizations: readonly string[];
 }
+
+// By name alone: a row stays when its role was dropped otherwise than by dropBiLogin, and is of whoever gets the name next.
+const OTHERS = "SELECT a.organization FROM oc_bi_access a WHERE a.role_name = $1 AND a.organization <> $2 ORDER BY 1";
+// Otherwise two organizations that are given a login of one name at the same time would not know of each other.
+const LOCK = "LOCK TABLE oc_bi_access IN SHARE ROW EXCLUSIVE MODE";
 
 async function existing(client: ClientBase, name: string): Promise<Existing | undefined> {
   const { rows } = await client.query<Existing>(EXISTING, [name]);
@@ -49,11 +52,23 @@ async function existing(client: ClientBase, name: string): Promise<Existing | un
   return found;
 }
 
+async function assertNoOther(client: ClientBase, { name, organization }: BiLogin, isThere: boolean): Promise<void> {
+  await client.query(LOCK);
+  const { rows } = await client.query<{ organization: string }>(OTHERS, [name, organization]);
+  if (rows.length === 0) return;
+  const others = rows.map(({ organization: other }) => other).join(", ");
+  if (isThere) throw new BiLoginError(`role ${name} reads for ${others}: use another name`);
+  const message =
+    `role ${name} is not there any more, and whoever gets its name would read for ${others}: use another name, or run ` +
+    `countersign bi-role drop --login ${name} first, which takes that away`;
+  throw new BiLoginError(message);
+}
+
 /**
  * Creates the login, or gives it another password and number of connections. It inherits what oc_bi may read, cannot become oc_bi, and is
  * in no other role.
  *
- * @throws BiLoginError for a role that is something else, or reads for another organization.
+ * @throws BiLoginError for a role that is something else, and for a name that reads for another organization.
  */
 export async function createBiLogin(client: ClientBase, login: BiLogin): Promise<BiLoginMade> {
   const role = escapeIdentifier(login.name);
@@ -63,9 +78,7 @@ export async function createBiLogin(client: ClientBase, login: BiLogin): Promise
   await client.query("BEGIN");
   try {
     const found = await existing(client, login.name);
-    const others = found?.organizations.filter((organization) => organization !== login.organization) ?? [];
-    if (others.length > 0)
-      throw new BiLoginError(`role ${login.name} reads for ${others.join(", ")}: use another name`);
+    await assertNoOther(client, login, found !== undefined);
     await client.query(`${found === undefined ? "CREATE" : "ALTER"} ROLE ${role} ${options}`);
     const { rows } = await client.query<{ super: boolean }>(
       "SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user",

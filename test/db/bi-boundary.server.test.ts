@@ -295,6 +295,27 @@ describe("countersign bi-role", () => {
     }
   });
 
+  it("does not give a login what one of its name read that was dropped by hand", async () => {
+    const gone = `gone_${database.name}`;
+    const options = ["--login", gone, "--password-file", path.join(folder, "password")];
+    const createAs = (of: string) => biRole(["create", "--accepted", "--organization", of, ...options]);
+    const rolesNow = () => superuser.query("SELECT rolname FROM pg_roles WHERE rolname = $1", [gone]);
+    expect(await createAs("globex")).toMatchObject({ code: 0 });
+    await superuser.query(`DROP ROLE ${gone}`);
+    try {
+      const refused = await createAs("acme");
+      expect(refused).toMatchObject({ code: exitCodes.USAGE });
+      expect(refused.stderr).toContain(`would read for globex: use another name, or run countersign bi-role drop`);
+      expect((await rolesNow()).rows).toEqual([]);
+      expect(await biRole(["drop", "--login", gone])).toMatchObject({ code: 0 });
+      expect(await createAs("acme")).toMatchObject({ code: 0 });
+      const { rows } = await superuser.query("SELECT organization FROM oc_bi_access WHERE role_name = $1", [gone]);
+      expect(rows).toEqual([{ organization: "acme" }]);
+    } finally {
+      await biRole(["drop", "--login", gone]);
+    }
+  });
+
   it.each(["short", "with spaces in between", "größer-als-sechzehn", "two-lines-of-it-1\ntwo-lines-of-it-2"])(
     "does not take the password %j",
     async (text) => {
