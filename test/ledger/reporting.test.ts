@@ -146,6 +146,55 @@ describe("the tables for BI tools", () => {
     expect(await rowsOf("acme")).toEqual(before);
   });
 
+  it("say while they are derived again that they are not complete", async () => {
+    const whole = await rowsOf("acme");
+    const countOf = (rows: Record<string, readonly string[]>) => Object.values(rows).flat().length;
+    const freshness = async () => {
+      const [report] = await reportsOf(servers[0]!, "acme/eu");
+      return BigInt(report!.last) - BigInt(report!.seq);
+    };
+    const ways = {
+      "a person says so": () => deriveAgain(superuser, "acme/eu"),
+      // As servers of a later derivation find it.
+      "the derivation is another one": () =>
+        superuser.query("UPDATE oc_work.bi_position SET format = 0 WHERE ledger = 'acme/eu'"),
+    };
+    for (const [way, again] of Object.entries(ways)) {
+      await again();
+      const halves: bigint[] = [];
+      for (let more = true; more; ) {
+        ({ more } = await keepReports(servers[0]!));
+        if (countOf(await rowsOf("acme")) < countOf(whole)) halves.push(await freshness());
+      }
+      expect(halves.length, way).toBeGreaterThan(2);
+      expect(halves, way).not.toContain(0n);
+      expect(await rowsOf("acme"), way).toEqual(whole);
+      expect(await freshness(), way).toBe(0n);
+    }
+    await deriveAgain(superuser, "acme/eu");
+    expect(await reportsOf(servers[0]!, "acme/eu")).toMatchObject([{ seq: "0", problem: null }]);
+    expect(
+      await one("SELECT seq, hash, recorded_at, problem FROM oc_work.bi_position WHERE ledger = 'acme/eu'"),
+    ).toEqual({ seq: "0", hash: null, recorded_at: null, problem: null });
+    await keepAll(servers[0]!);
+  });
+
+  it("are derived again however many agents people are responsible for", async () => {
+    await createLedger(superuser, "owned/eu");
+    await appendActions(superuser, "owned/eu", 4_000, 4_001);
+    await keepAll(servers[0]!);
+    const derived = await rowsOf("owned");
+    // More than are deleted at a time, people before what is theirs, and one agent that has another one.
+    await superuser.query(`
+      INSERT INTO oc_bi.dim_principal (principal_key, organization, ledger_region, principal_id, kind, owner_key, first_seen_utc, last_seen_utc)
+      SELECT format('%s-%s', k.kind, n), 'owned', 'eu', n, k.kind, CASE k.kind WHEN 'AGENT' THEN format('HUMAN-%s', n) END, now(), now()
+        FROM (VALUES (1, 'HUMAN'), (2, 'AGENT')) k (at, kind) CROSS JOIN generate_series(1, 4500) n ORDER BY k.at, n`);
+    await superuser.query("UPDATE oc_bi.dim_principal SET owner_key = 'AGENT-4500' WHERE principal_key = 'AGENT-1'");
+    await deriveAgain(superuser, "owned/eu");
+    expect(await keepAll(servers[0]!)).toEqual([]);
+    expect(await rowsOf("owned")).toEqual(derived);
+  });
+
   it("stop with a ledger that is damaged, say so, and go on with others and after it was restored", async () => {
     await createLedger(superuser, "hurt/eu");
     await createLedger(superuser, "sound/eu");

@@ -85,12 +85,12 @@ async function advance(client: ClientBase, ledger: LedgerId, end: bigint): Promi
   const { rows } = await client.query<{ seq: string; hash: string | null; format: number }>(LOCK, [ledger]);
   const [position] = rows;
   if (position === undefined || position.format > DERIVATION) return "LEFT";
-  if (position.format < DERIVATION) {
-    if (await deleteSome(client, ledger)) return "MORE";
+  const after: LedgerHead = position.hash === null ? BEGINNING : { seq: BigInt(position.seq), hash: position.hash };
+  // The position goes back before the first row is deleted: whoever reads tables that have lost rows is told so.
+  if (position.format < DERIVATION || (after.seq === 0n && (await deleteSome(client, ledger)))) {
     await client.query(MOVE, [ledger, 0, null, null, DERIVATION]);
     return "MORE";
   }
-  const after: LedgerHead = position.hash === null ? BEGINNING : { seq: BigInt(position.seq), hash: position.hash };
   if (after.seq >= end) return "LEFT";
   const entries = await readPage(client, ledger, after);
   const last = entries.at(-1);
@@ -103,9 +103,10 @@ async function advance(client: ClientBase, ledger: LedgerId, end: bigint): Promi
   return last.seq < end ? "MORE" : "DONE";
 }
 
-/** Deletes rows of `ledger`. Returns whether there were any. */
+/** Deletes rows of `ledger`, at most so many. Returns whether there were any. */
 async function deleteSome(db: Queryable, ledger: LedgerId): Promise<boolean> {
   for (const [table, key] of TABLES) {
+    if (table === "dim_principal" && (await disown(db, ledger))) return true;
     const { rowCount } = await db.query(
       `DELETE FROM oc_bi.${table} WHERE ${key} IN
          (SELECT t.${key} FROM oc_bi.${table} t WHERE t.organization = $1 AND t.ledger_region = $2 LIMIT ${DELETED})`,
@@ -114,6 +115,17 @@ async function deleteSome(db: Queryable, ledger: LedgerId): Promise<boolean> {
     if (rowCount !== 0) return true;
   }
   return false;
+}
+
+/** Agents refer to who is responsible for them. No row does so any more before the first is deleted, so that they go in any order. */
+async function disown(db: Queryable, ledger: LedgerId): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE oc_bi.dim_principal SET owner_key = NULL WHERE principal_key IN
+       (SELECT t.principal_key FROM oc_bi.dim_principal t
+         WHERE t.organization = $1 AND t.ledger_region = $2 AND t.owner_key IS NOT NULL LIMIT ${DELETED})`,
+    ledger.split("/"),
+  );
+  return rowCount !== 0;
 }
 
 /** Why this ledger cannot go on, where that is about what it holds. Of the rest, such as a lost connection, undefined. */
@@ -141,9 +153,11 @@ async function inTransaction<Result>(client: ClientBase, work: () => Promise<Res
 
 /** Has the rows of `ledger`, or of all, deleted and derived again by the next runs. */
 export async function deriveAgain(db: Queryable, ledger: LedgerId | undefined): Promise<void> {
-  await db.query("UPDATE oc_work.bi_position SET format = 0, problem = NULL WHERE $1::text IS NULL OR ledger = $1", [
-    ledger ?? null,
-  ]);
+  await db.query(
+    `UPDATE oc_work.bi_position SET format = 0, seq = 0, hash = NULL, recorded_at = NULL, problem = NULL
+      WHERE $1::text IS NULL OR ledger = $1`,
+    [ledger ?? null],
+  );
 }
 
 /** How far the tables are with a ledger. */
