@@ -56,19 +56,20 @@ export async function* exportPayloads(
   for await (const { seq, text } of rowsOf(db, ledger, range, READ_PAYLOADS)) if (text !== null) yield `${seq} ${text}`;
 }
 
-/** Entries that move one action at most: more approvals than that are asked of nobody. */
+/** Entries that are read of one action at most: more approvals than that are asked of nobody. */
 const MAX_STEPS = 10_000;
 const READ_STEPS = {
   name: "oc_export_steps",
   text: `
     SELECT e.seq, e.entry AS text, encode(e.hash, 'hex') AS hash FROM oc_audit_log e
      WHERE e.action_id = $2::uuid AND e.ledger = $1 AND e.state_version IS NOT NULL AND e.seq <= $3::bigint
+       AND e.type <> 'EXECUTION_EXTENDED'
      ORDER BY e.state_version LIMIT ${MAX_STEPS}`,
 };
 
 /**
- * The stored text of the entries that move an action, up to position `until`, oldest first. Each is hashed again. Throws
- * LedgerDamagedError.
+ * The stored text of the entries that move an action, up to position `until`, oldest first. Those that give its execution more time are left
+ * out, of which there may be any number. Each is hashed again. Throws LedgerDamagedError.
  */
 export async function exportSteps(
   db: Queryable,

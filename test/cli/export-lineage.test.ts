@@ -387,6 +387,27 @@ describe("export of lineage", () => {
     expect(unknown.stdout).toBe("");
   });
 
+  it("has the end of an action that was given more time again and again, wherever it begins", async () => {
+    const { action, grant } = await propose({ platform: "crm", tool: "list_contacts" });
+    await call("redeemGrant", { token: grant?.token, digest: action.digest }, "agent", "action{status}");
+    // More than a page of entries.
+    for (let at = 1; at <= 101; at += 1) {
+      await call("extendExecution", { actionId: action.id, seconds: 2_000 + at * 60 }, "agent", "action{status}");
+    }
+    await call("completeAction", { actionId: action.id, outcome: "SUCCEEDED" }, "agent", "action{status}");
+    const seq = await withClient(serving.database.superuserUrl, async (client) => {
+      const { rows } = await client.query<{ seq: string }>(
+        "SELECT max(seq) AS seq FROM oc_audit_log WHERE ledger = 'acme/eu' AND type = 'ACTION_COMPLETED'",
+      );
+      return rows[0]?.seq ?? "";
+    });
+    for (const source of [[], ["--database-url"]]) {
+      const { stdout, stderr } = await run("export", "--format", "openlineage", "--from", seq, ...source);
+      expect(stderr).toMatch(/^1 event$/m);
+      expect(eventsOf(stdout)).toMatchObject([{ eventType: "COMPLETE", run: { runId: action.uuid } }]);
+    }
+  });
+
   it("has what whoever exports may see: nothing of another organization", async () => {
     const as = async (name: DemoName) =>
       countersign(["export", "--format", "openlineage"], {

@@ -39,14 +39,16 @@ const READ_STEPS: Operation<z.infer<typeof steps>> = {
   }`,
   answer: steps,
 };
-/** Those that move an action and do not end it; of others that do not move it, as refused attempts, there may be any number. */
+/**
+ * Those that move an action and do not end it; of others that do not move it, as refused attempts, there may be any number, and of those that
+ * give its execution more time.
+ */
 const STEP_TYPES = [
   "ACTION_PROPOSED",
   "ACTION_APPROVED",
   "ACTION_BROKEN_GLASS",
   "GRANT_ISSUED",
   "GRANT_REDEEMED",
-  "EXECUTION_EXTENDED",
   "ACTION_AMBIGUOUS",
 ];
 

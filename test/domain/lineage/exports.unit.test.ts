@@ -106,6 +106,38 @@ describe("entries that lineage is made of", () => {
   });
 });
 
+describe("an action that was given more time any number of times", () => {
+  const step = (seq: number, version: number, type: string, status: string, more: JsonObject = {}) => {
+    const { decision: _decision, signature: _signature, ...body } = bodyOf("ACTION_APPROVED");
+    const time = "2026-01-02T00:00:00.000000Z";
+    const grant = { id: idOf(9), hash: HASH, expiresAt: time };
+    const deadline = status === "EXECUTING" ? { expiresAt: time } : {};
+    const state = { status, approvals: 0, startedAt: time, grant, ...deadline };
+    const states = [{ kind: "ACTION", id: idOf(1), version, state }];
+    return entryOf(seq, { ...body, type, action: idOf(1), states, ...more });
+  };
+  const started = (version = 2) => step(version, version, "GRANT_REDEEMED", "EXECUTING", { grant: { id: idOf(9) } });
+  const ended = () => step(90_000, 80_000, "ACTION_COMPLETED", "SUCCEEDED", { outcome: "SUCCEEDED", latencyMs: 7 });
+  const typesOf = (texts: readonly string[] | "UNSEEN") =>
+    texts === "UNSEEN" ? texts : texts.map((text) => (JSON.parse(text) as { readonly eventType: string }).eventType);
+
+  it("has an end without these entries, also where the export begins behind them", async () => {
+    const load = () => Promise.resolve([proposal(1), started()]);
+    expect(typesOf(await createLineageWriter("openlineage", load).write(ended()))).toEqual(["COMPLETE"]);
+    const whole = createLineageWriter("openlineage", nothing);
+    for (const entry of [proposal(1), started(), step(3, 3, "EXECUTION_EXTENDED", "EXECUTING")])
+      await whole.write(entry);
+    expect(typesOf(await whole.write(ended()))).toEqual(["COMPLETE"]);
+  });
+
+  it("has none where what led to its start is not there", async () => {
+    for (const before of [[], [started()], [proposal(1)], [proposal(1), started(7)]]) {
+      const writer = createLineageWriter("openlineage", () => Promise.resolve(before));
+      expect(await writer.write(ended()), String(before.length)).toBe("UNSEEN");
+    }
+  });
+});
+
 describe("names", () => {
   it.each([
     ["plain-name_1", "plain-name_1"],

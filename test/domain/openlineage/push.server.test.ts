@@ -4,6 +4,7 @@ import { createOutgoing, type Outgoing } from "../../../src/domain/channels/outb
 import type { Caller } from "../../../src/domain/identity/principal.ts";
 import { type Push, startPush } from "../../../src/domain/openlineage/push.ts";
 import type { LedgerDamagedError } from "../../../src/ledger/errors.ts";
+import { exportSteps } from "../../../src/ledger/export.ts";
 import { createFollower } from "../../../src/ledger/follow.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../channels/webhook-receiver.ts";
 import { openLineageProblems } from "../../support/lineage-schemas.ts";
@@ -82,14 +83,23 @@ const callerOf = (organization: string): Caller => ({
   ...calling({ ...agent, organization, onBehalfOf: { ...agent.onBehalfOf!, organization } }),
 });
 
-/** A read that is carried out; the events that it adds. */
-async function carriedOut(organization: string): Promise<readonly string[]> {
+/** The id of a read that was begun. */
+async function begun(organization: string): Promise<string> {
   const caller = callerOf(organization);
   const { action, grant } = await actions.actions.propose(caller, read());
   const { id } = action.state;
   const { digest } = await digestOf(organization, id);
   await actions.actions.redeemGrant(caller, { token: grant!.token, digest });
-  await actions.actions.complete(caller, { actionId: id, outcome: "SUCCEEDED", result: { name: "Amelia" } });
+  return id;
+}
+
+const complete = (organization: string, actionId: string) =>
+  actions.actions.complete(callerOf(organization), { actionId, outcome: "SUCCEEDED", result: { name: "Amelia" } });
+
+/** A read that is carried out; the events that it adds. */
+async function carriedOut(organization: string): Promise<readonly string[]> {
+  const id = await begun(organization);
+  await complete(organization, id);
   return [`${id} START`, `${id} RUNNING`, `${id} COMPLETE`];
 }
 
@@ -210,6 +220,62 @@ describe("run events that are sent", () => {
       ...events.map(() => "/api/v1/lineage"),
       ...events.map(() => "/elsewhere"),
     ]);
+  });
+
+  it("have the end of an action that was given more time, which is sent without these entries", async () => {
+    const id = await begun("patient");
+    const { push } = start("patient");
+    await waitUntil(() => received().length === 2);
+    await push.stop();
+    for (const seconds of [2_000, 2_100, 2_200]) {
+      await actions.actions.extend(callerOf("patient"), { actionId: id, seconds });
+    }
+    await complete("patient", id);
+    const steps = await exportSteps(actions.pool, "patient/eu", id, 1_000n);
+    expect(steps.map((text) => (JSON.parse(text) as { body: { type: string } }).body.type)).toEqual([
+      "ACTION_PROPOSED",
+      "GRANT_REDEEMED",
+      "ACTION_COMPLETED",
+    ]);
+    start("patient");
+    await waitUntil(() => received().length === 3);
+    expect(received().at(-1)).toBe(`${id} COMPLETE`);
+  });
+
+  it("leave an action out of which the beginning is not there, say so, and do not call the ledger damaged", async () => {
+    const id = await begun("beheaded");
+    const { push } = start("beheaded");
+    await waitUntil(() => received().length === 2);
+    await push.stop();
+    // The entry is as it was; what it is found by is not.
+    await withClient(world.database.superuserUrl, async (client) => {
+      await client.query("BEGIN; SET LOCAL event_triggers = off");
+      const { rows } = await client.query<{ part: string }>(
+        "SELECT 'oc_audit_log' AS part UNION ALL SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'oc_audit_log'::regclass",
+      );
+      for (const { part } of rows) await client.query(`ALTER TABLE ONLY ${part} DISABLE TRIGGER ALL`);
+      const changed = await client.query(
+        `UPDATE oc_audit_log SET state_version = NULL
+          WHERE ledger = 'beheaded/eu' AND action_id = $1 AND type = 'ACTION_PROPOSED'`,
+        [id],
+      );
+      expect(changed.rowCount).toBe(1);
+      for (const { part } of rows) await client.query(`SELECT oc_always('${part}')`);
+      await client.query("COMMIT");
+    });
+    await complete("beheaded", id);
+    const later = await carriedOut("beheaded");
+    const noted: string[] = [];
+    const { log } = start("beheaded", {
+      damaged(error) {
+        noted.push(error.what);
+        return error;
+      },
+    });
+    await waitUntil(() => once().includes(later.at(-1) ?? ""));
+    expect(once()).toEqual([`${id} START`, `${id} RUNNING`, ...later]);
+    expect(log.messages).toContain("what came before an entry of its action is not there: it has no run event");
+    expect(noted).toEqual([]);
   });
 
   it("end where an entry is not what the one behind it says, and start again at the same place", async () => {

@@ -33,7 +33,10 @@ export interface Told {
   readonly history: ActionHistory;
 }
 
-/** The entries that move an action, at a position or before it, oldest first: those that the reader may see. */
+/**
+ * The entries that move an action, at a position or before it, oldest first: those that the reader may see. Of those after its start any may
+ * be left out.
+ */
 export type LoadSteps = (actionId: string, until: bigint) => Promise<readonly HashedEntry[]>;
 
 /** Tells of each entry, in the order of the ledger, what its action has come to. */
@@ -57,7 +60,7 @@ export function createHistories(load: LoadSteps): Histories {
       if (step === undefined) return undefined;
       const { actionId, version } = step;
       let before = known.get(actionId);
-      if (version > 1 && before?.version !== version - 1) before = historyOf(await load(actionId, entry.seq - 1n));
+      if (version > 1 && !isBehind(before, version)) before = historyOf(await load(actionId, entry.seq - 1n));
       const history = advance(before, step);
       if (history === undefined) return "UNSEEN";
       if (OVER.includes(step.status)) known.delete(actionId);
@@ -81,12 +84,21 @@ function historyOf(entries: readonly HashedEntry[]): ActionHistory | undefined {
   return history;
 }
 
+/**
+ * Whether nothing that a history has can be missing between `before` and the step that makes `version`: once an action was started, steps
+ * change nothing of what led to it, and a caller that says it is still at work may leave any number of them.
+ */
+function isBehind(before: ActionHistory | undefined, version: number): before is ActionHistory {
+  if (before === undefined) return false;
+  return before.version === version - 1 || (before.started !== undefined && before.version < version);
+}
+
 /** `before` with `step`; undefined where a step between them is missing. */
 function advance(before: ActionHistory | undefined, { entry, fact, version }: Step): ActionHistory | undefined {
   if (fact.type === "ACTION_PROPOSED") {
     return version === 1 ? { proposal: entry, proposed: fact, approvals: [], started: undefined, version } : undefined;
   }
-  if (before?.version !== version - 1) return undefined;
+  if (!isBehind(before, version)) return undefined;
   if (fact.type === "GRANT_REDEEMED") return { ...before, started: entry, version };
   if (fact.type !== "ACTION_APPROVED" && fact.type !== "ACTION_BROKEN_GLASS") return { ...before, version };
   const { actor } = fact;
