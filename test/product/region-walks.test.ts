@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Proxy as DatabaseProxy, startProxy } from "../support/proxy.ts";
+import { withClient } from "../support/server.ts";
 import { startTwoRegions, type TwoRegions } from "../support/two-regions.ts";
 
 /** Walks across regions, for those who may read both, and for those who may not. */
@@ -100,6 +101,28 @@ it("names no more than the region of what a caller may not read, and shows nothi
   const list = `{ lineageEdges { nodes { sourceEntries { seq chainHash } } asOf { region } } }`;
   expect(await ask(list, ofUs)).toEqual({
     lineageEdges: { nodes: [{ sourceEntries: [] }], asOf: [{ region: "us" }] },
+  });
+});
+
+it("opens the regions in one order wherever it starts, so that no two walks wait for each other", async () => {
+  await withClient(regions.us.superuserUrl, async (client) => {
+    await client.query("BEGIN; LOCK TABLE oc_ledger_head");
+    const graph = walk(up());
+    try {
+      // The snapshot of the first region is held while that of the second, where the walk starts, cannot be opened.
+      const held = `SELECT count(*)::integer AS count FROM pg_stat_activity
+                     WHERE datname = $1 AND state = 'idle in transaction' AND query LIKE '%oc_ledger_head%'`;
+      const heldInEu = async () => {
+        // What a transaction sees of others stays as it was when it first looked.
+        await client.query("SELECT pg_stat_clear_snapshot()");
+        const { rows } = await client.query<{ count: number }>(held, [regions.eu.name]);
+        return rows[0]?.count;
+      };
+      await expect.poll(heldInEu, { timeout: 4_000 }).toBeGreaterThan(0);
+    } finally {
+      await client.query("ROLLBACK");
+    }
+    expect(ledgersOf(await graph)).toEqual(["acme/us", "acme/eu"]);
   });
 });
 

@@ -86,17 +86,18 @@ builder.queryField("lineage", (t) =>
 );
 
 /** A walk from what was done by the action of the entry at `seq`. */
-async function walkFromEntry(
+function walkFromEntry(
   context: Context,
   { seq, depth }: { readonly seq: bigint; readonly depth?: number | null | undefined },
   direction: Way,
   field: string,
 ): Promise<Walk> {
-  const [row] = await readPositions(context, [seq]);
-  const isSeen = row !== undefined && (await seesEntry(context, row));
-  const start = isSeen ? entryOf(row) : undefined;
   return walkFor(context, {
-    start: async (source) => start && startAtEntry(source, start, direction),
+    start: async (source) => {
+      const [row] = await readPositions(context, [seq]);
+      const isSeen = row !== undefined && (await seesEntry(context, row));
+      return isSeen ? startAtEntry(source, entryOf(row), direction) : undefined;
+    },
     direction,
     depth,
     field,

@@ -24,7 +24,10 @@ export function edgeSource(context: Context): EdgeSource {
   return { db, ledger, scopes: readableBy(context), damaged: (error) => services.ledgers.damaged(error) };
 }
 
-/** The regions that the caller may read. Throws when the one that the walk starts in cannot be read. */
+/**
+ * The regions that the caller may read, with a snapshot of each, unless one could not be opened. Nothing may be read before, not even where
+ * the walk starts. Throws when that region cannot be read.
+ */
 async function regionsToWalk(context: Context): Promise<Regions> {
   const home = context.services.region;
   const failed = (region: string, error: unknown) => {
@@ -47,7 +50,7 @@ async function regionsToWalk(context: Context): Promise<Regions> {
 const NOTHING: Walk = { chains: [], edges: [], truncated: false, otherRegions: [], unreadRegions: [] };
 
 export interface Asked {
-  /** Undefined where there is nothing that the caller may see. */
+  /** Where it starts, read after all regions were opened; undefined where there is nothing that the caller may see. */
   readonly start: (source: EdgeSource) => Promise<Start | undefined>;
   readonly direction: Direction;
   readonly depth: number | null | undefined;
@@ -59,9 +62,9 @@ export interface Asked {
 export async function walkFor(context: Context, { start, direction, depth, field }: Asked): Promise<Walk> {
   const steps = depth ?? DEFAULT_DEPTH;
   if (steps < 0) throw badUserInput("`depth` is not negative.");
+  const regions = await regionsToWalk(context);
   const begin = await start(edgeSource(context));
   if (begin === undefined) return recordingRead(context, field, 0, NOTHING);
-  const regions = await regionsToWalk(context);
   const walk = await walkLineage(regions, begin, direction, Math.min(steps, MAX_WALK_DEPTH));
   return recordedWalk(context, field, walk);
 }
