@@ -116,6 +116,11 @@ it("finds rows that were changed, left out, added or put behind the end", async 
   expect(await after(`${kept}; ${copyOf("2")}`, putBack)).toEqual([
     "STATE_MISMATCH 2: oc_lineage_edge has 1 rows of this entry, which records 0 edges",
   ]);
+  for (const seq of ["0", "-7"]) {
+    expect(await after(`${kept}; ${copyOf(seq)}`, putBack)).toEqual([
+      `STATE_MISMATCH undefined: oc_lineage_edge has rows of an entry ${seq}, which there cannot be. Restore its rows from a backup, or make them anew from the entries`,
+    ]);
+  }
   const [beyond] = await after(`${kept}; ${copyOf("1000")}`, putBack);
   expect(beyond).toMatch(/^TRUNCATED .*rows belong to entries up to 1000/);
   expect(await after("SELECT", "SELECT")).toEqual([]);

@@ -14,6 +14,8 @@ export interface LedgerEnd {
   readonly entryHash: string | undefined;
   /** The last position a payload or state row belongs to; 0 when there is none. */
   readonly trace: bigint;
+  /** The first position below 1 that a row of an edge has, and no entry. */
+  readonly strayEdge: bigint | undefined;
 }
 
 interface EndRow {
@@ -23,6 +25,7 @@ interface EndRow {
   readonly last_seq: string | null;
   readonly entry_hash: string | null;
   readonly trace_seq: string | null;
+  readonly stray_edge: string | null;
 }
 
 /** Reads where `ledger` ends. Within a snapshot; looks at all payloads and states of the ledger, which takes long when they are many. */
@@ -34,13 +37,14 @@ export async function readEnd(run: RunQuery, ledger: LedgerId): Promise<LedgerEn
     last: BigInt(row?.last_seq ?? 0),
     entryHash: row?.entry_hash ?? undefined,
     trace: BigInt(row?.trace_seq ?? 0),
+    strayEdge: row?.stray_edge == null ? undefined : BigInt(row.stray_edge),
   };
 }
 
 const positions = (from: bigint, to: bigint) => (from === to ? `position ${from}` : `positions ${from} to ${to}`);
 
 /** What is wrong with where the ledger ends. `seen`: the furthest head known from outside the database. */
-export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): LedgerProblem[] {
+export function endProblems(end: Omit<LedgerEnd, "strayEdge">, seen: LedgerHead | undefined): LedgerProblem[] {
   const { head, last, trace } = end;
   const rowSays = head?.seq ?? 0n;
   if (last > rowSays) {
@@ -82,6 +86,13 @@ export function endProblems(end: LedgerEnd, seen: LedgerHead | undefined): Ledge
     });
   }
   return problems;
+}
+
+/** Rows of edges before the first entry, which belong to none; those of positions within the ledger are compared with their entries. */
+export function strayProblems({ strayEdge }: Pick<LedgerEnd, "strayEdge">): LedgerProblem[] {
+  if (strayEdge === undefined) return [];
+  const detail = `oc_lineage_edge has rows of an entry ${strayEdge}, which there cannot be. Restore its rows from a backup, or make them anew from the entries`;
+  return [{ verdict: "STATE_MISMATCH", seq: undefined, detail }];
 }
 
 /** What is wrong with where the months of the ledger are said to begin: reads by position look there only. */

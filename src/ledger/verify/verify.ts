@@ -7,7 +7,7 @@ import type { Range } from "../../verify/sequence.ts";
 import { inOrder, type LedgerProblem, merge, verdictOf } from "../../verify/verdict.ts";
 import { type ByObject, type GuardReport, guardReport } from "../guards.ts";
 import { unreadable } from "./check-piece.ts";
-import { endProblems, type LedgerEnd, monthProblems, readEnd, rewrittenAt } from "./end.ts";
+import { endProblems, type LedgerEnd, monthProblems, readEnd, rewrittenAt, strayProblems } from "./end.ts";
 import { DEFAULT_WORKERS, MAX_PROBLEMS } from "./limits.ts";
 import type { Runner } from "./runner.ts";
 import { inSnapshot, withConnection } from "./session.ts";
@@ -98,6 +98,7 @@ async function verify(
   const unguarded = unguardedProblems(guards);
   const found = inOrder([
     ...(range.to >= end.last ? endProblems(end, seen.at(-1)) : []),
+    ...(range.from === 1n ? strayProblems(end) : []),
     ...months,
     ...(rewritten === undefined ? [] : [rewritten]),
     ...(options.headsUnreadable === undefined ? [] : [headsProblem(options.headsUnreadable)]),
