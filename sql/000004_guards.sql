@@ -24,7 +24,7 @@ BEGIN
   RETURN QUERY
     SELECT (row_number() OVER (ORDER BY r.part, r.n))::smallint, CASE r.part WHEN 1 THEN 'OBSERVED' ELSE 'POSSIBLE' END,
            (r.read ->> 'chain')::uuid, r.read ->> 'platform', r.read ->> 'region', coalesce(r.read ->> 'ledger', p_ledger),
-           (r.read ->> 'seq')::bigint, CASE WHEN r.part = 1 THEN (r.read ->> 'values')::integer END,
+           CASE WHEN r.read ->> 'seq' ~ '^[0-9]{1,18}$' THEN (r.read ->> 'seq')::bigint END, CASE WHEN r.part = 1 THEN (r.read ->> 'values')::integer END,
            CASE WHEN r.part = 1 THEN (r.read ->> 'strength')::integer END,
            CASE WHEN r.part = 2 THEN (r.read ->> 'reads')::integer END
       FROM (SELECT 1 AS part, o.n, o.read FROM jsonb_array_elements(p_lineage -> 'observed') WITH ORDINALITY AS o(read, n)
@@ -101,7 +101,9 @@ BEGIN
              AS b(chain uuid, platform text, region text, "sourceChain" uuid, action uuid, lineage jsonb, reads jsonb)
      CROSS JOIN LATERAL oc_edges(i.ledger, b."sourceChain", b.lineage, b.reads) d
      WHERE i.type = 'ACTION_PROPOSED'
-       AND (i.source_chain IS NOT NULL OR strpos(i.entry, '"lineage":{') > 0 OR strpos(i.entry, '"reads":{') > 0);
+       AND (i.source_chain IS NOT NULL OR strpos(i.entry, '"lineage":{') > 0 OR strpos(i.entry, '"reads":{') > 0)
+       -- What is not of a proposal has no edges; verification says that it is none.
+       AND b.chain IS NOT NULL AND b.platform IS NOT NULL AND b.region IS NOT NULL AND b.action IS NOT NULL;
   END IF;
   RETURN NULL;
 END
@@ -222,6 +224,10 @@ BEGIN
   DELETE FROM oc_work.read_fingerprints f USING oc_audit_log e
    WHERE e.ledger = OLD.ledger AND e.seq = OLD.seq AND e.recorded_at = OLD.recorded_at
      AND f.ledger = OLD.ledger AND f.action = e.action_id;
+  IF FOUND THEN
+    INSERT INTO oc_work.forgotten_reads AS r (ledger, times) VALUES (OLD.ledger, 1)
+    ON CONFLICT (ledger) DO UPDATE SET times = r.times + 1;
+  END IF;
   RETURN NULL;
 END
 $$;
@@ -229,6 +235,8 @@ CREATE FUNCTION oc_reads_forget_all() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
+  INSERT INTO oc_work.forgotten_reads AS r (ledger, times) SELECT DISTINCT f.ledger, 1 FROM oc_work.read_fingerprints f
+  ON CONFLICT (ledger) DO UPDATE SET times = r.times + 1;
   DELETE FROM oc_work.read_fingerprints;
   RETURN NULL;
 END

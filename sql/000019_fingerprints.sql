@@ -50,5 +50,12 @@ CREATE INDEX read_fingerprints_made ON oc_work.read_fingerprints (ledger, made_a
 CREATE INDEX read_fingerprints_old ON oc_work.read_fingerprints (made_at);
 COMMENT ON TABLE oc_work.read_fingerprints IS 'Keyed fingerprints of what was read lately. Losing or altering a row makes the read a possible source of whatever is written afterwards. A job deletes what is old, and erasing a value of the read deletes its row.';
 
+-- How often fingerprints of the ledger were deleted because a value was erased: servers that remember some forget them then.
+CREATE TABLE oc_work.forgotten_reads (
+  ledger text   PRIMARY KEY,
+  times  bigint NOT NULL
+);
+COMMENT ON TABLE oc_work.forgotten_reads IS 'How often fingerprints of reads were deleted with what was read. Losing it makes servers remember what is left once more.';
+
 RESET ROLE;
 SELECT oc_guard.record();

@@ -44,6 +44,9 @@ export function edgesOf(ledger: string, body: JsonObject): readonly RecordedEdge
   return edges.map((edge, at) => ({ ...edge, n: at + 1 }));
 }
 
+/** A position that the database has room for; entries have it as text. */
+const POSITION = /^[0-9]{1,18}$/;
+
 function placeOf(own: string, kind: RecordedEdge["kind"], read: JsonObject): Omit<RecordedEdge, "n"> {
   return {
     kind,
@@ -51,7 +54,7 @@ function placeOf(own: string, kind: RecordedEdge["kind"], read: JsonObject): Omi
     sourcePlatform: textOrNull(read.platform),
     sourceRegion: textOrNull(read.region),
     sourceLedger: textOrNull(read.ledger) ?? own,
-    sourceSeq: textOrNull(read.seq),
+    sourceSeq: typeof read.seq === "string" && POSITION.test(read.seq) ? String(BigInt(read.seq)) : null,
     values: null,
     strength: null,
     reads: null,
@@ -72,6 +75,8 @@ export function edgeRowsOf(ledger: string, body: JsonObject, recordedAt: string)
   const edges = edgesOf(ledger, body);
   if (edges.length === 0) return [];
   const write = [body.chain, body.platform, body.region, body.action].map(textOrNull);
+  // What is not of a proposal has none.
+  if (write.includes(null)) return [];
   return edges.map((edge) => {
     const { n, kind, sourceChain, sourcePlatform, sourceRegion, sourceLedger, sourceSeq } = edge;
     const source = [sourceChain, sourcePlatform, sourceRegion, sourceLedger, sourceSeq];

@@ -34,9 +34,13 @@ async function start(dataDir?: string, databaseUrl = database.appUrl): Promise<A
 async function tamper(statement: string): Promise<void> {
   await withClient(database.superuserUrl, async (client) => {
     await client.query("BEGIN; SET LOCAL allow_system_table_mods = on");
-    await client.query("UPDATE pg_trigger SET tgenabled = 'D'; UPDATE pg_event_trigger SET evtenabled = 'D'");
+    await client.query(
+      "UPDATE pg_trigger SET tgenabled = 'D' WHERE NOT tgisinternal; UPDATE pg_event_trigger SET evtenabled = 'D'",
+    );
     await client.query(statement);
-    await client.query("UPDATE pg_trigger SET tgenabled = 'A'; UPDATE pg_event_trigger SET evtenabled = 'A'; COMMIT");
+    await client.query(
+      "UPDATE pg_trigger SET tgenabled = 'A' WHERE NOT tgisinternal; UPDATE pg_event_trigger SET evtenabled = 'A'; COMMIT",
+    );
   });
 }
 

@@ -203,6 +203,23 @@ describe("what gets past nobody", () => {
     expect(idsOf(await propose("bank", "transfer", { to }))).toContain("from-strangers");
   });
 
+  it("is a value beside a name that the person said, or within one that only repeats", async () => {
+    const named = await propose(
+      "bank",
+      "transfer",
+      { "Bank account": "FR7630006000011234567890189" },
+      "the bank account please",
+    );
+    expect(named.action.argumentSources).toContainEqual(
+      expect.objectContaining({ path: "/Bank account", origin: "NONE", distinctive: true }),
+    );
+    const to = eve();
+    await read("web", "open_page", { text: `Look Evil Corporation ${to} up` });
+    const { action, grant } = await propose("crm", "get_contact", { query: `Evil Corporation ${to}` });
+    await finish(action, grant, { query: `Evil Corporation ${to}`, found: [] });
+    expect(idsOf(await propose("bank", "transfer", { to: `Evil Corporation ${to}` }))).toContain("from-strangers");
+  });
+
   it("is a value that one stranger wrote in many mails", async () => {
     const account = "NL91 ABNA 0417 1643 00";
     for (let at = 0; at < 12; at += 1)

@@ -37,9 +37,13 @@ async function start(options: AppOptions = {}, environment: Readonly<Record<stri
 async function tamper(...statements: readonly string[]): Promise<void> {
   await withClient(database.superuserUrl, async (client) => {
     await client.query("BEGIN; SET LOCAL allow_system_table_mods = on");
-    await client.query("UPDATE pg_trigger SET tgenabled = 'D'; UPDATE pg_event_trigger SET evtenabled = 'D'");
+    await client.query(
+      "UPDATE pg_trigger SET tgenabled = 'D' WHERE NOT tgisinternal; UPDATE pg_event_trigger SET evtenabled = 'D'",
+    );
     for (const statement of statements) await client.query(statement);
-    await client.query("UPDATE pg_trigger SET tgenabled = 'A'; UPDATE pg_event_trigger SET evtenabled = 'A'");
+    await client.query(
+      "UPDATE pg_trigger SET tgenabled = 'A' WHERE NOT tgisinternal; UPDATE pg_event_trigger SET evtenabled = 'A'",
+    );
     await client.query("COMMIT");
   });
 }

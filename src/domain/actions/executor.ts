@@ -15,7 +15,7 @@ import type { ReadRecorder } from "../lineage/sources/recorder.ts";
 import type { ActionView, Situation, Terms } from "./action.ts";
 import { stateFacts, termFacts } from "./body.ts";
 import { carriedOut } from "./carry-out.ts";
-import type { FollowUp } from "./decide/command.ts";
+import type { CompleteAction, FollowUp } from "./decide/command.ts";
 import { decide } from "./decide/decide.ts";
 import { decisionFacts } from "./decide/decision.ts";
 import { peopleCompared } from "./decide/people.ts";
@@ -179,16 +179,24 @@ async function recordRead(
   command: FollowUp,
   recorder: ReadRecorder,
 ): Promise<Pick<FactDraft<"ACTION_COMPLETED">, "fingerprints"> | undefined> {
-  if (command.type !== "completeAction" || command.outcome !== "SUCCEEDED" || command.result === undefined) return;
-  if (terms.effect !== "READ") return;
+  if (command.type !== "completeAction" || terms.effect !== "READ") return;
+  const result = returnedBy(command);
+  if (result === undefined) return;
   const { ledger, id: action } = state;
   const given = valueAt(proposal, "arguments");
   const asked = given === undefined || given instanceof Withheld ? action : canonicalize(given);
   const { platform, tool } = terms;
-  const result = command.result.text;
   return {
     fingerprints: await recorder.record({ ledger, action, asked: canonicalize([platform, tool, asked]), result }),
   };
+}
+
+/** What a read returned, RFC 8785 text: of one that failed, its error too. Undefined: nobody says what. */
+function returnedBy({ outcome, result, error }: CompleteAction): string | undefined {
+  if (outcome === "SUCCEEDED") return result?.text;
+  const told = error === undefined ? "null" : canonicalize(error);
+  // The values of the result come first, so that they have the same numbers.
+  return result === undefined ? told : `[${result.text},${told}]`;
 }
 
 /** `fact` with further things that it moves. */

@@ -11,7 +11,7 @@ import type { ReadPolicy } from "./document/read.ts";
 import type { PolicyDocument } from "./document/schema.ts";
 import type { PolicyOutcome, Requirement } from "./evaluate.ts";
 import { floorVerdict } from "./floor.ts";
-import { lineageOf } from "./lineage.ts";
+import { type KnownSources, lineageOf, notLookedUp } from "./lineage.ts";
 import { BUILT_IN_IDS, RULE_IDS } from "./reason.ts";
 import { requirementsAt, unionOf } from "./requirements.ts";
 import { type CompiledRule, compileRule, type RuleExplanation } from "./rules.ts";
@@ -179,7 +179,15 @@ export function compilePolicy({ document, hash, placeOf }: ReadPolicy): Compiled
   const withLineage = (situation: Situation): Situation =>
     situation.sources === undefined || !readsLineage
       ? situation
-      : { ...situation, lineage: lineageOf(situation.sources, situation.platform, document.catalog) };
+      : {
+          ...situation,
+          lineage: lineageOf(sourcesOf(situation, situation.sources), situation.platform, document.catalog),
+        };
+  /** What was not looked up, because the tool was a READ when it was proposed, counts as not compared. */
+  const sourcesOf = ({ platform, tool: name }: Situation, sources: KnownSources): KnownSources =>
+    sources.recorded !== undefined || tools.get(keyOf(platform, name))?.effect === "READ"
+      ? sources
+      : notLookedUp(sources, document.catalog);
 
   return {
     hash,

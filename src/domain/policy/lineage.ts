@@ -41,6 +41,13 @@ export function lineageOf(sources: KnownSources, platform: string, catalog: Poli
   };
 }
 
+/** `sources` of a write of which nothing was looked up: it may be from all that was read, or from any platform where that is not known either. */
+export function notLookedUp(sources: KnownSources, { platforms }: PolicyDocument["catalog"]): KnownSources {
+  const unknown = sources.reads?.known.map((read) => read.platform) ?? Object.keys(platforms);
+  const recorded = { observed: [], possible: [], origins: [], unknown, uncompared: true as const };
+  return { ...sources, recorded, unsourced: [""] };
+}
+
 /** What values of the arguments came from, by kind of source. `suspected`: platforms that could not be asked. */
 function influenceOf(
   { reads, recorded }: KnownSources,

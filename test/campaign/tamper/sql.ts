@@ -43,7 +43,7 @@ const TAKE_OFF = `
   CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT oid, tgenabled FROM pg_trigger;
   CREATE TEMP TABLE kept_events ON COMMIT DROP AS SELECT oid, evtenabled FROM pg_event_trigger;
   CREATE TEMP TABLE kept_checks ON COMMIT DROP AS SELECT oid, relchecks FROM pg_class WHERE relname ~ '^oc_(audit_log|state|ledger_head)';
-  UPDATE pg_trigger SET tgenabled = 'D'; UPDATE pg_event_trigger SET evtenabled = 'D';
+  UPDATE pg_trigger SET tgenabled = 'D' WHERE NOT tgisinternal; UPDATE pg_event_trigger SET evtenabled = 'D';
   UPDATE pg_class c SET relchecks = 0 FROM kept_checks k WHERE c.oid = k.oid`;
 const PUT_BACK = `
   UPDATE pg_trigger t SET tgenabled = k.tgenabled FROM kept k WHERE t.oid = k.oid;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFingerprinter } from "../../../src/domain/lineage/fingerprints/digest.ts";
 import { digestOfSet, readSetOf, unpacked } from "../../../src/domain/lineage/fingerprints/read-set.ts";
 import type { JsonValue } from "../../../src/facts/canonical.ts";
+import { factOfType } from "../../../src/facts/decode.ts";
 import { agent, calling, createWorld, LEDGER, type Process, read, type World, write } from "../support.ts";
 
 let world: World;
@@ -130,5 +131,21 @@ describe("what was read", () => {
       await owner.query(statement);
     }
     expect(await held()).toEqual([false, name !== "all payloads are erased"]);
+  });
+
+  it("confirms no guess on a server that compared it before", async () => {
+    const email = "okapi-88213@secrets.example";
+    const { entry } = await readIt({ email });
+    const guess = async () => {
+      const { action } = await server.actions.propose(calling(agent), write({ arguments: { email } }));
+      return factOfType(action.proposal, "ACTION_PROPOSED").lineage;
+    };
+    const seq = String(entry.seq);
+    expect((await guess())?.origins).toEqual([{ platforms: ["crm"], values: 1 }]);
+    await owner.query("DELETE FROM oc_audit_payload WHERE ledger = $1 AND seq = $2", [LEDGER, seq]);
+    const after = await guess();
+    expect(after?.origins).toEqual([{ platforms: [], values: 1 }]);
+    expect(after?.observed).toEqual([]);
+    expect(after?.unknown).toEqual(["crm"]);
   });
 });

@@ -177,7 +177,12 @@ describe("a write", () => {
     const { lineage } = await propose(empty, { to: amelia.email });
     expect(lineage?.possible).toHaveLength(1);
     expect(lineage?.possible[0]).not.toHaveProperty("unknown");
-    for (const outcome of ["SUCCEEDED", "FAILED", undefined] as const) {
+    const failed = someAgent();
+    const { action: tried, grant: used } = await one.actions.propose(failed, read());
+    await one.actions.redeemGrant(failed, { token: used!.token, digest: String(tried.proposal.body.digest) });
+    await one.actions.complete(failed, { actionId: tried.state.id, outcome: "FAILED", error: "no such page" });
+    expect((await propose(failed, { to: amelia.email })).lineage?.possible[0]).not.toHaveProperty("unknown");
+    for (const outcome of ["SUCCEEDED", undefined] as const) {
       const by = someAgent();
       const { action, grant } = await one.actions.propose(by, read());
       await one.actions.redeemGrant(by, { token: grant!.token, digest: String(action.proposal.body.digest) });

@@ -13,7 +13,12 @@ const share = (...all: readonly (string | number)[]) => {
 
 describe("the values of a result", () => {
   it("are those of JSON at any depth, with their paths, and of each record together", () => {
-    expect(found({ a: [{ "b/c": "x" }, 1, true, null], "": "y" })).toEqual({ "/a/0/b~1c": "x", "/a/1": 1, "/": "y" });
+    expect(found({ a: [{ "b/c": "x" }, 1, true, null], "": "y" })).toEqual({
+      "/a/0/b~1c#name": "b/c",
+      "/a/0/b~1c": "x",
+      "/a/1": 1,
+      "/": "y",
+    });
     const [first, second, third] = [...leavesOf([{ a: "x", b: "y" }, { a: "z" }])];
     expect(first?.record).toBe(second?.record);
     expect(third?.record).not.toBe(first?.record);

@@ -56,9 +56,9 @@ async function grow(ledger: LedgerId, entries: number): Promise<void> {
 const tamper = (sql: string) =>
   withClient(scene.database.superuserUrl, async (client) => {
     await client.query("BEGIN; SET LOCAL allow_system_table_mods = on; SET LOCAL event_triggers = off");
-    await client.query("UPDATE pg_trigger SET tgenabled = 'D'");
+    await client.query("UPDATE pg_trigger SET tgenabled = 'D' WHERE NOT tgisinternal");
     await client.query(sql);
-    await client.query("UPDATE pg_trigger SET tgenabled = 'A'; COMMIT");
+    await client.query("UPDATE pg_trigger SET tgenabled = 'A' WHERE NOT tgisinternal; COMMIT");
   });
 const change = (ledger: LedgerId, seq: number) =>
   tamper(`UPDATE oc_audit_log SET tool = 'x' WHERE ledger = '${ledger}' AND seq = ${seq}`);

@@ -46,7 +46,7 @@ export function createLookUpSources({ policies, findReads, findOrigins, partsReg
     if (before?.policy === policy && before.shadow === shadow) return before;
     const asking = shadow === undefined ? [policy] : [policy, shadow];
     const isAsked = asking.some(({ readsLineage }) => readsLineage);
-    const writes = all.filter(({ own, proposal }) => own === undefined && isWrite(policy, proposal));
+    const writes = all.filter(({ own, proposal }) => own === undefined && asking.some((one) => isWrite(one, proposal)));
     const isNeeded = isAsked || (partsRegions && writes.length > 0);
     const readsOf = isNeeded ? await readsBefore(findReads, principal, all, asking) : undefined;
     const { catalog } = policy.document;

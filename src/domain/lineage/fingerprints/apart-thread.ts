@@ -20,7 +20,7 @@ function replyTo({ of, key, json }: Question): readonly [Reply, readonly ArrayBu
       const written = writtenOf(value, fingerprinter);
       return [{ written }, [written.fingerprints.buffer, written.rest.buffer]];
     }
-    const places = placesOf(value, fingerprinter, of === "PLACES_WRITTEN");
+    const places = placesOf(value, fingerprinter);
     return [{ places }, [places.fingerprints.buffer, places.rest.buffer]];
   } catch (error) {
     return [{ problem: asError(error).message }, []];

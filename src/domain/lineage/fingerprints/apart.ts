@@ -7,7 +7,7 @@ import { type Written, writtenOf } from "./written.ts";
 
 /** What a thread is asked: JSON as text, which costs little to hand over. */
 export interface Question {
-  readonly of: "READ" | "WRITE" | "PLACES_READ" | "PLACES_WRITTEN";
+  readonly of: "READ" | "WRITE" | "PLACES";
   readonly key: Uint8Array;
   readonly json: string;
 }
@@ -26,8 +26,8 @@ export interface FingerprintMaker {
   ofRead(key: Uint8Array, json: string): Promise<ReadSet | undefined>;
   /** The same of what is to be written. */
   ofWrite(key: Uint8Array, json: string): Promise<Written | undefined>;
-  /** Where the values are in what was read, or is to be written; undefined as above. */
-  places(key: Uint8Array, json: string, of: "READ" | "WRITE"): Promise<Places | undefined>;
+  /** Where the values are in what was read; undefined as above. */
+  places(key: Uint8Array, json: string): Promise<Places | undefined>;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -56,12 +56,9 @@ export function createFingerprintMaker({ maxMs = MAX_MS }: FingerprintMakerOptio
       const reply = await threads.ask({ of: "WRITE", key, json });
       return reply !== undefined && "written" in reply ? reply.written : undefined;
     },
-    async places(key, json, of) {
-      const isWrite = of === "WRITE";
-      if (json.length <= (isWrite ? SMALL_WRITE : SMALL_READ)) {
-        return placesOf(parseJson(json), fingerprinterOf(key), isWrite);
-      }
-      const reply = await threads.ask({ of: isWrite ? "PLACES_WRITTEN" : "PLACES_READ", key, json });
+    async places(key, json) {
+      if (json.length <= SMALL_READ) return placesOf(parseJson(json), fingerprinterOf(key));
+      const reply = await threads.ask({ of: "PLACES", key, json });
       return reply !== undefined && "places" in reply ? reply.places : undefined;
     },
     close: () => threads.close(),

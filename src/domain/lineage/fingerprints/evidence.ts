@@ -30,6 +30,9 @@ export type Rareness = "RARE" | "UNCOMMON" | "COMMON";
 /** From here on it is observed that a write has values of a read: an e-mail address is enough, or two names. */
 export const OBSERVED_STRENGTH = 5;
 
+/** Places of one value that are looked at: it counts once. */
+const MOST_PLACES = 4;
+
 /** What is left of the weight of a value, by the factor for its sources. */
 export function rarenessOf(factor: number): { readonly rarity: Rareness; readonly left: number } {
   if (factor >= 0.75) return { rarity: "RARE", left: 0.9 };
@@ -47,7 +50,7 @@ export function evidenceOf(
   said: ReadonlySet<Fingerprint> = new Set(),
 ): Evidence {
   const counted = new Map<Fingerprint, Shared>();
-  for (const feature of withoutOverlaps(featuresAt(written, found))) {
+  for (const feature of withoutOverlaps(featuresAt(written, found, MOST_PLACES))) {
     const { fingerprint, weight } = feature;
     const { rarity, left } = rarenessOf(factor(fingerprint));
     const strength = weight * left;

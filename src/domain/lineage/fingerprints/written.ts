@@ -2,6 +2,7 @@ import type { JsonValue } from "../../../facts/canonical.ts";
 import { leavesOf } from "../values/leaves.ts";
 import type { Fingerprint, Fingerprinter } from "./digest.ts";
 import { type Feature, featuresOf, type Omitted } from "./features.ts";
+import { spellingOf } from "./spelling.ts";
 
 /**
  * What is to be written, as it is compared with what was read: features in columns, since there can be many, of which few are found, and
@@ -9,7 +10,7 @@ import { type Feature, featuresOf, type Omitted } from "./features.ts";
  */
 export interface Written {
   readonly fingerprints: Float64Array<ArrayBuffer>;
-  /** Of each feature: weight, start, end, path, path of a second value or -1, part. */
+  /** Of each feature: weight, start, end, path, path of a second value or -1, part, and of a whole value how it is written or -1. */
   readonly rest: Float64Array<ArrayBuffer>;
   readonly paths: readonly string[];
   /** Where its values are, those that are too short to be compared included. */
@@ -20,7 +21,7 @@ export interface Written {
 
 /** Values whose places are given. */
 const MAX_LEAVES = 1_000;
-const COLUMNS = 6;
+const COLUMNS = 7;
 const PARTS = ["WHOLE", "PART", "TEXT"] as const;
 
 /** What is compared of `value`. */
@@ -34,10 +35,11 @@ export function writtenOf(value: JsonValue, fingerprinter: Fingerprinter): Writt
     paths.set(path, known);
     return known;
   };
-  for (const { fingerprint, weight, start, end, path, and, part } of featuresOf(value, fingerprinter, true, omitted)) {
+  for (const feature of featuresOf(value, fingerprinter, true, omitted)) {
+    const { fingerprint, weight, start, end, path, and, part, text } = feature;
     fingerprints.push(fingerprint);
     const second = and === undefined ? -1 : placeOf(and);
-    rest.push(weight, start, end, placeOf(path), second, PARTS.indexOf(part));
+    rest.push(weight, start, end, placeOf(path), second, PARTS.indexOf(part), part === "WHOLE" ? spellingOf(text) : -1);
   }
   return {
     fingerprints: Float64Array.from(fingerprints),
@@ -58,12 +60,18 @@ function placesOf(value: JsonValue): ReadonlySet<string> {
   return places;
 }
 
-/** Those features of `written` that have one of these fingerprints. */
-export function featuresAt(written: Written, found: ReadonlySet<Fingerprint>): readonly Feature[] {
+/** Those features of `written` that have one of these fingerprints. `most`: of each, the first so many. */
+export function featuresAt(
+  written: Written,
+  found: ReadonlySet<Fingerprint>,
+  most = Number.POSITIVE_INFINITY,
+): readonly Feature[] {
   const places = indexOf(written);
   // Whichever has fewer is gone through.
   const [few, has] = found.size < places.size ? [found.keys(), places] : [places.keys(), found];
-  const numbers = [...few].flatMap((fingerprint) => (has.has(fingerprint) ? (places.get(fingerprint) ?? []) : []));
+  const numbers = [...few].flatMap((fingerprint) =>
+    has.has(fingerprint) ? (places.get(fingerprint) ?? []).slice(0, most) : [],
+  );
   return numbers.sort((one, other) => one - other).map((at) => featureAt(written, at));
 }
 
@@ -81,6 +89,12 @@ function indexOf(written: Written): ReadonlyMap<Fingerprint, readonly number[]> 
   }
   indexes.set(written, made);
   return made;
+}
+
+/** How the whole values of `written` with this fingerprint are written. */
+export function spellingsAt(written: Written, fingerprint: Fingerprint): readonly number[] {
+  const found = indexOf(written).get(fingerprint) ?? [];
+  return found.map((at) => written.rest[at * COLUMNS + 6] as number).filter((spelling) => spelling >= 0);
 }
 
 function featureAt({ fingerprints, rest, paths }: Written, at: number): Feature {

@@ -27,8 +27,8 @@ export interface FoundRead {
   readonly found: ReadonlySet<Fingerprint>;
   /** Whether the write is observed to have values of it. */
   readonly isObserved: boolean;
-  /** What it was asked with, which it may only repeat. */
-  readonly asked: ReadonlySet<Fingerprint>;
+  /** What it was asked with, which it may only repeat; undefined: that is not known. */
+  readonly asked: ReadonlySet<Fingerprint> | undefined;
 }
 
 /**
@@ -48,27 +48,34 @@ export function argumentSources(
   rarity: Pick<Rarity, "factor">,
   untrusted: ReadonlySet<string>,
 ): readonly ArgumentSource[] {
-  const having = new Map<Fingerprint, FoundRead[]>();
-  for (const read of reads) {
-    for (const fingerprint of read.found) {
-      const known = having.get(fingerprint);
-      if (known === undefined) having.set(fingerprint, [read]);
-      else known.push(read);
-    }
-  }
-  const found = withoutOverlaps(featuresAt(written, new Set([...having.keys(), ...said]))).flatMap(
-    (feature): readonly ArgumentSource[] => {
-      const { fingerprint, path, and, start, end, part, weight } = feature;
-      const all = (having.get(fingerprint) ?? []).filter(({ asked }) => !asked.has(fingerprint));
-      const isDoubtful = all.every(({ read }) => untrusted.has(read.platform));
-      const left = isDoubtful ? 1 : rarenessOf(rarity.factor(fingerprint)).left;
-      const isSaid = said.has(fingerprint) && (part === "WHOLE" || weight >= OBSERVED_STRENGTH);
-      const telling = all.filter((one) => isFrom(one, feature, left));
-      const place = { path, and, span: part === "WHOLE" ? undefined : ([start, end] as const), fingerprint, isSaid };
-      if (isSaid || telling.length > 0) return [{ ...place, reads: readsOf(telling), isCommon: false }];
-      return part === "WHOLE" && all.length > 0 ? [{ ...place, reads: readsOf(all), isCommon: true }] : [];
-    },
+  const sourcesOf = createSources(reads, rarity, untrusted);
+  const found: ArgumentSource[] = [];
+  const known = featuresAt(written, new Set([...sourcesOf.fingerprints, ...said])).filter(
+    (feature) => isAskedFor(feature, said) || sourcesOf(feature).all.length > 0,
   );
+  // The longest that tells something: what only tells nothing hides no part of it.
+  const telling = known.filter((feature) => isAskedFor(feature, said) || sourcesOf(feature).telling.length > 0);
+  const common = known.filter(({ part }) => part === "WHOLE");
+  for (const feature of withoutOverlaps(telling)) {
+    const { fingerprint, path, and, start, end, part } = feature;
+    const span = part === "WHOLE" ? undefined : ([start, end] as const);
+    const place = { path, and, span, fingerprint, isSaid: isAskedFor(feature, said), isCommon: false };
+    found.push({ ...place, reads: sourcesOf(feature).telling });
+  }
+  const told = new Set(found.map(({ path }) => path));
+  for (const feature of withoutOverlaps(common)) {
+    const { fingerprint, path, and } = feature;
+    if (told.has(path)) continue;
+    found.push({
+      path,
+      and,
+      span: undefined,
+      fingerprint,
+      isSaid: false,
+      reads: sourcesOf(feature).all,
+      isCommon: true,
+    });
+  }
   const places = new Map<string, (readonly [number, number])[] | undefined>();
   for (const { path, and, span } of found) {
     const known = places.get(path);
@@ -77,10 +84,55 @@ export function argumentSources(
     else known.push(span);
     if (and !== undefined) places.set(and, undefined);
   }
-  const telling = pathsBeyond(written, places, OBSERVED_STRENGTH);
-  const unsourced = [...telling].map((path) => ({ ...UNSOURCED, path, isCommon: false }));
-  const common = written.leaves.filter((path) => !telling.has(path) && !places.has(path));
-  return [...found, ...unsourced, ...common.map((path) => ({ ...UNSOURCED, path, isCommon: true }))];
+  const beyond = pathsBeyond(written, places, OBSERVED_STRENGTH);
+  const unsourced = [...beyond].map((path) => ({ ...UNSOURCED, path, isCommon: false }));
+  const short = written.leaves.filter((path) => !beyond.has(path) && !places.has(path));
+  return [...found, ...unsourced, ...short.map((path) => ({ ...UNSOURCED, path, isCommon: true }))];
+}
+
+/** The person asked for it: within a text, only where it tells enough by itself. */
+function isAskedFor({ fingerprint, part, weight }: Feature, said: ReadonlySet<Fingerprint>): boolean {
+  return said.has(fingerprint) && (part === "WHOLE" || weight >= OBSERVED_STRENGTH);
+}
+
+interface Sources {
+  /** The reads that have a value, other than those that it was asked of. */
+  readonly all: readonly RecentRead[];
+  /** Those of them that it is from. */
+  readonly telling: readonly RecentRead[];
+}
+
+/** The reads that a value may be from. Each is looked up once: a write may have one value many times, and many reads may have it. */
+function createSources(
+  reads: readonly FoundRead[],
+  rarity: Pick<Rarity, "factor">,
+  untrusted: ReadonlySet<string>,
+): { (feature: Feature): Sources; readonly fingerprints: Iterable<Fingerprint> } {
+  const having = new Map<Fingerprint, FoundRead[]>();
+  for (const one of reads) {
+    const { read, asked } = one;
+    for (const fingerprint of one.found) {
+      // What it was asked with is not known: a platform is not trusted then.
+      if (asked === undefined ? !untrusted.has(read.platform) : asked.has(fingerprint)) continue;
+      const known = having.get(fingerprint);
+      if (known === undefined) having.set(fingerprint, [one]);
+      else known.push(one);
+    }
+  }
+  const made = new Map<string, Sources>();
+  const sourcesOf = (feature: Feature): Sources => {
+    const { fingerprint, part, weight } = feature;
+    const key = `${fingerprint} ${part} ${weight}`;
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const all = having.get(fingerprint) ?? [];
+    const isDoubtful = all.every(({ read }) => untrusted.has(read.platform));
+    const left = isDoubtful ? 1 : rarenessOf(rarity.factor(fingerprint)).left;
+    const found = { all: readsOf(all), telling: readsOf(all.filter((one) => isFrom(one, feature, left))) };
+    made.set(key, found);
+    return found;
+  };
+  return Object.assign(sourcesOf, { fingerprints: having.keys() });
 }
 
 function isFrom({ isObserved }: FoundRead, { weight, part }: Feature, left: number): boolean {
@@ -91,6 +143,16 @@ function isFrom({ isObserved }: FoundRead, { weight, part }: Feature, left: numb
 
 const readsOf = (found: readonly FoundRead[]) => found.map(({ read }) => read);
 const UNSOURCED = { and: undefined, span: undefined, fingerprint: undefined, isSaid: false, reads: [] } as const;
+
+/** The platforms of reads, by name. Values share lists of reads, so each is gone through once. */
+export function createPlatforms(): (reads: readonly RecentRead[]) => readonly string[] {
+  const known = new Map<readonly RecentRead[], readonly string[]>();
+  return (reads) => {
+    const found = known.get(reads) ?? [...new Set(reads.map(({ platform }) => platform))].sort();
+    known.set(reads, found);
+    return found;
+  };
+}
 
 /** How many values have the same sources. */
 export interface OriginGroup {
@@ -106,9 +168,10 @@ const MOST_GROUPS = 50;
 /** What `sources` come to, by platforms. What is too common to tell does not count. */
 export function groupsOf(sources: readonly ArgumentSource[]): readonly OriginGroup[] {
   const groups = new Map<string, OriginGroup>();
+  const platformsOf = createPlatforms();
   for (const { reads, isSaid, isCommon } of sources) {
     if (isCommon) continue;
-    const platforms = [...new Set(reads.map(({ platform }) => platform))].sort();
+    const platforms = platformsOf(reads);
     const key = JSON.stringify([platforms, isSaid]);
     const known = groups.get(key) ?? { platforms, said: isSaid ? (true as const) : undefined, values: 0 };
     groups.set(key, { ...known, values: known.values + 1 });

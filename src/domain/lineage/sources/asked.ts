@@ -8,11 +8,11 @@ import type { Fingerprint } from "../fingerprints/digest.ts";
 import type { RecentRead } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 
-/** What each of `reads` was asked with: values that it has of these may only be repeated, and were known before. Throws LedgerUnavailableError. */
+/** What each of `reads` was asked with: values that it has of these may only be repeated, and were known before. Undefined: nobody knows. Throws LedgerUnavailableError. */
 export type FindAsked = (
   ledger: LedgerId,
   reads: readonly RecentRead[],
-) => Promise<(read: RecentRead) => ReadonlySet<Fingerprint>>;
+) => Promise<(read: RecentRead) => ReadonlySet<Fingerprint> | undefined>;
 
 export interface FindAskedOptions {
   readonly db: Queryable;
@@ -20,33 +20,32 @@ export interface FindAskedOptions {
   readonly maker: Pick<FingerprintMaker, "ofWrite">;
 }
 
-/** Reads whose arguments are looked at for one write, the latest, and characters of arguments: longer ones are no question that is repeated. */
-const MOST_READS = 100;
-const LONGEST = 4 * 1024;
-const NOTHING: ReadonlySet<Fingerprint> = new Set();
+/** Reads whose arguments are read at once. */
+const AT_ONCE = 50;
 
 export function createFindAsked({ db, keyOf, maker }: FindAskedOptions): FindAsked {
   const known = new WeakMap<RecentRead, ReadonlySet<Fingerprint>>();
 
-  async function askedIn(ledger: LedgerId, entry: LedgerEntry): Promise<ReadonlySet<Fingerprint>> {
-    const given = valueAt(entry, "arguments");
-    if (given === undefined || given instanceof Withheld) return NOTHING;
-    const text = canonicalize(given);
-    if (text.length > LONGEST) return NOTHING;
-    return new Set((await maker.ofWrite(keyOf(ledger), text))?.fingerprints);
+  async function askedIn(ledger: LedgerId, entry: LedgerEntry): Promise<ReadonlySet<Fingerprint> | undefined> {
+    const given = entry.type === "ACTION_PROPOSED" ? valueAt(entry, "arguments") : undefined;
+    if (given === undefined || given instanceof Withheld) return undefined;
+    const made = await maker.ofWrite(keyOf(ledger), canonicalize(given));
+    return made && new Set(made.fingerprints);
   }
 
   return async (ledger, reads) => {
-    const fresh = reads.filter((read) => !known.has(read)).slice(-MOST_READS);
-    if (fresh.length > 0) {
-      const positions = fresh.map(({ seq }) => seq);
+    const fresh = reads.filter((read) => !known.has(read));
+    for (let from = 0; from < fresh.length; from += AT_ONCE) {
+      const some = fresh.slice(from, from + AT_ONCE);
+      const positions = some.map(({ seq }) => seq);
       const entries = await withLedgerErrors(readEntries(db, ledger, positions));
       const proposals = new Map(entries.map((entry) => [entry.seq, entry]));
-      for (const read of fresh) {
+      for (const read of some) {
         const entry = proposals.get(read.seq);
-        known.set(read, entry === undefined ? NOTHING : await askedIn(ledger, entry));
+        const asked = entry && (await askedIn(ledger, entry));
+        if (asked !== undefined) known.set(read, asked);
       }
     }
-    return (read) => known.get(read) ?? NOTHING;
+    return (read) => known.get(read);
   };
 }

@@ -8,6 +8,7 @@ import type { FingerprintMaker } from "../fingerprints/apart.ts";
 import type { Fingerprint } from "../fingerprints/digest.ts";
 import type { Evidence } from "../fingerprints/evidence.ts";
 import { type Place, type Places, placeAt, sizeOfPlaces } from "../fingerprints/places.ts";
+import { spellingsAt, type Written } from "../fingerprints/written.ts";
 import type { RecentRead } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 
@@ -23,10 +24,10 @@ export type Matches = ReadonlyMap<Fingerprint, Match>;
 export type Edge = readonly [RecentRead, Evidence];
 export type Shares = readonly [RecentRead, { readonly shared: readonly { readonly fingerprint: Fingerprint }[] }];
 
-/** How the values that a write with arguments `given` (RFC 8785 text) shares with the first of `reads` were read, where what was read is still there. */
+/** How the values that `written` shares with the first of `reads` were read, where what was read is still there. */
 export type FindMatches = (
   ledger: LedgerId,
-  given: string,
+  written: Written,
   reads: readonly Shares[],
 ) => Promise<ReadonlyMap<RecentRead, Matches>>;
 
@@ -38,61 +39,56 @@ export interface FindMatchesOptions {
 
 /** Edges of which it is looked up where their values were read. */
 const MOST_LOOKED_UP = 5;
-/** Bytes of what is remembered of reads while the writes of one batch are looked at. */
+/** Bytes of fingerprints of a read of which it is looked up: more take long, and of them few are near the beginning, where paths are shown. */
+const LARGEST = 128 * 1024;
+/** Bytes of what is remembered of reads, which has nothing of their text: writes come in a row. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** Makes one for the writes of each batch: what was read is fetched and looked at once for all of them. */
-export function createFindMatches({ db, keyOf, maker }: FindMatchesOptions): () => FindMatches {
+export function createFindMatches({ db, keyOf, maker }: FindMatchesOptions): FindMatches {
+  const known = new LRUCache<string, Places>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: (places) => 1_000 + sizeOfPlaces(places),
+  });
+  const pending = new Map<string, Promise<Places | undefined>>();
+
   /** Where the values of a completed read are; undefined where it is not there any more, or took too long. */
   async function placesAt(ledger: LedgerId, completed: bigint): Promise<Places | undefined> {
     const [entry] = await withLedgerErrors(readEntries(db, ledger, [completed]));
     const result = entry && valueAt(entry, "result");
     if (result === undefined || result instanceof Withheld) return undefined;
-    return maker.places(keyOf(ledger), canonicalize(result), "READ");
+    return maker.places(keyOf(ledger), canonicalize(result));
   }
 
-  return () => {
-    const known = new LRUCache<bigint, { readonly places: Places | undefined }>({
-      maxSize: MAX_BYTES,
-      sizeCalculation: ({ places }) => 1_000 + (places === undefined ? 0 : sizeOfPlaces(places)),
-    });
-    const pending = new Map<bigint, Promise<Places | undefined>>();
+  async function placesOf(ledger: LedgerId, completed: bigint): Promise<Places | undefined> {
+    const name = `${ledger} ${completed}`;
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    const one = pending.get(name) ?? placesAt(ledger, completed).finally(() => pending.delete(name));
+    pending.set(name, one);
+    const places = await one;
+    if (places !== undefined) known.set(name, places);
+    return places;
+  }
 
-    async function placesOf(ledger: LedgerId, completed: bigint): Promise<Places | undefined> {
-      const found = known.get(completed);
-      if (found !== undefined) return found.places;
-      const one = pending.get(completed) ?? placesAt(ledger, completed).finally(() => pending.delete(completed));
-      pending.set(completed, one);
-      const places = await one;
-      known.set(completed, { places });
-      return places;
-    }
-
-    return async (ledger, given, reads) => {
-      const top = reads.slice(0, MOST_LOOKED_UP);
-      if (top.length === 0) return new Map();
-      const written = await maker.places(keyOf(ledger), given, "WRITE");
-      const found = await Promise.all(
-        top.map(async ([{ completed }, { shared }]) => {
-          const places = completed === undefined ? undefined : await placesOf(ledger, completed);
-          if (places === undefined) return undefined;
-          return new Map(
-            shared.flatMap(({ fingerprint }): (readonly [Fingerprint, Match])[] => {
-              const place = placeAt(places, fingerprint);
-              return place === undefined
-                ? []
-                : [[fingerprint, matchOf(place, written && placeAt(written, fingerprint))]];
-            }),
-          );
-        }),
-      );
-      return new Map(top.flatMap(([read], at) => (found[at] === undefined ? [] : [[read, found[at]]])));
-    };
+  return async (ledger, written, reads) => {
+    const found = new Map<RecentRead, Matches>();
+    await Promise.all(
+      reads.slice(0, MOST_LOOKED_UP).map(async ([read, { shared }]) => {
+        const isSmall = typeof read.values !== "string" && read.values.byteLength <= LARGEST;
+        const places = read.completed === undefined || !isSmall ? undefined : await placesOf(ledger, read.completed);
+        if (places === undefined) return;
+        const matches = shared.flatMap(({ fingerprint }): (readonly [Fingerprint, Match])[] => {
+          const place = placeAt(places, fingerprint);
+          return place === undefined ? [] : [[fingerprint, matchOf(place, spellingsAt(written, fingerprint))]];
+        });
+        found.set(read, new Map(matches));
+      }),
+    );
+    return found;
   };
 }
 
-function matchOf(read: Place, written: Place | undefined): Match {
-  const isWhole = read.isWhole && written?.isWhole === true;
-  const match = !isWhole ? "PARTIAL" : read.raw === written.raw ? "EXACT" : "NORMALISED";
-  return { leaf: read.leaf, match };
+function matchOf({ leaf, spelling }: Place, written: readonly number[]): Match {
+  const isWhole = spelling !== undefined && written.length > 0;
+  return { leaf, match: !isWhole ? "PARTIAL" : written.includes(spelling) ? "EXACT" : "NORMALISED" };
 }

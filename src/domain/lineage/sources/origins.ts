@@ -14,7 +14,7 @@ import type { PossibleReads } from "../possible-reads.ts";
 import { type ArgumentSource, argumentSources, type FoundRead, groupsOf } from "./argument-sources.ts";
 import { createFindAsked } from "./asked.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
-import { createFindMatches, type Edge, type FindMatches, type Shares } from "./matches.ts";
+import { createFindMatches, type Edge, type Shares } from "./matches.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 import { type SourcedArgument, sourcedArguments, toldEdge, unsourcedPaths } from "./told.ts";
@@ -71,12 +71,11 @@ const TURN = 5;
 export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOptions): FindOrigins {
   const rarityOf = createLearnedRarity(db);
   const findAsked = createFindAsked({ db, keyOf, maker });
-  const matches = createFindMatches({ db, keyOf, maker });
+  const matchesOf = createFindMatches({ db, keyOf, maker });
 
   async function originsOf(
     ledger: LedgerId,
     { reads, isCut }: RecentReads,
-    matchesOf: FindMatches,
     { platform, arguments: given, userRequest, untrusted, everywhere }: ProposedWrite,
   ): Promise<Origins> {
     const elsewhere = reads.filter((read) => read.platform !== platform);
@@ -98,7 +97,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
     const top = edges.slice(0, MOST_OBSERVED);
     const sources =
       written === undefined ? NOT_COMPARED : argumentSources(written, wanted, reported, rarity, untrusted);
-    const matched = await matchesOf(ledger, given, [...top, ...furtherOf(sources, top)]);
+    const matched = await matchesOf(ledger, written ?? NOTHING, [...top, ...furtherOf(sources, top)]);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
     const further = abroad(ledger, everywhere);
     const chains = foremost([
@@ -148,8 +147,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
 
   return async (ledger, principal) => {
     const recent = await recentReads(ledger, principal);
-    const matchesOf = matches();
-    return (write) => originsOf(ledger, recent, matchesOf, write);
+    return (write) => originsOf(ledger, recent, write);
   };
 }
 

@@ -61,25 +61,32 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const MAX_KEYS = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
+// One row without an entry where there is nothing new.
 const READ = {
   name: "oc_recent_reads",
   text: `
-    SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.salt, f.source,
-           CASE WHEN sum(octet_length(f.fingerprints)) OVER (ORDER BY e.seq DESC) <= ${MOST_BYTES} THEN f.fingerprints END AS fingerprints
-      FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), $5, ${MOST_ENTRIES + 1}) AS r(seq)
-     CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e
-      LEFT JOIN oc_work.read_fingerprints f
-             ON e.type = 'ACTION_COMPLETED' AND f.ledger = $1 AND f.action = e.action_id
-            AND f.digest = decode(substring(e.entry FROM '"fingerprints":\\{"digest":"([0-9a-f]{64})"'), 'hex')`,
+    SELECT k.forgotten, x.*
+      FROM (SELECT coalesce((SELECT r.times FROM oc_work.forgotten_reads r WHERE r.ledger = $1), 0) AS forgotten) k
+      LEFT JOIN LATERAL (
+        SELECT e.seq, e.recorded_at, e.entry, encode(e.hash, 'hex') AS hash, e.payload, f.salt, f.source,
+               CASE WHEN sum(octet_length(f.fingerprints)) OVER (ORDER BY e.seq DESC) <= ${MOST_BYTES} THEN f.fingerprints END AS fingerprints
+          FROM oc_recent_reads($1, $2, $3, clock_timestamp() - make_interval(secs => $4), $5, ${MOST_ENTRIES + 1}) AS r(seq)
+         CROSS JOIN LATERAL oc_entries_at($1, ARRAY[r.seq], false) e
+          LEFT JOIN oc_work.read_fingerprints f
+                 ON e.type = 'ACTION_COMPLETED' AND f.ledger = $1 AND f.action = e.action_id
+                AND f.digest = decode(substring(e.entry FROM '"fingerprints":\\{"digest":"([0-9a-f]{64})"'), 'hex')) x ON true`,
 };
 type Row = EntryRow & {
   readonly salt: Buffer | null;
   readonly source: string | null;
   readonly fingerprints: Buffer | null;
 };
+type Found = { readonly forgotten: string } & (Row | { readonly seq: null });
 
 interface Known {
   readonly reads: Map<string, RecentRead>;
+  /** How often values of the ledger had been erased: what is remembered from before is read again after the next time. */
+  forgotten: string;
   /** Everything up to here was looked at. */
   upTo: bigint;
   /** Milliseconds since the epoch: until then there are more reads, before those that were looked at. */
@@ -96,10 +103,20 @@ export function createRecentReads({ db, ledgers, sessionWindow }: RecentReadsOpt
 
   return async (ledger, { id, onBehalfOf }) => {
     const key = JSON.stringify([ledger, id, onBehalfOf?.id]);
-    const before = known.get(key);
-    const values = [ledger, id, onBehalfOf?.id ?? "", sessionWindow, before?.upTo ?? 0n];
-    const { rows } = await withLedgerErrors(db.query<Row>({ ...READ, values }));
+    const look = (upTo: bigint) => {
+      const values = [ledger, id, onBehalfOf?.id ?? "", sessionWindow, upTo];
+      return withLedgerErrors(db.query<Found>({ ...READ, values }));
+    };
+    let before = known.get(key);
+    let { rows: found } = await look(before?.upTo ?? 0n);
+    if (before !== undefined && before.forgotten !== found[0]?.forgotten) {
+      before = undefined;
+      found = (await look(0n)).rows;
+    }
+    const forgotten = found[0]?.forgotten ?? "0";
+    const rows = found.filter((row): row is Found & Row => row.seq !== null);
     const after: Known = {
+      forgotten,
       reads: new Map(before?.reads),
       upTo: before?.upTo ?? 0n,
       cutUntil: before?.cutUntil ?? 0,

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../../../facts/canonical.ts";
 import type { Fingerprint } from "../fingerprints/digest.ts";
 import type { Evidence, Shared } from "../fingerprints/evidence.ts";
-import type { ArgumentSource } from "./argument-sources.ts";
+import { type ArgumentSource, createPlatforms } from "./argument-sources.ts";
 import type { Match, Matches } from "./matches.ts";
 import type { RecentRead } from "./recent-reads.ts";
 
@@ -82,35 +82,31 @@ export function sourcedArguments(
   untrusted: ReadonlySet<string>,
   matches: ReadonlyMap<RecentRead, Matches>,
 ): { readonly arguments: readonly SourcedArgument[]; readonly more: number } {
-  const all = sources.map((source) => sourcedArgument(source, untrusted, matches));
-  const order = ({ untrusted: isUntrusted, common, platforms, said }: SourcedArgument) =>
-    isUntrusted ? 0 : common ? 3 : platforms === undefined && !said ? 1 : 2;
+  const platformsOf = createPlatforms();
+  const isDoubtful = ({ reads, isSaid, isCommon }: ArgumentSource) =>
+    !isSaid && !isCommon && reads.length > 0 && platformsOf(reads).every((name) => untrusted.has(name));
+  const order = (source: ArgumentSource) =>
+    isDoubtful(source) ? 0 : source.isCommon ? 3 : source.reads.length === 0 && !source.isSaid ? 1 : 2;
   const kept =
-    all.length <= MOST_ARGUMENTS
-      ? all
-      : all.toSorted((one, other) => order(one) - order(other)).slice(0, MOST_ARGUMENTS);
-  return { arguments: kept, more: all.length - kept.length };
-}
-
-function sourcedArgument(
-  { path, and, span, fingerprint, isSaid, reads, isCommon }: ArgumentSource,
-  untrusted: ReadonlySet<string>,
-  matches: ReadonlyMap<RecentRead, Matches>,
-): SourcedArgument {
-  const platforms = [...new Set(reads.map(({ platform }) => platform))].sort();
-  const isUntrusted = !isSaid && !isCommon && platforms.length > 0 && platforms.every((name) => untrusted.has(name));
-  const read = chosen(reads, untrusted, matches, fingerprint);
-  const match = read && fingerprint !== undefined ? matches.get(read)?.get(fingerprint) : undefined;
-  return {
-    path,
-    ...(and === undefined ? {} : { and }),
-    ...(span === undefined ? {} : { start: span[0], end: span[1] }),
-    ...(isSaid ? { said: true } : {}),
-    ...(read === undefined ? {} : { seq: String(read.completed ?? read.seq), platforms }),
-    ...match,
-    ...(isUntrusted ? { untrusted: true } : {}),
-    ...(isCommon ? { common: true } : {}),
-  };
+    sources.length <= MOST_ARGUMENTS
+      ? sources
+      : sources.toSorted((one, other) => order(one) - order(other)).slice(0, MOST_ARGUMENTS);
+  const told = kept.map((source): SourcedArgument => {
+    const { path, and, span, fingerprint, isSaid, reads, isCommon } = source;
+    const read = chosen(reads, untrusted, matches, fingerprint);
+    const match = read && fingerprint !== undefined ? matches.get(read)?.get(fingerprint) : undefined;
+    return {
+      path,
+      ...(and === undefined ? {} : { and }),
+      ...(span === undefined ? {} : { start: span[0], end: span[1] }),
+      ...(isSaid ? { said: true } : {}),
+      ...(read === undefined ? {} : { seq: String(read.completed ?? read.seq), platforms: platformsOf(reads) }),
+      ...match,
+      ...(isDoubtful(source) ? { untrusted: true } : {}),
+      ...(isCommon ? { common: true } : {}),
+    };
+  });
+  return { arguments: told, more: sources.length - kept.length };
 }
 
 /** Of the reads that have a value: one that is trusted, of which it is known where it is, the latest. */

@@ -8,7 +8,7 @@ export interface Leaf {
    */
   readonly path: string;
   readonly value: string | number;
-  /** Whether it is the name of a member, which has the path of that. */
+  /** Whether it is the name of a member, which has the path of that and `#name`. */
   readonly isName?: true;
   /** Of the object, array or row that holds it, unique within one walk. */
   readonly record: number;
@@ -21,7 +21,7 @@ const FIELD = /^[A-Za-z_$@][\w$.:@-]*$/;
 export function* nameLeaf(name: string | number, path: string, record: number): Generator<Leaf> {
   if (typeof name === "number" || name.trim() === "" || name.length > 10_000) return;
   const isField = FIELD.test(name) && name.length <= 60 && !/\d{3}|[^@]@[^@]/.test(name);
-  if (!isField) yield { path, value: name.trim(), record, isName: true };
+  if (!isField) yield { path: `${path}#name`, value: name.trim(), record, isName: true };
 }
 
 /** Characters of a step of a pointer, and of a pointer: names can be as long as a payload, and each value below has them in its path. */

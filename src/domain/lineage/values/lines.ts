@@ -46,9 +46,11 @@ export function* keyedLines(
 
 /** The comments of YAML, and whatever follows a `#` in its values. */
 function* commentsOf(text: string, path: string, record: number): Generator<Leaf> {
+  let count = 0;
   for (const { groups } of text.matchAll(/(?:^|\s)#(?<comment>[^\n]*)/g)) {
     const value = (groups?.comment ?? "").trim();
-    if (value !== "") yield { path, value, record };
+    if (value !== "") yield { path: `${path}#comment/${count}`, value, record };
+    count += 1;
   }
 }
 

@@ -8,7 +8,8 @@ export interface Word {
   readonly dense: number;
 }
 
-const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+/** What is drawn as nothing parts no word. */
+const WORD = /[\p{L}\p{N}\p{M}\p{Alphabetic}\p{Default_Ignorable_Code_Point}]+/gu;
 /** Scripts that put no space between words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
@@ -24,6 +25,7 @@ export function fold(text: string): string {
   // A word of ASCII, which most are.
   if (/^[\w-]*$/.test(text)) return text.toLowerCase();
   return text
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "")
     .normalize("NFKC")
     .toLowerCase()
     .replaceAll("ß", "ss")
