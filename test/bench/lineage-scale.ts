@@ -58,7 +58,7 @@ const UNGUARDED = `
     END LOOP;
   END $$`;
 
-const valueOf = (record: number, field: number) =>
+const addressOf = (record: number, field: number) =>
   `${field}-${record}-${(record * 7_919 + field * 104_729) % 1_000_003}@example.com`;
 
 try {
@@ -80,7 +80,7 @@ try {
       const digest = String(action.proposal.body.digest);
       await actions.redeemGrant(by, { token: grant?.token ?? "", digest });
       const result = Object.fromEntries(
-        Array.from({ length: 20 }, (_, field) => [`f${field}`, valueOf(record, field)]),
+        Array.from({ length: 20 }, (_, field) => [`f${field}`, addressOf(record, field)]),
       );
       await actions.complete(by, { actionId: action.state.id, outcome: "SUCCEEDED", result });
     }
@@ -107,7 +107,7 @@ try {
     return createFindOrigins({ db: pool, keyOf, maker, recentReads });
   };
   const given = Array.from({ length: options.values }, (_, at) =>
-    at % 2 === 0 ? valueOf(at % options.own, at % 20) : `${randomUUID()}@example.com`,
+    at % 2 === 0 ? addressOf(at % options.own, at % 20) : `${randomUUID()}@example.com`,
   );
   const write = { platform: "reservations", arguments: canonicalize(given), untrusted: new Set<string>() };
   const rows: string[][] = [];
