@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { DatabaseError, type Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import type { LedgerId } from "../facts/entry.ts";
-import { callAppend, HEAD_LOCKED } from "./append-call.ts";
+import { callAppend, HEAD_LOCKED } from "./appending/call.ts";
+import { type Link, Links } from "./appending/links.ts";
 import { type LedgerDamagedError, LedgerUnavailableError } from "./errors.ts";
-import { type Link, Links } from "./links.ts";
 
 /** Seconds between two checks of the ledgers that are in use. */
 const INTERVAL = 1;

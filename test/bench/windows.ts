@@ -11,7 +11,7 @@ import { migrate } from "../../src/db/migrate.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { createKnownWindows } from "../../src/domain/actions/proposing/known-windows.ts";
 import { seal } from "../../src/facts/commitment.ts";
-import { callAppend, type Draft } from "../../src/ledger/append-call.ts";
+import { callAppend, type Draft } from "../../src/ledger/appending/call.ts";
 import { readWindowValues, type WindowAsked, type WindowCondition } from "../../src/ledger/windows.ts";
 import { createLogger } from "../../src/log.ts";
 import { indexReads } from "../support/index-reads.ts";

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/db/pool.ts";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { AppendQueue, type AppendQueueOptions } from "../../src/ledger/append-queue.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
+import { AppendQueue, type AppendQueueOptions } from "../../src/ledger/appending/queue.ts";
 import { silent } from "../support/log.ts";
 import { actionState, note, openScene, type Scene } from "./scene.ts";
 

@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/facts/commitment.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
 import { withClient } from "../support/postgres.ts";
 import { note, openScene, type Scene } from "./scene.ts";
 

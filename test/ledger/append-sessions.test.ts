@@ -4,7 +4,7 @@ import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import { dependenciesOf } from "../../src/facts/dependencies.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { SYSTEM_ACTOR } from "../../src/facts/envelope.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
 import { actionState, newId, note, openScene, type Scene, sessionStep } from "./scene.ts";
 
 const LEDGER = "session/eu";

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerEntry, LedgerId } from "../../src/facts/entry.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
-import { AppendQueue, type AppendQueueOptions } from "../../src/ledger/append-queue.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
+import { AppendQueue, type AppendQueueOptions } from "../../src/ledger/appending/queue.ts";
 import { actionState, newId, note, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
 import { readWindowValues, type WindowCondition } from "../../src/ledger/windows.ts";
 import { actionState, newId, openScene, type Scene } from "./scene.ts";
 

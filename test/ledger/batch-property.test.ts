@@ -3,8 +3,8 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
-import { callAppend, callAppendEach, type Draft, type DraftOutcome } from "../../src/ledger/append-call.ts";
-import { AppendQueue } from "../../src/ledger/append-queue.ts";
+import { callAppend, callAppendEach, type Draft, type DraftOutcome } from "../../src/ledger/appending/call.ts";
+import { AppendQueue } from "../../src/ledger/appending/queue.ts";
 import { drafts } from "./random-drafts.ts";
 import { openScene, type Scene } from "./scene.ts";
 

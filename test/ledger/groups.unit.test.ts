@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Grouped, halves, wholeGroups } from "../../src/ledger/groups.ts";
+import { type Grouped, halves, wholeGroups } from "../../src/ledger/appending/groups.ts";
 
 /** Groups of these sizes, each draft with one code unit of text. */
 function waitingOf(sizes: readonly number[]): Grouped[] {

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { Dependency } from "../../src/facts/dependencies.ts";
 import { Erasable } from "../../src/facts/erasable.ts";
-import type { Draft } from "../../src/ledger/append-call.ts";
+import type { Draft } from "../../src/ledger/appending/call.ts";
 
 /** Few things, so that drafts get into each other's way. Ids are as each kind has them. */
 const uuid = (n: number) => `00000000-0000-7000-8000-00000000000${n}`;

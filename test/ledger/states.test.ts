@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal, type UnsealedObject } from "../../src/facts/commitment.ts";
 import type { LedgerId } from "../../src/facts/entry.ts";
 import { VOCABULARY } from "../../src/facts/registry.ts";
-import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/append-call.ts";
+import { callAppend, callAppendAgain, type Draft } from "../../src/ledger/appending/call.ts";
 import { readDirectoryChanges } from "../../src/ledger/directory-entries.ts";
 import { readStates } from "../../src/ledger/states.ts";
 import { listing, note, openScene, type Scene, statesOf } from "./scene.ts";

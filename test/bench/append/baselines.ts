@@ -5,8 +5,8 @@ import pg from "pg";
 import { PrismaClient } from "../../../src/db/generated/prisma/client.ts";
 import { entryText, GENESIS_HASH } from "../../../src/facts/entry.ts";
 import { sha256Hex } from "../../../src/facts/hash.ts";
-import type { Draft, DraftOutcome } from "../../../src/ledger/append-call.ts";
-import { AppendQueue } from "../../../src/ledger/append-queue.ts";
+import type { Draft, DraftOutcome } from "../../../src/ledger/appending/call.ts";
+import { AppendQueue } from "../../../src/ledger/appending/queue.ts";
 import { type Facts, facts, plainEvent, sealedDraft } from "./drafts.ts";
 
 /** What the ledger is measured against, each in tables of its own in schema `bench`. */

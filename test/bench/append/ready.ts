@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { seal } from "../../../src/facts/commitment.ts";
-import { callAppend, type Draft } from "../../../src/ledger/append-call.ts";
+import { callAppend, type Draft } from "../../../src/ledger/appending/call.ts";
 import type { Ledgers } from "../../../src/ledger/ledger.ts";
 import type { Baseline } from "./baselines.ts";
 import { body, facts } from "./drafts.ts";

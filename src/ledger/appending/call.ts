@@ -1,8 +1,8 @@
 import { DatabaseError, type Pool } from "pg";
-import type { Sealed } from "../facts/commitment.ts";
-import type { Condition } from "../facts/dependencies.ts";
-import type { LedgerId } from "../facts/entry.ts";
-import type { WindowCondition } from "./windows.ts";
+import type { Sealed } from "../../facts/commitment.ts";
+import type { Condition } from "../../facts/dependencies.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import type { WindowCondition } from "../windows.ts";
 
 /**
  * A draft on its way: `id` is the uuid inside `body`. It is recorded before the instant `notAfter`, and only while each

@@ -1,9 +1,9 @@
 import { DatabaseError } from "pg";
-import { classify } from "../db/errors.ts";
-import { UnsafeRoleError } from "../db/pool.ts";
-import { HEAD_LOCKED } from "./append-call.ts";
+import { classify } from "../../db/errors.ts";
+import { UnsafeRoleError } from "../../db/pool.ts";
+import { OverdueError } from "../within.ts";
+import { HEAD_LOCKED } from "./call.ts";
 import { HeadLockedError } from "./shared-transactions.ts";
-import { OverdueError } from "./within.ts";
 
 /** SQLSTATE of a right that is missing: of the server's role, whatever the draft. */
 const INSUFFICIENT_PRIVILEGE = "42501";

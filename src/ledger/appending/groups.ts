@@ -1,4 +1,4 @@
-import type { Draft } from "./append-call.ts";
+import type { Draft } from "./call.ts";
 
 /** A draft that waits to be recorded. */
 export interface Grouped {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { classify } from "../db/errors.ts";
-import type { Draft, DraftOutcome } from "./append-call.ts";
-import { meaningOf, rejectsDraft } from "./append-failure.ts";
-import { DraftRejectedError, type LedgerUnavailability, LedgerUnavailableError } from "./errors.ts";
+import { classify } from "../../db/errors.ts";
+import { DraftRejectedError, type LedgerUnavailability, LedgerUnavailableError } from "../errors.ts";
+import { within } from "../within.ts";
+import type { Draft, DraftOutcome } from "./call.ts";
+import { meaningOf, rejectsDraft } from "./failure.ts";
 import { type Grouped, halves, sizeOf, wholeGroups } from "./groups.ts";
 import type { Link } from "./links.ts";
-import { within } from "./within.ts";
 
 /** Drafts and UTF-16 code units of text one transaction may hold; a draft or group that has more goes by itself. */
 const MAX_BATCH = 512;

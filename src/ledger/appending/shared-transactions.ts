@@ -1,6 +1,6 @@
 import type { DatabaseError } from "pg";
-import type { LedgerId } from "../facts/entry.ts";
-import type { DraftOutcome, LedgerBatch } from "./append-call.ts";
+import type { LedgerId } from "../../facts/entry.ts";
+import type { DraftOutcome, LedgerBatch } from "./call.ts";
 import { sizeOf } from "./groups.ts";
 
 /** Transactions under way, of all ledgers together: the database works on one while this process prepares the next. */
