@@ -3,6 +3,7 @@ import type { LedgerId } from "../../facts/entry.ts";
 import type { Follower } from "../../ledger/follow.ts";
 import type { Queryable } from "../../ledger/read.ts";
 import type { Logger } from "../../log.ts";
+import { startPeriodicLook } from "../periodic-look.ts";
 import type { Damage } from "./damage.ts";
 import type { Delivery } from "./delivery.ts";
 import { createLeases } from "./leases.ts";
@@ -40,8 +41,6 @@ export function startWorker(options: WorkerOptions): Worker {
   /** What ended the work on a ledger last. */
   const ended = new Map<LedgerId, string>();
   let stopped = false;
-  let failing = false;
-  let looking: Promise<void> | undefined;
 
   function begin(ledger: LedgerId, position: bigint): void {
     const work = createLedgerWork(options, ledger, position);
@@ -61,39 +60,27 @@ export function startWorker(options: WorkerOptions): Worker {
   }
 
   async function look(): Promise<void> {
-    try {
-      const held = await leases.take([...new Set([...(await home.ledgersWithChannels()), ...running.keys()])]);
-      for (const [ledger, work] of running) if (!held.has(ledger)) work.stop();
-      if (stopped) return;
-      for (const [ledger, position] of held) if (!running.has(ledger)) begin(ledger, position);
-      const due = await dueChannels(db, [...held.keys()]);
-      for (const ledger of new Set(due.map((one) => one.ledger))) running.get(ledger)?.wake();
-      failing = false;
-    } catch (error) {
-      if (!failing) log.warn({ err: asError(error) }, "notices cannot be sent now; this is tried again");
-      failing = true;
-    }
+    const held = await leases.take([...new Set([...(await home.ledgersWithChannels()), ...running.keys()])]);
+    for (const [ledger, work] of running) if (!held.has(ledger)) work.stop();
+    if (stopped) return;
+    for (const [ledger, position] of held) if (!running.has(ledger)) begin(ledger, position);
+    const due = await dueChannels(db, [...held.keys()]);
+    for (const ledger of new Set(due.map((one) => one.ledger))) running.get(ledger)?.wake();
   }
 
-  const tick = () => {
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-  };
-  const timer = setInterval(tick, Math.min(options.interval, lease / 3) * 1_000);
-  timer.unref();
-  tick();
+  const interval = Math.min(options.interval, lease / 3);
+  const failure = "notices cannot be sent now; this is tried again";
+  const looks = startPeriodicLook({ look, interval, log, failure });
 
   return {
     wake(ledger) {
       const work = running.get(ledger);
       if (work !== undefined) work.wake();
-      else if (!stopped) tick();
+      else if (!stopped) looks.now();
     },
     async stop() {
       stopped = true;
-      clearInterval(timer);
-      await looking;
+      await looks.stop();
       const all = [...running.values()];
       for (const work of all) work.stop();
       await Promise.allSettled(all.map(({ ended }) => ended));

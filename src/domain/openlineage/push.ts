@@ -10,6 +10,7 @@ import type { Outbound } from "../channels/outbound-request.ts";
 import { withLedgerErrors } from "../ledger-errors.ts";
 import { createChainReader, hashedEntry } from "../lineage/exports/entries.ts";
 import { createLineageWriter } from "../lineage/exports/writer.ts";
+import { startPeriodicLook } from "../periodic-look.ts";
 import { createPositions } from "./positions.ts";
 import { type Attempts, type Pauses, sendEvent } from "./send.ts";
 import type { Target, Targets } from "./targets.ts";
@@ -52,8 +53,6 @@ export function startPush(options: PushOptions): Push {
   /** What ended the work on a ledger last: it may meet the same each time it is begun. */
   const problems = new Map<LedgerId, string>();
   let stopped = false;
-  let failing = false;
-  let looking: Promise<void> | undefined;
 
   function begin(ledger: LedgerId, target: Target, position: bigint): void {
     const over = new AbortController();
@@ -72,38 +71,26 @@ export function startPush(options: PushOptions): Push {
   }
 
   async function look(): Promise<void> {
-    try {
-      for (const [organization, target] of targets) {
-        const ledger = ledgerOf(organization, region);
-        const own = running.get(ledger);
-        if (own !== undefined && performance.now() - own.renewedAt < (lease * 1_000) / 3) continue;
-        const position = await positions.take(ledger, target);
-        if (stopped) return;
-        if (own !== undefined) own.renewedAt = performance.now();
-        if (position === undefined) own?.stop();
-        else if (!running.has(ledger)) begin(ledger, target, position);
-      }
-      failing = false;
-    } catch (error) {
-      if (!failing) log.warn({ err: asError(error) }, "run events cannot be sent now; this is tried again");
-      failing = true;
+    for (const [organization, target] of targets) {
+      const ledger = ledgerOf(organization, region);
+      const own = running.get(ledger);
+      if (own !== undefined && performance.now() - own.renewedAt < (lease * 1_000) / 3) continue;
+      const position = await positions.take(ledger, target);
+      if (stopped) return;
+      if (own !== undefined) own.renewedAt = performance.now();
+      if (position === undefined) own?.stop();
+      else if (!running.has(ledger)) begin(ledger, target, position);
     }
   }
 
-  const tick = () => {
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-  };
-  const timer = setInterval(tick, Math.min(options.interval, lease / 3) * 1_000);
-  timer.unref();
-  tick();
+  const interval = Math.min(options.interval, lease / 3);
+  const failure = "run events cannot be sent now; this is tried again";
+  const looks = startPeriodicLook({ look, interval, log, failure });
 
   return {
     async stop() {
       stopped = true;
-      clearInterval(timer);
-      await looking;
+      await looks.stop();
       const all = [...running.values()];
       for (const { stop } of all) stop();
       await Promise.all(all.map(({ ended }) => ended));
