@@ -104,34 +104,31 @@ function walkFromEntry(
   });
 }
 
-builder.queryField("provenance", (t) =>
-  t.field({
-    type: LineageGraph,
-    description:
-      "Everything that a write rests on: the reads that it drew on, or may have, what had been written there before, and so on, in all regions that you may read. Of a read: what had been written in its chain before. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
-    authScopes: { signedIn: true },
-    complexity: { field: 20, multiplier: 1 },
-    args: {
-      region: t.arg.string({ description: REGION }),
-      seq: t.arg({ type: "Sequence", required: true, description: "The position of an entry about the action." }),
-      depth: t.arg.int({ description: DEPTH }),
-    },
-    resolve: (_root, args, context) => walkFromEntry(context, args, "UPSTREAM", "provenance"),
-  }),
-);
+/** A field for walks from an entry in one direction. */
+function addWalk(field: "provenance" | "impact", direction: Way, description: string): void {
+  builder.queryField(field, (t) =>
+    t.field({
+      type: LineageGraph,
+      description,
+      authScopes: { signedIn: true },
+      complexity: { field: 20, multiplier: 1 },
+      args: {
+        region: t.arg.string({ description: REGION }),
+        seq: t.arg({ type: "Sequence", required: true, description: "The position of an entry about the action." }),
+        depth: t.arg.int({ description: DEPTH }),
+      },
+      resolve: (_root, args, context) => walkFromEntry(context, args, direction, field),
+    }),
+  );
+}
 
-builder.queryField("impact", (t) =>
-  t.field({
-    type: LineageGraph,
-    description:
-      "Everything that drew on a read, or may have: the writes that have values of it, those that its caller made on other platforms afterwards, what drew on their chains since, and so on, in all regions that you may read. Of a write: what drew on its chain since. A write that rests on more reads than its entry names may be missing. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
-    authScopes: { signedIn: true },
-    complexity: { field: 20, multiplier: 1 },
-    args: {
-      region: t.arg.string({ description: REGION }),
-      seq: t.arg({ type: "Sequence", required: true, description: "The position of an entry about the action." }),
-      depth: t.arg.int({ description: DEPTH }),
-    },
-    resolve: (_root, args, context) => walkFromEntry(context, args, "DOWNSTREAM", "impact"),
-  }),
+addWalk(
+  "provenance",
+  "UPSTREAM",
+  "Everything that a write rests on: the reads that it drew on, or may have, what had been written there before, and so on, in all regions that you may read. Of a read: what had been written in its chain before. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
+);
+addWalk(
+  "impact",
+  "DOWNSTREAM",
+  "Everything that drew on a read, or may have: the writes that have values of it, those that its caller made on other platforms afterwards, what drew on their chains since, and so on, in all regions that you may read. Of a write: what drew on its chain since. A write that rests on more reads than its entry names may be missing. Empty when there is no such entry, or it is not about an action that you may see. Reading it is recorded in the ledger.",
 );

@@ -1,3 +1,4 @@
+import { toldEdgesIn } from "../../domain/lineage/sources/told.ts";
 import { leafPaths } from "../../domain/lineage/values/leaf-paths.ts";
 import type { JsonObject, JsonValue } from "../../facts/canonical.ts";
 import { Withheld } from "../../facts/payload.ts";
@@ -5,19 +6,12 @@ import type { Context } from "../base/context.ts";
 import { type EntryNode, entryOf, revealed } from "../base/rows.ts";
 import { readPositions, recordingEntries, seesEntry } from "../ledger/reads.ts";
 
-/** What the entry of a write says of the values that it shares with one read. */
-interface Told {
-  /** Position of the entry that has what was read. */
-  readonly completed?: string;
-  readonly shared?: readonly JsonObject[];
-}
-
 /** What observed edges share with the arguments, in their order, for those who may read these; of what was read, where it is, for those who may read that. */
 export async function sharedValues(
   context: Context,
   evidence: JsonValue | Withheld | undefined,
 ): Promise<readonly (JsonValue | undefined)[]> {
-  const all = toldIn(evidence);
+  const all = evidence instanceof Withheld ? [] : toldEdgesIn(evidence);
   const positions = all.flatMap(({ completed, shared = [] }) =>
     completed !== undefined && shared.some((one) => numberOf(one) !== undefined) ? [BigInt(completed)] : [],
   );
@@ -44,10 +38,4 @@ function withPaths(shared: readonly JsonObject[], row: EntryNode | undefined): J
 
 function numberOf({ leaf }: JsonObject): number | undefined {
   return typeof leaf === "number" ? leaf : undefined;
-}
-
-function toldIn(evidence: JsonValue | Withheld | undefined): readonly Told[] {
-  if (typeof evidence !== "object" || evidence === null || evidence instanceof Withheld) return [];
-  const { observed } = evidence as { readonly observed?: JsonValue };
-  return Array.isArray(observed) ? (observed as unknown as readonly Told[]) : [];
 }

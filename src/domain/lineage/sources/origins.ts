@@ -15,6 +15,7 @@ import { type ArgumentSource, argumentSources, type FoundRead, groupsOf } from "
 import { createFindAsked } from "./asked.ts";
 import { createLearnedRarity } from "./learned-rarity.ts";
 import { createFindMatches, type Edge, type Shares } from "./matches.ts";
+import { edgesAbroad, edgesWithin, foremost, isUnknown, placeOf } from "./possible-edges.ts";
 import type { FindRecentReads, RecentRead, RecentReads } from "./recent-reads.ts";
 import type { FingerprintKeys } from "./recorder.ts";
 import { type SourcedArgument, sourcedArguments, toldEdge, unsourcedPaths } from "./told.ts";
@@ -99,16 +100,17 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
       written === undefined ? NOT_COMPARED : argumentSources(written, wanted, reported, rarity, untrusted);
     const matched = await matchesOf(ledger, written ?? NOTHING, [...top, ...furtherOf(sources, top)]);
     const uncompared = written === undefined || written.omitted > 0 || said === undefined || said.omitted > 0;
-    const further = abroad(ledger, everywhere);
-    const chains = foremost([
-      ...possible(ledger, elsewhere, written === undefined),
-      ...further.filter((read) => read.platform !== platform),
-    ]);
+    const abroad = edgesAbroad(ledger, everywhere);
+    const chains = [
+      ...edgesWithin(ledger, elsewhere, written !== undefined),
+      ...abroad.filter((edge) => edge.platform !== platform),
+    ];
+    const possible = foremost(chains, MOST_POSSIBLE);
     const unknown = [
       ...reads.flatMap((read) => (uncompared || isUnknown(read) ? [read.platform] : [])),
-      ...further.map((read) => read.platform),
+      ...abroad.map((edge) => edge.platform),
     ];
-    const left = edges.length - top.length + Math.max(0, chains.length - MOST_POSSIBLE);
+    const left = edges.length - top.length + chains.length - possible.length;
     const named = sourcedArguments(sources, untrusted, matched);
     const unsourced = unsourcedPaths(sources);
     const [best] = top;
@@ -126,7 +128,7 @@ export function createFindOrigins({ db, keyOf, maker, recentReads }: OriginsOpti
             strength: Math.round(strength * 10),
           };
         }),
-        possible: chains.slice(0, MOST_POSSIBLE),
+        possible: [...possible],
         origins: groupsOf(sources),
         unknown: unknown.length === 0 ? undefined : [...new Set(unknown)].sort(),
         unread: everywhere === undefined || everywhere.unread.length === 0 ? undefined : [...everywhere.unread],
@@ -164,8 +166,6 @@ const NOT_COMPARED: readonly ArgumentSource[] = [
   { path: "", and: undefined, span: undefined, fingerprint: undefined, isSaid: false, reads: [], isCommon: false },
 ];
 
-const isUnknown = ({ values, isPartial }: RecentRead) => values === "UNKNOWN" || isPartial;
-
 type Compared = Omit<FoundRead, "asked"> & { readonly edge: Edge | undefined };
 
 /** What `written` has of each read, where it has anything. Other calls have their turn meanwhile: there can be much of both. */
@@ -202,45 +202,4 @@ function furtherOf(sources: readonly ArgumentSource[], edges: readonly Edge[]): 
       : reads.slice(-1).map((read) => ({ read, fingerprint })),
   );
   return [...Map.groupBy(further, ({ read }) => read)].map(([read, shared]) => [read, { shared }]);
-}
-
-/** One edge for each chain, to its latest read, the latest first. `isUnknown`: nothing could be compared. */
-function possible(ledger: LedgerId, reads: readonly RecentRead[], isUnknown: boolean) {
-  const chains = Map.groupBy(
-    reads.toSorted((one, other) => Number(other.seq - one.seq)),
-    ({ chain }) => chain,
-  );
-  return [...chains.values()].map((all) => ({
-    ...placeOf(ledger, all[0] as RecentRead),
-    reads: all.length,
-    unknown:
-      isUnknown || all.some(({ values, isPartial }) => isPartial || values === "UNKNOWN") ? (true as const) : undefined,
-  }));
-}
-
-/** What was read in other regions, whose content is compared with nothing here. */
-function abroad(own: LedgerId, everywhere: PossibleReads | undefined) {
-  return (everywhere?.known ?? []).flatMap(({ chain, platform, region, ledger, seq, hash, reads }) =>
-    ledger === own || chain === undefined || seq === undefined || hash === undefined
-      ? []
-      : [{ chain, platform, region, ledger, seq, hash, reads: reads ?? 1, unknown: true as const }],
-  );
-}
-
-/** `edges`, the first of each platform and region ahead, those of which something is unknown first: however many there are of one, none of these is left out. */
-function foremost<
-  Edge extends { readonly platform: string; readonly region: string; readonly unknown?: true | undefined },
->(edges: readonly Edge[]): readonly Edge[] {
-  if (edges.length <= MOST_POSSIBLE) return edges;
-  const first = new Map(
-    [...edges].reverse().map((edge) => [JSON.stringify([edge.platform, edge.region, edge.unknown]), edge] as const),
-  );
-  const ahead = new Set(first.values());
-  const sorted = [...ahead].sort((one, other) => Number(other.unknown ?? false) - Number(one.unknown ?? false));
-  const kept = new Set([...sorted, ...edges.filter((edge) => !ahead.has(edge))].slice(0, MOST_POSSIBLE));
-  return [...edges.filter((edge) => kept.has(edge)), ...edges.filter((edge) => !kept.has(edge))];
-}
-
-function placeOf(ledger: LedgerId, { chain, platform, region, seq, hash }: RecentRead) {
-  return { chain, platform, region, ledger: ledger as string, seq: String(seq), hash };
 }

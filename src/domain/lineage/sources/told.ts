@@ -58,6 +58,18 @@ export function unsourcedIn(evidence: JsonValue | undefined): readonly string[] 
   return listIn(evidence, "unsourced") as readonly string[];
 }
 
+/** What the entry of a write says of the values that it shares with one read. */
+export interface ToldEdge {
+  /** Position of the entry that has what was read. */
+  readonly completed?: string;
+  readonly shared?: readonly JsonObject[];
+}
+
+/** What observed edges share with the arguments in `evidence`, in their order. */
+export function toldEdgesIn(evidence: JsonValue | undefined): readonly ToldEdge[] {
+  return listIn(evidence, "observed") as unknown as readonly ToldEdge[];
+}
+
 function listIn(evidence: JsonValue | undefined, name: string): readonly JsonValue[] {
   if (typeof evidence !== "object" || evidence === null || Array.isArray(evidence)) return [];
   const list = (evidence as JsonObject)[name];
