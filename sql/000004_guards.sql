@@ -87,8 +87,8 @@ BEGIN
      WHERE i.ledger = each.ledger AND m.starts > each.head_time
      GROUP BY m.starts;
   END LOOP;
-  -- Most entries have none, and are told by their text: parsing one takes longer than all of this. Within a string, quotes would
-  -- have backslashes before them.
+  -- Most entries have no edges, which a search in their text shows; parsing each would take longer than everything else here. Within
+  -- a string of the entry, quotes have backslashes before them.
   IF EXISTS (SELECT FROM inserted i
               WHERE i.type = 'ACTION_PROPOSED'
                 AND (i.source_chain IS NOT NULL OR strpos(i.entry, '"lineage":{') > 0 OR strpos(i.entry, '"reads":{') > 0)) THEN

@@ -6,7 +6,7 @@ const MAX_TEXT = 4_096;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const SECURE_ADDRESS = "has to be an https address, or an http address of this machine, without a password";
 const LOOPBACK = /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/;
-/** The URL of a service whose responses affect decisions: https, or http on loopback. */
+/** The URL of a service that decisions depend on. Scheme https; http is allowed on loopback only. */
 export const secureAddress = (value: string) =>
   z
     .url({ protocol: /^https?$/, error: SECURE_ADDRESS })

@@ -188,7 +188,7 @@ export function defineBiRole(program: Command): void {
         "number of connections. The database never gets the password itself, so no log of it has it. First accept the login in the file that " +
         "GUARD_EXCEPTIONS names, and start the servers again: they stop the ledgers for a login that they do not know of.",
     )
-    .requiredOption("--organization <name>", "whose rows it reads", organization)
+    .requiredOption("--organization <name>", "organization that the login may read", organization)
     .requiredOption("--password-file <file>", "file with the password in one line; -: standard input")
     .option("--login <name>", "its name (default: bi_<organization>)", loginName)
     .option("--connections <number>", "connections at the same time", wholeNumber(1, MAX_CONNECTIONS), CONNECTIONS)

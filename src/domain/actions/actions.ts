@@ -206,7 +206,7 @@ export interface ActionsOptions {
   readonly abroad?: Abroad | undefined;
   /** What callers read before, in all regions. Default: in this one, where everything is recorded. */
   readonly findReads?: FindReads | undefined;
-  /** Computes fingerprints in a worker thread. Default: a new one, whose thread ends with the process. */
+  /** Computes fingerprints in worker threads. Default: a new one, which runs until the process ends. */
   readonly maker?: FingerprintMaker | undefined;
 }
 

@@ -103,7 +103,7 @@ export interface DirectoryOptions {
   readonly log: Pick<Logger, "warn">;
   /** Finds the session that a change belongs to. */
   readonly attribute: Attribute | "none";
-  /** Returns the reachable regions whose ledgers contain copies of the directory. Default: none. */
+  /** Returns the reachable regions that have copies of the directory in their ledgers. Default: none. */
   readonly copies?: () => readonly CopyPlace[];
   /** Seconds for which the copies are used after the home ledger was last read. */
   readonly copySeconds?: number;
